@@ -1,0 +1,281 @@
+/** The Coordinator actor: the kernel's part. It holds the address space, the mirrors, and the driver, and serves faults and system calls. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { Iommu } from '../device/iommu.js';
+import { IommuMapper } from '../device/iommuMapper.js';
+import { GpuFaultHandler } from '../driver/faultHandler.js';
+import { GpuHandle } from '../driver/gpuHandle.js';
+import type { PlacementPolicy } from '../driver/placement.js';
+import { SvmVm } from '../driver/svmVm.js';
+import { VramManager } from '../driver/vramManager.js';
+import { GpuSvmDma } from '../drm/gpusvm/getPages.js';
+import { ScanMm } from '../drm/gpusvm/scanMm.js';
+import { ZddTable } from '../drm/pagemap/devmem.js';
+import { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
+import type { AccessBracket } from '../memory/accessBracket.js';
+import type { FolioTable } from '../memory/folios.js';
+import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
+import type { PhysicalMemory } from '../memory/physicalMemory.js';
+import type { TableArena } from '../memory/radixTable.js';
+import { type PagemapOwner, pagemapOwner } from '../mm/devPagemap.js';
+import { ExitMm } from '../mm/exitMm.js';
+import { FaultHandler } from '../mm/fault.js';
+import { Hmm } from '../mm/hmm.js';
+import { Kernel, type MmCosts } from '../mm/kernel.js';
+import { MadviseCall } from '../mm/madvise.js';
+import { MigrateDevice } from '../mm/migrateDevice.js';
+import { MigrateUnmap } from '../mm/migrateUnmap.js';
+import { MigrateVma } from '../mm/migrateVma.js';
+import { Mm } from '../mm/mm.js';
+import { MemoryMap } from '../mm/mmap.js';
+import { MovePageTables } from '../mm/movePageTables.js';
+import { Mprotect } from '../mm/mprotect.js';
+import { Mremap } from '../mm/mremap.js';
+import { Rmap } from '../mm/rmap.js';
+import { UnmapRegion } from '../mm/unmapRegion.js';
+import { VmaEdit } from '../mm/vmaEdit.js';
+import { Zap } from '../mm/zap.js';
+import type { Port } from '../sim/port.js';
+import { runAll } from '../sim/runAll.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
+import { type ActorId, actorId } from '../sim/task.js';
+import { CpuMessage, DeviceMessage } from './messages.js';
+import { RemoteGpu } from './remoteGpu.js';
+
+export const COORDINATOR: ActorId = actorId(0);
+
+export interface CoordinatorConfig {
+  readonly layout: 'n1' | 'one-to-one';
+  /** All devices reach one another and own pages together, or each is alone. */
+  readonly interconnect: 'peer' | 'none';
+  readonly chunkPages: readonly number[];
+  readonly notifierPages: number;
+  readonly timesliceNs: number;
+  readonly checkPagesThreshold: number;
+  readonly pagesPerStep: number;
+  readonly costs: MmCosts;
+}
+
+/** What the Coordinator is given; it alone writes these, but for the memory itself and the brackets. */
+export interface CoordinatorWorld {
+  readonly sched: Scheduler;
+  readonly memory: PhysicalMemory;
+  readonly folios: FolioTable;
+  readonly tables: TableArena;
+  readonly brackets: readonly AccessBracket[];
+  readonly arrays: PageArrays;
+  readonly iommus: readonly Iommu[];
+  readonly policy: PlacementPolicy;
+}
+
+/** The system calls of the address space. */
+interface SystemCalls {
+  readonly map: MemoryMap;
+  readonly protect: Mprotect;
+  readonly advise: MadviseCall;
+  readonly remap: Mremap;
+  readonly exit: ExitMm;
+}
+
+export class Coordinator {
+  readonly kernel: Kernel;
+  readonly mm: Mm;
+  readonly zdds = new ZddTable();
+  readonly gpus: readonly GpuHandle[];
+  /** N:1: one. 1:1: one per device, in their order. */
+  readonly vms: readonly SvmVm[];
+  readonly arrays: PageArrayPool;
+  readonly vram: VramManager;
+  readonly migrate: PagemapMigrate;
+  readonly gpuFaults: GpuFaultHandler;
+  private readonly remotes: readonly RemoteGpu[];
+  private readonly faults: FaultHandler;
+  private readonly calls: SystemCalls;
+
+  constructor(
+    readonly config: CoordinatorConfig,
+    world: CoordinatorWorld,
+    devicePorts: readonly Port[],
+    cpuPorts: readonly Port[],
+  ) {
+    const { sched, memory, folios, tables, brackets } = world;
+    this.kernel = new Kernel(sched, memory, folios, tables, brackets, config.costs, config.pagesPerStep);
+    this.mm = new Mm(this.kernel, 1);
+    this.faults = new FaultHandler(this.kernel);
+    this.calls = makeSystemCalls(this.kernel);
+    const hmm = new Hmm(this.kernel, this.faults);
+    const rmap = new Rmap(this.kernel);
+    const unmapper = new MigrateUnmap(this.kernel, rmap);
+    this.arrays = new PageArrayPool(sched, world.arrays);
+    this.migrate = new PagemapMigrate(
+      this.kernel,
+      new MigrateVma(this.kernel, unmapper, rmap),
+      new MigrateDevice(this.kernel, unmapper),
+      this.zdds,
+      this.arrays,
+    );
+    this.vram = new VramManager(this.kernel, this.migrate, this.arrays);
+    this.remotes = devicePorts.map((port) => new RemoteGpu(port));
+    this.gpus = this.remotes.map(
+      (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i)),
+    );
+    for (const gpu of this.gpus) this.vram.addGpu(gpu, this.ownerOf(gpu));
+    const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
+    this.vms = this.makeVms(hmm, dma);
+    const scan = new ScanMm(this.kernel, hmm, this.zdds);
+    this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
+    for (const vm of this.vms) {
+      sched.spawn(COORDINATOR, `garbage collector of ${vm.config.name}`, vm.collector.run(), true);
+    }
+    devicePorts.forEach((port, i) => {
+      this.serveDevice(port, this.gpus[i]);
+    });
+    cpuPorts.forEach((port) => {
+      this.serveCpu(port);
+    });
+  }
+
+  /** The mirror that a device's faults belong to. */
+  vmOf(gpu: GpuHandle): SvmVm {
+    return this.config.layout === 'n1' ? this.vms[0] : this.vms[gpu.index];
+  }
+
+  /** Whose device-private pages a device may use as they are. @kernel drm_pagemap_acquire_owner */
+  ownerOf(gpu: GpuHandle): PagemapOwner {
+    return pagemapOwner(this.config.interconnect === 'peer' ? 1 : 1 + gpu.index);
+  }
+
+  /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */
+  *tearDown(): Steps<void> {
+    for (const vm of this.vms) yield* vm.close();
+    yield* this.calls.exit.mmput(this.mm);
+    assert(this.mm.users === 0, 'somebody still uses the address space');
+  }
+
+  private makeVms(hmm: Hmm, dma: GpuSvmDma): SvmVm[] {
+    const { chunkPages, notifierPages } = this.config;
+    const start = 0 as Vpn;
+    const make = (name: string, gpus: readonly GpuHandle[]): SvmVm => {
+      const config = { name, start, npages: TASK_SIZE_PAGES, notifierPages, chunkPages };
+      return new SvmVm(this.kernel, this.mm, gpus, config, COORDINATOR, hmm, dma);
+    };
+    if (this.config.layout === 'n1') return [make('svm', this.gpus)];
+    return this.gpus.map((gpu) => make(`svm${gpu.index}`, [gpu]));
+  }
+
+  private serveDevice(port: Port, gpu: GpuHandle): void {
+    const vm = this.vmOf(gpu);
+    const owner = this.ownerOf(gpu);
+    const handler = this.gpuFaults;
+    port.serve(DeviceMessage.fault, function* ({ page, write }) {
+      return { errno: yield* handler.handle(vm, gpu, owner, page, write !== 0) };
+    });
+  }
+
+  private serveCpu(port: Port): void {
+    const { mm, faults, calls } = this;
+    port.serve(CpuMessage.fault, function* ({ page, write }) {
+      return { errno: yield* faults.cpuFault(mm, page, write !== 0) };
+    });
+    port.serve(CpuMessage.mmap, function* (args) {
+      return { result: yield* calls.map.mmap(mm, args) };
+    });
+    port.serve(CpuMessage.munmap, function* ({ page, npages }) {
+      return { errno: yield* calls.map.munmap(mm, page, npages) };
+    });
+    port.serve(CpuMessage.mprotect, function* ({ page, npages, prot }) {
+      return { errno: yield* calls.protect.mprotect(mm, page, npages, prot) };
+    });
+    port.serve(CpuMessage.madvise, function* ({ page, npages, advice }) {
+      return { errno: yield* calls.advise.madvise(mm, page, npages, advice) };
+    });
+    port.serve(CpuMessage.mremap, function* ({ page, npages, newPages, flags, newPage }) {
+      const args = { from: page, fromPages: npages, toPages: newPages, flags, target: newPage };
+      return { result: yield* calls.remap.mremap(mm, args) };
+    });
+    port.serve(CpuMessage.brk, function* ({ end }) {
+      return { end: yield* calls.map.brk(mm, end) };
+    });
+    port.serve(CpuMessage.prefetch, (request) => this.prefetch(request));
+    port.serve(CpuMessage.launch, (request) => this.launch(request), true);
+  }
+
+  private *prefetch(request: {
+    page: Vpn;
+    npages: number;
+    target: number;
+    depth: number;
+  }): Steps<{ errno: Errno }> {
+    const { page, npages, target, depth } = request;
+    const end = (page + npages) as Vpn;
+    const gpu = this.gpus[target];
+    if (gpu !== undefined) {
+      const vm = this.vmOf(gpu);
+      const owner = this.ownerOf(gpu);
+      const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchRange(vm, gpu, owner, at);
+      return { errno: yield* this.prefetchAll(page, end, depth, one) };
+    }
+    if (target !== -1) return { errno: Errno.ENODEV };
+    for (const vm of this.vms) {
+      const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchToRam(vm, at);
+      const errno = yield* this.prefetchAll(page, end, depth, one);
+      if (errno !== Errno.OK) return { errno };
+    }
+    return { errno: Errno.OK };
+  }
+
+  /** Splits the span among `depth` tasks; each goes from range to range through its share, which begins at a chunk of the largest size. */
+  private *prefetchAll(
+    start: Vpn,
+    end: Vpn,
+    depth: number,
+    one: (page: Vpn) => Steps<Vpn | Errno>,
+  ): Steps<Errno> {
+    const largest = this.config.chunkPages[0];
+    const chunks = Math.ceil((end - start) / largest);
+    const share = Math.max(1, Math.ceil(chunks / depth)) * largest;
+    const tasks: Steps<Errno>[] = [];
+    for (let from: number = start; from < end; from += share) {
+      tasks.push(walkRanges(from as Vpn, Math.min(end, from + share) as Vpn, one));
+    }
+    return yield* runAll(this.kernel.sched, COORDINATOR, 'prefetch', tasks);
+  }
+
+  private *launch(request: {
+    device: number;
+    workload: number;
+    phase: number;
+    a: number;
+    b: number;
+  }): Steps<{ errno: Errno }> {
+    const remote = this.remotes[request.device];
+    if (remote === undefined) return { errno: Errno.ENODEV };
+    return { errno: yield* remote.launch(request.workload, request.phase, request.a, request.b) };
+  }
+}
+
+function* walkRanges(start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
+  let page = start;
+  while (page < end) {
+    const next = yield* one(page);
+    if (next < 0) return next as Errno;
+    page = next as Vpn;
+  }
+  return Errno.OK;
+}
+
+function makeSystemCalls(kernel: Kernel): SystemCalls {
+  const edit = new VmaEdit(kernel);
+  const zap = new Zap(kernel);
+  const unmapRegion = new UnmapRegion(kernel, edit, zap);
+  return {
+    map: new MemoryMap(kernel, edit, unmapRegion),
+    protect: new Mprotect(kernel, edit),
+    advise: new MadviseCall(kernel, zap),
+    remap: new Mremap(kernel, edit, unmapRegion, new MovePageTables(kernel)),
+    exit: new ExitMm(kernel, edit, zap),
+  };
+}

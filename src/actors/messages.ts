@@ -1,0 +1,67 @@
+/** Everything that actors say to one another, each message typed once. */
+
+import type { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { VramAllocationId } from '../device/gpuPort.js';
+import type { PageArrayId } from '../memory/pageArrays.js';
+import type { Madvise } from '../mm/madvise.js';
+import { defineMessage, field } from '../sim/message.js';
+
+const page = field<Vpn>();
+const errno = field<Errno>();
+const number = field();
+
+/** A CPU thread's page fault and system calls, to the Coordinator. */
+export const CpuMessage = {
+  fault: defineMessage('cpu.fault', { page, write: number }, { errno }),
+  mmap: defineMessage(
+    'cpu.mmap',
+    { hint: page, npages: number, prot: number, flags: number },
+    { result: number },
+  ),
+  munmap: defineMessage('cpu.munmap', { page, npages: number }, { errno }),
+  mprotect: defineMessage('cpu.mprotect', { page, npages: number, prot: number }, { errno }),
+  madvise: defineMessage('cpu.madvise', { page, npages: number, advice: field<Madvise>() }, { errno }),
+  mremap: defineMessage(
+    'cpu.mremap',
+    { page, npages: number, newPages: number, flags: number, newPage: page },
+    { result: number },
+  ),
+  brk: defineMessage('cpu.brk', { end: page }, { end: page }),
+  /** Migrate a span to a device, or with target -1 to RAM, `depth` ranges at a time. */
+  prefetch: defineMessage('cpu.prefetch', { page, npages: number, target: number, depth: number }, { errno }),
+  /** Run a kernel of a workload on a device. */
+  launch: defineMessage(
+    'cpu.launch',
+    { device: number, workload: number, phase: number, a: number, b: number },
+    { errno },
+  ),
+} as const;
+
+/** A device's page fault, to the Coordinator. */
+export const DeviceMessage = {
+  fault: defineMessage('gpu.fault', { page, write: number }, { errno }),
+} as const;
+
+/** The host's requests to a device, from the Coordinator. */
+export const HostMessage = {
+  allocVram: defineMessage(
+    'host.allocVram',
+    { npages: number, pfns: field<PageArrayId>() },
+    { result: field<VramAllocationId | Errno>() },
+  ),
+  releaseVram: defineMessage('host.releaseVram', { id: field<VramAllocationId>() }, {}),
+  bind: defineMessage(
+    'host.bind',
+    { page, npages: number, addrs: field<PageArrayId>(), write: number },
+    { errno },
+  ),
+  zap: defineMessage('host.zap', { page, npages: number }, {}),
+  invalidateTlb: defineMessage('host.invalidateTlb', { page, npages: number }, {}),
+  copy: defineMessage(
+    'host.copy',
+    { src: field<PageArrayId>(), dst: field<PageArrayId>(), npages: number },
+    { errno },
+  ),
+  launch: defineMessage('host.launch', { workload: number, phase: number, a: number, b: number }, { errno }),
+} as const;

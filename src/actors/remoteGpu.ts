@@ -1,0 +1,54 @@
+/** A GPU as the Coordinator reaches it: each request of the port is a message to its actor. */
+
+import type { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { BindRequest, GpuPort, TlbInvalidation, VramAllocationId } from '../device/gpuPort.js';
+import type { PageArrayId } from '../memory/pageArrays.js';
+import type { CallNumber, Port } from '../sim/port.js';
+import type { Steps } from '../sim/steps.js';
+import { HostMessage } from './messages.js';
+
+export class RemoteGpu implements GpuPort {
+  constructor(private readonly port: Port) {}
+
+  *allocVram(npages: number, pfns: PageArrayId): Steps<VramAllocationId | Errno> {
+    return (yield* this.port.call(HostMessage.allocVram, { npages, pfns })).result;
+  }
+
+  releaseVram(id: VramAllocationId): void {
+    this.port.post(HostMessage.releaseVram, { id });
+  }
+
+  startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean): BindRequest {
+    const call: number = this.port.start(HostMessage.bind, { page, npages, addrs, write: write ? 1 : 0 });
+    return call as BindRequest;
+  }
+
+  *finishBind(request: BindRequest): Steps<Errno> {
+    const call: number = request;
+    return (yield* this.port.finish(HostMessage.bind, call as CallNumber)).errno;
+  }
+
+  zap(page: Vpn, npages: number): void {
+    this.port.post(HostMessage.zap, { page, npages });
+  }
+
+  startTlbInvalidation(page: Vpn, npages: number): TlbInvalidation {
+    const call: number = this.port.start(HostMessage.invalidateTlb, { page, npages });
+    return call as TlbInvalidation;
+  }
+
+  *finishTlbInvalidation(invalidation: TlbInvalidation): Steps<void> {
+    const call: number = invalidation;
+    yield* this.port.finish(HostMessage.invalidateTlb, call as CallNumber);
+  }
+
+  *copy(src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
+    return (yield* this.port.call(HostMessage.copy, { src, dst, npages })).errno;
+  }
+
+  /** Runs a kernel of a workload on all contexts of the device; returns when they have ended. */
+  *launch(workload: number, phase: number, a: number, b: number): Steps<Errno> {
+    return (yield* this.port.call(HostMessage.launch, { workload, phase, a, b })).errno;
+  }
+}

@@ -1,0 +1,53 @@
+/** M1: every byte is what it must be, wherever the page lives; and no page is populated that nobody knows the content of. */
+
+import { IntervalTree } from '../base/intervalTree.js';
+import { PAGE_WORDS } from '../base/units.js';
+import { formatPte, PteKind, pteKind } from '../mm/pte.js';
+import type { Expectation } from '../workload/workload.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkContent(view: MachineView, expectations: readonly Expectation[]): Rule[] {
+  return [checkExpected(view, expectations), checkCovered(view, expectations)];
+}
+
+function checkExpected(view: MachineView, expectations: readonly Expectation[]): Rule {
+  const rule = new Rule('M1', 'pages', 'populated pages');
+  for (const expectation of expectations) {
+    rule.look('pages', expectation.npages);
+    for (let i = 0; i < expectation.npages; i++) checkPage(view, rule, expectation, i);
+  }
+  return rule;
+}
+
+/** A page in migration has no content that could be looked at; that there is one is for M4 to say. */
+function checkPage(view: MachineView, rule: Rule, expectation: Expectation, i: number): void {
+  const page = (expectation.start + i) as typeof expectation.start;
+  const pte = view.pteAt(page);
+  if (pteKind(pte) === PteKind.Migration) return;
+  const pfn = view.populatedPfn(pte);
+  if (pfn === null) {
+    const wrong = expectation.check(page, null);
+    if (wrong !== null) rule.violate({ page }, `${wrong} (nothing is populated: ${formatPte(pte)})`);
+    return;
+  }
+  rule.look('populated pages');
+  const first = pfn * PAGE_WORDS;
+  const wrong = expectation.check(page, view.kernel.memory.words.subarray(first, first + PAGE_WORDS));
+  if (wrong !== null) rule.violate({ page, pfn }, `${wrong} (in ${view.layout.zoneOf(pfn).name})`);
+}
+
+function checkCovered(view: MachineView, expectations: readonly Expectation[]): Rule {
+  const rule = new Rule('content', 'populated pages');
+  const spans = new IntervalTree<Expectation>();
+  for (const span of expectations)
+    if (span.npages > 0) spans.insert(span.start, span.start + span.npages, span);
+  for (const { page, pte } of view.entries) {
+    const pfn = view.populatedPfn(pte);
+    if (pfn === null) continue;
+    rule.look('populated pages');
+    const covered = spans.firstOverlap(page, page + 1) !== null;
+    rule.require(covered, { page, pfn }, () => 'is populated, but no workload says what it must hold');
+  }
+  return rule;
+}

@@ -1,0 +1,132 @@
+/** M5 and R5: device pages, the data that they point to, the driver's allocations and the device's own account of its VRAM agree. */
+
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { DriverDevmem } from '../driver/driverDevmem.js';
+import type { Zdd } from '../drm/pagemap/devmem.js';
+import type { Pfn } from '../memory/pfn.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkDevicePages(view: MachineView): Rule[] {
+  return [checkFrames(view), checkAllocations(view)];
+}
+
+/** Free: no reference and no zone device data. In use: both, of the memory's own driver, and one reference of the data per page. */
+function checkFrames(view: MachineView): Rule {
+  const rule = new Rule('M5', 'device pages', 'in use', 'zone device data');
+  const pages = new Map<Zdd, number>();
+  const accounts = new Accounts(view.devices);
+  view.forEachDeviceFrame((pfn, device) => {
+    rule.look('device pages');
+    const zdd = checkFrame(view, rule, pfn, device);
+    if (zdd === null) return;
+    rule.look('in use');
+    pages.set(zdd, (pages.get(zdd) ?? 0) + 1);
+    checkOwner(view, rule, pfn, zdd, accounts);
+  });
+  for (const zdd of view.zdds) {
+    rule.look('zone device data');
+    const used = pages.get(zdd) ?? 0;
+    rule.require(
+      zdd.refs === used,
+      {},
+      () => `zone device data ${zdd.id} has ${zdd.refs} references, but ${used} pages`,
+    );
+  }
+  return rule;
+}
+
+/** The data that a page in use points to; null for a free page, and where there is none. */
+function checkFrame(view: MachineView, rule: Rule, pfn: Pfn, device: number): Zdd | null {
+  const { folios, coordinator } = view;
+  const id = folios.zoneData(pfn);
+  const refs = folios.refcount(pfn);
+  if (refs === 0 || id === 0) {
+    rule.require(
+      refs === 0 && id === 0,
+      { pfn },
+      () => `${refs} references, zone device data ${id}: free and not free`,
+    );
+    return null;
+  }
+  const zdd = coordinator.zdds.find(id);
+  if (zdd === null) {
+    rule.violate({ pfn }, `points to zone device data ${id}, which does not exist`);
+    return null;
+  }
+  const { index } = zdd.dpagemap.device;
+  rule.require(index === device, { pfn }, () => `a page of gpu${device} points to data of gpu${index}`);
+  return zdd;
+}
+
+function checkOwner(view: MachineView, rule: Rule, pfn: Pfn, zdd: Zdd, accounts: Accounts): void {
+  const devmem = view.devmemOf(zdd);
+  if (devmem === null) {
+    rule.violate({ pfn }, `in use, but zone device data ${zdd.id} has no allocation`);
+    return;
+  }
+  rule.require(accounts.hostHas(devmem, pfn), { pfn }, () => `not a page of its allocation ${devmem.vramId}`);
+  if (view.devices.length === 0) return;
+  const allocation = accounts.onDevice(devmem.gpu.index, pfn);
+  rule.require(allocation === devmem.vramId, { pfn }, () =>
+    allocation === undefined
+      ? `in use, but free on gpu${devmem.gpu.index}`
+      : `of allocation ${devmem.vramId} here, but of ${allocation} on gpu${devmem.gpu.index}`,
+  );
+}
+
+/** Which allocation a frame belongs to, by the host's account and by the device's. */
+class Accounts {
+  private readonly devices: readonly ReadonlyMap<number, number>[];
+  private readonly hosts = new Map<DriverDevmem, ReadonlySet<number>>();
+
+  constructor(snapshots: readonly GpuSnapshot[]) {
+    this.devices = snapshots.map(allocationOfFrame);
+  }
+
+  /** The device's number of the allocation; undefined where the frame is free. */
+  onDevice(device: number, pfn: Pfn): number | undefined {
+    return this.devices[device].get(pfn);
+  }
+
+  hostHas(devmem: DriverDevmem, pfn: Pfn): boolean {
+    let pfns = this.hosts.get(devmem);
+    if (pfns === undefined) {
+      pfns = new Set(devmem.pfns);
+      this.hosts.set(devmem, pfns);
+    }
+    return pfns.has(pfn);
+  }
+}
+
+function allocationOfFrame({ vramRuns }: GpuSnapshot): ReadonlyMap<number, number> {
+  const allocation = new Map<number, number>();
+  for (let at = 0; at < vramRuns.length; at += 3) {
+    for (let i = 0; i < vramRuns[at + 2]; i++) allocation.set(vramRuns[at + 1] + i, vramRuns[at]);
+  }
+  return allocation;
+}
+
+/** An allocation is detached exactly when no data refers to it, so never while the driver still lists it. */
+function checkAllocations(view: MachineView): Rule {
+  const rule = new Rule('R5', 'allocations');
+  const listed = new Set<DriverDevmem>(view.gpus.flatMap((gpu) => view.allocationsOf(gpu)));
+  const owned = new Set<DriverDevmem>();
+  for (const zdd of view.zdds) {
+    const devmem = view.devmemOf(zdd);
+    if (devmem === null) continue;
+    owned.add(devmem);
+    rule.require(listed.has(devmem), {}, () => `${describe(devmem)} is used, but not in the driver's list`);
+  }
+  for (const devmem of listed) {
+    rule.look('allocations');
+    rule.require(owned.has(devmem), {}, () => `${describe(devmem)} is listed, but no page refers to it`);
+    const gone = devmem.released || devmem.detached.isDone;
+    rule.require(!gone, {}, () => `${describe(devmem)} is listed, but was released`);
+  }
+  return rule;
+}
+
+function describe(devmem: DriverDevmem): string {
+  return `allocation ${devmem.vramId} of gpu${devmem.gpu.index} (${devmem.npages} pages)`;
+}

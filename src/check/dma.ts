@@ -1,0 +1,153 @@
+/** D1 to D5 and S6: the DMA mappings that exist are those of valid pages objects, one by one, as their holders believe them to be. */
+
+import { iommuWordDir } from '../device/iommu.js';
+import type { GpuHandle } from '../driver/gpuHandle.js';
+import { PagesFlag } from '../drm/gpusvm/pages.js';
+import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
+import { DmaProto, dmaAddrAt, dmaDir, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
+import type { DmaPage, MachineView, MirrorPart } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkDma(view: MachineView): Rule[] {
+  const ledger = new Rule('D1', 'pages objects', 'mapped I/O pages');
+  const kinds = new Rule('D2', 'I/O pages');
+  for (const gpu of view.gpus) checkLedger(view, ledger, kinds, gpu);
+  return [ledger, kinds, checkUnmapped(view), checkPagemapRefs(view), checkSizes(view)];
+}
+
+/** Maps less unmaps is what is live, and that is what the pages objects of the device hold. */
+function checkLedger(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandle): void {
+  const { iommu } = gpu;
+  const held = new Set<number>();
+  for (const mirror of view.mirrors) {
+    if (mirror.part.gpu !== gpu) continue;
+    ledger.look('pages objects');
+    view.forEachDmaPage(mirror, (page) => {
+      checkHeld(ledger, page, held);
+      checkKind(kinds, gpu, page);
+    });
+  }
+  ledger.look('mapped I/O pages', iommu.live);
+  const name = `gpu${gpu.index}`;
+  ledger.require(
+    iommu.live === held.size,
+    {},
+    () => `${name} has ${iommu.live} I/O pages mapped, its mirrors hold ${held.size}`,
+  );
+  const balance = iommu.mapsTotal - iommu.unmapsTotal;
+  ledger.require(
+    balance === iommu.live,
+    {},
+    () => `${name}: maps less unmaps is ${balance}, but ${iommu.live} are live`,
+  );
+}
+
+function checkHeld(rule: Rule, { mirror, page, addr, index }: DmaPage, held: Set<number>): void {
+  const { pages } = mirror.part;
+  rule.require(
+    pages.has(PagesFlag.HasDmaMapping),
+    { page },
+    () => `gpu${mirror.part.gpu.index} keeps an address of pages that are not mapped`,
+  );
+  if (dmaProto(addr) !== DmaProto.System) return;
+  const iova = dmaPage(addr) + index;
+  rule.require(
+    !held.has(iova),
+    { page },
+    () => `I/O page ${iova} of gpu${mirror.part.gpu.index} is held twice`,
+  );
+  held.add(iova);
+}
+
+/** The mapping is live and has the direction that it was made with. What it maps is for D6 to say. */
+function checkKind(rule: Rule, gpu: GpuHandle, { page, addr, index }: DmaPage): void {
+  if (dmaProto(addr) !== DmaProto.System) return;
+  rule.look('I/O pages');
+  const iova = dmaPage(addr) + index;
+  const word = Atomics.load(gpu.iommu.iommu.words, iova);
+  if (word === 0) {
+    rule.violate({ page }, `gpu${gpu.index} holds I/O page ${iova}, which is not mapped`);
+    return;
+  }
+  rule.require(
+    iommuWordDir(word) === dmaDir(addr),
+    { page },
+    () => `I/O page ${iova} of gpu${gpu.index} is mapped in another direction than its holder believes`,
+  );
+}
+
+/** D3: after the CPU has unmapped the range, nothing of it stays mapped. */
+function checkUnmapped(view: MachineView): Rule {
+  const rule = new Rule('D3', 'pages objects');
+  for (const { range, part } of view.mirrors) {
+    rule.look('pages objects');
+    const wrong = part.pages.has(PagesFlag.Unmapped) && part.pages.has(PagesFlag.HasDmaMapping);
+    rule.require(
+      !wrong,
+      { page: range.start },
+      () => `the range was unmapped, but gpu${part.gpu.index} maps it for DMA`,
+    );
+  }
+  return rule;
+}
+
+/** D5: whoever maps pages of a device's memory holds that memory, and nobody else does. */
+function checkPagemapRefs(view: MachineView): Rule {
+  const rule = new Rule('D5', 'pages objects', 'pagemaps');
+  const holders = new Map<DrmPagemap, number>();
+  const hold = (dpagemap: DrmPagemap): void => {
+    holders.set(dpagemap, (holders.get(dpagemap) ?? 0) + 1);
+  };
+  for (const { range, part } of view.mirrors) {
+    rule.look('pages objects');
+    const { dpagemap } = part.pages;
+    const should = part.pages.has(PagesFlag.HasDevmemPages);
+    rule.require(
+      (dpagemap !== null) === should,
+      { page: range.start },
+      () =>
+        `gpu${part.gpu.index} ${should ? 'maps device pages without' : 'maps no device pages, but keeps'} their pagemap`,
+    );
+    if (dpagemap !== null) hold(dpagemap);
+  }
+  for (const zdd of view.zdds) hold(zdd.dpagemap);
+  for (const { index, dpagemap } of view.gpus) {
+    if (dpagemap === null) continue;
+    rule.look('pagemaps');
+    const expected = 1 + (holders.get(dpagemap) ?? 0);
+    rule.require(
+      dpagemap.references === expected,
+      {},
+      () => `the pagemap of gpu${index} has ${dpagemap.references} references, but ${expected} holders`,
+    );
+  }
+  return rule;
+}
+
+/** S6: the addresses of a mapped range cover it exactly. */
+function checkSizes(view: MachineView): Rule {
+  const rule = new Rule('S6', 'mapped ranges');
+  for (const mirror of view.mirrors) {
+    if (!mirror.part.pages.has(PagesFlag.HasDmaMapping)) continue;
+    rule.look('mapped ranges');
+    const covered = coveredPages(mirror);
+    const { start, npages } = mirror.range;
+    rule.require(
+      covered === npages,
+      { page: start },
+      () => `gpu${mirror.part.gpu.index} has addresses of ${covered} of ${npages} pages`,
+    );
+  }
+  return rule;
+}
+
+function coveredPages({ range, part }: MirrorPart): number {
+  const { dmaAddrs } = part.pages;
+  let covered = 0;
+  for (let at = 0; dmaAddrs !== null && at < dmaAddrs.length && covered < range.npages; at++) {
+    const addr = dmaAddrAt(dmaAddrs, at);
+    if (addr === 0) break;
+    covered += 1 << dmaOrder(addr);
+  }
+  return covered;
+}

@@ -1,0 +1,28 @@
+/** M4: at rest no folio is locked, and no entry says that its page is in migration. */
+
+import { formatPte, PteKind, pteKind, ptePfn } from '../mm/pte.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkFolioLocks(view: MachineView): Rule[] {
+  const rule = new Rule('M4', 'folios', 'entries');
+  const { folios } = view;
+  view.forEachFolio((pfn) => {
+    rule.look('folios');
+    const owner = folios.lockOwner(pfn);
+    if (!folios.isLocked(pfn) && owner === 0) return;
+    const page = view.pageOf.get(pfn);
+    const subject = page === undefined ? { pfn } : { page, pfn };
+    rule.violate(subject, `locked by task ${owner} while nothing runs`);
+  });
+  for (const { page, pte } of view.entries) {
+    rule.look('entries');
+    const kind = pteKind(pte);
+    rule.require(
+      kind !== PteKind.Migration,
+      { page, pfn: ptePfn(pte) },
+      () => `left in migration: ${formatPte(pte)}`,
+    );
+  }
+  return [rule];
+}

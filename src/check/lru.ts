@@ -1,0 +1,20 @@
+/** M9: what is on the LRU is RAM that is in use and mapped. */
+
+import { FolioFlag } from '../memory/folios.js';
+import { ZoneKind } from '../memory/zone.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkLru(view: MachineView): Rule[] {
+  const rule = new Rule('M9', 'LRU folios');
+  const { folios, layout } = view;
+  view.forEachFolio((pfn) => {
+    if (!folios.testFlag(pfn, FolioFlag.Lru)) return;
+    rule.look('LRU folios');
+    const isRam = layout.zoneOf(pfn).kind === ZoneKind.System;
+    rule.require(isRam, { pfn }, () => 'device memory is on the LRU');
+    const mapped = folios.refcount(pfn) > 0 && folios.mapcount(pfn) > 0;
+    rule.require(mapped, { pfn }, () => `on the LRU, but not mapped: ${folios.describe(pfn)}`);
+  });
+  return [rule];
+}

@@ -1,0 +1,212 @@
+/** Everything that the rules look at, gathered once per verification, while nothing runs. */
+
+import type { Coordinator } from '../actors/coordinator.js';
+import { assert } from '../base/assert.js';
+import type { Vpn } from '../base/units.js';
+import { type GpuPte, gpuPteAt, gpuPtePage, gpuPteProto } from '../device/gpuPte.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { DriverDevmem } from '../driver/driverDevmem.js';
+import { DriverRange, type RangeDevice } from '../driver/driverRange.js';
+import type { GpuHandle } from '../driver/gpuHandle.js';
+import type { SvmVm } from '../driver/svmVm.js';
+import type { Zdd } from '../drm/pagemap/devmem.js';
+import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
+import { FolioFlag, type FolioTable } from '../memory/folios.js';
+import { NO_PFN, type Pfn, pfn as pfnOf } from '../memory/pfn.js';
+import type { PhysicalLayout } from '../memory/physicalLayout.js';
+import { ZoneKind } from '../memory/zone.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import { forEachPte } from '../mm/mmCensus.js';
+import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
+
+/** An entry of the CPU page table that is not empty. */
+export interface CpuEntry {
+  readonly page: Vpn;
+  readonly pte: Pte;
+}
+
+/** One device's part of one range. */
+export interface MirrorPart {
+  readonly vm: SvmVm;
+  readonly range: DriverRange;
+  readonly part: RangeDevice;
+}
+
+/** One page of a mirror that is mapped for a device's DMA. */
+export interface DmaPage {
+  readonly mirror: MirrorPart;
+  readonly page: Vpn;
+  /** The address of this page alone: of a larger entry, its page. */
+  readonly addr: DmaAddr;
+  /** For entries of several pages: which of them this is. */
+  readonly index: number;
+}
+
+export class MachineView {
+  readonly kernel: Kernel;
+  readonly mm: Mm;
+  readonly folios: FolioTable;
+  readonly layout: PhysicalLayout;
+  /** All entries of the CPU page table, by address. */
+  readonly entries: readonly CpuEntry[];
+  /** How many entries map each folio, without the zero page. */
+  readonly mappings: ReadonlyMap<Pfn, number>;
+  /** One page that maps the folio, to name it in violations. */
+  readonly pageOf: ReadonlyMap<Pfn, Vpn>;
+  readonly vms: readonly SvmVm[];
+  readonly mirrors: readonly MirrorPart[];
+  readonly zdds: readonly Zdd[];
+
+  constructor(
+    readonly coordinator: Coordinator,
+    /** One per device, in their order. */
+    readonly devices: readonly GpuSnapshot[],
+  ) {
+    this.kernel = coordinator.kernel;
+    this.mm = coordinator.mm;
+    this.folios = this.kernel.folios;
+    this.layout = this.kernel.memory.layout;
+    this.vms = coordinator.vms;
+    this.zdds = [...coordinator.zdds];
+    this.entries = listEntries(this.mm);
+    const { mappings, pageOf } = countMappings(this.kernel, this.entries);
+    this.mappings = mappings;
+    this.pageOf = pageOf;
+    this.mirrors = listMirrors(this.vms);
+    devices.forEach((snapshot, i) => {
+      assert(snapshot.device === i, () => `snapshot ${i} is that of gpu${snapshot.device}`);
+    });
+  }
+
+  get gpus(): readonly GpuHandle[] {
+    return this.coordinator.gpus;
+  }
+
+  /** What the CPU page table says of a page; the empty entry where it has no table. */
+  pteAt(page: Vpn): Pte {
+    return this.isTornDown ? PTE_NONE : pteFromWord(this.mm.pageTable.get(page));
+  }
+
+  /** The page table went with the last reference to the mm. */
+  get isTornDown(): boolean {
+    return this.mm.count === 0;
+  }
+
+  /** The page of real memory behind an entry: RAM or VRAM; null for none, for the zero page, and for a page in migration. */
+  populatedPfn(pte: Pte): Pfn | null {
+    const pfn = ptePfn(pte);
+    return pteIsMapping(pte) && !this.isZeroPage(pte) ? pfn : null;
+  }
+
+  isZeroPage(pte: Pte): boolean {
+    return pteKind(pte) === PteKind.Present && ptePfn(pte) === this.kernel.zeroPage;
+  }
+
+  /** Each folio of every zone by its head, free ones included. */
+  forEachFolio(visit: (pfn: Pfn, zoneId: number) => void): void {
+    for (const zone of this.layout.zones) {
+      for (let at: number = zone.firstPfn; at < zone.firstPfn + zone.pages; at++) {
+        const pfn = at as Pfn;
+        if (!this.folios.testFlag(pfn, FolioFlag.Tail)) visit(pfn, zone.id);
+      }
+    }
+  }
+
+  /** Each device-private frame. */
+  forEachDeviceFrame(visit: (pfn: Pfn, device: number) => void): void {
+    for (const zone of this.layout.zones) {
+      if (zone.kind === ZoneKind.System) continue;
+      for (let i = 0; i < zone.pages; i++) visit(pfnOf(zone.firstPfn + i), zone.deviceIndex);
+    }
+  }
+
+  /** The frame that a device's page-table or TLB entry leads to now; `NO_PFN` when its I/O page is not mapped for that access. */
+  resolveGpuPte(device: number, pte: GpuPte, write: boolean): Pfn {
+    return this.resolve(device, gpuPteProto(pte), gpuPtePage(pte), write);
+  }
+
+  /** The frame behind a DMA address of a device; `NO_PFN` when its I/O page is not mapped. */
+  resolveDmaAddr(device: number, addr: DmaAddr, index: number): Pfn {
+    return this.resolve(device, dmaProto(addr), dmaPage(addr) + index, false);
+  }
+
+  private resolve(device: number, proto: number, target: number, write: boolean): Pfn {
+    if (proto !== DmaProto.System) return pfnOf(target);
+    const frame = this.gpus[device].iommu.iommu.translate(target, write);
+    return frame < 0 ? NO_PFN : (frame as Pfn);
+  }
+
+  /** Each page of a mirror that has an address, whether or not it should. */
+  forEachDmaPage(mirror: MirrorPart, visit: (page: DmaPage) => void): void {
+    const { dmaAddrs } = mirror.part.pages;
+    if (dmaAddrs === null) return;
+    const { start, npages } = mirror.range;
+    let covered = 0;
+    for (let at = 0; at < dmaAddrs.length && covered < npages; at++) {
+      const addr = dmaAddrAt(dmaAddrs, at);
+      const pages = 1 << dmaOrder(addr);
+      for (let index = 0; index < pages; index++) {
+        if (addr !== 0) visit({ mirror, page: (start + covered + index) as Vpn, addr, index });
+      }
+      covered += pages;
+    }
+  }
+
+  /** Visits the entries of a device's page table. */
+  forEachGpuPte(snapshot: GpuSnapshot, visit: (page: Vpn, pte: GpuPte) => void): void {
+    for (let i = 0; i < snapshot.ptePages.length; i++) {
+      visit(snapshot.ptePages[i] as Vpn, gpuPteAt(snapshot.ptes, i));
+    }
+  }
+
+  /** Allocations of device memory that the driver knows of. */
+  allocationsOf(gpu: GpuHandle): DriverDevmem[] {
+    return [...gpu.allocations];
+  }
+
+  /** The range of a mirror at a page. */
+  rangeAt(vm: SvmVm, page: Vpn): DriverRange | null {
+    const range = vm.gpusvm.findRange(page);
+    return range instanceof DriverRange ? range : null;
+  }
+
+  /** The driver's allocation behind zone device data, if there is one. */
+  devmemOf(zdd: Zdd): DriverDevmem | null {
+    return zdd.devmem instanceof DriverDevmem ? zdd.devmem : null;
+  }
+}
+
+function listEntries(mm: Mm): CpuEntry[] {
+  const entries: CpuEntry[] = [];
+  if (mm.count > 0) forEachPte(mm, (page, pte) => entries.push({ page, pte }));
+  return entries;
+}
+
+function countMappings(
+  kernel: Kernel,
+  entries: readonly CpuEntry[],
+): { mappings: Map<Pfn, number>; pageOf: Map<Pfn, Vpn> } {
+  const mappings = new Map<Pfn, number>();
+  const pageOf = new Map<Pfn, Vpn>();
+  for (const { page, pte } of entries) {
+    const isZeroPage = pteKind(pte) === PteKind.Present && ptePfn(pte) === kernel.zeroPage;
+    if (pteKind(pte) === PteKind.Migration) pageOf.set(ptePfn(pte), page);
+    if (!pteIsMapping(pte) || isZeroPage) continue;
+    const folio = kernel.folios.headOf(ptePfn(pte));
+    mappings.set(folio, (mappings.get(folio) ?? 0) + 1);
+    pageOf.set(ptePfn(pte), page);
+  }
+  return { mappings, pageOf };
+}
+
+function listMirrors(vms: readonly SvmVm[]): MirrorPart[] {
+  const mirrors: MirrorPart[] = [];
+  for (const vm of vms) {
+    for (const range of vm.gpusvm.allRanges()) {
+      assert(range instanceof DriverRange, 'a range of another driver');
+      for (const part of range.parts) mirrors.push({ vm, range, part });
+    }
+  }
+  return mirrors;
+}

@@ -1,0 +1,38 @@
+/** I1: at rest no invalidation runs, the sequence is even, and every interval notifier is where it belongs. */
+
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkNotifiers(view: MachineView): Rule[] {
+  const rule = new Rule('I1', 'interval notifiers');
+  const { notifiers } = view.mm;
+  const seq = notifiers.invalidateSeq;
+  const active = notifiers.activeInvalidations;
+  rule.require(active === 0, {}, () => `${active} invalidations were begun and not ended`);
+  rule.require(seq % 2 === 0, {}, () => `the sequence ${seq} is odd, but nothing runs`);
+  let registered = 0;
+  for (const { gpusvm } of view.vms) {
+    for (const { value: notifier } of gpusvm.notifiers) {
+      rule.look('interval notifiers');
+      registered++;
+      const { interval, start } = notifier;
+      rule.require(
+        interval.deferred === null,
+        { page: start },
+        () => `its notifier still waits for its ${interval.deferred}`,
+      );
+      rule.require(interval.node !== null, { page: start }, () => 'its notifier gets no callbacks');
+      rule.require(
+        interval.invalidateSeq <= seq,
+        { page: start },
+        () => `its notifier has sequence ${interval.invalidateSeq}, beyond ${seq}`,
+      );
+    }
+  }
+  rule.require(
+    notifiers.intervals === registered,
+    {},
+    () => `${notifiers.intervals} intervals are registered, ${registered} are known to the mirrors`,
+  );
+  return [rule];
+}

@@ -1,0 +1,81 @@
+/** One rule while it is being checked: what it has looked at, and what it found wrong. */
+
+import { formatVpn, type Vpn } from '../base/units.js';
+import { formatPfn, type Pfn } from '../memory/pfn.js';
+import type { CheckResult } from './checkResult.js';
+
+/** What a violation is about; its last events are looked up by it. */
+export interface Subject {
+  readonly page?: Vpn;
+  readonly pfn?: Pfn;
+}
+
+/** The last recorded events that touch a page or a frame, oldest first, one per line. */
+export type EventSource = (what: Subject) => readonly string[];
+
+/** Violations that are told in full; the others are counted. */
+const TOLD_MAX = 3;
+
+/** `12,345 pages`, `1 page`; units are plurals in -s, or words without a number. */
+function count(n: number, unit: string): string {
+  const name = n === 1 ? unit.replace(/ies$/, 'y').replace(/(?<=ss)es$|s$/, '') : unit;
+  return `${n.toLocaleString('en-US')} ${name}`;
+}
+
+export class Rule {
+  private readonly looked = new Map<string, number>();
+  private readonly told: string[] = [];
+  private violations = 0;
+  private first: Subject = {};
+
+  constructor(
+    /** Identifier of the invariant. */
+    readonly name: string,
+    /** Plurals of what it looks at: each is reported, also as 0. */
+    ...units: readonly string[]
+  ) {
+    for (const unit of units) this.looked.set(unit, 0);
+  }
+
+  /** Things of this kind were looked at. */
+  look(unit: string, n = 1): void {
+    this.looked.set(unit, (this.looked.get(unit) ?? 0) + n);
+  }
+
+  /** `what` is made only for a violation: a sentence without its subject. */
+  require(holds: boolean, subject: Subject, what: () => string): void {
+    if (!holds) this.violate(subject, what());
+  }
+
+  violate(subject: Subject, what: string): void {
+    if (this.violations === 0) this.first = subject;
+    this.violations++;
+    if (this.told.length < TOLD_MAX) this.told.push(`${formatSubject(subject)}${what}`);
+  }
+
+  result(lastEvents: EventSource): CheckResult {
+    const looked = [...this.looked].map(([unit, n]) => count(n, unit)).join(', ');
+    if (this.violations === 0) return { name: this.name, ok: true, detail: looked };
+    const lines = [...this.told];
+    const more = this.violations - this.told.length;
+    if (more > 0) lines.push(`and ${count(more, 'more')}`);
+    lines.push(`(looked at ${looked})`, ...this.events(lastEvents));
+    return { name: this.name, ok: false, detail: lines.join('\n') };
+  }
+
+  private events(lastEvents: EventSource): string[] {
+    if (this.first.page === undefined && this.first.pfn === undefined) return [];
+    const events = lastEvents(this.first);
+    return [
+      'last events on it:',
+      ...(events.length === 0 ? ['  none recorded'] : events.map((line) => `  ${line}`)),
+    ];
+  }
+}
+
+function formatSubject({ page, pfn }: Subject): string {
+  const parts: string[] = [];
+  if (page !== undefined) parts.push(`page ${formatVpn(page)}`);
+  if (pfn !== undefined) parts.push(`pfn ${formatPfn(pfn)}`);
+  return parts.length === 0 ? '' : `${parts.join(', ')}: `;
+}

@@ -1,0 +1,89 @@
+/** What must be left when mirrors and address space are gone: nothing. */
+
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { MachineView } from './machineView.js';
+import { checkQuiescence } from './quiescence.js';
+import { Rule } from './rule.js';
+
+export function checkTeardown(view: MachineView): Rule[] {
+  return [checkMemory(view), checkMappings(view), checkMirrors(view), ...checkQuiescence(view)];
+}
+
+/** Every zone is free, but for the zero page, which the kernel keeps. */
+function checkMemory(view: MachineView): Rule {
+  const rule = new Rule('torn-down memory', 'folios', 'page tables', 'devices');
+  const { folios, kernel } = view;
+  view.forEachFolio((pfn) => {
+    rule.look('folios');
+    const expected = pfn === kernel.zeroPage ? 1 : 0;
+    rule.require(folios.refcount(pfn) === expected, { pfn }, () => `still in use: ${folios.describe(pfn)}`);
+  });
+  const { ram, tables } = kernel;
+  rule.require(
+    ram.usedPages === 1,
+    {},
+    () => `ram: ${ram.usedPages} pages are in use, not just the zero page`,
+  );
+  rule.look('page tables', tables.totalTables);
+  const used = tables.totalTables - tables.freeTables;
+  rule.require(used === 0, {}, () => `${used} page tables were not freed`);
+  for (const snapshot of view.devices) {
+    rule.look('devices');
+    checkDevice(rule, snapshot);
+  }
+  return rule;
+}
+
+function checkDevice(rule: Rule, { device, vram, ptePages, tlbPages }: GpuSnapshot): void {
+  rule.require(vram.usedPages === 0, {}, () => `gpu${device}: ${vram.usedPages} pages of VRAM are in use`);
+  rule.require(
+    ptePages.length === 0,
+    {},
+    () => `gpu${device}: ${ptePages.length} page-table entries are left`,
+  );
+  rule.require(tlbPages.length === 0, {}, () => `gpu${device}: ${tlbPages.length} TLB entries are left`);
+}
+
+function checkMappings(view: MachineView): Rule {
+  const rule = new Rule('torn-down DMA', 'devices', 'maps');
+  for (const { index, iommu } of view.gpus) {
+    rule.look('devices');
+    rule.look('maps', iommu.mapsTotal);
+    rule.require(iommu.live === 0, {}, () => `gpu${index}: ${iommu.live} I/O pages are still mapped`);
+    const balance = iommu.mapsTotal - iommu.unmapsTotal;
+    rule.require(balance === 0, {}, () => `gpu${index}: maps less unmaps is ${balance}`);
+  }
+  return rule;
+}
+
+function checkMirrors(view: MachineView): Rule {
+  const rule = new Rule('torn-down mirrors', 'mirrors', 'devices');
+  const { mm, coordinator } = view;
+  rule.require(
+    mm.users === 0 && mm.count === 0,
+    {},
+    () => `mm ${mm.id} has ${mm.users} users and count ${mm.count}`,
+  );
+  rule.require(mm.vmas.size === 0, {}, () => `mm ${mm.id} has ${mm.vmas.size} areas`);
+  rule.require(mm.notifiers.intervals === 0, {}, () => `${mm.notifiers.intervals} intervals are registered`);
+  rule.require(coordinator.zdds.live === 0, {}, () => `${coordinator.zdds.live} zone device data are left`);
+  for (const { gpusvm, config } of view.vms) {
+    rule.look('mirrors');
+    rule.require(
+      gpusvm.notifiers.size === 0,
+      {},
+      () => `${config.name} has ${gpusvm.notifiers.size} notifiers`,
+    );
+  }
+  for (const gpu of view.gpus) {
+    rule.look('devices');
+    rule.require(
+      gpu.allocations.size === 0,
+      {},
+      () => `gpu${gpu.index}: ${gpu.allocations.size} allocations are left`,
+    );
+    const refs = gpu.dpagemap?.references ?? 1;
+    rule.require(refs === 1, {}, () => `the pagemap of gpu${gpu.index} has ${refs} references`);
+  }
+  return rule;
+}

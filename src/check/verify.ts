@@ -1,0 +1,70 @@
+/** All rules, checked at one moment of rest, and what must be left when a run has been torn down. */
+
+import type { Coordinator } from '../actors/coordinator.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { Expectation } from '../workload/workload.js';
+import { checkAreas } from './areas.js';
+import type { CheckResult } from './checkResult.js';
+import { checkContent } from './content.js';
+import { checkDevicePages } from './devicePages.js';
+import { checkDma } from './dma.js';
+import { checkDmaTargets } from './dmaTargets.js';
+import { checkFolioLocks } from './folioLocks.js';
+import { checkLifetimes } from './lifetimes.js';
+import { checkLru } from './lru.js';
+import { MachineView } from './machineView.js';
+import { checkMapcounts } from './mapcounts.js';
+import { checkNotifiers } from './notifiers.js';
+import { checkQuiescence } from './quiescence.js';
+import { checkRefcounts } from './refcounts.js';
+import type { EventSource, Rule } from './rule.js';
+import { checkStructure } from './structure.js';
+import { checkTeardown } from './teardown.js';
+import { checkTranslations } from './translations.js';
+import { checkZones } from './zones.js';
+
+export interface VerifyInput {
+  readonly coordinator: Coordinator;
+  /** Of all devices, in their order, taken after the Coordinator came to rest and the devices had drained their mailboxes. */
+  readonly devices: readonly GpuSnapshot[];
+  /** Together they say what every populated page must hold. */
+  readonly expectations: readonly Expectation[];
+  readonly lastEvents: EventSource;
+}
+
+/** Runs in the Coordinator's thread while no task is within an operation. Changes nothing. */
+export function verify(input: VerifyInput): CheckResult[] {
+  const view = new MachineView(input.coordinator, input.devices);
+  const rules: Rule[] = [
+    ...checkContent(view, input.expectations),
+    ...checkRefcounts(view),
+    ...checkMapcounts(view),
+    ...checkFolioLocks(view),
+    ...checkDevicePages(view),
+    ...checkAreas(view),
+    ...checkLru(view),
+    ...checkNotifiers(view),
+    ...checkTranslations(view),
+    ...checkDma(view),
+    ...checkDmaTargets(view),
+    ...checkStructure(view),
+    ...checkLifetimes(view),
+    ...checkZones(view),
+    ...checkQuiescence(view),
+  ];
+  return rules.map((rule) => rule.result(input.lastEvents));
+}
+
+const noEvents: EventSource = () => [];
+
+/**
+ * After `Coordinator.tearDown`. `devices` may be empty where they cannot be asked: what the host knows of their memory is checked all the same.
+ */
+export function verifyTornDown(
+  coordinator: Coordinator,
+  devices: readonly GpuSnapshot[] = [],
+  lastEvents: EventSource = noEvents,
+): CheckResult[] {
+  const view = new MachineView(coordinator, devices);
+  return checkTeardown(view).map((rule) => rule.result(lastEvents));
+}

@@ -1,0 +1,84 @@
+/** Free plus used is all, in every zone, and used is what is really used. */
+
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { pfn as pfnOf } from '../memory/pfn.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkZones(view: MachineView): Rule[] {
+  const rule = new Rule('zones', 'zones', 'pages', 'used');
+  checkRam(view, rule);
+  for (const snapshot of view.devices) checkVram(view, rule, snapshot);
+  return [rule];
+}
+
+/** RAM in use is what address spaces map, and the zero page. */
+function checkRam(view: MachineView, rule: Rule): void {
+  const { ram } = view.kernel;
+  look(rule, ram.totalPages, ram.usedPages);
+  let mapped = 1;
+  for (const pfn of view.mappings.keys()) {
+    if (view.layout.zoneOf(pfn).id === view.layout.ram.id) mapped += view.folios.npages(pfn);
+  }
+  rule.require(
+    ram.usedPages === mapped,
+    {},
+    () => `ram: ${ram.usedPages} pages are in use, but ${mapped} are mapped or the zero page`,
+  );
+  const free = countFree(view);
+  rule.require(
+    free === ram.freePages && free + ram.usedPages === view.layout.ram.pages,
+    {},
+    () =>
+      `ram: ${free} pages are free one by one, but ${ram.freePages} free and ${ram.usedPages} used by count`,
+  );
+}
+
+/** The allocator's blocks, not its count. */
+function countFree(view: MachineView): number {
+  const { firstPfn, pages } = view.layout.ram;
+  let free = 0;
+  for (let i = 0; i < pages; i++) if (view.kernel.ram.isFree(pfnOf(firstPfn + i))) free++;
+  return free;
+}
+
+/** VRAM in use is the driver's live allocations, as the device knows them too. */
+function checkVram(view: MachineView, rule: Rule, { device, vram, vramRuns }: GpuSnapshot): void {
+  const zone = view.layout.vramOf(device);
+  look(rule, zone.pages, vram.usedPages);
+  const sum = vram.freePages + vram.usedPages;
+  rule.require(sum === zone.pages, {}, () => `${zone.name}: free plus used is ${sum} of ${zone.pages} pages`);
+  const onDevice = runPages(vramRuns);
+  const known = new Map<number, number>(
+    view.allocationsOf(view.gpus[device]).map((devmem) => [devmem.vramId, devmem.npages]),
+  );
+  let listed = 0;
+  for (const npages of known.values()) listed += npages;
+  rule.require(
+    vram.usedPages === listed,
+    {},
+    () => `${zone.name}: ${vram.usedPages} pages are in use, but the driver's allocations have ${listed}`,
+  );
+  for (const [id, pages] of onDevice) {
+    rule.require(
+      known.get(id) === pages,
+      {},
+      () =>
+        `${zone.name}: allocation ${id} has ${pages} pages on the device and ${known.get(id) ?? 'none'} in the driver`,
+    );
+  }
+}
+
+function runPages(vramRuns: Uint32Array): Map<number, number> {
+  const pages = new Map<number, number>();
+  for (let at = 0; at < vramRuns.length; at += 3) {
+    pages.set(vramRuns[at], (pages.get(vramRuns[at]) ?? 0) + vramRuns[at + 2]);
+  }
+  return pages;
+}
+
+function look(rule: Rule, pages: number, used: number): void {
+  rule.look('zones');
+  rule.look('pages', pages);
+  rule.look('used', used);
+}

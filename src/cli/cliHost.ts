@@ -1,0 +1,51 @@
+/** What the command line needs of its process and of the simulator, so that tests can run commands without either. */
+
+import type { EnvironmentVariables } from '../report/colors.js';
+import type { Environment } from '../report/json.js';
+import type { StatusOutput } from '../report/statusLine.js';
+import type { ScenarioOverrides } from '../scenario/overrides.js';
+import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
+import type { RunReport } from '../simulation/runReport.js';
+import type { Simulation } from '../simulation/simulation.js';
+import type { SimulationConfig } from '../simulation/simulationConfig.js';
+
+export interface CliHost {
+  readonly version: string;
+  /** Results. */
+  readonly stdout: StatusOutput;
+  /** Progress and errors. */
+  readonly stderr: StatusOutput;
+  readonly variables: EnvironmentVariables;
+  readonly simulator: Simulator;
+  /** As it is now: memory use grows. */
+  environment(): Environment;
+  /** Wall time from some moment on. */
+  nowMs(): number;
+  /** The first signal to stop aborts what `work` was given and calls `onInterrupt`; the second kills the process. */
+  interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onInterrupt: () => void): Promise<T>;
+}
+
+/** The rooms below, as far as commands use them. */
+export interface Simulator {
+  /** @throws UserError */
+  loadScenario(path: string, overrides: ScenarioOverrides): SimulationConfig;
+  /** @throws UserError when the machine has not enough memory for one run. */
+  checkMachine(config: SimulationConfig): void;
+  /** Runs that fit into free memory at once. */
+  runsThatFit(config: SimulationConfig): number;
+  makeSimulation(config: SimulationConfig): Promise<Simulation>;
+  benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
+  openSweepPool(jobs: number): Promise<SweepPool>;
+}
+
+/** One run of a sweep, as it is sent to a worker. */
+export interface SweepTask {
+  readonly scenario: string;
+  readonly overrides: ScenarioOverrides;
+}
+
+export interface SweepPool {
+  /** Rejects with an AbortError when the signal ends it first. */
+  run(task: SweepTask, signal: AbortSignal): Promise<RunReport>;
+  close(): Promise<void>;
+}

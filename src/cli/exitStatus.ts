@@ -1,0 +1,61 @@
+/** How the process ends, and what is said on standard error when that is by an error. */
+
+import { CommanderError } from 'commander';
+import { UserError } from '../base/userError.js';
+import type { Verdict } from '../report/verdict.js';
+
+export const ExitStatus = {
+  /** All checks hold. */
+  Ok: 0,
+  /** A check, a result or an expectation failed; also when the run was interrupted afterwards. */
+  CheckFailed: 1,
+  BadInput: 2,
+  InternalError: 3,
+  /** Stopped by a signal, with partial results. */
+  Interrupted: 130,
+} as const;
+
+export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus];
+
+export const BUG_LINE = 'This is a bug in svmsim. Please report it with the command that you typed.';
+
+export interface ErrorAnswer {
+  readonly status: ExitStatus;
+  /** Null where everything has been said already. */
+  readonly message: string | null;
+}
+
+export function statusOf({ ok, partial, internal }: Verdict): ExitStatus {
+  if (internal) return ExitStatus.InternalError;
+  if (!ok) return ExitStatus.CheckFailed;
+  return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+/** `withStack`: for those who look for the cause of an internal error. */
+export function answerTo(error: unknown, withStack: boolean): ErrorAnswer {
+  if (error instanceof UserError) return { status: ExitStatus.BadInput, message: `svmsim: ${error.message}` };
+  // Commander has printed its message, or the help or version that was asked for.
+  if (error instanceof CommanderError) {
+    return { status: error.exitCode === 0 ? ExitStatus.Ok : ExitStatus.BadInput, message: null };
+  }
+  if (isAbort(error))
+    return { status: ExitStatus.Interrupted, message: 'svmsim: interrupted before there was a result' };
+  return { status: ExitStatus.InternalError, message: internalMessage(error, withStack) };
+}
+
+/** What an operation that was given an abort signal rejects with. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+export function internalLine(message: string): string {
+  return `svmsim: internal error: ${message}`;
+}
+
+function internalMessage(error: unknown, withStack: boolean): string {
+  const lines = [internalLine(error instanceof Error ? error.message : String(error))];
+  if (withStack && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
+  const hint = withStack ? '' : ' (SVMSIM_DEBUG=1 prints the stack)';
+  lines.push(`${BUG_LINE}${hint}`);
+  return lines.join('\n');
+}

@@ -1,0 +1,73 @@
+/** Reads the values of options that no scenario file has. */
+
+import { PAGE_BYTES } from '../base/units.js';
+import { UserError } from '../base/userError.js';
+import { formatSize, parseSizeBytes } from '../scenario/quantities.js';
+
+export interface SeedRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const SEED_MAX = 2 ** 32 - 1;
+export const SEEDS_MAX = 100_000;
+const SIZES_MAX = 32;
+const SIZE_BYTES_MAX = 2 ** 32;
+
+/** A whole number from `min` to `max`. @throws UserError */
+export function wholeNumber(option: string, typed: string, min: number, max: number): number {
+  const value = /^\d{1,15}$/.test(typed) ? Number(typed) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw refusal(option, typed, `a whole number from ${min} to ${max}`);
+}
+
+/** Milliseconds of a number of seconds, which may have decimals. @throws UserError */
+export function secondsAsMs(option: string, typed: string, minMs: number, maxMs: number): number {
+  const value = /^\d{1,9}(\.\d{1,9})?s?$/.test(typed)
+    ? Math.round(Number.parseFloat(typed) * 1000)
+    : Number.NaN;
+  if (value >= minMs && value <= maxMs) return value;
+  throw refusal(option, typed, `a number of seconds from ${minMs / 1000} to ${maxMs / 1000}`);
+}
+
+/** `1..20`, or a single seed. @throws UserError */
+export function seedRange(option: string, typed: string): SeedRange {
+  const match = /^(\d{1,10})(?:\.\.(\d{1,10}))?$/.exec(typed);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (first <= last && last <= SEED_MAX && last - first < SEEDS_MAX) return { first, last };
+  throw refusal(
+    option,
+    typed,
+    `FIRST..LAST, such as 1..20, at most ${SEEDS_MAX} seeds from 0 to ${SEED_MAX}`,
+  );
+}
+
+/** `4KiB,64KiB`: ascending, each once. @throws UserError */
+export function sizeList(option: string, typed: string): number[] {
+  const sizes = typed.split(',').map((text) => powerOfTwoSize(text.trim()));
+  const valid = sizes.filter((size) => size !== null);
+  if (valid.length === sizes.length && sizes.length <= SIZES_MAX) {
+    return [...new Set(valid)].sort((a, b) => a - b);
+  }
+  throw refusal(
+    option,
+    typed,
+    `up to ${SIZES_MAX} sizes such as 4KiB,64KiB,2MiB, each a power of two from 4KiB to ${formatSize(SIZE_BYTES_MAX)}`,
+  );
+}
+
+export function refusal(option: string, typed: string, allowed: string, hint?: string): UserError {
+  const found = typed === '' ? 'nothing' : typed;
+  return new UserError({ where: option, found, allowed, ...(hint === undefined ? {} : { hint }) });
+}
+
+function powerOfTwoSize(text: string): number | null {
+  const bytes = parseSizeBytes(/^\d+$/.test(text) ? Number(text) : text);
+  return bytes !== null &&
+    bytes >= PAGE_BYTES &&
+    bytes <= SIZE_BYTES_MAX &&
+    Number.isInteger(Math.log2(bytes))
+    ? bytes
+    : null;
+}

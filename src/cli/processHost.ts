@@ -1,0 +1,77 @@
+/** The command line's surroundings when it runs for real: this process, and the simulator. */
+
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { assert } from '../base/assert.js';
+import type { Environment } from '../report/json.js';
+import type { StatusOutput } from '../report/statusLine.js';
+import { loadScenario } from '../scenario/loadScenario.js';
+import { checkMachine, memoryNeed, thisMachine } from '../scenario/memoryNeed.js';
+import { configDir } from '../scenario/presets.js';
+import type { CliHost, Simulator } from './cliHost.js';
+import { untilInterrupted } from './interrupts.js';
+
+const COLUMNS_WITHOUT_TERMINAL = 100;
+const KIB = 1024;
+
+export function processHost(): CliHost {
+  const version = packageVersion();
+  return {
+    version,
+    stdout: outputTo(process.stdout),
+    stderr: outputTo(process.stderr),
+    variables: process.env,
+    simulator,
+    environment: () => environmentOf(version),
+    nowMs: () => performance.now(),
+    interruptible: (work, onInterrupt) =>
+      untilInterrupted(process, (signal) => process.kill(process.pid, signal), work, onInterrupt),
+  };
+}
+
+/** The protocol's code is loaded when a run needs it: help and mistakes answer at once. */
+const simulator: Simulator = {
+  loadScenario,
+  checkMachine: (config) => checkMachine(config),
+  runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
+  makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
+  benchMigrate: async (config, options) =>
+    (await import('../simulation/benchMigrate.js')).runBenchMigrate(config, options),
+  openSweepPool: async (jobs) => (await import('./sweepPool.js')).openSweepPool(jobs),
+};
+
+function outputTo(stream: NodeJS.WriteStream): StatusOutput {
+  return {
+    get isTTY() {
+      return stream.isTTY === true;
+    },
+    get columns() {
+      return stream.columns > 0 ? stream.columns : COLUMNS_WITHOUT_TERMINAL;
+    },
+    write: (text) => {
+      stream.write(text);
+    },
+  };
+}
+
+function environmentOf(version: string): Environment {
+  return {
+    svmsim: version,
+    node: process.version,
+    platform: process.platform,
+    arch: process.arch,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    peakMemoryBytes: process.resourceUsage().maxRSS * KIB,
+  };
+}
+
+/** Of the package that this program comes in. */
+function packageVersion(): string {
+  const text = readFileSync(join(dirname(configDir()), 'package.json'), 'utf8');
+  const version: unknown = JSON.parse(text).version;
+  assert(typeof version === 'string', 'package.json has no version');
+  return version;
+}

@@ -1,0 +1,83 @@
+/** The command line as a whole: its commands, its help, and the status that it ends with. */
+
+import { Command } from 'commander';
+import { addBenchCommand, benchCommand } from './benchCommand.js';
+import type { CliHost } from './cliHost.js';
+import type { CommonOptions } from './commonOptions.js';
+import { answerTo, ExitStatus } from './exitStatus.js';
+import { withErrorDocument } from './resultOutput.js';
+import { addRunCommand, runCommand } from './runCommand.js';
+import { scenarioNames } from './scenarioPath.js';
+import { addStressCommand, stressCommand } from './stressCommand.js';
+
+/** Runs one command line (without the program's name) to its end; never throws. */
+export async function runCli(words: readonly string[], host: CliHost): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.Ok;
+  const program = buildProgram(host, (ended) => {
+    status = ended;
+  });
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return status;
+  } catch (error) {
+    const answer = answerTo(error, wantsStack(host));
+    if (answer.message !== null) host.stderr.write(`${answer.message}\n`);
+    return answer.status;
+  }
+}
+
+export function wantsStack({ variables }: CliHost): boolean {
+  return variables.SVMSIM_DEBUG === '1';
+}
+
+function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Command {
+  const program = new Command('svmsim')
+    .description(
+      'Simulates shared virtual memory across several GPUs: one CPU address space, mirrored by N devices.',
+    )
+    .version(host.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'svmsim: ')),
+      getOutHelpWidth: () => host.stdout.columns,
+      getErrHelpWidth: () => host.stderr.columns,
+    })
+    .showHelpAfterError('(--help shows commands, options and examples)')
+    .addHelpText('after', programNotes());
+  const acting = <O extends CommonOptions>(command: string, options: O, work: () => Promise<ExitStatus>) =>
+    withErrorDocument(host, command, options.json, work).then(ended);
+  addRunCommand(program, (scenario, options) =>
+    acting('run', options, () => runCommand(scenario, options, host)),
+  );
+  addStressCommand(program, (scenario, options) =>
+    acting('stress', options, () => stressCommand(scenario, options, host)),
+  );
+  addBenchCommand(program, (names, options) =>
+    acting('bench', options, () => benchCommand(names, options, host)),
+  );
+  return program;
+}
+
+function programNotes(): string {
+  return [
+    '',
+    'Examples:',
+    '  # four GPUs in threads of their own mirror one address space',
+    '  svmsim run',
+    '  # invalidations against eight GPUs for 20 seconds',
+    '  svmsim stress --seconds 20',
+    '  # GB/s between RAM and devices, by size',
+    '  svmsim bench migrate',
+    '  # options and examples of a command',
+    '  svmsim run --help',
+    '',
+    `Scenarios that come with svmsim: ${scenarioNames().join(', ')}`,
+    '',
+    'Exit status:',
+    '  0 all checks hold   1 a check failed   2 bad input or usage   3 internal error   130 interrupted',
+    '',
+    'Results go to standard output, progress and errors to standard error. NO_COLOR turns colours off.',
+  ].join('\n');
+}

@@ -1,0 +1,115 @@
+/** `svmsim run`: one simulation with a summary and a verdict, or a sweep over seeds. */
+
+import { type Command, Option } from 'commander';
+import { clockOf } from '../report/clock.js';
+import { colorsFor } from '../report/colors.js';
+import { type DocumentContext, runDocument } from '../report/json.js';
+import { StatusLine } from '../report/statusLine.js';
+import { summaryTable } from '../report/summaryTable.js';
+import { verdictOf } from '../report/verdict.js';
+import type { RunReport } from '../simulation/runReport.js';
+import type { RunOptions } from '../simulation/simulation.js';
+import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import { againLine } from './againLine.js';
+import type { CliHost } from './cliHost.js';
+import { addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
+import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.js';
+import { ResultOutput } from './resultOutput.js';
+import { scenarioPath } from './scenarioPath.js';
+import { runSweep, type SweepOptions } from './sweep.js';
+
+export const DEFAULT_RUN_SCENARIO = 'n1-mirror';
+
+export interface RunCommandOptions extends CommonOptions, SweepOptions {}
+
+export type Runner<O> = (scenario: string | undefined, options: O) => Promise<void>;
+
+export function addRunCommand(program: Command, action: Runner<RunCommandOptions>): void {
+  const command = program
+    .command('run')
+    .summary('one simulation: a table of what happened, and a verdict')
+    .description(
+      'Runs a scenario once, prints what every device did and checks every byte. With --seeds, runs it once for each seed.',
+    )
+    .argument(
+      '[scenario]',
+      `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_RUN_SCENARIO})`,
+    );
+  addCommonOptions(command)
+    .addOption(
+      new Option('--seeds <first..last>', 'a run for each seed under the virtual executor').conflicts('seed'),
+    )
+    .option('--jobs <n>', 'runs of a sweep at the same time (default: as many as cores)')
+    .action(action);
+  addExamples(command, [
+    ['svmsim run', 'four GPUs mirror one address space, each in a thread of its own'],
+    ['svmsim run one-to-one --devices 2', 'the same work with a mirror per device, on two GPUs'],
+    [
+      'svmsim run --executor virtual --seed 7 --json run.json',
+      'repeatable: the same seed gives the same run, bit for bit',
+    ],
+    ['svmsim run --set devices.vram=16MiB --set svm.placement=system', 'any key of the scenario'],
+    ['svmsim run --seeds 1..20 --jobs 2', 'twenty seeds, two at a time, with a line for each'],
+    ['svmsim run --json - | jq .counters', 'counters for scripts'],
+  ]);
+}
+
+export async function runCommand(
+  scenario: string | undefined,
+  options: RunCommandOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  const path = scenarioPath(scenario ?? DEFAULT_RUN_SCENARIO);
+  if (options.seeds !== undefined || options.jobs !== undefined) return runSweep(path, options, host);
+  return runOnce({ command: 'run', path, options, more: [], runOptions: {} }, host);
+}
+
+/** One run of a command that has a scenario. */
+export interface OneRun {
+  readonly command: string;
+  readonly path: string;
+  readonly options: CommonOptions;
+  /** Options of this command alone, to be typed again. */
+  readonly more: readonly string[];
+  readonly runOptions: Pick<RunOptions, 'verifyEveryMs'>;
+}
+
+export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
+  const { command, path, options } = run;
+  const output = new ResultOutput(host, options.json);
+  const config = host.simulator.loadScenario(path, options);
+  host.simulator.checkMachine(config);
+  const report = await simulate(config, run, host);
+  const context: DocumentContext = { command, config, environment: host.environment() };
+  output.publish(
+    () =>
+      summaryTable(report, {
+        colors: colorsFor(host.variables, host.stdout.isTTY),
+        layout: config.svm.layout,
+        again: againLine(run, config),
+      }),
+    () => runDocument(report, context),
+  );
+  const verdict = verdictOf(report);
+  if (verdict.internal) host.stderr.write(`${internalLine(verdict.text)}\n${BUG_LINE}\n`);
+  return statusOf(verdict);
+}
+
+async function simulate(
+  config: SimulationConfig,
+  { options, runOptions }: OneRun,
+  host: CliHost,
+): Promise<RunReport> {
+  const status = new StatusLine(host.stderr, options.quiet === true, clockOf(config.executor));
+  try {
+    return await host.interruptible(
+      async (signal) => {
+        const simulation = await host.simulator.makeSimulation(config);
+        return simulation.run({ ...runOptions, signal, onProgress: (progress) => status.update(progress) });
+      },
+      () => status.note('svmsim: stopping; once more to kill'),
+    );
+  } finally {
+    status.clear();
+  }
+}

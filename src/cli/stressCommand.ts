@@ -1,0 +1,81 @@
+/** `svmsim stress`: concurrent invalidation for a time or an amount of work, verified again and again. */
+
+import type { Command } from 'commander';
+import type { CliHost } from './cliHost.js';
+import { addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
+import type { ExitStatus } from './exitStatus.js';
+import { secondsAsMs } from './optionValues.js';
+import { type Runner, runOnce } from './runCommand.js';
+import { scenarioPath } from './scenarioPath.js';
+
+export const DEFAULT_STRESS_SCENARIO = 'stress';
+const DEFAULT_VERIFY_SECONDS = '5';
+const DAY_MS = 86_400_000;
+
+export interface StressCommandOptions extends CommonOptions {
+  readonly seconds?: string;
+  readonly verifyEvery: string;
+}
+
+export function addStressCommand(program: Command, action: Runner<StressCommandOptions>): void {
+  const command = program
+    .command('stress')
+    .summary('concurrent invalidation, with a live status line and a verdict')
+    .description(
+      'Unmaps, protects, drops and moves memory while GPUs use it, stops everything now and then to verify every byte, and says whether anything was lost, leaked or left mapped.',
+    )
+    .argument(
+      '[scenario]',
+      `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_STRESS_SCENARIO})`,
+    );
+  addCommonOptions(command)
+    .option(
+      '--seconds <n>',
+      'how long, in place of the duration of the scenario; simulated seconds under virtual',
+    )
+    .option(
+      '--verify-every <seconds>',
+      'time between two verifications; 0: only at the end',
+      DEFAULT_VERIFY_SECONDS,
+    )
+    .addHelpText('after', stateLetters)
+    .action(action);
+  addExamples(command, [
+    ['svmsim stress --seconds 20', 'eight GPUs fight over one buffer for 20 seconds'],
+    [
+      'svmsim stress --devices 2 --layout one-to-one --seconds 60 --verify-every 1',
+      'a mirror per device, verified each second',
+    ],
+    ['svmsim stress my.yaml --executor virtual --seed 3', 'a scenario of your own, in simulated time'],
+    [
+      'svmsim stress --seconds 600 --json stress.json --quiet',
+      'for a nightly job: the exit status tells, the document has the figures',
+    ],
+  ]);
+}
+
+const stateLetters = [
+  '',
+  'The status line shows a letter for every actor, coordinator first, equal neighbours counted, as in R(5),W(2):',
+  '  I starting   R running   W waiting for a message   F stalled on page faults   P paused   E ended   X failed',
+].join('\n');
+
+export async function stressCommand(
+  scenario: string | undefined,
+  options: StressCommandOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  const { seconds, verifyEvery } = options;
+  const verifyEveryMs = secondsAsMs('--verify-every', verifyEvery, 0, DAY_MS);
+  const duration = seconds === undefined ? {} : { durationMs: secondsAsMs('--seconds', seconds, 1, DAY_MS) };
+  const path = scenarioPath(scenario ?? DEFAULT_STRESS_SCENARIO);
+  const more = seconds === undefined ? [] : ['--seconds', seconds];
+  const run = {
+    command: 'stress',
+    path,
+    options: { ...options, ...duration },
+    more,
+    runOptions: { verifyEveryMs },
+  };
+  return runOnce(run, host);
+}

@@ -1,0 +1,27 @@
+/** The named steps of a GPU: what schedulers, traces and checkers see of it. */
+
+import { defineStep } from '../sim/steps.js';
+
+export const DeviceStep = {
+  /** A context cannot go on; `flags` is 1 for a store, `id` the context's index. */
+  contextBlocked: defineStep('device.contextBlocked', 'device', 'vpn', 'flags', 'id'),
+  /** A fault is in the buffer; `count` contexts now wait for it. */
+  faultRaised: defineStep('device.faultRaised', 'device', 'vpn', 'flags', 'count'),
+  /** A batch of `count` faults leaves the buffer. */
+  faultBatch: defineStep('device.faultBatch', 'device', 'count'),
+  /** The host has been told of a fault. */
+  faultDelivered: defineStep('device.faultDelivered', 'device', 'vpn', 'flags'),
+  /** The host has answered; `ns` since the fault was raised, on the executor's clock. */
+  faultServed: defineStep('device.faultServed', 'device', 'vpn', 'errno', 'ns'),
+  bind: defineStep('device.bind', 'device', 'vpn', 'npages', 'errno'),
+  /** `count` of the `npages` entries had been valid. */
+  zap: defineStep('device.zap', 'device', 'vpn', 'npages', 'count'),
+  /** `count` TLB entries were dropped. */
+  tlbInvalidate: defineStep('device.tlbInvalidate', 'device', 'vpn', 'npages', 'count'),
+  /** `npages` of a copy are done, from entry `count` of the request on. */
+  copyChunk: defineStep('device.copyChunk', 'device', 'count', 'npages', 'errno'),
+  /** An access through an I/O page that the IOMMU does not map; the run ends with it. `id` is the I/O page. */
+  iommuFault: defineStep('device.iommuFault', 'device', 'vpn', 'flags', 'id'),
+  kernelStart: defineStep('device.kernelStart', 'device', 'count'),
+  kernelEnd: defineStep('device.kernelEnd', 'device', 'count', 'errno'),
+} as const;

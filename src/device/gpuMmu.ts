@@ -1,0 +1,109 @@
+/** A GPU's address translation: TLB, then page table; system pages through the IOMMU at each access. */
+
+import { AssertionFailure } from '../base/assert.js';
+import { formatVpn, PAGE_WORDS, type Vpn } from '../base/units.js';
+import { DmaProto } from '../memory/dmaAddr.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import { DeviceStep } from './deviceStep.js';
+import type { GpuPageTable } from './gpuPageTable.js';
+import { formatGpuPte, type GpuPte, gpuPteAllows, gpuPtePage, gpuPteProto, NO_GPU_PTE } from './gpuPte.js';
+import type { GpuTlb } from './gpuTlb.js';
+import type { Iommu } from './iommu.js';
+
+/** A module's own constants, unlike imported ones, cost nothing to read on the hot path. */
+const MISS: GpuPte = NO_GPU_PTE;
+const { Vram, Peer } = DmaProto;
+const WORDS = PAGE_WORDS;
+
+/** An access of a GPU through an I/O page after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
+export interface IommuFault {
+  readonly device: number;
+  readonly page: Vpn;
+  readonly iova: number;
+  readonly write: boolean;
+}
+
+export interface MmuCounters {
+  /** Accesses for which the TLB had no answer. */
+  tlbMisses: number;
+  /** Accesses that faulted. */
+  pageFaults: number;
+  systemAccesses: number;
+  vramAccesses: number;
+  peerAccesses: number;
+}
+
+/**
+ * Shared by all contexts of a GPU. A context uses what {@link tryPage} returns before its next yield; requests of the host are handled
+ * between steps of the same thread, so no translation is taken away in between.
+ */
+export class GpuMmu {
+  readonly counters: MmuCounters = {
+    tlbMisses: 0,
+    pageFaults: 0,
+    systemAccesses: 0,
+    vramAccesses: 0,
+    peerAccesses: 0,
+  };
+  readonly iommuFaults: IommuFault[] = [];
+
+  constructor(
+    private readonly device: number,
+    private readonly sched: Scheduler,
+    private readonly tlb: GpuTlb,
+    private readonly table: GpuPageTable,
+    private readonly iommu: Iommu,
+  ) {}
+
+  /** Index in 32-bit words of the page's first word, or -1 when the access faults. @throws AssertionFailure on an {@link IommuFault}. */
+  tryPage(page: Vpn, write: boolean): number {
+    let pte = this.tlb.lookup(page, write);
+    if (pte === MISS) {
+      pte = this.walk(page, write);
+      if (pte === MISS) return -1;
+    }
+    return this.frameOf(page, pte, write) * WORDS;
+  }
+
+  /** What the page table says; remembered if it allows the access. */
+  private walk(page: Vpn, write: boolean): GpuPte {
+    this.counters.tlbMisses++;
+    const pte = this.table.read(page);
+    if (!gpuPteAllows(pte, write)) {
+      this.counters.pageFaults++;
+      return MISS;
+    }
+    this.tlb.fill(page, pte);
+    return pte;
+  }
+
+  private frameOf(page: Vpn, pte: GpuPte, write: boolean): number {
+    const target = gpuPtePage(pte);
+    const proto = gpuPteProto(pte);
+    if (proto === Vram) {
+      this.counters.vramAccesses++;
+      return target;
+    }
+    if (proto === Peer) {
+      this.counters.peerAccesses++;
+      return target;
+    }
+    this.counters.systemAccesses++;
+    const frame = this.iommu.translate(target, write);
+    if (frame < 0) this.failIommu(page, pte, write);
+    return frame;
+  }
+
+  private failIommu(page: Vpn, pte: GpuPte, write: boolean): never {
+    const { device } = this;
+    const iova = gpuPtePage(pte);
+    this.iommuFaults.push({ device, page, iova, write });
+    this.sched.at(DeviceStep.iommuFault, device, page, write ? 1 : 0, iova);
+    const how = write ? 'stores to' : 'loads from';
+    const inTable = formatGpuPte(this.table.read(page));
+    throw new AssertionFailure(
+      `gpu${device} ${how} page ${formatVpn(page)} through I/O page 0x${iova.toString(16)}, which its IOMMU does not map for that ` +
+        `(translation used: ${formatGpuPte(pte)}; page table now: ${inTable})`,
+    );
+  }
+}

@@ -1,0 +1,72 @@
+/** The links of one device and the model of how long bytes take on them. */
+
+import type { Brand } from '../base/brand.js';
+import type { Steps } from '../sim/steps.js';
+
+export interface LinkSpec {
+  /** Bytes per nanosecond, which is GB/s. */
+  readonly bandwidthBytesPerNs: number;
+  /** From the request to its first byte. */
+  readonly latencyNs: number;
+}
+
+/** What one device is connected to; each direction is a link of its own. */
+export interface DeviceLinks {
+  readonly hostToDevice: LinkSpec;
+  readonly deviceToHost: LinkSpec;
+  /** Within the device's own VRAM. */
+  readonly local: LinkSpec;
+  /** By device index; null for the device itself and for devices that it does not reach. The same figures hold both ways. */
+  readonly peers: readonly (LinkSpec | null)[];
+}
+
+/** One direction of one link of a device. */
+export type LinkId = Brand<number, 'LinkId'>;
+
+const FIRST_PEER = 3;
+
+function linkId(index: number): LinkId {
+  return index as LinkId;
+}
+
+export const Link = {
+  hostToDevice: linkId(0),
+  deviceToHost: linkId(1),
+  local: linkId(2),
+} as const;
+
+/** The direction in which this device writes to another. */
+export function linkToPeer(device: number): LinkId {
+  return linkId(FIRST_PEER + 2 * device);
+}
+
+/** The direction in which this device reads from another. */
+export function linkFromPeer(device: number): LinkId {
+  return linkId(FIRST_PEER + 2 * device + 1);
+}
+
+export function linkAt(index: number): LinkId {
+  return linkId(index);
+}
+
+/** How many link numbers a device with these links has. */
+export function linkCount(links: DeviceLinks): number {
+  return FIRST_PEER + 2 * links.peers.length;
+}
+
+/** The figures of a link; null where there is none. */
+export function linkSpec(links: DeviceLinks, link: LinkId): LinkSpec | null {
+  if (link === Link.hostToDevice) return links.hostToDevice;
+  if (link === Link.deviceToHost) return links.deviceToHost;
+  if (link === Link.local) return links.local;
+  return links.peers[(link - FIRST_PEER) >>> 1] ?? null;
+}
+
+/**
+ * Decides how long transfers take and how those that share a link share its bandwidth. Each device has one, for its own links only: actors
+ * share no state, so a link between two devices is accounted for by the one whose engine copies.
+ */
+export interface Interconnect {
+  /** Returns when the bytes have passed; at once where time is not modelled. `continued` transfers follow one whose latency was paid. */
+  transfer(link: LinkId, bytes: number, continued: boolean): Steps<void>;
+}

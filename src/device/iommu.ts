@@ -1,0 +1,58 @@
+/** The IOMMU of one device as the device sees it: what an I/O page stands for, read afresh at each access. */
+
+import { assert } from '../base/assert.js';
+import { DmaDir } from '../memory/dmaAddr.js';
+import type { Pfn } from '../memory/pfn.js';
+
+const READABLE = 1;
+const WRITABLE = 2;
+const PFN_SHIFT = 2;
+const PAGE_MAX = 2 ** 22 - 1;
+
+const RIGHTS: Readonly<Record<DmaDir, number>> = {
+  [DmaDir.Bidirectional]: READABLE | WRITABLE,
+  [DmaDir.ToDevice]: READABLE,
+  [DmaDir.FromDevice]: WRITABLE,
+};
+
+/** The word of one I/O page: a pfn, and whether the device may read and write it; 0 is unmapped. */
+export function iommuWord(page: Pfn, dir: DmaDir): number {
+  return (page << PFN_SHIFT) | RIGHTS[dir];
+}
+
+export function iommuWordPfn(word: number): Pfn {
+  return (word >>> PFN_SHIFT) as Pfn;
+}
+
+/** The direction that a word of a mapped page was made with. */
+export function iommuWordDir(word: number): DmaDir {
+  if ((word & WRITABLE) === 0) return DmaDir.ToDevice;
+  return (word & READABLE) === 0 ? DmaDir.FromDevice : DmaDir.Bidirectional;
+}
+
+/**
+ * One word per I/O page in shared memory. The Coordinator alone writes it, through an `IommuMapper`; the device looks at it at each
+ * access and keeps nothing, so use after unmap cannot go unseen. I/O page 0 is never mapped.
+ *
+ * @kernel iommu_domain
+ */
+export class Iommu {
+  readonly words: Uint32Array;
+
+  constructor(readonly buffer: SharedArrayBuffer) {
+    this.words = new Uint32Array(buffer);
+    assert(this.words.length >= 2 && this.words.length - 1 <= PAGE_MAX, 'IOMMU of a wrong size');
+  }
+
+  /** Room for `ioPages` live mappings; at most 2^22 - 2. */
+  static allocate(ioPages: number): Iommu {
+    return new Iommu(new SharedArrayBuffer((ioPages + 1) * 4));
+  }
+
+  /** The pfn behind an I/O page, or -1 when it is not mapped for this kind of access. @kernel iommu_iova_to_phys */
+  translate(iova: number, write: boolean): Pfn | -1 {
+    if (iova >= this.words.length) return -1;
+    const word = Atomics.load(this.words, iova);
+    return (word & (write ? WRITABLE : READABLE)) === 0 ? -1 : iommuWordPfn(word);
+  }
+}

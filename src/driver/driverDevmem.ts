@@ -1,0 +1,27 @@
+/** A buffer object in VRAM that backs migrated pages. */
+
+import type { VramAllocationId } from '../device/gpuPort.js';
+import { Devmem, type DevmemOps } from '../drm/pagemap/devmem.js';
+import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
+import type { Mm } from '../mm/mm.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import type { GpuHandle } from './gpuHandle.js';
+
+/** @kernel xe_bo */
+export class DriverDevmem extends Devmem {
+  /** Somebody evicts it already. */
+  evicting = false;
+
+  constructor(
+    sched: Scheduler,
+    readonly gpu: GpuHandle,
+    dpagemap: DrmPagemap,
+    mm: Mm,
+    ops: DevmemOps,
+    readonly vramId: VramAllocationId,
+    /** Raw, one per page of the allocation. */
+    readonly pfns: Uint32Array,
+  ) {
+    super(sched, dpagemap, mm, ops, pfns.length, vramId);
+  }
+}

@@ -1,0 +1,21 @@
+/** The named steps of the reference driver. */
+
+import { defineStep } from '../sim/steps.js';
+
+export const DriverStep = {
+  fault: defineStep('driver.fault', 'vpn', 'flags', 'device'),
+  retry: defineStep('driver.retry', 'vpn', 'device', 'errno'),
+  /** A fault was served; the last field is how long it took. */
+  faultDone: defineStep('driver.faultDone', 'vpn', 'device', 'errno', 'ns'),
+  /** Another fault had mapped the page already. */
+  spurious: defineStep('driver.spurious', 'vpn', 'npages', 'device'),
+  migrate: defineStep('driver.migrate', 'vpn', 'npages', 'device'),
+  migrateBusy: defineStep('driver.migrateBusy', 'vpn', 'npages', 'device'),
+  bind: defineStep('driver.bind', 'vpn', 'npages', 'device'),
+  bound: defineStep('driver.bound', 'vpn', 'npages', 'device', 'errno'),
+  zap: defineStep('driver.zap', 'vpn', 'npages', 'device'),
+  tlbInvalidated: defineStep('driver.tlbInvalidated', 'vpn', 'npages', 'device', 'ns'),
+  collectGarbage: defineStep('driver.collectGarbage', 'count'),
+  vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
+  growPages: defineStep('driver.growPages', 'vpn', 'count'),
+} as const;

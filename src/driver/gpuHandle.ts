@@ -1,0 +1,34 @@
+/** The driver's record of one GPU: how to ask it, how DMA reaches it, and what memory it offers. */
+
+import type { Errno } from '../base/errno.js';
+import type { GpuPort } from '../device/gpuPort.js';
+import type { IommuMapper } from '../device/iommuMapper.js';
+import type { DrmDevice } from '../drm/drmDevice.js';
+import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
+import { type DmaAddr, type DmaDir, DmaProto, dmaAddr, dmaPage } from '../memory/dmaAddr.js';
+import type { Pfn } from '../memory/pfn.js';
+import type { DriverDevmem } from './driverDevmem.js';
+
+/** @kernel xe_device, xe_tile */
+export class GpuHandle implements DrmDevice {
+  /** Set once, when the driver has made the device's pagemap. */
+  dpagemap: DrmPagemap | null = null;
+  /** Live allocations of migrated pages, the least recently migrated first: a Set keeps the order of insertion. */
+  readonly allocations = new Set<DriverDevmem>();
+
+  constructor(
+    readonly index: number,
+    readonly port: GpuPort,
+    readonly iommu: IommuMapper,
+  ) {}
+
+  dmaMapPage(pfn: Pfn, dir: DmaDir): DmaAddr | Errno {
+    const iova = this.iommu.map(pfn, dir);
+    if (iova < 0) return iova as Errno;
+    return dmaAddr(DmaProto.System, iova, dir);
+  }
+
+  dmaUnmapPage(addr: DmaAddr): void {
+    this.iommu.unmap(dmaPage(addr));
+  }
+}

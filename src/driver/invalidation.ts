@@ -1,0 +1,115 @@
+/** The driver's invalidation callback, in two passes: zap all translations, flush the TLBs once, then end DMA. */
+
+import { assert } from '../base/assert.js';
+import type { Vpn } from '../base/units.js';
+import type { TlbInvalidation } from '../device/gpuPort.js';
+import { defaultContext, type GpuSvm, type GpuSvmContext, type GpuSvmOps } from '../drm/gpusvm/gpusvm.js';
+import type { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
+import type { GpuSvmRange } from '../drm/gpusvm/range.js';
+import { type NotifierRange, NotifyEvent } from '../mm/mmuNotifier.js';
+import type { Steps } from '../sim/steps.js';
+import { DriverRange, type RangeDevice } from './driverRange.js';
+import { DriverStep } from './driverStep.js';
+import type { GpuHandle } from './gpuHandle.js';
+import type { SvmVm } from './svmVm.js';
+
+const inNotifier: GpuSvmContext = { ...defaultContext, inNotifier: true };
+
+/** Pages of one device whose translations one invalidation took away: from the first to one past the last. */
+interface Window {
+  start: number;
+  end: number;
+}
+
+/** @kernel xe_svm_invalidate */
+export class Invalidation implements GpuSvmOps {
+  constructor(private readonly vm: SvmVm) {}
+
+  rangeAlloc(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, migrateDevmem: boolean): GpuSvmRange {
+    const { kernel, gpus } = this.vm;
+    return new DriverRange(notifier, start, end, migrateDevmem, kernel.sched, gpus);
+  }
+
+  /** The last reference never goes in the callback; by then nothing is mapped. */
+  rangeFree(range: GpuSvmRange): void {
+    for (const part of own(range).parts) {
+      assert(part.pages.flags === 0 || part.pages.dpagemap === null, 'a range is freed while it is mapped');
+      part.pages.dmaAddrs = null;
+    }
+  }
+
+  *invalidate(_gpusvm: GpuSvm, notifier: GpuSvmNotifier, event: NotifierRange): Steps<void> {
+    const ranges = [...notifier.rangesIn(event.start, event.end)].map(own);
+    if (ranges.length === 0) return;
+    const windows = new Map<GpuHandle, Window>();
+    for (const range of ranges) this.beginRange(range, windows);
+    yield* this.invalidateTlbs(windows);
+    for (const range of ranges) yield* this.endRange(range, event);
+  }
+
+  /** The same for some parts of one range, without an event; the notifier lock is held for write. @kernel xe_vm_range_unbind */
+  *drop(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
+    const windows = new Map<GpuHandle, Window>();
+    this.beginParts(range, parts, windows);
+    yield* this.invalidateTlbs(windows);
+    for (const part of parts)
+      yield* this.vm.dma.unmapPages(this.vm.gpusvm, part.pages, range.npages, inNotifier);
+  }
+
+  /** Takes the range's translations away on each device that has them: the whole range, not just the overlap. @kernel xe_svm_range_notifier_event_begin */
+  private beginRange(range: DriverRange, windows: Map<GpuHandle, Window>): void {
+    if (!range.unmapped) this.beginParts(range, range.parts, windows);
+  }
+
+  private beginParts(
+    range: DriverRange,
+    parts: readonly RangeDevice[],
+    windows: Map<GpuHandle, Window>,
+  ): void {
+    for (const part of parts) {
+      if (!part.bound) continue;
+      part.bound = false;
+      part.gpu.port.zap(range.start, range.npages);
+      this.vm.kernel.sched.at(DriverStep.zap, range.start, range.npages, part.gpu.index);
+      const window = windows.get(part.gpu);
+      if (window === undefined) {
+        windows.set(part.gpu, { start: range.start, end: range.end });
+      } else {
+        // Ranges come in order of address, but a window must hold all of them.
+        window.start = Math.min(window.start, range.start);
+        window.end = Math.max(window.end, range.end);
+      }
+    }
+  }
+
+  /** All devices at once, then wait for each. @kernel xe_vm_range_tilemask_tlb_inval */
+  private *invalidateTlbs(windows: Map<GpuHandle, Window>): Steps<void> {
+    const { sched } = this.vm.kernel;
+    const startedNs = sched.now();
+    const pending: [GpuHandle, TlbInvalidation, Window][] = [];
+    for (const [gpu, window] of windows) {
+      const npages = window.end - window.start;
+      pending.push([gpu, gpu.port.startTlbInvalidation(window.start as Vpn, npages), window]);
+    }
+    for (const [gpu, invalidation, window] of pending) {
+      yield* gpu.port.finishTlbInvalidation(invalidation);
+      const tookNs = sched.now() - startedNs;
+      sched.at(DriverStep.tlbInvalidated, window.start, window.end - window.start, gpu.index, tookNs);
+    }
+  }
+
+  /** @kernel xe_svm_range_notifier_event_end */
+  private *endRange(range: DriverRange, event: NotifierRange): Steps<void> {
+    const { gpusvm, dma, closed, collector } = this.vm;
+    for (const part of range.parts) yield* dma.unmapPages(gpusvm, part.pages, range.npages, inNotifier);
+    if (event.event !== NotifyEvent.Unmap || closed) return;
+    gpusvm.rangeSetUnmapped(range, range.allPages, event);
+    collector.add(range);
+  }
+}
+
+/** Every range of this gpusvm was made by `rangeAlloc`. @kernel to_xe_range */
+function own(range: GpuSvmRange): DriverRange {
+  assert(range instanceof DriverRange, 'a range of another driver');
+  return range;
+}

@@ -1,0 +1,107 @@
+/** The driver's mirror of one address space: a gpusvm with the devices that share it, its locks, and its life. */
+
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
+import { defaultContext, GpuSvm, type GpuSvmConfig } from '../drm/gpusvm/gpusvm.js';
+import type { Hmm } from '../mm/hmm.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import { LockClass } from '../sim/lockOrder.js';
+import { Mutex } from '../sim/mutex.js';
+import { RwLock } from '../sim/rwLock.js';
+import type { Steps } from '../sim/steps.js';
+import type { ActorId } from '../sim/task.js';
+import type { DriverRange, RangeDevice } from './driverRange.js';
+import { DriverStep } from './driverStep.js';
+import { GarbageCollector } from './garbageCollector.js';
+import type { GpuHandle } from './gpuHandle.js';
+import { Invalidation } from './invalidation.js';
+
+const vmLockClass = new LockClass('vm lock');
+const svmLockClass = new LockClass('svm lock');
+
+/** N:1: one of these with N devices. 1:1: one per device. @kernel xe_vm */
+export class SvmVm {
+  readonly gpusvm: GpuSvm;
+  readonly collector: GarbageCollector;
+  /**
+   * Read: faults. Write: the garbage collector and the end. The kernel's driver takes it for write in faults too; with several devices
+   * behind one vm that would run their faults one after another.
+   */
+  readonly vmLock: RwLock;
+  /** Guards the trees of notifiers and ranges. @kernel driver svm lock */
+  readonly svmLock: Mutex;
+  closed = false;
+  private readonly invalidation: Invalidation;
+
+  constructor(
+    readonly kernel: Kernel,
+    readonly mm: Mm,
+    readonly gpus: readonly GpuHandle[],
+    readonly config: GpuSvmConfig,
+    readonly actor: ActorId,
+    hmm: Hmm,
+    readonly dma: GpuSvmDma,
+  ) {
+    const { sched } = kernel;
+    this.vmLock = new RwLock(sched, `vm lock of ${config.name}`, vmLockClass);
+    this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
+    this.collector = new GarbageCollector(this);
+    this.invalidation = new Invalidation(this);
+    this.gpusvm = new GpuSvm(sched, config, mm, hmm, this.invalidation, () => this.svmLock.assertHeld());
+  }
+
+  /** The part of `range` that belongs to `gpu`, made if need be. */
+  *partOf(range: DriverRange, gpu: GpuHandle): Steps<RangeDevice> {
+    const { notifierLock } = this.gpusvm;
+    yield* notifierLock.read();
+    const found = range.find(gpu);
+    notifierLock.readUnlock();
+    if (found !== null) return found;
+    yield* notifierLock.write();
+    const part = range.find(gpu) ?? range.grow(gpu);
+    notifierLock.writeUnlock();
+    this.kernel.sched.at(DriverStep.growPages, range.start, range.numPages);
+    return part;
+  }
+
+  /**
+   * Ends the mirror: no device can reach the address space afterwards. Pages stay where they are; the address space may live on.
+   * @kernel xe_svm_close, xe_svm_fini
+   */
+  *close(): Steps<void> {
+    this.closed = true;
+    yield* this.vmLock.write();
+    yield* this.collector.collectLocked();
+    this.collector.stop();
+    yield* this.svmLock.lock();
+    yield* this.unmapEverything();
+    yield* this.gpusvm.fini();
+    this.svmLock.unlock();
+    this.vmLock.writeUnlock();
+  }
+
+  /** fini does not unmap: the driver must, before. */
+  private *unmapEverything(): Steps<void> {
+    for (const gpu of this.gpus) gpu.port.zap(0 as Vpn, TASK_SIZE_PAGES);
+    for (const gpu of this.gpus) {
+      const invalidation = gpu.port.startTlbInvalidation(0 as Vpn, TASK_SIZE_PAGES);
+      yield* gpu.port.finishTlbInvalidation(invalidation);
+    }
+    for (const range of this.gpusvm.allRanges()) {
+      const { parts } = range as DriverRange;
+      for (const part of parts) {
+        part.bound = false;
+        yield* this.dma.unmapPages(this.gpusvm, part.pages, range.npages, defaultContext);
+      }
+    }
+  }
+
+  /** Takes a range's pages away from some of its devices; the next access of theirs faults. */
+  *unmapParts(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
+    const { notifierLock } = this.gpusvm;
+    yield* notifierLock.write();
+    yield* this.invalidation.drop(range, parts);
+    notifierLock.writeUnlock();
+  }
+}

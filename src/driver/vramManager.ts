@@ -1,0 +1,160 @@
+/** The driver's device memory: allocation with eviction of the oldest migrated pages, and the hooks that drm_pagemap calls. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { VramAllocationId } from '../device/gpuPort.js';
+import type { DrmDevice } from '../drm/drmDevice.js';
+import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
+import { DrmPagemap, type DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
+import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
+import { type DmaAddr, type DmaDir, DmaProto, dmaAddr } from '../memory/dmaAddr.js';
+import type { PageArrayId, PageArrayPool } from '../memory/pageArrays.js';
+import type { Pfn } from '../memory/pfn.js';
+import type { DevPagemap, PagemapOwner } from '../mm/devPagemap.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import { STEP, type Steps } from '../sim/steps.js';
+import { DriverDevmem } from './driverDevmem.js';
+import { DriverStep } from './driverStep.js';
+import { GpuHandle } from './gpuHandle.js';
+
+/** Victims that one allocation may evict before it reports -ENOMEM. */
+const EVICTIONS_MAX = 1024;
+
+export class VramManager implements DrmPagemapOps, DevmemOps {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly migrate: PagemapMigrate,
+    private readonly arrays: PageArrayPool,
+  ) {}
+
+  /** Registers a GPU's memory with the mm. @kernel xe_devm_add */
+  addGpu(gpu: GpuHandle, owner: PagemapOwner): void {
+    const zoneId = this.kernel.memory.layout.vramOf(gpu.index).id;
+    const pagemap: DevPagemap = {
+      zoneId,
+      owner,
+      ops: {
+        migrateToRam: (fault) => this.migrate.migrateToRam(fault),
+        folioFree: (pfn) => this.migrate.folioFree(pfn),
+      },
+    };
+    gpu.dpagemap = new DrmPagemap(gpu, pagemap, this);
+    this.kernel.addPagemap(pagemap);
+  }
+
+  /** VRAM of the device itself by its own address, that of a peer by the peer link. @kernel xe_drm_pagemap_device_map */
+  deviceMap(dpagemap: DrmPagemap, device: DrmDevice, pfn: Pfn, order: number, dir: DmaDir): DmaAddr {
+    return dmaAddr(dpagemap.device === device ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
+  }
+
+  /** Peer addresses are physical: there is nothing to undo. @kernel xe_drm_pagemap_device_unmap */
+  deviceUnmap(): void {}
+
+  /** mmap_lock is held for read, so eviction on this path must not need it. @kernel xe_drm_pagemap_populate_mm */
+  *populateMm(dpagemap: DrmPagemap, mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {
+    const gpu = this.gpuOf(dpagemap);
+    const devmem = yield* this.allocate(gpu, dpagemap, mm, end - start);
+    if (!(devmem instanceof DriverDevmem)) return devmem;
+    const details = { timesliceNs, canMigrateSamePagemap: false };
+    const errno = yield* this.migrate.migrateToDevmem(devmem, mm, start, end, details);
+    // From here on eviction may find it; its pages may be gone already.
+    if (!devmem.released) gpu.allocations.add(devmem);
+    return errno;
+  }
+
+  devmemRelease(devmem: Devmem): void {
+    const own = this.own(devmem);
+    own.gpu.allocations.delete(own);
+    own.gpu.port.releaseVram(own.vramId);
+  }
+
+  populateDevmemPfn(devmem: Devmem, npages: number, pfns: Uint32Array): Errno {
+    const own = this.own(devmem);
+    assert(npages <= own.pfns.length, 'more pages than the allocation has');
+    pfns.set(npages === own.pfns.length ? own.pfns : own.pfns.subarray(0, npages));
+    return Errno.OK;
+  }
+
+  copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
+    return this.own(devmem).gpu.port.copy(src, dst, npages);
+  }
+
+  copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
+    return this.own(devmem).gpu.port.copy(src, dst, npages);
+  }
+
+  /** Brings everything home that a device holds. The first error, or OK when nothing is left. @kernel xe_pagemap_destroy, ttm_resource_manager_evict_all */
+  *evictAll(gpu: GpuHandle): Steps<Errno> {
+    for (const victim of [...gpu.allocations]) {
+      const errno = yield* this.evict(victim);
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  private own(devmem: Devmem): DriverDevmem {
+    assert(devmem instanceof DriverDevmem, 'an allocation of another driver');
+    return devmem;
+  }
+
+  private gpuOf(dpagemap: DrmPagemap): GpuHandle {
+    const gpu = dpagemap.device;
+    assert(gpu instanceof GpuHandle, 'a pagemap of another driver');
+    return gpu;
+  }
+
+  private *allocate(
+    gpu: GpuHandle,
+    dpagemap: DrmPagemap,
+    mm: Mm,
+    npages: number,
+  ): Steps<DriverDevmem | Errno> {
+    const array = yield* this.arrays.borrow();
+    const id = yield* this.allocateEvicting(gpu, npages, array);
+    let result: DriverDevmem | Errno;
+    if (id < 0) {
+      result = id as Errno;
+    } else {
+      const pfns = this.arrays.arrays.view(array).slice(0, npages);
+      result = new DriverDevmem(this.kernel.sched, gpu, dpagemap, mm, this, id as VramAllocationId, pfns);
+    }
+    this.arrays.giveBack(array);
+    return result;
+  }
+
+  private *allocateEvicting(
+    gpu: GpuHandle,
+    npages: number,
+    array: PageArrayId,
+  ): Steps<VramAllocationId | Errno> {
+    let result = yield* gpu.port.allocVram(npages, array);
+    for (let evictions = 0; result === Errno.ENOMEM && evictions < EVICTIONS_MAX; evictions++) {
+      const victim = this.victimOf(gpu);
+      if (victim === null) return Errno.ENOMEM;
+      yield* this.evict(victim);
+      result = yield* gpu.port.allocVram(npages, array);
+    }
+    return result;
+  }
+
+  /** The oldest allocation that nobody evicts yet. */
+  private victimOf(gpu: GpuHandle): DriverDevmem | null {
+    for (const devmem of gpu.allocations) {
+      if (!devmem.evicting) return devmem;
+    }
+    return null;
+  }
+
+  private *evict(victim: DriverDevmem): Steps<Errno> {
+    const { sched } = this.kernel;
+    victim.evicting = true;
+    if (sched.reach(DriverStep.vramEvict, victim.gpu.index, victim.npages, victim.allocation)) yield STEP;
+    const errno = yield* this.migrate.evictToRam(victim);
+    victim.evicting = false;
+    // Not to be tried first again while it is in use.
+    if (errno !== Errno.OK && victim.gpu.allocations.delete(victim)) victim.gpu.allocations.add(victim);
+    return errno;
+  }
+}

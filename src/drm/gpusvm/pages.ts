@@ -1,0 +1,45 @@
+/** The DMA state of one device's view of a range: what N:1 keeps N of. */
+
+import { DmaDir, dmaAddrAt, dmaDir } from '../../memory/dmaAddr.js';
+import type { DrmDevice } from '../drmDevice.js';
+import type { DrmPagemap } from '../pagemap/drmPagemap.js';
+
+/** @kernel drm_gpusvm_pages_flags */
+export const PagesFlag = {
+  /** Mirror of the range's flag, since get-pages sees only the pages. Sticky. */
+  Unmapped: 1,
+  HasDevmemPages: 2,
+  HasDmaMapping: 4,
+} as const;
+
+/** Never a sequence of a notifier: the pages were never valid. @kernel LONG_MAX */
+export const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** Guarded by the gpusvm's notifier lock. @kernel drm_gpusvm_pages */
+export class GpuSvmPages {
+  /** Entry j covers `1 << order` pages; kept between mappings so that a remap need not allocate. */
+  dmaAddrs: Uint32Array | null = null;
+  /** The memory of the device pages among them; holds a reference while set. */
+  dpagemap: DrmPagemap | null = null;
+  notifierSeq = NEVER;
+  /** Of {@link PagesFlag}; replaced as a whole. */
+  flags = 0;
+
+  /** @kernel drm_gpusvm_init_pages */
+  constructor(readonly device: DrmDevice) {}
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  /** The device may only read through the present mapping: all of it was made by a context for reading. */
+  get isMappedReadOnly(): boolean {
+    if (!this.has(PagesFlag.HasDmaMapping) || this.dmaAddrs === null) return false;
+    return dmaDir(dmaAddrAt(this.dmaAddrs, 0)) === DmaDir.ToDevice;
+  }
+
+  /** The mirror of the range's flag. */
+  markUnmapped(): void {
+    this.flags |= PagesFlag.Unmapped;
+  }
+}

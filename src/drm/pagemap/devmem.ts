@@ -1,0 +1,114 @@
+/** A device-memory allocation that backs migrated pages, and the data that its pages point to. */
+
+import { assert } from '../../base/assert.js';
+import type { Errno } from '../../base/errno.js';
+import type { PageArrayId } from '../../memory/pageArrays.js';
+import type { Mm } from '../../mm/mm.js';
+import { Completion } from '../../sim/completion.js';
+import type { Scheduler } from '../../sim/scheduler.js';
+import type { Steps } from '../../sim/steps.js';
+import type { DrmPagemap } from './drmPagemap.js';
+
+/** @kernel drm_pagemap_devmem_ops */
+export interface DevmemOps {
+  /** The memory may be reused. Called once, when the last page and the last migration have let go. @kernel devmem_release */
+  devmemRelease(devmem: Devmem): void;
+  /** Writes the allocation's pfns, one per page, raw. @kernel populate_devmem_pfn */
+  populateDevmemPfn(devmem: Devmem, npages: number, pfns: Uint32Array): Errno;
+  /** Copies page i from `src[i]` to `dst[i]`, DMA addresses as this device sees them; source 0 means zeros, destination 0 nothing. @kernel copy_to_devmem */
+  copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
+  /** The same from this device's memory to RAM or to a peer. @kernel copy_to_ram */
+  copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
+}
+
+/** @kernel drm_pagemap_devmem */
+export class Devmem {
+  /** Completes when no page of the allocation is in use. @kernel detached */
+  readonly detached: Completion;
+  /** Until then a CPU fault leaves the pages where they are; on the executor's clock. @kernel timeslice_expiration */
+  timesliceExpirationNs = 0;
+  /** Set once {@link DevmemOps.devmemRelease} ran. */
+  released = false;
+
+  constructor(
+    sched: Scheduler,
+    readonly dpagemap: DrmPagemap,
+    readonly mm: Mm,
+    readonly ops: DevmemOps,
+    /** Size in pages. */
+    readonly npages: number,
+    /** The driver's handle for the memory. */
+    readonly allocation: number,
+  ) {
+    this.detached = new Completion(
+      sched,
+      `detach of allocation ${allocation} of device ${dpagemap.device.index}`,
+    );
+  }
+}
+
+/**
+ * What `zone_device_data` of a device page points to: one reference per device folio, and one of the migration in flight.
+ * @kernel drm_pagemap_zdd
+ */
+export class Zdd {
+  refs = 1;
+  /** Set when the migration that fills it has copied; owns the driver's reference from then on. */
+  devmem: Devmem | null = null;
+
+  constructor(
+    readonly id: number,
+    readonly dpagemap: DrmPagemap,
+  ) {
+    dpagemap.get();
+  }
+}
+
+/** All zone device data by number: folio metadata holds the number. */
+export class ZddTable {
+  private readonly byId = new Map<number, Zdd>();
+  private nextId = 1;
+
+  get live(): number {
+    return this.byId.size;
+  }
+
+  /** With one reference. @kernel drm_pagemap_zdd_alloc */
+  create(dpagemap: DrmPagemap): Zdd {
+    const zdd = new Zdd(this.nextId++, dpagemap);
+    this.byId.set(zdd.id, zdd);
+    return zdd;
+  }
+
+  get(id: number): Zdd {
+    const zdd = this.byId.get(id);
+    assert(zdd !== undefined, () => `zone device data ${id} does not exist`);
+    return zdd;
+  }
+
+  find(id: number): Zdd | null {
+    return this.byId.get(id) ?? null;
+  }
+
+  [Symbol.iterator](): IterableIterator<Zdd> {
+    return this.byId.values();
+  }
+
+  /** Never sleeps: the last folio may go under the page-table lock. @kernel drm_pagemap_zdd_put, drm_pagemap_zdd_destroy */
+  put(zdd: Zdd): void {
+    assert(zdd.refs > 0, () => `zone device data ${zdd.id} is put once too often`);
+    zdd.refs--;
+    if (zdd.refs > 0) return;
+    this.byId.delete(zdd.id);
+    if (zdd.devmem !== null) releaseDevmem(zdd.devmem);
+    zdd.dpagemap.put();
+  }
+}
+
+/** No page is left: tells the waiting eviction, then gives the memory back. */
+export function releaseDevmem(devmem: Devmem): void {
+  assert(!devmem.released, 'device memory is released twice');
+  devmem.released = true;
+  devmem.detached.completeAll();
+  devmem.ops.devmemRelease(devmem);
+}

@@ -1,0 +1,185 @@
+/** CPU page faults: making one page accessible, or saying why it cannot be. */
+
+import { assert, unreachable } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import { formatVpn, type Vpn } from '../base/units.js';
+import { FolioFlag } from '../memory/folios.js';
+import { NO_PFN } from '../memory/pfn.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import {
+  makePte,
+  PTE_NONE,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteKind,
+  ptePfn,
+  pteWith,
+  pteWithout,
+} from './pte.js';
+import { replacePte } from './pteUpdate.js';
+import type { Vma } from './vma.js';
+
+export const FaultStep = {
+  /** `flags` is 1 for a store. */
+  cpuFault: defineStep('fault.cpu', 'vpn', 'flags', 'id'),
+  cpuFaultDone: defineStep('fault.cpuDone', 'vpn', 'errno', 'id'),
+  handle: defineStep('fault.handle', 'vpn', 'flags', 'id'),
+  zeroPage: defineStep('fault.zeroPage', 'vpn', 'id'),
+  /** A zeroed page is ready; the entry may have been filled meanwhile. */
+  allocated: defineStep('fault.allocated', 'vpn', 'pfn', 'id'),
+  anonymous: defineStep('fault.anonymous', 'vpn', 'pfn', 'id'),
+  spurious: defineStep('fault.spurious', 'vpn', 'pfn', 'id'),
+  waitMigration: defineStep('fault.waitMigration', 'vpn', 'pfn', 'id'),
+  /** The device page is somebody else's just now. */
+  deviceBusy: defineStep('fault.deviceBusy', 'vpn', 'pfn', 'id'),
+  deviceLocked: defineStep('fault.deviceLocked', 'vpn', 'pfn', 'id'),
+  /** migrate_to_ram is back; the page was unlocked and put. */
+  deviceDone: defineStep('fault.deviceDone', 'vpn', 'pfn', 'errno', 'id'),
+} as const;
+
+/**
+ * How a fault ends. OK: access again, which may fault again. -EFAULT: no mapping or not allowed (SIGSEGV), or the device could not give the
+ * page back (SIGBUS; the step `fault.deviceDone` tells). -ENOMEM: no page or page table left.
+ * @kernel vm_fault_t
+ */
+export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;
+
+export class FaultHandler {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
+  ) {}
+
+  /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
+  *cpuFault(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(FaultStep.cpuFault, page, write ? 1 : 0, mm.id)) yield STEP;
+    yield* mm.mmapLock.read();
+    const vma = mm.vmas.find(page);
+    const errno = vma === null ? Errno.EFAULT : yield* this.handleMmFault(mm, vma, page, write);
+    yield* sched.spend(costs.cpuFaultNs);
+    mm.mmapLock.readUnlock();
+    sched.at(FaultStep.cpuFaultDone, page, errno, mm.id);
+    return errno;
+  }
+
+  /** mmap_lock is held for read, and `vma` contains `page`. On OK the caller looks at the entry again. @kernel handle_mm_fault */
+  *handleMmFault(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno> {
+    mm.mmapLock.assertHeld();
+    assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
+    if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
+    if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
+    // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.
+    const slot = mm.pageTable.ensure(page);
+    if (slot < 0) return Errno.ENOMEM;
+    return yield* this.handlePte(mm, vma, page, write, pteFromWord(mm.pageTable.read(slot)));
+  }
+
+  /** `pte` was read in this atomic section. @kernel handle_pte_fault */
+  private *handlePte(mm: Mm, vma: Vma, page: Vpn, write: boolean, pte: Pte): Steps<FaultErrno> {
+    const kind = pteKind(pte);
+    switch (kind) {
+      case PteKind.None:
+        return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
+      case PteKind.Present:
+        return yield* this.handlePresent(mm, vma, page, write, pte);
+      case PteKind.Migration:
+        return yield* this.waitForMigration(mm, page, pte);
+      case PteKind.DevicePrivate:
+        return yield* this.bringHome(mm, vma, page, pte);
+      case PteKind.HwPoison:
+      case PteKind.Marker:
+        return Errno.EFAULT;
+      case PteKind.Swap:
+      case PteKind.DeviceExclusive:
+        assert(false, () => `fault at ${formatVpn(page)}: entry of a kind that nothing makes`);
+        return Errno.EFAULT;
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  /** A page that was never written reads as zeros, without memory of its own. @kernel do_anonymous_page */
+  private mapZeroPage(mm: Mm, page: Vpn): FaultErrno {
+    const { sched, zeroPage } = this.kernel;
+    mm.pageTable.write(mm.pageTable.slot(page), makePte(PteKind.Present, zeroPage, PteBit.Young));
+    sched.at(FaultStep.zeroPage, page, mm.id);
+    return Errno.OK;
+  }
+
+  /** @kernel do_anonymous_page */
+  private *mapFreshPage(mm: Mm, vma: Vma, page: Vpn): Steps<FaultErrno> {
+    const { sched, folios, memory } = this.kernel;
+    const pfn = this.kernel.allocPage();
+    if (pfn === NO_PFN) return Errno.ENOMEM;
+    memory.zeroPages(pfn, 1);
+    if (sched.reach(FaultStep.allocated, page, pfn, mm.id)) yield STEP;
+    if (mm.pageTable.get(page) !== PTE_NONE) {
+      folios.put(pfn);
+      return Errno.OK;
+    }
+    mapNewAnonPage(this.kernel, mm, vma, page, pfn);
+    sched.at(FaultStep.anonymous, page, pfn, mm.id);
+    return Errno.OK;
+  }
+
+  private *handlePresent(mm: Mm, vma: Vma, page: Vpn, write: boolean, pte: Pte): Steps<FaultErrno> {
+    if (pteHas(pte, PteBit.ProtNone)) return this.allowAgain(mm, vma, page, pte);
+    if (write && !pteHas(pte, PteBit.Write)) {
+      const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte);
+      return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
+    }
+    // Somebody else was faster, or a TLB still held the entry of before.
+    const marked = pteWith(pte, write ? PteBit.Young | PteBit.Dirty : PteBit.Young);
+    if (marked !== pte) replacePte(mm.pageTable, mm.pageTable.slot(page), marked);
+    this.kernel.sched.at(FaultStep.spurious, page, ptePfn(pte), mm.id);
+    return Errno.OK;
+  }
+
+  /** The area is accessible, so only the entry forbade it. @kernel do_numa_page */
+  private allowAgain(mm: Mm, vma: Vma, page: Vpn, pte: Pte): FaultErrno {
+    const pfn = ptePfn(pte);
+    const { folios, sched } = this.kernel;
+    const mayWrite = vma.isWritable && folios.testFlag(pfn, FolioFlag.AnonExclusive);
+    const allowed = pteWith(pteWithout(pte, PteBit.ProtNone), PteBit.Young | (mayWrite ? PteBit.Write : 0));
+    replacePte(mm.pageTable, mm.pageTable.slot(page), allowed);
+    sched.at(FaultStep.spurious, page, pfn, mm.id);
+    return Errno.OK;
+  }
+
+  /** The page is locked as long as the entry is there. @kernel migration_entry_wait */
+  private *waitForMigration(mm: Mm, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const { sched, folios, folioLocks } = this.kernel;
+    const pfn = ptePfn(pte);
+    assert(folios.isLocked(pfn), () => `${folios.describe(pfn)} has a migration entry but is not locked`);
+    sched.at(FaultStep.waitMigration, page, pfn, mm.id);
+    yield* folioLocks.waitUnlocked(pfn);
+    return Errno.OK;
+  }
+
+  /** A locked page is on its way already: wait and look again. @kernel do_swap_page */
+  private *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const { sched, folios, folioLocks } = this.kernel;
+    const pfn = ptePfn(pte);
+    if (!folioLocks.trylock(pfn)) {
+      sched.at(FaultStep.deviceBusy, page, pfn, mm.id);
+      yield* folioLocks.waitUnlocked(pfn);
+      return Errno.OK;
+    }
+    folios.get(pfn);
+    if (sched.reach(FaultStep.deviceLocked, page, pfn, mm.id)) yield STEP;
+    const pagemap = this.kernel.pagemapOf(pfn);
+    assert(pagemap !== null, () => `${folios.describe(pfn)} is device-private but has no pagemap`);
+    const errno = yield* pagemap.ops.migrateToRam({ mm, vma, page, pfn });
+    folioLocks.unlock(pfn);
+    folios.put(pfn);
+    if (sched.reach(FaultStep.deviceDone, page, pfn, errno, mm.id)) yield STEP;
+    return errno === Errno.OK ? Errno.OK : Errno.EFAULT;
+  }
+}

@@ -1,0 +1,83 @@
+/** What every part of the mm shares: physical memory, its metadata, the allocator, page-table pages and the reverse map. */
+
+import { assert } from '../base/assert.js';
+import type { AccessBracket } from '../memory/accessBracket.js';
+import type { FolioTable } from '../memory/folios.js';
+import type { Pfn } from '../memory/pfn.js';
+import type { PhysicalMemory } from '../memory/physicalMemory.js';
+import type { TableArena } from '../memory/radixTable.js';
+import { RamAllocator } from '../memory/ramAllocator.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import { AnonVmaTable } from './anonVma.js';
+import type { DevPagemap } from './devPagemap.js';
+import { FolioLocks } from './folioLock.js';
+
+/** Modelled CPU cost of mm work, in nanoseconds. */
+export interface MmCosts {
+  /** Serving a minor fault: entry, allocation and zeroing of one page. */
+  readonly cpuFaultNs: number;
+  /** Unmapping, isolating and remapping one page in migrate_vma. */
+  readonly migratePageNs: number;
+  /** Walking one page-table entry in hmm_range_fault. */
+  readonly hmmPageNs: number;
+  /** A CPU TLB shootdown. */
+  readonly tlbShootdownNs: number;
+  /** Entering and leaving a system call. */
+  readonly syscallNs: number;
+}
+
+export class Kernel {
+  readonly ram: RamAllocator;
+  readonly folioLocks: FolioLocks;
+  readonly anonVmas = new AnonVmaTable();
+  /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
+  readonly zeroPage: Pfn;
+  private readonly pagemaps: (DevPagemap | undefined)[] = [];
+
+  constructor(
+    readonly sched: Scheduler,
+    readonly memory: PhysicalMemory,
+    readonly folios: FolioTable,
+    readonly tables: TableArena,
+    /** One per CPU thread that may run in any of the address spaces. */
+    private readonly brackets: readonly AccessBracket[],
+    readonly costs: MmCosts,
+    /**
+     * Pages that a loop handles between two points where others may run, a power of two: 1 explores every interleaving, more is faster. The
+     * page-table lock is dropped there, so nothing read before may be trusted after.
+     */
+    readonly pagesPerStep: number,
+  ) {
+    this.ram = new RamAllocator(memory.layout);
+    this.folioLocks = new FolioLocks(sched, folios);
+    folios.setReleaser(memory.layout.ram.id, (page, order) => this.ram.free(page, order));
+    const zeroPage = this.ram.allocPage();
+    assert(zeroPage >= 0, 'no memory for the zero page');
+    this.zeroPage = zeroPage as Pfn;
+    folios.prepareNew(this.zeroPage, 0, 1);
+  }
+
+  /** @kernel devm_memremap_pages */
+  addPagemap(pagemap: DevPagemap): void {
+    this.pagemaps[pagemap.zoneId] = pagemap;
+    this.folios.setReleaser(pagemap.zoneId, (page) => pagemap.ops.folioFree(page));
+  }
+
+  /** The pagemap of a device page, or null for RAM. @kernel page_pgmap */
+  pagemapOf(page: Pfn): DevPagemap | null {
+    return this.pagemaps[this.memory.layout.zoneOf(page).id] ?? null;
+  }
+
+  /** A fresh page of RAM with one reference and undefined content; 0 when there is none. @kernel alloc_page */
+  allocPage(): Pfn {
+    const page = this.ram.allocPage();
+    if (page < 0) return 0 as Pfn;
+    this.folios.prepareNew(page as Pfn, 0, 1);
+    return page as Pfn;
+  }
+
+  /** On return no CPU thread accesses memory through a translation that it read before. @kernel flush_tlb_range */
+  flushCpuTlbs(): void {
+    for (const bracket of this.brackets) bracket.flush();
+  }
+}

@@ -1,0 +1,74 @@
+/** madvise: hints on the use of memory, of which the ones that throw pages away are real. */
+
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { NotifyEvent, notifierRange } from './mmuNotifier.js';
+import type { Zap } from './zap.js';
+
+export const MadviseStep = {
+  madvise: defineStep('mm.madvise', 'vpn', 'npages', 'flags', 'id'),
+  done: defineStep('madvise.done', 'vpn', 'npages', 'errno', 'id'),
+} as const;
+
+/** @kernel MADV_DONTNEED, MADV_FREE */
+export const Madvise = {
+  /** The pages are gone; the next access sees zeros. */
+  DontNeed: 0,
+  /** The pages may go; here they go at once, as if memory were short. */
+  Free: 1,
+  /** Any advice that changes nothing here (access pattern, huge pages, core dumps): only the range is checked. */
+  Hint: 2,
+} as const;
+export type Madvise = (typeof Madvise)[keyof typeof Madvise];
+
+export class MadviseCall {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly zap: Zap,
+  ) {}
+
+  /**
+   * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, -ENOMEM when part of the range is not
+   * mapped, after all that is mapped was served. Takes mmap_lock for read.
+   * @kernel do_madvise
+   */
+  *madvise(mm: Mm, start: Vpn, npages: number, advice: Madvise): Steps<Errno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MadviseStep.madvise, start, npages, advice, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    let errno: Errno = npages < 0 ? Errno.EINVAL : Errno.OK;
+    if (npages > 0) {
+      yield* mm.mmapLock.read();
+      errno = yield* this.walkAreas(mm, start, (start + npages) as Vpn, advice);
+      mm.mmapLock.readUnlock();
+    }
+    sched.at(MadviseStep.done, start, npages, errno, mm.id);
+    return errno;
+  }
+
+  /** @kernel madvise_walk_vmas */
+  private *walkAreas(mm: Mm, start: Vpn, end: Vpn, advice: Madvise): Steps<Errno> {
+    let errno: Errno = Errno.OK;
+    let at = start;
+    while (at < end) {
+      const vma = mm.vmas.firstIn(at, end);
+      if (vma === null) return Errno.ENOMEM;
+      if (vma.start > at) errno = Errno.ENOMEM;
+      const from = Math.max(at, vma.start) as Vpn;
+      at = Math.min(end, vma.end) as Vpn;
+      if (advice !== Madvise.Hint) yield* this.zapSpan(mm, from, at);
+    }
+    return errno;
+  }
+
+  /** One CLEAR invalidation per area. @kernel zap_page_range_single */
+  private *zapSpan(mm: Mm, start: Vpn, end: Vpn): Steps<void> {
+    const range = notifierRange(NotifyEvent.Clear, start, end);
+    yield* mm.notifiers.invalidateStart(range);
+    yield* this.zap.zapRange(mm, start, end);
+    yield* mm.notifiers.invalidateEnd(range);
+  }
+}

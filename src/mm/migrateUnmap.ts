@@ -1,0 +1,150 @@
+/** The part that migrate_vma and migrate_device share: isolating, unmapping, moving the metadata of, and putting back locked pages. */
+
+import { assert } from '../base/assert.js';
+import { FolioFlag } from '../memory/folios.js';
+import {
+  MigratePfnFlag,
+  migratePfnAt,
+  migratePfnToPfn,
+  migratePfnWithout,
+  NO_PFN,
+  type Pfn,
+} from '../memory/pfn.js';
+import { ZoneKind } from '../memory/zone.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Rmap } from './rmap.js';
+
+export const MigrateStep = {
+  collect: defineStep('migrate.collect', 'vpn', 'npages', 'id'),
+  unmap: defineStep('migrate.unmap', 'pfn', 'count'),
+  giveUp: defineStep('migrate.giveUp', 'pfn', 'count'),
+  pages: defineStep('migrate.pages', 'count', 'count'),
+  finalize: defineStep('migrate.finalize', 'count', 'count'),
+} as const;
+
+export class MigrateUnmap {
+  constructor(
+    readonly kernel: Kernel,
+    private readonly rmap: Rmap,
+  ) {}
+
+  /**
+   * Takes collected pages off the LRU and out of every page table. Pages that cannot be moved (pinned, or still mapped) are put back and
+   * their entries cleared. Returns how many entries with a page are left.
+   * @kernel migrate_device_unmap
+   */
+  *unmap(src: Uint32Array, npages: number, faultPage: Pfn): Steps<number> {
+    const { sched, pagesPerStep } = this.kernel;
+    let left = 0;
+    for (let i = 0; i < npages; i++) {
+      const pfn = migratePfnToPfn(migratePfnAt(src, i));
+      if (pfn === NO_PFN) continue;
+      this.isolate(pfn);
+      if (this.kernel.folios.mapcount(pfn) > 0) yield* this.rmap.tryToMigrate(pfn);
+      if (this.isMovable(pfn, faultPage)) {
+        left++;
+      } else {
+        sched.at(MigrateStep.giveUp, pfn, this.kernel.folios.refcount(pfn));
+        this.putBack(pfn, faultPage);
+        src[i] = 0;
+      }
+      if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.unmap, pfn, left)) yield STEP;
+    }
+    return left;
+  }
+
+  /** @kernel folio_isolate_lru */
+  private isolate(pfn: Pfn): void {
+    if (this.kernel.folios.testFlag(pfn, FolioFlag.Lru)) this.kernel.folios.clearFlag(pfn, FolioFlag.Lru);
+  }
+
+  /** Nobody but the collector, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
+  private isMovable(pfn: Pfn, faultPage: Pfn): boolean {
+    const { folios } = this.kernel;
+    const expected = 1 + (pfn === faultPage ? 1 : 0);
+    return folios.mapcount(pfn) === 0 && folios.refcount(pfn) === expected;
+  }
+
+  /** Undoes collect for one page: entries come back, the lock and the collector's reference go. */
+  putBack(pfn: Pfn, faultPage: Pfn): void {
+    this.rmap.removeMigrationPtes(pfn, pfn);
+    this.release(pfn, faultPage);
+  }
+
+  /**
+   * Gives the identity of `from` to `to`: mapping, index and flags. False if somebody took a reference meanwhile.
+   * @kernel folio_migrate_mapping, folio_migrate_flags
+   */
+  moveMapping(from: Pfn, to: Pfn, faultPage: Pfn): boolean {
+    const { folios } = this.kernel;
+    if (!this.isMovable(from, faultPage)) return false;
+    folios.setMapping(to, folios.mapping(from), folios.index(from));
+    if (folios.testFlag(from, FolioFlag.Dirty)) folios.setFlag(to, FolioFlag.Dirty);
+    return true;
+  }
+
+  /**
+   * Moves the metadata of every entry that still is to be migrated; an entry without a destination, or whose page gained a reference,
+   * loses MIGRATE. Entries without a source page are left to `insertHole`.
+   */
+  *movePages(
+    src: Uint32Array,
+    dst: Uint32Array,
+    npages: number,
+    faultPage: Pfn,
+    insertHole: (i: number, page: Pfn) => Steps<boolean>,
+  ): Steps<void> {
+    const { sched, pagesPerStep } = this.kernel;
+    for (let i = 0; i < npages; i++) {
+      const entry = migratePfnAt(src, i);
+      if ((entry & MigratePfnFlag.MIGRATE) === 0) continue;
+      const to = migratePfnToPfn(migratePfnAt(dst, i));
+      const from = migratePfnToPfn(entry);
+      const moved =
+        to !== NO_PFN && (from === NO_PFN ? yield* insertHole(i, to) : this.moveMapping(from, to, faultPage));
+      if (!moved) src[i] = migratePfnWithout(entry, MigratePfnFlag.MIGRATE);
+      if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.pages, i, npages)) yield STEP;
+    }
+  }
+
+  /**
+   * Maps what was moved to its destination and the rest back to its source, then lets go of both. A destination that was not used is freed.
+   * @kernel migrate_vma_finalize, migrate_device_finalize
+   */
+  *finalize(src: Uint32Array, dst: Uint32Array, npages: number, faultPage: Pfn): Steps<void> {
+    const { sched, pagesPerStep } = this.kernel;
+    for (let i = 0; i < npages; i++) {
+      this.finalizeEntry(src, dst, i, faultPage);
+      if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.finalize, i, npages)) yield STEP;
+    }
+  }
+
+  private finalizeEntry(src: Uint32Array, dst: Uint32Array, i: number, faultPage: Pfn): void {
+    const entry = migratePfnAt(src, i);
+    const from = migratePfnToPfn(entry);
+    const to = migratePfnToPfn(migratePfnAt(dst, i));
+    const migrated = to !== NO_PFN && (entry & MigratePfnFlag.MIGRATE) !== 0;
+    if (from !== NO_PFN) {
+      this.rmap.removeMigrationPtes(from, migrated ? to : from);
+      if (migrated) this.unlockAndPut(from, faultPage);
+      else this.release(from, faultPage);
+    }
+    if (to !== NO_PFN) this.release(to, NO_PFN);
+  }
+
+  /** Lets go of a page that stays in use: back on the LRU if it is RAM and mapped. @kernel folio_putback_lru */
+  private release(pfn: Pfn, faultPage: Pfn): void {
+    const { folios, memory } = this.kernel;
+    const isRam = memory.layout.zoneOf(pfn).kind === ZoneKind.System;
+    if (isRam && folios.mapcount(pfn) > 0) folios.setFlag(pfn, FolioFlag.Lru);
+    this.unlockAndPut(pfn, faultPage);
+  }
+
+  /** The fault's page was locked by the fault, which unlocks it. */
+  unlockAndPut(pfn: Pfn, faultPage: Pfn): void {
+    assert(this.kernel.folios.isLocked(pfn), 'a page in migration must be locked');
+    if (pfn !== faultPage) this.kernel.folioLocks.unlock(pfn);
+    this.kernel.folios.put(pfn);
+  }
+}

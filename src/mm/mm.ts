@@ -1,0 +1,65 @@
+/** One address space: its areas, page table, locks, reference counts and notifier subscriptions. */
+
+import { assert } from '../base/assert.js';
+import type { Vpn } from '../base/units.js';
+import { RadixTable } from '../memory/radixTable.js';
+import { LockClass } from '../sim/lockOrder.js';
+import { RwLock } from '../sim/rwLock.js';
+import type { Kernel } from './kernel.js';
+import { NotifierSubscriptions } from './mmuNotifier.js';
+import { VmaTree } from './vmaTree.js';
+
+const mmapLockClass = new LockClass('mmap_lock');
+
+/** @kernel mm_struct */
+export class Mm {
+  /** Read: faults, migration, HMM. Write: changes to the areas. @kernel mmap_lock */
+  readonly mmapLock: RwLock;
+  /** Guarded by mmapLock. @kernel mm_mt */
+  readonly vmas = new VmaTree();
+  /** Entries change only in code without a yield, which stands for the page-table lock. */
+  readonly pageTable: RadixTable;
+  readonly notifiers: NotifierSubscriptions;
+  /** Who may use the address space; the last one tears it down. @kernel mm_users */
+  users = 1;
+  /** Who may look at this object, users counting as one. @kernel mm_count */
+  count = 1;
+  /** The heap's first and one past its last page. @kernel start_brk, brk */
+  brkStart: Vpn = 0 as Vpn;
+  brkEnd: Vpn = 0 as Vpn;
+
+  constructor(
+    readonly kernel: Kernel,
+    readonly id: number,
+  ) {
+    this.mmapLock = new RwLock(kernel.sched, `mmap_lock of mm ${id}`, mmapLockClass);
+    this.pageTable = new RadixTable(kernel.tables);
+    this.notifiers = new NotifierSubscriptions(kernel.sched, this);
+  }
+
+  /** False once the last user is gone. @kernel mmget_not_zero */
+  getNotZero(): boolean {
+    if (this.users === 0) return false;
+    this.users++;
+    return true;
+  }
+
+  /** For a user who is certainly not the last one; the last one leaves through `exitMm`. @kernel mmput_async */
+  put(): void {
+    assert(this.users > 1, () => `mm ${this.id} loses its last user outside exit`);
+    this.users--;
+  }
+
+  /** @kernel mmgrab */
+  grab(): void {
+    assert(this.count > 0, () => `mm ${this.id} is gone`);
+    this.count++;
+  }
+
+  /** The last one frees the root of the page table; users and CPU threads are gone by then. @kernel mmdrop, pgd_free */
+  drop(): void {
+    assert(this.count > 0, () => `mm ${this.id} is dropped once too often`);
+    this.count--;
+    if (this.count === 0) this.pageTable.destroy();
+  }
+}

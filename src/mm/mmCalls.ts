@@ -1,0 +1,39 @@
+/** All memory calls of one kernel, wired together: what a CPU thread or a driver can ask of the mm. */
+
+import { CopyOnWrite } from './copyOnWrite.js';
+import { ExitMm } from './exitMm.js';
+import { FaultHandler } from './fault.js';
+import type { Kernel } from './kernel.js';
+import { MadviseCall } from './madvise.js';
+import { MemoryMap } from './mmap.js';
+import { MovePageTables } from './movePageTables.js';
+import { Mprotect } from './mprotect.js';
+import { Mremap } from './mremap.js';
+import { UnmapRegion } from './unmapRegion.js';
+import { VmaEdit } from './vmaEdit.js';
+import { Zap } from './zap.js';
+
+/** One per kernel; the parts keep no state of an address space. */
+export class MmCalls {
+  readonly edit: VmaEdit;
+  readonly zap: Zap;
+  readonly unmapRegion: UnmapRegion;
+  readonly faults: FaultHandler;
+  readonly memoryMap: MemoryMap;
+  readonly mprotect: Mprotect;
+  readonly madvise: MadviseCall;
+  readonly mremap: Mremap;
+  readonly exit: ExitMm;
+
+  constructor(kernel: Kernel) {
+    this.edit = new VmaEdit(kernel);
+    this.zap = new Zap(kernel);
+    this.unmapRegion = new UnmapRegion(kernel, this.edit, this.zap);
+    this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel));
+    this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion);
+    this.mprotect = new Mprotect(kernel, this.edit);
+    this.madvise = new MadviseCall(kernel, this.zap);
+    this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
+    this.exit = new ExitMm(kernel, this.edit, this.zap);
+  }
+}

@@ -1,0 +1,52 @@
+/** Walks over all that an address space maps, for checkers: at a moment when nobody changes it. */
+
+import { PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { Pfn } from '../memory/pfn.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from './pte.js';
+
+/** Visits every entry that is not empty, in address order, also those outside all areas. Atomic. */
+export function forEachPte(mm: Mm, visit: (page: Vpn, pte: Pte) => void): void {
+  let page = mm.pageTable.nextPopulated(0, TASK_SIZE_PAGES);
+  while (page < TASK_SIZE_PAGES) {
+    const end = page - (page % PMD_PAGES) + PMD_PAGES;
+    visitTable(mm, page, end, visit);
+    page = mm.pageTable.nextPopulated(end, TASK_SIZE_PAGES);
+  }
+}
+
+function visitTable(mm: Mm, start: number, end: number, visit: (page: Vpn, pte: Pte) => void): void {
+  const slot = mm.pageTable.slot(start);
+  for (let page = start; page < end; page++) {
+    const word = mm.pageTable.read(slot + page - start);
+    if (word !== PTE_NONE) visit(page as Vpn, pteFromWord(word));
+  }
+}
+
+/** What one address space holds, by kind of entry. */
+export interface MmCensus {
+  /** Entries that map a page of RAM, without the zero page. */
+  readonly presentPages: number;
+  readonly zeroPages: number;
+  readonly devicePrivatePages: number;
+  readonly migrationEntries: number;
+  /** How many entries map each page, hence how many references and mappings it has from here. */
+  readonly mappings: ReadonlyMap<Pfn, number>;
+}
+
+/** Counts the entries of one address space. Atomic. */
+export function census(kernel: Kernel, mm: Mm): MmCensus {
+  const kinds = { presentPages: 0, zeroPages: 0, devicePrivatePages: 0, migrationEntries: 0 };
+  const mappings = new Map<Pfn, number>();
+  forEachPte(mm, (_page, pte) => {
+    const pfn = ptePfn(pte);
+    const isZeroPage = pteKind(pte) === PteKind.Present && pfn === kernel.zeroPage;
+    if (pteIsMapping(pte) && !isZeroPage) mappings.set(pfn, (mappings.get(pfn) ?? 0) + 1);
+    if (isZeroPage) kinds.zeroPages++;
+    else if (pteKind(pte) === PteKind.Present) kinds.presentPages++;
+    else if (pteKind(pte) === PteKind.DevicePrivate) kinds.devicePrivatePages++;
+    else if (pteKind(pte) === PteKind.Migration) kinds.migrationEntries++;
+  });
+  return { ...kinds, mappings };
+}

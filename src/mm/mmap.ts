@@ -1,0 +1,162 @@
+/** mmap, munmap and brk: making and removing areas. */
+
+import { Errno } from '../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { isFailure, type PageOrErrno } from './pageResult.js';
+import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
+import type { UnmapRegion } from './unmapRegion.js';
+import { VmFlag } from './vma.js';
+import type { VmaEdit } from './vmaEdit.js';
+
+export const MmapStep = {
+  mmap: defineStep('mm.mmap', 'vpn', 'npages', 'flags', 'id'),
+  /** `flags` is the protection; on an error the page is the hint. */
+  mapped: defineStep('mm.mapped', 'vpn', 'npages', 'flags', 'errno'),
+  munmap: defineStep('mm.munmap', 'vpn', 'npages', 'id'),
+  unmapped: defineStep('mm.unmapped', 'vpn', 'npages', 'errno', 'id'),
+  brk: defineStep('mm.brk', 'vpn', 'id'),
+} as const;
+
+/** What a mapping allows; the bits are those of {@link VmFlag}. @kernel PROT_READ, PROT_WRITE, PROT_EXEC */
+export const Prot = { None: 0, Read: VmFlag.Read, Write: VmFlag.Write, Exec: VmFlag.Exec } as const;
+
+/** All bits of {@link Prot}. @kernel VM_ACCESS_FLAGS */
+export const PROT_MASK = VmFlag.Read | VmFlag.Write | VmFlag.Exec;
+
+/** MAP_PRIVATE and MAP_ANONYMOUS are implied. */
+export const MapFlag = {
+  /** Exactly there, replacing what is mapped. @kernel MAP_FIXED */
+  Fixed: 1,
+  /** Exactly there, or -EEXIST. @kernel MAP_FIXED_NOREPLACE */
+  FixedNoReplace: 2,
+  NoReserve: 4,
+  Stack: 8,
+} as const;
+
+export interface MmapArgs {
+  /** 0 for anywhere; with a fixed flag the place itself. */
+  readonly hint: Vpn;
+  readonly npages: number;
+  /** Of {@link Prot}. */
+  readonly prot: number;
+  /** Of {@link MapFlag}. */
+  readonly flags: number;
+}
+
+export class MemoryMap {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly edit: VmaEdit,
+    private readonly unmapRegion: UnmapRegion,
+  ) {}
+
+  /**
+   * Maps private anonymous memory and returns its first page. Errors: -EINVAL for no pages, -ENOMEM beyond the address space or when no
+   * stretch or no more areas are left, -EEXIST, -EPERM for a fixed place below vm.mmap_min_addr. Takes mmap_lock for write.
+   * @kernel do_mmap
+   */
+  *mmap(mm: Mm, args: MmapArgs): Steps<PageOrErrno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MmapStep.mmap, args.hint, args.npages, args.flags, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    yield* mm.mmapLock.write();
+    const start = yield* this.mapLocked(mm, args);
+    mm.mmapLock.writeUnlock();
+    const failed = isFailure(start);
+    sched.at(MmapStep.mapped, failed ? args.hint : start, args.npages, args.prot, failed ? start : Errno.OK);
+    return start;
+  }
+
+  /**
+   * Unmaps whatever lies in the range; nothing there is no error. Errors: -EINVAL for no pages or beyond the address space, -ENOMEM when a
+   * split would make too many areas. Takes mmap_lock for write, and for read while entries are cleared.
+   * @kernel __vm_munmap
+   */
+  *munmap(mm: Mm, start: Vpn, npages: number): Steps<Errno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MmapStep.munmap, start, npages, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    let errno: Errno = Errno.EINVAL;
+    if (npages > 0 && npages <= TASK_SIZE_PAGES && start <= TASK_SIZE_PAGES - npages) {
+      yield* mm.mmapLock.write();
+      errno = yield* this.unmapRegion.unmapAndUnlock(mm, start, (start + npages) as Vpn);
+    }
+    sched.at(MmapStep.unmapped, start, npages, errno, mm.id);
+    return errno;
+  }
+
+  /**
+   * Moves the end of the heap to `end` and returns where it is afterwards: the old end when that cannot be done, as brk has no errno. `end`
+   * 0 asks only. The heap starts at `mm.brkStart`.
+   * @kernel sys_brk
+   */
+  *brk(mm: Mm, end: Vpn): Steps<Vpn> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MmapStep.brk, end, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    yield* mm.mmapLock.write();
+    if (end >= mm.brkStart && end < mm.brkEnd) return yield* this.shrinkHeapAndUnlock(mm, end);
+    if (end > mm.brkEnd) this.growHeap(mm, end);
+    const brk = mm.brkEnd;
+    mm.mmapLock.writeUnlock();
+    return brk;
+  }
+
+  private *mapLocked(mm: Mm, args: MmapArgs): Steps<PageOrErrno> {
+    if (args.npages <= 0) return Errno.EINVAL;
+    if (mm.vmas.size > MAP_COUNT_MAX) return Errno.ENOMEM;
+    const start = this.chooseStart(mm, args);
+    if (isFailure(start)) return start;
+    const end = (start + args.npages) as Vpn;
+    const errno = yield* this.unmapRegion.unmap(mm, start, end);
+    if (errno !== Errno.OK) return errno;
+    this.edit.place(mm, start, end, vmFlags(args), start, null);
+    return start;
+  }
+
+  private chooseStart(mm: Mm, args: MmapArgs): PageOrErrno {
+    const { hint, npages, flags } = args;
+    if ((flags & (MapFlag.Fixed | MapFlag.FixedNoReplace)) === 0) return getUnmappedArea(mm, hint, npages);
+    const errno = checkFixedArea(hint, npages);
+    if (errno !== Errno.OK) return errno;
+    const mustBeFree = (flags & MapFlag.FixedNoReplace) !== 0;
+    if (mustBeFree && mm.vmas.firstIn(hint, (hint + npages) as Vpn) !== null) return Errno.EEXIST;
+    return hint;
+  }
+
+  /** A heap of which the program has unmapped the last page stays as it is. */
+  private *shrinkHeapAndUnlock(mm: Mm, end: Vpn): Steps<Vpn> {
+    const oldEnd = mm.brkEnd;
+    const region =
+      mm.vmas.find((oldEnd - 1) as Vpn) === null ? null : this.unmapRegion.detach(mm, end, oldEnd);
+    if (region === null || region === Errno.ENOMEM) {
+      mm.mmapLock.writeUnlock();
+      return oldEnd;
+    }
+    mm.brkEnd = end;
+    yield* this.unmapRegion.clearAndUnlock(mm, region);
+    return end;
+  }
+
+  /** One page stays free above the heap. @kernel do_brk_flags */
+  private growHeap(mm: Mm, end: Vpn): void {
+    const start = mm.brkEnd;
+    const fits =
+      checkFixedArea(start, end - start) === Errno.OK &&
+      mm.vmas.firstIn(start, (end + 1) as Vpn) === null &&
+      mm.vmas.size <= MAP_COUNT_MAX;
+    if (fits) {
+      this.edit.place(mm, start, end, Prot.Read | Prot.Write, start, null);
+      mm.brkEnd = end;
+    }
+  }
+}
+
+function vmFlags({ prot, flags }: MmapArgs): number {
+  const noReserve = (flags & MapFlag.NoReserve) !== 0 ? VmFlag.NoReserve : 0;
+  const stack = (flags & MapFlag.Stack) !== 0 ? VmFlag.Stack : 0;
+  return (prot & PROT_MASK) | noReserve | stack;
+}

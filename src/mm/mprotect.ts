@@ -1,0 +1,142 @@
+/** mprotect: changing what a range of mapped memory allows. */
+
+import { Errno } from '../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { FolioFlag } from '../memory/folios.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { PROT_MASK } from './mmap.js';
+import { NotifyEvent, notifierRange } from './mmuNotifier.js';
+import {
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteKind,
+  ptePfn,
+  pteWith,
+  pteWithout,
+} from './pte.js';
+import { pteSpanEnd } from './pteSpan.js';
+import { replacePte } from './pteUpdate.js';
+import type { Vma } from './vma.js';
+import type { VmaEdit } from './vmaEdit.js';
+
+export const MprotectStep = {
+  mprotect: defineStep('mm.mprotect', 'vpn', 'npages', 'flags', 'id'),
+  changed: defineStep('mprotect.changed', 'vpn', 'npages', 'id'),
+  done: defineStep('mprotect.done', 'vpn', 'npages', 'errno', 'id'),
+} as const;
+
+export class Mprotect {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly edit: VmaEdit,
+  ) {}
+
+  /**
+   * Gives the range the protection `prot`. Errors: -ENOMEM when part of it is not mapped, after everything before the hole has been changed,
+   * when the range ends beyond the address space, or when there would be too many areas. Takes mmap_lock for write.
+   * @kernel do_mprotect_pkey
+   */
+  *mprotect(mm: Mm, start: Vpn, npages: number, prot: number): Steps<Errno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MprotectStep.mprotect, start, npages, prot, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    let errno: Errno = Errno.OK;
+    if (npages > 0) {
+      yield* mm.mmapLock.write();
+      errno = yield* this.protectLocked(mm, start, (start + npages) as Vpn, prot & PROT_MASK);
+      mm.mmapLock.writeUnlock();
+    }
+    sched.at(MprotectStep.done, start, npages, errno, mm.id);
+    return errno;
+  }
+
+  private *protectLocked(mm: Mm, start: Vpn, end: Vpn, prot: number): Steps<Errno> {
+    let at: number = start;
+    while (at < end) {
+      const vma = at < TASK_SIZE_PAGES ? mm.vmas.find(at as Vpn) : null;
+      if (vma === null) return Errno.ENOMEM;
+      const pieceEnd = Math.min(vma.end, end) as Vpn;
+      const errno = yield* this.fixup(mm, vma, at as Vpn, pieceEnd, prot);
+      if (errno !== Errno.OK) return errno;
+      at = pieceEnd;
+    }
+    return Errno.OK;
+  }
+
+  /** One area's part of the range. @kernel mprotect_fixup */
+  private *fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, prot: number): Steps<Errno> {
+    const flags = (vma.flags & ~PROT_MASK) | prot;
+    if (flags === vma.flags) return Errno.OK;
+    const piece = this.edit.carve(mm, vma, start, end);
+    if (piece === Errno.ENOMEM) return Errno.ENOMEM;
+    piece.flags = flags;
+    const merged = this.edit.mergeAround(mm, piece);
+    if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, merged, start, end);
+    return Errno.OK;
+  }
+
+  /** The area's flags are the new ones already. @kernel change_protection */
+  private *changeProtection(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<void> {
+    const { sched, costs } = this.kernel;
+    const range = notifierRange(NotifyEvent.ProtectionVma, start, end);
+    yield* mm.notifiers.invalidateStart(range);
+    let changedPresent = false;
+    let page = mm.pageTable.nextPopulated(start, end);
+    while (page < end) {
+      const stepEnd = pteSpanEnd(this.kernel, mm, page, end);
+      if (this.changeEntries(mm, vma, page, stepEnd)) changedPresent = true;
+      if (sched.reach(MprotectStep.changed, page, stepEnd - page, mm.id)) yield STEP;
+      page = mm.pageTable.nextPopulated(stepEnd, end);
+    }
+    if (changedPresent) {
+      this.kernel.flushCpuTlbs();
+      yield* sched.spend(costs.tlbShootdownNs);
+    }
+    yield* mm.notifiers.invalidateEnd(range);
+  }
+
+  /** Under the page-table lock, within one leaf table. Returns whether a present entry changed. @kernel change_pte_range */
+  private changeEntries(mm: Mm, vma: Vma, start: number, end: number): boolean {
+    const slot = mm.pageTable.slot(start);
+    let changedPresent = false;
+    for (let at = slot; at < slot + end - start; at++) {
+      const old = pteFromWord(mm.pageTable.read(at));
+      const next = this.protectedPte(vma, old);
+      if (next === old) continue;
+      replacePte(mm.pageTable, at, next);
+      if (pteKind(old) === PteKind.Present) changedPresent = true;
+    }
+    return changedPresent;
+  }
+
+  /** The entry as the area's protection demands it. Swap-like entries lose write access and get it back by a fault. */
+  private protectedPte(vma: Vma, pte: Pte): Pte {
+    switch (pteKind(pte)) {
+      case PteKind.Present:
+        return this.protectedPresentPte(vma, pte);
+      case PteKind.Migration:
+        if (!pteHas(pte, PteBit.Write)) return pte;
+        return pteWith(pteWithout(pte, PteBit.Write), PteBit.Exclusive);
+      case PteKind.DevicePrivate:
+        return pteWithout(pte, PteBit.Write);
+      default:
+        return pte;
+    }
+  }
+
+  private protectedPresentPte(vma: Vma, pte: Pte): Pte {
+    const bare = pteWithout(pte, PteBit.Write | PteBit.ProtNone);
+    if (!vma.isAccessible) return pteWith(bare, PteBit.ProtNone);
+    return vma.isWritable && this.isExclusive(pte) ? pteWith(bare, PteBit.Write) : bare;
+  }
+
+  /** Nobody else can see the page, so a write needs no fault to copy it first; never true of the zero page. @kernel can_change_private_pte_writable */
+  private isExclusive(pte: Pte): boolean {
+    return this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.AnonExclusive);
+  }
+}

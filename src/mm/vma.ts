@@ -1,0 +1,63 @@
+/** A virtual memory area: one run of pages with the same protection and backing. */
+
+import type { Vpn } from '../base/units.js';
+import type { AnonVma } from './anonVma.js';
+
+/** @kernel vm_flags_t */
+export const VmFlag = {
+  Read: 1,
+  Write: 2,
+  Exec: 4,
+  Shared: 8,
+  /** Grows or is a stack: kept for reports only. */
+  Stack: 16,
+  NoReserve: 32,
+} as const;
+
+/** @kernel vm_area_struct */
+export class Vma {
+  /** Set at the first fault; pages of this area carry it as their mapping. @kernel anon_vma */
+  anonVma: AnonVma | null = null;
+
+  constructor(
+    public start: Vpn,
+    /** One past the last page. */
+    public end: Vpn,
+    public flags: number,
+    /** Page offset of `start` in the area's anon_vma: the start address itself, unless the area was moved by mremap. @kernel vm_pgoff */
+    public pgoff: number,
+  ) {}
+
+  get pages(): number {
+    return this.end - this.start;
+  }
+
+  get isReadable(): boolean {
+    return (this.flags & VmFlag.Read) !== 0;
+  }
+
+  get isWritable(): boolean {
+    return (this.flags & VmFlag.Write) !== 0;
+  }
+
+  /** Whether any access is allowed at all; if so, the CPU may read. @kernel vma_is_accessible */
+  get isAccessible(): boolean {
+    return (this.flags & (VmFlag.Read | VmFlag.Write | VmFlag.Exec)) !== 0;
+  }
+
+  /** @kernel vma_is_anonymous */
+  get isAnonymous(): boolean {
+    return true;
+  }
+
+  /** Offset that a page at `page` has in the mapping. @kernel linear_page_index */
+  indexOf(page: Vpn): number {
+    return page - this.start + this.pgoff;
+  }
+
+  /** Where the page with this offset lies in the area, or -1 if outside. @kernel vma_address */
+  addressOfIndex(index: number): number {
+    const page = this.start + (index - this.pgoff);
+    return page >= this.start && page < this.end ? page : -1;
+  }
+}

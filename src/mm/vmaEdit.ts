@@ -1,0 +1,80 @@
+/** Splitting, merging and placing areas: the changes to the area tree that system calls are made of. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { AnonVma } from './anonVma.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { MAP_COUNT_MAX } from './unmappedArea.js';
+import { Vma } from './vma.js';
+
+/** All methods are atomic and need mmap_lock for write. */
+export class VmaEdit {
+  constructor(private readonly kernel: Kernel) {}
+
+  /** Cuts the area in two at `page`, inside it; both halves keep their pages' mapping. Returns the upper half. @kernel __split_vma */
+  split(mm: Mm, vma: Vma, page: Vpn): Vma {
+    mm.mmapLock.assertHeldForWrite();
+    assert(vma.start < page && page < vma.end, 'area is split outside itself');
+    const upper = new Vma(page, vma.end, vma.flags, vma.indexOf(page));
+    mm.vmas.resize(vma, vma.start, page, vma.pgoff);
+    mm.vmas.insert(upper);
+    vma.anonVma?.link(mm, upper);
+    return upper;
+  }
+
+  /** Cuts so that an area covers exactly `[start, end)`, which lies in one area. -ENOMEM at the limit of areas. @kernel vma_modify, split_vma */
+  carve(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Vma | typeof Errno.ENOMEM {
+    const cuts = (vma.start < start ? 1 : 0) + (end < vma.end ? 1 : 0);
+    if (mm.vmas.size + cuts > MAP_COUNT_MAX) return Errno.ENOMEM;
+    const lower = vma.start < start ? this.split(mm, vma, start) : vma;
+    if (end < lower.end) this.split(mm, lower, end);
+    return lower;
+  }
+
+  /** Places a new area and merges it with its neighbours; returns the area that now covers it. @kernel vma_merge_new_range, vma_link */
+  place(mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number, anonVma: AnonVma | null): Vma {
+    mm.mmapLock.assertHeldForWrite();
+    const vma = new Vma(start, end, flags, pgoff);
+    mm.vmas.insert(vma);
+    anonVma?.link(mm, vma);
+    return this.mergeAround(mm, vma);
+  }
+
+  /** Merges an area with its lower, then its upper neighbour where the rules allow; returns the area that now covers it. @kernel vma_merge */
+  mergeAround(mm: Mm, vma: Vma): Vma {
+    mm.mmapLock.assertHeldForWrite();
+    const previous = mm.vmas.previous(vma);
+    const merged = previous !== null && this.canMerge(previous, vma) ? this.merge(mm, previous, vma) : vma;
+    const next = mm.vmas.next(merged);
+    return next !== null && this.canMerge(merged, next) ? this.merge(mm, merged, next) : merged;
+  }
+
+  /** Leaves the area's anon_vma, when none of its pages is mapped there any more. @kernel unlink_anon_vmas */
+  leaveAnonVma(vma: Vma): void {
+    const { anonVma } = vma;
+    if (anonVma === null) return;
+    anonVma.unlink(vma);
+    this.kernel.anonVmas.releaseIfUnused(anonVma);
+  }
+
+  /** Same flags, adjacent, offsets that go on, and not two different anon_vmas. @kernel can_vma_merge_after, is_mergeable_anon_vma */
+  private canMerge(below: Vma, above: Vma): boolean {
+    return (
+      below.end === above.start &&
+      below.flags === above.flags &&
+      below.indexOf(below.end) === above.pgoff &&
+      (below.anonVma === above.anonVma || below.anonVma === null || above.anonVma === null)
+    );
+  }
+
+  private merge(mm: Mm, below: Vma, above: Vma): Vma {
+    const { anonVma, end } = above;
+    mm.vmas.remove(above);
+    mm.vmas.resize(below, below.start, end, below.pgoff);
+    if (below.anonVma === null) anonVma?.link(mm, below);
+    anonVma?.unlink(above);
+    return below;
+  }
+}

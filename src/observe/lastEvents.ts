@@ -1,0 +1,133 @@
+/** The last recorded steps of all actors that touch a page, or of one actor, as lines of text for violations and crash reports. */
+
+import { errnoName, isErrno } from '../base/errno.js';
+import { formatVpn, type Vpn } from '../base/units.js';
+import { formatPfn, type Pfn } from '../memory/pfn.js';
+import { NotifierStep, notifyEventName } from '../mm/mmuNotifier.js';
+import { messageName } from '../sim/message.js';
+import { type StepField, stepDefinition } from '../sim/steps.js';
+import type { ObserverBuffers } from './actorObserver.js';
+import { RECORDER_STEPS, type RecordedStep } from './flightRecorder.js';
+import { catalogedStep } from './stepCatalog.js';
+
+/** What events are looked for by; an event that touches either counts. */
+export interface EventSubject {
+  readonly page?: Vpn;
+  readonly pfn?: Pfn;
+}
+
+interface ActorStep {
+  readonly actor: number;
+  /** On a clock that all actors share. */
+  readonly timeNs: number;
+  readonly step: RecordedStep;
+}
+
+/** Events of different actors are in order of time; those of one actor in the order in which they happened. */
+export class LastEvents {
+  constructor(
+    private readonly buffers: ObserverBuffers,
+    /** By actor. */
+    private readonly actorNames: readonly string[],
+  ) {}
+
+  /** The last `count` events that touch the page or the frame, oldest first, one per line. */
+  touching(subject: EventSubject, count = 12): string[] {
+    const found = this.all().filter(({ step }) => touches(step, subject));
+    return this.lines(found.slice(-count));
+  }
+
+  /** The last `count` events of one actor, oldest first, one per line. */
+  describeRecent(actor: number, count: number): string[] {
+    return this.lines(this.of(actor, count));
+  }
+
+  private all(): ActorStep[] {
+    const events: ActorStep[] = [];
+    for (let actor = 0; actor < this.buffers.actorCount; actor++)
+      events.push(...this.of(actor, RECORDER_STEPS));
+    return events.sort(inOrder);
+  }
+
+  private of(actor: number, count: number): ActorStep[] {
+    const section = this.buffers.section(actor);
+    const { clockOffsetNs } = section;
+    return section.recorder.last(count).map((step) => ({ actor, timeNs: step.timeNs + clockOffsetNs, step }));
+  }
+
+  private lines(events: readonly ActorStep[]): string[] {
+    return events.map((event) => this.line(event));
+  }
+
+  private line({ actor, step }: ActorStep): string {
+    const time = `${(step.timeNs / 1000).toFixed(3)} us`.padStart(16);
+    const who = (this.actorNames[actor] ?? `actor ${actor}`).padEnd(11);
+    const task = step.task === 0 ? 'between tasks' : `task ${step.task}`;
+    return `${time}  ${who} ${task.padEnd(13)} ${this.describe(step)}`.trimEnd();
+  }
+
+  private describe(step: RecordedStep): string {
+    const { name, fields } = catalogedStep(step.step);
+    if (name === 'sim.send') return `${name} ${this.message('to', step.args)}`;
+    if (name === 'sim.deliver') return `${name} ${this.message('from', step.args)}`;
+    const args = fields.map((field, i) => `${field}=${formatArgument(field, step.args[i])}`);
+    return [name, ...args].join(' ');
+  }
+
+  private message(direction: string, args: readonly number[]): string {
+    const peer = this.actorNames[args[0]] ?? `actor ${args[0]}`;
+    return `${direction} ${peer}: ${args[1] === 0 ? 'a reply' : messageName(args[1])}`;
+  }
+}
+
+/** Tells a notifier's window, not the pages that anything happens to, and would crowd out all else. */
+const ofWholeWindow = stepDefinition(NotifierStep.readBegin).name;
+
+/** Actors that one thread runs share their order too, which decides where a simulated clock stands still. */
+function inOrder(a: ActorStep, b: ActorStep): number {
+  if (a.timeNs !== b.timeNs) return a.timeNs - b.timeNs;
+  return a.step.order !== b.step.order ? a.step.order - b.step.order : a.actor - b.actor;
+}
+
+function touches(step: RecordedStep, { page, pfn }: EventSubject): boolean {
+  const { name, fields } = catalogedStep(step.step);
+  if (name === ofWholeWindow) return false;
+  for (let i = 0; i < fields.length; i++) {
+    if (pfn !== undefined && fields[i] === 'pfn' && step.args[i] === pfn) return true;
+    if (page === undefined || fields[i] !== 'vpn') continue;
+    const start = step.args[i];
+    if (start <= page && page < start + pagesFrom(fields, step.args, i)) return true;
+  }
+  return false;
+}
+
+/** The number of pages that goes with the page number at `at`: the first one after it, or one page. */
+function pagesFrom(fields: readonly StepField[], args: readonly number[], at: number): number {
+  const npages = fields.indexOf('npages', at);
+  return npages < 0 ? 1 : args[npages];
+}
+
+function formatArgument(field: StepField, value: number): string {
+  switch (field) {
+    case 'vpn':
+      return value >= 0 ? formatVpn(value) : formatErrno(value);
+    case 'pfn':
+      return formatPfn(value);
+    case 'errno':
+      return formatErrno(value);
+    case 'event':
+      return notifyEventName(value);
+    case 'device':
+      return value < 0 ? 'none' : `gpu${value}`;
+    case 'flags':
+      return `0x${value.toString(16)}`;
+    case 'ns':
+      return value.toFixed(0);
+    default:
+      return String(value);
+  }
+}
+
+function formatErrno(value: number): string {
+  return isErrno(value) ? errnoName(value) : String(value);
+}

@@ -1,0 +1,63 @@
+/** The counters that tables and the status line show; all others are in the JSON document alone. */
+
+import type { Counters } from '../observe/counters.js';
+
+/** A column or a line: one counter, or several that together are what the title says. */
+export interface ShownCounter {
+  readonly title: string;
+  readonly counters: readonly string[];
+}
+
+/** How often, per device. */
+export const eventColumns: readonly ShownCounter[] = [
+  { title: 'Faults', counters: ['svm_pagefault_count'] },
+  { title: 'TLB invals', counters: ['svm_tlb_inval_count'] },
+];
+
+/** Migrations by where the pages went and why, per device. */
+export const migrationColumns: readonly ShownCounter[] = [
+  { title: 'Migrated to VRAM', counters: ['svm_migrate_count'] },
+  { title: 'to RAM', counters: ['svm_cpu_migrate_count'] },
+  { title: 'evicted', counters: ['svm_evict_count'] },
+];
+
+/** What the copy engine of each device moved, in KiB. */
+export const copyColumns: readonly ShownCounter[] = [
+  { title: 'RAM to VRAM', counters: ['svm_device_copy_kb'] },
+  { title: 'VRAM to RAM', counters: ['svm_cpu_copy_kb'] },
+  { title: 'Peer', counters: ['svm_peer_copy_kb'] },
+];
+
+/** For the run as a whole. */
+export const runLines: readonly ShownCounter[] = [
+  { title: 'HMM faults', counters: ['hmm_fault_count'] },
+  { title: 'CPU faults', counters: ['cpu_fault_count'] },
+];
+
+const allMigrations = migrationColumns.flatMap(({ counters }) => counters);
+
+/** Work done since the start: what rates are made of. */
+export interface WorkTotals {
+  readonly faults: number;
+  /** In all directions. */
+  readonly migrations: number;
+  /** Of the migrations to devices: the only bytes that are known while a run goes on. */
+  readonly toVramBytes: number;
+}
+
+export function workTotals(counters: Counters): WorkTotals {
+  return {
+    faults: counterSum(counters, ['svm_pagefault_count']),
+    migrations: counterSum(counters, allMigrations),
+    toVramBytes: counterSum(counters, ['svm_migrate_bytes']),
+  };
+}
+
+/** One that was never counted is 0. */
+export function counterSum(counters: Counters, names: readonly string[]): number {
+  return sumOf(names.map((name) => counters[name] ?? 0));
+}
+
+export function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

@@ -1,0 +1,51 @@
+/** Bandwidth from each source (row) to each destination (column), and the sum of all cells. */
+
+import { assert } from '../base/assert.js';
+import type { Colors } from './colors.js';
+import { sumOf } from './counterNames.js';
+import { left, right, textTable } from './textTable.js';
+import { formatGBps } from './units.js';
+
+export interface MatrixCell {
+  readonly source: string;
+  readonly destination: string;
+  /** Null where the measurement failed. */
+  readonly bytesPerSecond: number | null;
+}
+
+export interface Matrix {
+  /** Says what was measured, in which unit and by which clock. */
+  readonly title: string;
+  readonly cells: readonly MatrixCell[];
+}
+
+/** In GB/s. Pairs that were not measured, like a place and itself, are N/A; a failed one is Error. Ends without a newline. */
+export function matrixText({ title, cells }: Matrix, colors: Colors): string {
+  const places = placesOf(cells);
+  const table = textTable(
+    [left(''), ...places.map(right)],
+    places.map((source) => [source, ...places.map((destination) => cellText(cells, source, destination))]),
+    { title: colors.bold },
+  );
+  return [title, ...table, `SUM ${formatGBps(sumOf(cells.map((cell) => cell.bytesPerSecond ?? 0)))}`].join(
+    '\n',
+  );
+}
+
+/** RAM first, then devices by number. */
+function placesOf(cells: readonly MatrixCell[]): string[] {
+  const places = new Set(cells.flatMap(({ source, destination }) => [source, destination]));
+  return [...places].sort((a, b) => rankOf(a) - rankOf(b));
+}
+
+function rankOf(place: string): number {
+  const device = /^gpu(\d+)$/.exec(place);
+  assert(device !== null || place === 'ram', () => `no such place: ${place}`);
+  return device === null ? -1 : Number(device[1]);
+}
+
+function cellText(cells: readonly MatrixCell[], source: string, destination: string): string {
+  const cell = cells.find((one) => one.source === source && one.destination === destination);
+  if (cell === undefined) return 'N/A';
+  return cell.bytesPerSecond === null ? 'Error' : formatGBps(cell.bytesPerSecond);
+}

@@ -1,0 +1,218 @@
+/** The table that a run ends with: what every device did, what it cost, and whether everything checked holds. */
+
+import type { Counters, DeviceReport, Latency, RunReport } from '../simulation/runReport.js';
+import type { LayoutName } from '../simulation/simulationConfig.js';
+import { type ClockName, clockOf, elapsedNs } from './clock.js';
+import type { Colors } from './colors.js';
+import {
+  copyColumns,
+  counterSum,
+  eventColumns,
+  migrationColumns,
+  runLines,
+  type ShownCounter,
+  sumOf,
+  workTotals,
+} from './counterNames.js';
+import { type Column, left, right, textTable } from './textTable.js';
+import {
+  formatBandwidth,
+  formatBytes,
+  formatCount,
+  formatNs,
+  formatRate,
+  perSecond,
+  plural,
+} from './units.js';
+import { failureTitle, verdictLine, verdictOf } from './verdict.js';
+
+export interface SummaryContext {
+  readonly colors: Colors;
+  readonly layout: LayoutName;
+  /** Command line that starts the same run again; shown when something is wrong. */
+  readonly again: string;
+}
+
+const LABEL_WIDTH = 22;
+const LINE_WIDTH = 100;
+const KIB = 1024;
+/** Of each list; with many actors a deadlock has hundreds. */
+const FAILURE_LINES_MAX = 40;
+
+/** Ends with a newline. */
+export function summaryTable(report: RunReport, context: SummaryContext): string {
+  const { colors } = context;
+  const sections = [
+    [heading(report, context)],
+    deviceTable(report, colors),
+    copyTable(report, colors),
+    totals(report),
+    workloadTable(report, colors),
+    checkLines(report, colors),
+    failureLines(report, colors),
+    [...timeLines(report), verdictLine(verdictOf(report), colors), ...againLines(report, context)],
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function heading(
+  { scenario, devices, executor, seed }: RunReport,
+  { layout, colors }: SummaryContext,
+): string {
+  return `${colors.bold(scenario)}: ${plural(devices.length, 'device')}, layout ${layout}, executor ${executor}, seed ${seed}`;
+}
+
+/** What happened on each device, and the sum where there are several. */
+function deviceTable({ devices, executor }: RunReport, colors: Colors): string[] {
+  const clock = clockOf(executor);
+  const shown = [...eventColumns, ...migrationColumns];
+  const columns = [...titlesOf('Device', shown), right(`Fault p50 (${clock})`), right(`p99 (${clock})`)];
+  const rows = rowsOf(devices, shown, formatCount, faultCells);
+  return textTable(columns, rows, { title: colors.bold });
+}
+
+function copyTable({ devices }: RunReport, colors: Colors): string[] {
+  const rows = rowsOf(devices, copyColumns, (kib) => formatBytes(kib * KIB));
+  return textTable(titlesOf('Copied', copyColumns), rows, { title: colors.bold });
+}
+
+function titlesOf(first: string, shown: readonly ShownCounter[]): Column[] {
+  return [left(first), ...shown.map(({ title }) => right(title))];
+}
+
+function rowsOf(
+  devices: readonly DeviceReport[],
+  shown: readonly ShownCounter[],
+  format: (amount: number) => string,
+  more: (device: DeviceReport) => string[] = () => [],
+): string[][] {
+  const rows = devices.map((one) => [
+    `gpu${one.device}`,
+    ...shown.map(({ counters }) => format(counterSum(one.counters, counters))),
+    ...more(one),
+  ]);
+  if (devices.length < 2) return rows;
+  const sums = shown.map(({ counters }) => sumOf(devices.map((one) => counterSum(one.counters, counters))));
+  return [...rows, ['all', ...sums.map(format), ...more(devices[0]).map(() => '')]];
+}
+
+function faultCells({ faultLatency }: DeviceReport): string[] {
+  if (faultLatency.count === 0) return ['-', '-'];
+  return [formatNs(faultLatency.p50Ns), formatNs(faultLatency.p99Ns)];
+}
+
+function totals(report: RunReport): string[] {
+  const clock = clockOf(report.executor);
+  return [
+    ...runLines.map(({ title, counters }) =>
+      labelled(title, formatCount(counterSum(report.counters, counters))),
+    ),
+    labelled('Invalidations', latencyText(report.invalidationLatency, clock)),
+    ...listed('Retries', retryTexts(report.retries)),
+    labelled('Rates', `${ratesText(report)} (${clock})`),
+  ];
+}
+
+function latencyText({ count, p50Ns, p99Ns, maxNs }: Latency, clock: ClockName): string {
+  if (count === 0) return 'none';
+  const times = `p50 ${formatNs(p50Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
+  return `${formatCount(count)}: ${times} (${clock})`;
+}
+
+/** Most frequent first. */
+function retryTexts(retries: Counters): string[] {
+  const causes = Object.entries(retries).filter(([, count]) => count > 0);
+  causes.sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return causes.map(([cause, count]) => `${cause} ${formatCount(count)}`);
+}
+
+function ratesText(report: RunReport): string {
+  const { faults, migrations, toVramBytes } = workTotals(report.counters);
+  const ns = elapsedNs(report);
+  const rate = (amount: number): string => formatRate(perSecond(amount, ns));
+  return `${rate(faults)} faults/s, ${rate(migrations)} migrations/s, ${formatBandwidth(perSecond(toVramBytes, ns))} to VRAM`;
+}
+
+function workloadTable({ workloads }: RunReport, colors: Colors): string[] {
+  if (workloads.length === 0) return [];
+  const rows = workloads.map(({ workload, ok, detail, counts }) => [
+    workload,
+    ok ? 'ok' : 'WRONG',
+    detail + countsText(counts),
+  ]);
+  return textTable([left('Workload'), left('Result'), left('Detail')], rows, {
+    title: colors.bold,
+    cell: (row, column) => (column === 1 ? (workloads[row].ok ? colors.green : colors.red) : undefined),
+  });
+}
+
+function countsText(counts: Counters): string {
+  const texts = Object.entries(counts).map(([name, count]) => `${name} ${formatCount(count)}`);
+  return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
+}
+
+/** Held checks by name, violated ones with all that is known. */
+function checkLines({ checks, verifications }: RunReport, colors: Colors): string[] {
+  const held = checks.filter(({ ok }) => ok).map(({ name }) => name);
+  const violated = checks.filter(({ ok }) => !ok);
+  return [
+    labelled('Verified', `at ${plural(verifications, 'quiescent point')}`),
+    ...listed('Checks held', held),
+    ...violated.map(({ name, detail }) =>
+      labelled(colors.red('Violated'), `${name}: ${detail}`, 'Violated'.length),
+    ),
+  ];
+}
+
+function failureLines({ failure }: RunReport, colors: Colors): string[] {
+  if (failure === null) return [];
+  return [
+    `${colors.red(failureTitle(failure))}: ${failure.message}`,
+    ...block('Last steps', failure.lastSteps),
+    ...block('Who waits for whom', failure.waits),
+  ];
+}
+
+function block(title: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [];
+  const shown = lines.slice(0, FAILURE_LINES_MAX).map((line) => `  ${line}`);
+  const rest = lines.length - shown.length;
+  return [
+    `${title}:`,
+    ...shown,
+    ...(rest === 0 ? [] : [`  and ${plural(rest, 'more line')}; all are in the JSON document`]),
+  ];
+}
+
+function timeLines({ wallNs, simulatedNs, steps }: RunReport): string[] {
+  const simulated = simulatedNs > 0 ? `, ${formatNs(simulatedNs)} simulated` : '';
+  return [labelled('Time', `${formatNs(wallNs)} wall${simulated}; ${plural(steps, 'step')}`)];
+}
+
+function againLines(report: RunReport, { again }: SummaryContext): string[] {
+  return verdictOf(report).ok ? [] : [`Again: ${again}`];
+}
+
+/** Goes on below itself where the line would be too long. */
+function listed(label: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [labelled(label, 'none')];
+  const lines: string[] = [];
+  let line = '';
+  items.forEach((item, i) => {
+    const piece = i < items.length - 1 ? `${item},` : item;
+    if (line !== '' && LABEL_WIDTH + line.length + 1 + piece.length > LINE_WIDTH) {
+      lines.push(line);
+      line = '';
+    }
+    line = line === '' ? piece : `${line} ${piece}`;
+  });
+  return [...lines, line].map((part, i) => labelled(i === 0 ? label : '', part));
+}
+
+/** `width`: of the label as seen, where it holds escape codes. */
+function labelled(label: string, text: string, width = label.length): string {
+  return `${label}${' '.repeat(Math.max(1, LABEL_WIDTH - width))}${text}`;
+}

@@ -1,0 +1,212 @@
+/** The kinds of value that a key of a scenario or preset file may have, each with the one text that says what is allowed. */
+
+import { z } from 'zod';
+import { PAGE_BYTES } from '../base/units.js';
+import {
+  formatDuration,
+  formatPages,
+  parseBandwidthGBps,
+  parseDurationNs,
+  parseSizeBytes,
+} from './quantities.js';
+
+/** What documentation says of one key. */
+export interface KeyDoc {
+  readonly text: string;
+  /** `size`, `duration`, `count`, `one of`, ... */
+  readonly unit: string;
+  /** What is allowed, as error messages say it. */
+  readonly range: string;
+  /** As the user would write it; `required` where there is none. */
+  readonly default: string;
+}
+
+/** Every key of every file, by its schema; `keyReference` lists them. */
+export const keyDocs = z.registry<KeyDoc>();
+
+/** A schema whose issues all carry `allowed` as their message. */
+export interface Value<T> {
+  readonly schema: z.ZodType<T>;
+  readonly unit: string;
+  readonly allowed: string;
+}
+
+/** Between the names in "allowed: a, b, c"; no name contains it. */
+export const LIST_SEPARATOR = ', ';
+
+function value<T>(unit: string, allowed: string, read: (raw: unknown) => T | null): Value<T> {
+  const schema = z.unknown().transform((raw, context): T => {
+    const result = read(raw);
+    if (result !== null) return result;
+    context.addIssue({ code: 'custom', message: allowed });
+    return z.NEVER;
+  });
+  return { schema, unit, allowed };
+}
+
+/** In pages; `least` and `most` in pages too. */
+export function size(least: number, most: number): Value<number> {
+  const allowed = `${formatPages(least)} to ${formatPages(most)} in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages`;
+  return value('size', allowed, (raw) => {
+    const pages = wholePages(raw);
+    return pages !== null && pages >= least && pages <= most ? pages : null;
+  });
+}
+
+export function powerOfTwoSize(least: number, most: number): Value<number> {
+  const allowed = `a power of two from ${formatPages(least)} to ${formatPages(most)}, such as 512MiB`;
+  return value('size', allowed, (raw) => {
+    const pages = wholePages(raw);
+    return pages !== null && isPowerOfTwo(pages) && pages >= least && pages <= most ? pages : null;
+  });
+}
+
+/** Range sizes in pages. */
+export function chunkSizes(mostPages: number): Value<number[]> {
+  const allowed = `descending powers of two ending in 4KiB, the first at most ${formatPages(mostPages)}, such as [2MiB, 64KiB, 4KiB]`;
+  return value('list of sizes', allowed, (raw) => {
+    if (!Array.isArray(raw)) return null;
+    const chunks = raw.map(wholePages).filter((pages) => pages !== null);
+    return chunks.length === raw.length && areChunks(chunks, mostPages) ? chunks : null;
+  });
+}
+
+/** Granularity of durations, in nanoseconds. */
+const STEP_NS = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6 } as const;
+
+/** In nanoseconds, from `leastNs` to `mostNs`, in whole steps. */
+export function duration(leastNs: number, mostNs: number, step: keyof typeof STEP_NS): Value<number> {
+  const least = leastNs === 0 ? '0' : formatDuration(leastNs);
+  const allowed = `${least} to ${formatDuration(mostNs)} in whole ${step}, such as 20s, 500ms or 5us`;
+  return value('duration', allowed, (raw) => {
+    const ns = parseDurationNs(raw);
+    return ns !== null && ns >= leastNs && ns <= mostNs && ns % STEP_NS[step] === 0 ? ns : null;
+  });
+}
+
+/** In gigabytes per second. */
+export function bandwidth(): Value<number> {
+  return value('bandwidth', 'more than 0 to 100000GB/s, such as 26GB/s or 500MB/s', (raw) => {
+    const rate = parseBandwidthGBps(raw);
+    return rate !== null && rate > 0 && rate <= 100_000 ? rate : null;
+  });
+}
+
+export function count(least: number, most: number): Value<number> {
+  return value('count', `a whole number from ${least} to ${most}`, (raw) =>
+    typeof raw === 'number' && Number.isInteger(raw) && raw >= least && raw <= most ? raw : null,
+  );
+}
+
+export function ratio(): Value<number> {
+  return value('ratio', 'a number from 0 to 1', (raw) =>
+    typeof raw === 'number' && raw >= 0 && raw <= 1 ? raw : null,
+  );
+}
+
+export function oneOf<const Name extends string>(names: readonly Name[]): Value<Name> {
+  return value('one of', names.join(LIST_SEPARATOR), (raw) => names.find((name) => name === raw) ?? null);
+}
+
+export function someOf<const Name extends string>(names: readonly Name[]): Value<Name[]> {
+  return value('list', `a list of one or more of ${names.join(LIST_SEPARATOR)}, each once`, (raw) => {
+    if (!Array.isArray(raw) || raw.length === 0 || new Set(raw).size !== raw.length) return null;
+    const known = names.filter((name) => raw.includes(name));
+    return known.length === raw.length ? known : null;
+  });
+}
+
+export function yesOrNo(): Value<boolean> {
+  return value('true or false', 'true or false', (raw) => (typeof raw === 'boolean' ? raw : null));
+}
+
+export function text(mostChars: number): Value<string> {
+  return value('text', `a text of 1 to ${mostChars} characters`, (raw) =>
+    typeof raw === 'string' && raw.trim() !== '' && raw.length <= mostChars ? raw.trim() : null,
+  );
+}
+
+/** What names an actor in tables and messages. */
+export function name(): Value<string> {
+  return value('name', 'a name of 1 to 40 letters, digits, dots, dashes and underscores', (raw) =>
+    typeof raw === 'string' && /^[A-Za-z0-9_.-]{1,40}$/.test(raw) ? raw : null,
+  );
+}
+
+/** Infinity for `unlimited`. */
+export function orUnlimited(limited: Value<number>): Value<number> {
+  const allowed = `${limited.allowed}, or unlimited`;
+  return value(limited.unit, allowed, (raw) => {
+    if (raw === 'unlimited') return Number.POSITIVE_INFINITY;
+    const result = limited.schema.safeParse(raw);
+    return result.success ? result.data : null;
+  });
+}
+
+/** A key that need not be there; `fallback` is written as the user would write it. */
+export function key<T>(type: Value<T>, fallback: unknown, doc: string): z.ZodPrefault<z.ZodType<T>> {
+  return documented(z.prefault(type.schema, fallback), type, showValue(fallback), doc);
+}
+
+/** A key that need not be there and then is undefined; `instead` says what holds without it. */
+export function optionalKey<T>(type: Value<T>, instead: string, doc: string): z.ZodOptional<z.ZodType<T>> {
+  return documented(z.optional(type.schema), type, instead, doc);
+}
+
+export function requiredKey<T>(type: Value<T>, doc: string): z.ZodType<T> {
+  return documented(type.schema, type, 'required', doc);
+}
+
+/** A map that refuses keys it does not know; without `required` keys of its own it may be left out. */
+export function map<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const keys = Object.keys(shape).join(LIST_SEPARATOR);
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? keys : `a map with the keys ${keys}`),
+  });
+}
+
+/** `[2MiB, 4KiB]`: a value as one would write it in YAML on one line. */
+export function showValue(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (typeof value === 'string' && isReadAsOther(value)) return `"${value}"`;
+  if (Array.isArray(value)) return `[${value.map(showValue).join(', ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const pairs = Object.entries(value).map(([entryKey, entry]) => `${entryKey}: ${showValue(entry)}`);
+  return `{${pairs.join(', ')}}`;
+}
+
+/** Whether YAML takes the bare text for something else than a text. */
+function isReadAsOther(text: string): boolean {
+  return (
+    text.trim() === '' ||
+    text === 'null' ||
+    text === 'true' ||
+    text === 'false' ||
+    !Number.isNaN(Number(text))
+  );
+}
+
+function documented<S extends z.ZodType>(schema: S, type: Value<unknown>, fallback: string, doc: string): S {
+  const described = schema.describe(`${doc} ${type.unit}: ${type.allowed}. Default: ${fallback}.`);
+  keyDocs.add(described, { text: doc, unit: type.unit, range: type.allowed, default: fallback });
+  return described;
+}
+
+function wholePages(raw: unknown): number | null {
+  const bytes = parseSizeBytes(raw);
+  return bytes !== null && bytes % PAGE_BYTES === 0 ? bytes / PAGE_BYTES : null;
+}
+
+/** No bit operators: sizes reach 2^35 pages. */
+function isPowerOfTwo(pages: number): boolean {
+  return pages >= 1 && Number.isInteger(Math.log2(pages));
+}
+
+function areChunks(chunks: readonly number[], mostPages: number): boolean {
+  return (
+    chunks.length > 0 &&
+    chunks[0] <= mostPages &&
+    chunks[chunks.length - 1] === 1 &&
+    chunks.every((pages, i) => isPowerOfTwo(pages) && (i === 0 || pages < chunks[i - 1]))
+  );
+}

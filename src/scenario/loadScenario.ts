@@ -1,0 +1,175 @@
+/** Turns a scenario file and the options typed beside it into the configuration of a run. */
+
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { assert } from '../base/assert.js';
+import { UserError } from '../base/userError.js';
+import type { SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
+import type { MmTrace } from '../workload/trace/mmTrace.js';
+import type { WorkloadConfig } from '../workload/workloadConfig.js';
+import { checkShape } from './checkShape.js';
+import { costConfig, eachCostKey } from './costKeys.js';
+import { loadTrace } from './loadTrace.js';
+import { applyOverrides, type ScenarioOverrides } from './overrides.js';
+import { type CostPreset, loadPreset } from './presets.js';
+import { readTextFile } from './readTextFile.js';
+import { nameRequests, type PlacedWorkload, placedWorkloads, scenarioProblems } from './scenarioChecks.js';
+import { type Scenario, type ScenarioWorkload, scenarioSchema } from './schema.js';
+import { workloadNames } from './workloadNames.js';
+import { type KeyPath, type Problem, YamlSource } from './yamlSource.js';
+
+const SCENARIO_BYTES_MAX = 2 ** 20;
+const WHAT = 'a scenario: a YAML map with keys such as devices, ram, svm and workloads';
+const NANOSECONDS_PER_MILLISECOND = 1e6;
+const NANOSECONDS_PER_MICROSECOND = 1e3;
+
+/** The other files that a scenario needs. */
+interface Attachments {
+  readonly preset: CostPreset;
+  /** By path of the workload, joined by dots. */
+  readonly traces: ReadonlyMap<string, MmTrace>;
+}
+
+/**
+ * The result is plain data, with Infinity for what has no end, and can be cloned to a worker. Relative paths in the file start from it.
+ *
+ * @throws UserError for the first mistake in file order: of the file by itself, then of the options, then of both together.
+ */
+export function loadScenario(path: string, overrides: ScenarioOverrides = {}): SimulationConfig {
+  const source = new YamlSource(path, readTextFile(path, WHAT, SCENARIO_BYTES_MAX), WHAT);
+  checkShape(source, scenarioSchema);
+  applyOverrides(source, overrides);
+  const scenario = checkShape(source, scenarioSchema);
+  const problems = scenarioProblems(scenario, source);
+  const attachments = attach(scenario, source, problems);
+  if (attachments === null || problems.length > 0) throw source.firstOf(problems);
+  return configOf(scenario, attachments, path);
+}
+
+/** Null, and one more problem, where a file is missing or malformed. */
+function attach(scenario: Scenario, source: YamlSource, problems: Problem[]): Attachments | null {
+  const traces = new Map<string, MmTrace>();
+  const presetPath = ['cost', 'preset'];
+  const preset = collecting(problems, presetPath, () =>
+    loadPreset(scenario.cost.preset, dirname(source.file), source.placeOf(presetPath)),
+  );
+  for (const { path, workload } of placedWorkloads(scenario)) {
+    if (workload.kind !== 'trace') continue;
+    const filePath = [...path, 'file'];
+    const trace = collecting(problems, filePath, () =>
+      loadTrace(besideFile(source.file, workload.file), source.placeOf(filePath)),
+    );
+    if (trace !== null) traces.set(path.join('.'), trace);
+  }
+  return preset === null ? null : { preset, traces };
+}
+
+/** What a file's mistake is to the order of all mistakes: one at the key that names the file. */
+function collecting<T>(problems: Problem[], path: KeyPath, load: () => T): T | null {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    problems.push({ path, allowed: error.allowed, error });
+    return null;
+  }
+}
+
+function besideFile(file: string, path: string): string {
+  return isAbsolute(path) ? path : join(dirname(file), path);
+}
+
+function configOf(scenario: Scenario, { preset, traces }: Attachments, path: string): SimulationConfig {
+  const { devices, cost } = scenario;
+  return {
+    name: scenario.name ?? nameOfFile(path),
+    seed: scenario.seed,
+    executor: scenario.executor,
+    ramPages: scenario.ram,
+    deviceCount: devices.count,
+    device: {
+      vramPages: devices.vram,
+      contexts: devices.contexts,
+      tlbEntries: devices['tlb-entries'],
+      faultBatch: devices['fault-batch'],
+      faultBufferEntries: devices['fault-buffer'],
+      copyEngines: devices['copy-engines'],
+    },
+    svm: svmOf(scenario),
+    cost: costConfig(
+      preset.name,
+      eachCostKey((key) => cost[key] ?? preset.numbers[key]),
+    ),
+    workloads: workloadsOf(placedWorkloads(scenario), traces),
+    durationMs: scenario.duration / NANOSECONDS_PER_MILLISECOND,
+  };
+}
+
+function svmOf({ svm }: Scenario): SvmConfig {
+  return {
+    layout: svm.layout,
+    chunkPages: svm.chunks,
+    notifierPages: svm.notifier,
+    placement: svm.placement,
+    preferredDevice: svm['preferred-device'],
+    interconnect: svm.interconnect,
+    timesliceUs: svm.timeslice / NANOSECONDS_PER_MICROSECOND,
+  };
+}
+
+function workloadsOf(
+  placed: readonly PlacedWorkload[],
+  traces: ReadonlyMap<string, MmTrace>,
+): WorkloadConfig[] {
+  const names = workloadNames(nameRequests(placed));
+  return placed.flatMap(({ path, workload }, i) =>
+    names[i].map((name) => workloadOf(workload, name, traces.get(path.join('.')))),
+  );
+}
+
+function workloadOf(workload: ScenarioWorkload, name: string, trace: MmTrace | undefined): WorkloadConfig {
+  switch (workload.kind) {
+    case 'saxpy':
+    case 'jacobi':
+    case 'histogram':
+      return { ...workload, name };
+    case 'pattern': {
+      const { kind, pattern, sharing, accesses, rounds, cpu } = workload;
+      const lengths = { pages: workload.size, stridePages: workload.stride };
+      return {
+        kind,
+        name,
+        pattern,
+        ...lengths,
+        readRatio: workload['read-ratio'],
+        sharing,
+        accesses,
+        rounds,
+        cpu,
+      };
+    }
+    case 'trace': {
+      assert(trace !== undefined, () => `the trace of workload ${name} was not loaded`);
+      const amounts = { touchPages: workload['touch-pages'], deviceAccesses: workload['device-accesses'] };
+      return { kind: workload.kind, name, trace, ...amounts };
+    }
+    case 'invalidate': {
+      const { kind, size, calls, operations } = workload;
+      const spanPages = Math.min(workload.span, size);
+      return {
+        kind,
+        name,
+        pages: size,
+        calls,
+        spanPages,
+        operations,
+        pauseUs: workload.pause / NANOSECONDS_PER_MICROSECOND,
+      };
+    }
+  }
+}
+
+/** What names may hold, of a file name without its ending. */
+function nameOfFile(path: string): string {
+  const stem = basename(path).replace(/\.ya?ml$/, '');
+  return stem.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 40) || 'scenario';
+}

@@ -1,0 +1,131 @@
+/** Puts what was typed on the command line over what a scenario file says. */
+
+import { parseDocument } from 'yaml';
+import { UserError } from '../base/userError.js';
+import { showValue } from './keys.js';
+import { isPlainMap, type KeyPath, valueAt, type YamlSource } from './yamlSource.js';
+
+/** Texts are as typed: the schema checks them like those of the file. */
+export interface ScenarioOverrides {
+  readonly executor?: string;
+  readonly seed?: string | number;
+  readonly devices?: string | number;
+  readonly layout?: string;
+  /** Infinity: without an end. */
+  readonly durationMs?: number;
+  /** Each `key.path=value`, the value in YAML; a list item is named by its index, its name or, if it is the only one, its kind. */
+  readonly set?: readonly string[];
+}
+
+/** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing. */
+export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides): void {
+  for (const assignment of overrides.set ?? []) applyAssignment(source, assignment);
+  const { executor, seed, devices, layout, durationMs } = overrides;
+  if (executor !== undefined) put(source, ['executor'], executor, `--executor ${executor}`);
+  if (seed !== undefined) put(source, ['seed'], numberOf(seed), `--seed ${seed}`);
+  if (devices !== undefined) put(source, ['devices', 'count'], numberOf(devices), `--devices ${devices}`);
+  if (layout !== undefined) put(source, ['svm', 'layout'], layout, `--layout ${layout}`);
+  if (durationMs !== undefined)
+    put(source, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+}
+
+function applyAssignment(source: YamlSource, assignment: string): void {
+  const option = `--set ${assignment}`;
+  const equals = assignment.indexOf('=');
+  const segments = assignment.slice(0, Math.max(0, equals)).trim().split('.');
+  if (equals < 0 || segments.includes('')) {
+    throw new UserError({
+      where: option,
+      found: assignment === '' ? 'nothing' : assignment,
+      allowed: 'key.path=value, such as devices.vram=128MiB',
+    });
+  }
+  const value = parseValue(assignment.slice(equals + 1), option, segments.join('.'));
+  put(source, pathOf(source, segments, option), value, option);
+}
+
+function parseValue(yaml: string, option: string, key: string): unknown {
+  const document = parseDocument(yaml, { prettyErrors: false, logLevel: 'error' });
+  const [error] = [...document.errors, ...document.warnings];
+  if (error !== undefined) {
+    throw new UserError({
+      where: option,
+      key,
+      found: `a YAML syntax error: ${error.message}`,
+      allowed: 'well-formed YAML',
+    });
+  }
+  try {
+    return document.toJS();
+  } catch {
+    throw new UserError({ where: option, key, found: yaml, allowed: 'a value without aliases' });
+  }
+}
+
+/** The segments with list items turned into indexes. */
+function pathOf(source: YamlSource, segments: readonly string[], option: string): KeyPath {
+  const path: (string | number)[] = [];
+  for (const segment of segments) {
+    const parent = valueAt(source.value, path);
+    path.push(
+      Array.isArray(parent) ? indexOf(parent, segment, { option, key: segments.join('.') }) : segment,
+    );
+  }
+  return path;
+}
+
+function indexOf(items: readonly unknown[], segment: string, at: { option: string; key: string }): number {
+  if (/^\d+$/.test(segment) && Number(segment) < items.length) return Number(segment);
+  for (const field of ['name', 'kind']) {
+    const named = items.flatMap((item, i) => (isPlainMap(item) && item[field] === segment ? [i] : []));
+    if (named.length === 1) return named[0];
+  }
+  const names = items.flatMap((item) => (isPlainMap(item) ? [showValue(item.name ?? item.kind)] : []));
+  const range =
+    items.length === 0 ? 'no item, since the list is empty' : `an index from 0 to ${items.length - 1}`;
+  throw new UserError({
+    where: at.option,
+    key: at.key,
+    found: `item ${segment}`,
+    allowed:
+      names.length === 0 ? range : `${range}, or a name or kind that stands there once: ${names.join(', ')}`,
+  });
+}
+
+/** Maps on the way are made where there is nothing. */
+function put(source: YamlSource, path: KeyPath, value: unknown, option: string): void {
+  let parent = source.value;
+  path.forEach((segment, i) => {
+    const before = valueAt(parent, [segment]);
+    const child = i === path.length - 1 ? value : (before ?? {});
+    if (Array.isArray(parent)) parent[Number(segment)] = child;
+    else if (isPlainMap(parent)) define(parent, String(segment), child);
+    else throw notAMap(path, i, parent, option);
+    if (before === undefined || child === value) source.markOption(path.slice(0, i + 1), option);
+    parent = child;
+  });
+}
+
+/** Not by assignment, which would take `__proto__` for something else than a key. */
+function define(map: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function notAMap(path: KeyPath, depth: number, parent: unknown, option: string): UserError {
+  const above = path.slice(0, depth).join('.');
+  return new UserError({
+    where: option,
+    key: path.join('.'),
+    found: `'${above}', which is ${showValue(parent)}`,
+    allowed: 'a key below a map',
+  });
+}
+
+/** A number where the text is one; otherwise the text, for the schema to refuse. */
+function numberOf(typed: string | number): string | number {
+  return typeof typed === 'string' && /^-?\d+(\.\d+)?$/.test(typed) ? Number(typed) : typed;
+}
+
+function durationOf(durationMs: number): string {
+  return durationMs === Number.POSITIVE_INFINITY ? 'unlimited' : `${durationMs}ms`;
+}

@@ -1,0 +1,83 @@
+/** Sizes, durations and bandwidths as a user writes them: a number and its unit. */
+
+import { PAGE_BYTES } from '../base/units.js';
+
+const SIZE_UNITS: readonly (readonly [string, number])[] = [
+  ['GiB', 2 ** 30],
+  ['MiB', 2 ** 20],
+  ['KiB', 2 ** 10],
+  ['B', 1],
+  ['pages', PAGE_BYTES],
+  ['page', PAGE_BYTES],
+];
+
+const DURATION_UNITS: readonly (readonly [string, number])[] = [
+  ['h', 3600e9],
+  ['min', 60e9],
+  ['s', 1e9],
+  ['ms', 1e6],
+  ['us', 1e3],
+  ['ns', 1],
+];
+
+/** How far from a whole number a decimal may end up by the rounding of doubles. */
+const ROUNDING = 1e-6;
+
+/** Bytes of `256MiB`, `64KiB`, `16pages` or `4096`; null for anything else, also for parts of a byte. */
+export function parseSizeBytes(value: unknown): number | null {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : null;
+  return wholeOf(value, SIZE_UNITS);
+}
+
+/** Nanoseconds of `20s`, `500ms`, `5us` or `0`; null for anything else, also for a number without a unit. */
+export function parseDurationNs(value: unknown): number | null {
+  return value === 0 ? 0 : wholeOf(value, DURATION_UNITS);
+}
+
+/** Gigabytes (10^9 bytes) per second of `26GB/s` or `500MB/s`; null for anything else. */
+export function parseBandwidthGBps(value: unknown): number | null {
+  const parts = split(value);
+  if (parts === null) return null;
+  if (parts.unit === 'GB/s') return parts.amount;
+  return parts.unit === 'MB/s' ? parts.amount / 1000 : null;
+}
+
+/** `64KiB`: in the largest unit that leaves no fraction. */
+export function formatSize(bytes: number): string {
+  for (const [unit, factor] of SIZE_UNITS) {
+    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
+  }
+  return `${bytes}B`;
+}
+
+export function formatPages(pages: number): string {
+  return formatSize(pages * PAGE_BYTES);
+}
+
+/** `1.25GiB`: for amounts that nobody typed. */
+export function formatRoundedSize(bytes: number): string {
+  const [unit, factor] = SIZE_UNITS.find(([, unitBytes]) => bytes >= unitBytes) ?? ['B', 1];
+  return `${Number((bytes / factor).toFixed(2))}${unit}`;
+}
+
+export function formatDuration(ns: number): string {
+  for (const [unit, factor] of DURATION_UNITS) {
+    if (ns >= factor && ns % factor === 0) return `${ns / factor}${unit}`;
+  }
+  return `${ns}ns`;
+}
+
+function split(value: unknown): { amount: number; unit: string } | null {
+  if (typeof value !== 'string') return null;
+  const match = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z/]+)$/.exec(value);
+  return match === null ? null : { amount: Number(match[1]), unit: match[2] };
+}
+
+function wholeOf(value: unknown, units: readonly (readonly [string, number])[]): number | null {
+  const parts = split(value);
+  const factor = units.find(([unit]) => unit === parts?.unit)?.[1];
+  if (parts === null || factor === undefined) return null;
+  const amount = parts.amount * factor;
+  const whole = Math.round(amount);
+  return Math.abs(amount - whole) <= ROUNDING && Number.isSafeInteger(whole) ? whole : null;
+}

@@ -1,0 +1,182 @@
+/** What no single key shows: whether the values of a scenario make sense together. */
+
+import { alignUp, PAGE_BYTES, PMD_PAGES } from '../base/units.js';
+import { LIMITS } from '../simulation/simulationConfig.js';
+import { formatPages, formatRoundedSize } from './quantities.js';
+import type { Scenario, ScenarioWorkload } from './schema.js';
+import { workloadPages } from './workloadMemory.js';
+import { firstDuplicate, type NameRequest } from './workloadNames.js';
+import { type KeyPath, type Problem, valueAt, type YamlSource } from './yamlSource.js';
+
+/** A workload and where it stands; the `invalidation` section counts as one. */
+export interface PlacedWorkload {
+  readonly path: KeyPath;
+  readonly workload: ScenarioWorkload;
+}
+
+export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
+  const placed: PlacedWorkload[] = scenario.workloads.map((workload, i) => ({
+    path: ['workloads', i],
+    workload,
+  }));
+  if (scenario.invalidation !== undefined) {
+    placed.push({
+      path: ['invalidation'],
+      workload: { kind: 'invalidate', name: undefined, ...scenario.invalidation },
+    });
+  }
+  return placed;
+}
+
+export function nameRequests(placed: readonly PlacedWorkload[]): NameRequest[] {
+  return placed.map(({ workload }) => ({
+    given: workload.name ?? null,
+    kind: workload.kind,
+    threads: threadsOf(workload),
+  }));
+}
+
+/** Every problem, in no order. */
+export function scenarioProblems(scenario: Scenario, source: YamlSource): Problem[] {
+  const placed = placedWorkloads(scenario);
+  return [
+    ...svmProblems(scenario),
+    ...faultBufferProblems(scenario, source),
+    ...physicalProblems(scenario, source),
+    ...placed.flatMap((one) => workloadProblems(one, scenario, source)),
+    ...nameProblems(placed),
+    ...threadProblems(placed),
+    ...bufferProblems(placed, scenario),
+  ];
+}
+
+function svmProblems({ svm, devices }: Scenario): Problem[] {
+  const problems: Problem[] = [];
+  const largestChunk = svm.chunks[0];
+  if (svm.notifier < largestChunk) {
+    problems.push({
+      path: ['svm', 'notifier'],
+      allowed: `a power of two that is at least the largest chunk, ${formatPages(largestChunk)}`,
+    });
+  }
+  if (svm['preferred-device'] >= devices.count) {
+    problems.push({
+      path: ['svm', 'preferred-device'],
+      allowed: `a device that exists: ${devices.count === 1 ? '0, the only one' : `0 to ${devices.count - 1}`}`,
+    });
+  }
+  return problems;
+}
+
+function faultBufferProblems({ devices }: Scenario, source: YamlSource): Problem[] {
+  const batch = devices['fault-batch'];
+  const buffer = devices['fault-buffer'];
+  if (batch <= buffer) return [];
+  const bufferPath = ['devices', 'fault-buffer'];
+  if (isGiven(source, bufferPath)) {
+    return [{ path: bufferPath, allowed: `at least the fault-batch, ${batch}` }];
+  }
+  return [{ path: ['devices', 'fault-batch'], allowed: `at most the fault-buffer, ${buffer}` }];
+}
+
+/** Zones start at multiples of 2 MiB, and the first 2 MiB are no zone. */
+function physicalProblems({ ram, devices }: Scenario, source: YamlSource): Problem[] {
+  const pages = PMD_PAGES + alignUp(ram, PMD_PAGES) + devices.count * alignUp(devices.vram, PMD_PAGES);
+  if (pages <= LIMITS.physicalPagesMax) return [];
+  const paths = [['devices', 'vram'], ['devices', 'count'], ['ram']];
+  return [
+    {
+      path: paths.find((path) => isGiven(source, path)) ?? ['devices'],
+      found: `${formatPages(ram)} RAM and ${devices.count} x ${formatPages(devices.vram)} VRAM, ${formatRoundedSize(pages * PAGE_BYTES)} together`,
+      allowed: `at most ${formatPages(LIMITS.physicalPagesMax)} of RAM and VRAM together`,
+    },
+  ];
+}
+
+function workloadProblems(
+  { path, workload }: PlacedWorkload,
+  scenario: Scenario,
+  source: YamlSource,
+): Problem[] {
+  const problems: Problem[] = [];
+  const endless = endlessKeyOf(workload);
+  if (endless !== null && scenario.duration === Number.POSITIVE_INFINITY) {
+    problems.push({
+      path: [...path, endless],
+      allowed: 'a whole number, or unlimited in a scenario with a duration',
+    });
+  }
+  if (workload.kind === 'invalidate' && workload.span > workload.size && isGiven(source, [...path, 'span'])) {
+    problems.push({ path: [...path, 'span'], allowed: `at most the size, ${formatPages(workload.size)}` });
+  }
+  return problems;
+}
+
+function endlessKeyOf(workload: ScenarioWorkload): string | null {
+  if (workload.kind === 'pattern' && workload.rounds === Number.POSITIVE_INFINITY) return 'rounds';
+  if (workload.kind === 'invalidate' && workload.operations === Number.POSITIVE_INFINITY) return 'operations';
+  return null;
+}
+
+function nameProblems(placed: readonly PlacedWorkload[]): Problem[] {
+  const duplicate = firstDuplicate(nameRequests(placed));
+  if (duplicate < 0) return [];
+  return [{ path: [...placed[duplicate].path, 'name'], allowed: 'a name that no other workload has' }];
+}
+
+function threadProblems(placed: readonly PlacedWorkload[]): Problem[] {
+  let threads = 0;
+  for (const { path, workload } of placed) {
+    threads += threadsOf(workload);
+    if (threads <= LIMITS.cpuThreadsMax) continue;
+    return [
+      {
+        path,
+        found: `CPU thread number ${LIMITS.cpuThreadsMax + 1}`,
+        allowed: `at most ${LIMITS.cpuThreadsMax} CPU threads in all workloads together`,
+      },
+    ];
+  }
+  return [];
+}
+
+/** Buffers must fit where their pages may be, even if every other one is in use: nothing swaps. */
+function bufferProblems(placed: readonly PlacedWorkload[], scenario: Scenario): Problem[] {
+  const { pages: most, name } = reachableMemory(scenario);
+  let pages = 0;
+  for (const { path, workload } of placed) {
+    const own = (workloadPages(workload) ?? 0) * threadsOf(workload);
+    pages += own;
+    if (pages <= most) continue;
+    const total =
+      pages === own ? '' : `, ${formatRoundedSize(pages * PAGE_BYTES)} with the workloads before it`;
+    return [
+      {
+        path,
+        found: `buffers of ${formatRoundedSize(own * PAGE_BYTES)}${total}`,
+        allowed: `at most ${formatRoundedSize(most * PAGE_BYTES)}, ${name}`,
+      },
+    ];
+  }
+  return [];
+}
+
+function reachableMemory({ ram, devices, svm }: Scenario): { pages: number; name: string } {
+  switch (svm.placement) {
+    case 'system':
+      return { pages: ram, name: 'the RAM (placement system uses no VRAM)' };
+    case 'preferred':
+      return { pages: ram + devices.vram, name: 'the RAM and the VRAM of the preferred device together' };
+    case 'migrate':
+    case 'migrate-system-pages':
+      return { pages: ram + devices.count * devices.vram, name: 'the RAM and VRAM together' };
+  }
+}
+
+function threadsOf(workload: ScenarioWorkload): number {
+  return workload.kind === 'invalidate' ? workload.threads : 1;
+}
+
+function isGiven(source: YamlSource, path: KeyPath): boolean {
+  return valueAt(source.value, path) !== undefined;
+}

@@ -1,0 +1,228 @@
+/** The scenario file: every key with its meaning, unit, default and range. */
+
+import { z } from 'zod';
+import { TASK_SIZE_PAGES } from '../base/units.js';
+import { executors, LIMITS, layouts, placements } from '../simulation/simulationConfig.js';
+import { accessPatterns, invalidationCalls } from '../workload/workloadConfig.js';
+import { costKeys, eachCostKey } from './costKeys.js';
+import {
+  chunkSizes,
+  count,
+  duration,
+  key,
+  map,
+  name,
+  oneOf,
+  optionalKey,
+  orUnlimited,
+  powerOfTwoSize,
+  ratio,
+  requiredKey,
+  size,
+  someOf,
+  text,
+  yesOrNo,
+} from './keys.js';
+
+export const workloadKinds = ['saxpy', 'jacobi', 'histogram', 'pattern', 'trace', 'invalidate'] as const;
+
+const DAY_NS = 86_400e9;
+const MINUTE_NS = 60e9;
+const MILLISECOND_NS = 1e6;
+const COUNT_MAX = 2 ** 31 - 1;
+/** The whole user address space. */
+const NOTIFIER_PAGES_MAX = TASK_SIZE_PAGES;
+
+const physicalSize = size(1, LIMITS.physicalPagesMax);
+const unlimitedCount = orUnlimited(count(1, COUNT_MAX));
+
+const devices = map({
+  count: key(
+    count(1, LIMITS.devicesMax),
+    4,
+    'GPUs, each with VRAM, page table, TLB and copy engines of its own.',
+  ),
+  vram: key(physicalSize, '64MiB', 'Memory of each device.'),
+  contexts: key(
+    count(1, LIMITS.contextsMax),
+    16,
+    'Contexts per device that stall on a fault while the others run.',
+  ),
+  'tlb-entries': key(count(1, 65_536), 64, 'Translations that the TLB of a device holds.'),
+  'fault-batch': key(count(1, 4096), 32, 'Faults that a device delivers to the host at once, at most.'),
+  'fault-buffer': key(
+    count(1, 65_536),
+    256,
+    'Faults that a device keeps until they are delivered; at least fault-batch.',
+  ),
+  'copy-engines': key(count(1, 16), 1, 'Transfers that a device runs at the same time.'),
+});
+
+const svm = map({
+  layout: key(
+    oneOf(layouts),
+    'n1',
+    'n1: one address-space mirror with one range and notifier per span for all devices; one-to-one: a mirror per device.',
+  ),
+  chunks: key(
+    chunkSizes(LIMITS.chunkPagesMax),
+    ['2MiB', '64KiB', '4KiB'],
+    'Sizes that a range may have; the largest that fits its mapping is taken.',
+  ),
+  notifier: key(
+    powerOfTwoSize(1, NOTIFIER_PAGES_MAX),
+    '512MiB',
+    'Address window of one interval notifier; at least the largest chunk.',
+  ),
+  placement: key(
+    oneOf(placements),
+    'migrate',
+    'Where a faulting page goes. migrate: to the faulting device; migrate-system-pages: there only from RAM, while a page in the VRAM of another device is mapped where it is; system: it stays in RAM; preferred: to preferred-device.',
+  ),
+  'preferred-device': key(
+    count(0, LIMITS.devicesMax - 1),
+    0,
+    'Device that placement preferred moves pages to, from 0.',
+  ),
+  interconnect: key(
+    oneOf(['peer', 'none']),
+    'peer',
+    'peer: devices reach the VRAM of one another; none: pages move between devices through RAM.',
+  ),
+  timeslice: key(
+    duration(0, MINUTE_NS, 'microseconds'),
+    0,
+    'A page that was just migrated to a device stays there at least this long.',
+  ),
+});
+
+const cost = map({
+  preset: key(
+    text(200),
+    'plain',
+    'Numbers of the cost model: a name in config/presets, or the path of a preset file (ending in .yaml) from the scenario.',
+  ),
+  ...eachCostKey((costKey) =>
+    optionalKey(costKeys[costKey].value, 'that of the preset', costKeys[costKey].doc),
+  ),
+});
+
+const workloadName = optionalKey(
+  name(),
+  'the kind, numbered when it repeats',
+  'Names the workload in results.',
+);
+
+const saxpy = map({
+  kind: z.literal('saxpy'),
+  name: workloadName,
+  elements: key(
+    count(1, COUNT_MAX),
+    1_048_576,
+    'Length of x and of y, 4-byte floats; each device takes its share.',
+  ),
+  rounds: key(count(1, COUNT_MAX), 2, 'Times that y = a*x + y is computed.'),
+});
+
+const jacobi = map({
+  kind: z.literal('jacobi'),
+  name: workloadName,
+  rows: key(count(3, 65_536), 512, 'Rows of the grid, borders included; split over all devices.'),
+  columns: key(count(3, 65_536), 512, 'Columns of the grid, borders included, 4-byte floats.'),
+  iterations: key(count(1, COUNT_MAX), 10, 'Relaxation steps over the whole grid.'),
+});
+
+const histogram = map({
+  kind: z.literal('histogram'),
+  name: workloadName,
+  samples: key(count(1, COUNT_MAX), 262_144, '4-byte random samples that the devices share among them.'),
+  bins: key(count(1, 1_048_576), 256, '4-byte counters that every device adds to with atomics.'),
+});
+
+const pattern = map({
+  kind: z.literal('pattern'),
+  name: workloadName,
+  pattern: key(oneOf(accessPatterns), 'uniform', 'How addresses follow one another.'),
+  size: key(physicalSize, '4MiB', 'Buffer that the accesses go to.'),
+  stride: key(physicalSize, '64KiB', 'Distance of one access from the next; pattern strided only.'),
+  'read-ratio': key(ratio(), 0.5, 'Share of loads; the rest are stores.'),
+  sharing: key(
+    oneOf(['shared', 'partitioned']),
+    'shared',
+    'shared: every actor works on the whole buffer; partitioned: each on its own part.',
+  ),
+  accesses: key(count(1, COUNT_MAX), 256, 'Accesses per context and round.'),
+  rounds: key(unlimitedCount, 4, 'Rounds; unlimited needs a duration.'),
+  cpu: key(yesOrNo(), true, 'Whether the CPU thread of the workload takes part in the accesses.'),
+});
+
+const trace = map({
+  kind: z.literal('trace'),
+  name: workloadName,
+  file: requiredKey(
+    text(4096),
+    'Output of strace -f -ttt of a program; the path is relative to the scenario file.',
+  ),
+  'touch-pages': key(count(0, COUNT_MAX), 16, 'Pages touched in each mapping of the program, at most.'),
+  'device-accesses': key(
+    count(0, COUNT_MAX),
+    8,
+    'Accesses per GPU context for each hundred calls of the program.',
+  ),
+});
+
+const invalidationKeys = {
+  threads: key(count(1, LIMITS.cpuThreadsMax), 1, 'CPU threads, each with a buffer of its own.'),
+  size: key(physicalSize, '64pages', 'Buffer of each thread, which the devices access too.'),
+  calls: key(someOf(invalidationCalls), [...invalidationCalls], 'System calls that take turns.'),
+  span: key(physicalSize, '8pages', 'Memory that one call works on, at most; no more than the size.'),
+  operations: key(unlimitedCount, 200, 'Calls per thread; unlimited needs a duration.'),
+  pause: key(duration(0, MINUTE_NS, 'microseconds'), 0, 'Wait between two calls.'),
+};
+
+const invalidate = map({ kind: z.literal('invalidate'), name: workloadName, ...invalidationKeys });
+const invalidation = map(invalidationKeys);
+
+const workload = z.discriminatedUnion('kind', [saxpy, jacobi, histogram, pattern, trace, invalidate], {
+  error: ({ code }) => (code === 'invalid_union' ? workloadKinds.join(', ') : "a map with the key 'kind'"),
+});
+
+export const scenarioSchema = map({
+  name: optionalKey(name(), 'the name of the file', 'Names the scenario in results.'),
+  description: optionalKey(text(2000), 'none', 'What the scenario shows, for those who read it.'),
+  seed: key(
+    count(0, 2 ** 32 - 1),
+    1,
+    'Of every random choice; one seed gives one run under the virtual executor.',
+  ),
+  executor: key(
+    oneOf(executors),
+    'threads',
+    'threads: every actor in a worker thread of its own, in wall-clock time; virtual: all on one thread, in simulated time.',
+  ),
+  duration: key(
+    orUnlimited(duration(MILLISECOND_NS, DAY_NS, 'milliseconds')),
+    'unlimited',
+    'Wall time (threads) or simulated time (virtual) after which workloads without an end stop; unlimited: when all work is done.',
+  ),
+  ram: key(physicalSize, '256MiB', 'System memory.'),
+  devices: devices.prefault({}).describe('The GPUs; all are alike.'),
+  svm: svm.prefault({}).describe('How the address space is mirrored.'),
+  cost: cost
+    .prefault({})
+    .describe('Simulated time of each step: a preset, and numbers that replace those of the preset.'),
+  workloads: z
+    .array(workload, { error: () => 'a list of workloads' })
+    .prefault([])
+    .describe('What runs; each on a CPU thread of its own, together with every device.'),
+  invalidation: invalidation
+    .optional()
+    .describe(
+      'Threads that keep invalidating memory under the devices: short for workloads of kind invalidate.',
+    ),
+});
+
+/** In pages, nanoseconds and counts; defaults are filled in. */
+export type Scenario = z.output<typeof scenarioSchema>;
+export type ScenarioWorkload = Scenario['workloads'][number];
+export type ScenarioInvalidation = NonNullable<Scenario['invalidation']>;

@@ -1,0 +1,24 @@
+/** How much simulated memory a workload's buffers take. */
+
+import { pagesFor } from '../base/units.js';
+import type { ScenarioWorkload } from './schema.js';
+
+/** Every element that a kernel computes with: a 32-bit float or counter. */
+const ELEMENT_BYTES = 4;
+
+/** Pages of one thread's buffers, null for a recorded program: what it touches shows only when it runs. */
+export function workloadPages(workload: ScenarioWorkload): number | null {
+  switch (workload.kind) {
+    case 'saxpy':
+      return 2 * pagesFor(workload.elements * ELEMENT_BYTES);
+    case 'jacobi':
+      return 2 * pagesFor(workload.rows * workload.columns * ELEMENT_BYTES);
+    case 'histogram':
+      return pagesFor(workload.samples * ELEMENT_BYTES) + pagesFor(workload.bins * ELEMENT_BYTES);
+    case 'pattern':
+    case 'invalidate':
+      return workload.size;
+    case 'trace':
+      return null;
+  }
+}

@@ -1,0 +1,48 @@
+/** Learns the order in which lock classes nest and refuses the first acquisition that could close a cycle. */
+
+import { assert } from '../base/assert.js';
+
+/** Locks with the same class obey the same order; one class per kind of lock, not per instance. */
+export class LockClass {
+  private static count = 0;
+  static readonly MAX = 64;
+  readonly id: number;
+  constructor(readonly name: string) {
+    this.id = LockClass.count++;
+    assert(this.id < LockClass.MAX, 'too many lock classes');
+  }
+}
+
+/** @kernel lockdep */
+export class LockOrder {
+  /** follows[a * MAX + b] = 1 when b was acquired while a was held. */
+  private readonly follows = new Uint8Array(LockClass.MAX * LockClass.MAX);
+  private readonly classes: (LockClass | undefined)[] = [];
+
+  /** To be called before waiting for `next` while `held` is held. */
+  acquire(held: LockClass, next: LockClass): void {
+    const edge = held.id * LockClass.MAX + next.id;
+    if (this.follows[edge] === 1) return;
+    this.classes[held.id] = held;
+    this.classes[next.id] = next;
+    assert(held !== next, () => `lock order: ${next.name} taken while another ${held.name} is held`);
+    const back = this.path(next.id, held.id, new Set());
+    assert(back === null, () => {
+      const names = (back ?? []).map((id) => this.classes[id]?.name ?? '?');
+      return `lock order: ${next.name} taken under ${held.name}, but elsewhere ${names.join(' is held when taking ')}`;
+    });
+    this.follows[edge] = 1;
+  }
+
+  /** The class ids from `from` to `to` along known edges, or null. */
+  private path(from: number, to: number, seen: Set<number>): number[] | null {
+    if (from === to) return [to];
+    seen.add(from);
+    for (let next = 0; next < LockClass.MAX; next++) {
+      if (this.follows[from * LockClass.MAX + next] === 0 || seen.has(next)) continue;
+      const rest = this.path(next, to, seen);
+      if (rest !== null) return [from, ...rest];
+    }
+    return null;
+  }
+}

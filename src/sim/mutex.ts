@@ -1,0 +1,35 @@
+/** A fair mutex for tasks: a reader-writer lock that is only ever taken for write. */
+
+import type { LockClass } from './lockOrder.js';
+import { RwLock } from './rwLock.js';
+import type { Scheduler } from './scheduler.js';
+import type { Steps } from './steps.js';
+
+/** @kernel mutex */
+export class Mutex {
+  private readonly inner: RwLock;
+
+  constructor(sched: Scheduler, name: string, lockClass: LockClass) {
+    this.inner = new RwLock(sched, name, lockClass);
+  }
+
+  lock(): Steps<void> {
+    return this.inner.write();
+  }
+
+  tryLock(): boolean {
+    return this.inner.tryWrite();
+  }
+
+  unlock(): void {
+    this.inner.writeUnlock();
+  }
+
+  assertHeld(): void {
+    this.inner.assertHeldForWrite();
+  }
+
+  get isLocked(): boolean {
+    return this.inner.isLocked;
+  }
+}

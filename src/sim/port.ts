@@ -1,0 +1,252 @@
+/** One actor's end of a pair of rings: typed requests, replies and notices to one other actor. */
+
+import { assert } from '../base/assert.js';
+import type { Brand } from '../base/brand.js';
+import { type Fields, type MessageType, messageName, type Values } from './message.js';
+import { RING_SLOT_WORDS, type Ring } from './ring.js';
+import type { Scheduler } from './scheduler.js';
+import { defineStep, PARK, STEP, type Steps } from './steps.js';
+import type { ActorId, Task, Waitable } from './task.js';
+
+export const PortStep = {
+  send: defineStep('sim.send', 'id', 'id', 'count'),
+  deliver: defineStep('sim.deliver', 'id', 'id', 'count'),
+} as const;
+
+const REPLY = 0;
+const NOTICE = 0;
+/** Unsent messages a port holds back while its ring is full; beyond it the peer is taken for dead. */
+const BACKLOG_MAX = 1 << 16;
+
+class PendingCall implements Waitable {
+  task: Task | null = null;
+  readonly words = new Float64Array(RING_SLOT_WORDS);
+  done = false;
+  what = '';
+  constructor(private readonly peer: string) {}
+  describeWait(): string {
+    return `a reply of ${this.peer} to ${this.what}`;
+  }
+  holders(): readonly Task[] {
+    return [];
+  }
+}
+
+/** A request that was sent and not finished yet. */
+export type CallNumber = Brand<number, 'CallNumber'>;
+
+type Handler = (words: Float64Array, offset: number, call: number) => void;
+
+/**
+ * Requests to handlers registered with {@link serve} start a task each; those registered with {@link answer} are answered at once, between
+ * two steps of the receiving actor. Messages of one port arrive in the order in which they were sent.
+ */
+export class Port {
+  private readonly handlers: (Handler | undefined)[] = [];
+  private readonly pending: PendingCall[] = [];
+  private readonly freeCalls: number[] = [];
+  private readonly backlog: number[][] = [];
+  /** The executor's mark that the peer's doorbell has not been rung since the last send. */
+  dirty = false;
+  /** Told of each send: rings the peer's doorbell soon, or under `virtual` makes the receiver's pump runnable. */
+  onSend: () => void = () => {};
+  /** Told when the ring is full and a message is held back: {@link drain} must be called until it has gone. */
+  onHeldBack: () => void = () => {};
+
+  constructor(
+    private readonly sched: Scheduler,
+    readonly owner: ActorId,
+    readonly peer: ActorId,
+    private readonly peerName: string,
+    private readonly outgoing: Ring,
+    private readonly incoming: Ring,
+  ) {
+    // Call number 0 marks a notice.
+    this.pending.push(new PendingCall(peerName));
+  }
+
+  /** Sends a request and waits for the reply. */
+  *call<A extends Fields, R extends Fields>(type: MessageType<A, R>, args: Values<A>): Steps<Values<R>> {
+    const call = this.start(type, args);
+    if (this.sched.reach(PortStep.send, this.peer, type.id, this.outgoing.depth)) yield STEP;
+    return yield* this.finish(type, call);
+  }
+
+  /** Sends a request; {@link finish} must follow. Lets one task have requests open with several actors at once. */
+  start<A extends Fields, R extends Fields>(type: MessageType<A, R>, args: Values<A>): CallNumber {
+    const number = this.freeCalls.pop() ?? this.addPendingCall();
+    const call = this.pending[number];
+    call.done = false;
+    call.task = null;
+    call.what = type.name;
+    this.send(type.id, number, type.args, args);
+    return number as CallNumber;
+  }
+
+  /** Waits for the reply to a request. */
+  *finish<A extends Fields, R extends Fields>(type: MessageType<A, R>, number: CallNumber): Steps<Values<R>> {
+    const call = this.pending[number];
+    assert(call.what === type.name, () => `${call.what} is finished as ${type.name}`);
+    if (!call.done) {
+      call.task = this.sched.self;
+      this.sched.block(call);
+      yield PARK;
+    }
+    const reply = decode(type.reply, call.words, 0) as Values<R>;
+    this.freeCalls.push(number);
+    return reply;
+  }
+
+  /** Sends without waiting. */
+  post<A extends Fields>(type: MessageType<A, Record<never, never>>, args: Values<A>): void {
+    this.send(type.id, NOTICE, type.args, args);
+    this.sched.at(PortStep.send, this.peer, type.id, this.outgoing.depth);
+  }
+
+  /** Registers a handler that may sleep: each request becomes a task of this actor. */
+  serve<A extends Fields, R extends Fields>(
+    type: MessageType<A, R>,
+    handler: (args: Values<A>) => Steps<Values<R>>,
+    /** The task only waits for others and holds nothing: the actor counts as idle meanwhile. */
+    isRelay = false,
+  ): void {
+    this.register(type, (words, offset, call) => {
+      const args = decode(type.args, words, offset) as Values<A>;
+      this.sched.spawn(this.owner, type.name, this.serveOne(type, handler(args), call), isRelay);
+    });
+  }
+
+  /** Registers a handler that never sleeps. */
+  answer<A extends Fields, R extends Fields>(
+    type: MessageType<A, R>,
+    handler: (args: Values<A>) => Values<R>,
+  ): void {
+    this.register(type, (words, offset, call) => {
+      const reply = handler(decode(type.args, words, offset) as Values<A>);
+      if (call !== NOTICE) this.send(REPLY, call, type.reply, reply);
+    });
+  }
+
+  /** Delivers up to `limit` messages; returns how many there were. Never runs a task. */
+  drain(limit: number): number {
+    if (this.backlog.length > 0) this.flushBacklog();
+    let delivered = 0;
+    while (delivered < limit) {
+      const offset = this.incoming.peek();
+      if (offset < 0) break;
+      this.deliver(this.incoming.slots, offset);
+      this.incoming.release();
+      delivered++;
+    }
+    return delivered;
+  }
+
+  get hasIncoming(): boolean {
+    return this.incoming.peek() >= 0;
+  }
+
+  get hasBacklog(): boolean {
+    return this.backlog.length > 0;
+  }
+
+  /** Requests sent and not yet answered, for reports of what an actor waits for. */
+  get outstandingCalls(): number {
+    return this.pending.length - 1 - this.freeCalls.length;
+  }
+
+  private *serveOne<A extends Fields, R extends Fields>(
+    type: MessageType<A, R>,
+    body: Steps<Values<R>>,
+    call: number,
+  ): Steps<void> {
+    const reply = yield* body;
+    if (call !== NOTICE) this.send(REPLY, call, type.reply, reply);
+  }
+
+  private register<A extends Fields, R extends Fields>(type: MessageType<A, R>, handler: Handler): void {
+    assert(this.handlers[type.id] === undefined, () => `${type.name} has two handlers`);
+    this.handlers[type.id] = handler;
+  }
+
+  private addPendingCall(): number {
+    this.pending.push(new PendingCall(this.peerName));
+    return this.pending.length - 1;
+  }
+
+  private send(
+    type: number,
+    call: number,
+    names: readonly string[],
+    values: Readonly<Record<string, number>>,
+  ): void {
+    const offset = this.backlog.length > 0 ? -1 : this.outgoing.reserve();
+    if (offset >= 0) {
+      encode(this.outgoing.slots, offset, type, call, names, values);
+      this.outgoing.commit();
+    } else {
+      const words = new Array<number>(RING_SLOT_WORDS).fill(0);
+      encode(words, 0, type, call, names, values);
+      this.backlog.push(words);
+      this.onHeldBack();
+      assert(this.backlog.length < BACKLOG_MAX, () => `${this.peerName} no longer takes messages`);
+    }
+    this.onSend();
+  }
+
+  private flushBacklog(): void {
+    let sent = 0;
+    for (; sent < this.backlog.length; sent++) {
+      const offset = this.outgoing.reserve();
+      if (offset < 0) break;
+      for (let i = 0; i < RING_SLOT_WORDS; i++) this.outgoing.slots[offset + i] = this.backlog[sent][i];
+      this.outgoing.commit();
+    }
+    if (sent === 0) return;
+    this.backlog.splice(0, sent);
+    this.onSend();
+  }
+
+  private deliver(words: Float64Array, offset: number): void {
+    const type = words[offset];
+    const call = words[offset + 1];
+    this.sched.at(PortStep.deliver, this.peer, type, call);
+    if (type === REPLY) this.deliverReply(words, offset, call);
+    else this.handlerOf(type)(words, offset, call);
+  }
+
+  private deliverReply(words: Float64Array, offset: number, number: number): void {
+    const call = this.pending[number];
+    assert(
+      call !== undefined && !call.done,
+      () => `${this.peerName} replied to call ${number}, which is not open`,
+    );
+    for (let i = 0; i < RING_SLOT_WORDS; i++) call.words[i] = words[offset + i];
+    call.done = true;
+    if (call.task !== null) this.sched.wake(call.task);
+  }
+
+  private handlerOf(type: number): Handler {
+    const handler = this.handlers[type];
+    assert(handler !== undefined, () => `${messageName(type)} from ${this.peerName} has no handler`);
+    return handler;
+  }
+}
+
+function encode(
+  words: Float64Array | number[],
+  offset: number,
+  type: number,
+  call: number,
+  names: readonly string[],
+  values: Readonly<Record<string, number>>,
+): void {
+  words[offset] = type;
+  words[offset + 1] = call;
+  for (let i = 0; i < names.length; i++) words[offset + 2 + i] = values[names[i]];
+}
+
+function decode(names: readonly string[], words: Float64Array, offset: number): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (let i = 0; i < names.length; i++) values[names[i]] = words[offset + 2 + i];
+  return values;
+}

@@ -1,0 +1,153 @@
+/** What protocol code needs of an executor: the current task, waking, named steps, time and random numbers. */
+
+import { assert } from '../base/assert.js';
+import { LockOrder } from './lockOrder.js';
+import { PARK, type StepId, type Steps, stepDefinition } from './steps.js';
+import { type ActorId, Task, type Waitable } from './task.js';
+
+/** Sees each named step, in order, on the thread that takes it. It must not change protocol state. */
+export interface StepObserver {
+  onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void;
+}
+
+class TimeWait implements Waitable {
+  describeWait(): string {
+    return 'time';
+  }
+  holders(): readonly Task[] {
+    return [];
+  }
+}
+
+const timeWait = new TimeWait();
+
+/** Raised out of the executor when a task ends by an exception; says which task and where it was. */
+export class TaskFailure extends Error {
+  override readonly name = 'TaskFailure';
+  constructor(
+    readonly task: Task,
+    override readonly cause: Error,
+  ) {
+    const step = stepDefinition(task.lastStep).name;
+    super(`${task.name} (after step ${step}): ${cause.message}`, { cause });
+  }
+}
+
+export abstract class Scheduler {
+  /** The task whose code runs now; null between tasks. */
+  current: Task | null = null;
+  observer: StepObserver | null = null;
+  readonly lockOrder = new LockOrder();
+  private nextTaskId = 1;
+  /** Live tasks, for reports and for the end of a run. */
+  readonly tasks = new Set<Task>();
+
+  /** Nanoseconds since the start of the run: simulated under `virtual`, wall under `threads`. */
+  abstract now(): number;
+  /** A random number that is part of the schedule, so that a replay repeats it. */
+  abstract randomU32(): number;
+  protected abstract makeRunnable(task: Task): void;
+  /** Arranges for `wake(task)` at `now() + ns`. */
+  protected abstract wakeAfter(task: Task, ns: number): void;
+  /** Whether modelled time passes by waiting: true under `virtual`, false where the wall clock is the clock. */
+  abstract readonly modelsTime: boolean;
+
+  /** Starts a task of `actor`; it runs when the executor picks it, never inside this call. */
+  spawn(actor: ActorId, name: string, body: Steps<unknown>, daemon = false): Task {
+    const task = new Task(this.nextTaskId++, actor, name, body, daemon);
+    this.tasks.add(task);
+    this.makeRunnable(task);
+    return task;
+  }
+
+  /** The current task, for code that can only run inside one. */
+  get self(): Task {
+    assert(this.current !== null, 'only a task can do this');
+    return this.current;
+  }
+
+  /** Marks a named step inside an atomic section: observers see it with its arguments. */
+  at(step: StepId, a = 0, b = 0, c = 0, d = 0): void {
+    const task = this.current;
+    if (task !== null) task.lastStep = step;
+    if (this.observer !== null) this.observer.onStep(task, step, a, b, c, d);
+  }
+
+  /**
+   * Marks a named step at which others may run: `if (sched.reach(Step.x, ...)) yield STEP`. False where this executor sees no reason to stop
+   * here, which spares the way through all generators of the task and back.
+   */
+  reach(step: StepId, a = 0, b = 0, c = 0, d = 0): boolean {
+    this.at(step, a, b, c, d);
+    return this.stopsHere();
+  }
+
+  /** Whether the current task should yield at the step that it has reached. */
+  protected abstract stopsHere(): boolean;
+
+  /** Blocks the current task until `wake`. The caller has put the task where its waker will find it. */
+  *park(reason: Waitable): Steps<void> {
+    this.block(reason);
+    yield PARK;
+  }
+
+  /** The first half of {@link park}, for callers that yield PARK themselves to save a nested generator. */
+  block(reason: Waitable): void {
+    const task = this.self;
+    task.waitingFor = reason;
+    task.state = 'blocked';
+  }
+
+  /** Makes a blocked task runnable. Waking a task that is not blocked is a bug in the waker. */
+  wake(task: Task): void {
+    assert(task.state === 'blocked', () => `wake of ${task.name}, which is ${task.state}`);
+    task.waitingFor = null;
+    this.makeRunnable(task);
+  }
+
+  /** Waits `ns` nanoseconds of this executor's clock. */
+  *sleep(ns: number): Steps<void> {
+    this.wakeAfter(this.self, ns);
+    this.block(timeWait);
+    yield PARK;
+  }
+
+  /** Accounts for modelled work: it passes as simulated time, and costs nothing where the wall clock measures the work itself. */
+  *spend(ns: number): Steps<void> {
+    if (this.modelsTime && ns > 0) yield* this.sleep(ns);
+  }
+
+  /** Runs `task` to its next yield; afterwards `task.state` says whether it can go on. */
+  protected resume(task: Task): void {
+    this.current = task;
+    task.state = 'running';
+    try {
+      const { done, value } = task.body.next();
+      this.current = null;
+      if (done) this.finish(task, null);
+      else if (value !== PARK) task.state = 'runnable';
+    } catch (error) {
+      this.current = null;
+      this.finish(task, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private finish(task: Task, error: Error | null): void {
+    task.state = 'done';
+    this.tasks.delete(task);
+    let failure = error;
+    if (failure === null && task.held.length > 0) {
+      failure = new Error(`ended while it holds ${task.held.map((held) => held.lock.name).join(', ')}`);
+    }
+    if (failure !== null) {
+      const wrapped = failure instanceof TaskFailure ? failure : new TaskFailure(task, failure);
+      if (task.onDone !== null) task.onDone(wrapped);
+      this.onTaskFailure(wrapped);
+    } else if (task.onDone !== null) {
+      task.onDone(null);
+    }
+  }
+
+  /** A failed task ends the run: nothing after it can be trusted. */
+  protected abstract onTaskFailure(failure: TaskFailure): void;
+}

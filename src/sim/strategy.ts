@@ -1,0 +1,13 @@
+/** The three questions that a scheduler strategy answers; everything that varies between two executions is in the answers. */
+
+import type { Task } from './task.js';
+
+export interface Strategy {
+  readonly name: string;
+  /** Prepares for one more execution; false when the strategy has no more to offer. */
+  newExecution(): boolean;
+  /** Index into `runnable`, which is never empty, of the task to run next. `current` ran last, and may be absent from `runnable`. */
+  nextTask(runnable: readonly Task[], current: Task | null): number;
+  /** A random 32-bit number for the protocol; part of the schedule. */
+  nextU32(): number;
+}

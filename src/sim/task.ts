@@ -1,0 +1,50 @@
+/** A task: one generator on its way through the protocol, with what it holds and what it waits for. */
+
+import type { Brand } from '../base/brand.js';
+import { PARK, type StepId, type Steps } from './steps.js';
+
+/** Index of an actor in the run: 0 is the Coordinator, then the devices, then the CPU threads. */
+export type ActorId = Brand<number, 'ActorId'>;
+
+export function actorId(index: number): ActorId {
+  return index as ActorId;
+}
+
+/** Anything a task can wait for; a deadlock report asks it who stands in the way. */
+export interface Waitable {
+  /** In words, for the wait-for graph: "mmap_lock for write". */
+  describeWait(task: Task): string;
+  /** Tasks whose progress would end the wait; empty where that is not known (a message, time). */
+  holders(): readonly Task[];
+}
+
+/** A lock held by a task; `lock` is compared by identity when it is released. */
+export interface HeldLock {
+  readonly lock: Waitable & { readonly name: string };
+  readonly mode: 'read' | 'write';
+}
+
+export type TaskState = 'runnable' | 'running' | 'blocked' | 'done';
+
+export class Task {
+  state: TaskState = 'runnable';
+  /** Set while blocked. */
+  waitingFor: Waitable | null = null;
+  readonly held: HeldLock[] = [];
+  /** The last named step, kept for reports of what a task was doing. */
+  lastStep: StepId = PARK;
+  /** Position in the virtual executor's runnable set; -1 when it is not in it. */
+  runnableIndex = -1;
+  /** Called once with the outcome; exactly one of the two arguments is meaningful. */
+  onDone: ((error: Error | null) => void) | null = null;
+
+  constructor(
+    /** From 1; lock ownership words in shared memory hold it. */
+    readonly id: number,
+    readonly actor: ActorId,
+    readonly name: string,
+    readonly body: Steps<unknown>,
+    /** Serves others and may be blocked at the end of a run (mailbox pumps, workers). */
+    readonly daemon: boolean,
+  ) {}
+}

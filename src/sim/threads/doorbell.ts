@@ -1,0 +1,57 @@
+/** Wakes an actor's worker when it sleeps: a counter in shared memory that senders bump after they have written to its rings. */
+
+const COUNT = 0;
+const SLEEPING = 1;
+/** In the first line of the buffer, which is no doorbell: actors that do not sleep now. */
+const AWAKE = 0;
+
+/** Shared words per doorbell; a cache line of its own, so that a ring for one actor does not slow another. */
+export const DOORBELL_WORDS = 16;
+
+export class Doorbell {
+  private readonly words: Int32Array;
+  private readonly common: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer, index: number) {
+    this.common = new Int32Array(buffer, 0, DOORBELL_WORDS);
+    this.words = new Int32Array(buffer, (1 + index) * DOORBELL_WORDS * 4, DOORBELL_WORDS);
+  }
+
+  static bytesFor(count: number): number {
+    return (1 + count) * DOORBELL_WORDS * 4;
+  }
+
+  /** Any thread. The system call, which costs tens of microseconds, is made only when the owner sleeps. */
+  ring(): void {
+    Atomics.add(this.words, COUNT, 1);
+    if (Atomics.load(this.words, SLEEPING) !== 0) Atomics.notify(this.words, COUNT);
+  }
+
+  /** Owner: the count to compare with later; read before looking into the rings. */
+  count(): number {
+    return Atomics.load(this.words, COUNT);
+  }
+
+  /** Owner: from now on it counts among those awake; {@link leave} ends that. */
+  join(): void {
+    Atomics.add(this.common, AWAKE, 1);
+  }
+
+  leave(): void {
+    Atomics.sub(this.common, AWAKE, 1);
+  }
+
+  /** Actors that run or spin now. */
+  get awake(): number {
+    return Atomics.load(this.common, AWAKE);
+  }
+
+  /** Owner: sleeps until the count differs from `seen`, or `timeoutMs` passed. */
+  wait(seen: number, timeoutMs: number): void {
+    this.leave();
+    Atomics.store(this.words, SLEEPING, 1);
+    Atomics.wait(this.words, COUNT, seen, timeoutMs);
+    Atomics.store(this.words, SLEEPING, 0);
+    this.join();
+  }
+}

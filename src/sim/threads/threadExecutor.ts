@@ -1,0 +1,205 @@
+/** Runs one actor in its worker thread: drains mailboxes in batches, runs tasks first come first served, spins briefly, then sleeps. */
+
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { assert } from '../../base/assert.js';
+import type { Port } from '../port.js';
+import { Random } from '../random.js';
+import { Scheduler, type TaskFailure } from '../scheduler.js';
+import type { Task } from '../task.js';
+import { TimerHeap } from '../timerHeap.js';
+import type { Doorbell } from './doorbell.js';
+
+/** A mailbox with the doorbell of the actor at its other end. */
+export interface Link {
+  readonly port: Port;
+  readonly peerDoorbell: Doorbell;
+}
+
+/** Messages taken from one ring before tasks run again. */
+const DRAIN_BATCH = 64;
+/** Named steps one task takes before mailboxes are looked at again; a TLB invalidation waits at most this long for a busy device. */
+const STEPS_PER_SLICE = 32;
+/** Tasks run between two looks at the mailboxes. */
+const TASKS_PER_TURN = 64;
+/**
+ * How long an actor looks at its doorbell before it sleeps, in milliseconds. Sleeping costs a system call on either side, tens of
+ * microseconds each, so it pays to look longer than a peer usually needs. It does so only while there is a core for every actor that is
+ * awake, and not again after a wait in which nobody rang.
+ */
+const SPIN_MAX_MS = 2;
+/** Looks at the doorbell between two looks at the clock. */
+const LOOKS_PER_CLOCK = 32;
+/** Longest sleep, and longest busy stretch, without serving the control plane. */
+const CONTROL_SLICE_MS = 5;
+
+export class ThreadExecutor extends Scheduler {
+  readonly modelsTime = false;
+  failure: TaskFailure | null = null;
+  private readonly links: Link[] = [];
+  /** Sent to since its doorbell was rung last. */
+  private readonly unrung: Link[] = [];
+  /** Somebody rang in the last wait, so more may come soon. */
+  private wasRung = true;
+  private readonly cores = availableParallelism();
+  private readonly random: Random;
+  private readonly startMs = performance.now();
+  private readonly timers = new TimerHeap();
+  private queue: Task[] = [];
+  private queueHead = 0;
+  private stopping = false;
+  /** Of the slice of the task that runs. */
+  private stepsLeft = 0;
+
+  private doorbell: Doorbell | null = null;
+
+  constructor(seed: number) {
+    super();
+    this.random = new Random(seed);
+  }
+
+  /** What wakes this actor; before {@link run}. */
+  attach(doorbell: Doorbell): void {
+    this.doorbell = doorbell;
+  }
+
+  now(): number {
+    return (performance.now() - this.startMs) * 1e6;
+  }
+
+  randomU32(): number {
+    return this.random.u32();
+  }
+
+  addLink(link: Link): void {
+    this.links.push(link);
+    link.port.onSend = () => {
+      if (link.port.dirty) return;
+      link.port.dirty = true;
+      this.unrung.push(link);
+    };
+  }
+
+  /** Makes {@link run} return after the current slice. */
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** Runs until {@link stop} or until a task fails; in the latter case it rejects with the failure. */
+  async run(): Promise<void> {
+    const { doorbell } = this;
+    assert(doorbell !== null, 'an executor runs with a doorbell');
+    doorbell.join();
+    let controlDueMs = performance.now() + CONTROL_SLICE_MS;
+    while (!this.stopping) {
+      const seen = doorbell.count();
+      const progressed = this.turn();
+      if (this.failure !== null) throw this.failure;
+      const nowMs = performance.now();
+      if (nowMs >= controlDueMs) {
+        await setImmediate();
+        controlDueMs = performance.now() + CONTROL_SLICE_MS;
+      } else if (!progressed) {
+        this.idle(doorbell, seen, Math.min(controlDueMs - nowMs, this.msToNextTimer()));
+      }
+    }
+    doorbell.leave();
+  }
+
+  /** A task goes on until it must wait, or until its slice is used up. */
+  protected stopsHere(): boolean {
+    this.stepsLeft--;
+    return this.stepsLeft <= 0;
+  }
+
+  protected makeRunnable(task: Task): void {
+    task.state = 'runnable';
+    this.queue.push(task);
+  }
+
+  protected wakeAfter(task: Task, ns: number): void {
+    this.timers.push(this.now() + ns, task);
+  }
+
+  protected onTaskFailure(failure: TaskFailure): void {
+    this.failure ??= failure;
+  }
+
+  /** One round over mailboxes, timers and runnable tasks; false when there was nothing to do. */
+  private turn(): boolean {
+    let work = 0;
+    for (const link of this.links) work += link.port.drain(DRAIN_BATCH);
+    this.ringDoorbells();
+    work += this.wakeDueTimers();
+    work += this.runTasks();
+    return work > 0;
+  }
+
+  private wakeDueTimers(): number {
+    if (this.timers.size === 0) return 0;
+    const now = this.now();
+    let woken = 0;
+    while (this.timers.earliest <= now) {
+      this.wake(this.timers.pop());
+      woken++;
+    }
+    return woken;
+  }
+
+  private runTasks(): number {
+    let ran = 0;
+    while (ran < TASKS_PER_TURN && this.queueHead < this.queue.length && this.failure === null) {
+      const task = this.queue[this.queueHead++];
+      this.runSlice(task);
+      // At once: the peer can work while this actor goes on.
+      this.ringDoorbells();
+      ran++;
+    }
+    if (this.queueHead === this.queue.length) {
+      this.queue.length = 0;
+      this.queueHead = 0;
+    } else if (this.queueHead > 4096) {
+      this.queue = this.queue.slice(this.queueHead);
+      this.queueHead = 0;
+    }
+    return ran;
+  }
+
+  private ringDoorbells(): void {
+    for (let link = this.unrung.pop(); link !== undefined; link = this.unrung.pop()) {
+      link.port.dirty = false;
+      link.peerDoorbell.ring();
+    }
+  }
+
+  private runSlice(task: Task): void {
+    this.stepsLeft = STEPS_PER_SLICE;
+    while (this.stepsLeft > 0) {
+      this.resume(task);
+      if (task.state !== 'runnable') return;
+      // Code that yields without asking uses up its slice as well.
+      this.stepsLeft--;
+    }
+    this.queue.push(task);
+  }
+
+  /** Waits for the doorbell or for `limitMs`, spinning first where that is likely to pay. */
+  private idle(doorbell: Doorbell, seen: number, limitMs: number): void {
+    const spinEndMs = performance.now() + (this.wasRung ? Math.min(SPIN_MAX_MS, limitMs) : 0);
+    if (!this.spin(doorbell, seen, spinEndMs)) doorbell.wait(seen, limitMs);
+    this.wasRung = doorbell.count() !== seen;
+  }
+
+  /** True as soon as the bell has rung; false when the time is over or somebody else needs the core. */
+  private spin(doorbell: Doorbell, seen: number, endMs: number): boolean {
+    do {
+      for (let i = 0; i < LOOKS_PER_CLOCK; i++) if (doorbell.count() !== seen) return true;
+      if (doorbell.awake > this.cores) return false;
+    } while (performance.now() < endMs);
+    return false;
+  }
+
+  private msToNextTimer(): number {
+    return Math.max(0, (this.timers.earliest - this.now()) / 1e6);
+  }
+}

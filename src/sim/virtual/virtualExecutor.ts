@@ -1,0 +1,129 @@
+/** Runs all actors on one thread with a simulated clock: a strategy picks each step, so one seed gives one run. */
+
+import { assert } from '../../base/assert.js';
+import type { Port } from '../port.js';
+import { Scheduler, type TaskFailure } from '../scheduler.js';
+import { defineStep, STEP, type Steps } from '../steps.js';
+import type { Strategy } from '../strategy.js';
+import type { Task } from '../task.js';
+import { TimerHeap } from '../timerHeap.js';
+import { WaitQueue } from '../waitQueue.js';
+
+const Step = { pump: defineStep('sim.pump') } as const;
+
+/** Why {@link VirtualExecutor.run} came back. */
+export type RunEnd = 'stopped' | 'idle' | 'failed' | 'out-of-steps';
+
+export class VirtualExecutor extends Scheduler {
+  readonly modelsTime = true;
+  /** Steps taken so far. */
+  steps = 0;
+  failure: TaskFailure | null = null;
+  private timeNs = 0;
+  private readonly runnable: Task[] = [];
+  private readonly timers = new TimerHeap();
+  private last: Task | null = null;
+
+  constructor(private readonly strategy: Strategy) {
+    super();
+  }
+
+  now(): number {
+    return this.timeNs;
+  }
+
+  randomU32(): number {
+    return this.strategy.nextU32();
+  }
+
+  /**
+   * Runs until `shouldStop` says so between two steps, until nothing can run any more (`idle`: all done or all blocked), until a task
+   * fails, or for `stepsMax` steps.
+   */
+  run(shouldStop: () => boolean = () => false, stepsMax = Number.POSITIVE_INFINITY): RunEnd {
+    const stepsEnd = this.steps + stepsMax;
+    while (this.failure === null) {
+      if (shouldStop()) return 'stopped';
+      if (this.steps >= stepsEnd) return 'out-of-steps';
+      if (this.runnable.length === 0 && !this.advanceClock()) return 'idle';
+      this.step();
+    }
+    return 'failed';
+  }
+
+  /** Tasks that are blocked and are not daemons: at `idle`, a non-empty list is a deadlock. */
+  stuckTasks(): Task[] {
+    return [...this.tasks].filter((task) => !task.daemon && task.state === 'blocked');
+  }
+
+  /**
+   * Starts the pump of a port: delivery of its next message is then a choice of the strategy, like any other step. Returns what the sender
+   * must call after each send.
+   */
+  pump(port: Port, name: string): () => void {
+    const mail = new WaitQueue(this, `messages from ${name}`);
+    this.spawn(port.owner, `pump:${name}`, this.pumpMessages(port, mail), true);
+    // What the owner could not send goes out through the same task, though its peer may never answer.
+    port.onHeldBack = () => mail.wakeAll();
+    return () => mail.wakeAll();
+  }
+
+  private *pumpMessages(port: Port, mail: WaitQueue): Steps<void> {
+    for (;;) {
+      while (!port.hasIncoming && !port.hasBacklog) yield* mail.wait();
+      port.drain(1);
+      if (this.reach(Step.pump)) yield STEP;
+    }
+  }
+
+  /** Every step is a choice of the strategy. */
+  protected stopsHere(): boolean {
+    return true;
+  }
+
+  protected makeRunnable(task: Task): void {
+    task.state = 'runnable';
+    if (task.runnableIndex >= 0) {
+      // Woken between its block and its yield: it has not left the set yet.
+      assert(task === this.last, () => `${task.name} is runnable twice`);
+      return;
+    }
+    task.runnableIndex = this.runnable.length;
+    this.runnable.push(task);
+  }
+
+  protected wakeAfter(task: Task, ns: number): void {
+    this.timers.push(this.timeNs + ns, task);
+  }
+
+  protected onTaskFailure(failure: TaskFailure): void {
+    this.failure ??= failure;
+  }
+
+  private step(): void {
+    const index = this.strategy.nextTask(this.runnable, this.last);
+    const task = this.runnable[index];
+    assert(task !== undefined, () => `${this.strategy.name} chose task ${index} of ${this.runnable.length}`);
+    this.steps++;
+    this.last = task;
+    // The task stays in the set while it runs: most steps end runnable, and then nothing needs to move.
+    this.resume(task);
+    if (task.state !== 'runnable') this.removeRunnable(task);
+  }
+
+  private removeRunnable(task: Task): void {
+    const lastTask = this.runnable[this.runnable.length - 1];
+    this.runnable[task.runnableIndex] = lastTask;
+    lastTask.runnableIndex = task.runnableIndex;
+    this.runnable.pop();
+    task.runnableIndex = -1;
+  }
+
+  /** Moves time to the next timer, waking all that are due; false when there is none. */
+  private advanceClock(): boolean {
+    if (this.timers.size === 0) return false;
+    this.timeNs = this.timers.earliest;
+    while (this.timers.earliest <= this.timeNs) this.wake(this.timers.pop());
+    return true;
+  }
+}

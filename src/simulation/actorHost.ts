@@ -1,0 +1,43 @@
+/** The control plane: what the main thread asks of an actor, the same under both executors. */
+
+import type { CheckResult } from '../check/checkResult.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
+
+/** Common to all actors. A worker exposes one of these; under `virtual` main calls it directly. */
+export interface ActorHost {
+  /** Resolves when no task of the actor is within an operation of its workload; they stay so until {@link resume}. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** What each workload has done here. */
+  progress(): readonly ActorProgress[];
+  /** What the actor's tasks wait for, in words. */
+  waits(): readonly string[];
+}
+
+export interface DeviceHost extends ActorHost {
+  /** Asks open-ended kernels to end at their next operation. */
+  requestStop(): void;
+  snapshot(): GpuSnapshot;
+}
+
+export interface CpuHost extends ActorHost {
+  /** Runs the workload's program to its end. */
+  runProgram(): Promise<WorkloadResult>;
+  /** Asks open-ended work to end at its next operation. */
+  requestStop(): void;
+}
+
+export interface CoordinatorHost extends ActorHost {
+  /** Table index of the page table's root, for the CPU threads' walkers. */
+  readonly tableRoot: number;
+  /** All rules, while nothing runs. */
+  verify(
+    devices: readonly GpuSnapshot[],
+    progress: readonly (readonly ActorProgress[])[],
+  ): readonly CheckResult[];
+  /** Ends mirrors and address space. */
+  tearDown(): Promise<void>;
+  /** Checks that nothing is left after {@link tearDown}. */
+  verifyTornDown(devices: readonly GpuSnapshot[]): readonly CheckResult[];
+}

@@ -1,0 +1,196 @@
+/** Builds each actor from the configuration and the shared memory; the executors differ only in who calls this where. */
+
+import { COORDINATOR, Coordinator, type CoordinatorConfig } from '../actors/coordinator.js';
+import { CpuThread } from '../actors/cpuThread.js';
+import { DeviceActor } from '../actors/deviceActor.js';
+import { GPU_DEFAULTS, type GpuConfig } from '../device/gpuConfig.js';
+import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
+import { Iommu } from '../device/iommu.js';
+import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
+import { AccessBracket } from '../memory/accessBracket.js';
+import { FolioTable } from '../memory/folios.js';
+import { PageArrays } from '../memory/pageArrays.js';
+import { PhysicalLayout } from '../memory/physicalLayout.js';
+import { TableArena } from '../memory/radixTable.js';
+import { Port } from '../sim/port.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import { type ActorId, actorId } from '../sim/task.js';
+import { GhostBoard } from '../workload/ghostBoard.js';
+import { makeWorkload } from '../workload/makeWorkload.js';
+import type { Workload } from '../workload/workload.js';
+import { openMemory, openRing, type SharedBuffers } from './sharedBuffers.js';
+import type { CostConfig, SimulationConfig } from './simulationConfig.js';
+
+/** Pages per step: every page a step of its own is for exploring small scenarios. */
+const PAGES_PER_STEP_VIRTUAL = 16;
+const PAGES_PER_STEP_THREADS = 64;
+
+export function deviceActorId(device: number): ActorId {
+  return actorId(1 + device);
+}
+
+export function cpuActorId(config: SimulationConfig, cpu: number): ActorId {
+  return actorId(1 + config.deviceCount + cpu);
+}
+
+/** The Coordinator's end towards another actor. */
+export function coordinatorPort(
+  sched: Scheduler,
+  buffers: SharedBuffers,
+  actor: ActorId,
+  name: string,
+): Port {
+  const out = openRing(buffers, actor, false);
+  return new Port(sched, COORDINATOR, actor, name, out, openRing(buffers, actor, true));
+}
+
+/** Another actor's end towards the Coordinator. */
+export function actorPort(sched: Scheduler, buffers: SharedBuffers, actor: ActorId): Port {
+  const out = openRing(buffers, actor, true);
+  return new Port(sched, actor, COORDINATOR, 'the coordinator', out, openRing(buffers, actor, false));
+}
+
+export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers): Workload[] {
+  const board = new GhostBoard(buffers.board, config.workloads);
+  const world = {
+    deviceCount: config.deviceCount,
+    contextsPerDevice: config.device.contexts,
+    seed: config.seed,
+    board,
+  };
+  return config.workloads.map((workload, index) => makeWorkload(workload, index, world));
+}
+
+export function buildCoordinator(
+  sched: Scheduler,
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  devicePorts: readonly Port[],
+  cpuPorts: readonly Port[],
+): Coordinator {
+  const layout = new PhysicalLayout(buffers.layout);
+  const world = {
+    sched,
+    memory: openMemory(buffers),
+    folios: new FolioTable(buffers.folios, layout),
+    tables: new TableArena(buffers.cpuTables),
+    brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
+    arrays: new PageArrays(buffers.arrays),
+    iommus: buffers.iommus.map((buffer) => new Iommu(buffer)),
+    policy: placementPolicy(config),
+  };
+  return new Coordinator(coordinatorConfig(config, sched), world, devicePorts, cpuPorts);
+}
+
+export function buildDevice(
+  sched: Scheduler,
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  device: number,
+  port: Port,
+  workloads: readonly Workload[],
+): DeviceActor {
+  const world = {
+    sched,
+    actor: deviceActorId(device),
+    memory: openMemory(buffers),
+    tables: new TableArena(buffers.gpuTables[device]),
+    arrays: new PageArrays(buffers.arrays),
+    iommu: new Iommu(buffers.iommus[device]),
+  };
+  return new DeviceActor(gpuConfig(config, device), world, port, (workload, phase, a, b) =>
+    workloads[workload].kernel(device, phase, a, b),
+  );
+}
+
+export function buildCpuThread(
+  sched: Scheduler,
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  cpu: number,
+  tableRoot: number,
+  port: Port,
+): CpuThread {
+  const world = {
+    sched,
+    actor: cpuActorId(config, cpu),
+    memory: openMemory(buffers),
+    tableWords: new Uint32Array(buffers.cpuTables),
+    tableRoot,
+    bracket: new AccessBracket(buffers.brackets, cpu),
+    accessNs: config.cost.cpuAccessNs,
+  };
+  return new CpuThread(cpu, world, port);
+}
+
+function placementPolicy(config: SimulationConfig): PlacementPolicy {
+  switch (config.svm.placement) {
+    case 'migrate':
+      return migrateToFaulting(false);
+    case 'migrate-system-pages':
+      return migrateToFaulting(true);
+    case 'system':
+      return stayInRam;
+    case 'preferred':
+      return preferDevice(config.svm.preferredDevice);
+  }
+}
+
+function coordinatorConfig(config: SimulationConfig, sched: Scheduler): CoordinatorConfig {
+  const { svm, cost } = config;
+  return {
+    layout: svm.layout,
+    interconnect: svm.interconnect,
+    chunkPages: svm.chunkPages,
+    notifierPages: svm.notifierPages,
+    timesliceNs: svm.timesliceUs * 1000,
+    checkPagesThreshold: 16,
+    pagesPerStep: sched.modelsTime ? PAGES_PER_STEP_VIRTUAL : PAGES_PER_STEP_THREADS,
+    costs: {
+      cpuFaultNs: cost.cpuFaultNs,
+      migratePageNs: cost.migratePageNs,
+      hmmPageNs: cost.hmmPageNs,
+      tlbShootdownNs: cost.cpuTlbShootdownNs,
+      syscallNs: cost.syscallNs,
+    },
+  };
+}
+
+function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
+  const { device: spec, cost } = config;
+  return {
+    index: device,
+    vramPages: spec.vramPages,
+    tlbEntries: spec.tlbEntries,
+    tlbWays: GPU_DEFAULTS.tlbWays,
+    contexts: spec.contexts,
+    faultBatchMax: spec.faultBatch,
+    faultBufferEntries: spec.faultBufferEntries,
+    faultOutstandingMax: spec.faultBufferEntries,
+    copyEngines: spec.copyEngines,
+    links: deviceLinks(config, device),
+    costs: {
+      faultBatchNs: cost.gpuFaultNs,
+      bindPageNs: cost.gpuPteWriteNs,
+      bindNs: 0,
+      tlbInvalidateNs: cost.gpuTlbInvalidateNs,
+      copySetupNs: cost.messageNs,
+      kernelLaunchNs: cost.messageNs,
+    },
+  };
+}
+
+function deviceLinks(config: SimulationConfig, device: number): DeviceLinks {
+  const { cost, svm, deviceCount } = config;
+  const peer = svm.interconnect === 'peer' ? link(cost, cost.peerLinkGBps) : null;
+  return {
+    hostToDevice: link(cost, cost.hostLinkGBps),
+    deviceToHost: link(cost, cost.hostLinkGBps),
+    local: link(cost, cost.vramGBps),
+    peers: Array.from({ length: deviceCount }, (_, other) => (other === device ? null : peer)),
+  };
+}
+
+function link(cost: CostConfig, gigabytesPerSecond: number): LinkSpec {
+  return { bandwidthBytesPerNs: gigabytesPerSecond, latencyNs: cost.linkLatencyNs };
+}

@@ -1,0 +1,219 @@
+/** Measures migration between RAM and every device and between devices, one cell for each pair, way and size. */
+
+import { PAGE_BYTES } from '../base/units.js';
+import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
+import { NotifierStep } from '../mm/mmuNotifier.js';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { Observation } from '../observe/observation.js';
+import type { StepId } from '../sim/steps.js';
+import { BENCH_RAM } from '../workload/migrateBench.js';
+import type { MigrateBenchConfig } from '../workload/workloadConfig.js';
+import { runWithBuffers } from './makeSimulation.js';
+import type { RunReport } from './runReport.js';
+import { allocateBuffers } from './sharedBuffers.js';
+import { LIMITS, type SimulationConfig } from './simulationConfig.js';
+
+export const migratePaths = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce'] as const;
+/** `peer`: from device to device directly; `bounce`: through RAM. */
+export type MigratePath = (typeof migratePaths)[number];
+
+export interface MigrateCell {
+  /** Unique within a run of the benchmark. */
+  readonly name: string;
+  /** `ram`, `gpu0`, ... */
+  readonly source: string;
+  readonly destination: string;
+  readonly path: MigratePath;
+  readonly sizeBytes: number;
+  /** Of this machine. */
+  readonly wall: {
+    /** Of the median sample. */
+    readonly bytesPerSecond: number;
+    readonly medianNs: number;
+    readonly minNs: number;
+    readonly maxNs: number;
+    readonly samples: number;
+  };
+  /** `wall.bytesPerSecond` over that of a plain `copyWithin` of the same size, measured alternately. */
+  readonly memcpyRatio: number;
+  /** Of the cost model; null where time is not modelled. */
+  readonly simulated: { readonly bytesPerSecond: number } | null;
+  /** Every byte arrived. */
+  readonly verified: boolean;
+  readonly status: 'Passed' | 'Error';
+  /** Mean wall nanoseconds of one migration by phase. */
+  readonly phases: Readonly<Record<string, number>>;
+}
+
+export interface MigrateOptions {
+  /** Each a multiple of the page size. */
+  readonly sizesBytes: readonly number[];
+  /** Per cell, at least one. */
+  readonly samples: number;
+  /** Ends early with the cells that are done. */
+  readonly signal?: AbortSignal;
+  readonly onCell?: (cell: MigrateCell) => void;
+}
+
+/** At least this much is moved per sample, in migrations of the size asked for. */
+const REGION_BYTES_MIN = 16 * 2 ** 20;
+const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
+
+interface Route {
+  readonly path: MigratePath;
+  readonly source: number;
+  readonly destination: number;
+}
+
+/**
+ * One simulation per cell and clock, so that cells cannot influence one another: wall figures from the threads executor, simulated ones
+ * from the virtual executor with the same program.
+ */
+export async function runBenchMigrate(
+  config: SimulationConfig,
+  options: MigrateOptions,
+): Promise<MigrateCell[]> {
+  const cells: MigrateCell[] = [];
+  for (const sizeBytes of options.sizesBytes) {
+    for (const route of routes(config.deviceCount)) {
+      if (options.signal?.aborted) return cells;
+      const cell = await measureCell(config, route, sizeBytes, options.samples);
+      cells.push(cell);
+      options.onCell?.(cell);
+    }
+  }
+  return cells;
+}
+
+/** RAM to and from every device, and every pair of devices both ways, directly and through RAM. */
+function routes(devices: number): Route[] {
+  const all: Route[] = [];
+  for (let device = 0; device < devices; device++) {
+    all.push({ path: 'ram-to-vram', source: BENCH_RAM, destination: device });
+    all.push({ path: 'vram-to-ram', source: device, destination: BENCH_RAM });
+  }
+  for (const path of ['peer', 'bounce'] as const) {
+    for (let source = 0; source < devices; source++) {
+      for (let destination = 0; destination < devices; destination++) {
+        if (source !== destination) all.push({ path, source, destination });
+      }
+    }
+  }
+  return all;
+}
+
+async function measureCell(
+  config: SimulationConfig,
+  route: Route,
+  sizeBytes: number,
+  samples: number,
+): Promise<MigrateCell> {
+  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, 'threads'));
+  const model = await runCell(cellConfig(config, route, sizeBytes, 1, 'virtual'));
+  const regionBytes = regionPagesFor(config, sizeBytes) * PAGE_BYTES;
+  const times = countsOf(wall.report, 'sample');
+  const copies = countsOf(wall.report, 'memcpy');
+  const modelled = countsOf(model.report, 'sample');
+  const medianNs = median(times);
+  const verified = isVerified(wall.report) && isVerified(model.report);
+  return {
+    name: `${route.path}/${memoryName(route.source)}-${memoryName(route.destination)}/${sizeBytes}`,
+    source: memoryName(route.source),
+    destination: memoryName(route.destination),
+    path: route.path,
+    sizeBytes,
+    wall: {
+      bytesPerSecond: (regionBytes / medianNs) * 1e9,
+      medianNs,
+      minNs: Math.min(...times),
+      maxNs: Math.max(...times),
+      samples: times.length,
+    },
+    memcpyRatio: median(copies) / medianNs,
+    simulated: modelled.length === 0 ? null : { bytesPerSecond: (regionBytes / median(modelled)) * 1e9 },
+    verified,
+    status: verified && times.length > 0 ? 'Passed' : 'Error',
+    phases: wall.phases,
+  };
+}
+
+function cellConfig(
+  config: SimulationConfig,
+  route: Route,
+  sizeBytes: number,
+  samples: number,
+  executor: SimulationConfig['executor'],
+): SimulationConfig {
+  const chunkBytes = Math.min(sizeBytes, BYTES_PER_CHUNK_MAX);
+  const chunkPages = [chunkBytes / PAGE_BYTES, 1].filter((pages, i, all) => all.indexOf(pages) === i);
+  const workload: MigrateBenchConfig = {
+    kind: 'migrate-bench',
+    name: 'bench',
+    source: route.source,
+    destination: route.destination,
+    sizeBytes,
+    regionPages: regionPagesFor(config, sizeBytes),
+    samples,
+    measuresCopy: executor === 'threads',
+  };
+  const interconnect = route.path === 'bounce' ? 'none' : 'peer';
+  const svm = { ...config.svm, chunkPages, interconnect, timesliceUs: 0, placement: 'migrate' } as const;
+  return { ...config, name: 'bench migrate', executor, svm, workloads: [workload] };
+}
+
+/** As much as steadies the figure, and as the devices can hold. */
+function regionPagesFor(config: SimulationConfig, sizeBytes: number): number {
+  const holdsBytes = config.device.vramPages * PAGE_BYTES;
+  const wantedBytes = Math.max(sizeBytes, Math.min(REGION_BYTES_MIN, holdsBytes));
+  return (Math.floor(wantedBytes / sizeBytes) * sizeBytes) / PAGE_BYTES;
+}
+
+interface CellRun {
+  readonly report: RunReport;
+  readonly phases: Record<string, number>;
+}
+
+async function runCell(config: SimulationConfig): Promise<CellRun> {
+  const buffers = allocateBuffers(config);
+  const report = await runWithBuffers(config, buffers, {});
+  const observation = new Observation(new ObserverBuffers(buffers.observer));
+  return { report, phases: phasesOf(observation) };
+}
+
+/** Mean time of one migration in its parts. Parts of several migrations in flight overlap, so they add up to more than the whole. */
+function phasesOf(observation: Observation): Record<string, number> {
+  const mean = (step: StepId): number => {
+    const count = observation.count(step);
+    return count === 0 ? 0 : observation.sum(step, 'ns') / count;
+  };
+  return {
+    collectAndUnmap: mean(PagemapStep.collected),
+    copy: mean(PagemapStep.copied),
+    wholeToDevice: mean(PagemapStep.toDevmemDone),
+    wholeToRam: mean(PagemapStep.toRamDone),
+    invalidate: mean(NotifierStep.invStarted),
+  };
+}
+
+function countsOf(report: RunReport, prefix: string): number[] {
+  const counts = Object.entries(report.workloads[0]?.counts ?? {});
+  return counts.filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
+}
+
+function isVerified(report: RunReport): boolean {
+  return (
+    report.failure === null &&
+    report.workloads.every((workload) => workload.ok) &&
+    report.checks.every((check) => check.ok)
+  );
+}
+
+function memoryName(device: number): string {
+  return device === BENCH_RAM ? 'ram' : `gpu${device}`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

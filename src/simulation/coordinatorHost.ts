@@ -1,0 +1,99 @@
+/** The Coordinator with its control plane: made in its worker, or on the main thread under `virtual`. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { COORDINATOR, type Coordinator } from '../actors/coordinator.js';
+import type { CheckResult } from '../check/checkResult.js';
+import { verify, verifyTornDown } from '../check/verify.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { LastEvents } from '../observe/lastEvents.js';
+import type { Port } from '../sim/port.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import type { ActorProgress, Workload } from '../workload/workload.js';
+import type { CoordinatorHost } from './actorHost.js';
+import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceActorId } from './assemble.js';
+import { actorNames, type SharedBuffers } from './sharedBuffers.js';
+import type { SimulationConfig } from './simulationConfig.js';
+import { describeWaits } from './waits.js';
+
+const IDLE_POLL_MS = 1;
+const TORN_DOWN = 'torn-down';
+
+export class LocalCoordinator implements CoordinatorHost {
+  readonly coordinator: Coordinator;
+  /** By actor: devices, then CPU threads. */
+  readonly ports: readonly Port[];
+  private readonly workloads: readonly Workload[];
+
+  constructor(
+    private readonly sched: Scheduler,
+    private readonly config: SimulationConfig,
+    private readonly buffers: SharedBuffers,
+  ) {
+    const names = actorNames(config);
+    const devicePorts = Array.from({ length: config.deviceCount }, (_, i) =>
+      coordinatorPort(sched, buffers, deviceActorId(i), names[1 + i]),
+    );
+    const cpuPorts = config.workloads.map((_, i) => {
+      const actor = cpuActorId(config, i);
+      return coordinatorPort(sched, buffers, actor, names[actor]);
+    });
+    this.ports = [...devicePorts, ...cpuPorts];
+    this.workloads = buildWorkloads(config, buffers);
+    this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts);
+  }
+
+  get tableRoot(): number {
+    return this.coordinator.mm.pageTable.root;
+  }
+
+  /** Nothing but waiting servants is left: no request is half served, and no garbage waits. */
+  get isIdle(): boolean {
+    for (const task of this.sched.tasks) {
+      if (task.actor === COORDINATOR && !(task.daemon && task.state === 'blocked')) return false;
+    }
+    return this.ports.every((port) => !port.hasIncoming && !port.hasBacklog);
+  }
+
+  async pause(): Promise<void> {
+    while (!this.isIdle) await sleep(IDLE_POLL_MS);
+  }
+
+  resume(): void {}
+
+  progress(): readonly ActorProgress[] {
+    return [];
+  }
+
+  waits(): readonly string[] {
+    return describeWaits(this.sched, COORDINATOR);
+  }
+
+  verify(
+    devices: readonly GpuSnapshot[],
+    progress: readonly (readonly ActorProgress[])[],
+  ): readonly CheckResult[] {
+    const { coordinator, buffers, config } = this;
+    const expectations = this.workloads.flatMap((workload, i) => workload.expect(progress[i]));
+    const events = new LastEvents(new ObserverBuffers(buffers.observer), actorNames(config));
+    return verify({ coordinator, devices, expectations, lastEvents: (what) => events.touching(what) });
+  }
+
+  tearDown(): Promise<void> {
+    return new Promise((resolve) => {
+      const task = this.sched.spawn(COORDINATOR, 'tear down', this.coordinator.tearDown());
+      task.onDone = (error) => {
+        // A failed task ends the run by itself.
+        if (error === null) resolve();
+      };
+    });
+  }
+
+  /** Rules that also hold during a run come back under names of their own. */
+  verifyTornDown(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
+    return verifyTornDown(this.coordinator, devices).map((check) => ({
+      ...check,
+      name: check.name.startsWith(TORN_DOWN) ? check.name : `${TORN_DOWN} ${check.name}`,
+    }));
+  }
+}

@@ -1,0 +1,69 @@
+/** A CPU thread with its control plane: made in its worker, or on the main thread under `virtual`. */
+
+import type { CpuThread } from '../actors/cpuThread.js';
+import type { Port } from '../sim/port.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
+import type { ActorId } from '../sim/task.js';
+import type { ActorProgress, Workload, WorkloadResult } from '../workload/workload.js';
+import type { CpuHost } from './actorHost.js';
+import { actorPort, buildCpuThread, buildWorkloads, cpuActorId } from './assemble.js';
+import { ProgramHost } from './programHost.js';
+import type { SharedBuffers } from './sharedBuffers.js';
+import type { SimulationConfig } from './simulationConfig.js';
+import { describeWaits } from './waits.js';
+
+export class LocalCpu implements CpuHost {
+  readonly thread: CpuThread;
+  readonly port: Port;
+  private readonly actor: ActorId;
+  private readonly workload: Workload;
+  private readonly host: ProgramHost;
+
+  constructor(
+    private readonly sched: Scheduler,
+    config: SimulationConfig,
+    buffers: SharedBuffers,
+    cpu: number,
+    tableRoot: number,
+  ) {
+    this.actor = cpuActorId(config, cpu);
+    this.port = actorPort(sched, buffers, this.actor);
+    this.thread = buildCpuThread(sched, config, buffers, cpu, tableRoot, this.port);
+    this.workload = buildWorkloads(config, buffers)[cpu];
+    this.host = new ProgramHost(this.thread, cpu, config.deviceCount, config.seed);
+  }
+
+  runProgram(): Promise<WorkloadResult> {
+    return new Promise((resolve) => {
+      this.thread.gate.join();
+      this.sched.spawn(this.actor, this.workload.name, this.runToEnd(resolve));
+    });
+  }
+
+  requestStop(): void {
+    this.thread.gate.ending = true;
+  }
+
+  pause(): Promise<void> {
+    return new Promise((resolve) => this.thread.gate.close(resolve));
+  }
+
+  resume(): void {
+    this.thread.gate.open();
+  }
+
+  progress(): readonly ActorProgress[] {
+    return [{ device: -1, progress: this.workload.progress() }];
+  }
+
+  waits(): readonly string[] {
+    return describeWaits(this.sched, this.actor);
+  }
+
+  private *runToEnd(resolve: (result: WorkloadResult) => void): Steps<void> {
+    const result = yield* this.workload.run(this.host);
+    this.thread.gate.leave();
+    resolve(result);
+  }
+}

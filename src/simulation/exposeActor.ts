@@ -1,0 +1,50 @@
+/** The common part of all worker entries: builds the actor on a thread executor and exposes its host to the main thread. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { expose } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { ActorObserver, ObserverBuffers, wallClockOffsetNs } from '../observe/actorObserver.js';
+import type { Port } from '../sim/port.js';
+import { Doorbell } from '../sim/threads/doorbell.js';
+import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
+import type { ActorHost } from './actorHost.js';
+import type { WorkerInput } from './threadFleet.js';
+
+/** To be called once, at the top of a worker. */
+export function exposeActor<H extends ActorHost>(
+  build: (sched: ThreadExecutor, input: WorkerInput) => H,
+  portsOf: (host: H) => readonly Port[],
+): void {
+  const port = parentPort;
+  if (port === null) throw new Error('this file runs in a worker thread only');
+  const input = workerData as WorkerInput;
+  const { buffers, config } = input;
+  // The owner of a port names its actor; the executor must exist before the first port.
+  const executor = new ThreadExecutor(config.seed);
+  const host = build(executor, input);
+  const ports = portsOf(host);
+  const actor = ports[0].owner;
+  executor.attach(new Doorbell(buffers.doorbells, actor));
+  const offsetNs = wallClockOffsetNs(executor);
+  executor.observer = new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs);
+  for (const own of ports) {
+    executor.addLink({ port: own, peerDoorbell: new Doorbell(buffers.doorbells, own.peer) });
+  }
+  const control = {
+    runActor: () => executor.run(),
+    stop: () => executor.stop(),
+  };
+  expose(withControl(host, control), nodeEndpoint(port));
+}
+
+/** One object with the host's methods and the control's: Comlink exposes a single one. */
+function withControl<H extends object, C extends object>(host: H, control: C): H & C {
+  return new Proxy(host, {
+    get: (target, key) => (key in control ? Reflect.get(control, key) : bound(target, key)),
+  }) as H & C;
+}
+
+function bound(target: object, key: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, key, target);
+  return typeof value === 'function' ? value.bind(target) : value;
+}

@@ -1,0 +1,95 @@
+/** What a workload's program sees of the CPU thread that runs it. */
+
+import type { CpuThread } from '../actors/cpuThread.js';
+import type { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { PhysicalMemory } from '../memory/physicalMemory.js';
+import type { Gate } from '../sim/gate.js';
+import { Random } from '../sim/random.js';
+import type { Steps } from '../sim/steps.js';
+import type { Advice, HostContext } from '../workload/workload.js';
+
+/** Streams of random numbers for programs; devices and contexts use others. */
+const PROGRAM_STREAM = 1000;
+
+export class ProgramHost implements HostContext {
+  readonly random: Random;
+
+  constructor(
+    private readonly thread: CpuThread,
+    /** The workload is the thread's, so both have the same index. */
+    readonly index: number,
+    readonly deviceCount: number,
+    seed: number,
+  ) {
+    this.random = new Random(seed, PROGRAM_STREAM + index);
+  }
+
+  get memory(): PhysicalMemory {
+    return this.thread.memory;
+  }
+
+  get stopping(): boolean {
+    return this.thread.gate.ending;
+  }
+
+  get gate(): Gate {
+    return this.thread.gate;
+  }
+
+  tryPage(page: Vpn, write: boolean): number {
+    return this.thread.tryPage(page, write);
+  }
+
+  release(): void {
+    this.thread.release();
+  }
+
+  fault(page: Vpn, write: boolean): Steps<Errno> {
+    return this.thread.fault(page, write);
+  }
+
+  mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number> {
+    return this.thread.mmap(hint, npages, prot, flags);
+  }
+
+  munmap(page: Vpn, npages: number): Steps<Errno> {
+    return this.thread.munmap(page, npages);
+  }
+
+  mprotect(page: Vpn, npages: number, prot: number): Steps<Errno> {
+    return this.thread.mprotect(page, npages, prot);
+  }
+
+  madvise(page: Vpn, npages: number, advice: Advice): Steps<Errno> {
+    return this.thread.madvise(page, npages, advice);
+  }
+
+  mremap(page: Vpn, npages: number, newPages: number, flags: number, newPage: Vpn): Steps<number> {
+    return this.thread.mremap(page, npages, newPages, flags, newPage);
+  }
+
+  brk(end: Vpn): Steps<number> {
+    return this.thread.brk(end);
+  }
+
+  prefetch(page: Vpn, npages: number, target: number, depth: number): Steps<Errno> {
+    return this.thread.prefetch(page, npages, target, depth);
+  }
+
+  now(): number {
+    return this.thread.now();
+  }
+
+  launch(device: number, phase: number, a: number, b: number): Steps<Errno> {
+    return this.thread.launchKernel(device, this.index, phase, a, b);
+  }
+
+  parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]> {
+    return this.thread.parallel(operations);
+  }
+
+  sleep(ns: number): Steps<void> {
+    return this.thread.sleep(ns);
+  }
+}

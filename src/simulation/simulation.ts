@@ -1,0 +1,17 @@
+/** One run under either executor, as the command line and the tests drive it. */
+
+import type { RunProgress, RunReport } from './runReport.js';
+
+export interface RunOptions {
+  /** Called now and then while the run goes on. */
+  readonly onProgress?: (progress: RunProgress) => void;
+  /** Ends the run early, cleanly, with what was done so far. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds between quiescent points at which everything is verified; 0: only at the end. */
+  readonly verifyEveryMs?: number;
+}
+
+export interface Simulation {
+  /** Runs to the end. Failures of the simulated system are in the report; it rejects only for errors of the simulator itself. */
+  run(options?: RunOptions): Promise<RunReport>;
+}

@@ -1,0 +1,89 @@
+/** Everything that one run is built from: plain data, in pages, counts and nanoseconds, checked by the scenario loader. */
+
+import type { WorkloadConfig } from '../workload/workloadConfig.js';
+
+export const executors = ['virtual', 'threads'] as const;
+export type ExecutorName = (typeof executors)[number];
+
+/** `n1`: one gpusvm, one range and notifier per span, N pages objects. `one-to-one`: a gpusvm per device. */
+export const layouts = ['n1', 'one-to-one'] as const;
+export type LayoutName = (typeof layouts)[number];
+
+/**
+ * Where a faulting page goes: to the faulting device; there only from RAM, while pages in another device's memory are mapped from there;
+ * nowhere (mapped in RAM); or to one preferred device.
+ */
+export const placements = ['migrate', 'migrate-system-pages', 'system', 'preferred'] as const;
+export type PlacementName = (typeof placements)[number];
+
+export interface DeviceConfig {
+  readonly vramPages: number;
+  /** Contexts per device that stall on a fault while others run. */
+  readonly contexts: number;
+  readonly tlbEntries: number;
+  /** Faults delivered to the host at once, at most. */
+  readonly faultBatch: number;
+  readonly faultBufferEntries: number;
+  readonly copyEngines: number;
+}
+
+export interface SvmConfig {
+  readonly layout: LayoutName;
+  /** Range sizes in pages: descending powers of two, the last 1, the first at most 512. */
+  readonly chunkPages: readonly number[];
+  /** Window of one interval notifier, in pages; a power of two, at least the largest chunk. */
+  readonly notifierPages: number;
+  readonly placement: PlacementName;
+  /** With placement `preferred`. */
+  readonly preferredDevice: number;
+  /** `peer`: all devices reach one another's VRAM and form one owner group; `none`: each is alone, pages move through RAM. */
+  readonly interconnect: 'peer' | 'none';
+  /** A page just migrated to a device stays there at least this long, in microseconds. */
+  readonly timesliceUs: number;
+}
+
+/** The model's times; every number names its source in the preset that sets it. */
+export interface CostConfig {
+  readonly preset: string;
+  readonly hostLinkGBps: number;
+  readonly peerLinkGBps: number;
+  readonly vramGBps: number;
+  readonly linkLatencyNs: number;
+  readonly gpuFaultNs: number;
+  readonly gpuTlbInvalidateNs: number;
+  readonly gpuPteWriteNs: number;
+  readonly gpuAccessNs: number;
+  readonly cpuFaultNs: number;
+  readonly cpuAccessNs: number;
+  readonly migratePageNs: number;
+  readonly hmmPageNs: number;
+  readonly cpuTlbShootdownNs: number;
+  readonly syscallNs: number;
+  /** One message between actors. */
+  readonly messageNs: number;
+}
+
+export interface SimulationConfig {
+  readonly name: string;
+  readonly seed: number;
+  readonly executor: ExecutorName;
+  readonly ramPages: number;
+  readonly deviceCount: number;
+  readonly device: DeviceConfig;
+  readonly svm: SvmConfig;
+  readonly cost: CostConfig;
+  /** Each runs on a CPU thread of its own. */
+  readonly workloads: readonly WorkloadConfig[];
+  /** Wall (threads) or simulated (virtual) milliseconds after which open-ended workloads stop; Infinity: when all work is done. */
+  readonly durationMs: number;
+}
+
+/** Limits that a configuration is checked against. */
+export const LIMITS = {
+  devicesMax: 64,
+  contextsMax: 1024,
+  chunkPagesMax: 512,
+  cpuThreadsMax: 64,
+  /** 16 GiB of physical memory in all zones together: a pfn has 22 bits. */
+  physicalPagesMax: 2 ** 22 - 1024,
+} as const;

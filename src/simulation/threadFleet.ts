@@ -1,0 +1,196 @@
+/** The actors of one run in worker threads, reached over Comlink. */
+
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { Observation } from '../observe/observation.js';
+import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
+import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
+import { actorNames, type SharedBuffers } from './sharedBuffers.js';
+import type { SimulationConfig } from './simulationConfig.js';
+
+/** What a worker is started with. */
+export interface WorkerInput {
+  readonly config: SimulationConfig;
+  readonly buffers: SharedBuffers;
+  /** Index among its kind. */
+  readonly index: number;
+  /** Of the CPU page table; for CPU threads. */
+  readonly tableRoot: number;
+}
+
+/** What every worker exposes besides its host. */
+export interface WorkerControl {
+  /** Runs the actor until {@link stop}; rejects with the failure of a task. */
+  runActor(): Promise<void>;
+  stop(): void;
+}
+
+interface WorkerActor<H extends ActorHost> {
+  readonly name: string;
+  readonly worker: Worker;
+  readonly host: ComlinkRemote<H & WorkerControl>;
+}
+
+/** How long all actors may stand still before the run is called hung. */
+const HANG_MS = 30_000;
+const POLL_MS = 20;
+const CLOSE_MS = 2_000;
+
+export class ThreadFleet implements Fleet {
+  private readonly startMs = performance.now();
+  private failureOf: ActorFailure | null = null;
+  private readonly whenFailed: Promise<never>;
+  private fail: (failure: ActorFailure) => void = () => {};
+  private closing = false;
+  private readonly actors: WorkerActor<ActorHost>[] = [];
+  private coordinatorActor: WorkerActor<CoordinatorHost> | null = null;
+  private deviceActors: WorkerActor<DeviceHost>[] = [];
+  private cpuActors: WorkerActor<CpuHost>[] = [];
+
+  private readonly observation: Observation;
+
+  private constructor(
+    private readonly config: SimulationConfig,
+    private readonly buffers: SharedBuffers,
+  ) {
+    this.observation = new Observation(new ObserverBuffers(buffers.observer));
+    this.whenFailed = new Promise<never>((_, reject) => {
+      this.fail = (failure) => {
+        this.failureOf ??= failure;
+        reject(failure);
+      };
+    });
+    // Nobody may be waiting at the moment that it rejects.
+    this.whenFailed.catch(() => {});
+  }
+
+  static async start(config: SimulationConfig, buffers: SharedBuffers): Promise<ThreadFleet> {
+    const fleet = new ThreadFleet(config, buffers);
+    try {
+      await fleet.during(fleet.startActors());
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
+    return fleet;
+  }
+
+  get coordinator(): Remote<CoordinatorHost> {
+    return started(this.coordinatorActor).host as unknown as Remote<CoordinatorHost>;
+  }
+
+  get devices(): readonly Remote<DeviceHost>[] {
+    return this.deviceActors.map((actor) => actor.host as unknown as Remote<DeviceHost>);
+  }
+
+  get cpus(): readonly Remote<CpuHost>[] {
+    return this.cpuActors.map((actor) => actor.host as unknown as Remote<CpuHost>);
+  }
+
+  get steps(): number {
+    return this.observation.steps();
+  }
+
+  now(): number {
+    return (performance.now() - this.startMs) * 1e6;
+  }
+
+  async until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited> {
+    const settled = promise.then(
+      () => 'settled' as const,
+      () => 'settled' as const,
+    );
+    let watch = { steps: this.steps, sinceMs: performance.now() };
+    for (;;) {
+      const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
+      const result = await Promise.race([settled, sleep(waitMs, 'poll' as const), this.whenFailed]);
+      if (result === 'settled') return 'settled';
+      if (this.now() >= atNs) return 'time';
+      if (signal?.aborted) return 'aborted';
+      watch = this.watchProgress(watch);
+    }
+  }
+
+  async during<T>(promise: Promise<T>): Promise<T> {
+    await this.until(promise, Number.POSITIVE_INFINITY, undefined);
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    const stopped = Promise.allSettled(this.actors.map((actor) => actor.host.stop()));
+    await Promise.race([stopped, sleep(CLOSE_MS)]);
+    for (const actor of this.actors) actor.host[releaseProxy]();
+    await Promise.all(this.actors.map((actor) => actor.worker.terminate()));
+  }
+
+  private async startActors(): Promise<void> {
+    const names = actorNames(this.config);
+    this.coordinatorActor = this.startActor<CoordinatorHost>('coordinator', names[0], 0, 0);
+    const tableRoot = await this.coordinatorActor.host.tableRoot;
+    for (let i = 0; i < this.config.deviceCount; i++) {
+      this.deviceActors.push(this.startActor<DeviceHost>('device', names[1 + i], i, 0));
+    }
+    for (let i = 0; i < this.config.workloads.length; i++) {
+      const name = names[1 + this.config.deviceCount + i];
+      this.cpuActors.push(this.startActor<CpuHost>('cpuThread', name, i, tableRoot));
+    }
+    for (const actor of this.actors) this.runActor(actor);
+    // A first answer says that the worker has loaded and built its actor.
+    await Promise.all(this.actors.map((actor) => actor.host.waits()));
+  }
+
+  private startActor<H extends ActorHost>(
+    kind: string,
+    name: string,
+    index: number,
+    tableRoot: number,
+  ): WorkerActor<H> {
+    const input: WorkerInput = { config: this.config, buffers: this.buffers, index, tableRoot };
+    const worker = new Worker(workerFile(kind), { workerData: input, name });
+    worker.on('error', (error) => this.died(name, error.message));
+    worker.on('exit', (code) => this.died(name, `its worker ended with code ${code}`));
+    const host = wrap<H & WorkerControl>(nodeEndpoint(worker));
+    const actor: WorkerActor<H> = { name, worker, host };
+    this.actors.push(actor as unknown as WorkerActor<ActorHost>);
+    return actor;
+  }
+
+  private runActor(actor: WorkerActor<ActorHost>): void {
+    actor.host.runActor().catch((error: Error) => {
+      this.fail(new ActorFailure(actor.name, error.message, error.name === 'TaskFailure'));
+    });
+  }
+
+  private died(name: string, message: string): void {
+    if (!this.closing) this.fail(new ActorFailure(name, message, false));
+  }
+
+  /** Nobody took a step for a long time: that is a hang, and it is reported rather than waited for. */
+  private watchProgress(last: { steps: number; sinceMs: number }): { steps: number; sinceMs: number } {
+    const { steps } = this;
+    const nowMs = performance.now();
+    if (steps !== last.steps) return { steps, sinceMs: nowMs };
+    if (nowMs - last.sinceMs > HANG_MS) {
+      throw new ActorFailure('all', `no actor has taken a step for ${HANG_MS / 1000} s`, true);
+    }
+    return last;
+  }
+}
+
+function started<T>(actor: T | null): T {
+  if (actor === null) throw new ActorFailure('coordinator', 'it has not been started', false);
+  return actor;
+}
+
+/** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */
+function workerFile(kind: string): string {
+  const beside = fileURLToPath(new URL(`../../workers/${kind}.js`, import.meta.url));
+  if (existsSync(beside)) return beside;
+  return fileURLToPath(new URL(`../../dist/workers/${kind}.js`, import.meta.url));
+}

@@ -1,0 +1,38 @@
+/** Makes the workload that a configuration describes. */
+
+import { unreachable } from '../base/assert.js';
+import { Histogram } from './histogram.js';
+import { Invalidate } from './invalidate.js';
+import { Jacobi } from './jacobi.js';
+import { MigrateBench } from './migrateBench.js';
+import { Pattern } from './pattern.js';
+import { Saxpy } from './saxpy.js';
+import { TraceReplay } from './traceReplay.js';
+import type { Workload } from './workload.js';
+import type { WorkloadConfig } from './workloadConfig.js';
+import type { WorkloadWorld } from './workloadWorld.js';
+
+/**
+ * An instance for one actor: the workload's CPU thread, one device, or the main thread that asks for expectations. `index` is the
+ * workload's place in the run's list, which gives it its addresses and its part of the board.
+ */
+export function makeWorkload(config: WorkloadConfig, index: number, world: WorkloadWorld): Workload {
+  switch (config.kind) {
+    case 'saxpy':
+      return new Saxpy(config, index, world);
+    case 'jacobi':
+      return new Jacobi(config, index, world);
+    case 'histogram':
+      return new Histogram(config, index, world);
+    case 'pattern':
+      return new Pattern(config, index, world);
+    case 'trace':
+      return new TraceReplay(config, index, world);
+    case 'invalidate':
+      return new Invalidate(config, index, world);
+    case 'migrate-bench':
+      return new MigrateBench(config, index);
+    default:
+      return unreachable(config);
+  }
+}

@@ -1,0 +1,106 @@
+/** What a workload is: a program on a CPU thread, kernels on the devices, and what memory must hold whenever the run is still. */
+
+import type { Errno } from '../base/errno.js';
+import { type Vpn, vpn } from '../base/units.js';
+import type { AccessPort } from '../memory/accessPort.js';
+import type { Madvise } from '../mm/madvise.js';
+import type { Gate } from '../sim/gate.js';
+import type { Random } from '../sim/random.js';
+import type { Steps } from '../sim/steps.js';
+
+export { Madvise as Advice } from '../mm/madvise.js';
+export { MapFlag, Prot } from '../mm/mmap.js';
+export { MremapFlag as RemapFlag } from '../mm/mremap.js';
+
+/** The system calls and the memory of one CPU thread. Negative results are errno values. */
+export interface HostContext extends AccessPort {
+  /** Index of the CPU thread. */
+  readonly index: number;
+  readonly deviceCount: number;
+  /** This thread's own stream, from the scenario's seed. */
+  readonly random: Random;
+  /** Passed between two operations (`if (gate.isClosed) yield* gate.pass()`), so that the run can be held where nothing is half done. */
+  readonly gate: Gate;
+  /** Set when the run's time is up or the user stopped it: open-ended work ends at the next operation. */
+  readonly stopping: boolean;
+  mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number>;
+  munmap(page: Vpn, npages: number): Steps<Errno>;
+  mprotect(page: Vpn, npages: number, prot: number): Steps<Errno>;
+  madvise(page: Vpn, npages: number, advice: Madvise): Steps<Errno>;
+  mremap(page: Vpn, npages: number, newPages: number, flags: number, newPage: Vpn): Steps<number>;
+  /** Sets the end of the heap; returns the end that holds now. Zero asks. */
+  brk(end: Vpn): Steps<number>;
+  /** Runs `Workload.kernel(phase, a, b)` of the same workload on a device; returns when all its contexts have ended. */
+  launch(device: number, phase: number, a: number, b: number): Steps<Errno>;
+  /** Runs several operations side by side and waits for all. */
+  parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]>;
+  /** Migrates a span to a device's memory and maps it there, or with target -1 to RAM; `depth` ranges at a time. */
+  prefetch(page: Vpn, npages: number, target: number, depth: number): Steps<Errno>;
+  /** Nanoseconds since the start, of the executor's clock. */
+  now(): number;
+  /** Waits on the executor's clock. */
+  sleep(ns: number): Steps<void>;
+}
+
+/** One context of a kernel on a device. */
+export interface DeviceContext extends AccessPort {
+  readonly device: number;
+  /** Index among the `count` contexts of this launch. */
+  readonly index: number;
+  readonly count: number;
+  readonly gate: Gate;
+}
+
+/** OK at its end, or the errno of an illegal access. */
+export type DeviceKernel = (context: DeviceContext) => Steps<Errno>;
+
+/** How a program ended. */
+export interface WorkloadResult {
+  readonly workload: string;
+  readonly ok: boolean;
+  /** In words: what was computed and compared, or what went wrong. */
+  readonly detail: string;
+  /** Counts worth a line in the summary, such as `elements` or `mismatches`. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** What one actor's instance of a workload has done so far: plain data that can be sent between threads. */
+export type Progress = Readonly<Record<string, unknown>>;
+
+/** Where the progress came from. */
+export interface ActorProgress {
+  /** -1 for the CPU thread that runs the program. */
+  readonly device: number;
+  readonly progress: Progress;
+}
+
+/** What a span of memory must hold while nothing runs. */
+export interface Expectation {
+  readonly start: Vpn;
+  readonly npages: number;
+  /**
+   * Compares one page with what it must hold; `words` is the page's 1024 words, or null where nothing is mapped or populated (which reads as
+   * zeros if the address is mapped). Returns what is wrong, in words, or null.
+   */
+  check(page: Vpn, words: Int32Array | null): string | null;
+}
+
+/**
+ * Every actor makes an instance of its own from the same configuration: the CPU thread runs `run`, the devices run kernels, and the main
+ * thread asks for expectations. Instances share nothing but simulated memory.
+ */
+export interface Workload {
+  readonly name: string;
+  /** Runs on the workload's CPU thread. */
+  run(host: HostContext): Steps<WorkloadResult>;
+  /** Made on a device for each launch. */
+  kernel(device: number, phase: number, a: number, b: number): DeviceKernel;
+  progress(): Progress;
+  /** From the progress of all actors, taken while nothing ran: all that memory of this workload must hold, byte for byte. */
+  expect(progress: readonly ActorProgress[]): Expectation[];
+}
+
+/** Addresses of a workload's buffers start here: 16 GiB for each, out of the way of recorded programs. */
+export function bufferBase(workloadIndex: number): Vpn {
+  return vpn(0x2_0000_0000 + workloadIndex * 2 ** 22);
+}

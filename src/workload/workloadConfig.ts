@@ -1,0 +1,103 @@
+/** What a run is asked to do: one closed union of workloads, in pages and counts, as the scenario loader produces it. */
+
+import type { MmTrace } from './trace/mmTrace.js';
+
+/** How addresses follow one another within a buffer. */
+export const accessPatterns = ['sequential', 'strided', 'uniform', 'zipf'] as const;
+export type AccessPattern = (typeof accessPatterns)[number];
+
+/** System calls with which an invalidation load works on its buffer. */
+export const invalidationCalls = ['munmap', 'mprotect', 'madvise', 'mremap'] as const;
+export type InvalidationCall = (typeof invalidationCalls)[number];
+
+/** y = a*x + y over all devices, each its share of the elements; verified against the plain computation. */
+export interface SaxpyConfig {
+  readonly kind: 'saxpy';
+  readonly name: string;
+  readonly elements: number;
+  readonly rounds: number;
+}
+
+/** Five-point Jacobi relaxation, rows split over all devices; halo rows are read across devices. */
+export interface JacobiConfig {
+  readonly kind: 'jacobi';
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly iterations: number;
+}
+
+/** Histogram of random samples with device atomics on shared bins. */
+export interface HistogramConfig {
+  readonly kind: 'histogram';
+  readonly name: string;
+  readonly samples: number;
+  readonly bins: number;
+}
+
+/** Loads and stores by a pattern, from every device and, if `cpu`, from the CPU thread that runs the workload. */
+export interface PatternConfig {
+  readonly kind: 'pattern';
+  readonly name: string;
+  readonly pattern: AccessPattern;
+  readonly pages: number;
+  readonly stridePages: number;
+  /** Share of loads, 0 to 1. */
+  readonly readRatio: number;
+  /** `shared`: every actor over the whole buffer; `partitioned`: each over its own part. */
+  readonly sharing: 'shared' | 'partitioned';
+  /** Accesses per context and round. */
+  readonly accesses: number;
+  readonly rounds: number;
+  readonly cpu: boolean;
+}
+
+/** Replays a recorded program's memory calls at their addresses, touching what it maps, while the devices access the same mappings. */
+export interface TraceConfig {
+  readonly kind: 'trace';
+  readonly name: string;
+  readonly trace: MmTrace;
+  /** Pages touched per mapping at most. */
+  readonly touchPages: number;
+  /** Device accesses per context for each hundred calls of the program. */
+  readonly deviceAccesses: number;
+}
+
+/** A CPU thread that keeps unmapping, protecting, dropping and moving a buffer that the devices access. */
+export interface InvalidateConfig {
+  readonly kind: 'invalidate';
+  readonly name: string;
+  readonly pages: number;
+  readonly calls: readonly InvalidationCall[];
+  /** Pages per call, at most. */
+  readonly spanPages: number;
+  /** Calls altogether; Infinity while a duration ends the run. */
+  readonly operations: number;
+  /** Pause between calls in microseconds of the executor's clock. */
+  readonly pauseUs: number;
+}
+
+/** Moves a region from one memory to another, again and again; made by the benchmark, not by scenario files. */
+export interface MigrateBenchConfig {
+  readonly kind: 'migrate-bench';
+  readonly name: string;
+  /** Device index, or -1 for RAM. */
+  readonly source: number;
+  readonly destination: number;
+  /** What one migration moves. */
+  readonly sizeBytes: number;
+  /** What one sample moves: many migrations, so that starting and ending them does not count. */
+  readonly regionPages: number;
+  readonly samples: number;
+  /** Times plain copies too; pointless where time is modelled. */
+  readonly measuresCopy: boolean;
+}
+
+export type WorkloadConfig =
+  | SaxpyConfig
+  | JacobiConfig
+  | HistogramConfig
+  | PatternConfig
+  | TraceConfig
+  | InvalidateConfig
+  | MigrateBenchConfig;

@@ -1,0 +1,14 @@
+/** The named steps of workloads: where kernels and programs let others in. */
+
+import { defineStep } from '../sim/steps.js';
+
+export const WorkloadStep = {
+  /** A computing kernel or its host program is done with one page. */
+  page: defineStep('workload.page'),
+  /** One load or store by a pattern is done. */
+  access: defineStep('workload.access'),
+  /** One system call of a host program is done. */
+  call: defineStep('workload.call'),
+  /** A part of a plain computation for comparison is done. */
+  compute: defineStep('workload.compute'),
+} as const;

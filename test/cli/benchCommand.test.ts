@@ -1,0 +1,115 @@
+/** `svmsim bench`. */
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/program.js';
+import { migrateCell, simulationConfig } from '../report/fixtures.js';
+import { abortError, FakeHost } from './fakeHost.js';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+});
+
+describe('bench', () => {
+  it('lists benchmarks', async () => {
+    expect(await runCli(['bench', '--list'], host)).toBe(0);
+    expect(host.stdout.text).toMatch(/^migrate {2}\w/);
+    expect(host.loaded).toEqual([]);
+  });
+
+  it.each([
+    ['migrat', 'did you mean migrate?'],
+    ['my.yaml', 'a scenario is named by --scenario my.yaml'],
+    ['xyzzy', 'allowed: a benchmark: migrate\n'],
+  ])('refuses %s', async (name, message) => {
+    expect(await runCli(['bench', name], host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
+  });
+});
+
+describe('bench migrate', () => {
+  it('measures the default sizes on the default machine', async () => {
+    expect(await runCli(['bench', 'migrate'], host)).toBe(0);
+    expect(host.loaded[0].path).toMatch(/config\/bench-migrate\.yaml$/);
+    expect(host.benches[0]).toMatchObject({ sizesBytes: [4096, 65_536, 2 ** 21], samples: 5 });
+    expect(host.stdout.text).toContain('migrate 2MiB direct');
+    expect(host.stdout.text).toMatch(/\nPASSED: every byte arrived in 1 migration\n$/);
+    expect(host.stderr.text).toBe('');
+  });
+
+  it('takes sizes in any order, each once, and a scenario', async () => {
+    const options = ['--sizes', '64KiB, 4096,16pages', '--samples', '3', '--scenario', 'stress'];
+    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
+    expect(host.benches[0]).toMatchObject({ sizesBytes: [4096, 65_536], samples: 3 });
+    expect(host.loaded[0].path).toMatch(/config\/stress\.yaml$/);
+  });
+
+  it('has one document with a result for each cell', async () => {
+    host.bench = async ({ onCell }) => {
+      onCell?.(migrateCell());
+      onCell?.(migrateCell({ path: 'vram-to-ram', source: 'gpu0', destination: 'ram' }));
+    };
+    expect(await runCli(['bench', 'migrate', '--json', '-'], host)).toBe(0);
+    const document = JSON.parse(host.stdout.text);
+    expect(document).toMatchObject({ command: 'bench', ok: true, checks: [{ name: 'content', ok: true }] });
+    expect(document.results.map(({ path }: { path: string }) => path)).toEqual([
+      'ram-to-vram',
+      'vram-to-ram',
+    ]);
+  });
+
+  it('fails when a byte did not arrive', async () => {
+    host.bench = async ({ onCell }) => onCell?.(migrateCell({ verified: false }));
+    expect(await runCli(['bench', 'migrate'], host)).toBe(1);
+  });
+
+  it.each([
+    ['ends early with what it has', false],
+    ['rejects', true],
+  ])('keeps the cells that were done when the interrupted benchmark %s', async (_, rejects) => {
+    host.bench = async ({ onCell }) => {
+      onCell?.(migrateCell());
+      host.interrupt();
+      if (rejects) throw abortError();
+    };
+    expect(await runCli(['bench', 'migrate', '--json', '-'], host)).toBe(130);
+    expect(JSON.parse(host.stdout.text)).toMatchObject({ ok: true, partial: true, results: [{}] });
+  });
+
+  it('does not take an error for an interrupt', async () => {
+    host.bench = async () => {
+      host.interrupt();
+      throw new Error('lost');
+    };
+    expect(await runCli(['bench', 'migrate'], host)).toBe(3);
+  });
+
+  it.each([
+    [['--sizes', '5000'], '--sizes: found 5000'],
+    [['--sizes', '12KiB'], 'each a power of two from 4KiB'],
+    [['--sizes', '4KiB,'], '--sizes: found 4KiB,'],
+    [['--sizes', '8GiB'], '--sizes: found 8GiB'],
+    [['--samples', '2'], 'a whole number from 3'],
+    [['--samples', '3.5'], 'a whole number from 3'],
+  ])('refuses %j', async (options, message) => {
+    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
+    expect(host.benches).toEqual([]);
+  });
+
+  it('refuses a size that fits into no device, or not into RAM', async () => {
+    expect(await runCli(['bench', 'migrate', '--sizes', '128MiB'], host)).toBe(2);
+    expect(host.stderr.text).toContain('found 128MiB, allowed: at most 64MiB, the VRAM of a device');
+    const small = new FakeHost();
+    small.config = simulationConfig({ ramPages: 256 });
+    expect(await runCli(['bench', 'migrate', '--sizes', '2MiB'], small)).toBe(2);
+    expect(small.stderr.text).toContain('at most 1MiB, the RAM');
+  });
+
+  it('shows each cell on a terminal', async () => {
+    host.stderr.isTTY = true;
+    await runCli(['bench', 'migrate'], host);
+    expect(host.stderr.text).toContain('\r1 cell measured, last ram to gpu0 (ram-to-vram) 2MiB 4GB/s wall');
+    expect(host.stderr.text.endsWith('\r\x1b[K')).toBe(true);
+  });
+});

@@ -1,0 +1,104 @@
+/** A process and a simulator that exist only as far as a command can see. */
+
+import type { CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
+import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
+import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
+import type { RunReport } from '../../src/simulation/runReport.js';
+import type { RunOptions } from '../../src/simulation/simulation.js';
+import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
+import { environment, migrateCell, runReport, simulationConfig } from '../report/fixtures.js';
+
+export class FakeTerminal {
+  text = '';
+  isTTY = false;
+  columns = 100;
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** Each part can be replaced by a test; what commands asked for is kept. */
+export class FakeHost implements CliHost {
+  readonly version = '9.9.9';
+  readonly stdout = new FakeTerminal();
+  readonly stderr = new FakeTerminal();
+  readonly variables: Record<string, string> = {};
+  readonly loaded: { path: string; overrides: ScenarioOverrides }[] = [];
+  readonly runs: { config: SimulationConfig; options: RunOptions }[] = [];
+  readonly benches: MigrateOptions[] = [];
+  readonly swept: SweepTask[] = [];
+  poolJobs = 0;
+  poolsOpen = 0;
+  freeRuns = 8;
+  config: SimulationConfig = simulationConfig();
+  private readonly controller = new AbortController();
+  private onInterrupt = (): void => {};
+
+  /** Runs that take no time and hold; tests put others in their place. */
+  run = async (_config: SimulationConfig, _options: RunOptions): Promise<RunReport> => runReport();
+  bench = async (options: MigrateOptions): Promise<void> => options.onCell?.(migrateCell());
+  sweep = async (seed: number, _signal: AbortSignal): Promise<RunReport> =>
+    runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
+  load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
+    executor === 'virtual' ? { ...this.config, executor } : this.config;
+  check = (_config: SimulationConfig): void => {};
+
+  readonly simulator: Simulator = {
+    loadScenario: (path, overrides) => {
+      this.loaded.push({ path, overrides });
+      return this.load(path, overrides);
+    },
+    checkMachine: (config) => this.check(config),
+    runsThatFit: () => this.freeRuns,
+    makeSimulation: async (config) => ({
+      run: async (options = {}) => {
+        this.runs.push({ config, options });
+        return this.run(config, options);
+      },
+    }),
+    benchMigrate: async (_config, options) => {
+      this.benches.push(options);
+      await this.bench(options);
+      return [];
+    },
+    openSweepPool: async (jobs) => this.openPool(jobs),
+  };
+
+  environment(): typeof environment {
+    return environment;
+  }
+
+  nowMs(): number {
+    return 1000;
+  }
+
+  async interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onInterrupt: () => void): Promise<T> {
+    this.onInterrupt = onInterrupt;
+    return work(this.controller.signal);
+  }
+
+  /** The first Ctrl-C. */
+  interrupt(): void {
+    this.onInterrupt();
+    this.controller.abort();
+  }
+
+  private openPool(jobs: number): SweepPool {
+    this.poolJobs = jobs;
+    this.poolsOpen++;
+    return {
+      run: async (task, signal) => {
+        this.swept.push(task);
+        return this.sweep(Number(task.overrides.seed), signal);
+      },
+      close: async () => {
+        this.poolsOpen--;
+      },
+    };
+  }
+}
+
+/** What a signal that is aborted makes of the operation that was given it. */
+export function abortError(): Error {
+  return Object.assign(new Error('The operation was aborted'), { name: 'AbortError' });
+}

@@ -1,0 +1,163 @@
+/** Reports with round numbers, for tests of what is made from them. */
+
+import type { MigrateCell } from '../../src/simulation/benchMigrate.js';
+import type { DeviceReport, RunReport } from '../../src/simulation/runReport.js';
+import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
+
+export const NO_LATENCY = { count: 0, meanNs: 0, p50Ns: 0, p90Ns: 0, p99Ns: 0, maxNs: 0 };
+
+export function deviceReport(device: number, counters: Record<string, number> = {}): DeviceReport {
+  return {
+    device,
+    counters: {
+      svm_pagefault_count: 1200,
+      svm_tlb_inval_count: 30,
+      svm_migrate_count: 310,
+      svm_migrate_bytes: 12 * 2 ** 20,
+      svm_cpu_migrate_count: 25,
+      svm_evict_count: 3,
+      svm_device_copy_kb: 8192,
+      svm_cpu_copy_kb: 1536,
+      svm_peer_copy_kb: 0,
+      ...counters,
+    },
+    faultLatency: {
+      count: 1200,
+      meanNs: 150_000,
+      p50Ns: 123_456,
+      p90Ns: 300_000,
+      p99Ns: 1_234_567,
+      maxNs: 2e6,
+    },
+  };
+}
+
+/** Two devices; two seconds of wall time. */
+export function runReport(changes: Partial<RunReport> = {}): RunReport {
+  return {
+    scenario: 'n1-mirror',
+    executor: 'threads',
+    seed: 7,
+    outcome: 'completed',
+    devices: [deviceReport(0), deviceReport(1, { svm_pagefault_count: 34 })],
+    counters: {
+      svm_pagefault_count: 1234,
+      svm_migrate_count: 620,
+      svm_migrate_bytes: 24_000_000,
+      svm_cpu_migrate_count: 50,
+      svm_evict_count: 6,
+      hmm_fault_count: 98,
+      cpu_fault_count: 4567,
+      svm_copy_us: 11,
+    },
+    retries: { 'fault.EAGAIN': 12, 'migrate.EBUSY': 3, 'hmm.EBUSY': 0 },
+    invalidationLatency: {
+      count: 812,
+      meanNs: 20_000,
+      p50Ns: 12_300,
+      p90Ns: 40_000,
+      p99Ns: 120_000,
+      maxNs: 1.5e6,
+    },
+    workloads: [
+      {
+        workload: 'jacobi',
+        ok: true,
+        detail: '262144 cells equal the plain computation',
+        counts: { iterations: 10 },
+      },
+      { workload: 'sort', ok: true, detail: 'replayed', counts: {} },
+    ],
+    checks: [
+      { name: 'content', ok: true, detail: '512 pages compared' },
+      { name: 'M2', ok: true, detail: '2048 pages' },
+    ],
+    failure: null,
+    simulatedNs: 0,
+    wallNs: 2e9,
+    verifications: 3,
+    steps: 1_234_567,
+    ...changes,
+  };
+}
+
+export function migrateCell(changes: Partial<MigrateCell> = {}): MigrateCell {
+  return {
+    name: 'ram-to-vram/ram-gpu0/2097152',
+    source: 'ram',
+    destination: 'gpu0',
+    path: 'ram-to-vram',
+    sizeBytes: 2 ** 21,
+    wall: { bytesPerSecond: 4e9, medianNs: 4e6, minNs: 3e6, maxNs: 6e6, samples: 5 },
+    memcpyRatio: 0.72,
+    simulated: { bytesPerSecond: 12.5e9 },
+    verified: true,
+    status: 'Passed',
+    phases: { collect: 40_000, copy: 160_000 },
+    ...changes,
+  };
+}
+
+export function simulationConfig(changes: Partial<SimulationConfig> = {}): SimulationConfig {
+  return {
+    name: 'n1-mirror',
+    seed: 7,
+    executor: 'threads',
+    ramPages: 65_536,
+    deviceCount: 2,
+    device: {
+      vramPages: 16_384,
+      contexts: 16,
+      tlbEntries: 64,
+      faultBatch: 32,
+      faultBufferEntries: 256,
+      copyEngines: 1,
+    },
+    svm: {
+      layout: 'n1',
+      chunkPages: [512, 16, 1],
+      notifierPages: 131_072,
+      placement: 'migrate',
+      preferredDevice: 0,
+      interconnect: 'peer',
+      timesliceUs: 0,
+    },
+    cost: {
+      preset: 'plain',
+      hostLinkGBps: 26,
+      peerLinkGBps: 47.9,
+      vramGBps: 900,
+      linkLatencyNs: 1400,
+      gpuFaultNs: 20_000,
+      gpuTlbInvalidateNs: 5000,
+      gpuPteWriteNs: 10,
+      gpuAccessNs: 400,
+      cpuFaultNs: 1000,
+      cpuAccessNs: 80,
+      migratePageNs: 1150,
+      hmmPageNs: 300,
+      cpuTlbShootdownNs: 4000,
+      syscallNs: 200,
+      messageNs: 1000,
+    },
+    workloads: [],
+    durationMs: Number.POSITIVE_INFINITY,
+    ...changes,
+  };
+}
+
+export const environment = {
+  svmsim: '9.9.9',
+  node: 'v20.0.0',
+  platform: 'linux',
+  arch: 'x64',
+  cpu: 'a processor',
+  cores: 2,
+  memoryBytes: 8e9,
+  peakMemoryBytes: 1e8,
+};
+
+/** Without indentation of the source around it; ends with a newline. */
+export function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,124 @@
+/** The line that is written over while a run goes on. */
+
+import { describe, expect, it } from 'vitest';
+import { condensedLetters, StatusLine, statusText } from '../../src/report/statusLine.js';
+import type { RunProgress } from '../../src/simulation/runReport.js';
+
+const NO_RATES = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0 };
+
+function progress(changes: Partial<RunProgress> = {}): RunProgress {
+  return {
+    phase: 'running',
+    elapsedMs: 12_000,
+    remainingMs: 8000,
+    actors: actors('RRRRRWW'),
+    counters: {},
+    ...changes,
+  };
+}
+
+function actors(letters: string) {
+  return [...letters].map((letter, i) => ({ name: `actor${i}`, letter, steps: 0 }));
+}
+
+class Terminal {
+  readonly written: string[] = [];
+  constructor(
+    readonly isTTY = true,
+    readonly columns = 200,
+  ) {}
+  write(text: string): void {
+    this.written.push(text);
+  }
+}
+
+describe('condensedLetters', () => {
+  it('counts equal neighbours', () => {
+    expect(condensedLetters(actors('RRRRWRRF'))).toBe('R(4),W(1),R(2),F(1)');
+    expect(condensedLetters(actors('X'))).toBe('X(1)');
+    expect(condensedLetters([])).toBe('');
+  });
+});
+
+describe('statusText', () => {
+  it('shows letters, share, rates and times', () => {
+    const rates = { faultsPerSecond: 12_345, migrationsPerSecond: 1200, bytesPerSecond: 812e6 };
+    expect(statusText(progress(), rates, 'wall')).toBe(
+      '[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][00m:12s wall, eta 00m:08s]',
+    );
+  });
+
+  it('has neither share nor eta where only work ends the run', () => {
+    expect(statusText(progress({ remainingMs: null }), NO_RATES, 'wall')).toBe(
+      '[R(5),W(2)][0 faults/s, 0 migrations/s, 0B/s to VRAM][00m:12s wall]',
+    );
+  });
+
+  it('names any phase but the usual one, and simulated time as such', () => {
+    expect(
+      statusText(progress({ phase: 'verifying', elapsedMs: 1.5, remainingMs: null }), NO_RATES, 'simulated'),
+    ).toBe('verifying [R(5),W(2)][0 faults/s, 0 migrations/s, 0B/s to VRAM][1.5ms simulated]');
+  });
+});
+
+describe('StatusLine', () => {
+  it('writes over itself, cut to the terminal, and clears itself', () => {
+    const terminal = new Terminal(true, 10);
+    const line = new StatusLine(terminal, false);
+    line.update(progress());
+    line.clear();
+    line.clear();
+    expect(terminal.written).toEqual(['\r[R(5),W(2\x1b[K', '\r\x1b[K']);
+  });
+
+  it('is silent in a pipe and when quiet', () => {
+    for (const [terminal, quiet] of [
+      [new Terminal(false), false] as const,
+      [new Terminal(), true] as const,
+    ]) {
+      const line = new StatusLine(terminal, quiet);
+      line.update(progress());
+      line.show('text');
+      line.clear();
+      expect(terminal.written).toEqual([]);
+    }
+  });
+
+  it('notes what must be seen in any case', () => {
+    const pipe = new Terminal(false);
+    new StatusLine(pipe, true).note('stopping');
+    const terminal = new Terminal();
+    const line = new StatusLine(terminal, false);
+    line.show('text');
+    line.note('stopping');
+    expect([pipe.written, terminal.written]).toEqual([
+      ['stopping\n'],
+      ['\rtext\x1b[K', '\r\x1b[K', 'stopping\n'],
+    ]);
+  });
+
+  it('makes rates from what was added since the last sample', () => {
+    const terminal = new Terminal();
+    const line = new StatusLine(terminal, false);
+    const at = (elapsedMs: number, faults: number): string => {
+      const counters = {
+        svm_pagefault_count: faults,
+        svm_migrate_count: 2 * faults,
+        svm_migrate_bytes: 1000 * faults,
+      };
+      line.update(progress({ elapsedMs, counters, remainingMs: null }));
+      return terminal.written.at(-1)?.match(/\]\[(.*)\]\[/)?.[1] ?? '';
+    };
+    expect(at(1000, 100)).toBe('100 faults/s, 200 migrations/s, 100kB/s to VRAM');
+    // Too short an interval to say anything new.
+    expect(at(1100, 200)).toBe('100 faults/s, 200 migrations/s, 100kB/s to VRAM');
+    expect(at(2000, 400)).toBe('300 faults/s, 600 migrations/s, 300kB/s to VRAM');
+  });
+
+  it('takes any interval of simulated time', () => {
+    const terminal = new Terminal();
+    const line = new StatusLine(terminal, false, 'simulated');
+    line.update(progress({ elapsedMs: 2, remainingMs: null, counters: { svm_pagefault_count: 100 } }));
+    expect(terminal.written[0]).toContain('[50k faults/s, 0 migrations/s, 0B/s to VRAM][2ms simulated]');
+  });
+});

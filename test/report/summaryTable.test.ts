@@ -1,0 +1,192 @@
+/** The table at the end of a run. */
+
+import { describe, expect, it } from 'vitest';
+import { colorsFor, noColors } from '../../src/report/colors.js';
+import { summaryTable } from '../../src/report/summaryTable.js';
+import { deviceReport, NO_LATENCY, runReport, text } from './fixtures.js';
+
+const context = { colors: noColors, layout: 'n1', again: 'svmsim run x.yaml --seed 7' } as const;
+
+describe('summaryTable', () => {
+  it('tells of a run under threads in wall time', () => {
+    expect(summaryTable(runReport(), context)).toBe(
+      text([
+        'n1-mirror: 2 devices, layout n1, executor threads, seed 7',
+        '',
+        'Device  Faults  TLB invals  Migrated to VRAM  to RAM  evicted  Fault p50 (wall)  p99 (wall)',
+        'gpu0     1,200          30               310      25        3             123us      1.23ms',
+        'gpu1        34          30               310      25        3             123us      1.23ms',
+        'all      1,234          60               620      50        6',
+        '',
+        'Copied  RAM to VRAM  VRAM to RAM  Peer',
+        'gpu0           8MiB       1.5MiB    0B',
+        'gpu1           8MiB       1.5MiB    0B',
+        'all           16MiB         3MiB    0B',
+        '',
+        'HMM faults            98',
+        'CPU faults            4,567',
+        'Invalidations         812: p50 12.3us, p99 120us, max 1.5ms (wall)',
+        'Retries               fault.EAGAIN 12, migrate.EBUSY 3',
+        'Rates                 617 faults/s, 338 migrations/s, 12MB/s to VRAM (wall)',
+        '',
+        'Workload  Result  Detail',
+        'jacobi    ok      262144 cells equal the plain computation (iterations 10)',
+        'sort      ok      replayed',
+        '',
+        'Verified              at 3 quiescent points',
+        'Checks held           content, M2',
+        '',
+        'Time                  2s wall; 1,234,567 steps',
+        'PASSED: 2 checks held, 2 workloads verified',
+      ]),
+    );
+  });
+
+  it('tells of a run under virtual in simulated time', () => {
+    const report = runReport({ executor: 'virtual', simulatedNs: 5e6, devices: [deviceReport(0)] });
+    expect(summaryTable(report, context)).toBe(
+      text([
+        'n1-mirror: 1 device, layout n1, executor virtual, seed 7',
+        '',
+        'Device  Faults  TLB invals  Migrated to VRAM  to RAM  evicted  Fault p50 (simulated)  p99 (simulated)',
+        'gpu0     1,200          30               310      25        3                  123us           1.23ms',
+        '',
+        'Copied  RAM to VRAM  VRAM to RAM  Peer',
+        'gpu0           8MiB       1.5MiB    0B',
+        '',
+        'HMM faults            98',
+        'CPU faults            4,567',
+        'Invalidations         812: p50 12.3us, p99 120us, max 1.5ms (simulated)',
+        'Retries               fault.EAGAIN 12, migrate.EBUSY 3',
+        'Rates                 247k faults/s, 135k migrations/s, 4.8GB/s to VRAM (simulated)',
+        '',
+        'Workload  Result  Detail',
+        'jacobi    ok      262144 cells equal the plain computation (iterations 10)',
+        'sort      ok      replayed',
+        '',
+        'Verified              at 3 quiescent points',
+        'Checks held           content, M2',
+        '',
+        'Time                  2s wall, 5ms simulated; 1,234,567 steps',
+        'PASSED: 2 checks held, 2 workloads verified',
+      ]),
+    );
+  });
+
+  it('shows what was violated, what failed, and how to run it again', () => {
+    const report = runReport({
+      outcome: 'failed',
+      checks: [
+        { name: 'content', ok: false, detail: 'page 0x7f0000001000 holds 3 instead of 4' },
+        { name: 'M2', ok: true, detail: '' },
+      ],
+      workloads: [{ workload: 'saxpy', ok: false, detail: '3 elements differ', counts: {} }],
+      failure: {
+        actor: 'gpu1',
+        isVerdict: true,
+        message: 'a folio is still locked',
+        lastSteps: ['migrate.copy pfn 12', 'migrate.finalize'],
+        waits: ['gpu0 waits for gpusvm.notifier_lock of coordinator'],
+      },
+    });
+    const lines = summaryTable(report, context).split('\n');
+    expect(lines.slice(lines.indexOf('Workload  Result  Detail'), -1)).toEqual([
+      'Workload  Result  Detail',
+      'saxpy     WRONG   3 elements differ',
+      '',
+      'Verified              at 3 quiescent points',
+      'Checks held           M2',
+      'Violated              content: page 0x7f0000001000 holds 3 instead of 4',
+      '',
+      'gpu1 failed: a folio is still locked',
+      'Last steps:',
+      '  migrate.copy pfn 12',
+      '  migrate.finalize',
+      'Who waits for whom:',
+      '  gpu0 waits for gpusvm.notifier_lock of coordinator',
+      '',
+      'Time                  2s wall; 1,234,567 steps',
+      'FAILED: violated: content; wrong result: saxpy; gpu1 failed',
+      'Again: svmsim run x.yaml --seed 7',
+    ]);
+  });
+
+  it('shows a long list of waits in part', () => {
+    const waits = Array.from({ length: 42 }, (_, i) => `gpu${i} waits`);
+    const failure = {
+      actor: 'all',
+      isVerdict: true,
+      message: 'no actor has taken a step',
+      lastSteps: [],
+      waits,
+    };
+    const lines = summaryTable(runReport({ outcome: 'failed', failure }), context).split('\n');
+    const first = lines.indexOf('the run is stuck: no actor has taken a step');
+    expect(lines.slice(first + 1, first + 3)).toEqual(['Who waits for whom:', '  gpu0 waits']);
+    expect(lines.slice(first + 41, first + 44)).toEqual([
+      '  gpu39 waits',
+      '  and 2 more lines; all are in the JSON document',
+      '',
+    ]);
+  });
+
+  it('says none and - for what did not happen', () => {
+    const report = runReport({
+      devices: [{ device: 0, counters: {}, faultLatency: NO_LATENCY }],
+      invalidationLatency: NO_LATENCY,
+      retries: {},
+      workloads: [],
+      checks: [],
+      verifications: 0,
+    });
+    expect(summaryTable(report, context)).toBe(
+      text([
+        'n1-mirror: 1 device, layout n1, executor threads, seed 7',
+        '',
+        'Device  Faults  TLB invals  Migrated to VRAM  to RAM  evicted  Fault p50 (wall)  p99 (wall)',
+        'gpu0         0           0                 0       0        0                 -           -',
+        '',
+        'Copied  RAM to VRAM  VRAM to RAM  Peer',
+        'gpu0             0B           0B    0B',
+        '',
+        'HMM faults            98',
+        'CPU faults            4,567',
+        'Invalidations         none',
+        'Retries               none',
+        'Rates                 617 faults/s, 338 migrations/s, 12MB/s to VRAM (wall)',
+        '',
+        'Verified              at 0 quiescent points',
+        'Checks held           none',
+        '',
+        'Time                  2s wall; 1,234,567 steps',
+        'PASSED: nothing was checked',
+      ]),
+    );
+  });
+
+  it('breaks long lists below themselves', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `torn-down-${i}`);
+    const report = runReport({ checks: names.map((name) => ({ name, ok: true, detail: '' })) });
+    const lines = summaryTable(report, context).split('\n');
+    const first = lines.findIndex((line) => line.startsWith('Checks held'));
+    expect(lines.slice(first, first + 3)).toEqual([
+      `Checks held           ${names.slice(0, 6).join(', ')},`,
+      `                      ${names.slice(6).join(', ')}`,
+      '',
+    ]);
+  });
+
+  it('marks an interrupted run as partial', () => {
+    expect(summaryTable(runReport({ outcome: 'interrupted' }), context)).toContain(
+      'PARTIAL: interrupted; until then 2 checks held, 2 workloads verified',
+    );
+  });
+
+  it('has the same words with colours', () => {
+    const report = runReport({ checks: [{ name: 'content', ok: false, detail: 'lost' }] });
+    const colored = summaryTable(report, { ...context, colors: colorsFor({}, true) });
+    expect(colored).toContain('\x1b[31m');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is removed
+    expect(colored.replaceAll(/\x1b\[\d+m/g, '')).toBe(summaryTable(report, context));
+  });
+});

@@ -1,0 +1,37 @@
+/** A folder for files that a test writes, and the messages of the mistakes in them without the folder's name. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll } from 'vitest';
+import { UserError } from '../../src/base/userError.js';
+
+export class Scratch {
+  readonly dir = mkdtempSync(join(tmpdir(), 'svmsim-test-'));
+
+  constructor() {
+    afterAll(() => rmSync(this.dir, { recursive: true, force: true }));
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  write(name: string, content: string | Uint8Array): string {
+    const path = this.path(name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** What the user reads; fails the test when there is no mistake, or an error that is not one of the user. */
+  mistakeOf(action: () => unknown): string {
+    try {
+      action();
+    } catch (error) {
+      if (error instanceof UserError) return error.message.replaceAll(`${this.dir}/`, '');
+      throw error;
+    }
+    throw new Error('no mistake was found');
+  }
+}

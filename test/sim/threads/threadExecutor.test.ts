@@ -1,0 +1,173 @@
+/** The threads executor: tasks run in turn, mail and timers are served, it stops when told, and two of them talk across threads. */
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { defineMessage, field } from '../../../src/sim/message.js';
+import { Port } from '../../../src/sim/port.js';
+import { Ring } from '../../../src/sim/ring.js';
+import { TaskFailure } from '../../../src/sim/scheduler.js';
+import { STEP, type Steps } from '../../../src/sim/steps.js';
+import { actorId } from '../../../src/sim/task.js';
+import { Doorbell } from '../../../src/sim/threads/doorbell.js';
+import { ThreadExecutor } from '../../../src/sim/threads/threadExecutor.js';
+import { TestStep } from '../harness.js';
+
+const Echo = defineMessage('test.echo', { value: field() }, { value: field() });
+
+function makeExecutor(seed = 1): ThreadExecutor {
+  const executor = new ThreadExecutor(seed);
+  executor.attach(new Doorbell(new SharedArrayBuffer(Doorbell.bytesFor(1)), 0));
+  return executor;
+}
+
+/** Runs until the tasks given have ended. */
+async function runTasks(executor: ThreadExecutor, ...bodies: Steps<unknown>[]): Promise<void> {
+  let open = bodies.length;
+  for (const [i, body] of bodies.entries()) {
+    executor.spawn(actorId(0), `t${i}`, body).onDone = () => {
+      open--;
+      if (open === 0) executor.stop();
+    };
+  }
+  await executor.run();
+}
+
+describe('a doorbell', () => {
+  it('counts how often it rang, and does not let its owner sleep over a ring', () => {
+    const buffer = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const [bell, other] = [new Doorbell(buffer, 0), new Doorbell(buffer, 1)];
+    const seen = bell.count();
+    bell.ring();
+    expect([bell.count() - seen, other.count()]).toEqual([1, 0]);
+    // Returns at once, since the count is not what it was; the time-out would fail the test.
+    bell.wait(seen, 600_000);
+  });
+});
+
+describe('an executor in a thread of its own', () => {
+  it('runs tasks in turn, each for a while', async () => {
+    const log: string[] = [];
+    const body = function* (name: string): Steps<void> {
+      for (let i = 0; i < 100; i++) {
+        if (log.at(-1) !== name) log.push(name);
+        yield TestStep.a;
+      }
+    };
+    await runTasks(makeExecutor(), body('a'), body('b'));
+    expect(log.slice(0, 4)).toEqual(['a', 'b', 'a', 'b']);
+    expect(log.length).toBeLessThan(20);
+  });
+
+  it('has the time of the wall: work costs nothing extra, sleep is sleep', async () => {
+    const executor = makeExecutor();
+    const body = function* (): Steps<void> {
+      const before = executor.now();
+      yield* executor.spend(10_000_000_000);
+      yield* executor.sleep(3_000_000);
+      expect(executor.now() - before).toBeGreaterThanOrEqual(3_000_000);
+    };
+    await runTasks(executor, body());
+    expect(executor.failure).toBe(null);
+    expect(executor.modelsTime).toBe(false);
+  });
+
+  it('draws the same random numbers for the same seed', () => {
+    const [one, same, other] = [makeExecutor(1), makeExecutor(1), makeExecutor(2)].map((each) =>
+      each.randomU32(),
+    );
+    expect(same).toBe(one);
+    expect(other).not.toBe(one);
+  });
+
+  it('rejects with the task that failed', async () => {
+    const executor = makeExecutor();
+    const body = function* (): Steps<void> {
+      if (executor.reach(TestStep.b)) yield STEP;
+      throw new Error('no more');
+    };
+    executor.spawn(actorId(0), 'a', body());
+    await expect(executor.run()).rejects.toThrow(TaskFailure);
+    expect(executor.failure?.message).toBe('a (after step test.b): no more');
+  });
+
+  it('delivers its mail, rings after sending, and answers', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+    const executor = makeExecutor();
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(1));
+    const peerDoorbell = new Doorbell(bells, 0);
+    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+    server.answer(Echo, ({ value }) => ({ value: value + 1 }));
+    executor.addLink({ port: server, peerDoorbell });
+    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+    executor.addLink({ port: client, peerDoorbell });
+    const body = function* (): Steps<void> {
+      for (let i = 0; i < 50; i++) expect((yield* client.call(Echo, { value: i })).value).toBe(i + 1);
+    };
+    await runTasks(executor, body());
+    expect(executor.failure).toBe(null);
+    expect(peerDoorbell.count()).toBeGreaterThanOrEqual(50);
+  });
+
+  it('needs a doorbell', async () => {
+    await expect(new ThreadExecutor(1).run()).rejects.toThrow('with a doorbell');
+  });
+});
+
+/** Runs in a worker, from the compiled sources: `role` 0 asks, 1 answers. */
+const ACTOR = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  (async () => {
+    const load = (name) => import(workerData.dist + name);
+    const [{ Port }, { Ring }, { Doorbell }, { ThreadExecutor }, { defineMessage, field }] = await Promise.all(
+      ['port.js', 'ring.js', 'threads/doorbell.js', 'threads/threadExecutor.js', 'message.js'].map(load));
+    const { rings, bells, role, calls, capacity } = workerData;
+    const Echo = defineMessage('test.echo', { value: field() }, { value: field() });
+    const executor = new ThreadExecutor(1);
+    executor.attach(new Doorbell(bells, role));
+    const [up, down] = rings.map((ring) => new Ring(ring, 0, capacity));
+    const port = role === 0
+      ? new Port(executor, 0, 1, 'the server', up, down)
+      : new Port(executor, 1, 0, 'the client', down, up);
+    executor.addLink({ port, peerDoorbell: new Doorbell(bells, 1 - role) });
+    if (role === 1) {
+      port.serve(Echo, function* ({ value }) {
+        return { value: value * 2 };
+      });
+    } else {
+      let open = 8;
+      const ask = function* (first) {
+        for (let i = first; i < calls; i += 8) {
+          const { value } = yield* port.call(Echo, { value: i });
+          if (value !== 2 * i) throw new Error('wrong answer ' + value + ' to ' + i);
+        }
+        if (--open === 0) executor.stop();
+      };
+      for (let i = 0; i < 8; i++) executor.spawn(0, 'ask', ask(i));
+    }
+    await executor.run();
+    parentPort.postMessage('done');
+  })();
+`;
+
+const dist = new URL('../../../dist/src/sim/', import.meta.url);
+
+// The build comes before the tests in \`npm test\`; without it there is nothing that a worker could load.
+describe.runIf(existsSync(fileURLToPath(dist)))('two executors in two threads', () => {
+  it('call one another through rings that are smaller than what they say', async () => {
+    const capacity = 4;
+    const rings = [0, 1].map(() => new SharedArrayBuffer(Ring.bytesFor(capacity)));
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const workers = [0, 1].map((role) => {
+      const workerData = { rings, bells, role, calls: 2000, capacity, dist: dist.href };
+      return new Worker(ACTOR, { eval: true, workerData });
+    });
+    // The one that asks ends by itself; the one that answers would go on for ever.
+    const outcome = await new Promise((resolve, reject) => {
+      for (const worker of workers) worker.on('message', resolve).on('error', reject);
+    });
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect(outcome).toBe('done');
+  });
+});
