@@ -34,7 +34,7 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
       'machine to measure on: devices, memory, interconnect (default: bench-migrate)',
     )
     .option('--sizes <list>', 'buffer sizes', DEFAULT_SIZES)
-    .option('--samples <n>', 'measurements per cell, of which the median counts; at least 3', '5')
+    .option('--samples <n>', 'measurements per cell, of which the median counts; at least 3', '9')
     .action(action);
   addExamples(command, [
     ['svmsim bench migrate', 'a matrix of GB/s for each size, RAM and two GPUs'],

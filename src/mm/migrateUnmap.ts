@@ -1,6 +1,5 @@
 /** The part that migrate_vma and migrate_device share: isolating, unmapping, moving the metadata of, and putting back locked pages. */
 
-import { assert } from '../base/assert.js';
 import { FolioFlag } from '../memory/folios.js';
 import {
   MigratePfnFlag,
@@ -143,7 +142,6 @@ export class MigrateUnmap {
 
   /** The fault's page was locked by the fault, which unlocks it. */
   unlockAndPut(pfn: Pfn, faultPage: Pfn): void {
-    assert(this.kernel.folios.isLocked(pfn), 'a page in migration must be locked');
     if (pfn !== faultPage) this.kernel.folioLocks.unlock(pfn);
     this.kernel.folios.put(pfn);
   }

@@ -27,7 +27,6 @@ export const RmapStep = {
 
 interface Mapping {
   readonly mm: Mm;
-  readonly vma: Vma;
   readonly page: Vpn;
 }
 
@@ -53,6 +52,7 @@ export class Rmap {
       }
       if (this.kernel.sched.reach(RmapStep.tryToMigrate, page, pfn, mm.id)) yield STEP;
       yield* mm.notifiers.invalidateEnd(range);
+      mm.drop();
     }
   }
 
@@ -71,7 +71,7 @@ export class Rmap {
     const entry = makePte(PteKind.Migration, pfn, access | (old & CARRIED));
     // The hardware may set young and dirty until the exchange; what it set last counts.
     const last = pteFromWord(mm.pageTable.exchange(slot, entry));
-    mm.pageTable.write(slot, entry | (last & CARRIED));
+    if ((last & CARRIED) !== (old & CARRIED)) mm.pageTable.write(slot, entry | (last & CARRIED));
     if (pteHas(last, PteBit.Dirty)) folios.setFlag(pfn, FolioFlag.Dirty);
     folios.removeRmap(pfn);
     folios.put(pfn);
@@ -84,7 +84,8 @@ export class Rmap {
     const anonVma = this.kernel.anonVmas.get(folios.mapping(to));
     if (anonVma === null) return;
     const index = folios.index(to);
-    for (const { mm, vma } of anonVma.links) {
+    for (let i = 0; i < anonVma.links.length; i++) {
+      const { mm, vma } = anonVma.links[i];
       const page = vma.addressOfIndex(index);
       if (page >= 0) this.restoreEntry(mm, vma, page as Vpn, from, to);
     }
@@ -106,7 +107,7 @@ export class Rmap {
   /** An entry that maps `pfn` as its zone demands: present, or device-private. */
   mappingEntry(vma: Vma, pfn: Pfn, writable: boolean, carried: number): Pte {
     const kind = this.kernel.memory.layout.isDevicePrivate(pfn) ? PteKind.DevicePrivate : PteKind.Present;
-    const protNone = kind === PteKind.Present && !vma.isReadable ? PteBit.ProtNone : 0;
+    const protNone = kind === PteKind.Present && !vma.isAccessible ? PteBit.ProtNone : 0;
     return makePte(kind, pfn, (writable && vma.isWritable ? PteBit.Write : 0) | carried | protNone);
   }
 
@@ -115,7 +116,11 @@ export class Rmap {
     return pteIsMapping(pte) && ptePfn(pte) === pfn;
   }
 
-  /** A copy, since areas may come and go while the caller sleeps. @kernel rmap_walk */
+  /**
+   * A copy, since areas may come and go while the caller sleeps. Each entry holds an mm_count, which the caller drops: the kernel keeps exit
+   * out with the anon_vma lock instead.
+   * @kernel rmap_walk
+   */
   private mappings(pfn: Pfn): Mapping[] {
     const { folios, anonVmas } = this.kernel;
     const anonVma = anonVmas.get(folios.mapping(pfn));
@@ -123,7 +128,9 @@ export class Rmap {
     const found: Mapping[] = [];
     for (const { mm, vma } of anonVma.links) {
       const page = vma.addressOfIndex(folios.index(pfn));
-      if (page >= 0) found.push({ mm, vma, page: page as Vpn });
+      if (page < 0) continue;
+      mm.grab();
+      found.push({ mm, page: page as Vpn });
     }
     return found;
   }

@@ -23,7 +23,7 @@ import type { CostConfig, SimulationConfig } from './simulationConfig.js';
 
 /** Pages per step: every page a step of its own is for exploring small scenarios. */
 const PAGES_PER_STEP_VIRTUAL = 16;
-const PAGES_PER_STEP_THREADS = 64;
+const PAGES_PER_STEP_THREADS = 256;
 
 export function deviceActorId(device: number): ActorId {
   return actorId(1 + device);

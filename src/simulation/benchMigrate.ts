@@ -55,8 +55,12 @@ export interface MigrateOptions {
   readonly onCell?: (cell: MigrateCell) => void;
 }
 
-/** At least this much is moved per sample, in migrations of the size asked for. */
-const REGION_BYTES_MIN = 16 * 2 ** 20;
+/** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
+const MIGRATIONS_PER_SAMPLE = 1024;
+const REGION_BYTES_MIN = 8 * 2 ** 20;
+const REGION_BYTES_MAX = 64 * 2 ** 20;
+const WARMUPS_WALL = 20;
+const WARMUPS_SIMULATED = 1;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
 interface Route {
@@ -153,6 +157,7 @@ function cellConfig(
     destination: route.destination,
     sizeBytes,
     regionPages: regionPagesFor(config, sizeBytes),
+    warmups: executor === 'threads' ? WARMUPS_WALL : WARMUPS_SIMULATED,
     samples,
     measuresCopy: executor === 'threads',
   };
@@ -164,7 +169,8 @@ function cellConfig(
 /** As much as steadies the figure, and as the devices can hold. */
 function regionPagesFor(config: SimulationConfig, sizeBytes: number): number {
   const holdsBytes = config.device.vramPages * PAGE_BYTES;
-  const wantedBytes = Math.max(sizeBytes, Math.min(REGION_BYTES_MIN, holdsBytes));
+  const manyBytes = Math.min(REGION_BYTES_MAX, Math.max(REGION_BYTES_MIN, MIGRATIONS_PER_SAMPLE * sizeBytes));
+  const wantedBytes = Math.max(sizeBytes, Math.min(manyBytes, holdsBytes));
   return (Math.floor(wantedBytes / sizeBytes) * sizeBytes) / PAGE_BYTES;
 }
 

@@ -20,9 +20,9 @@ export const BenchStep = { sample: defineStep('bench.sample', 'count', 'ns') } a
 /** Target of a prefetch that means RAM. */
 export const BENCH_RAM = -1;
 /** Ranges in flight at once: the host works on one while a device copies another. */
-const DEPTH = 8;
-/** Moves before the first sample; the first ones build page tables and ranges. */
-const WARMUPS = 2;
+const DEPTH = 4;
+/** Plain copies before the first that counts. */
+const COPY_WARMUPS = 2;
 
 /** Result counts: `sample<i>Ns`, `memcpy<i>Ns`, and `mismatches`. */
 export class MigrateBench implements Workload {
@@ -73,13 +73,13 @@ export class MigrateBench implements Workload {
   }
 
   private *measure(host: HostContext, base: Vpn, counts: Record<string, number>): Steps<Errno> {
-    const { regionPages, source, destination, samples, measuresCopy } = this.config;
+    const { regionPages, source, destination, warmups, samples, measuresCopy } = this.config;
     const mapped = yield* host.mmap(base, regionPages, Prot.Read | Prot.Write, MapFlag.Fixed);
     if (mapped < 0) return mapped as Errno;
     const filled = yield* this.fill(host, base);
     if (filled !== Errno.OK) return filled;
     const copy = measuresCopy ? new PlainCopy(this.config) : null;
-    for (let sample = -WARMUPS; sample < samples && !host.stopping; sample++) {
+    for (let sample = -warmups; sample < samples && !host.stopping; sample++) {
       const there = yield* host.prefetch(base, regionPages, source, DEPTH);
       if (there !== Errno.OK) return there;
       const startNs = host.now();
@@ -134,7 +134,7 @@ class PlainCopy {
     this.sizeBytes = config.sizeBytes;
     this.bytes = new Uint8Array(new SharedArrayBuffer(2 * this.regionBytes));
     this.bytes.fill(1);
-    for (let i = 0; i < WARMUPS; i++) this.run();
+    for (let i = 0; i < COPY_WARMUPS; i++) this.run();
   }
 
   /** Nanoseconds for the region once. */

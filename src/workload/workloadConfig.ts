@@ -88,6 +88,8 @@ export interface MigrateBenchConfig {
   readonly sizeBytes: number;
   /** What one sample moves: many migrations, so that starting and ending them does not count. */
   readonly regionPages: number;
+  /** Moves to and fro before the first sample: they build page tables and ranges, and let the compiler do its work. */
+  readonly warmups: number;
   readonly samples: number;
   /** Times plain copies too; pointless where time is modelled. */
   readonly measuresCopy: boolean;

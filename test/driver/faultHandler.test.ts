@@ -346,6 +346,34 @@ describe('time', () => {
   });
 });
 
+describe('an error of get_pages', () => {
+  /** The first call ends with the error, later ones do their work. */
+  function failOnce(system: System, errno: Errno): void {
+    const { dma } = system.coordinator.vms[0];
+    const getPages = dma.getPages.bind(dma);
+    let left = 1;
+    dma.getPages = function* (...args) {
+      if (left-- > 0) return errno;
+      return yield* getPages(...args);
+    };
+  }
+
+  it.each([Errno.EBUSY, Errno.EFAULT, Errno.EPERM, Errno.EOPNOTSUPP])('is tried again after %i', (errno) => {
+    const system = filled();
+    failOnce(system, errno);
+    expect(system.run(store(system.context(0), AREA, 5))).toBe(Errno.OK);
+    expect(count(system, 'driver.retry')).toBe(1);
+    system.checkAtRest();
+  });
+
+  it.each([Errno.ENOMEM, Errno.EINTR])('ends the access with %i', (errno) => {
+    const system = filled();
+    failOnce(system, errno);
+    expect(system.run(store(system.context(0), AREA, 5))).toBe(errno);
+    system.checkAtRest();
+  });
+});
+
 describe('prefetch', () => {
   it('moves a range to a device and binds it there, so that no access faults', () => {
     const system = filled();

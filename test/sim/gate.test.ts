@@ -14,15 +14,19 @@ beforeEach(() => {
 describe('a gate', () => {
   let gate: Gate;
   let parked: number;
+  /** Members in the middle of something. */
+  let busy: number;
 
   beforeEach(() => {
     gate = new Gate(bench.sched, 'the gate');
     parked = 0;
+    busy = 0;
   });
 
   function close(): void {
     gate.close(() => {
       parked++;
+      expect(busy).toBe(0);
     });
   }
 
@@ -31,7 +35,9 @@ describe('a gate', () => {
     for (let i = 0; i < rounds; i++) {
       yield* gate.pass();
       bench.say(name);
+      busy++;
       yield* bench.sched.sleep(10);
+      busy--;
     }
     gate.leave();
   }
@@ -106,7 +112,7 @@ describe('a gate', () => {
 
   it('can be closed and opened many times', () => {
     bench.spawn('a', member('a', 50));
-    bench.spawn('b', member('b', 50));
+    bench.spawn('b', bench.after(5, member('b', 50)));
     for (let i = 0; i < 20; i++) {
       at(20 * i + 1, close);
       at(20 * i + 15, () => gate.open());

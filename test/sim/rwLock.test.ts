@@ -74,6 +74,15 @@ describe('a reader-writer lock', () => {
     expect(bench.log).toEqual(['true false', 'true false']);
   });
 
+  it('cannot be tried past a writer that waits', () => {
+    const trier = function* (): Steps<void> {
+      yield* bench.sched.sleep(50);
+      bench.say(`${lock.tryRead()}`);
+    };
+    bench.run(reader('r', 100), bench.after(10, writer('w', 10)), trier());
+    expect(bench.log).toEqual(['r in', 'false', 'r out', 'w in', 'w out']);
+  });
+
   it('says whether somebody waits', () => {
     const body = function* (): Steps<void> {
       yield* lock.write();

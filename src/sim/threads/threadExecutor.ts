@@ -24,10 +24,10 @@ const STEPS_PER_SLICE = 32;
 const TASKS_PER_TURN = 64;
 /**
  * How long an actor looks at its doorbell before it sleeps, in milliseconds. Sleeping costs a system call on either side, tens of
- * microseconds each, so it pays to look longer than a peer usually needs. It does so only while there is a core for every actor that is
+ * microseconds each, so it pays to look for as long as a peer usually needs; much longer slows a core that shares its execution units. It does so only while there is a core for every actor that is
  * awake, and not again after a wait in which nobody rang.
  */
-const SPIN_MAX_MS = 2;
+const SPIN_MAX_MS = 0.5;
 /** Looks at the doorbell between two looks at the clock. */
 const LOOKS_PER_CLOCK = 32;
 /** Longest sleep, and longest busy stretch, without serving the control plane. */

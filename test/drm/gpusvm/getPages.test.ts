@@ -264,14 +264,20 @@ describe('get_pages fails with', () => {
     expectNothingMapped();
   });
 
-  it('-EFAULT for a range that was unmapped, even if the sequence is stale too', () => {
+  it('-EFAULT for a range that was unmapped, at once even if the sequence is stale too', () => {
     const range = filledRange();
     const { interval } = range.notifier;
-    meddle(HmmStep.done, () => {
-      interval.setSeq(interval.invalidateSeq + 2);
-      driver.pagesOf(range)[0].markUnmapped();
-    });
+    let retries = 0;
+    drm.kernel.sched.observer = {
+      onStep: (_task, step) => {
+        if (step === GpuSvmStep.getPagesRetry) retries++;
+        if (step !== HmmStep.done) return;
+        interval.setSeq(interval.invalidateSeq + 2);
+        driver.pagesOf(range)[0].markUnmapped();
+      },
+    };
     expect(drm.run(driver.getPages(range))).toBe(Errno.EFAULT);
+    expect(retries).toBe(0);
     expectNothingMapped();
   });
 

@@ -236,14 +236,18 @@ describe('the size of a range', () => {
     expect(spanOf(drm.run(driver.find(page, {}, low, high)))).toBe(span);
   });
 
-  it('never crosses its notifier', () => {
+  it.each([
+    [AREA + 9, `${AREA + 8}+4`],
+    [AREA + 1, `${AREA}+4`],
+  ])('never crosses its notifier (page %i)', (page, span) => {
     drm.map(AREA, 64);
     const narrow = new TestDriver(drm, { notifierPages: 8, chunkPages: [16, 4, 1] });
-    const result = drm.run(narrow.find(AREA + 9));
-    expect(spanOf(result)).toBe(`${AREA + 8}+4`);
+    const result = drm.run(narrow.find(page));
+    expect(spanOf(result)).toBe(span);
+    const start = page - (page % 8);
     expect('range' in result && [result.range.notifier.start, result.range.notifier.end]).toEqual([
-      AREA + 8,
-      AREA + 16,
+      start,
+      start + 8,
     ]);
   });
 
@@ -442,6 +446,7 @@ describe('look-ups', () => {
     expect(driver.gpusvm.findNotifier(vpn(AREA + 63))?.start).toBe(AREA);
     expect(driver.gpusvm.findNotifier(vpn(AREA + 64))?.start).toBe(AREA + 64);
     expect(driver.gpusvm.findNotifier(vpn(AREA + 128))).toBe(null);
+    expect(driver.gpusvm.findNotifier(vpn(AREA - 1))).toBe(null);
   });
 
   it('list all ranges in order of address', () => {

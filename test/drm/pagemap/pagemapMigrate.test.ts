@@ -461,12 +461,16 @@ describe('a CPU fault on device memory', () => {
     expectNoDma();
   });
 
-  it('does not go beyond the area', () => {
+  it.each([
+    ['below', AREA + 5, 4, 8],
+    ['above', AREA + 1, 0, 4],
+  ])('does not go beyond the area (%s)', (_, page, first, end) => {
     drm.mapFilled(AREA, 8);
     drm.run(a.migrateHere(AREA, 8));
     drm.run(drm.machine.calls.mprotect.mprotect(drm.mm, vpn(AREA + 4), 4, Prot.Read));
-    drm.run(drm.cpu.load(AREA + 5));
-    expect(drm.places(AREA, 8)).toEqual([...new Array(4).fill('vram0'), ...new Array(4).fill('ram')]);
+    expect(drm.run(drm.cpu.load(page))).toBe(page);
+    const home = Array.from({ length: 8 }, (_unused, i) => (i >= first && i < end ? 'ram' : 'vram0'));
+    expect(drm.places(AREA, 8)).toEqual(home);
     drm.checkAtRest();
   });
 

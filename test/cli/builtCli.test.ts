@@ -1,0 +1,70 @@
+/** The command line as it is installed: exit status, what stands on which stream, and that mistakes never show a stack. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+
+function svmsim(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [main, ...words], { encoding: 'utf8', cwd: folder });
+}
+
+function scenario(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return name;
+}
+
+describe('a mistake', () => {
+  const mistakes: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['an unknown key', ['run', scenario('key.yaml', 'name: x\nrma: 64MiB\n')], /key\.yaml:2: key 'rma'.*ram/],
+    [
+      'a wrong type',
+      ['run', scenario('type.yaml', 'seed: soon\n')],
+      /type\.yaml:1: key 'seed': found "?soon"?/,
+    ],
+    [
+      'VRAM of 0',
+      ['run', scenario('vram.yaml', 'devices: {vram: 0}\n')],
+      /vram\.yaml:1: key 'devices\.vram': found 0/,
+    ],
+    [
+      'a missing trace',
+      ['run', scenario('trace.yaml', 'workloads: [{kind: trace, file: no.strace}]\n')],
+      /no\.strace/,
+    ],
+    ['an unknown option', ['run', '--frob'], /unknown option '--frob'/],
+    ['an unknown benchmark', ['bench', 'frob'], /frob/],
+    [
+      'a device that is not there',
+      ['run', '--set', 'svm.placement=preferred', '--set', 'svm.preferred-device=9'],
+      /allowed: a device that exists: 0 to 3/,
+    ],
+  ];
+
+  it.each(mistakes)('%s gives one message, exit 2 and no stack', (_, words, message) => {
+    const { status, stdout, stderr } = svmsim(...words);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(status).toBe(2);
+    expect(stdout).toBe('');
+  });
+});
+
+describe('run --json -', () => {
+  it('prints exactly one document', () => {
+    const file = scenario(
+      'tiny.yaml',
+      'name: tiny\nexecutor: virtual\ndevices: {count: 2, vram: 4MiB, contexts: 2}\nram: 16MiB\nworkloads: [{kind: saxpy, elements: 8192, rounds: 1}]\n',
+    );
+    const { status, stdout, stderr } = svmsim('run', file, '--json', '-');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const document: Record<string, unknown> = JSON.parse(stdout);
+    expect(document).toMatchObject({ command: 'run', scenario: 'tiny', executor: 'virtual', ok: true });
+  });
+});

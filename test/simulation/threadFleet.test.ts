@@ -1,0 +1,19 @@
+/** What becomes of a run whose worker dies: it ends at once, and says which actor it was. */
+
+import { expect, it } from 'vitest';
+import { Conductor } from '../../src/simulation/conductor.js';
+import { allocateBuffers } from '../../src/simulation/sharedBuffers.js';
+import { ThreadFleet } from '../../src/simulation/threadFleet.js';
+import { smallScenario } from './scenarios.js';
+
+it('reports a worker that died, with its last steps, and does not hang', async () => {
+  const config = smallScenario({ executor: 'threads', set: ['workloads.saxpy.rounds=1000'] });
+  const buffers = allocateBuffers(config);
+  const fleet = await ThreadFleet.start(config, buffers);
+  setTimeout(() => fleet.kill('gpu1'), 200);
+  const report = await new Conductor(config, buffers, fleet, {}).run();
+  await fleet.close();
+  expect(report.outcome).toBe('failed');
+  expect(report.failure).toMatchObject({ actor: 'gpu1', isVerdict: false });
+  expect(report.failure?.lastSteps.length).toBeGreaterThan(0);
+});

@@ -1,0 +1,64 @@
+/** Whole runs under both executors: the same scenario, verified to the last byte, deterministic where it says so, and ended cleanly. */
+
+import { describe, expect, it } from 'vitest';
+import { makeSimulation } from '../../src/simulation/makeSimulation.js';
+import type { RunReport } from '../../src/simulation/runReport.js';
+import { smallScenario } from './scenarios.js';
+
+const executors = ['virtual', 'threads'] as const;
+const layouts = ['n1', 'one-to-one'] as const;
+
+function expectSound(report: RunReport): void {
+  expect(report.failure).toBeNull();
+  expect(report.checks.filter((check) => !check.ok)).toEqual([]);
+  expect(report.checks.length).toBeGreaterThan(30);
+  expect(report.workloads.filter((workload) => !workload.ok)).toEqual([]);
+}
+
+describe.each(executors)('the default scenario in small, under %s', (executor) => {
+  it.each(layouts)('holds every check with layout %s', async (layout) => {
+    const report = await makeSimulation(smallScenario({ executor, layout })).run();
+    expectSound(report);
+    expect(report.outcome).toBe('completed');
+    expect(report.workloads).toHaveLength(5);
+    for (const { counters } of report.devices) expect(counters.svm_pagefault_count).toBeGreaterThan(0);
+  });
+
+  it('holds them without links between devices, where pages move through RAM', async () => {
+    const report = await makeSimulation(smallScenario({ executor, set: ['svm.interconnect=none'] })).run();
+    expectSound(report);
+    expect(report.counters.svm_peer_copy_kb).toBe(0);
+  });
+
+  it('holds them with so little VRAM that pages are evicted', async () => {
+    const set = ['devices.vram=128KiB', 'svm.chunks=[64KiB, 4KiB]'];
+    const report = await makeSimulation(smallScenario({ executor, set })).run();
+    expectSound(report);
+    expect(report.counters.svm_evict_count).toBeGreaterThan(0);
+  });
+
+  it('ends early and cleanly when it is told to', async () => {
+    const config = smallScenario({ executor, set: ['workloads.saxpy.rounds=1000'] });
+    const report = await makeSimulation(config).run({ signal: AbortSignal.timeout(300) });
+    expect(report.outcome).toBe('interrupted');
+    expectSound(report);
+  });
+});
+
+describe('a run under virtual', () => {
+  it('is the same for the same seed, and another for another', async () => {
+    const run = async (seed: number): Promise<string> => {
+      const report = await makeSimulation(smallScenario({ executor: 'virtual', seed })).run();
+      return JSON.stringify({ ...report, wallNs: 0 });
+    };
+    const first = await run(3);
+    expect(await run(3)).toBe(first);
+    expect(await run(4)).not.toBe(first);
+  });
+
+  it('verifies at quiescent points on the way', async () => {
+    const report = await makeSimulation(smallScenario({ executor: 'virtual' })).run({ verifyEveryMs: 1 });
+    expectSound(report);
+    expect(report.verifications).toBeGreaterThan(2);
+  });
+});
