@@ -8,6 +8,8 @@ import { GpuSvmRange } from '../drm/gpusvm/range.js';
 import { LockClass } from '../sim/lockOrder.js';
 import { Mutex } from '../sim/mutex.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
+import { WaitQueue } from '../sim/waitQueue.js';
 import type { GpuHandle } from './gpuHandle.js';
 
 const rangeLockClass = new LockClass('range device lock');
@@ -19,6 +21,9 @@ export class RangeDevice {
   bound = false;
   /** They allow stores. */
   boundWritable = false;
+  /** A bind is on its way to the device and not answered yet. */
+  private binding = false;
+  private readonly bindAnswered: WaitQueue;
   /** One fault of a device at a time works on the range; faults of different devices race as they do in the kernel. */
   readonly lock: Mutex;
 
@@ -27,7 +32,26 @@ export class RangeDevice {
     readonly gpu: GpuHandle,
   ) {
     this.pages = new GpuSvmPages(gpu);
+    this.bindAnswered = new WaitQueue(sched, `a bind of device ${gpu.index}`);
     this.lock = new Mutex(sched, `range lock of device ${gpu.index}`, rangeLockClass);
+  }
+
+  beginBind(): void {
+    assert(!this.binding, 'two binds of one part at a time');
+    this.binding = true;
+  }
+
+  endBind(): void {
+    this.binding = false;
+    this.bindAnswered.wakeAll();
+  }
+
+  /**
+   * For an invalidation, with the notifier lock held for write: otherwise two devices that take a range from one another could zap each
+   * other's entries before the fault that they are for has been answered, for ever. @kernel dma_resv_wait_timeout (DMA_RESV_USAGE_BOOKKEEP)
+   */
+  *waitForBind(): Steps<void> {
+    while (this.binding) yield* this.bindAnswered.wait();
   }
 }
 

@@ -326,11 +326,13 @@ export class GpuFaultHandler {
     yield* gpusvm.notifierLock.read();
     const isValid = dma.pagesValid(gpusvm, part.pages);
     if (isValid) if (sched.reach(DriverStep.bind, range.start, range.npages, gpu.index)) yield STEP;
+    const { bound, boundWritable } = part;
     const request = isValid ? this.publish(fault, range, part, array) : null;
     gpusvm.notifierLock.readUnlock();
     const errno = request === null ? Errno.EAGAIN : yield* gpu.port.finishBind(request);
+    if (request !== null) part.endBind();
     this.arrays.giveBack(array);
-    if (request !== null && errno !== Errno.OK) yield* this.retract(fault, part);
+    if (request !== null && errno !== Errno.OK) yield* this.retract(fault, part, bound, boundWritable);
     sched.at(DriverStep.bound, range.start, range.npages, gpu.index, errno);
     return errno;
   }
@@ -339,16 +341,18 @@ export class GpuFaultHandler {
     const { dmaAddrs } = part.pages;
     assert(dmaAddrs !== null, 'valid pages have addresses');
     this.arrays.arrays.view(array).set(dmaAddrs);
+    part.beginBind();
     part.bound = true;
     part.boundWritable = !fault.readOnly;
     return fault.gpu.port.startBind(range.start, range.npages, array, !fault.readOnly);
   }
 
-  /** The device could not bind: it has nothing of the range. */
-  private *retract(fault: Fault, part: RangeDevice): Steps<void> {
+  /** The device could not bind: it has what it had before, unless an invalidation has taken that away meanwhile. */
+  private *retract(fault: Fault, part: RangeDevice, wasBound: boolean, wasWritable: boolean): Steps<void> {
     const { notifierLock } = fault.vm.gpusvm;
     yield* notifierLock.read();
-    part.bound = false;
+    if (!wasBound) part.bound = false;
+    part.boundWritable = wasWritable;
     notifierLock.readUnlock();
   }
 }

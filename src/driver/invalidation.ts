@@ -41,6 +41,7 @@ export class Invalidation implements GpuSvmOps {
   *invalidate(_gpusvm: GpuSvm, notifier: GpuSvmNotifier, event: NotifierRange): Steps<void> {
     const ranges = [...notifier.rangesIn(event.start, event.end)].map(own);
     if (ranges.length === 0) return;
+    for (const range of ranges) yield* waitForBinds(range.parts);
     const windows = new Map<GpuHandle, Window>();
     for (const range of ranges) this.beginRange(range, windows);
     yield* this.invalidateTlbs(windows);
@@ -49,6 +50,7 @@ export class Invalidation implements GpuSvmOps {
 
   /** The same for some parts of one range, without an event; the notifier lock is held for write. @kernel xe_vm_range_unbind */
   *drop(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
+    yield* waitForBinds(parts);
     const windows = new Map<GpuHandle, Window>();
     this.beginParts(range, parts, windows);
     yield* this.invalidateTlbs(windows);
@@ -106,6 +108,10 @@ export class Invalidation implements GpuSvmOps {
     gpusvm.rangeSetUnmapped(range, range.allPages, event);
     collector.add(range);
   }
+}
+
+function* waitForBinds(parts: readonly RangeDevice[]): Steps<void> {
+  for (const part of parts) yield* part.waitForBind();
 }
 
 /** Every range of this gpusvm was made by `rangeAlloc`. @kernel to_xe_range */
