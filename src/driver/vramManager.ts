@@ -130,19 +130,21 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     array: PageArrayId,
   ): Steps<VramAllocationId | Errno> {
     let result = yield* gpu.port.allocVram(npages, array);
+    const stuck = new Set<DriverDevmem>();
     for (let evictions = 0; result === Errno.ENOMEM && evictions < EVICTIONS_MAX; evictions++) {
-      const victim = this.victimOf(gpu);
+      const victim = this.victimOf(gpu, stuck);
       if (victim === null) return Errno.ENOMEM;
-      yield* this.evict(victim);
+      const errno = yield* this.evict(victim);
+      if (errno !== Errno.OK) stuck.add(victim);
       result = yield* gpu.port.allocVram(npages, array);
     }
     return result;
   }
 
-  /** The oldest allocation that nobody evicts yet. */
-  private victimOf(gpu: GpuHandle): DriverDevmem | null {
+  /** The oldest allocation that nobody evicts yet, and that is not known to be in use. */
+  private victimOf(gpu: GpuHandle, stuck: ReadonlySet<DriverDevmem>): DriverDevmem | null {
     for (const devmem of gpu.allocations) {
-      if (!devmem.evicting) return devmem;
+      if (!devmem.evicting && !stuck.has(devmem)) return devmem;
     }
     return null;
   }

@@ -56,9 +56,11 @@ export interface MigrateOptions {
 }
 
 /** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
-const MIGRATIONS_PER_SAMPLE = 1024;
-const REGION_BYTES_MIN = 8 * 2 ** 20;
-const REGION_BYTES_MAX = 64 * 2 ** 20;
+const REGIONS = {
+  threads: { migrations: 256, bytesMin: 4 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
+  // Modelled time does not fluctuate, so a few migrations tell as much as many.
+  virtual: { migrations: 32, bytesMin: 2 ** 20, bytesMax: 8 * 2 ** 20 },
+} as const;
 const WARMUPS_WALL = 20;
 const WARMUPS_SIMULATED = 1;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
@@ -114,7 +116,8 @@ async function measureCell(
 ): Promise<MigrateCell> {
   const wall = await runCell(cellConfig(config, route, sizeBytes, samples, 'threads'));
   const model = await runCell(cellConfig(config, route, sizeBytes, 1, 'virtual'));
-  const regionBytes = regionPagesFor(config, sizeBytes) * PAGE_BYTES;
+  const regionBytes = regionPagesFor(config, sizeBytes, 'threads') * PAGE_BYTES;
+  const modelledBytes = regionPagesFor(config, sizeBytes, 'virtual') * PAGE_BYTES;
   const times = countsOf(wall.report, 'sample');
   const copies = countsOf(wall.report, 'memcpy');
   const modelled = countsOf(model.report, 'sample');
@@ -134,7 +137,7 @@ async function measureCell(
       samples: times.length,
     },
     memcpyRatio: median(copies) / medianNs,
-    simulated: modelled.length === 0 ? null : { bytesPerSecond: (regionBytes / median(modelled)) * 1e9 },
+    simulated: modelled.length === 0 ? null : { bytesPerSecond: (modelledBytes / median(modelled)) * 1e9 },
     verified,
     status: verified && times.length > 0 ? 'Passed' : 'Error',
     phases: wall.phases,
@@ -156,7 +159,7 @@ function cellConfig(
     source: route.source,
     destination: route.destination,
     sizeBytes,
-    regionPages: regionPagesFor(config, sizeBytes),
+    regionPages: regionPagesFor(config, sizeBytes, executor),
     warmups: executor === 'threads' ? WARMUPS_WALL : WARMUPS_SIMULATED,
     samples,
     measuresCopy: executor === 'threads',
@@ -167,9 +170,14 @@ function cellConfig(
 }
 
 /** As much as steadies the figure, and as the devices can hold. */
-function regionPagesFor(config: SimulationConfig, sizeBytes: number): number {
+function regionPagesFor(
+  config: SimulationConfig,
+  sizeBytes: number,
+  executor: SimulationConfig['executor'],
+): number {
+  const { migrations, bytesMin, bytesMax } = REGIONS[executor];
   const holdsBytes = config.device.vramPages * PAGE_BYTES;
-  const manyBytes = Math.min(REGION_BYTES_MAX, Math.max(REGION_BYTES_MIN, MIGRATIONS_PER_SAMPLE * sizeBytes));
+  const manyBytes = Math.min(bytesMax, Math.max(bytesMin, migrations * sizeBytes));
   const wantedBytes = Math.max(sizeBytes, Math.min(manyBytes, holdsBytes));
   return (Math.floor(wantedBytes / sizeBytes) * sizeBytes) / PAGE_BYTES;
 }

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import { Prot } from '../../src/mm/mmap.js';
 import type { Steps } from '../../src/sim/steps.js';
@@ -275,6 +276,35 @@ describe('two devices at one range', () => {
     );
     expect(sums).toEqual([new Array(16).fill(2), new Array(16).fill(2)]);
     expect(system.run(findDifference(system.cpus[0], AREA, 16, 100))).toBe(null);
+    system.checkAtRest();
+    system.tearDown();
+  });
+});
+
+describe('devices that take a range from one another', () => {
+  it.each(['peer', 'none'] as const)('all get their turn, however slow a bind is (%s)', (interconnect) => {
+    const gpuCosts = { ...NO_GPU_COSTS, bindNs: 20_000, tlbInvalidateNs: 100 };
+    const system = filled({ devices: 3, interconnect, gpuCosts });
+    const add = function* (device: number): Steps<void> {
+      for (let i = 0; i < 16; i++) yield* increment(system.context(device), AREA + i, 1);
+    };
+    system.runAll([add(0), add(1), add(2)]);
+    expect(system.executor.steps).toBeLessThan(100_000);
+    const sums = Array.from({ length: 16 }, (_, i) => system.run(load(system.cpus[0], AREA + i, 1)));
+    expect(sums).toEqual(new Array(16).fill(3));
+    system.checkAtRest();
+  });
+});
+
+describe('a bind that the device refuses', () => {
+  it('ends the access with its error, and the device has nothing', () => {
+    const system = filled({ policy: stayInRam });
+    system.devices[0].gpu.vram.unplug();
+    expect(system.run(store(system.context(0), AREA, 1))).toBe(Errno.ENODEV);
+    const part = system.rangeAt(AREA)?.parts[0];
+    expect([part?.bound, system.devices[0].gpu.pageTable.entries]).toEqual([false, 0]);
+    expect(system.run(load(system.context(1), AREA))).toBe(100);
+    expect(system.run(system.cpus[0].madvise(vpn(AREA), 16, 0))).toBe(Errno.OK);
     system.checkAtRest();
     system.tearDown();
   });

@@ -56,7 +56,7 @@ describe('garbage', () => {
   });
 
   it('a fault that meets an unmapped range before the worker does collects it itself', () => {
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const system = mirrored(1, { seed, policy: migrateToFaulting(false) });
       const replace = function* (): Steps<number> {
         yield* system.cpus[0].munmap(vpn(AREA), 16);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
 import { migrateToFaulting, stayInRam } from '../../src/driver/placement.js';
 import { Prot } from '../../src/mm/mmap.js';
 import type { Steps } from '../../src/sim/steps.js';
@@ -62,18 +63,29 @@ describe('one invalidation over several ranges', () => {
   });
 
   it('sends all flushes before it waits for any', () => {
-    const slow = {
-      faultBatchNs: 0,
-      bindPageNs: 0,
-      bindNs: 0,
-      tlbInvalidateNs: 5000,
-      copySetupNs: 0,
-      kernelLaunchNs: 0,
-    };
+    const slow = { ...NO_GPU_COSTS, tlbInvalidateNs: 5000 };
     const system = mirrored(1, { gpuCosts: slow, devices: 4 });
     const before = system.executor.now();
     system.run(system.cpus[0].madvise(vpn(AREA), 16, 0));
     expect(system.executor.now() - before).toBe(5000);
+  });
+
+  it('waits for a bind that is on its way, so that the access it is for gets its turn', () => {
+    const costs = { ...NO_GPU_COSTS, bindNs: 5000 };
+    const system = new System({ policy: stayInRam, gpuCosts: costs, devices: 1 });
+    system.map(AREA, 16);
+    let zappedAt = 0;
+    system.onEachStep = ({ name }) => {
+      if (name === 'driver.zap') zappedAt = system.executor.now();
+    };
+    const unmap = function* (): Steps<number> {
+      yield* system.executor.sleep(1000);
+      expect(entries(system)).toEqual([16]);
+      return yield* system.cpus[0].madvise(vpn(AREA), 16, 0);
+    };
+    expect(system.runAll<number>([store(system.context(0), AREA, 7), unmap()])).toEqual([Errno.OK, Errno.OK]);
+    expect(zappedAt).toBe(5000);
+    system.checkAtRest();
   });
 
   it('asks a device for nothing that has nothing mapped', () => {

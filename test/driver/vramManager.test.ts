@@ -42,12 +42,12 @@ describe.each(['n1', 'one-to-one'] as const)('%s: memory pressure', (layout) => 
     system.tearDown();
   });
 
-  it.each([1, 2, 3, 4, 5, 6])('loses no store of any device or the CPU (seed %i)', (seed) => {
+  it.each([1, 2, 3])('loses no store of any device or the CPU (seed %i)', (seed) => {
     const system = small({ layout, seed, pagesPerStep: 4, interconnect: seed % 2 === 0 ? 'peer' : 'none' });
     const done = new Map<string, number>();
     const add = function* (port: Parameters<typeof increment>[0], word: number): Steps<void> {
       const random = new Random(seed, word);
-      for (let i = 0; i < 25; i++) {
+      for (let i = 0; i < 15; i++) {
         const page = AREA + random.below(64);
         expect(yield* increment(port, page, word)).toBe(Errno.OK);
         done.set(`${page} ${word}`, (done.get(`${page} ${word}`) ?? 0) + 1);
@@ -79,12 +79,11 @@ describe('eviction', () => {
   it('that cannot succeed leaves the fault to use RAM', () => {
     const system = small();
     system.run(findDifference(system.context(0), AREA, 32, 100));
-    const pinned = [AREA, AREA + 16].map((page) =>
-      system.coordinator.kernel.folios.get.bind(system.folios, pfnAt(system, page)),
-    );
-    for (const pin of pinned) pin();
+    for (const page of [AREA, AREA + 16]) system.folios.get(pfnAt(system, page));
     expect(system.run(load(system.context(0), AREA + 32))).toBe(132);
     expect(system.placeOf(AREA + 32)).toBe('ram');
+    // Each is tried once, not again and again.
+    expect(system.seen.filter(({ name }) => name === 'driver.vramEvict')).toHaveLength(2);
     for (const page of [AREA, AREA + 16]) system.folios.put(pfnAt(system, page));
     system.checkAtRest();
     system.tearDown();
@@ -117,16 +116,6 @@ describe('eviction', () => {
 });
 
 describe('a device that cannot give memory', () => {
-  it('leaves the pages in RAM when it is unplugged for allocations', () => {
-    const system = small();
-    system.devices[0].gpu.vram.unplug();
-    system.devices[0].gpu.vram.shouldFail = null;
-    const result = system.run(load(system.context(0), AREA));
-    expect([100, Errno.ENODEV]).toContain(result);
-    expect(system.placesOf(AREA, 64)).toEqual(['ram']);
-    system.checkAtRest();
-  });
-
   it('leaves them in RAM when one allocation fails', () => {
     const system = small();
     system.devices[0].gpu.vram.shouldFail = () => true;

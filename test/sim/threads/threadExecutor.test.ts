@@ -160,7 +160,7 @@ describe.runIf(existsSync(fileURLToPath(dist)))('two executors in two threads', 
     const rings = [0, 1].map(() => new SharedArrayBuffer(Ring.bytesFor(capacity)));
     const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
     const workers = [0, 1].map((role) => {
-      const workerData = { rings, bells, role, calls: 2000, capacity, dist: dist.href };
+      const workerData = { rings, bells, role, calls: 500, capacity, dist: dist.href };
       return new Worker(ACTOR, { eval: true, workerData });
     });
     // The one that asks ends by itself; the one that answers would go on for ever.
