@@ -5,6 +5,7 @@ import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
+import type { PageArrayId } from '../../src/memory/pageArrays.js';
 import { Prot } from '../../src/mm/mmap.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { fill, findDifference, increment, load, System, type SystemOptions, store } from './harness.js';
@@ -293,6 +294,31 @@ describe('devices that take a range from one another', () => {
     const sums = Array.from({ length: 16 }, (_, i) => system.run(load(system.cpus[0], AREA + i, 1)));
     expect(sums).toEqual(new Array(16).fill(3));
     system.checkAtRest();
+  });
+});
+
+describe('the commit rule', () => {
+  it('nothing is bound that was invalidated after it was mapped; the fault looks again', () => {
+    const system = filled({ policy: stayInRam });
+    const { arrays } = system.coordinator;
+    const lent: PageArrayId[] = [];
+    // Without an array the fault waits between mapping and binding.
+    const borrowAll = function* (): Steps<void> {
+      while (lent.length < arrays.arrays.count) lent.push(yield* arrays.borrow());
+    };
+    system.run(borrowAll());
+    const disturb = function* (): Steps<number> {
+      while (count(system, 'gpusvm.mapped') === 0) yield* system.executor.sleep(1);
+      const errno = yield* system.cpus[0].madvise(vpn(AREA), 16, 0);
+      for (const id of lent) arrays.giveBack(id);
+      return errno;
+    };
+    expect(system.runAll<number>([load(system.context(0), AREA), disturb()])).toEqual([0, Errno.OK]);
+    const retries = system.seen.filter(({ name }) => name === 'driver.retry');
+    expect(retries.map(({ args }) => args[2])).toEqual([Errno.EAGAIN]);
+    expect(count(system, 'device.bind')).toBe(1);
+    system.checkAtRest();
+    system.tearDown();
   });
 });
 

@@ -38,6 +38,7 @@ describe('garbage', () => {
     expect([range?.unmapped, range?.partialUnmap]).toEqual([true, true]);
     expect(range?.parts.map(({ pages }) => pages.has(PagesFlag.Unmapped))).toEqual([true, true]);
     expect(system.rangeAt(AREA)).toBe(null);
+    expect(range?.refs).toBe(0);
     expect([notifiers.size, system.coordinator.mm.notifiers.intervals]).toEqual([0, 0]);
     expect(system.coordinator.vms[0].collector.hasWork).toBe(false);
     system.checkAtRest();

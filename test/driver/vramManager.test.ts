@@ -89,16 +89,16 @@ describe('eviction', () => {
     system.tearDown();
   });
 
-  it('does not choose memory twice that cannot go', () => {
-    const system = small();
+  it('tries memory last that could not go the last time', () => {
+    const system = small({ vramPages: 48 });
     const [gpu] = system.coordinator.gpus;
-    system.run(findDifference(system.context(0), AREA, 32, 100));
-    const [first, second] = gpu.allocations;
+    system.run(findDifference(system.context(0), AREA, 48, 100));
+    const [first, second, third] = gpu.allocations;
     system.folios.get(pfnAt(system, AREA));
-    expect(system.run(load(system.context(0), AREA + 32))).toBe(132);
-    expect(second.released).toBe(true);
-    expect(first.released).toBe(false);
-    expect(system.placeOf(AREA + 32)).toBe('vram0');
+    expect(system.run(load(system.context(0), AREA + 48))).toBe(148);
+    expect([first, second, third].map(({ released }) => released)).toEqual([false, true, false]);
+    expect(system.placeOf(AREA + 48)).toBe('vram0');
+    expect([...gpu.allocations].slice(0, 2)).toEqual([third, first]);
     system.folios.put(pfnAt(system, AREA));
     system.checkAtRest();
     system.tearDown();
