@@ -2,12 +2,13 @@
 
 import type { Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
-import { PteBit, pteHas, pteIsMapping, ptePfn } from '../mm/pte.js';
+import { PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
 import type { MachineView } from './machineView.js';
 
 /** Whether the CPU page table maps `pfn` at `page` with at least this right. */
 export function cpuAllows(view: MachineView, page: Vpn, pfn: Pfn, write: boolean): boolean {
   const pte = view.pteAt(page);
-  if (!pteIsMapping(pte) || ptePfn(pte) !== pfn || pteHas(pte, PteBit.ProtNone)) return false;
+  if (!pteIsMapping(pte) || ptePfn(pte) !== pfn) return false;
+  if (pteKind(pte) === PteKind.Present && pteHas(pte, PteBit.ProtNone)) return false;
   return !write || pteHas(pte, PteBit.Write);
 }

@@ -27,10 +27,15 @@ export const PteBit = {
   Dirty: 1 << 5,
   SoftDirty: 1 << 6,
   UffdWp: 1 << 7,
-  /** Migration entry of an exclusive but read-only anonymous page. @kernel SWP_MIGRATION_READ_EXCLUSIVE */
+  /** Migration, swap and device-exclusive entries: the page was exclusive to its mm. @kernel SWP_MIGRATION_READ_EXCLUSIVE, pte_swp_exclusive */
   Exclusive: 1 << 8,
-  /** Present but accessible to nobody (PROT_NONE, NUMA hinting). @kernel pte_protnone */
-  ProtNone: 1 << 9,
+  /** Present entries: accessible to nobody (PROT_NONE, NUMA hinting). Shares its bit with Exclusive, which only other kinds have. @kernel pte_protnone */
+  ProtNone: 1 << 8,
+  /**
+   * The entry is one of the 512 words that stand for one PMD leaf: all of them carry the bit, the same kind and the same flags, and consecutive
+   * pages. Words, so that whoever walks the table as hardware does reads one leaf word in any case. @kernel pmd_trans_huge
+   */
+  Huge: 1 << 9,
 } as const;
 
 const KIND_MASK = 0x7;
@@ -97,7 +102,8 @@ export function formatPte(pte: Pte): string {
     pteHas(pte, PteBit.Write) ? ' w' : ' r',
     pteHas(pte, PteBit.Young) ? ' young' : '',
     pteHas(pte, PteBit.Dirty) ? ' dirty' : '',
-    pteHas(pte, PteBit.ProtNone) ? ' protnone' : '',
+    pteKind(pte) === PteKind.Present && pteHas(pte, PteBit.ProtNone) ? ' protnone' : '',
+    pteHas(pte, PteBit.Huge) ? ' huge' : '',
   ];
   return `${kind} pfn 0x${ptePfn(pte).toString(16)}${bits.join('')}`;
 }

@@ -12,6 +12,24 @@ export const VmFlag = {
   /** Grows or is a stack: kept for reports only. */
   Stack: 16,
   NoReserve: 32,
+  /** mprotect may allow writing: not so for a shared mapping of a file that was opened read-only. @kernel VM_MAYWRITE */
+  MayWrite: 64,
+  /** Charged as private writable memory; stays once it is set, and so keeps areas from merging. @kernel VM_ACCOUNT */
+  Account: 128,
+  /** @kernel VM_LOCKED */
+  Locked: 256,
+  /** Not copied by fork. @kernel VM_DONTCOPY */
+  DontCopy: 512,
+  /** @kernel VM_HUGEPAGE */
+  HugePage: 1024,
+  /** @kernel VM_NOHUGEPAGE */
+  NoHugePage: 2048,
+  /** @kernel VM_HUGETLB */
+  Hugetlb: 4096,
+  /** A driver inserted pages of its own. @kernel VM_MIXEDMAP */
+  MixedMap: 8192,
+  /** Faults on missing pages go to a handler in user space. @kernel VM_UFFD_MISSING */
+  UffdMissing: 16384,
 } as const;
 
 /** @kernel vm_area_struct */
