@@ -15,34 +15,29 @@ import { ScanMm } from '../drm/gpusvm/scanMm.js';
 import { ZddTable } from '../drm/pagemap/devmem.js';
 import { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import type { FolioTable } from '../memory/folios.js';
 import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { type PagemapOwner, pagemapOwner } from '../mm/devPagemap.js';
-import { ExitMm } from '../mm/exitMm.js';
-import { FaultHandler } from '../mm/fault.js';
 import { Hmm } from '../mm/hmm.js';
 import { Kernel, type MmCosts } from '../mm/kernel.js';
-import { MadviseCall } from '../mm/madvise.js';
 import { MigrateDevice } from '../mm/migrateDevice.js';
 import { MigrateUnmap } from '../mm/migrateUnmap.js';
 import { MigrateVma } from '../mm/migrateVma.js';
-import { Mm } from '../mm/mm.js';
-import { MemoryMap } from '../mm/mmap.js';
-import { MovePageTables } from '../mm/movePageTables.js';
-import { Mprotect } from '../mm/mprotect.js';
-import { Mremap } from '../mm/mremap.js';
+import type { Mm } from '../mm/mm.js';
+import { MmCalls } from '../mm/mmCalls.js';
 import { Rmap } from '../mm/rmap.js';
-import { UnmapRegion } from '../mm/unmapRegion.js';
-import { VmaEdit } from '../mm/vmaEdit.js';
-import { Zap } from '../mm/zap.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
+import { CpuService } from './cpuService.js';
+import { IoctlTable } from './ioctl.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
+import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 
 export const COORDINATOR: ActorId = actorId(0);
@@ -69,20 +64,18 @@ export interface CoordinatorWorld {
   readonly arrays: PageArrays;
   readonly iommus: readonly Iommu[];
   readonly policy: PlacementPolicy;
-}
-
-/** The system calls of the address space. */
-interface SystemCalls {
-  readonly map: MemoryMap;
-  readonly protect: Mprotect;
-  readonly advise: MadviseCall;
-  readonly remap: Mremap;
-  readonly exit: ExitMm;
+  /** By CPU thread; none where programs make no driver calls. */
+  readonly payloads?: readonly CallPayload[];
 }
 
 export class Coordinator {
   readonly kernel: Kernel;
+  readonly processes: ProcessTable;
+  /** Of the first process, which the reference driver mirrors. */
   readonly mm: Mm;
+  /** Drivers register what they answer here. */
+  readonly ioctls = new IoctlTable();
+  readonly calls: MmCalls;
   readonly zdds = new ZddTable();
   readonly gpus: readonly GpuHandle[];
   /** N:1: one. 1:1: one per device, in their order. */
@@ -92,8 +85,6 @@ export class Coordinator {
   readonly migrate: PagemapMigrate;
   readonly gpuFaults: GpuFaultHandler;
   private readonly remotes: readonly RemoteGpu[];
-  private readonly faults: FaultHandler;
-  private readonly calls: SystemCalls;
 
   constructor(
     readonly config: CoordinatorConfig,
@@ -103,10 +94,10 @@ export class Coordinator {
   ) {
     const { sched, memory, folios, tables, brackets } = world;
     this.kernel = new Kernel(sched, memory, folios, tables, brackets, config.costs, config.pagesPerStep);
-    this.mm = new Mm(this.kernel, 1);
-    this.faults = new FaultHandler(this.kernel);
-    this.calls = makeSystemCalls(this.kernel);
-    const hmm = new Hmm(this.kernel, this.faults);
+    this.processes = new ProcessTable(this.kernel);
+    this.mm = this.processes.create();
+    this.calls = new MmCalls(this.kernel);
+    const hmm = new Hmm(this.kernel, this.calls.faults);
     const rmap = new Rmap(this.kernel);
     const unmapper = new MigrateUnmap(this.kernel, rmap);
     this.arrays = new PageArrayPool(sched, world.arrays);
@@ -133,8 +124,8 @@ export class Coordinator {
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
-    cpuPorts.forEach((port) => {
-      this.serveCpu(port);
+    cpuPorts.forEach((port, i) => {
+      this.serveCpu(port, i, world.payloads?.[i] ?? null);
     });
   }
 
@@ -151,8 +142,11 @@ export class Coordinator {
   /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */
   *tearDown(): Steps<void> {
     for (const vm of this.vms) yield* vm.close();
-    yield* this.calls.exit.mmput(this.mm);
-    assert(this.mm.users === 0, 'somebody still uses the address space');
+    for (const mm of this.processes.all()) {
+      yield* this.calls.exit.mmput(mm);
+      assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);
+      this.processes.remove(mm);
+    }
   }
 
   private makeVms(hmm: Hmm, dma: GpuSvmDma): SvmVm[] {
@@ -175,30 +169,8 @@ export class Coordinator {
     });
   }
 
-  private serveCpu(port: Port): void {
-    const { mm, faults, calls } = this;
-    port.serve(CpuMessage.fault, function* ({ page, write }) {
-      return { errno: yield* faults.cpuFault(mm, page, write !== 0) };
-    });
-    port.serve(CpuMessage.mmap, function* (args) {
-      return { result: yield* calls.map.mmap(mm, args) };
-    });
-    port.serve(CpuMessage.munmap, function* ({ page, npages }) {
-      return { errno: yield* calls.map.munmap(mm, page, npages) };
-    });
-    port.serve(CpuMessage.mprotect, function* ({ page, npages, prot }) {
-      return { errno: yield* calls.protect.mprotect(mm, page, npages, prot) };
-    });
-    port.serve(CpuMessage.madvise, function* ({ page, npages, advice }) {
-      return { errno: yield* calls.advise.madvise(mm, page, npages, advice) };
-    });
-    port.serve(CpuMessage.mremap, function* ({ page, npages, newPages, flags, newPage }) {
-      const args = { from: page, fromPages: npages, toPages: newPages, flags, target: newPage };
-      return { result: yield* calls.remap.mremap(mm, args) };
-    });
-    port.serve(CpuMessage.brk, function* ({ end }) {
-      return { end: yield* calls.map.brk(mm, end) };
-    });
+  private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
+    new CpuService(thread, this.processes, this.calls, this.ioctls, payload).serve(port);
     port.serve(CpuMessage.prefetch, (request) => this.prefetch(request));
     port.serve(CpuMessage.launch, (request) => this.launch(request), true);
   }
@@ -265,17 +237,4 @@ function* walkRanges(start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno
     page = next as Vpn;
   }
   return Errno.OK;
-}
-
-function makeSystemCalls(kernel: Kernel): SystemCalls {
-  const edit = new VmaEdit(kernel);
-  const zap = new Zap(kernel);
-  const unmapRegion = new UnmapRegion(kernel, edit, zap);
-  return {
-    map: new MemoryMap(kernel, edit, unmapRegion),
-    protect: new Mprotect(kernel, edit),
-    advise: new MadviseCall(kernel, zap),
-    remap: new Mremap(kernel, edit, unmapRegion, new MovePageTables(kernel)),
-    exit: new ExitMm(kernel, edit, zap),
-  };
 }

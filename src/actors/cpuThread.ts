@@ -1,9 +1,11 @@
 /** The CpuThread actor: one application thread with its TLB, its loads and stores, and its system calls. */
 
-import type { Errno } from '../base/errno.js';
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
 import { PAGE_WORDS, type Vpn } from '../base/units.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
 import type { AccessPort } from '../memory/accessPort.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import { NO_PFN, type Pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import { RadixTable } from '../memory/radixTable.js';
@@ -16,6 +18,8 @@ import type { Scheduler } from '../sim/scheduler.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { CpuTlb } from './cpuTlb.js';
+import type { IoctlReply } from './ioctl.js';
+import type { IoctlRequest } from './ioctlRequest.js';
 import { CpuMessage } from './messages.js';
 
 export const CpuStep = {
@@ -31,12 +35,14 @@ export interface CpuThreadWorld {
   readonly sched: Scheduler;
   readonly actor: ActorId;
   readonly memory: PhysicalMemory;
-  /** Words and root of the address space's page table, read as the hardware walker does. */
+  /** The page tables' words, read as the hardware walker does, and the root of the first process's table. */
   readonly tableWords: Uint32Array;
   readonly tableRoot: number;
   readonly bracket: AccessBracket;
   /** Modelled time of one page's accesses. */
   readonly accessNs: number;
+  /** Shared with the Coordinator; none where the program makes no driver calls. */
+  readonly payload?: CallPayload;
 }
 
 export class CpuThread implements AccessPort {
@@ -52,6 +58,8 @@ export class CpuThread implements AccessPort {
   private readonly tlb = new CpuTlb();
   private inside = false;
   private generation = -1;
+  /** Table index of the root of the process that the thread runs. @kernel cr3 */
+  private root: number;
 
   constructor(
     readonly index: number,
@@ -59,6 +67,7 @@ export class CpuThread implements AccessPort {
     private readonly host: Port,
   ) {
     this.memory = world.memory;
+    this.root = world.tableRoot;
     this.sched = world.sched;
     this.gate = new Gate(world.sched, `pause of cpu${index}`);
   }
@@ -90,6 +99,35 @@ export class CpuThread implements AccessPort {
     this.faultedPage = page;
     this.accessesBefore = this.accesses;
     return (yield* this.host.call(CpuMessage.fault, { page, write: write ? 1 : 0 })).errno;
+  }
+
+  /** Shared with the Coordinator for the calls of {@link ioctl}. */
+  get payload(): CallPayload {
+    const { payload } = this.world;
+    assert(payload !== undefined, () => `cpu${this.index} has no payload`);
+    return payload;
+  }
+
+  /** From now on loads, stores and calls are those of this process; -ENOENT when it has ended. @kernel switch_mm */
+  *enterProcess(mm: number): Steps<Errno> {
+    this.release();
+    const { errno, root } = yield* this.host.call(CpuMessage.enterProcess, { mm });
+    if (errno !== Errno.OK) return errno;
+    this.root = root;
+    this.tlb.flush();
+    return errno;
+  }
+
+  /** A driver call with what {@link payload} holds; the driver's results are the reply and the payload. */
+  *ioctl(
+    request: IoctlRequest,
+    device: number,
+    page: Vpn,
+    npages: number,
+    a: number,
+    b: number,
+  ): Steps<IoctlReply> {
+    return yield* this.host.call(CpuMessage.ioctl, { request, device, page, npages, a, b });
   }
 
   *mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number> {
@@ -170,8 +208,8 @@ export class CpuThread implements AccessPort {
 
   /** The hardware page walk: sets young, and dirty on a store, in an entry that still allows the access at that moment. */
   private walk(page: Vpn, write: boolean): Pfn {
-    const { tableWords, tableRoot } = this.world;
-    const slot = RadixTable.walk(tableWords, tableRoot, page);
+    const { tableWords } = this.world;
+    const slot = RadixTable.walk(tableWords, this.root, page);
     if (slot < 0) return NO_PFN;
     const bits = PteBit.Young | (write ? PteBit.Dirty : 0);
     for (;;) {

@@ -11,8 +11,16 @@ const page = field<Vpn>();
 const errno = field<Errno>();
 const number = field();
 
-/** A CPU thread's page fault and system calls, to the Coordinator. */
+/** A CPU thread's page fault and system calls, to the Coordinator; they are calls of the process that the thread runs. */
 export const CpuMessage = {
+  /** From now on the thread runs this process; the reply is the root of its page table. */
+  enterProcess: defineMessage('cpu.enterProcess', { mm: number }, { errno, root: number }),
+  /** A call to a driver: see `ioctlRequest.ts`. */
+  ioctl: defineMessage(
+    'cpu.ioctl',
+    { request: number, device: number, page, npages: number, a: number, b: number },
+    { errno, a: number, b: number },
+  ),
   fault: defineMessage('cpu.fault', { page, write: number }, { errno }),
   mmap: defineMessage(
     'cpu.mmap',

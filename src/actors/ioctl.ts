@@ -1,0 +1,60 @@
+/** Calls of an application to a driver: one message for all of them, served by whichever handler is registered for the request. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { CallPayload } from '../memory/callPayload.js';
+import type { Mm } from '../mm/mm.js';
+import type { Steps } from '../sim/steps.js';
+import type { IoctlRequest } from './ioctlRequest.js';
+
+/** One call as its handler sees it. What the numbers and the payload mean is told where the request is named. */
+export interface IoctlCall {
+  /** Of the process that calls. */
+  readonly mm: Mm;
+  /** Index of the CPU thread that calls. */
+  readonly thread: number;
+  /** Index of the device that the call is about; -1 for none. */
+  readonly device: number;
+  readonly page: Vpn;
+  readonly npages: number;
+  readonly a: number;
+  readonly b: number;
+  /** Holds the arguments that are no numbers; the handler puts its answer there. */
+  readonly payload: CallPayload;
+}
+
+/** `a` and `b` are results that the request defines, 0 where it has none. */
+export interface IoctlReply {
+  readonly errno: Errno;
+  readonly a: number;
+  readonly b: number;
+}
+
+/** May sleep; holds no lock when it is entered and when it returns. */
+export type IoctlHandler = (call: IoctlCall) => Steps<IoctlReply>;
+
+/** A reply that is an errno alone. */
+export function ioctlReply(errno: Errno, a = 0, b = 0): IoctlReply {
+  return { errno, a, b };
+}
+
+/**
+ * The Coordinator's handlers by request. A driver registers its own when it is built:
+ * `ioctls.register(IoctlRequest.mirrorSnapshot, (call) => mirror.snapshot(call))`.
+ */
+export class IoctlTable {
+  private readonly handlers: (IoctlHandler | undefined)[] = [];
+
+  register(request: IoctlRequest, handler: IoctlHandler): void {
+    assert(this.handlers[request] === undefined, () => `ioctl ${request} has two handlers`);
+    this.handlers[request] = handler;
+  }
+
+  /** -ENOTTY of the kernel: the driver does not know the request. */
+  *handle(request: number, call: IoctlCall): Steps<IoctlReply> {
+    const handler = this.handlers[request];
+    if (handler === undefined) return ioctlReply(Errno.EOPNOTSUPP);
+    return yield* handler(call);
+  }
+}
