@@ -1,0 +1,68 @@
+/** What one device's mirror has been told about spans of the address space: the madvise ioctl of xe. */
+
+import { RangeMap } from '../../base/rangeMap.js';
+import type { Vpn } from '../../base/units.js';
+import { Location, type Place } from './location.js';
+
+/** Who does atomics on the pages. @kernel DRM_XE_ATOMIC_* */
+export const AtomicMode = { Undefined: 0, Device: 1, Global: 2, Cpu: 3 } as const;
+export type AtomicMode = (typeof AtomicMode)[keyof typeof AtomicMode];
+
+/** Immutable. @kernel xe_vma_mem_attr */
+export interface MirrorAttributes {
+  readonly preferred: Place;
+  /** Pages in another device's memory stay there. @kernel DRM_XE_MIGRATE_ONLY_SYSTEM_PAGES */
+  readonly onlySystemPages: boolean;
+  readonly atomics: AtomicMode;
+}
+
+/** @kernel xe_vma_mem_attr defaults */
+export const defaultMirrorAttributes: MirrorAttributes = {
+  preferred: Location.Faulting,
+  onlySystemPages: false,
+  atomics: AtomicMode.Undefined,
+};
+
+function same(a: MirrorAttributes, b: MirrorAttributes): boolean {
+  return a.preferred === b.preferred && a.onlySystemPages === b.onlySystemPages && a.atomics === b.atomics;
+}
+
+/** Only spans that differ from the default are in the map. @kernel xe_vm_madvise_ioctl */
+export class XeMadvise {
+  readonly map = new RangeMap<MirrorAttributes>(same);
+
+  /** Undefined: nothing was said. */
+  find(page: Vpn): MirrorAttributes | undefined {
+    return this.map.get(page);
+  }
+
+  /** @kernel madvise_preferred_mem_loc */
+  setPreferred(start: Vpn, end: Vpn, preferred: Place, onlySystemPages: boolean): void {
+    this.change(start, end, (old) => ({ ...old, preferred, onlySystemPages }));
+  }
+
+  /** @kernel madvise_atomic */
+  setAtomics(start: Vpn, end: Vpn, atomics: AtomicMode): void {
+    this.change(start, end, (old) => ({ ...old, atomics }));
+  }
+
+  /** Of a span that was unmapped. @kernel xe_svm_range_set_default_attr */
+  reset(start: Vpn, end: Vpn): void {
+    this.map.delete(start, end);
+  }
+
+  /** The part of [start, end) around `page` in which nothing changes: a range may not reach beyond it. */
+  uniform(page: Vpn, start: Vpn, end: Vpn): { start: Vpn; end: Vpn } {
+    for (const piece of this.map.pieces(start, end)) {
+      if (piece.end > page) return { start: piece.start as Vpn, end: piece.end as Vpn };
+    }
+    return { start, end };
+  }
+
+  private change(start: Vpn, end: Vpn, change: (old: MirrorAttributes) => MirrorAttributes): void {
+    this.map.update(start, end, (old) => {
+      const changed = change(old ?? defaultMirrorAttributes);
+      return same(changed, defaultMirrorAttributes) ? undefined : changed;
+    });
+  }
+}
