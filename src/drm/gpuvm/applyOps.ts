@@ -1,0 +1,73 @@
+/** Carries steps out on the VM's view of its addresses; page tables are for the driver, before or after. */
+
+import { assert, unreachable } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import type { GpuVa, GpuVaPlace } from './gpuVa.js';
+import type { GpuVaOp, GpuVaRemapOp } from './gpuVaOps.js';
+import type { GpuVm } from './gpuVm.js';
+
+/** Makes the driver's mapping; `from` is the one that it is a part of, if any: it has what the driver keeps with it. */
+export type GpuVaFactory = (place: GpuVaPlace, from: GpuVa | null) => GpuVa;
+
+/** The mappings that came and went, in order. */
+export interface AppliedOps {
+  readonly added: readonly GpuVa[];
+  readonly removed: readonly GpuVa[];
+}
+
+interface Applied {
+  readonly added: GpuVa[];
+  readonly removed: GpuVa[];
+}
+
+/** New mappings are linked to their objects. @kernel drm_gpuva_map, drm_gpuva_remap, drm_gpuva_unmap */
+export function applyOps(vm: GpuVm, ops: readonly GpuVaOp[], make: GpuVaFactory): AppliedOps {
+  const applied: Applied = { added: [], removed: [] };
+  for (const op of ops) applyOp(vm, op, make, applied);
+  return applied;
+}
+
+function applyOp(vm: GpuVm, op: GpuVaOp, make: GpuVaFactory, applied: Applied): void {
+  switch (op.op) {
+    case 'map':
+      applied.added.push(putIn(vm, make(op.place, op.from)));
+      break;
+    case 'unmap':
+      takeOut(vm, op.va);
+      applied.removed.push(op.va);
+      break;
+    case 'remap':
+      remap(vm, op, make, applied);
+      break;
+    case 'prefetch':
+      break;
+    default:
+      unreachable(op);
+  }
+}
+
+function remap(vm: GpuVm, { prev, next, unmap }: GpuVaRemapOp, make: GpuVaFactory, applied: Applied): void {
+  const { va } = unmap;
+  // So that what the VM knows of the object outlives the moment without a mapping.
+  const vmBo = va.vmBo?.get() ?? null;
+  takeOut(vm, va);
+  applied.removed.push(va);
+  for (const place of [prev, next]) if (place !== null) applied.added.push(putIn(vm, make(place, va)));
+  vmBo?.put();
+}
+
+/** Out of its object's list, then out of the VM. */
+function takeOut(vm: GpuVm, va: GpuVa): void {
+  vm.unlink(va);
+  vm.remove(va);
+}
+
+function putIn(vm: GpuVm, va: GpuVa): GpuVa {
+  const errno = vm.insert(va);
+  assert(errno === Errno.OK, 'a step maps where something is mapped');
+  if (va.obj === null) return va;
+  const vmBo = vm.obtainBo(va.obj);
+  vm.link(va, vmBo);
+  vmBo.put();
+  return va;
+}

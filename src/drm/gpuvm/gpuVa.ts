@@ -1,0 +1,68 @@
+/** One mapping in a GPU's address space: a span of addresses, and the part of a buffer object behind it. */
+
+import { assert } from '../../base/assert.js';
+import type { IntervalNode } from '../../base/intervalTree.js';
+import type { GemObject } from './gemObject.js';
+import type { GpuVm } from './gpuVm.js';
+import type { GpuVmBo } from './gpuVmBo.js';
+
+/** @kernel drm_gpuva_flags */
+export const GpuVaFlag = {
+  /** The object was moved: its page-table entries must be written anew. @kernel DRM_GPUVA_INVALIDATED */
+  Invalidated: 1,
+  /** @kernel DRM_GPUVA_SPARSE */
+  Sparse: 2,
+} as const;
+
+/** Where a mapping is to be, and what is behind it; all in pages. @kernel drm_gpuva_op_map */
+export interface GpuVaPlace {
+  readonly start: number;
+  /** One past the last page. */
+  readonly end: number;
+  /** Null where nothing but the driver knows what is behind: user pages, a mirror of the CPU's addresses. */
+  readonly obj: GemObject | null;
+  /** Of the first page within the object; without one, whatever the driver counts from. */
+  readonly offset: number;
+}
+
+/** Drivers extend it. The VM's lock guards it. @kernel drm_gpuva */
+export class GpuVa implements GpuVaPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly obj: GemObject | null;
+  readonly offset: number;
+  /** Of {@link GpuVaFlag}. */
+  flags = 0;
+  /** The VM that it is inserted in. */
+  vm: GpuVm | null = null;
+  /** Set while it is linked to its object's list. */
+  vmBo: GpuVmBo | null = null;
+  /** @internal */
+  node: IntervalNode<GpuVa> | null = null;
+
+  constructor(place: GpuVaPlace) {
+    assert(place.end > place.start, 'a GPU mapping without pages');
+    assert(place.obj === null || place.offset >= 0, 'a GPU mapping begins before its object');
+    assert(
+      place.obj === null || place.offset + (place.end - place.start) <= place.obj.npages,
+      'a GPU mapping reaches beyond its object',
+    );
+    this.start = place.start;
+    this.end = place.end;
+    this.obj = place.obj;
+    this.offset = place.offset;
+  }
+
+  get npages(): number {
+    return this.end - this.start;
+  }
+
+  get isInvalidated(): boolean {
+    return (this.flags & GpuVaFlag.Invalidated) !== 0;
+  }
+
+  /** @kernel drm_gpuva_invalidate */
+  setInvalidated(invalidated: boolean): void {
+    this.flags = invalidated ? this.flags | GpuVaFlag.Invalidated : this.flags & ~GpuVaFlag.Invalidated;
+  }
+}

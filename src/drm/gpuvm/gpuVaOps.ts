@@ -1,0 +1,40 @@
+/** The steps into which a request to map or unmap GPU addresses falls, given the mappings that are there. */
+
+import type { GpuVa, GpuVaPlace } from './gpuVa.js';
+
+/** @kernel drm_gpuva_op_map */
+export interface GpuVaMapOp {
+  readonly op: 'map';
+  readonly place: GpuVaPlace;
+  /** Where a mapping is only split, so that its middle can get other attributes: that mapping. */
+  readonly from: GpuVa | null;
+}
+
+/** What goes. @kernel drm_gpuva_op_unmap */
+export interface GpuVaUnmap {
+  readonly va: GpuVa;
+  /** The new mapping continues the old one physically: its page-table entries may stay where both have them. */
+  readonly keep: boolean;
+}
+
+/** @kernel drm_gpuva_op_unmap */
+export interface GpuVaUnmapOp extends GpuVaUnmap {
+  readonly op: 'unmap';
+}
+
+/** A mapping goes but for its head, its tail, or both. @kernel drm_gpuva_op_remap */
+export interface GpuVaRemapOp {
+  readonly op: 'remap';
+  readonly prev: GpuVaPlace | null;
+  readonly next: GpuVaPlace | null;
+  readonly unmap: GpuVaUnmap;
+}
+
+/** @kernel drm_gpuva_op_prefetch */
+export interface GpuVaPrefetchOp {
+  readonly op: 'prefetch';
+  readonly va: GpuVa;
+}
+
+/** @kernel drm_gpuva_op */
+export type GpuVaOp = GpuVaMapOp | GpuVaUnmapOp | GpuVaRemapOp | GpuVaPrefetchOp;

@@ -1,0 +1,54 @@
+/** Objects by name for the tests of the GPU VM manager. */
+
+import { GemObject } from '../../../src/drm/gpuvm/gemObject.js';
+import { GpuVa, type GpuVaPlace } from '../../../src/drm/gpuvm/gpuVa.js';
+import type { GpuVaOp } from '../../../src/drm/gpuvm/gpuVaOps.js';
+import { GpuVm } from '../../../src/drm/gpuvm/gpuVm.js';
+
+export const elsewhere = { name: 'a reservation of its own' };
+
+export class GemObjects {
+  private readonly byName = new Map<string, GemObject>();
+
+  get(name: string | null): GemObject | null {
+    if (name === null) return null;
+    let obj = this.byName.get(name);
+    if (obj === undefined) {
+      obj = new GemObject(name, 1000, elsewhere);
+      this.byName.set(name, obj);
+    }
+    return obj;
+  }
+
+  place(start: number, end: number, name: string | null, offset: number): GpuVaPlace {
+    return { start, end, obj: this.get(name), offset };
+  }
+}
+
+export function newVm(pages = 1000): GpuVm {
+  return new GpuVm('test', { start: 0, end: pages });
+}
+
+export function plainVa(place: GpuVaPlace): GpuVa {
+  return new GpuVa(place);
+}
+
+/** `a[10+2] at 0`: how tests write a place. */
+export function show(place: GpuVaPlace): string {
+  return `${place.obj?.name ?? '-'}[${place.offset}+${place.end - place.start}] at ${place.start}`;
+}
+
+export function showAll(vm: GpuVm): string[] {
+  return [...vm].map(show);
+}
+
+export function showOp(op: GpuVaOp): string {
+  if (op.op === 'map') return `map ${show(op.place)}`;
+  if (op.op === 'prefetch') return `prefetch ${show(op.va)}`;
+  if (op.op === 'unmap') return `unmap ${show(op.va)}${op.keep ? ' keep' : ''}`;
+  const parts = [
+    op.prev === null ? '' : ` prev ${show(op.prev)}`,
+    op.next === null ? '' : ` next ${show(op.next)}`,
+  ];
+  return `remap ${show(op.unmap.va)}${op.unmap.keep ? ' keep' : ''}${parts.join('')}`;
+}
