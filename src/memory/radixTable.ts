@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
+import { AllocSite, type FailureInjector, type Injectable } from './failureInjector.js';
 
 const LEVEL_BITS = 9;
 /** Entries of a table, of whatever level. */
@@ -31,7 +32,8 @@ function indexAt(vpn: number, level: number): number {
  * Only the owner allocates and frees; other threads need nothing but `words`. A table that is not in use is all zero,
  * so a new one needs no clearing and a late walker finds nothing in it.
  */
-export class TableArena {
+export class TableArena implements Injectable {
+  injector: FailureInjector | null = null;
   readonly buffer: SharedArrayBuffer;
   readonly words: Uint32Array;
   /** Tables that can be handed out; table 0 is not one, since 0 in an entry says "no table". */
@@ -61,7 +63,20 @@ export class TableArena {
 
   /** Index of an all-zero table, or -ENOMEM. @kernel pte_alloc_one */
   allocTable(): number {
-    if (this.free_ === 0) return Errno.ENOMEM;
+    return this.reserve(1) ? this.takeTable() : Errno.ENOMEM;
+  }
+
+  /** Whether `tables` tables can be taken now; asked once for all that one operation needs, so that it makes all of them or none. */
+  reserve(tables: number): boolean {
+    if (this.injector !== null) {
+      for (let i = 0; i < tables; i++) if (this.injector.shouldFail(AllocSite.PageTable)) return false;
+    }
+    return this.free_ >= tables;
+  }
+
+  /** After {@link reserve} said yes. */
+  takeTable(): number {
+    assert(this.free_ > 0, 'a page table is taken that was not reserved');
     return this.freeStack[--this.free_];
   }
 
@@ -104,7 +119,7 @@ export class RadixTable {
 
   /** @throws RangeError when the arena has no table left for the root. */
   constructor(arena: TableArena) {
-    const root = arena.allocTable();
+    const root = arena.freeTables > 0 ? arena.takeTable() : -1;
     if (root < 0) throw new RangeError(`page-table arena is full: all ${arena.totalTables} tables are used`);
     this.arena = arena;
     this.root = root;
@@ -142,12 +157,14 @@ export class RadixTable {
     const found = this.slot(vpn);
     if (found >= 0) return found;
     let table = this.root;
+    let reserved = false;
     for (let level = ROOT_LEVEL; level > 0; level--) {
       const entry = table * TABLE_ENTRIES + indexAt(vpn, level);
       table = this.words[entry];
       if (table !== 0) continue;
-      if (this.arena.freeTables < level) return -1;
-      table = this.arena.allocTable();
+      if (!reserved && !this.arena.reserve(level)) return -1;
+      reserved = true;
+      table = this.arena.takeTable();
       Atomics.store(this.words, entry, table);
     }
     return this.slot(vpn);

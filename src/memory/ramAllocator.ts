@@ -2,13 +2,13 @@
 
 import { Errno } from '../base/errno.js';
 import { BuddyAllocator } from './buddyAllocator.js';
+import { AllocSite, type FailureInjector, type Injectable } from './failureInjector.js';
 import type { Pfn } from './pfn.js';
 import type { PhysicalLayout } from './physicalLayout.js';
 
 /** Owned by the coordinator. Hands out frames only: their metadata and contents are the caller's to prepare. */
-export class RamAllocator {
-  /** Failure injection: asked once per allocation; true makes that allocation return -ENOMEM. */
-  shouldFail: (() => boolean) | null = null;
+export class RamAllocator implements Injectable {
+  injector: FailureInjector | null = null;
   private readonly buddy: BuddyAllocator;
   private failed = 0;
 
@@ -40,7 +40,8 @@ export class RamAllocator {
 
   /** `2^order` pages, aligned to their size. @kernel folio_alloc */
   alloc(order: number): Pfn | typeof Errno.ENOMEM {
-    const page = this.shouldFail?.() ? Errno.ENOMEM : this.buddy.alloc(order);
+    const site = order === 0 ? AllocSite.RamPage : AllocSite.HugePage;
+    const page = this.injector?.shouldFail(site) ? Errno.ENOMEM : this.buddy.alloc(order);
     if (page === Errno.ENOMEM) this.failed++;
     return page;
   }

@@ -1,11 +1,20 @@
 /** Gives an area its anon_vma before its first anonymous page is mapped. */
 
+import { AllocSite } from '../memory/failureInjector.js';
 import type { AnonVma } from './anonVma.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { type Vma, VmFlag } from './vma.js';
 
 const ACCESS = VmFlag.Read | VmFlag.Write | VmFlag.Exec;
+
+/**
+ * Whether the area could not be given an anon_vma now. Asked at the start of a fault, before the page is allocated; afterwards
+ * {@link prepareAnonVma} cannot fail. @kernel vmf_anon_prepare
+ */
+export function anonVmaFails(kernel: Kernel, vma: Vma): boolean {
+  return vma.anonVma === null && kernel.allocationFails(AllocSite.AnonVma);
+}
 
 /**
  * A neighbour's anon_vma is shared where the two could be one area again but for their protection, so that they can merge later. mmap_lock

@@ -6,7 +6,7 @@ import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { NO_PFN, type Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
-import { prepareAnonVma } from './anonVmaPrepare.js';
+import { anonVmaFails, prepareAnonVma } from './anonVmaPrepare.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -33,7 +33,8 @@ export class CopyOnWrite {
     const canReuse =
       pfn !== zeroPage &&
       (folios.testFlag(pfn, FolioFlag.AnonExclusive) || this.takeOver(mm, vma, page, pfn));
-    if (!canReuse) return yield* this.copy(mm, vma, page, pte);
+    if (!canReuse)
+      return anonVmaFails(this.kernel, vma) ? Errno.ENOMEM : yield* this.copy(mm, vma, page, pte);
     replacePte(mm.pageTable, mm.pageTable.slot(page), pteWith(pte, WRITTEN));
     sched.at(CowStep.reused, page, pfn, mm.id);
     return Errno.OK;

@@ -6,6 +6,7 @@ import { formatVpn, type Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { NO_PFN } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { anonVmaFails } from './anonVmaPrepare.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -116,7 +117,7 @@ export class FaultHandler {
   /** @kernel do_anonymous_page */
   private *mapFreshPage(mm: Mm, vma: Vma, page: Vpn): Steps<FaultErrno> {
     const { sched, folios, memory } = this.kernel;
-    const pfn = this.kernel.allocPage();
+    const pfn = anonVmaFails(this.kernel, vma) ? NO_PFN : this.kernel.allocPage();
     if (pfn === NO_PFN) return Errno.ENOMEM;
     memory.zeroPages(pfn, 1);
     if (sched.reach(FaultStep.allocated, page, pfn, mm.id)) yield STEP;

@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
+import type { AllocSite, FailureInjector } from '../memory/failureInjector.js';
 import type { FolioTable } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
@@ -33,6 +34,7 @@ export class Kernel {
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
   private readonly pagemaps: (DevPagemap | undefined)[] = [];
+  private injector: FailureInjector | null = null;
 
   constructor(
     readonly sched: Scheduler,
@@ -55,6 +57,18 @@ export class Kernel {
     assert(zeroPage >= 0, 'no memory for the zero page');
     this.zeroPage = zeroPage as Pfn;
     folios.prepareNew(this.zeroPage, 0, 1);
+  }
+
+  /** From now on every allocation asks `injector`; null ends that. */
+  injectFailures(injector: FailureInjector | null): void {
+    this.injector = injector;
+    this.ram.injector = injector;
+    this.tables.injector = injector;
+  }
+
+  /** Whether an allocation that has no allocator of its own here must fail; asked before anything has changed. */
+  allocationFails(site: AllocSite): boolean {
+    return this.injector?.shouldFail(site) ?? false;
   }
 
   /** @kernel devm_memremap_pages */

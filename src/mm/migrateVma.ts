@@ -13,7 +13,7 @@ import {
 } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import { STEP, type Steps } from '../sim/steps.js';
-import { prepareAnonVma } from './anonVmaPrepare.js';
+import { anonVmaFails, prepareAnonVma } from './anonVmaPrepare.js';
 import { NO_OWNER, type PagemapOwner } from './devPagemap.js';
 import type { Kernel } from './kernel.js';
 import { MigrateStep, type MigrateUnmap } from './migrateUnmap.js';
@@ -204,7 +204,7 @@ export class MigrateVma {
       yield* mm.notifiers.invalidateStart(hole.range);
     }
     const slot = mm.pageTable.ensure(page);
-    if (slot < 0 || !vma.isAnonymous) return false;
+    if (slot < 0 || !vma.isAnonymous || anonVmaFails(this.kernel, vma)) return false;
     const old = pteFromWord(mm.pageTable.read(slot));
     const isZeroPage = pteKind(old) === PteKind.Present && ptePfn(old) === this.kernel.zeroPage;
     if (pteKind(old) !== PteKind.None && !isZeroPage) return false;

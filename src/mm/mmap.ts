@@ -110,6 +110,7 @@ export class MemoryMap {
     if (mm.vmas.size > MAP_COUNT_MAX) return Errno.ENOMEM;
     const start = this.chooseStart(mm, args);
     if (isFailure(start)) return start;
+    if (!this.edit.reserve(1)) return Errno.ENOMEM;
     const end = (start + args.npages) as Vpn;
     const errno = yield* this.unmapRegion.unmap(mm, start, end);
     if (errno !== Errno.OK) return errno;
@@ -147,7 +148,8 @@ export class MemoryMap {
     const fits =
       checkFixedArea(start, end - start) === Errno.OK &&
       mm.vmas.firstIn(start, (end + 1) as Vpn) === null &&
-      mm.vmas.size <= MAP_COUNT_MAX;
+      mm.vmas.size <= MAP_COUNT_MAX &&
+      this.edit.reserve(1);
     if (fits) {
       this.edit.place(mm, start, end, Prot.Read | Prot.Write, start, null);
       mm.brkEnd = end;

@@ -189,7 +189,7 @@ export class Mremap {
    * @kernel move_vma
    */
   private *moveArea(mm: Mm, move: Move): Steps<PageOrErrno> {
-    if (mm.vmas.size >= MAP_COUNT_MAX - MOVE_HEADROOM) return Errno.ENOMEM;
+    if (mm.vmas.size >= MAP_COUNT_MAX - MOVE_HEADROOM || !this.edit.reserve(1)) return Errno.ENOMEM;
     const { from, fromPages, to, toPages } = move;
     this.copyArea(mm, move);
     const moved = yield* this.tables.move(mm, from, to, fromPages);

@@ -44,6 +44,7 @@ export class UnmapRegion {
     const first = mm.vmas.firstIn(start, end);
     if (first === null) return null;
     if (first.start < start && end < first.end && mm.vmas.size >= MAP_COUNT_MAX) return Errno.ENOMEM;
+    if (!this.edit.reserve(this.cuts(mm, first, start, end))) return Errno.ENOMEM;
     const vmas: Vma[] = [];
     let vma: Vma | null = first.start < start ? this.edit.split(mm, first, start) : first;
     while (vma !== null && vma.start < end) {
@@ -71,6 +72,12 @@ export class UnmapRegion {
     yield* mm.notifiers.invalidateEnd(range);
     for (const vma of region.vmas) this.edit.leaveAnonVma(vma);
     this.zap.freeTables(mm, region.floor, region.ceiling);
+  }
+
+  /** How many of the two ends lie inside an area. */
+  private cuts(mm: Mm, first: Vma, start: Vpn, end: Vpn): number {
+    const last = mm.vmas.find(end);
+    return (first.start < start ? 1 : 0) + (last !== null && last.start < end ? 1 : 0);
   }
 
   /** Both, with mmap_lock held for write throughout. Errors: -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */

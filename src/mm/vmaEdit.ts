@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
+import { AllocSite } from '../memory/failureInjector.js';
 import type { AnonVma } from './anonVma.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -24,10 +25,16 @@ export class VmaEdit {
     return upper;
   }
 
+  /** Whether that many new areas can be allocated; asked before anything changes, so that a caller makes all of them or none. @kernel vm_area_alloc */
+  reserve(areas: number): boolean {
+    for (let i = 0; i < areas; i++) if (this.kernel.allocationFails(AllocSite.Area)) return false;
+    return true;
+  }
+
   /** Cuts so that an area covers exactly `[start, end)`, which lies in one area. -ENOMEM at the limit of areas. @kernel vma_modify, split_vma */
   carve(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Vma | typeof Errno.ENOMEM {
     const cuts = (vma.start < start ? 1 : 0) + (end < vma.end ? 1 : 0);
-    if (mm.vmas.size + cuts > MAP_COUNT_MAX) return Errno.ENOMEM;
+    if (mm.vmas.size + cuts > MAP_COUNT_MAX || !this.reserve(cuts)) return Errno.ENOMEM;
     const lower = vma.start < start ? this.split(mm, vma, start) : vma;
     if (end < lower.end) this.split(mm, lower, end);
     return lower;

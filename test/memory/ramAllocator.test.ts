@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
+import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import { pfn } from '../../src/memory/pfn.js';
 import { PhysicalLayout } from '../../src/memory/physicalLayout.js';
 import { RamAllocator } from '../../src/memory/ramAllocator.js';
@@ -23,8 +24,8 @@ describe('RamAllocator', () => {
 
   it('fails exactly the allocations that failure injection names', () => {
     const ram = new RamAllocator(layout);
-    const plan = [false, true, false];
-    ram.shouldFail = () => plan.shift() ?? false;
+    ram.injector = new FailureInjector();
+    ram.injector.failNext(AllocSite.HugePage);
     expect([ram.allocPage(), ram.alloc(1), ram.allocPage()]).toEqual([512, Errno.ENOMEM, 513]);
     expect([ram.usedPages, ram.failures]).toEqual([2, 1]);
   });

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import type { Pfn } from '../../src/memory/pfn.js';
 import type { Mm } from '../../src/mm/mm.js';
@@ -190,9 +191,11 @@ describe('copy on write', () => {
     const { machine, mm, cpu } = made;
     run(machine.kernel, cpu.store(HIGH, 1));
     const child = share(made, HIGH);
-    machine.kernel.ram.shouldFail = () => true;
+    const injector = new FailureInjector();
+    injector.failNext(AllocSite.RamPage);
+    machine.kernel.injectFailures(injector);
     expect(run(machine.kernel, cpu.store(HIGH, 2))).toBe(Errno.ENOMEM);
-    machine.kernel.ram.shouldFail = null;
+    machine.kernel.injectFailures(null);
     expect(run(machine.kernel, cpu.load(HIGH))).toBe(1);
     checkAccounting(machine.kernel, [mm, child]);
   });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { AssertionFailure } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import type { Mm } from '../../src/mm/mm.js';
 import { Prot } from '../../src/mm/mmap.js';
@@ -143,12 +144,14 @@ describe('anonymous memory', () => {
 describe('out of memory', () => {
   it('is -ENOMEM for a page, with nothing changed', () => {
     const { machine, mm, fault } = setup();
-    machine.kernel.ram.shouldFail = () => true;
+    const injector = new FailureInjector();
+    injector.failNext(AllocSite.RamPage, 2);
+    machine.kernel.injectFailures(injector);
     expect(fault(HIGH, true)).toBe(Errno.ENOMEM);
     expect(pteOf(mm, HIGH)).toBe(0);
     expect(fault(HIGH, false)).toBe(Errno.OK);
     expect(fault(HIGH, true)).toBe(Errno.ENOMEM);
-    machine.kernel.ram.shouldFail = null;
+    machine.kernel.injectFailures(null);
     expect(fault(HIGH, true)).toBe(Errno.OK);
     checkAccounting(machine.kernel, [mm]);
   });
