@@ -11,6 +11,8 @@ export const PAGE_BYTES = 4096;
 export const PAGE_WORDS = PAGE_BYTES / 4;
 /** Pages covered by one entry of the second page-table level: 2 MiB. */
 export const PMD_PAGES = 512;
+/** Order of a folio that fills one such entry. @kernel HPAGE_PMD_ORDER */
+export const PMD_ORDER = 9;
 /** One past the last user page: TASK_SIZE of x86-64 with four levels, in pages. */
 export const TASK_SIZE_PAGES = 2 ** 35;
 

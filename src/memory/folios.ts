@@ -13,15 +13,17 @@ export const FolioFlag = {
   Lru: 2,
   Dirty: 4,
   Anon: 8,
-  /** Only one mm maps the page, so a write needs no copy. */
+  /** Only one mm maps the page, so a write needs no copy. Kept per page of a large folio; a leaf that maps it as a whole has the head's. */
   AnonExclusive: 16,
   Swapcache: 32,
   /** The head of a folio of order 1 or more. */
   Large: 64,
-  /** Not a head: no call but `headOf` may name this page. */
+  /** A page of a large folio other than its head. */
   Tail: 128,
   /** Accessed since the bit was last cleared. */
   Referenced: 256,
+  /** Of a large folio: some pages are mapped no more while others are. @kernel folio_test_partially_mapped */
+  PartiallyMapped: 512,
 } as const;
 
 export type FolioFlag = (typeof FolioFlag)[keyof typeof FolioFlag];
@@ -29,15 +31,26 @@ export type FolioFlag = (typeof FolioFlag)[keyof typeof FolioFlag];
 /** Flags that follow from other calls, so nobody sets them by hand. */
 const DERIVED_FLAGS = FolioFlag.Locked | FolioFlag.Large | FolioFlag.Tail;
 
+/** Flags of the page itself; all others are the folio's, wherever in it the page is. */
+const PAGE_FLAGS = FolioFlag.AnonExclusive | FolioFlag.Large | FolioFlag.Tail;
+
+const PART_OF_LARGE = FolioFlag.Large | FolioFlag.Tail;
+
 /** Called when the last reference to a folio is dropped; may not sleep. @kernel page_free, folio_free */
 export type Releaser = (page: Pfn, order: number) => void;
 
-/** Bytes of metadata per page: one float64, six int32, one uint8. */
-const BYTES_PER_PAGE = 8 + 6 * 4 + 1;
+/** Int32 fields per page. */
+const FIELDS = 8;
+/** Bytes of metadata per page: one float64, the int32 fields, one uint8. */
+export const FOLIO_BYTES = 8 + FIELDS * 4 + 1;
 
 /**
- * Struct of arrays over one shared buffer, indexed by pfn. The coordinator alone writes; every method is atomic there. All
- * methods name the head page of a folio. A free page has no references, no mappings, no lock and no zone data.
+ * Struct of arrays over one shared buffer, indexed by pfn. The coordinator alone writes; every method is atomic there. Any page names
+ * its folio; what is kept per page (map counts, `AnonExclusive`, the index) is that page's. A free page has no references, no mappings,
+ * no lock and no zone data.
+ *
+ * Each entry that maps a page of a large folio, and each huge leaf that maps all of it, holds one reference on the folio and counts once
+ * in its mapcount.
  *
  * A holder takes its reference before its mapping and drops the mapping before its reference, so the mapcount never
  * exceeds the refcount. @kernel struct folio
@@ -47,20 +60,27 @@ export class FolioTable {
   readonly layout: PhysicalLayout;
   /** Called after each `unlock`, for whoever keeps the queues of tasks that wait for a folio lock. */
   unlockListener: ((page: Pfn) => void) | null = null;
+  /** Called with the head of a large folio when the first of its pages is unmapped while others stay mapped. */
+  partialMappingListener: ((head: Pfn) => void) | null = null;
   private readonly indexes: Float64Array;
   private readonly refs: Int32Array;
+  /** Mappings of the whole folio, huge leaves counting as one; at its head. @kernel _large_mapcount */
   private readonly maps: Int32Array;
   private readonly flags: Int32Array;
   /** Id of the anon_vma, 0 for none; in a tail page the pfn of its head. */
   private readonly mappings: Int32Array;
   private readonly zoneDatas: Int32Array;
   private readonly lockOwners: Int32Array;
+  /** Of large folios only: entries that map just this page. @kernel page->_mapcount */
+  private readonly pageMaps: Int32Array;
+  /** At the head of a large folio: leaves that map all of it. @kernel _entire_mapcount */
+  private readonly entireMaps: Int32Array;
   private readonly orders: Uint8Array;
   private readonly releasers: (Releaser | null)[];
 
   constructor(buffer: SharedArrayBuffer, layout: PhysicalLayout) {
     const pages = layout.totalPages;
-    assert(buffer.byteLength === pages * BYTES_PER_PAGE, 'folio table buffer does not match its layout');
+    assert(buffer.byteLength === pages * FOLIO_BYTES, 'folio table buffer does not match its layout');
     this.buffer = buffer;
     this.layout = layout;
     this.indexes = new Float64Array(buffer, 0, pages);
@@ -71,12 +91,14 @@ export class FolioTable {
     this.mappings = field(3);
     this.zoneDatas = field(4);
     this.lockOwners = field(5);
-    this.orders = new Uint8Array(buffer, pages * (8 + 4 * 6), pages);
+    this.pageMaps = field(6);
+    this.entireMaps = field(7);
+    this.orders = new Uint8Array(buffer, pages * (8 + 4 * FIELDS), pages);
     this.releasers = layout.zones.map(() => null);
   }
 
   static allocate(layout: PhysicalLayout): FolioTable {
-    return new FolioTable(new SharedArrayBuffer(layout.totalPages * BYTES_PER_PAGE), layout);
+    return new FolioTable(new SharedArrayBuffer(layout.totalPages * FOLIO_BYTES), layout);
   }
 
   /** Who takes back the pages of a zone. Must be set before the first page of that zone is freed. */
@@ -114,115 +136,208 @@ export class FolioTable {
 
   /** Takes a reference on a folio that somebody already holds. @kernel folio_get */
   get(page: Pfn): void {
-    this.assertLive(page);
-    this.refs[page]++;
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.refs[head]++;
   }
 
   /** Takes a reference unless the folio is free. @kernel folio_try_get */
   tryGet(page: Pfn): boolean {
-    this.check(page, (this.flags[page] & FolioFlag.Tail) === 0, 'is a tail page');
-    if (this.refs[page] <= 0) return false;
-    this.refs[page]++;
+    const head = this.headOf(page);
+    if (this.refs[head] <= 0) return false;
+    this.refs[head]++;
     return true;
   }
 
   /** Drops a reference; the last one frees the folio through its zone's releaser. @kernel folio_put */
   put(page: Pfn): void {
-    this.assertLive(page);
-    const left = --this.refs[page];
-    this.check(page, left >= this.maps[page], 'lost a reference that a mapping holds');
-    if (left === 0) this.release(page);
+    const head = this.headOf(page);
+    this.assertLive(head);
+    const left = --this.refs[head];
+    this.check(head, left >= this.maps[head], 'lost a reference that a mapping holds');
+    if (left === 0) this.release(head);
   }
 
+  /** Of the folio. */
   refcount(page: Pfn): number {
-    return this.refs[page];
+    return this.refs[this.headOf(page)];
   }
 
+  /** Mappings of the folio: entries of its pages, and leaves that map all of it, each counting once. @kernel folio_mapcount */
   mapcount(page: Pfn): number {
-    return this.maps[page];
+    return this.maps[this.headOf(page)];
+  }
+
+  /** Mappings of this one page, those of the whole folio included. @kernel folio_precise_page_mapcount */
+  pageMapcount(page: Pfn): number {
+    if (!this.isLarge(page)) return this.maps[page];
+    return this.pageMaps[page] + this.entireMaps[this.headOf(page)];
+  }
+
+  /** Leaves that map the whole folio. @kernel folio_entire_mapcount */
+  entireMapcount(page: Pfn): number {
+    return this.isLarge(page) ? this.entireMaps[this.headOf(page)] : 0;
   }
 
   order(page: Pfn): number {
-    return this.orders[page];
+    return this.orders[this.headOf(page)];
   }
 
   /** Pages of the folio. @kernel folio_nr_pages */
   npages(page: Pfn): number {
-    return 1 << this.orders[page];
+    return 1 << this.orders[this.headOf(page)];
+  }
+
+  /** Whether the page belongs to a folio of more than one page. @kernel folio_test_large */
+  isLarge(page: Pfn): boolean {
+    return (this.flags[page] & PART_OF_LARGE) !== 0;
   }
 
   /** The head of the folio that a page belongs to. @kernel page_folio */
   headOf(page: Pfn): Pfn {
-    return (this.flags[page] & FolioFlag.Tail) === 0 ? page : pfn(this.mappings[page]);
+    return (this.flags[page] & FolioFlag.Tail) === 0 ? page : (this.mappings[page] as Pfn);
   }
 
   /** A page-table entry now maps the page; it already holds a reference. @kernel folio_add_anon_rmap_pte */
   addRmap(page: Pfn): void {
-    this.assertLive(page);
-    this.maps[page]++;
-    this.check(page, this.maps[page] <= this.refs[page], 'is mapped more often than referenced');
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.maps[head]++;
+    if ((this.flags[head] & FolioFlag.Large) !== 0) this.pageMaps[page]++;
+    this.check(head, this.maps[head] <= this.refs[head], 'is mapped more often than referenced');
   }
 
   /** @kernel folio_remove_rmap_pte */
   removeRmap(page: Pfn): void {
-    this.assertLive(page);
-    this.check(page, this.maps[page] > 0, 'is unmapped once too often');
-    this.maps[page]--;
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.check(head, this.maps[head] > 0, 'is unmapped once too often');
+    this.maps[head]--;
+    if ((this.flags[head] & FolioFlag.Large) !== 0) this.removePageRmap(head, page);
+  }
+
+  /** A huge leaf now maps the whole folio; it already holds a reference. @kernel folio_add_anon_rmap_pmd */
+  addEntireRmap(head: Pfn): void {
+    this.assertLive(head);
+    this.check(head, (this.flags[head] & FolioFlag.Large) !== 0, 'is not the head of a large folio');
+    this.maps[head]++;
+    this.entireMaps[head]++;
+    this.check(head, this.maps[head] <= this.refs[head], 'is mapped more often than referenced');
+  }
+
+  /** @kernel folio_remove_rmap_pmd */
+  removeEntireRmap(head: Pfn): void {
+    this.assertLive(head);
+    this.check(head, this.entireMaps[head] > 0, 'is unmapped as a whole once too often');
+    this.maps[head]--;
+    this.entireMaps[head]--;
+    if (this.maps[head] > 0 && this.entireMaps[head] === 0) this.notePartialMapping(head);
+  }
+
+  /**
+   * A leaf that maps the whole folio becomes one entry per page: as many references and mappings, and the head's exclusiveness on each.
+   * @kernel __split_huge_pmd_locked
+   */
+  entireRmapToPages(head: Pfn): void {
+    const npages = this.npages(head);
+    this.check(head, this.entireMaps[head] > 0, 'is not mapped as a whole');
+    this.refs[head] += npages - 1;
+    this.maps[head] += npages - 1;
+    this.entireMaps[head]--;
+    const exclusive = this.flags[head] & FolioFlag.AnonExclusive;
+    for (let page = head as number; page < head + npages; page++) {
+      this.pageMaps[page]++;
+      this.flags[page] |= exclusive;
+    }
+  }
+
+  /**
+   * Makes a large folio that is locked, and that nothing maps, as many folios of one page. Each keeps what the large one was: mapping, own
+   * index, flags, zone data; each is locked by the same task. The references stay with the head; every other page has one, the caller's.
+   * @kernel __split_unmapped_folio, __split_huge_page
+   */
+  splitToPages(head: Pfn): void {
+    this.assertLive(head);
+    this.check(head, (this.flags[head] & FolioFlag.Large) !== 0, 'is not large and cannot be split');
+    this.check(head, this.maps[head] === 0, 'is split while it is mapped');
+    this.check(head, this.lockOwners[head] !== 0, 'is split while it is not locked');
+    const npages = this.npages(head);
+    const common = this.flags[head] & ~(PAGE_FLAGS | FolioFlag.PartiallyMapped);
+    for (let i = npages - 1; i >= 0; i--) {
+      const page = head + i;
+      this.flags[page] = common | (this.flags[page] & FolioFlag.AnonExclusive);
+      this.orders[page] = 0;
+      if (i === 0) continue;
+      this.refs[page] = 1;
+      this.mappings[page] = this.mappings[head];
+      this.indexes[page] = this.indexes[head] + i;
+      this.zoneDatas[page] = this.zoneDatas[head];
+      this.lockOwners[page] = this.lockOwners[head];
+    }
   }
 
   isLocked(page: Pfn): boolean {
-    return (this.flags[page] & FolioFlag.Locked) !== 0;
+    return (this.flags[this.headOf(page)] & FolioFlag.Locked) !== 0;
   }
 
   /** Task that holds the folio lock, 0 for none. */
   lockOwner(page: Pfn): number {
-    return this.lockOwners[page];
+    return this.lockOwners[this.headOf(page)];
   }
 
   /** Takes the folio lock if nobody has it. The caller holds a reference. @kernel folio_trylock */
   trylock(page: Pfn, ownerTaskId: number): boolean {
-    this.check(page, ownerTaskId > 0, 'a folio lock needs an owner');
-    this.assertLive(page);
-    if (this.isLocked(page)) return false;
-    this.flags[page] |= FolioFlag.Locked;
-    this.lockOwners[page] = ownerTaskId;
+    const head = this.headOf(page);
+    this.check(head, ownerTaskId > 0, 'a folio lock needs an owner');
+    this.assertLive(head);
+    if ((this.flags[head] & FolioFlag.Locked) !== 0) return false;
+    this.flags[head] |= FolioFlag.Locked;
+    this.lockOwners[head] = ownerTaskId;
     return true;
   }
 
   /** Only the task that locked the folio unlocks it. @kernel folio_unlock */
   unlock(page: Pfn, ownerTaskId: number): void {
     assert(ownerTaskId > 0, 'a folio lock needs an owner');
-    this.assertLive(page);
-    assert(this.isLocked(page), 'is unlocked but was not locked');
-    if (this.lockOwners[page] !== ownerTaskId) {
-      this.refuse(page, `is unlocked by task ${ownerTaskId}, which does not hold it`);
+    const head = this.headOf(page);
+    this.assertLive(head);
+    assert((this.flags[head] & FolioFlag.Locked) !== 0, 'is unlocked but was not locked');
+    if (this.lockOwners[head] !== ownerTaskId) {
+      this.refuse(head, `is unlocked by task ${ownerTaskId}, which does not hold it`);
     }
-    this.flags[page] &= ~FolioFlag.Locked;
-    this.lockOwners[page] = 0;
-    this.unlockListener?.(page);
+    this.flags[head] &= ~FolioFlag.Locked;
+    this.lockOwners[head] = 0;
+    this.unlockListener?.(head);
   }
 
   testFlag(page: Pfn, flag: FolioFlag): boolean {
-    return (this.flags[page] & flag) !== 0;
+    return (this.flags[this.flagHome(page, flag)] & flag) !== 0;
   }
 
   setFlag(page: Pfn, flag: FolioFlag): void {
-    this.assertLive(page);
+    const home = this.flagHome(page, flag);
+    this.assertLive(this.headOf(page));
     this.check(page, (flag & DERIVED_FLAGS) === 0, 'this folio flag is not set by hand');
     assert(
       flag !== FolioFlag.Lru || this.layout.zoneOf(page).kind === ZoneKind.System,
       'is device memory and cannot be on the LRU',
     );
-    this.flags[page] |= flag;
+    this.flags[home] |= flag;
   }
 
   clearFlag(page: Pfn, flag: FolioFlag): void {
-    this.assertLive(page);
+    const home = this.flagHome(page, flag);
+    this.assertLive(this.headOf(page));
     assert((flag & DERIVED_FLAGS) === 0, 'this folio flag is not cleared by hand');
-    this.flags[page] &= ~flag;
+    this.flags[home] &= ~flag;
   }
 
-  /** Makes the folio anonymous memory of `anonVma` (positive id) at `index`, in pages. @kernel folio_add_new_anon_rmap */
+  /** Whose flag word says it: the page's own, or its folio's. */
+  private flagHome(page: Pfn, flag: FolioFlag): Pfn {
+    return (flag & PAGE_FLAGS) === 0 ? this.headOf(page) : page;
+  }
+
+  /** Makes the folio, named by its head, anonymous memory of `anonVma` (positive id) from `index` on, in pages. @kernel folio_add_new_anon_rmap */
   setMapping(page: Pfn, anonVma: number, index: number): void {
     this.assertLive(page);
     this.check(page, anonVma > 0, 'an anon_vma has a positive id');
@@ -242,21 +357,23 @@ export class FolioTable {
 
   /** Id of the anon_vma, 0 for none. */
   mapping(page: Pfn): number {
-    return this.mappings[page];
+    return this.mappings[this.headOf(page)];
   }
 
-  /** Page offset within the mapping. */
+  /** Offset of this page within the mapping. @kernel page_pgoff */
   index(page: Pfn): number {
-    return this.indexes[page];
+    const head = this.headOf(page);
+    return this.indexes[head] + (page - head);
   }
 
   /** Id of the zone device data, 0 for none. @kernel page->zone_device_data */
   zoneData(page: Pfn): number {
-    return this.zoneDatas[page];
+    return this.zoneDatas[this.headOf(page)];
   }
 
   /** Device pages only; the zone's releaser sets it back to 0 (M5). */
   setZoneData(page: Pfn, id: number): void {
+    assert((this.flags[page] & FolioFlag.Tail) === 0, 'zone device data is set at the head');
     this.check(page, id >= 0, 'zone device data has a positive id');
     assert(
       id === 0 || this.layout.zoneOf(page).kind !== ZoneKind.System,
@@ -268,8 +385,33 @@ export class FolioTable {
   /** For messages: everything there is to know about one page. */
   describe(page: Pfn): string {
     const zone = this.layout.contains(page) ? this.layout.zoneOf(page).name : 'no zone';
+    const head = this.headOf(page);
+    if (head !== page) return `page ${page - head} of ${this.describe(head)}`;
     const owner = this.lockOwners[page] === 0 ? 'unlocked' : `locked by task ${this.lockOwners[page]}`;
     return `folio ${formatPfn(page)} (${zone}, order ${this.orders[page]}, refs ${this.refs[page]}, maps ${this.maps[page]}, ${owner})`;
+  }
+
+  /** @kernel __folio_remove_rmap */
+  private removePageRmap(head: Pfn, page: Pfn): void {
+    this.check(page, this.pageMaps[page] > 0, 'is unmapped once too often');
+    this.pageMaps[page]--;
+    if (this.pageMaps[page] === 0 && this.maps[head] > 0 && this.entireMaps[head] === 0)
+      this.notePartialMapping(head);
+  }
+
+  /** Memory short, such a folio is split, and what nobody maps of it is freed. @kernel deferred_split_folio */
+  private notePartialMapping(head: Pfn): void {
+    if ((this.flags[head] & FolioFlag.PartiallyMapped) !== 0) return;
+    if (this.countMappedPages(head) === this.npages(head)) return;
+    this.flags[head] |= FolioFlag.PartiallyMapped;
+    this.partialMappingListener?.(head);
+  }
+
+  private countMappedPages(head: Pfn): number {
+    let mapped = 0;
+    for (let page: number = head; page < head + this.npages(head); page++)
+      if (this.pageMaps[page] > 0) mapped++;
+    return mapped;
   }
 
   private formTails(page: Pfn, npages: number): void {
@@ -302,6 +444,7 @@ export class FolioTable {
 
   private assertUnused(page: Pfn): void {
     this.check(page, this.maps[page] === 0, 'is free but mapped');
+    this.check(page, this.pageMaps[page] === 0 && this.entireMaps[page] === 0, 'is free but mapped');
     this.check(page, this.lockOwners[page] === 0, 'is free but locked');
     this.check(page, this.zoneDatas[page] === 0, 'is free but keeps zone device data');
   }

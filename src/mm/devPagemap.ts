@@ -33,8 +33,13 @@ export interface DevPagemapOps {
    * @kernel migrate_to_ram
    */
   migrateToRam(fault: DeviceFault): Steps<Errno>;
-  /** The last reference is gone. May run where nothing may sleep. @kernel folio_free */
-  folioFree(pfn: Pfn): void;
+  /** The last reference to the folio of `2^order` pages is gone. May run where nothing may sleep. @kernel folio_free */
+  folioFree(pfn: Pfn, order: number): void;
+  /**
+   * A large folio has just become `npages` locked folios of one page; the driver accounts for the new ones, whose zone data are the old one's.
+   * Without it the device's folios are never large. @kernel folio_split
+   */
+  folioSplit?(head: Pfn, npages: number): void;
 }
 
 /** @kernel dev_pagemap */

@@ -39,9 +39,10 @@ export class FolioLocks {
   unlock(pfn: Pfn): void {
     this.folios.unlock(pfn, this.sched.self.id);
     if (this.waiters.size === 0) return;
-    const waiters = this.waiters.get(pfn);
+    const head = this.folios.headOf(pfn);
+    const waiters = this.waiters.get(head);
     if (waiters === undefined) return;
-    this.waiters.delete(pfn);
+    this.waiters.delete(head);
     waiters.wakeAll();
   }
 
@@ -50,7 +51,8 @@ export class FolioLocks {
     if (this.folios.isLocked(pfn)) yield* this.waitersOf(pfn).wait();
   }
 
-  private waitersOf(pfn: Pfn): WaitQueue {
+  private waitersOf(page: Pfn): WaitQueue {
+    const pfn = this.folios.headOf(page);
     let queue = this.waiters.get(pfn);
     if (queue === undefined) {
       queue = new WaitQueue(this.sched, `the lock of folio ${formatPfn(pfn)}`, () => this.holderOf(pfn));

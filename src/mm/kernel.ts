@@ -1,6 +1,7 @@
 /** What every part of the mm shares: physical memory, its metadata, the allocator, page-table pages and the reverse map. */
 
 import { assert } from '../base/assert.js';
+import { PMD_ORDER, PMD_PAGES } from '../base/units.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
 import type { AllocSite, FailureInjector } from '../memory/failureInjector.js';
 import type { FolioTable } from '../memory/folios.js';
@@ -27,12 +28,26 @@ export interface MmCosts {
   readonly syscallNs: number;
 }
 
+/** @kernel /sys/kernel/mm/transparent_hugepage/enabled */
+export const ThpMode = {
+  /** In no area; MADV_COLLAPSE still makes them. */
+  Never: 0,
+  /** Where MADV_HUGEPAGE asked for them. */
+  Madvise: 1,
+  /** Everywhere but where MADV_NOHUGEPAGE forbade them. */
+  Always: 2,
+} as const;
+export type ThpMode = (typeof ThpMode)[keyof typeof ThpMode];
+
 export class Kernel {
   readonly ram: RamAllocator;
   readonly folioLocks: FolioLocks;
   readonly anonVmas = new AnonVmaTable();
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
+  /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
+  thp: ThpMode = ThpMode.Never;
+  private hugeZero: Pfn = 0 as Pfn;
   private readonly pagemaps: (DevPagemap | undefined)[] = [];
   private injector: FailureInjector | null = null;
 
@@ -74,7 +89,7 @@ export class Kernel {
   /** @kernel devm_memremap_pages */
   addPagemap(pagemap: DevPagemap): void {
     this.pagemaps[pagemap.zoneId] = pagemap;
-    this.folios.setReleaser(pagemap.zoneId, (page) => pagemap.ops.folioFree(page));
+    this.folios.setReleaser(pagemap.zoneId, (page, order) => pagemap.ops.folioFree(page, order));
   }
 
   /** The pagemap of a device page, or null for RAM. @kernel page_pgmap */
@@ -88,6 +103,44 @@ export class Kernel {
     if (page < 0) return 0 as Pfn;
     this.folios.prepareNew(page as Pfn, 0, 1);
     return page as Pfn;
+  }
+
+  /**
+   * A fresh folio of `2^order` pages of RAM with one reference and undefined content; 0 when there is none. Never tried harder for: large
+   * folios have a fallback. @kernel folio_alloc, alloc_hugepage_vma
+   */
+  allocFolio(order: number): Pfn {
+    const page = this.ram.alloc(order);
+    if (page < 0) return 0 as Pfn;
+    this.folios.prepareNew(page as Pfn, order, 1);
+    return page as Pfn;
+  }
+
+  /**
+   * The head of the huge zero page, which is made at its first use and stays; 0 when there is no memory for it. Like the zero page it is
+   * neither refcounted nor mapcounted per mapping. @kernel mm_get_huge_zero_folio
+   */
+  getHugeZeroPage(): Pfn {
+    if (this.hugeZero !== 0) return this.hugeZero;
+    const page = this.allocFolio(PMD_ORDER);
+    if (page === 0) return page;
+    this.memory.zeroPages(page, PMD_PAGES);
+    this.hugeZero = page;
+    return page;
+  }
+
+  /** Its head, or 0 as long as nobody needed it. */
+  get hugeZeroPage(): Pfn {
+    return this.hugeZero;
+  }
+
+  /** @kernel is_zero_pfn, is_huge_zero_pfn */
+  isZeroPage(pfn: Pfn): boolean {
+    return pfn === this.zeroPage || this.isHugeZeroPage(pfn);
+  }
+
+  isHugeZeroPage(pfn: Pfn): boolean {
+    return this.hugeZero !== 0 && pfn >= this.hugeZero && pfn < this.hugeZero + PMD_PAGES;
   }
 
   /** On return no CPU thread accesses memory through a translation that it read before. @kernel flush_tlb_range */

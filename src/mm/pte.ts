@@ -72,6 +72,16 @@ export function pteWithout(pte: Pte, bits: number): Pte {
   return ((pte & ~bits) >>> 0) as Pte;
 }
 
+/** The same entry for the page that lies `pages` behind: how the words of a huge leaf follow from its first one. */
+export function ptePlus(pte: Pte, pages: number): Pte {
+  return ((pte + (pages << PFN_SHIFT)) >>> 0) as Pte;
+}
+
+/** Whether the word is part of a PMD leaf. @kernel pmd_trans_huge, pmd_leaf */
+export function pteIsHuge(pte: number): boolean {
+  return (pte & PteBit.Huge) !== 0;
+}
+
 /** Whether the hardware walker may use the entry for this access. @kernel pte_present */
 export function pteAllows(pte: number, write: boolean): boolean {
   return (pte & (KIND_MASK | PteBit.ProtNone)) === PteKind.Present && (!write || (pte & PteBit.Write) !== 0);

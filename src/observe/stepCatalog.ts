@@ -11,6 +11,7 @@ import { CowStep } from '../mm/copyOnWrite.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
 import { HmmStep } from '../mm/hmm.js';
+import { HugeStep } from '../mm/hugeLeaf.js';
 import { MadviseStep } from '../mm/madvise.js';
 import { MigrateStep } from '../mm/migrateUnmap.js';
 import { MmapStep } from '../mm/mmap.js';
@@ -52,6 +53,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   ExitStep,
   FaultStep,
   CowStep,
+  HugeStep,
   NotifierStep,
   RmapStep,
   MigrateStep,

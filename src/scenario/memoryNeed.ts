@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { freemem, platform, totalmem } from 'node:os';
 import { PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { UserError } from '../base/userError.js';
+import { FOLIO_BYTES } from '../memory/folios.js';
 import { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
@@ -29,8 +30,6 @@ export interface Machine {
   readonly bufferBytesMax: number;
 }
 
-/** One float64, six int32, one uint8. */
-const FOLIO_BYTES = 33;
 /** Free lists of the allocators. */
 const ALLOCATOR_BYTES_PER_PAGE = 9;
 const TABLE_BYTES = 2048;

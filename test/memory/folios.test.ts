@@ -179,7 +179,97 @@ describe('zone device data', () => {
 });
 
 describe('large folios', () => {
-  it('are named by their head alone', () => {
+  it('are named by any of their pages', () => {
+    folios.prepareNew(ram, 3, 1);
+    const tail = pfn(ram + 5);
+    folios.get(tail);
+    expect(folios.refcount(ram)).toBe(2);
+    expect(folios.trylock(tail, task)).toBe(true);
+    expect([folios.isLocked(ram), folios.lockOwner(ram)]).toEqual([true, task]);
+    folios.unlock(ram, task);
+    folios.setFlag(tail, FolioFlag.Dirty);
+    expect(folios.testFlag(ram, FolioFlag.Dirty)).toBe(true);
+    folios.setMapping(ram, 4, 100);
+    expect([folios.mapping(tail), folios.index(tail)]).toEqual([4, 105]);
+    folios.put(tail);
+    folios.put(tail);
+    expect(freed).toEqual([[ram, 3]]);
+  });
+
+  it('know which of their pages are exclusive', () => {
+    folios.prepareNew(ram, 3, 1);
+    folios.setFlag(pfn(ram + 5), FolioFlag.AnonExclusive);
+    expect(folios.testFlag(ram, FolioFlag.AnonExclusive)).toBe(false);
+    expect(folios.testFlag(pfn(ram + 5), FolioFlag.AnonExclusive)).toBe(true);
+  });
+
+  it('count mappings of single pages and of the whole', () => {
+    folios.prepareNew(ram, 3, 2);
+    folios.addEntireRmap(ram);
+    folios.addRmap(pfn(ram + 1));
+    expect([folios.mapcount(pfn(ram + 7)), folios.entireMapcount(ram)]).toEqual([2, 1]);
+    expect([folios.pageMapcount(ram), folios.pageMapcount(pfn(ram + 1))]).toEqual([1, 2]);
+    folios.removeRmap(pfn(ram + 1));
+    folios.removeEntireRmap(ram);
+    expect([folios.mapcount(ram), folios.pageMapcount(pfn(ram + 1))]).toEqual([0, 0]);
+    expect(() => folios.removeEntireRmap(ram)).toThrow(/once too often/);
+  });
+
+  it('have one reference and one mapping per page once their leaf is split', () => {
+    folios.prepareNew(ram, 3, 2);
+    folios.addEntireRmap(ram);
+    folios.setFlag(ram, FolioFlag.AnonExclusive);
+    folios.entireRmapToPages(ram);
+    expect([folios.refcount(ram), folios.mapcount(ram), folios.entireMapcount(ram)]).toEqual([9, 8, 0]);
+    expect(folios.pageMapcount(pfn(ram + 6))).toBe(1);
+    expect(folios.testFlag(pfn(ram + 6), FolioFlag.AnonExclusive)).toBe(true);
+  });
+
+  it('are partially mapped from the first page that is unmapped alone', () => {
+    const noted: number[] = [];
+    folios.partialMappingListener = (head) => noted.push(head);
+    folios.prepareNew(ram, 3, 1);
+    folios.addEntireRmap(ram);
+    folios.entireRmapToPages(ram);
+    expect(noted).toEqual([]);
+    for (const page of [2, 3]) {
+      folios.removeRmap(pfn(ram + page));
+      folios.put(ram);
+    }
+    expect(noted).toEqual([ram]);
+    expect(folios.testFlag(ram, FolioFlag.PartiallyMapped)).toBe(true);
+  });
+
+  it('split into pages that are locked, referenced and placed as the whole was', () => {
+    folios.prepareNew(ram, 3, 1);
+    folios.setMapping(ram, 4, 100);
+    folios.setFlag(ram, FolioFlag.Dirty);
+    folios.setFlag(pfn(ram + 5), FolioFlag.AnonExclusive);
+    expect(folios.trylock(ram, task)).toBe(true);
+    folios.splitToPages(ram);
+    for (let i = 0; i < 8; i++) {
+      const page = pfn(ram + i);
+      expect([folios.order(page), folios.refcount(page), folios.lockOwner(page)]).toEqual([0, 1, task]);
+      expect([folios.mapping(page), folios.index(page), folios.headOf(page)]).toEqual([4, 100 + i, page]);
+      expect(folios.testFlag(page, FolioFlag.Dirty)).toBe(true);
+      expect(folios.testFlag(page, FolioFlag.AnonExclusive)).toBe(i === 5);
+      folios.unlock(page, task);
+      folios.put(page);
+    }
+    expect(freed.map(([page, order]) => [page - ram, order])).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [i, 0]),
+    );
+  });
+
+  it('split only when nothing maps them and somebody has them locked', () => {
+    folios.prepareNew(ram, 3, 2);
+    expect(() => folios.splitToPages(ram)).toThrow(/not locked/);
+    folios.trylock(ram, task);
+    folios.addRmap(pfn(ram + 1));
+    expect(() => folios.splitToPages(ram)).toThrow(/mapped/);
+  });
+
+  it('say which page is their head', () => {
     folios.prepareNew(ram, 3, 1);
     const tail = pfn(ram + 5);
     expect([folios.order(ram), folios.npages(ram), folios.headOf(tail), folios.headOf(ram)]).toEqual([
@@ -190,8 +280,6 @@ describe('large folios', () => {
     ]);
     expect(folios.testFlag(ram, FolioFlag.Large)).toBe(true);
     expect(folios.testFlag(tail, FolioFlag.Tail)).toBe(true);
-    expect(() => folios.tryGet(tail)).toThrow(/tail/);
-    expect(() => folios.put(tail)).toThrow(/not a head page/);
   });
 
   it('leave no stale order or tails behind (M11)', () => {
