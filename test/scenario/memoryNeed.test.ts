@@ -55,7 +55,7 @@ describe('checkMachine', () => {
 
   it('refuses one byte more, and says what takes it', () => {
     expect(scratch.mistakeOf(() => checkMachine(config, { ...roomy, availableBytes: 2 * GIB }))).toBe(
-      'scenario big: found a need of 5.11GiB (physical memory 5GiB, page metadata 52.52MiB, workers 36MiB), allowed: at most 2GiB, what this machine has free (reduce ram, devices.vram or devices.count)',
+      'scenario big: found a need of 5.12GiB (physical memory 5GiB, page metadata 62.52MiB, workers 36MiB), allowed: at most 2GiB, what this machine has free (reduce ram, devices.vram or devices.count)',
     );
     expect(() => checkMachine(config, { ...roomy, availableBytes: need - 1 })).toThrow(UserError);
   });
