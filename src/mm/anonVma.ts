@@ -1,39 +1,62 @@
-/** Reverse mapping of anonymous memory: from a page's mapping to every area that may map it. */
+/** Reverse mapping of anonymous memory: from a page's mapping to every area of every process that may map it. */
 
 import { assert } from '../base/assert.js';
+import { type IntervalNode, IntervalTree } from '../base/intervalTree.js';
 import type { Mm } from './mm.js';
 import type { Vma } from './vma.js';
 
-interface AnonVmaLink {
-  readonly mm: Mm;
-  readonly vma: Vma;
+/** That an area may map pages of an anon_vma; it lies in the area's chain and in the anon_vma's tree. @kernel anon_vma_chain */
+export class AnonVmaChain {
+  private node: IntervalNode<AnonVmaChain>;
+
+  constructor(
+    readonly anonVma: AnonVma,
+    readonly mm: Mm,
+    readonly vma: Vma,
+  ) {
+    this.node = this.hang();
+  }
+
+  /** The area covers other page offsets now. @kernel anon_vma_interval_tree_post_update_vma */
+  rehang(): void {
+    this.remove();
+    this.node = this.hang();
+  }
+
+  /** @kernel anon_vma_interval_tree_remove */
+  remove(): void {
+    this.anonVma.areas.remove(this.node);
+  }
+
+  private hang(): IntervalNode<AnonVmaChain> {
+    const { pgoff, pages } = this.vma;
+    return this.anonVma.areas.insert(pgoff, pgoff + pages, this);
+  }
 }
 
 /**
- * Areas that came from one another by split, move or fork share one anon_vma, since their pages may be shared. The kernel keeps a tree of
- * chains; the set of areas found is the same. @kernel anon_vma
+ * Who may map the pages whose mapping this is: the area that they were made in, what it was split into and moved to, and the copies of these in
+ * the process's descendants. A fork gives each copied area an anon_vma of its own for its new pages, so that looking for those does
+ * not go through all relatives. @kernel anon_vma
  */
 export class AnonVma {
-  readonly links: AnonVmaLink[] = [];
+  /** The chains of its areas, by the page offsets that these cover. @kernel anon_vma.rb_root */
+  readonly areas = new IntervalTree<AnonVmaChain>();
+  /** The oldest ancestor; itself for one that no fork made. */
+  readonly root: AnonVma;
+  readonly parent: AnonVma;
+  /** anon_vmas whose parent this is; a root counts itself. @kernel anon_vma.num_children */
+  children = 0;
+  /** Areas that put their new pages here. @kernel anon_vma.num_active_vmas */
+  activeVmas = 0;
 
-  constructor(readonly id: number) {}
-
-  /** @kernel anon_vma_clone */
-  link(mm: Mm, vma: Vma): void {
-    assert(
-      this.links.every((link) => link.vma !== vma),
-      'area is linked to its anon_vma twice',
-    );
-    this.links.push({ mm, vma });
-    vma.anonVma = this;
-  }
-
-  /** @kernel unlink_anon_vmas */
-  unlink(vma: Vma): void {
-    const index = this.links.findIndex((link) => link.vma === vma);
-    assert(index >= 0, 'area is not linked to its anon_vma');
-    this.links.splice(index, 1);
-    vma.anonVma = null;
+  constructor(
+    readonly id: number,
+    parent: AnonVma | null,
+  ) {
+    this.root = parent?.root ?? this;
+    this.parent = parent ?? this;
+    this.parent.children++;
   }
 }
 
@@ -42,8 +65,13 @@ export class AnonVmaTable {
   private readonly byId = new Map<number, AnonVma>();
   private nextId = 1;
 
-  create(): AnonVma {
-    const anonVma = new AnonVma(this.nextId++);
+  get size(): number {
+    return this.byId.size;
+  }
+
+  /** `parent` is null for a root. @kernel anon_vma_alloc */
+  create(parent: AnonVma | null = null): AnonVma {
+    const anonVma = new AnonVma(this.nextId++, parent);
     this.byId.set(anonVma.id, anonVma);
     return anonVma;
   }
@@ -53,8 +81,10 @@ export class AnonVmaTable {
     return this.byId.get(id) ?? null;
   }
 
-  /** Forgets one that no area uses any more; pages that still carry its number have no mapping left. */
-  releaseIfUnused(anonVma: AnonVma): void {
-    if (anonVma.links.length === 0) this.byId.delete(anonVma.id);
+  /** Forgets one without areas; pages that still carry its number have no mapping left. @kernel put_anon_vma */
+  release(anonVma: AnonVma): void {
+    assert(anonVma.areas.size === 0, 'an anon_vma goes while areas use it');
+    assert(anonVma.activeVmas === 0, 'an anon_vma goes while new pages may join it');
+    this.byId.delete(anonVma.id);
   }
 }

@@ -2,6 +2,7 @@
 
 import { AllocSite } from '../memory/failureInjector.js';
 import type { AnonVma } from './anonVma.js';
+import { isSingular, joinAnonVma } from './anonVmaLinks.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -19,21 +20,27 @@ export function anonVmaFails(kernel: Kernel, vma: Vma): boolean {
 /**
  * A neighbour's anon_vma is shared where the two could be one area again but for their protection, so that they can merge later. mmap_lock
  * is held, for read suffices.
- * @kernel anon_vma_prepare, find_mergeable_anon_vma
+ * @kernel anon_vma_prepare
  */
 export function prepareAnonVma(kernel: Kernel, mm: Mm, vma: Vma): AnonVma {
   if (vma.anonVma !== null) return vma.anonVma;
-  const anonVma = neighboursAnonVma(mm, vma) ?? kernel.anonVmas.create();
-  anonVma.link(mm, vma);
+  const anonVma = findMergeableAnonVma(mm, vma) ?? kernel.anonVmas.create();
+  joinAnonVma(mm, vma, anonVma);
   return anonVma;
 }
 
-function neighboursAnonVma(mm: Mm, vma: Vma): AnonVma | null {
+/** @kernel find_mergeable_anon_vma */
+export function findMergeableAnonVma(mm: Mm, vma: Vma): AnonVma | null {
   const next = mm.vmas.next(vma);
-  if (next?.anonVma && couldBeOneArea(vma, next)) return next.anonVma;
+  const above = next === null ? null : reusableAnonVma(next, vma, next);
+  if (above !== null) return above;
   const previous = mm.vmas.previous(vma);
-  if (previous?.anonVma && couldBeOneArea(previous, vma)) return previous.anonVma;
-  return null;
+  return previous === null ? null : reusableAnonVma(previous, previous, vma);
+}
+
+/** That of `old`, unless a fork made it; `old` is one of the two neighbours. @kernel reusable_anon_vma */
+function reusableAnonVma(old: Vma, below: Vma, above: Vma): AnonVma | null {
+  return couldBeOneArea(below, above) && isSingular(old) ? old.anonVma : null;
 }
 
 /** @kernel anon_vma_compatible */

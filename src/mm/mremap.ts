@@ -208,7 +208,7 @@ export class Mremap {
   private copyArea(mm: Mm, { from, to, toPages }: Move): void {
     const vma = this.areaOf(mm, from);
     const pgoff = vma.anonVma === null ? to : vma.indexOf(from);
-    this.edit.place(mm, to, (to + toPages) as Vpn, vma.flags, pgoff, vma.anonVma);
+    this.edit.place(mm, to, (to + toPages) as Vpn, vma.flags, pgoff, vma);
   }
 
   /** No page is mapped there any more, so a wholly moved area leaves the reverse map. @kernel dontunmap_complete */

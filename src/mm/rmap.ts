@@ -84,10 +84,15 @@ export class Rmap {
     const anonVma = this.kernel.anonVmas.get(folios.mapping(to));
     if (anonVma === null) return;
     const index = folios.index(to);
-    for (let i = 0; i < anonVma.links.length; i++) {
-      const { mm, vma } = anonVma.links[i];
+    for (
+      let node = anonVma.areas.firstOverlap(index, index + 1);
+      node !== null;
+      node = anonVma.areas.nextOverlap(node, index, index + 1)
+    ) {
+      const { mm, vma } = node.value;
       const page = vma.addressOfIndex(index);
-      if (page >= 0) this.restoreEntry(mm, vma, page as Vpn, from, to);
+      assert(page >= 0, 'the reverse map finds an area at an offset that it does not cover');
+      this.restoreEntry(mm, vma, page as Vpn, from, to);
     }
   }
 
@@ -126,9 +131,12 @@ export class Rmap {
     const anonVma = anonVmas.get(folios.mapping(pfn));
     if (anonVma === null) return [];
     const found: Mapping[] = [];
-    for (const { mm, vma } of anonVma.links) {
-      const page = vma.addressOfIndex(folios.index(pfn));
-      if (page < 0) continue;
+    const index = folios.index(pfn);
+    let node = anonVma.areas.firstOverlap(index, index + 1);
+    for (; node !== null; node = anonVma.areas.nextOverlap(node, index, index + 1)) {
+      const { mm, vma } = node.value;
+      const page = vma.addressOfIndex(index);
+      assert(page >= 0, 'the reverse map finds an area at an offset that it does not cover');
       mm.grab();
       found.push({ mm, page: page as Vpn });
     }

@@ -1,7 +1,7 @@
 /** A virtual memory area: one run of pages with the same protection and backing. */
 
 import type { Vpn } from '../base/units.js';
-import type { AnonVma } from './anonVma.js';
+import type { AnonVma, AnonVmaChain } from './anonVma.js';
 
 /** @kernel vm_flags_t */
 export const VmFlag = {
@@ -34,8 +34,10 @@ export const VmFlag = {
 
 /** @kernel vm_area_struct */
 export class Vma {
-  /** Set at the first fault; pages of this area carry it as their mapping. @kernel anon_vma */
+  /** Set at the first fault; new pages of this area carry it as their mapping. @kernel anon_vma */
   anonVma: AnonVma | null = null;
+  /** All whose pages the area may map, its ancestors' first and its own last. @kernel anon_vma_chain */
+  readonly anonVmaChain: AnonVmaChain[] = [];
 
   constructor(
     public start: Vpn,

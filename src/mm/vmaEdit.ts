@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import { AllocSite } from '../memory/failureInjector.js';
-import type { AnonVma } from './anonVma.js';
+import { isMergeableAnonVma, shareAnonVma, takeAnonVma, unlinkAnonVmas } from './anonVmaLinks.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MAP_COUNT_MAX } from './unmappedArea.js';
@@ -21,7 +21,7 @@ export class VmaEdit {
     const upper = new Vma(page, vma.end, vma.flags, vma.indexOf(page));
     mm.vmas.resize(vma, vma.start, page, vma.pgoff);
     mm.vmas.insert(upper);
-    vma.anonVma?.link(mm, upper);
+    shareAnonVma(mm, upper, vma);
     return upper;
   }
 
@@ -40,12 +40,15 @@ export class VmaEdit {
     return lower;
   }
 
-  /** Places a new area and merges it with its neighbours; returns the area that now covers it. @kernel vma_merge_new_range, vma_link */
-  place(mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number, anonVma: AnonVma | null): Vma {
+  /**
+   * Places a new area, which may map what `source` maps, and merges it with its neighbours; returns the area that now covers it.
+   * @kernel vma_merge_new_range, vma_link, copy_vma
+   */
+  place(mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number, source: Vma | null): Vma {
     mm.mmapLock.assertHeldForWrite();
     const vma = new Vma(start, end, flags, pgoff);
     mm.vmas.insert(vma);
-    anonVma?.link(mm, vma);
+    if (source !== null) shareAnonVma(mm, vma, source);
     return this.mergeAround(mm, vma);
   }
 
@@ -53,35 +56,35 @@ export class VmaEdit {
   mergeAround(mm: Mm, vma: Vma): Vma {
     mm.mmapLock.assertHeldForWrite();
     const previous = mm.vmas.previous(vma);
-    const merged = previous !== null && this.canMerge(previous, vma) ? this.merge(mm, previous, vma) : vma;
-    const next = mm.vmas.next(merged);
-    return next !== null && this.canMerge(merged, next) ? this.merge(mm, merged, next) : merged;
+    const next = mm.vmas.next(vma);
+    const below = previous !== null && this.canMerge(previous, vma, previous) ? previous : null;
+    const above = next !== null && this.canMerge(vma, next, next) ? next : null;
+    const merged = below === null ? vma : this.merge(mm, below, vma);
+    const isBridge = below === null || isMergeableAnonVma(below.anonVma, above?.anonVma ?? null, null);
+    return above !== null && isBridge ? this.merge(mm, merged, above) : merged;
   }
 
   /** Leaves the area's anon_vma, when none of its pages is mapped there any more. @kernel unlink_anon_vmas */
   leaveAnonVma(vma: Vma): void {
-    const { anonVma } = vma;
-    if (anonVma === null) return;
-    anonVma.unlink(vma);
-    this.kernel.anonVmas.releaseIfUnused(anonVma);
+    unlinkAnonVmas(this.kernel, vma);
   }
 
-  /** Same flags, adjacent, offsets that go on, and not two different anon_vmas. @kernel can_vma_merge_after, is_mergeable_anon_vma */
-  private canMerge(below: Vma, above: Vma): boolean {
+  /** Same flags, adjacent, offsets that go on, and anon_vmas that agree; `neighbour` is the one of the two that was there before. @kernel can_vma_merge_after, can_vma_merge_before */
+  private canMerge(below: Vma, above: Vma, neighbour: Vma): boolean {
     return (
       below.end === above.start &&
       below.flags === above.flags &&
       below.indexOf(below.end) === above.pgoff &&
-      (below.anonVma === above.anonVma || below.anonVma === null || above.anonVma === null)
+      isMergeableAnonVma(neighbour === below ? above.anonVma : below.anonVma, neighbour.anonVma, neighbour)
     );
   }
 
   private merge(mm: Mm, below: Vma, above: Vma): Vma {
-    const { anonVma, end } = above;
+    const { end } = above;
     mm.vmas.remove(above);
     mm.vmas.resize(below, below.start, end, below.pgoff);
-    if (below.anonVma === null) anonVma?.link(mm, below);
-    anonVma?.unlink(above);
+    takeAnonVma(mm, below, above);
+    unlinkAnonVmas(this.kernel, above);
     return below;
   }
 }

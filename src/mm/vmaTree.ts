@@ -79,6 +79,7 @@ export class VmaTree implements Iterable<Vma> {
     vma.end = end;
     vma.pgoff = pgoff;
     this.insert(vma);
+    for (const link of vma.anonVmaChain) link.rehang();
   }
 
   /** Start of the highest free stretch of `npages` pages within `[low, high)`, or -1. @kernel vm_unmapped_area (VM_UNMAPPED_AREA_TOPDOWN) */

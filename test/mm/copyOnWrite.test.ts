@@ -6,6 +6,7 @@ import { vpn } from '../../src/base/units.js';
 import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import type { Pfn } from '../../src/memory/pfn.js';
+import { joinAnonVma } from '../../src/mm/anonVmaLinks.js';
 import type { Mm } from '../../src/mm/mm.js';
 import { PteBit, pteHas, ptePfn, pteWithout } from '../../src/mm/pte.js';
 import {
@@ -55,7 +56,7 @@ function share(made: Setup, page: number): Mm {
   mapFixed(machine, child, HIGH, 4);
   const vma = child.vmas.find(vpn(HIGH));
   const anonVma = machine.kernel.anonVmas.get(folios.mapping(pfn));
-  if (vma !== null) anonVma?.link(child, vma);
+  if (vma !== null && anonVma !== null) joinAnonVma(child, vma, anonVma);
   folios.clearFlag(pfn, FolioFlag.AnonExclusive);
   folios.get(pfn);
   folios.addRmap(pfn);

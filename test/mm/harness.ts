@@ -394,7 +394,7 @@ function checkEntry(kernel: Kernel, mm: Mm, page: Vpn, pte: Pte): void {
     () => `page ${page}: reverse map has a wrong offset`,
   );
   assert(
-    kernel.folios.mapping(pfn) === vma.anonVma?.id,
+    vma.anonVmaChain.some(({ anonVma }) => anonVma.id === kernel.folios.mapping(pfn)),
     () => `page ${page}: reverse map has a wrong anon_vma`,
   );
 }

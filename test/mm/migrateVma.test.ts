@@ -5,6 +5,7 @@ import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import { MigratePfnFlag, migratePfn, NO_PFN, type Pfn, pfn as pfnOf } from '../../src/memory/pfn.js';
+import { joinAnonVma } from '../../src/mm/anonVmaLinks.js';
 import { type PagemapOwner, pagemapOwner } from '../../src/mm/devPagemap.js';
 import type { Kernel } from '../../src/mm/kernel.js';
 import { MigrateStep, MigrateUnmap } from '../../src/mm/migrateUnmap.js';
@@ -166,7 +167,7 @@ function share(page: number): Mm {
   if (vma?.anonVma == null) throw new Error('nothing to share');
   const copy = new Vma(vma.start, vma.end, vma.flags, vma.pgoff);
   other.vmas.insert(copy);
-  vma.anonVma.link(other, copy);
+  joinAnonVma(other, copy, vma.anonVma);
   const pfn = ptePfn(pteOf(mm, page));
   kernel.folios.get(pfn);
   kernel.folios.addRmap(pfn);

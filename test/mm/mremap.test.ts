@@ -76,17 +76,20 @@ describe('mremap in place', () => {
     checkAccounting(machine.kernel, [mm]);
   });
 
-  it('grows into free space, joining what it reaches, without an event', () => {
+  it.each([
+    ['joining an area that it reaches, while it has no pages', false, [`${HIGH}+16 rw-`]],
+    ['next to an area without pages, when it has some', true, [`${HIGH}+12 rw-`, `${HIGH + 12}+4 rw-`]],
+  ])('grows into free space without an event, %s', (_how, written, areas) => {
     const { machine, mm, remap, store, load } = setup();
     mapFixed(machine, mm, HIGH + 12, 4);
-    store(HIGH + 7, 5);
+    if (written) store(HIGH + 7, 5);
     const mirror = new RecordingNotifier(machine.kernel, mm, HIGH, 16);
     expect(remap(HIGH + 4, 4, 6)).toBe(HIGH + 4);
     expect(areasOf(mm)).toEqual([`${HIGH}+10 rw-`, `${HIGH + 12}+4 rw-`]);
     expect(remap(HIGH, 10, 12)).toBe(HIGH);
-    expect(areasOf(mm)).toEqual([`${HIGH}+16 rw-`]);
+    expect(areasOf(mm)).toEqual(areas);
     expect(mirror.take()).toEqual([]);
-    expect([load(HIGH + 7), store(HIGH + 11, 1)]).toEqual([5, Errno.OK]);
+    expect([load(HIGH + 7), store(HIGH + 11, 1)]).toEqual([written ? 5 : 0, Errno.OK]);
     checkAccounting(machine.kernel, [mm]);
   });
 

@@ -42,11 +42,11 @@ describe('split', () => {
     const upper = change(machine, mm, () => machine.calls.edit.split(mm, lower, vpn(HIGH + 3)));
     expect(areasOf(mm)).toEqual([`${HIGH}+3 rw-`, `${HIGH + 3}+5 rw-`]);
     expect(upper.anonVma).toBe(lower.anonVma);
-    expect(lower.anonVma?.links.map((link) => link.vma)).toEqual([lower, upper]);
+    expect([...(lower.anonVma?.areas ?? [])].map((link) => link.value.vma)).toEqual([lower, upper]);
     expect([lower.indexOf(vpn(HIGH + 2)), upper.indexOf(vpn(HIGH + 3))]).toEqual([HIGH + 2, HIGH + 3]);
     change(machine, mm, () => machine.calls.edit.mergeAround(mm, upper));
     expect(areasOf(mm)).toEqual([`${HIGH}+8 rw-`]);
-    expect(lower.anonVma?.links.map((link) => link.vma)).toEqual([lower]);
+    expect([...(lower.anonVma?.areas ?? [])].map((link) => link.value.vma)).toEqual([lower]);
   });
 
   it('needs a page inside the area, and the lock', () => {
