@@ -1,6 +1,6 @@
 /** The host's side of a device's IOMMU: maps and unmaps pages for DMA, and keeps the ledger of both. */
 
-import { assert } from '../base/assert.js';
+import { AssertionFailure, assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { DmaDir } from '../memory/dmaAddr.js';
 import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
@@ -43,13 +43,13 @@ export class IommuMapper {
 
   /** The I/O page that now stands for a frame, positive; -ENOMEM when all are in use. @kernel dma_map_page, iommu_map */
   map(page: Pfn, dir: DmaDir): number {
-    assert(page !== NO_PFN, () => `device ${this.device}: DMA map of no page`);
+    if (page === NO_PFN) this.refuse('DMA map of no page');
     if (this.freeCount === 0 || this.shouldFail?.()) {
       this.failures++;
       return Errno.ENOMEM;
     }
     const iova = this.takeOldestFree();
-    assert(Atomics.load(this.iommu.words, iova) === 0, () => `I/O page ${iova} is free but mapped`);
+    if (this.iommu.words[iova] !== 0) this.refuse(`I/O page ${iova} is free but mapped`);
     Atomics.store(this.iommu.words, iova, iommuWord(page, dir));
     this.mapsTotal++;
     return iova;
@@ -57,9 +57,9 @@ export class IommuMapper {
 
   /** Ends a mapping; returns the frame that it stood for. Unmapping twice is asserted against. @kernel dma_unmap_page, iommu_unmap */
   unmap(iova: number): Pfn {
-    assert(iova > 0 && iova < this.iommu.words.length, () => `device ${this.device}: no I/O page ${iova}`);
+    if (iova <= 0 || iova >= this.iommu.words.length) this.refuse(`no I/O page ${iova}`);
     const word = Atomics.exchange(this.iommu.words, iova, 0);
-    assert(word !== 0, () => `device ${this.device}: DMA unmap of I/O page ${iova}, which is not mapped`);
+    if (word === 0) this.refuse(`DMA unmap of I/O page ${iova}, which is not mapped`);
     this.appendFree(iova);
     this.unmapsTotal++;
     return iommuWordPfn(word);
@@ -85,14 +85,20 @@ export class IommuMapper {
 
   private takeOldestFree(): number {
     const iova = this.free[this.freeHead];
-    this.freeHead = (this.freeHead + 1) % this.free.length;
+    this.freeHead = this.freeHead + 1 === this.free.length ? 0 : this.freeHead + 1;
     this.freeCount--;
     return iova;
   }
 
   private appendFree(iova: number): void {
-    assert(this.freeCount < this.free.length, () => `I/O page ${iova} is freed twice`);
-    this.free[(this.freeHead + this.freeCount) % this.free.length] = iova;
+    assert(this.freeCount < this.free.length, 'more I/O pages are freed than there are');
+    const at = this.freeHead + this.freeCount;
+    this.free[at < this.free.length ? at : at - this.free.length] = iova;
     this.freeCount++;
+  }
+
+  /** Apart from its callers, which run for every page and so make no closures. */
+  private refuse(what: string): never {
+    throw new AssertionFailure(`device ${this.device}: ${what}`);
   }
 }

@@ -27,7 +27,7 @@ export class FolioLocks {
 
   /** For a page that nobody else can know of yet. */
   lockNew(pfn: Pfn): void {
-    assert(this.trylock(pfn), () => `new page ${formatPfn(pfn)} is locked already`);
+    assert(this.trylock(pfn), 'a new page is locked already');
   }
 
   /** The caller holds a reference. @kernel folio_lock */

@@ -21,7 +21,7 @@ import type { Workload } from '../workload/workload.js';
 import { openMemory, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig } from './simulationConfig.js';
 
-/** Pages per step: every page a step of its own is for exploring small scenarios. */
+/** Pages that loops handle between two points where others may run: few where interleavings are looked for, many where speed counts. */
 const PAGES_PER_STEP_VIRTUAL = 16;
 const PAGES_PER_STEP_THREADS = 256;
 
