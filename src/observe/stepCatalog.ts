@@ -5,6 +5,7 @@ import { assert } from '../base/assert.js';
 import type { Brand } from '../base/brand.js';
 import { DeviceStep } from '../device/deviceStep.js';
 import { DriverStep } from '../driver/driverStep.js';
+import { MirrorStep } from '../driver/mirror/mirrorStep.js';
 import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { CowStep } from '../mm/copyOnWrite.js';
@@ -61,6 +62,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   GpuSvmStep,
   PagemapStep,
   DriverStep,
+  MirrorStep,
   DeviceStep,
   CpuStep,
   WorkloadStep,

@@ -1,0 +1,93 @@
+/** The mirror driver's rules: its device pages are in use exactly when something maps them, and its tables say what the CPU's say. */
+
+import { formatVpn, type Vpn } from '../base/units.js';
+import type { MirrorContext } from '../driver/mirror/mirrorContext.js';
+import type { MirrorDevice } from '../driver/mirror/mirrorDevice.js';
+import { MirrorTag } from '../driver/mirror/mirrorTable.js';
+import { type Pfn, pfn as pfnOf } from '../memory/pfn.js';
+import { ZoneKind } from '../memory/zone.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import { formatPte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../mm/pte.js';
+import { Rule } from './rule.js';
+
+/** At rest: no command, migration or fault is under way. */
+export function checkMirrors(kernel: Kernel, mms: readonly Mm[], devices: readonly MirrorDevice[]): Rule[] {
+  return [checkFrames(kernel, devices), checkTables(kernel, mms, devices)];
+}
+
+/** A page is free in the driver's memory exactly when it has no reference, and names its context exactly while it is in use. */
+function checkFrames(kernel: Kernel, devices: readonly MirrorDevice[]): Rule {
+  const rule = new Rule('mirror pages', 'device pages', 'in use');
+  const { folios } = kernel;
+  for (const device of devices) {
+    for (let i = 0; i < device.zone.pages; i++) {
+      const pfn = pfnOf(device.zone.firstPfn + i);
+      rule.look('device pages');
+      const refs = folios.refcount(folios.headOf(pfn));
+      const isFree = device.memory.isFree(pfn);
+      rule.require(isFree === (refs === 0), { pfn }, () =>
+        isFree
+          ? `free in the driver, but has ${refs} references`
+          : 'in use in the driver, but nobody holds it',
+      );
+      checkContext(kernel, rule, device, pfn, refs);
+    }
+  }
+  return rule;
+}
+
+function checkContext(kernel: Kernel, rule: Rule, device: MirrorDevice, pfn: Pfn, refs: number): void {
+  const head = kernel.folios.headOf(pfn);
+  const id = kernel.folios.zoneData(head);
+  if (refs === 0) {
+    rule.require(id === 0, { pfn }, () => `free, but names context ${id}`);
+    return;
+  }
+  rule.look('in use');
+  rule.require(
+    device.contextOf(head) !== null,
+    { pfn },
+    () => `in use, but names context ${id}, which is not open`,
+  );
+}
+
+/** An entry of a device page table stands for an entry of the CPU's with the same page and at least its rights. */
+function checkTables(kernel: Kernel, mms: readonly Mm[], devices: readonly MirrorDevice[]): Rule {
+  const rule = new Rule('mirror tables', 'contexts', 'entries');
+  for (const device of devices) {
+    for (const context of device.contexts) {
+      rule.look('contexts');
+      const isKnown = mms.includes(context.mm);
+      rule.require(isKnown, {}, () => `context ${context.id} of ${device.name} has an unknown address space`);
+      context.table.forEach((page, pfn, tag) => {
+        rule.look('entries');
+        checkEntry(kernel, rule, context, page, pfn, tag);
+      });
+    }
+  }
+  return rule;
+}
+
+function checkEntry(
+  kernel: Kernel,
+  rule: Rule,
+  context: MirrorContext,
+  page: Vpn,
+  pfn: Pfn,
+  tag: MirrorTag,
+): void {
+  const { mm, device } = context;
+  const pte = pteFromWord(mm.count === 0 ? 0 : mm.pageTable.get(page));
+  const where = { page, pfn };
+  const entry = (): string => `${device.name} maps ${formatVpn(page)}, the CPU has ${formatPte(pte)}`;
+  rule.require(ptePfn(pte) === pfn && pteKind(pte) === expectedKind(kernel, pfn, tag), where, entry);
+  const mayWrite = tag !== MirrorTag.Write || pteHas(pte, PteBit.Write);
+  rule.require(mayWrite, where, () => `${entry()}: the device may write`);
+}
+
+function expectedKind(kernel: Kernel, pfn: Pfn, tag: MirrorTag): PteKind {
+  if (tag === MirrorTag.Atomic) return PteKind.DeviceExclusive;
+  const { kind } = kernel.memory.layout.zoneOf(pfn);
+  return kind === ZoneKind.DevicePrivate ? PteKind.DevicePrivate : PteKind.Present;
+}

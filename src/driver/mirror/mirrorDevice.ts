@@ -1,0 +1,159 @@
+/** One mirror device: its memory, the contexts that are open on it, and what the mm calls it for. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import {
+  MigratePfnFlag,
+  migratePfn,
+  migratePfnAt,
+  migratePfnToPfn,
+  NO_PFN,
+  type Pfn,
+} from '../../memory/pfn.js';
+import type { Zone } from '../../memory/zone.js';
+import { type DeviceFault, type DevPagemap, type DevPagemapOps, pagemapOwner } from '../../mm/devPagemap.js';
+import type { Kernel } from '../../mm/kernel.js';
+import type { MigrateDevice } from '../../mm/migrateDevice.js';
+import type { Mm } from '../../mm/mm.js';
+import { LockClass } from '../../sim/lockOrder.js';
+import { Mutex } from '../../sim/mutex.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { MirrorContext } from './mirrorContext.js';
+import { type MirrorChunk, MirrorMemory } from './mirrorMemory.js';
+import type { MirrorMigrate } from './mirrorMigrate.js';
+import { MirrorStep } from './mirrorStep.js';
+
+const evictLockClass = new LockClass('mirror device lock');
+
+/** @kernel dmirror_device */
+export class MirrorDevice implements DevPagemapOps {
+  readonly name: string;
+  readonly pagemap: DevPagemap;
+  readonly memory: MirrorMemory;
+  /** Whoever takes chunks away; never with mmap_lock taken inside. @kernel devmem_lock */
+  private readonly evictLock: Mutex;
+  private readonly open_ = new Map<number, MirrorContext>();
+  private nextContext = 1;
+
+  constructor(
+    readonly kernel: Kernel,
+    readonly zone: Zone,
+    /** Pages of a chunk; the zone holds at least one chunk. */
+    chunkPages: number,
+    private readonly migrate: MirrorMigrate,
+    private readonly migrateDevice: MigrateDevice,
+  ) {
+    this.name = `mirror${zone.deviceIndex}`;
+    this.memory = new MirrorMemory(zone, chunkPages);
+    this.pagemap = { zoneId: zone.id, owner: pagemapOwner(zone.id), ops: this };
+    this.evictLock = new Mutex(kernel.sched, `device lock of ${this.name}`, evictLockClass);
+    kernel.addPagemap(this.pagemap);
+  }
+
+  get index(): number {
+    return this.zone.deviceIndex;
+  }
+
+  get contexts(): Iterable<MirrorContext> {
+    return this.open_.values();
+  }
+
+  /** A view of `mm` for the device. Errors: those of `NotifierSubscriptions.insert`. @kernel dmirror_fops_open */
+  *open(mm: Mm): Steps<MirrorContext | Errno> {
+    const context = new MirrorContext(this.nextContext++, this, mm);
+    const errno = yield* mm.notifiers.insert(context.notifier);
+    if (errno !== Errno.OK) return errno;
+    this.open_.set(context.id, context);
+    return context;
+  }
+
+  /**
+   * No command of the context runs or will. All pages of the device go home, whoever brought them there, since their CPU faults would look
+   * for a context that is gone.
+   * @kernel dmirror_fops_release
+   */
+  *close(context: MirrorContext): Steps<void> {
+    assert(this.open_.get(context.id) === context, 'a context is closed twice');
+    yield* context.mm.notifiers.remove(context.notifier);
+    for (const chunk of [...this.memory.chunks]) yield* this.evictChunk(chunk);
+    context.table.clear();
+    this.open_.delete(context.id);
+  }
+
+  /** Moves every page home and gives up all chunks; what is allocated afterwards comes from new ones. @kernel dmirror_device_remove_chunks */
+  *evictAll(): Steps<void> {
+    yield* this.evictLock.lock();
+    for (const chunk of [...this.memory.chunks]) {
+      this.memory.remove(chunk);
+      yield* this.evictChunk(chunk);
+    }
+    this.evictLock.unlock();
+  }
+
+  /** @kernel migrate_to_ram */
+  *migrateToRam(fault: DeviceFault): Steps<Errno> {
+    const { sched } = this.kernel;
+    if (sched.reach(MirrorStep.cpuFault, fault.page, fault.pfn, this.index)) yield STEP;
+    const context = this.contextOf(fault.pfn);
+    assert(context !== null, 'the context of a device page is closed');
+    return yield* this.migrate.cpuFault(context, fault);
+  }
+
+  /** @kernel folio_free */
+  folioFree(pfn: Pfn): void {
+    this.kernel.folios.setZoneData(pfn, 0);
+    this.memory.free(pfn, 0);
+  }
+
+  /** The context that brought a page to the device; null for a free page. */
+  contextOf(pfn: Pfn): MirrorContext | null {
+    return this.open_.get(this.kernel.folios.zoneData(pfn)) ?? null;
+  }
+
+  /** A locked page with one reference and undefined content; `NO_PFN` when there is none. @kernel dmirror_devmem_alloc_page */
+  allocPage(context: MirrorContext): Pfn {
+    if (context.takeFailure()) return NO_PFN;
+    const pfn = this.memory.alloc(0);
+    if (pfn === NO_PFN) return NO_PFN;
+    const { folios, folioLocks } = this.kernel;
+    folios.prepareNew(pfn, 0, 1);
+    folioLocks.lockNew(pfn);
+    folios.setZoneData(pfn, context.id);
+    return pfn;
+  }
+
+  /** Pages that somebody holds, and those for which there is no memory, stay. @kernel dmirror_device_evict_chunk */
+  private *evictChunk(chunk: MirrorChunk): Steps<void> {
+    const src = new Uint32Array(chunk.pages);
+    const dst = new Uint32Array(chunk.pages);
+    const used = this.listUsed(chunk, src);
+    if (used === 0) return;
+    yield* this.migrateDevice.pfns(src, used);
+    this.copyHome(src, dst, used);
+    yield* this.migrateDevice.pages(src, dst, used);
+    yield* this.migrateDevice.finalize(src, dst, used);
+    this.kernel.sched.at(MirrorStep.evicted, chunk.firstPfn, used, this.index);
+  }
+
+  private listUsed(chunk: MirrorChunk, pfns: Uint32Array): number {
+    let used = 0;
+    for (let pfn: number = chunk.firstPfn; pfn < chunk.firstPfn + chunk.pages; pfn++) {
+      if (!chunk.isFree(pfn as Pfn)) pfns[used++] = pfn;
+    }
+    return used;
+  }
+
+  private copyHome(src: Uint32Array, dst: Uint32Array, npages: number): void {
+    const { kernel } = this;
+    for (let i = 0; i < npages; i++) {
+      const entry = migratePfnAt(src, i);
+      const from = migratePfnToPfn(entry);
+      if (from === NO_PFN || (entry & MigratePfnFlag.MIGRATE) === 0) continue;
+      const to = kernel.allocPage();
+      if (to === NO_PFN) continue;
+      kernel.folioLocks.lockNew(to);
+      kernel.memory.copyPages(to, from, 1);
+      dst[i] = migratePfn(to, entry & MigratePfnFlag.WRITE);
+    }
+  }
+}

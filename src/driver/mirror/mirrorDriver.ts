@@ -1,0 +1,133 @@
+/** The mirror driver: software devices that mirror whole address spaces, and the commands that a process gives them. */
+
+import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
+import { Hmm } from '../../mm/hmm.js';
+import type { Kernel } from '../../mm/kernel.js';
+import { MigrateDevice } from '../../mm/migrateDevice.js';
+import { MigrateUnmap } from '../../mm/migrateUnmap.js';
+import { MigrateVma } from '../../mm/migrateVma.js';
+import type { MmCalls } from '../../mm/mmCalls.js';
+import { Rmap } from '../../mm/rmap.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { MirrorAccess } from './mirrorAccess.js';
+import type { MirrorContext } from './mirrorContext.js';
+import { MirrorDevice } from './mirrorDevice.js';
+import { MirrorFault } from './mirrorFault.js';
+import { MirrorMigrate } from './mirrorMigrate.js';
+import {
+  type MirrorResult,
+  mirrorResult,
+  type PageSink,
+  type PageSource,
+  spanIsValid,
+} from './mirrorResult.js';
+import { MirrorSnapshot } from './mirrorSnapshot.js';
+import { MirrorStep } from './mirrorStep.js';
+
+/** @kernel HMM_DMIRROR_READ */
+export const MirrorCommand = {
+  Read: 0,
+  Write: 1,
+  MigrateToDevice: 2,
+  MigrateToSystem: 3,
+  Snapshot: 4,
+  Exclusive: 5,
+  CheckExclusive: 6,
+  Release: 7,
+  Flags: 8,
+} as const;
+export type MirrorCommand = (typeof MirrorCommand)[keyof typeof MirrorCommand];
+
+export interface MirrorDriverConfig {
+  /** Pages that a device adds to its memory at once. @kernel DEVMEM_CHUNK_SIZE */
+  readonly chunkPages: number;
+}
+
+/** Runs where the mm runs; needs no actor for its devices. @kernel hmm_dmirror_init */
+export class MirrorDriver {
+  /** One per device-memory zone of the kernel, in their order. */
+  readonly devices: readonly MirrorDevice[];
+  private readonly access: MirrorAccess;
+  private readonly snapshots: MirrorSnapshot;
+  private readonly migrate: MirrorMigrate;
+
+  constructor(
+    private readonly kernel: Kernel,
+    calls: Pick<MmCalls, 'faults' | 'exit'>,
+    config: MirrorDriverConfig,
+  ) {
+    const rmap = new Rmap(kernel);
+    const unmapper = new MigrateUnmap(kernel, rmap);
+    const faults = new MirrorFault(new Hmm(kernel, calls.faults), calls.exit);
+    this.access = new MirrorAccess(faults);
+    this.snapshots = new MirrorSnapshot(faults, calls.exit);
+    this.migrate = new MirrorMigrate(new MigrateVma(kernel, unmapper, rmap), this.access, calls.exit);
+    const migrateDevice = new MigrateDevice(kernel, unmapper);
+    const zones = kernel.memory.layout.zones.filter((zone) => zone.deviceIndex >= 0);
+    this.devices = zones.map(
+      (zone) => new MirrorDevice(kernel, zone, config.chunkPages, this.migrate, migrateDevice),
+    );
+  }
+
+  /** The device loads. Errors: -EINVAL (no span), -EFAULT (no area, or no access), -ENOMEM, -EBUSY. */
+  read(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.access.read(context, start, npages, sink);
+    return this.command(MirrorCommand.Read, context, start, npages, run);
+  }
+
+  /** The device stores whole pages. Errors: those of `read`, -EPERM (the area is read-only); what came before the failing page is written. */
+  write(context: MirrorContext, start: Vpn, npages: number, source: PageSource): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.access.write(context, start, npages, source);
+    return this.command(MirrorCommand.Write, context, start, npages, run);
+  }
+
+  /** See {@link MirrorMigrate.toDevice}. */
+  migrateToDevice(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.migrate.toDevice(context, start, npages, sink);
+    return this.command(MirrorCommand.MigrateToDevice, context, start, npages, run);
+  }
+
+  /** See {@link MirrorMigrate.toSystem}. */
+  migrateToSystem(context: MirrorContext, start: Vpn, npages: number): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.migrate.toSystem(context, start, npages);
+    return this.command(MirrorCommand.MigrateToSystem, context, start, npages, run);
+  }
+
+  /** `prot` has a byte per page; see {@link MirrorSnapshot.snapshot}. */
+  snapshot(context: MirrorContext, start: Vpn, npages: number, prot: Uint8Array): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.snapshots.snapshot(context, start, npages, prot);
+    return this.command(MirrorCommand.Snapshot, context, start, npages, run);
+  }
+
+  /** See {@link MirrorAccess.checkExclusive}. */
+  checkExclusive(context: MirrorContext, start: Vpn, npages: number): Steps<MirrorResult> {
+    const { access } = this;
+    const run = function* (): Steps<MirrorResult> {
+      return access.checkExclusive(context, start, npages);
+    };
+    return this.command(MirrorCommand.CheckExclusive, context, start, npages, run);
+  }
+
+  /** Sets the flags of the context, of `MirrorFlag`. @kernel HMM_DMIRROR_FLAGS */
+  setFlags(context: MirrorContext, flags: number): void {
+    context.flags = flags;
+  }
+
+  /** Checks the arguments as the device file does, before any command of its own. @kernel dmirror_fops_unlocked_ioctl */
+  private *command(
+    which: MirrorCommand,
+    context: MirrorContext,
+    start: Vpn,
+    npages: number,
+    run: () => Steps<MirrorResult>,
+  ): Steps<MirrorResult> {
+    const { sched } = this.kernel;
+    const { index } = context.device;
+    if (sched.reach(MirrorStep.command, start, npages, which, index)) yield STEP;
+    yield* sched.spend(this.kernel.costs.syscallNs);
+    const result = spanIsValid(start, npages) ? yield* run() : mirrorResult(Errno.EINVAL);
+    sched.at(MirrorStep.commandDone, start, result.errno, which, index);
+    return result;
+  }
+}

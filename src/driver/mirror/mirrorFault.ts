@@ -1,0 +1,120 @@
+/** How a mirror device learns translations: range faults and snapshots, repeated until no invalidation came between. */
+
+import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
+import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
+import type { Hmm, HmmRange } from '../../mm/hmm.js';
+import type { IntervalNotifier } from '../../mm/mmuNotifier.js';
+import type { Steps } from '../../sim/steps.js';
+import type { MirrorContext } from './mirrorContext.js';
+import { MirrorStep } from './mirrorStep.js';
+import { MirrorTag } from './mirrorTable.js';
+import type { MmUsers } from './mmUsers.js';
+
+/** Pages that one range fault handles. @kernel dmirror_fault */
+export const PIECE_PAGES = 64;
+
+/** @kernel HMM_RANGE_DEFAULT_TIMEOUT */
+const TIMEOUT_NS = 1_000_000_000;
+
+/** Modelled time until a round that an invalidation spoilt begins again, so that the time-out comes also where nothing else takes time. */
+const RETRY_NS = 1_000;
+
+/** A look at `[start, end)`, at most one piece, through some notifier of the context's address space. */
+export interface MirrorLook {
+  readonly start: Vpn;
+  readonly end: Vpn;
+  readonly notifier: IntervalNotifier;
+  /** Request flags: of `HmmPfnFlag`, 0 for a snapshot. */
+  readonly flags: number;
+  /** Filled: one hmm-pfn per page. */
+  readonly pfns: Uint32Array;
+}
+
+export class MirrorFault {
+  constructor(
+    private readonly hmm: Hmm,
+    private readonly users: MmUsers,
+  ) {}
+
+  /**
+   * Puts every page of the span into the device page table, piece by piece. Errors: those of `look`, and -EFAULT where a store was asked for
+   * but the page is the device's own and read-only; pages before it are in the table.
+   * @kernel dmirror_fault
+   */
+  *fault(context: MirrorContext, start: Vpn, end: Vpn, write: boolean): Steps<Errno> {
+    const { mm } = context;
+    // The kernel reports success here, with which its callers would try for ever.
+    if (!mm.getNotZero()) return Errno.EFAULT;
+    const flags = HmmPfnFlag.REQ_FAULT | (write ? HmmPfnFlag.REQ_WRITE : 0);
+    let errno: Errno = Errno.OK;
+    for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
+      const pieceEnd = Math.min(end, at + PIECE_PAGES);
+      errno = yield* this.faultPiece(context, at as Vpn, pieceEnd as Vpn, flags);
+    }
+    yield* this.users.mmput(mm);
+    return errno;
+  }
+
+  /** @kernel dmirror_range_fault */
+  private *faultPiece(context: MirrorContext, start: Vpn, end: Vpn, flags: number): Steps<Errno> {
+    const pfns = new Uint32Array(end - start);
+    const look: MirrorLook = { start, end, notifier: context.notifier, flags, pfns };
+    const lookErrno = yield* this.look(context, look);
+    if (lookErrno !== Errno.OK) return lookErrno;
+    const errno = install(context, look);
+    context.device.kernel.sched.at(MirrorStep.faulted, start, end - start, context.device.index);
+    context.mutex.unlock();
+    return errno;
+  }
+
+  /**
+   * On OK the context's mutex is held and nothing of the span was invalidated since it was read. Errors: those of `Hmm.rangeFault`, -EBUSY
+   * after a second of invalidations.
+   */
+  *look(context: MirrorContext, look: MirrorLook): Steps<Errno> {
+    const { mm, mutex, device } = context;
+    const { sched } = device.kernel;
+    const deadline = sched.now() + TIMEOUT_NS;
+    while (sched.now() <= deadline) {
+      const range = hmmRange(context, look, yield* mm.notifiers.readBegin(look.notifier));
+      yield* mm.mmapLock.read();
+      const errno = yield* this.hmm.rangeFault(range);
+      mm.mmapLock.readUnlock();
+      if (errno !== Errno.OK && errno !== Errno.EBUSY) return errno;
+      if (errno === Errno.OK) {
+        yield* mutex.lock();
+        if (!look.notifier.readRetry(range.notifierSeq)) return Errno.OK;
+        mutex.unlock();
+      }
+      yield* sched.spend(RETRY_NS);
+    }
+    return Errno.EBUSY;
+  }
+}
+
+function hmmRange(context: MirrorContext, look: MirrorLook, notifierSeq: number): HmmRange {
+  return {
+    mm: context.mm,
+    notifier: look.notifier,
+    notifierSeq,
+    start: look.start,
+    end: look.end,
+    pfns: look.pfns,
+    defaultFlags: look.flags,
+    pfnFlagsMask: 0,
+    devPrivateOwner: context.device.pagemap.owner,
+  };
+}
+
+/** HMM hands out the device's own page also where it may not be written; such a page ends the round. @kernel dmirror_do_fault */
+function install(context: MirrorContext, { start, end, flags, pfns }: MirrorLook): Errno {
+  for (let i = 0; i < end - start; i++) {
+    const entry = hmmPfnAt(pfns, i);
+    const mayWrite = (entry & HmmPfnFlag.WRITE) !== 0;
+    if (!mayWrite && (flags & HmmPfnFlag.REQ_WRITE) !== 0) return Errno.EFAULT;
+    const tag = mayWrite ? MirrorTag.Write : MirrorTag.None;
+    context.table.set((start + i) as Vpn, hmmPfnToPfn(entry), tag);
+  }
+  return Errno.OK;
+}

@@ -1,0 +1,145 @@
+/** The migrations of a mirror device: a span to its memory, a span home, and the page of a CPU fault home. */
+
+import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
+import { MigratePfnFlag, migratePfnAt, NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { ZoneKind } from '../../memory/zone.js';
+import type { DeviceFault } from '../../mm/devPagemap.js';
+import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrateVma.js';
+import type { Mm } from '../../mm/mm.js';
+import type { Vma } from '../../mm/vma.js';
+import type { Steps } from '../../sim/steps.js';
+import type { MirrorAccess } from './mirrorAccess.js';
+import type { MirrorContext } from './mirrorContext.js';
+import { copyToDevice, copyToSystem, mapMigrated } from './mirrorCopy.js';
+import { PIECE_PAGES } from './mirrorFault.js';
+import { type MirrorResult, mirrorResult, type PageSink } from './mirrorResult.js';
+import type { MmUsers } from './mmUsers.js';
+
+/** Migrates one piece of one area; returns how many pages moved, or why the command ends. */
+type MigratePiece = (vma: Vma, start: Vpn, end: Vpn) => Steps<number | Errno>;
+
+export class MirrorMigrate {
+  constructor(
+    private readonly migrateVma: MigrateVma,
+    private readonly access: MirrorAccess,
+    private readonly users: MmUsers,
+  ) {}
+
+  /**
+   * Moves what lies in RAM, and holes, to the device, then reads the span back through the device page table. Errors: -EINVAL (no area, or
+   * no read access, somewhere; what came before it has moved), -ENOENT (a page is not on the device).
+   * @kernel dmirror_migrate_to_device
+   */
+  *toDevice(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
+    const piece: MigratePiece = (vma, from, to) => this.pieceToDevice(context, vma, from, to);
+    const moved = yield* this.forEachPiece(context, start, npages, piece);
+    if (moved < 0) return mirrorResult(moved as Errno);
+    return yield* this.access.readBack(context, start, npages, sink);
+  }
+
+  /** Moves the device's own pages home; counts only those that moved. Error: -EINVAL as above. @kernel dmirror_migrate_to_system */
+  *toSystem(context: MirrorContext, start: Vpn, npages: number): Steps<MirrorResult> {
+    const piece: MigratePiece = (vma, from, to) => this.pieceToSystem(context, vma, from, to);
+    const moved = yield* this.forEachPiece(context, start, npages, piece);
+    return moved < 0 ? mirrorResult(moved as Errno) : mirrorResult(Errno.OK, moved);
+  }
+
+  /** `context` is the one that brought the page to the device. Errors: -EINVAL, -ENOMEM; the page stays then. @kernel dmirror_devmem_fault */
+  *cpuFault(context: MirrorContext, { mm, vma, page, pfn }: DeviceFault): Steps<Errno> {
+    const args = makeArgs(context, mm, vma, page, (page + 1) as Vpn, selectOwn(context), pfn);
+    const setupErrno = yield* this.migrateVma.setup(args);
+    if (setupErrno !== Errno.OK) return setupErrno;
+    const errno = copyToSystem(context, args);
+    yield* this.migrateVma.pages(args);
+    yield* this.migrateVma.finalize(args);
+    return errno;
+  }
+
+  /** Area by area, at most a piece at once, under mmap_lock; the sum of what the pieces return, or the first error. */
+  private *forEachPiece(
+    context: MirrorContext,
+    start: Vpn,
+    npages: number,
+    migrate: MigratePiece,
+  ): Steps<number | Errno> {
+    const { mm } = context;
+    if (!mm.getNotZero()) return Errno.EINVAL;
+    const end = start + npages;
+    let total = 0;
+    yield* mm.mmapLock.read();
+    for (let at: number = start; at < end; ) {
+      const vma = mm.vmas.find(at as Vpn);
+      const pieceEnd = vma === null ? at : Math.min(end, at + PIECE_PAGES, vma.end);
+      const moved = vma?.isReadable ? yield* migrate(vma, at as Vpn, pieceEnd as Vpn) : Errno.EINVAL;
+      total = moved < 0 ? moved : total + moved;
+      at = moved < 0 ? end : pieceEnd;
+    }
+    mm.mmapLock.readUnlock();
+    yield* this.users.mmput(mm);
+    return total;
+  }
+
+  private *pieceToDevice(context: MirrorContext, vma: Vma, start: Vpn, end: Vpn): Steps<number | Errno> {
+    const args = makeArgs(context, context.mm, vma, start, end, MigrateSelect.System, NO_PFN);
+    const errno = yield* this.migrateVma.setup(args);
+    if (errno !== Errno.OK) return errno;
+    copyToDevice(context, args);
+    yield* this.migrateVma.pages(args);
+    yield* context.mutex.lock();
+    mapMigrated(context, args);
+    context.mutex.unlock();
+    yield* this.migrateVma.finalize(args);
+    return countMoved(args);
+  }
+
+  private *pieceToSystem(context: MirrorContext, vma: Vma, start: Vpn, end: Vpn): Steps<number | Errno> {
+    const args = makeArgs(context, context.mm, vma, start, end, selectOwn(context), NO_PFN);
+    const errno = yield* this.migrateVma.setup(args);
+    if (errno !== Errno.OK) return errno;
+    copyToSystem(context, args);
+    yield* this.migrateVma.pages(args);
+    const moved = countMoved(args);
+    yield* this.migrateVma.finalize(args);
+    return moved;
+  }
+}
+
+function makeArgs(
+  context: MirrorContext,
+  mm: Mm,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  flags: number,
+  faultPage: Pfn,
+): MigrateVmaArgs {
+  const npages = end - start;
+  return {
+    mm,
+    vma,
+    start,
+    end,
+    src: new Uint32Array(npages),
+    dst: new Uint32Array(npages),
+    flags,
+    pgmapOwner: context.device.pagemap.owner,
+    faultPage,
+    cpages: 0,
+  };
+}
+
+/** @kernel dmirror_select_device */
+function selectOwn(context: MirrorContext): number {
+  return context.device.zone.kind === ZoneKind.DevicePrivate
+    ? MigrateSelect.DevicePrivate
+    : MigrateSelect.DeviceCoherent;
+}
+
+/** Pages, not holes, that have moved. @kernel dmirror_successful_migrated_pages */
+function countMoved({ src, start, end }: MigrateVmaArgs): number {
+  const wanted = MigratePfnFlag.VALID | MigratePfnFlag.MIGRATE;
+  let moved = 0;
+  for (let i = 0; i < end - start; i++) if ((migratePfnAt(src, i) & wanted) === wanted) moved++;
+  return moved;
+}

@@ -1,0 +1,104 @@
+/** What a mirror device sees of an address space without touching it: one byte per page. */
+
+import { Errno } from '../../base/errno.js';
+import { PMD_ORDER, type Vpn } from '../../base/units.js';
+import { type HmmPfn, HmmPfnFlag, hmmPfnAt, hmmPfnOrder, hmmPfnToPfn } from '../../memory/pfn.js';
+import { ZoneKind } from '../../memory/zone.js';
+import { IntervalNotifier, type IntervalNotifierOps, type NotifierRange } from '../../mm/mmuNotifier.js';
+import type { Steps } from '../../sim/steps.js';
+import type { MirrorContext } from './mirrorContext.js';
+import { type MirrorFault, type MirrorLook, PIECE_PAGES } from './mirrorFault.js';
+import { type MirrorResult, mirrorResult } from './mirrorResult.js';
+import type { MmUsers } from './mmUsers.js';
+
+/** Or-ed into one byte per page; WRITE alone is readable and writable. @kernel HMM_DMIRROR_PROT_NONE */
+export const MirrorProt = {
+  Error: 0xff,
+  None: 0x00,
+  Read: 0x01,
+  Write: 0x02,
+  /** The CPU maps it by a leaf of 2 MiB. */
+  Pmd: 0x04,
+  Pud: 0x08,
+  Zero: 0x10,
+  DevPrivateLocal: 0x20,
+  DevPrivateRemote: 0x30,
+  DevCoherentLocal: 0x40,
+  DevCoherentRemote: 0x50,
+} as const;
+
+/** Any invalidation of the piece spoils the whole of it. @kernel dmirror_snapshot_invalidate */
+class SnapshotNotifier implements IntervalNotifierOps {
+  constructor(private readonly context: MirrorContext) {}
+
+  *invalidate(sub: IntervalNotifier, range: NotifierRange, curSeq: number): Steps<boolean> {
+    const { mutex } = this.context;
+    if (range.blockable) yield* mutex.lock();
+    else if (!mutex.tryLock()) return false;
+    sub.setSeq(curSeq);
+    mutex.unlock();
+    return true;
+  }
+}
+
+export class MirrorSnapshot {
+  constructor(
+    private readonly faults: MirrorFault,
+    private readonly users: MmUsers,
+  ) {}
+
+  /** Fills `prot`, a byte of `MirrorProt` bits per page. Errors: -EINVAL (the process is gone), -EBUSY. @kernel dmirror_snapshot */
+  *snapshot(context: MirrorContext, start: Vpn, npages: number, prot: Uint8Array): Steps<MirrorResult> {
+    const { mm } = context;
+    if (!mm.getNotZero()) return mirrorResult(Errno.EINVAL);
+    const end = start + npages;
+    let errno: Errno = Errno.OK;
+    for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
+      const pieceEnd = Math.min(end, at + PIECE_PAGES);
+      const out = prot.subarray(at - start, pieceEnd - start);
+      errno = yield* this.piece(context, at as Vpn, pieceEnd as Vpn, out);
+    }
+    yield* this.users.mmput(mm);
+    return mirrorResult(errno, npages);
+  }
+
+  /** @kernel dmirror_range_snapshot */
+  private *piece(context: MirrorContext, start: Vpn, end: Vpn, prot: Uint8Array): Steps<Errno> {
+    const { notifiers } = context.mm;
+    const notifier = new IntervalNotifier(start, end, new SnapshotNotifier(context));
+    const insertErrno = yield* notifiers.insert(notifier);
+    if (insertErrno !== Errno.OK) return insertErrno;
+    const look: MirrorLook = { start, end, notifier, flags: 0, pfns: new Uint32Array(end - start) };
+    const errno = yield* this.faults.look(context, look);
+    if (errno === Errno.OK) {
+      for (let i = 0; i < prot.length; i++) prot[i] = protOf(context, hmmPfnAt(look.pfns, i));
+      context.mutex.unlock();
+    }
+    yield* notifiers.remove(notifier);
+    return errno;
+  }
+}
+
+/** @kernel dmirror_mkentry */
+function protOf(context: MirrorContext, entry: HmmPfn): number {
+  if ((entry & HmmPfnFlag.ERROR) !== 0) return MirrorProt.Error;
+  if ((entry & HmmPfnFlag.VALID) === 0) return MirrorProt.None;
+  const access = (entry & HmmPfnFlag.WRITE) !== 0 ? MirrorProt.Write : MirrorProt.Read;
+  const leaf = hmmPfnOrder(entry) === PMD_ORDER ? MirrorProt.Pmd : 0;
+  return placeOf(context, entry) | access | leaf;
+}
+
+function placeOf(context: MirrorContext, entry: HmmPfn): number {
+  const { kernel, zone } = context.device;
+  const pfn = hmmPfnToPfn(entry);
+  const { kind, id } = kernel.memory.layout.zoneOf(pfn);
+  const isLocal = id === zone.id;
+  switch (kind) {
+    case ZoneKind.System:
+      return pfn === kernel.zeroPage ? MirrorProt.Zero : MirrorProt.None;
+    case ZoneKind.DevicePrivate:
+      return isLocal ? MirrorProt.DevPrivateLocal : MirrorProt.DevPrivateRemote;
+    case ZoneKind.DeviceCoherent:
+      return isLocal ? MirrorProt.DevCoherentLocal : MirrorProt.DevCoherentRemote;
+  }
+}
