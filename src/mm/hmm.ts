@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import { PMD_PAGES, type Vpn } from '../base/units.js';
+import { PMD_ORDER, PMD_PAGES, type Vpn } from '../base/units.js';
 import { HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { NO_OWNER, type PagemapOwner } from './devPagemap.js';
@@ -10,7 +10,7 @@ import type { FaultHandler } from './fault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import type { IntervalNotifier } from './mmuNotifier.js';
-import { type Pte, PteBit, PteKind, pteAllows, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
+import { type Pte, PteBit, PteKind, pteAllows, pteFromWord, pteHas, pteIsHuge, pteKind, ptePfn } from './pte.js';
 import type { Vma } from './vma.js';
 
 export const HmmStep = {
@@ -190,7 +190,7 @@ export class Hmm {
       : HmmPfnFlag.VALID | (pteHas(pte, PteBit.Write) ? HmmPfnFlag.WRITE : 0);
     const need = this.needOf(range, i, flags);
     if (need !== Need.Nothing) return need;
-    return this.fill(range, i, flags === 0 ? 0 : hmmPfn(ptePfn(pte), flags));
+    return this.fill(range, i, flags === 0 ? 0 : hmmPfn(ptePfn(pte), flags, leafOrder(pte)));
   }
 
   /**
@@ -201,7 +201,7 @@ export class Hmm {
     const pagemap = this.kernel.pagemapOf(ptePfn(pte));
     if (pagemap !== null && pagemap.owner === range.devPrivateOwner && pagemap.owner !== NO_OWNER) {
       const flags = HmmPfnFlag.VALID | (pteHas(pte, PteBit.Write) ? HmmPfnFlag.WRITE : 0);
-      return this.fill(range, i, hmmPfn(ptePfn(pte), flags));
+      return this.fill(range, i, hmmPfn(ptePfn(pte), flags, leafOrder(pte)));
     }
     const need = this.needOf(range, i, 0);
     return need === Need.Nothing ? this.fill(range, i, 0) : need;
@@ -255,4 +255,9 @@ export class Hmm {
     if (pteKind(pte) === PteKind.Migration) yield* this.kernel.folioLocks.waitUnlocked(ptePfn(pte));
     return Errno.OK;
   }
+}
+
+/** The order that each entry of a leaf reports, whatever part of the leaf was asked for. @kernel hmm_pfn_flags_order */
+function leafOrder(pte: Pte): number {
+  return pteIsHuge(pte) ? PMD_ORDER : 0;
 }

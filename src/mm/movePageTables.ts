@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { PMD_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -17,7 +18,8 @@ export class MovePageTables {
   constructor(private readonly kernel: Kernel) {}
 
   /**
-   * Moves every entry of `[from, from + npages)`, of whatever kind, to the same offset from `to`, which is empty. One UNMAP invalidation of
+   * Moves every entry of `[from, from + npages)`, of whatever kind, to the same offset from `to`, which is empty. PMD leaves
+   * move as they are where both places are aligned, and are split elsewhere. One UNMAP invalidation of
    * the old range; the new range raises none. mmap_lock is held for write. Returns the pages done: fewer than `npages` when no memory was
    * left for page tables, and then the rest has not moved.
    * @kernel move_page_tables
@@ -38,6 +40,8 @@ export class MovePageTables {
     let page = mm.pageTable.nextPopulated(from, end);
     while (page < end) {
       const target = page - from + to;
+      if (isLeafAt(mm.pageTable, page) && !(coversLeaf(page, end) && target % PMD_PAGES === 0))
+        yield* splitHugePmd(this.kernel, mm, page);
       if (mm.pageTable.ensure(target) < 0) return page - from;
       const extent = pteSpanEnd(this.kernel, mm, page, Math.min(end, page + pagesLeftInTable(target))) - page;
       const flushed = this.moveExtent(mm, page, target, extent);

@@ -4,6 +4,7 @@ import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { coversLeaf, isLeafAt, readLeaf, replaceLeaf, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { PROT_MASK } from './mmap.js';
@@ -14,6 +15,7 @@ import {
   PteKind,
   pteFromWord,
   pteHas,
+  pteIsHuge,
   pteKind,
   ptePfn,
   pteWith,
@@ -88,6 +90,7 @@ export class Mprotect {
     let changedPresent = false;
     let page = mm.pageTable.nextPopulated(start, end);
     while (page < end) {
+      if (isLeafAt(mm.pageTable, page) && !coversLeaf(page, end)) yield* splitHugePmd(this.kernel, mm, page);
       const stepEnd = pteSpanEnd(this.kernel, mm, page, end);
       if (this.changeEntries(mm, vma, page, stepEnd)) changedPresent = true;
       if (sched.reach(MprotectStep.changed, page, stepEnd - page, mm.id)) yield STEP;
@@ -103,6 +106,7 @@ export class Mprotect {
   /** Under the page-table lock, within one leaf table. Returns whether a present entry changed. @kernel change_pte_range */
   private changeEntries(mm: Mm, vma: Vma, start: number, end: number): boolean {
     const slot = mm.pageTable.slot(start);
+    if (pteIsHuge(mm.pageTable.read(slot))) return this.changeHugeLeaf(mm, vma, slot);
     let changedPresent = false;
     for (let at = slot; at < slot + end - start; at++) {
       const old = pteFromWord(mm.pageTable.read(at));
@@ -112,6 +116,15 @@ export class Mprotect {
       if (pteKind(old) === PteKind.Present) changedPresent = true;
     }
     return changedPresent;
+  }
+
+  /** @kernel change_huge_pmd */
+  private changeHugeLeaf(mm: Mm, vma: Vma, slot: number): boolean {
+    const old = readLeaf(mm.pageTable, slot);
+    const next = this.protectedPte(vma, old);
+    if (next === old) return false;
+    replaceLeaf(mm.pageTable, slot, next);
+    return pteKind(old) === PteKind.Present;
   }
 
   /** The entry as the area's protection demands it. Swap-like entries lose write access and get it back by a fault. */

@@ -2,11 +2,12 @@
 
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
+import { clearLeaf, coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MmuGather } from './mmuGather.js';
-import { PTE_NONE, PteKind, pteFromWord, pteKind, ptePfn } from './pte.js';
+import { PTE_NONE, PteKind, pteFromWord, pteIsHuge, pteKind, ptePfn } from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 
 export const ZapStep = {
@@ -32,6 +33,7 @@ export class Zap {
     let page = mm.pageTable.nextPopulated(start, end);
     while (page < end) {
       const from = page;
+      if (isLeafAt(mm.pageTable, from) && !coversLeaf(from, end)) yield* splitHugePmd(this.kernel, mm, from);
       page = pteSpanEnd(this.kernel, mm, from, end);
       this.clearEntries(mm, from, page, gather);
       if (this.kernel.sched.reach(ZapStep.cleared, from, page - from, mm.id)) yield STEP;
@@ -55,9 +57,26 @@ export class Zap {
   /** Under the page-table lock, within one leaf table. @kernel zap_pte_range */
   private clearEntries(mm: Mm, start: number, end: number, gather: MmuGather): void {
     const slot = mm.pageTable.slot(start);
+    if (pteIsHuge(mm.pageTable.read(slot))) {
+      this.clearHugeLeaf(mm, slot, gather);
+      return;
+    }
     for (let at = slot; at < slot + end - start; at++) {
       if (mm.pageTable.read(at) !== PTE_NONE) this.clearEntry(mm, at, gather);
     }
+  }
+
+  /** @kernel zap_huge_pmd */
+  private clearHugeLeaf(mm: Mm, slot: number, gather: MmuGather): void {
+    const { folios } = this.kernel;
+    const leaf = clearLeaf(mm.pageTable, slot);
+    const head = ptePfn(leaf);
+    const kind = pteKind(leaf);
+    if (kind === PteKind.Present) gather.needsFlush = true;
+    if (kind === PteKind.Migration || this.kernel.isZeroPage(head)) return;
+    folios.removeEntireRmap(head);
+    if (kind === PteKind.Present) gather.add(head);
+    else folios.put(head);
   }
 
   private clearEntry(mm: Mm, slot: number, gather: MmuGather): void {
