@@ -10,7 +10,17 @@ import type { FaultHandler } from './fault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import type { IntervalNotifier } from './mmuNotifier.js';
-import { type Pte, PteBit, PteKind, pteAllows, pteFromWord, pteHas, pteIsHuge, pteKind, ptePfn } from './pte.js';
+import {
+  type Pte,
+  PteBit,
+  PteKind,
+  pteAllows,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteKind,
+  ptePfn,
+} from './pte.js';
 import type { Vma } from './vma.js';
 
 export const HmmStep = {

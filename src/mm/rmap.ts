@@ -5,6 +5,7 @@ import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { isLeafAt, leafStart, readLeaf, replaceLeaf, splitLeaf, writeLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -15,6 +16,7 @@ import {
   PteKind,
   pteFromWord,
   pteHas,
+  pteIsHuge,
   pteIsMapping,
   pteKind,
   ptePfn,
@@ -25,9 +27,12 @@ export const RmapStep = {
   tryToMigrate: defineStep('rmap.tryToMigrate', 'vpn', 'pfn', 'id'),
 } as const;
 
+/** Where an area may map pages of a folio: `[start, end)`, which begins with page `first` of the folio. */
 interface Mapping {
   readonly mm: Mm;
-  readonly page: Vpn;
+  readonly start: Vpn;
+  readonly end: Vpn;
+  readonly first: number;
 }
 
 /** Bits that an entry carries through a migration. */
@@ -37,23 +42,65 @@ export class Rmap {
   constructor(private readonly kernel: Kernel) {}
 
   /**
-   * Replaces every entry that maps the locked page by a migration entry, each inside a CLEAR invalidation of its mm. Entries that cannot be
-   * replaced stay; the caller looks at the mapcount.
+   * Replaces every entry that maps a page of the locked folio by a migration entry, in each mm inside one CLEAR invalidation of what an area
+   * may map of it. PMD leaves become migration leaves, or with `splitLeaves` entries per page. Entries that cannot be replaced stay; the caller
+   * looks at the mapcount.
    * @kernel try_to_migrate
    */
-  *tryToMigrate(pfn: Pfn): Steps<void> {
-    assert(this.kernel.folios.isLocked(pfn), 'a page that is unmapped for migration must be locked');
-    for (const { mm, page } of this.mappings(pfn)) {
-      const range = notifierRange(NotifyEvent.Clear, page, (page + 1) as Vpn);
+  *tryToMigrate(pfn: Pfn, splitLeaves = false): Steps<void> {
+    const { folios, sched } = this.kernel;
+    assert(folios.isLocked(pfn), 'a page that is unmapped for migration must be locked');
+    const head = folios.headOf(pfn);
+    for (const mapping of this.mappings(head)) {
+      const { mm, start, end } = mapping;
+      const range = notifierRange(NotifyEvent.Clear, start, end);
       yield* mm.notifiers.invalidateStart(range);
-      if (this.mapsPage(mm, page, pfn)) {
-        this.replaceByMigrationEntry(mm, page);
-        this.kernel.flushCpuTlbs();
-      }
-      if (this.kernel.sched.reach(RmapStep.tryToMigrate, page, pfn, mm.id)) yield STEP;
+      if (this.unmapFolio(mapping, head, splitLeaves)) this.kernel.flushCpuTlbs();
+      if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
       yield* mm.notifiers.invalidateEnd(range);
       mm.drop();
     }
+  }
+
+  /** Under the page-table lock. Returns whether an entry was replaced. @kernel try_to_migrate_one */
+  private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn, splitLeaves: boolean): boolean {
+    if (splitLeaves && this.leafMaps(mm, start, head)) splitLeaf(this.kernel, mm, start);
+    if (this.leafMaps(mm, start, head)) {
+      this.replaceByMigrationLeaf(mm, start);
+      return true;
+    }
+    let replaced = false;
+    for (let page = start; page < end; page++) {
+      if (!this.mapsPage(mm, page, (head + first + page - start) as Pfn)) continue;
+      this.replaceByMigrationEntry(mm, page);
+      replaced = true;
+    }
+    return replaced;
+  }
+
+  private leafMaps(mm: Mm, page: Vpn, head: Pfn): boolean {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    return pteIsHuge(pte) && pteIsMapping(pte) && this.kernel.folios.headOf(ptePfn(pte)) === head;
+  }
+
+  /** The same as {@link replaceByMigrationEntry} for the leaf that covers `page`. @kernel set_pmd_migration_entry */
+  replaceByMigrationLeaf(mm: Mm, page: Vpn): Pte {
+    const { folios } = this.kernel;
+    const slot = mm.pageTable.slot(leafStart(page));
+    const old = readLeaf(mm.pageTable, slot);
+    const head = ptePfn(old);
+    const exclusive = folios.testFlag(head, FolioFlag.AnonExclusive);
+    if (exclusive) folios.clearFlag(head, FolioFlag.AnonExclusive);
+    const access = pteHas(old, PteBit.Write) ? PteBit.Write : exclusive ? PteBit.Exclusive : 0;
+    const last = replaceLeaf(
+      mm.pageTable,
+      slot,
+      makePte(PteKind.Migration, head, PteBit.Huge | access | (old & CARRIED)),
+    );
+    if (pteHas(last, PteBit.Dirty)) folios.setFlag(head, FolioFlag.Dirty);
+    folios.removeEntireRmap(head);
+    folios.put(head);
+    return last;
   }
 
   /**
@@ -78,22 +125,45 @@ export class Rmap {
     return last;
   }
 
-  /** Makes every migration entry of `from` a mapping of `to`, which is locked; the two are the same page when a migration failed. @kernel remove_migration_ptes */
-  removeMigrationPtes(from: Pfn, to: Pfn): void {
+  /**
+   * Makes every migration entry of `from` a mapping of `to`, which is locked; the two are the same page when a migration failed. Of `npages`
+   * pages from there on, which are those of the folio, or of a large one that has been split.
+   * @kernel remove_migration_ptes
+   */
+  removeMigrationPtes(from: Pfn, to: Pfn, npages = this.kernel.folios.npages(to)): void {
     const { folios } = this.kernel;
     const anonVma = this.kernel.anonVmas.get(folios.mapping(to));
     if (anonVma === null) return;
     const index = folios.index(to);
     for (
-      let node = anonVma.areas.firstOverlap(index, index + 1);
+      let node = anonVma.areas.firstOverlap(index, index + npages);
       node !== null;
-      node = anonVma.areas.nextOverlap(node, index, index + 1)
+      node = anonVma.areas.nextOverlap(node, index, index + npages)
     ) {
       const { mm, vma } = node.value;
-      const page = vma.addressOfIndex(index);
-      assert(page >= 0, 'the reverse map finds an area at an offset that it does not cover');
-      this.restoreEntry(mm, vma, page as Vpn, from, to);
+      const first = Math.max(0, vma.pgoff - index);
+      const last = Math.min(npages, vma.pgoff + vma.pages - index);
+      const start = vma.start + (index + first - vma.pgoff);
+      if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) continue;
+      for (let i = first; i < last; i++)
+        this.restoreEntry(mm, vma, (start + i - first) as Vpn, (from + i) as Pfn, (to + i) as Pfn);
     }
+  }
+
+  /** @kernel remove_migration_pmd */
+  private restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
+    const { folios } = this.kernel;
+    if (!isLeafAt(mm.pageTable, page)) return false;
+    const slot = mm.pageTable.slot(leafStart(page));
+    const entry = readLeaf(mm.pageTable, slot);
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return true;
+    const writable = pteHas(entry, PteBit.Write);
+    if (writable || pteHas(entry, PteBit.Exclusive)) folios.setFlag(to, FolioFlag.AnonExclusive);
+    folios.get(to);
+    folios.addEntireRmap(to);
+    const carried = (entry & CARRIED) | PteBit.Huge;
+    writeLeaf(mm.pageTable, slot, this.mappingEntry(vma, to, writable, carried));
+    return true;
   }
 
   private restoreEntry(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): void {
@@ -126,19 +196,22 @@ export class Rmap {
    * out with the anon_vma lock instead.
    * @kernel rmap_walk
    */
-  private mappings(pfn: Pfn): Mapping[] {
+  private mappings(head: Pfn): Mapping[] {
     const { folios, anonVmas } = this.kernel;
-    const anonVma = anonVmas.get(folios.mapping(pfn));
+    const anonVma = anonVmas.get(folios.mapping(head));
     if (anonVma === null) return [];
     const found: Mapping[] = [];
-    const index = folios.index(pfn);
-    let node = anonVma.areas.firstOverlap(index, index + 1);
-    for (; node !== null; node = anonVma.areas.nextOverlap(node, index, index + 1)) {
+    const index = folios.index(head);
+    const limit = index + folios.npages(head);
+    let node = anonVma.areas.firstOverlap(index, limit);
+    for (; node !== null; node = anonVma.areas.nextOverlap(node, index, limit)) {
       const { mm, vma } = node.value;
-      const page = vma.addressOfIndex(index);
-      assert(page >= 0, 'the reverse map finds an area at an offset that it does not cover');
+      const from = Math.max(index, vma.pgoff);
+      const npages = Math.min(limit, vma.pgoff + vma.pages) - from;
+      assert(npages > 0, 'the reverse map finds an area at an offset that it does not cover');
+      const start = (vma.start + (from - vma.pgoff)) as Vpn;
       mm.grab();
-      found.push({ mm, page: page as Vpn });
+      found.push({ mm, start, end: (start + npages) as Vpn, first: from - index });
     }
     return found;
   }

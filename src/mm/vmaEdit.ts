@@ -2,9 +2,10 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
+import { PMD_PAGES, type Vpn } from '../base/units.js';
 import { AllocSite } from '../memory/failureInjector.js';
 import { isMergeableAnonVma, shareAnonVma, takeAnonVma, unlinkAnonVmas } from './anonVmaLinks.js';
+import { isLeafAt, splitLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MAP_COUNT_MAX } from './unmappedArea.js';
@@ -18,6 +19,8 @@ export class VmaEdit {
   split(mm: Mm, vma: Vma, page: Vpn): Vma {
     mm.mmapLock.assertHeldForWrite();
     assert(vma.start < page && page < vma.end, 'area is split outside itself');
+    // Callers that can sleep have split the leaf already, and told the mirrors; no leaf may lie in two areas in any case.
+    if (page % PMD_PAGES !== 0 && isLeafAt(mm.pageTable, page)) splitLeaf(this.kernel, mm, page);
     const upper = new Vma(page, vma.end, vma.flags, vma.indexOf(page));
     mm.vmas.resize(vma, vma.start, page, vma.pgoff);
     mm.vmas.insert(upper);

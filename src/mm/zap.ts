@@ -2,8 +2,8 @@
 
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
-import { clearLeaf, coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { clearLeaf, coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MmuGather } from './mmuGather.js';

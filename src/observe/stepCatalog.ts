@@ -11,6 +11,7 @@ import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { CowStep } from '../mm/copyOnWrite.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
+import { SplitStep } from '../mm/folioSplit.js';
 import { HmmStep } from '../mm/hmm.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
 import { MadviseStep } from '../mm/madvise.js';
@@ -55,6 +56,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   FaultStep,
   CowStep,
   HugeStep,
+  SplitStep,
   NotifierStep,
   RmapStep,
   MigrateStep,
