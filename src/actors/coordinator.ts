@@ -2,13 +2,15 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { Vpn } from '../base/units.js';
+import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
 import { GpuFaultHandler } from '../driver/faultHandler.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
+import { MirrorTable } from '../driver/mirrorTable.js';
 import type { PlacementPolicy } from '../driver/placement.js';
-import { SvmVm } from '../driver/svmVm.js';
+import type { SvmVm } from '../driver/svmVm.js';
 import { VramManager } from '../driver/vramManager.js';
 import { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { ScanMm } from '../drm/gpusvm/scanMm.js';
@@ -78,8 +80,7 @@ export class Coordinator {
   readonly calls: MmCalls;
   readonly zdds = new ZddTable();
   readonly gpus: readonly GpuHandle[];
-  /** N:1: one. 1:1: one per device, in their order. */
-  readonly vms: readonly SvmVm[];
+  readonly mirrors: MirrorTable;
   readonly arrays: PageArrayPool;
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
@@ -115,12 +116,10 @@ export class Coordinator {
     );
     for (const gpu of this.gpus) this.vram.addGpu(gpu, this.ownerOf(gpu));
     const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
-    this.vms = this.makeVms(hmm, dma);
+    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
     this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
-    for (const vm of this.vms) {
-      sched.spawn(COORDINATOR, `garbage collector of ${vm.config.name}`, vm.collector.run(), true);
-    }
+    this.mirrors.open(this.mm);
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
@@ -129,9 +128,16 @@ export class Coordinator {
     });
   }
 
-  /** The mirror that a device's faults belong to. */
-  vmOf(gpu: GpuHandle): SvmVm {
-    return this.config.layout === 'n1' ? this.vms[0] : this.vms[gpu.index];
+  /** N:1: one per process that is mirrored. 1:1: one per process and device, those of a process in the order of the devices. */
+  get vms(): readonly SvmVm[] {
+    return this.mirrors.vms;
+  }
+
+  /** The mirror that a device's faults in a space belong to. The process must be mirrored. */
+  vmOf(gpu: GpuHandle, space: SpaceId = FIRST_SPACE): SvmVm {
+    const vm = this.mirrors.find(gpu, space);
+    assert(vm !== null, () => `gpu${gpu.index} does not mirror space ${space}`);
+    return vm;
   }
 
   /** Whose device-private pages a device may use as they are. @kernel drm_pagemap_acquire_owner */
@@ -149,49 +155,39 @@ export class Coordinator {
     }
   }
 
-  private makeVms(hmm: Hmm, dma: GpuSvmDma): SvmVm[] {
-    const { chunkPages, notifierPages } = this.config;
-    const start = 0 as Vpn;
-    const make = (name: string, gpus: readonly GpuHandle[]): SvmVm => {
-      const config = { name, start, npages: TASK_SIZE_PAGES, notifierPages, chunkPages };
-      return new SvmVm(this.kernel, this.mm, gpus, config, COORDINATOR, hmm, dma);
-    };
-    if (this.config.layout === 'n1') return [make('svm', this.gpus)];
-    return this.gpus.map((gpu) => make(`svm${gpu.index}`, [gpu]));
-  }
-
   private serveDevice(port: Port, gpu: GpuHandle): void {
-    const vm = this.vmOf(gpu);
     const owner = this.ownerOf(gpu);
-    const handler = this.gpuFaults;
+    const { gpuFaults, mirrors } = this;
     port.serve(DeviceMessage.fault, function* ({ page, write }) {
-      return { errno: yield* handler.handle(vm, gpu, owner, page, write !== 0) };
+      const vm = mirrors.find(gpu, spaceOf(page));
+      if (vm === null) return { errno: Errno.ENOENT };
+      return { errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0) };
     });
   }
 
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
-    new CpuService(thread, this.processes, this.calls, this.ioctls, payload).serve(port);
-    port.serve(CpuMessage.prefetch, (request) => this.prefetch(request));
-    port.serve(CpuMessage.launch, (request) => this.launch(request), true);
+    const service = new CpuService(thread, this.processes, this.calls, this.ioctls, payload);
+    service.serve(port);
+    port.serve(CpuMessage.prefetch, (request) => this.prefetch(service.process, request));
+    port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);
   }
 
-  private *prefetch(request: {
-    page: Vpn;
-    npages: number;
-    target: number;
-    depth: number;
-  }): Steps<{ errno: Errno }> {
+  private *prefetch(
+    mm: Mm,
+    request: { page: Vpn; npages: number; target: number; depth: number },
+  ): Steps<{ errno: Errno }> {
     const { page, npages, target, depth } = request;
     const end = (page + npages) as Vpn;
     const gpu = this.gpus[target];
     if (gpu !== undefined) {
-      const vm = this.vmOf(gpu);
+      const vm = this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu));
+      if (vm === undefined) return { errno: Errno.ENODEV };
       const owner = this.ownerOf(gpu);
       const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchRange(vm, gpu, owner, at);
       return { errno: yield* this.prefetchAll(page, end, depth, one) };
     }
     if (target !== -1) return { errno: Errno.ENODEV };
-    for (const vm of this.vms) {
+    for (const vm of this.mirrors.of(mm)) {
       const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchToRam(vm, at);
       const errno = yield* this.prefetchAll(page, end, depth, one);
       if (errno !== Errno.OK) return { errno };
@@ -216,16 +212,15 @@ export class Coordinator {
     return yield* runAll(this.kernel.sched, COORDINATOR, 'prefetch', tasks);
   }
 
-  private *launch(request: {
-    device: number;
-    workload: number;
-    phase: number;
-    a: number;
-    b: number;
-  }): Steps<{ errno: Errno }> {
-    const remote = this.remotes[request.device];
-    if (remote === undefined) return { errno: Errno.ENODEV };
-    return { errno: yield* remote.launch(request.workload, request.phase, request.a, request.b) };
+  private *launch(
+    mm: Mm,
+    request: { device: number; workload: number; phase: number; a: number; b: number },
+  ): Steps<{ errno: Errno }> {
+    const { device, workload, phase, a, b } = request;
+    const remote = this.remotes[device];
+    const [vm] = this.mirrors.of(mm);
+    if (remote === undefined || vm === undefined) return { errno: Errno.ENODEV };
+    return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
 }
 

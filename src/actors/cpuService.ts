@@ -28,6 +28,11 @@ export class CpuService {
     this.current = first;
   }
 
+  /** Whose calls the thread makes. */
+  get process(): Mm {
+    return this.current;
+  }
+
   /** Registers the handlers of everything that a thread asks of the mm. */
   serve(port: Port): void {
     this.serveProcesses(port);

@@ -4,6 +4,7 @@ import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import { Gpu, type GpuWorld } from '../device/gpu.js';
 import type { GpuConfig } from '../device/gpuConfig.js';
+import type { SpaceId } from '../device/gpuSpace.js';
 import type { GpuKernel } from '../device/kernelLaunch.js';
 import { Gate } from '../sim/gate.js';
 import type { Port } from '../sim/port.js';
@@ -57,7 +58,11 @@ export class DeviceActor {
       return nothing;
     });
     host.serve(HostMessage.copy, (request) => this.copy(request));
-    host.serve(HostMessage.launch, ({ workload, phase, a, b }) => this.launch(workload, phase, a, b));
+    host.answer(HostMessage.removeSpace, ({ space }) => {
+      gpu.removeSpace(space);
+      return nothing;
+    });
+    host.serve(HostMessage.launch, (request) => this.launch(request));
     this.registerTimedHandlers();
   }
 
@@ -98,8 +103,16 @@ export class DeviceActor {
     return { errno: yield* this.gpu.copy(request.src, request.dst, request.npages) };
   }
 
-  private *launch(workload: number, phase: number, a: number, b: number): Steps<{ errno: Errno }> {
+  private *launch(request: {
+    space: SpaceId;
+    workload: number;
+    phase: number;
+    a: number;
+    b: number;
+  }): Steps<{ errno: Errno }> {
+    const { space, workload, phase, a, b } = request;
     const kernel = this.kernels(workload, phase, a, b);
-    return { errno: yield* this.gpu.launch(kernel, `workload${workload}`) };
+    const { contexts } = this.gpu.config;
+    return { errno: yield* this.gpu.launch(kernel, `workload${workload}`, contexts, space) };
   }
 }

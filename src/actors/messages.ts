@@ -3,6 +3,7 @@
 import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
+import type { SpaceId } from '../device/gpuSpace.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { Madvise } from '../mm/madvise.js';
 import { defineMessage, field } from '../sim/message.js';
@@ -46,7 +47,7 @@ export const CpuMessage = {
   ),
 } as const;
 
-/** A device's page fault, to the Coordinator. */
+/** A device's page fault, to the Coordinator. Between the two a page is named with its address space. */
 export const DeviceMessage = {
   fault: defineMessage('gpu.fault', { page, write: number }, { errno }),
 } as const;
@@ -71,5 +72,10 @@ export const HostMessage = {
     { src: field<PageArrayId>(), dst: field<PageArrayId>(), npages: number },
     { errno },
   ),
-  launch: defineMessage('host.launch', { workload: number, phase: number, a: number, b: number }, { errno }),
+  removeSpace: defineMessage('host.removeSpace', { space: field<SpaceId>() }, {}),
+  launch: defineMessage(
+    'host.launch',
+    { space: field<SpaceId>(), workload: number, phase: number, a: number, b: number },
+    { errno },
+  ),
 } as const;

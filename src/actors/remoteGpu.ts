@@ -3,6 +3,7 @@
 import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { BindRequest, GpuPort, TlbInvalidation, VramAllocationId } from '../device/gpuPort.js';
+import type { SpaceId } from '../device/gpuSpace.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { CallNumber, Port } from '../sim/port.js';
 import type { Steps } from '../sim/steps.js';
@@ -33,6 +34,10 @@ export class RemoteGpu implements GpuPort {
     this.port.post(HostMessage.zap, { page, npages });
   }
 
+  removeSpace(space: SpaceId): void {
+    this.port.post(HostMessage.removeSpace, { space });
+  }
+
   startTlbInvalidation(page: Vpn, npages: number): TlbInvalidation {
     const call: number = this.port.start(HostMessage.invalidateTlb, { page, npages });
     return call as TlbInvalidation;
@@ -47,8 +52,8 @@ export class RemoteGpu implements GpuPort {
     return (yield* this.port.call(HostMessage.copy, { src, dst, npages })).errno;
   }
 
-  /** Runs a kernel of a workload on all contexts of the device; returns when they have ended. */
-  *launch(workload: number, phase: number, a: number, b: number): Steps<Errno> {
-    return (yield* this.port.call(HostMessage.launch, { workload, phase, a, b })).errno;
+  /** Runs a kernel of a workload on all contexts of the device, in one address space; returns when they have ended. */
+  *launch(space: SpaceId, workload: number, phase: number, a: number, b: number): Steps<Errno> {
+    return (yield* this.port.call(HostMessage.launch, { space, workload, phase, a, b })).errno;
   }
 }

@@ -2,12 +2,13 @@
 
 import type { Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
+import type { Mm } from '../mm/mm.js';
 import { PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
 import type { MachineView } from './machineView.js';
 
-/** Whether the CPU page table maps `pfn` at `page` with at least this right. */
-export function cpuAllows(view: MachineView, page: Vpn, pfn: Pfn, write: boolean): boolean {
-  const pte = view.pteAt(page);
+/** Whether the CPU page table of `mm` maps `pfn` at `page` with at least this right. */
+export function cpuAllows(view: MachineView, mm: Mm, page: Vpn, pfn: Pfn, write: boolean): boolean {
+  const pte = view.pteAt(page, mm);
   if (!pteIsMapping(pte) || ptePfn(pte) !== pfn) return false;
   if (pteKind(pte) === PteKind.Present && pteHas(pte, PteBit.ProtNone)) return false;
   return !write || pteHas(pte, PteBit.Write);

@@ -38,9 +38,10 @@ function checkTarget(view: MachineView, rule: Rule, { mirror, page, addr, index 
   }
   checkLocality(view, rule, { mirror, page, addr, index });
   const write = dmaDir(addr) !== DmaDir.ToDevice;
-  const pte = view.pteAt(page);
+  const { mm } = mirror.vm;
+  const pte = view.pteAt(page, mm);
   rule.require(
-    cpuAllows(view, page, pfn, write),
+    cpuAllows(view, mm, page, pfn, write),
     { page, pfn },
     () =>
       `gpu${device} reaches ${formatPfn(pfn)} for DMA${write ? ' with stores' : ''}, but the CPU's entry is ${formatPte(pte)}`,

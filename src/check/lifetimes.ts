@@ -13,7 +13,7 @@ function checkMm(view: MachineView): Rule {
   rule.look('address spaces');
   const { mm } = view;
   rule.require(mm.users === 1, {}, () => `mm ${mm.id} has ${mm.users} users, not 1`);
-  const holders = 1 + view.vms.length + mm.notifiers.intervals;
+  const holders = 1 + view.vms.filter((vm) => vm.mm === mm).length + mm.notifiers.intervals;
   rule.require(mm.count === holders, {}, () => `mm ${mm.id} has count ${mm.count}, but ${holders} holders`);
   return rule;
 }

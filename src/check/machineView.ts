@@ -84,8 +84,8 @@ export class MachineView {
   }
 
   /** What the CPU page table says of a page; the empty entry where it has no table. */
-  pteAt(page: Vpn): Pte {
-    return this.isTornDown ? PTE_NONE : pteFromWord(this.mm.pageTable.get(page));
+  pteAt(page: Vpn, mm: Mm = this.mm): Pte {
+    return mm.count === 0 ? PTE_NONE : pteFromWord(mm.pageTable.get(page));
   }
 
   /** The page table went with the last reference to the mm. */

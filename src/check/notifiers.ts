@@ -1,17 +1,23 @@
 /** I1: at rest no invalidation runs, the sequence is even, and every interval notifier is where it belongs. */
 
+import type { Mm } from '../mm/mm.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
 export function checkNotifiers(view: MachineView): Rule[] {
   const rule = new Rule('I1', 'interval notifiers');
-  const { notifiers } = view.mm;
+  for (const mm of view.coordinator.processes.all()) checkMm(view, rule, mm);
+  return [rule];
+}
+
+function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
+  const { notifiers } = mm;
   const seq = notifiers.invalidateSeq;
   const active = notifiers.activeInvalidations;
   rule.require(active === 0, {}, () => `${active} invalidations were begun and not ended`);
   rule.require(seq % 2 === 0, {}, () => `the sequence ${seq} is odd, but nothing runs`);
   let registered = 0;
-  for (const { gpusvm } of view.vms) {
+  for (const { gpusvm } of view.coordinator.mirrors.of(mm)) {
     for (const { value: notifier } of gpusvm.notifiers) {
       rule.look('interval notifiers');
       registered++;
@@ -34,5 +40,4 @@ export function checkNotifiers(view: MachineView): Rule[] {
     {},
     () => `${notifiers.intervals} intervals are registered, ${registered} are known to the mirrors`,
   );
-  return [rule];
 }

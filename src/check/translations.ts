@@ -11,6 +11,8 @@ import {
   NO_GPU_PTE,
 } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { inSpace, pageInSpace, spaceOf } from '../device/gpuSpace.js';
+import type { SvmVm } from '../driver/svmVm.js';
 import { formatPfn, NO_PFN } from '../memory/pfn.js';
 import { formatPte } from '../mm/pte.js';
 import { cpuAllows } from './cpuRights.js';
@@ -29,10 +31,18 @@ export function checkTranslations(view: MachineView): Rule[] {
 
 function checkPageTable(view: MachineView, rule: Rule, snapshot: GpuSnapshot): void {
   const { device } = snapshot;
-  const vm = view.coordinator.vmOf(view.gpus[device]);
-  view.forEachGpuPte(snapshot, (page, pte) => {
+  view.forEachGpuPte(snapshot, (tagged, pte) => {
     rule.look('page-table entries');
-    checkEntry(view, rule, device, page, pte);
+    const page = pageInSpace(tagged);
+    const vm = view.coordinator.mirrors.find(view.gpus[device], spaceOf(tagged));
+    if (vm === null) {
+      rule.violate(
+        { page },
+        `gpu${device} has ${formatGpuPte(pte)} for space ${spaceOf(tagged)}, which is gone`,
+      );
+      return;
+    }
+    checkEntry(view, rule, device, vm, page, pte);
     const part = view.rangeAt(vm, page)?.find(view.gpus[device]) ?? null;
     rule.require(
       part?.bound === true,
@@ -42,7 +52,14 @@ function checkPageTable(view: MachineView, rule: Rule, snapshot: GpuSnapshot): v
   });
 }
 
-function checkEntry(view: MachineView, rule: Rule, device: number, page: Vpn, pte: GpuPte): void {
+function checkEntry(
+  view: MachineView,
+  rule: Rule,
+  device: number,
+  { mm }: SvmVm,
+  page: Vpn,
+  pte: GpuPte,
+): void {
   const write = gpuPteIsWritable(pte);
   const pfn = view.resolveGpuPte(device, pte, write);
   if (pfn === NO_PFN) {
@@ -50,10 +67,10 @@ function checkEntry(view: MachineView, rule: Rule, device: number, page: Vpn, pt
     return;
   }
   rule.require(
-    cpuAllows(view, page, pfn, write),
+    cpuAllows(view, mm, page, pfn, write),
     { page, pfn },
     () =>
-      `gpu${device} has ${formatGpuPte(pte)}, pfn ${formatPfn(pfn)}, but the CPU's entry is ${formatPte(view.pteAt(page))}`,
+      `gpu${device} has ${formatGpuPte(pte)}, pfn ${formatPfn(pfn)}, but the CPU's entry is ${formatPte(view.pteAt(page, mm))}`,
   );
 }
 
@@ -74,9 +91,9 @@ function checkTlb(rule: Rule, snapshot: GpuSnapshot): void {
   }
 }
 
-function checkBound(view: MachineView, rule: Rule, { range, part }: MirrorPart): void {
+function checkBound(view: MachineView, rule: Rule, { vm, range, part }: MirrorPart): void {
   const snapshot = view.devices[part.gpu.index];
-  const found = entriesIn(snapshot, range.start, range.end);
+  const found = entriesIn(snapshot, inSpace(vm.space, range.start), inSpace(vm.space, range.end));
   const expected = part.bound ? range.npages : 0;
   if (part.bound) rule.look('bound parts');
   const name = `gpu${part.gpu.index}`;

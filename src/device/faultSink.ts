@@ -5,6 +5,6 @@ import type { Vpn } from '../base/units.js';
 import type { Steps } from '../sim/steps.js';
 
 export interface FaultSink {
-  /** OK: the access may be tried again. Otherwise it is illegal, and the context that made it ends. Must not throw. */
+  /** `page` is named with its address space. OK: the access may be tried again. Otherwise it is illegal, and the context that made it ends. Must not throw. */
   serve(page: Vpn, write: boolean): Steps<Errno>;
 }

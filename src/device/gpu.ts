@@ -24,6 +24,7 @@ import { GpuMmu } from './gpuMmu.js';
 import { GpuPageTable } from './gpuPageTable.js';
 import type { VramAllocationId } from './gpuPort.js';
 import type { GpuRequestCounters, GpuSnapshot, VramCounters } from './gpuSnapshot.js';
+import { FIRST_SPACE, type SpaceId } from './gpuSpace.js';
 import { GpuTlb } from './gpuTlb.js';
 import { type Interconnect, linkCount } from './interconnect.js';
 import type { Iommu } from './iommu.js';
@@ -115,6 +116,11 @@ export class Gpu {
     this.world.sched.at(DeviceStep.zap, this.config.index, page, npages, zapped);
   }
 
+  /** No context uses the space any more, and nothing is bound in it. */
+  removeSpace(space: SpaceId): void {
+    this.pageTable.removeSpace(space);
+  }
+
   /** On return no access uses a translation for these pages that was read before. */
   invalidateTlb(page: Vpn, npages: number): void {
     const dropped = this.tlb.invalidate(page, npages);
@@ -136,10 +142,10 @@ export class Gpu {
   }
 
   /** A context outside any kernel; the caller lets it join and leave the gate if it passes it. */
-  createContext(index: number, count: number): GpuContext {
+  createContext(index: number, count: number, space: SpaceId = FIRST_SPACE): GpuContext {
     const { memory, sched, gate } = this.world;
     return new GpuContext(
-      { device: this.config.index, index, count },
+      { device: this.config.index, index, count, space },
       memory,
       sched,
       this.mmu,
@@ -148,12 +154,17 @@ export class Gpu {
     );
   }
 
-  /** Runs a kernel on `count` contexts of its own and waits for its end. The first error that a context returned, else OK. */
-  *launch(kernel: GpuKernel, name = 'kernel', count = this.config.contexts): Steps<Errno> {
+  /** Runs a kernel on `count` contexts of its own, in one address space, and waits for its end. The first error that a context returned, else OK. */
+  *launch(
+    kernel: GpuKernel,
+    name = 'kernel',
+    count = this.config.contexts,
+    space: SpaceId = FIRST_SPACE,
+  ): Steps<Errno> {
     const { sched, gate, actor } = this.world;
     const { index, costs } = this.config;
     yield* sched.spend(costs.kernelLaunchNs);
-    const contexts = Array.from({ length: count }, (_, i) => this.createContext(i, count));
+    const contexts = Array.from({ length: count }, (_, i) => this.createContext(i, count, space));
     const run = new KernelLaunch(sched, gate, `gpu${index}.${name}`, contexts);
     this.requests.kernels++;
     if (sched.reach(DeviceStep.kernelStart, index, count)) yield STEP;

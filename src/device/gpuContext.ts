@@ -10,6 +10,7 @@ import type { Steps } from '../sim/steps.js';
 import { DeviceStep } from './deviceStep.js';
 import type { FaultBuffer } from './faultBuffer.js';
 import type { GpuMmu } from './gpuMmu.js';
+import { inSpace, type SpaceId } from './gpuSpace.js';
 
 export interface GpuContextConfig {
   readonly device: number;
@@ -17,11 +18,15 @@ export interface GpuContextConfig {
   readonly index: number;
   /** Contexts of the same launch. */
   readonly count: number;
+  /** Whose addresses its accesses mean. */
+  readonly space: SpaceId;
 }
 
 export class GpuContext implements AccessPort {
   /** Faults that this context has waited for. */
   faults = 0;
+  /** What the device calls page 0 of the context's space. */
+  private readonly base: number;
 
   constructor(
     readonly config: GpuContextConfig,
@@ -31,7 +36,9 @@ export class GpuContext implements AccessPort {
     private readonly faultBuffer: FaultBuffer,
     /** Where the context stops while the run is paused. */
     readonly gate: Gate,
-  ) {}
+  ) {
+    this.base = inSpace(config.space, 0 as Vpn);
+  }
 
   get device(): number {
     return this.config.device;
@@ -46,7 +53,7 @@ export class GpuContext implements AccessPort {
   }
 
   tryPage(page: Vpn, write: boolean): number {
-    return this.mmu.tryPage(page, write);
+    return this.mmu.tryPage((page + this.base) as Vpn, write);
   }
 
   /** Nothing to do: the device handles no request between two steps of a context. */
@@ -55,7 +62,7 @@ export class GpuContext implements AccessPort {
   *fault(page: Vpn, write: boolean): Steps<Errno> {
     this.faults++;
     this.sched.at(DeviceStep.contextBlocked, this.config.device, page, write ? 1 : 0, this.config.index);
-    return yield* this.faultBuffer.raise(page, write);
+    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write);
   }
 
   /** True when {@link pass} would wait; lets a hot loop skip the nested generator. */

@@ -1,4 +1,4 @@
-/** One GPU's page table: from virtual pages to addresses as that GPU sees them. */
+/** One GPU's page tables, one per address space: from virtual pages to addresses as that GPU sees them. */
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
@@ -6,16 +6,28 @@ import { formatVpn, TASK_SIZE_PAGES, type Vpn, vpn } from '../base/units.js';
 import { dmaAddrAt, dmaOrder } from '../memory/dmaAddr.js';
 import { RadixTable, TABLE_ENTRIES, TABLE_VPN_END, type TableArena } from '../memory/radixTable.js';
 import { formatGpuPte, type GpuPte, gpuPte, gpuPteOfWord, gpuPteSamePage, NO_GPU_PTE } from './gpuPte.js';
+import { FIRST_SPACE, inSpace, pageInSpace, type SpaceId, spaceOf } from './gpuSpace.js';
 
-/** Owned by the device, which alone reads and writes it; the tables lie in shared memory for checkers. @kernel xe_pt */
+/**
+ * Owned by the device, which alone reads and writes it; the tables lie in shared memory for checkers. Pages are named with their space. The
+ * first space is always there, the others from their first bind on. @kernel xe_pt
+ */
 export class GpuPageTable {
-  /** Valid entries now. */
+  /** Valid entries now, of all spaces. */
   entries = 0;
-  private readonly table: RadixTable;
+  private readonly tables = new Map<SpaceId, RadixTable>();
+  /** The space used last, and its table: accesses of one space come in a row. */
+  private space: SpaceId = FIRST_SPACE;
+  private table: RadixTable;
 
   /** @throws RangeError when the arena has no table for the root. */
-  constructor(arena: TableArena) {
+  constructor(private readonly arena: TableArena) {
     this.table = new RadixTable(arena);
+    this.tables.set(FIRST_SPACE, this.table);
+  }
+
+  get freeTables(): number {
+    return this.arena.freeTables;
   }
 
   /**
@@ -25,7 +37,7 @@ export class GpuPageTable {
    */
   bind(page: Vpn, npages: number, addrs: Uint32Array, write: boolean): Errno {
     checkRange(page, npages);
-    if (!this.makeTables(page, npages)) return Errno.ENOMEM;
+    if (!this.ensureSpace(page) || !this.makeTables(pageInSpace(page), npages)) return Errno.ENOMEM;
     let done = 0;
     for (let at = 0; done < npages; at++) {
       const addr = dmaAddrAt(addrs, at);
@@ -43,9 +55,15 @@ export class GpuPageTable {
   /** Clears entries; returns how many had been valid. The TLB may still hold them. @kernel xe_pt_zap_ptes_range */
   zap(page: Vpn, npages: number): number {
     checkRange(page, npages);
-    const end = page + npages;
+    if (!this.enter(page)) return 0;
+    const start = pageInSpace(page);
+    const end = start + npages;
     let zapped = 0;
-    for (let at = this.table.nextPopulated(page, end); at < end; at = this.table.nextPopulated(at, end)) {
+    for (
+      let at: number = this.table.nextPopulated(start, end);
+      at < end;
+      at = this.table.nextPopulated(at, end)
+    ) {
       const blockEnd = Math.min(end, nextBlock(at));
       zapped += this.zapBlock(at, blockEnd - at);
       at = blockEnd;
@@ -56,11 +74,28 @@ export class GpuPageTable {
 
   /** The walk. */
   read(page: Vpn): GpuPte {
-    return gpuPteOfWord(this.table.get(page));
+    return this.enter(page) ? gpuPteOfWord(this.table.get(pageInSpace(page))) : NO_GPU_PTE;
   }
 
-  /** Valid entries in ascending order of pages. */
+  /** The space is gone and has no entry; its tables go. The first one stays. */
+  removeSpace(space: SpaceId): void {
+    const table = this.tables.get(space);
+    if (table === undefined || space === FIRST_SPACE) return;
+    if (this.space === space) this.enter(inSpace(FIRST_SPACE, 0 as Vpn));
+    this.tables.delete(space);
+    table.destroy();
+  }
+
+  /** Valid entries in ascending order of pages, space by space. */
   forEach(visit: (page: Vpn, pte: GpuPte) => void): void {
+    const spaces = [...this.tables.keys()].sort((a, b) => a - b);
+    for (const space of spaces) {
+      this.enter(inSpace(space, 0 as Vpn));
+      this.forEachHere((page, pte) => visit(inSpace(space, page), pte));
+    }
+  }
+
+  private forEachHere(visit: (page: Vpn, pte: GpuPte) => void): void {
     const end = TABLE_VPN_END;
     for (
       let at = this.table.nextPopulated(0, end);
@@ -73,6 +108,25 @@ export class GpuPageTable {
         if (pte !== NO_GPU_PTE) visit(vpn(at + i), pte);
       }
     }
+  }
+
+  /** Turns to the table of a page's space; false when it has none. */
+  private enter(page: Vpn): boolean {
+    const space = spaceOf(page);
+    if (space === this.space) return true;
+    const table = this.tables.get(space);
+    if (table === undefined) return false;
+    this.space = space;
+    this.table = table;
+    return true;
+  }
+
+  /** The same, with a table made where there is none; false when the arena cannot give one. */
+  private ensureSpace(page: Vpn): boolean {
+    if (this.enter(page)) return true;
+    if (this.arena.freeTables === 0 && !this.releaseEmptyTables()) return false;
+    this.tables.set(spaceOf(page), new RadixTable(this.arena));
+    return this.enter(page);
   }
 
   /** Makes all leaf tables of a range, taking back empty ones where the arena has no other. */
@@ -89,14 +143,14 @@ export class GpuPageTable {
 
   /** Empty tables are kept until they are needed elsewhere, since the same range is usually bound again. */
   private releaseEmptyTables(): boolean {
-    const before = this.table.arena.freeTables;
-    // Only this thread walks the table, so nobody is inside one.
-    this.table.release(0, TABLE_VPN_END, () => {});
-    return this.table.arena.freeTables > before;
+    const before = this.arena.freeTables;
+    // Only this thread walks the tables, so nobody is inside one.
+    for (const table of this.tables.values()) table.release(0, TABLE_VPN_END, () => {});
+    return this.arena.freeTables > before;
   }
 
   private set(page: number, pte: GpuPte): void {
-    const slot = this.table.slot(page);
+    const slot = this.table.slot(pageInSpace(page as Vpn));
     const old = gpuPteOfWord(this.table.exchange(slot, pte));
     if (old === NO_GPU_PTE) this.entries++;
     else this.assertSamePage(page, old, pte);
@@ -126,5 +180,6 @@ function nextBlock(page: number): number {
 }
 
 function checkRange(page: number, npages: number): void {
-  assert(npages > 0 && page >= 0 && page + npages <= TASK_SIZE_PAGES, 'GPU pages outside the address space');
+  const start = page % TASK_SIZE_PAGES;
+  assert(npages > 0 && page >= 0 && start + npages <= TASK_SIZE_PAGES, 'GPU pages outside the address space');
 }

@@ -5,6 +5,7 @@ import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { Steps } from '../sim/steps.js';
+import type { SpaceId } from './gpuSpace.js';
 
 /** A buffer object in one device's VRAM: names the allocation in requests to that device; positive. */
 export type VramAllocationId = Brand<number, 'VramAllocationId'>;
@@ -15,7 +16,10 @@ export type TlbInvalidation = Brand<number, 'TlbInvalidation'>;
 /** A bind under way. */
 export type BindRequest = Brand<number, 'BindRequest'>;
 
-/** Handled one after another in the order in which they were sent, so a zap takes effect before any later request. */
+/**
+ * Handled one after another in the order in which they were sent, so a zap takes effect before any later request. Pages are named with their
+ * address space, as `inSpace` makes them.
+ */
 export interface GpuPort {
   /** Allocates VRAM and writes its pfns to `pfns`. Errors: -ENOMEM, -ENODEV once unplugged. */
   allocVram(npages: number, pfns: PageArrayId): Steps<VramAllocationId | Errno>;
@@ -35,6 +39,8 @@ export interface GpuPort {
   startTlbInvalidation(page: Vpn, npages: number): TlbInvalidation;
   /** On return no access of this GPU uses a translation for these pages that it read before the start. */
   finishTlbInvalidation(invalidation: TlbInvalidation): Steps<void>;
+  /** The last request for an address space, in which nothing is bound any more. */
+  removeSpace(space: SpaceId): void;
   /**
    * Copies page i from address `src[i]` to `dst[i]`, both as this device sees them; `dst` 0 skips, `src` 0 fills with zeros. Errors: -EIO on
    * an address that is not mapped.

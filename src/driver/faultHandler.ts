@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../base/units.js';
 import type { BindRequest } from '../device/gpuPort.js';
+import { inSpace } from '../device/gpuSpace.js';
 import { defaultContext, type GpuSvmContext } from '../drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../drm/gpusvm/pages.js';
 import type { GpuSvmRange } from '../drm/gpusvm/range.js';
@@ -344,7 +345,8 @@ export class GpuFaultHandler {
     part.beginBind();
     part.bound = true;
     part.boundWritable = !fault.readOnly;
-    return fault.gpu.port.startBind(range.start, range.npages, array, !fault.readOnly);
+    const first = inSpace(fault.vm.space, range.start);
+    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly);
   }
 
   /** The device could not bind: it has what it had before, unless an invalidation has taken that away meanwhile. */

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
 import type { TlbInvalidation } from '../device/gpuPort.js';
+import { inSpace } from '../device/gpuSpace.js';
 import { defaultContext, type GpuSvm, type GpuSvmContext, type GpuSvmOps } from '../drm/gpusvm/gpusvm.js';
 import type { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
 import type { GpuSvmRange } from '../drm/gpusvm/range.js';
@@ -71,7 +72,7 @@ export class Invalidation implements GpuSvmOps {
     for (const part of parts) {
       if (!part.bound) continue;
       part.bound = false;
-      part.gpu.port.zap(range.start, range.npages);
+      part.gpu.port.zap(inSpace(this.vm.space, range.start), range.npages);
       this.vm.kernel.sched.at(DriverStep.zap, range.start, range.npages, part.gpu.index);
       const window = windows.get(part.gpu);
       if (window === undefined) {
@@ -91,7 +92,8 @@ export class Invalidation implements GpuSvmOps {
     const pending: [GpuHandle, TlbInvalidation, Window][] = [];
     for (const [gpu, window] of windows) {
       const npages = window.end - window.start;
-      pending.push([gpu, gpu.port.startTlbInvalidation(window.start as Vpn, npages), window]);
+      const first = inSpace(this.vm.space, window.start as Vpn);
+      pending.push([gpu, gpu.port.startTlbInvalidation(first, npages), window]);
     }
     for (const [gpu, invalidation, window] of pending) {
       yield* gpu.port.finishTlbInvalidation(invalidation);

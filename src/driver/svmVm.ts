@@ -1,6 +1,7 @@
 /** The driver's mirror of one address space: a gpusvm with the devices that share it, its locks, and its life. */
 
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { inSpace, type SpaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { defaultContext, GpuSvm, type GpuSvmConfig } from '../drm/gpusvm/gpusvm.js';
 import type { Hmm } from '../mm/hmm.js';
@@ -38,6 +39,8 @@ export class SvmVm {
     readonly kernel: Kernel,
     readonly mm: Mm,
     readonly gpus: readonly GpuHandle[],
+    /** What its devices know the address space as; no other mirror of any of them has it. */
+    readonly space: SpaceId,
     readonly config: GpuSvmConfig,
     readonly actor: ActorId,
     hmm: Hmm,
@@ -83,10 +86,12 @@ export class SvmVm {
 
   /** fini does not unmap: the driver must, before. */
   private *unmapEverything(): Steps<void> {
-    for (const gpu of this.gpus) gpu.port.zap(0 as Vpn, TASK_SIZE_PAGES);
+    const first = inSpace(this.space, 0 as Vpn);
+    for (const gpu of this.gpus) gpu.port.zap(first, TASK_SIZE_PAGES);
     for (const gpu of this.gpus) {
-      const invalidation = gpu.port.startTlbInvalidation(0 as Vpn, TASK_SIZE_PAGES);
+      const invalidation = gpu.port.startTlbInvalidation(first, TASK_SIZE_PAGES);
       yield* gpu.port.finishTlbInvalidation(invalidation);
+      gpu.port.removeSpace(this.space);
     }
     for (const range of this.gpusvm.allRanges()) {
       const { parts } = range as DriverRange;

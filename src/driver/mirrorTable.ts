@@ -1,0 +1,78 @@
+/** The driver's mirrors of all processes: one per process under N:1, one per process and device under 1:1. */
+
+import { assert } from '../base/assert.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { type SpaceId, spaceId } from '../device/gpuSpace.js';
+import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
+import type { Hmm } from '../mm/hmm.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import type { Steps } from '../sim/steps.js';
+import type { ActorId } from '../sim/task.js';
+import type { GpuHandle } from './gpuHandle.js';
+import { SvmVm } from './svmVm.js';
+
+export interface MirrorConfig {
+  readonly layout: 'n1' | 'one-to-one';
+  readonly notifierPages: number;
+  readonly chunkPages: readonly number[];
+}
+
+export class MirrorTable {
+  private readonly open_: SvmVm[] = [];
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly config: MirrorConfig,
+    private readonly gpus: readonly GpuHandle[],
+    private readonly actor: ActorId,
+    private readonly hmm: Hmm,
+    private readonly dma: GpuSvmDma,
+  ) {}
+
+  /** In the order in which they were opened. */
+  get vms(): readonly SvmVm[] {
+    return this.open_;
+  }
+
+  /** Every device can use the process's addresses from now on. A process has the same address space number on all devices. @kernel xe_vm_create */
+  open(mm: Mm): void {
+    const space = spaceId(mm.id - 1);
+    assert(!this.isOpen(mm), () => `mm ${mm.id} is mirrored already`);
+    const suffix = space === 0 ? '' : ` of mm ${mm.id}`;
+    const groups = this.config.layout === 'n1' ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
+    groups.forEach((gpus, i) => {
+      const name = this.config.layout === 'n1' ? `svm${suffix}` : `svm${i}${suffix}`;
+      this.add(mm, space, name, gpus);
+    });
+  }
+
+  isOpen(mm: Mm): boolean {
+    return this.open_.some((vm) => vm.mm === mm);
+  }
+
+  /** The mirror that a device's faults in a space belong to; null when the process is not mirrored. */
+  find(gpu: GpuHandle, space: SpaceId): SvmVm | null {
+    return this.open_.find((vm) => vm.space === space && vm.gpus.includes(gpu)) ?? null;
+  }
+
+  of(mm: Mm): SvmVm[] {
+    return this.open_.filter((vm) => vm.mm === mm);
+  }
+
+  /** No device can reach the process's memory afterwards. */
+  *close(mm: Mm): Steps<void> {
+    for (const vm of this.of(mm)) {
+      yield* vm.close();
+      this.open_.splice(this.open_.indexOf(vm), 1);
+    }
+  }
+
+  private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
+    const { notifierPages, chunkPages } = this.config;
+    const config = { name, start: 0 as Vpn, npages: TASK_SIZE_PAGES, notifierPages, chunkPages };
+    const vm = new SvmVm(this.kernel, mm, gpus, space, config, this.actor, this.hmm, this.dma);
+    this.open_.push(vm);
+    this.kernel.sched.spawn(this.actor, `garbage collector of ${name}`, vm.collector.run(), true);
+  }
+}
