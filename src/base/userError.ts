@@ -6,6 +6,8 @@ export interface UserMistake {
   readonly where?: string;
   /** Line in that file, from 1. */
   readonly line?: number;
+  /** Column in that line, from 1. */
+  readonly column?: number;
   /** Key with its path: `svm.chunks`. */
   readonly key?: string;
   readonly found: string;
@@ -39,10 +41,11 @@ export class UserError extends Error {
   }
 }
 
-/** `file:line: key 'svm.chunks': found [64KiB], allowed: ... (hint)`. */
+/** `file:line:column: key 'svm.chunks': found [64KiB], allowed: ... (hint)`. */
 function formatMistake(mistake: UserMistake): string {
-  const { where, line, key, found, allowed, hint } = mistake;
-  const place = where === undefined ? '' : line === undefined ? `${where}: ` : `${where}:${line}: `;
+  const { key, found, allowed, hint } = mistake;
+  const numbers = [mistake.where, mistake.line, mistake.column].filter((part) => part !== undefined);
+  const place = mistake.where === undefined ? '' : `${numbers.join(':')}: `;
   const named = key === undefined ? '' : `key '${key}': `;
   return `${place}${named}found ${found}, allowed: ${allowed}${hint === undefined ? '' : ` (${hint})`}`;
 }

@@ -3,6 +3,7 @@
 /** From the bottom to the top; a room may import those that its row names, and itself. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   base: [],
+  case: ['base'],
   sim: ['base'],
   memory: ['base', 'sim'],
   mm: ['base', 'sim', 'memory'],
@@ -10,11 +11,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   device: ['base', 'sim', 'memory'],
   driver: ['base', 'sim', 'memory', 'mm', 'drm', 'device'],
   actors: ['base', 'sim', 'memory', 'mm', 'drm', 'device', 'driver'],
-  workload: ['base', 'sim', 'memory', 'mm'],
+  workload: ['base', 'case', 'sim', 'memory', 'mm'],
   observe: ['base', 'sim', 'memory', 'mm', 'drm', 'device', 'driver', 'actors', 'workload'],
   check: ['base', 'sim', 'memory', 'mm', 'drm', 'device', 'driver', 'actors', 'workload', 'observe'],
   simulation: [
     'base',
+    'case',
     'sim',
     'memory',
     'mm',
@@ -26,7 +28,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'observe',
     'check',
   ],
-  scenario: ['base', 'simulation', 'workload', 'memory'],
-  report: ['base', 'observe', 'simulation'],
-  cli: ['base', 'simulation', 'scenario', 'report'],
+  scenario: ['base', 'case', 'simulation', 'workload', 'memory'],
+  report: ['base', 'case', 'observe', 'simulation'],
+  cli: ['base', 'case', 'simulation', 'scenario', 'report'],
 };

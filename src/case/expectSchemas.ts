@@ -1,0 +1,169 @@
+/** Every expectation of a case: what a file may say, and the type that the evaluation gets. */
+
+import { z } from 'zod';
+import {
+  byte,
+  count,
+  dword,
+  flag,
+  LIST_SEPARATOR,
+  name,
+  pattern,
+  place,
+  proc,
+  text,
+  wholeNumber,
+} from './values.js';
+
+/** Marks a check that the suite it comes from does not itself assert. */
+const basis = { basis: text.optional() };
+
+function expectation<const T extends string, S extends z.ZodRawShape>(type: T, keys: S) {
+  const known = ['type', ...Object.keys(keys), 'basis'].join(LIST_SEPARATOR);
+  return z.strictObject({ type: z.literal(type), ...keys, ...basis }, known);
+}
+
+/** 0, a named negative errno such as -EFAULT, `nonzero`, or the name of an API's error. */
+const ret = z.union([wholeNumber, name], '0, -ENAME, nonzero or a name');
+
+/** `[start, end, bo, first page in bo]` */
+const va = z.tuple(
+  [count(), count(), name.nullable(), count().nullable()],
+  'start, end, buffer object and its page',
+);
+
+const mapOp = z.strictObject(
+  { op: z.literal('map'), start: count(), end: count(), bo: name.nullable(), bo_off: count().nullable() },
+  'op, start, end, bo, bo_off',
+);
+
+const vmOp = z.discriminatedUnion(
+  'op',
+  [
+    mapOp,
+    z.strictObject(
+      {
+        op: z.literal('unmap'),
+        start: count(),
+        end: count(),
+        bo: name.nullable(),
+        bo_off: count().nullable(),
+        keep: flag.optional(),
+      },
+      'op, start, end, bo, bo_off, keep',
+    ),
+    z.strictObject(
+      {
+        op: z.literal('remap'),
+        unmap: va,
+        keep: flag.optional(),
+        prev: mapOp.nullable(),
+        next: mapOp.nullable(),
+      },
+      'op, unmap, keep, prev, next',
+    ),
+  ],
+  'an operation with op one of: map, unmap, remap',
+);
+
+export type VmOp = z.infer<typeof vmOp>;
+export type Va = z.infer<typeof va>;
+
+const protRun = z.strictObject(
+  {
+    first: count(),
+    count: count(1),
+    value: byte,
+    names: z.array(name, 'a list of names').optional(),
+  },
+  'first, count, value, names',
+);
+
+export type ProtRun = z.infer<typeof protRun>;
+
+const plainExpectations = [
+  expectation('ret', { step: name, value: ret }),
+  expectation('cpages', { step: name, value: count() }),
+  expectation('faults', { step: name, value: count() }),
+  expectation('data', { step: name, off: count().optional(), pages: count().optional(), equals: pattern }),
+  expectation('data_before', {
+    step: name,
+    off: count().optional(),
+    pages: count().optional(),
+    equals: pattern,
+  }),
+  expectation('value', { step: name, value: dword }),
+  expectation('one_of', {
+    step: name,
+    values: z.array(z.union([dword, name], 'a number or a name'), 'a list'),
+  }),
+  expectation('attr', { step: name, value: z.json() }),
+  expectation('prot', { step: name, pages: z.array(protRun, 'a list of runs of pages') }),
+  expectation('residency', {
+    step: name,
+    where: z.union(
+      [place, z.literal('none'), z.array(z.union([place, z.literal('none')]))],
+      'sys, none or a device',
+    ),
+  }),
+  expectation('counter_delta', {
+    frm: name,
+    to: name,
+    value: z.union(
+      [wholeNumber, z.string().regex(/^(>|<|>=|<=)\s*\d+$/)],
+      'a number, or >, <, >= or <= and a number',
+    ),
+  }),
+  expectation('pagemap', {
+    step: name,
+    present: flag.optional(),
+    swap: flag.optional(),
+    soft_dirty: flag.optional(),
+  }),
+  expectation('event', {
+    kind: name,
+    buf: name,
+    off: count(),
+    pages: count(1).optional(),
+    trigger: name.optional(),
+    pid: proc.optional(),
+  }),
+  expectation('vm_ops', { step: name, ops: z.array(vmOp, 'a list of operations') }),
+  expectation('vas', { after: name, vas: z.array(va, 'a list of addresses') }),
+  expectation('cpu_fault_migrations', { buf: name, value: count() }),
+  expectation('byte_cycle', {
+    step: name,
+    values: z.array(byte, 'a list of bytes').min(1, 'at least one byte'),
+  }),
+  expectation('all_processes_exit', { value: wholeNumber }),
+  expectation('all_results', { value: dword }),
+] as const;
+
+export type PlainExpectation = z.infer<(typeof plainExpectations)[number]>;
+export type ExpectationOf<T extends PlainExpectation['type']> = Extract<PlainExpectation, { type: T }>;
+
+/** Holds what follows if the step returned 0. */
+export interface IfRetZero {
+  readonly type: 'if_ret_zero';
+  readonly step: string;
+  readonly then: readonly CaseExpectation[];
+  readonly basis?: string | undefined;
+}
+
+export type CaseExpectation = PlainExpectation | IfRetZero;
+
+const conditional = expectation('if_ret_zero', {
+  step: name,
+  // biome-ignore lint/suspicious/noThenProperty: the key of the file format
+  then: z.lazy((): z.ZodType<CaseExpectation[]> => z.array(expectationSchema, 'a list of expectations')),
+});
+
+export const expectationNames: readonly string[] = [...plainExpectations, conditional]
+  .map(({ shape }) => shape.type.value)
+  .sort();
+
+export const expectationSchema: z.ZodType<CaseExpectation> = z.discriminatedUnion(
+  'type',
+  [...plainExpectations, conditional],
+  `an expectation with type one of: ${expectationNames.join(LIST_SEPARATOR)}`,
+);

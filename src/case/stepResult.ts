@@ -1,0 +1,77 @@
+/** What a step of a case gave: all that expectations can name, as plain data that crosses between threads. */
+
+import type { Va, VmOp } from './expectSchemas.js';
+import type { PageContent } from './pageContent.js';
+
+/** One page of /proc-like pagemap. */
+export interface PagemapEntry {
+  readonly present: boolean;
+  readonly swap: boolean;
+  readonly softDirty: boolean;
+}
+
+export interface StepResult {
+  /** 0 or a negative errno; or the name of an error of the API that the operation belongs to. */
+  readonly ret: number | string;
+  /** Pages that a device command got done. */
+  readonly cpages?: number;
+  /** Rounds of faults. */
+  readonly faults?: number;
+  /** First page of the buffer that `data` is about. */
+  readonly firstPage?: number;
+  /** What was read, page by page. */
+  readonly data?: readonly PageContent[];
+  /** What was there before the operation, page by page. */
+  readonly dataBefore?: readonly PageContent[];
+  /** One dword, or the result of a check. */
+  readonly value?: number;
+  /** Bytes that were read, from the start of the buffer. */
+  readonly bytes?: Uint8Array;
+  /** One byte per page, as the test device reports it. */
+  readonly prot?: Uint8Array;
+  /** Any JSON value. */
+  readonly attr?: unknown;
+  readonly vmOps?: readonly VmOp[];
+  /** All GPU mappings after the step. */
+  readonly vas?: readonly Va[];
+  /** Of each page: `sys`, a device, or `none`. */
+  readonly residency?: readonly string[];
+  readonly pagemap?: readonly PagemapEntry[];
+  /** In words, what is worth telling of a step that failed. */
+  readonly note?: string;
+}
+
+/** An event that a driver reported. */
+export interface CaseEvent {
+  readonly kind: string;
+  /** Of the process, such as `p0`. */
+  readonly process: string;
+  /** First page of its address, and how many. */
+  readonly page: number;
+  readonly npages: number;
+  readonly trigger: string | null;
+}
+
+/** Where a buffer was at the end, to find what events and counts are about. */
+export interface BufferPlace {
+  readonly process: string;
+  readonly name: string;
+  readonly start: number;
+  readonly pages: number;
+}
+
+/** All that a case gave. */
+export interface CaseResults {
+  /** By label; in a `repeat` the last round counts. */
+  readonly steps: Readonly<Record<string, StepResult>>;
+  readonly events: readonly CaseEvent[];
+  readonly buffers: readonly BufferPlace[];
+  /** Pages that CPU faults moved home, by the first page of each buffer's place. */
+  readonly cpuFaultMigrations: Readonly<Record<number, number>>;
+  /** Of the processes of `repeat_processes`. */
+  readonly exits: readonly number[];
+  /** What the readers of `gpu_read_loop` wrote at their end. */
+  readonly readerResults: readonly number[];
+  /** A step that failed although no expectation names it, such as a store that raised a signal. */
+  readonly broken: { readonly step: string; readonly found: string } | null;
+}

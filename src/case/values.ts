@@ -1,0 +1,63 @@
+/** The kinds of value that case files contain, each with the one text that says what is allowed. */
+
+import { z } from 'zod';
+
+/** Between the names of a closed list, in what is allowed. */
+export const LIST_SEPARATOR = ', ';
+
+/** A whole number of at least `least`. */
+export function count(least = 0): z.ZodNumber {
+  const allowed = `a whole number of at least ${least}`;
+  return z.int(allowed).min(least, allowed);
+}
+
+/** A whole number, of any sign. */
+export const wholeNumber = z.int('a whole number');
+
+/** What a dword may hold, of either sign. */
+export const dword = z
+  .int('a whole number from -2147483648 to 4294967295')
+  .min(-(2 ** 31), 'at least -2147483648')
+  .max(2 ** 32 - 1, 'at most 4294967295');
+
+export const byte = z.int('a whole number from 0 to 255').min(0, 'at least 0').max(255, 'at most 255');
+
+export const flag = z.boolean('true or false');
+
+export function oneOf<const T extends readonly string[]>(...names: T) {
+  return z.enum(names, `one of: ${names.join(LIST_SEPARATOR)}`);
+}
+
+export const text = z.string('a text');
+
+/** Of buffers, files, buffer objects, queues and labels. `$i` stands for the round of a `repeat`. */
+export const name = z.string('a name').min(1, 'a name that is not empty');
+
+/** `p0` is the first process; others exist once they were forked. */
+export const proc = z
+  .string('a process such as p0')
+  .regex(/^[a-z][A-Za-z0-9_$]*$/, 'a process such as p0 or c0');
+
+export const device = z.string('a device such as gpu0').regex(/^gpu\d{1,2}$/, 'a device such as gpu0');
+
+/** Where memory is, or should go. */
+export const place = z
+  .string('gpu0 and so on, sys or cpu')
+  .regex(/^(gpu\d{1,2}|sys|cpu)$/, 'gpu0 and so on, sys or cpu');
+
+export type Device = z.infer<typeof device>;
+
+/** What memory is filled with, dword by dword, counted from the start of the buffer. */
+export const pattern = z.discriminatedUnion(
+  'p',
+  [
+    z.strictObject({ p: z.literal('index'), k: dword }, 'p, k'),
+    z.strictObject({ p: z.literal('neg_index') }, 'p'),
+    z.strictObject({ p: z.literal('zero') }, 'p'),
+    z.strictObject({ p: z.literal('const'), v: dword }, 'p, v'),
+    z.strictObject({ p: z.literal('byte'), v: byte }, 'p, v'),
+  ],
+  'a pattern, of which p is one of: index, neg_index, zero, const, byte',
+);
+
+export type Pattern = z.infer<typeof pattern>;

@@ -1,0 +1,104 @@
+/** Reads case files: typed cases, or the first mistake with its file, position and key. */
+
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { UserError } from '../../base/userError.js';
+import { type Case, caseFileSchema } from '../../case/caseSchema.js';
+import { LIST_SEPARATOR } from '../../case/values.js';
+import { didYouMean } from '../didYouMean.js';
+import { readTextFile } from '../readTextFile.js';
+import { valueAt } from '../yamlSource.js';
+import { type JsonPath, jsonPlaces, placeOfSyntaxError } from './jsonPlace.js';
+import { labelMistakes } from './labels.js';
+
+const WHAT = 'a case file: a JSON list of cases';
+const FILE_BYTES_MAX = 256 * 2 ** 20;
+const VALUE_CHARS_MAX = 60;
+
+/** Something wrong in a case file. */
+export interface CaseMistake {
+  readonly path: JsonPath;
+  /** Without it, the value that stands there. */
+  readonly found?: string;
+  readonly allowed: string;
+  readonly hint?: string;
+}
+
+/** One file with its cases. */
+export interface CaseFile {
+  readonly path: string;
+  readonly cases: readonly Case[];
+}
+
+/** Files as they are named, folders with all `.json` files in them, by name. @throws UserError */
+export function loadCaseFiles(paths: readonly string[]): CaseFile[] {
+  return paths.flatMap(filesAt).map((path) => ({ path, cases: loadCaseFile(path) }));
+}
+
+/** @throws UserError for the first mistake in the file. */
+export function loadCaseFile(path: string): Case[] {
+  const text = readTextFile(path, WHAT, FILE_BYTES_MAX);
+  const value = parse(path, text);
+  const parsed = caseFileSchema.safeParse(value);
+  if (!parsed.success) throw firstMistake(path, text, value, parsed.error.issues.flatMap(mistakesOf));
+  const mistakes = parsed.data.flatMap((one, i) => labelMistakes(one, [i]));
+  if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
+  return parsed.data;
+}
+
+function filesAt(path: string): string[] {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  const files = readdirSync(path).filter((file) => file.endsWith('.json'));
+  if (files.length === 0)
+    throw new UserError({ where: path, found: 'a folder without .json files', allowed: WHAT });
+  return files.sort().map((file) => join(path, file));
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const found = `a JSON syntax error: ${message}`;
+    throw new UserError({ where: path, ...placeOfSyntaxError(text, message), found, allowed: WHAT });
+  }
+}
+
+function firstMistake(
+  where: string,
+  text: string,
+  value: unknown,
+  mistakes: readonly CaseMistake[],
+): UserError {
+  const places = jsonPlaces(
+    text,
+    mistakes.map(({ path }) => path),
+  );
+  let first = 0;
+  places.forEach(({ line, column }, i) => {
+    const best = places[first];
+    if (line < best.line || (line === best.line && column < best.column)) first = i;
+  });
+  const { path, allowed, hint, found } = mistakes[first];
+  const key = path.join('.');
+  const shown = found ?? show(valueAt(value, path));
+  const mistake = { where, ...places[first], found: shown, allowed, ...(key === '' ? {} : { key }) };
+  return new UserError(hint === undefined ? mistake : { ...mistake, hint });
+}
+
+function mistakesOf(issue: z.core.$ZodIssue): CaseMistake[] {
+  const path = issue.path.map((segment) => (typeof segment === 'symbol' ? String(segment) : segment));
+  if (issue.code !== 'unrecognized_keys') return [{ path, allowed: issue.message }];
+  return issue.keys.map((unknown) => {
+    const meant = didYouMean(unknown, issue.message.split(LIST_SEPARATOR));
+    const mistake = { path: [...path, unknown], found: 'an unknown key', allowed: issue.message };
+    return meant === null ? mistake : { ...mistake, hint: `did you mean '${meant}'?` };
+  });
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}...` : text;
+}
