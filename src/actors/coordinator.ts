@@ -41,6 +41,7 @@ import { IoctlTable } from './ioctl.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
+import { Semaphores } from './semaphores.js';
 
 export const COORDINATOR: ActorId = actorId(0);
 
@@ -98,6 +99,7 @@ export class Coordinator {
     this.processes = new ProcessTable(this.kernel);
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
+    new Semaphores(sched).register(this.ioctls);
     const hmm = new Hmm(this.kernel, this.calls.faults);
     const rmap = new Rmap(this.kernel);
     const unmapper = new MigrateUnmap(this.kernel, rmap);

@@ -19,7 +19,6 @@ import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { CpuTlb } from './cpuTlb.js';
 import type { IoctlReply } from './ioctl.js';
-import type { IoctlRequest } from './ioctlRequest.js';
 import { CpuMessage } from './messages.js';
 
 export const CpuStep = {
@@ -120,7 +119,7 @@ export class CpuThread implements AccessPort {
 
   /** A driver call with what {@link payload} holds; the driver's results are the reply and the payload. */
   *ioctl(
-    request: IoctlRequest,
+    request: number,
     device: number,
     page: Vpn,
     npages: number,

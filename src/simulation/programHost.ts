@@ -3,17 +3,23 @@
 import type { CpuThread } from '../actors/cpuThread.js';
 import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Gate } from '../sim/gate.js';
 import { Random } from '../sim/random.js';
+import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
-import type { Advice, HostContext } from '../workload/workload.js';
+import { WaitQueue } from '../sim/waitQueue.js';
+import type { Advice, CallReply, HostContext } from '../workload/workload.js';
 
 /** Streams of random numbers for programs; devices and contexts use others. */
 const PROGRAM_STREAM = 1000;
 
 export class ProgramHost implements HostContext {
   readonly random: Random;
+  /** The program stands at a checkpoint. */
+  isHeld = false;
+  private holds: WaitQueue | null = null;
 
   constructor(
     private readonly thread: CpuThread,
@@ -83,6 +89,35 @@ export class ProgramHost implements HostContext {
 
   launch(device: number, phase: number, a: number, b: number): Steps<Errno> {
     return this.thread.launchKernel(device, this.index, phase, a, b);
+  }
+
+  enterProcess(mm: number): Steps<Errno> {
+    return this.thread.enterProcess(mm);
+  }
+
+  get payload(): CallPayload {
+    return this.thread.payload;
+  }
+
+  *ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply> {
+    return yield* this.thread.ioctl(request, device, page, npages, a, b);
+  }
+
+  *checkpoint(): Steps<void> {
+    if (this.holds === null) return;
+    this.isHeld = true;
+    while (this.isHeld) yield* this.holds.wait();
+  }
+
+  /** From now on the program stands still at each checkpoint until {@link goOn}. */
+  holdAtCheckpoints(sched: Scheduler): void {
+    this.holds = new WaitQueue(sched, 'the checkpoint to be looked at');
+  }
+
+  /** Lets a program that is held go on. */
+  goOn(): void {
+    this.isHeld = false;
+    this.holds?.wakeAll();
   }
 
   parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]> {

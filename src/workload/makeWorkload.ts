@@ -1,6 +1,7 @@
 /** Makes the workload that a configuration describes. */
 
 import { unreachable } from '../base/assert.js';
+import { CaseProgram } from './case/caseProgram.js';
 import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
@@ -32,6 +33,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new Invalidate(config, index, world);
     case 'migrate-bench':
       return new MigrateBench(config, index);
+    case 'case':
+      return new CaseProgram(config, index);
     default:
       return unreachable(config);
   }

@@ -2,7 +2,9 @@
 
 import type { Errno } from '../base/errno.js';
 import { type Vpn, vpn } from '../base/units.js';
+import type { CaseResults } from '../case/stepResult.js';
 import type { AccessPort } from '../memory/accessPort.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import type { Madvise } from '../mm/madvise.js';
 import type { Gate } from '../sim/gate.js';
 import type { Random } from '../sim/random.js';
@@ -40,6 +42,21 @@ export interface HostContext extends AccessPort {
   now(): number;
   /** Waits on the executor's clock. */
   sleep(ns: number): Steps<void>;
+  /** From now on this thread runs another process; -ENOENT when there is none of that number. Process 1 exists from the start. */
+  enterProcess(mm: number): Steps<Errno>;
+  /** What the next {@link HostContext.ioctl} hands over beside its numbers, and what it gave back. */
+  readonly payload: CallPayload;
+  /** A call to a driver; the requests are those of `mm/ioctlRequest.ts`. */
+  ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply>;
+  /** The program is between two steps: whoever watches may look at everything before the next one begins. */
+  checkpoint(): Steps<void>;
+}
+
+/** What a driver replies: an errno and two numbers that the request defines. */
+export interface CallReply {
+  readonly errno: Errno;
+  readonly a: number;
+  readonly b: number;
 }
 
 /** One context of a kernel on a device. */
@@ -62,6 +79,8 @@ export interface WorkloadResult {
   readonly detail: string;
   /** Counts worth a line in the summary, such as `elements` or `mismatches`. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Of a case: what its steps gave. */
+  readonly caseResults?: CaseResults;
 }
 
 /** What one actor's instance of a workload has done so far: plain data that can be sent between threads. */

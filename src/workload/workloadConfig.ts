@@ -1,5 +1,6 @@
 /** What a run is asked to do: one closed union of workloads, in pages and counts, as the scenario loader produces it. */
 
+import type { Case } from '../case/caseSchema.js';
 import type { MmTrace } from './trace/mmTrace.js';
 
 /** How addresses follow one another within a buffer. */
@@ -95,6 +96,21 @@ export interface MigrateBenchConfig {
   readonly measuresCopy: boolean;
 }
 
+/** Which driver the devices of a case have: the test device, whose commands work on whole spans, or the reference driver with its GPUs. */
+export type CaseDriver = 'mirror' | 'reference';
+
+/** One CPU thread of a case; made by the case runner, not by scenario files. */
+export interface CaseConfig {
+  readonly kind: 'case';
+  readonly name: string;
+  readonly program: Case;
+  readonly driver: CaseDriver;
+  /** Thread 0 carries the case out; the others take over branches that it hands them. */
+  readonly thread: number;
+  /** Of the whole case. */
+  readonly threads: number;
+}
+
 export type WorkloadConfig =
   | SaxpyConfig
   | JacobiConfig
@@ -102,4 +118,5 @@ export type WorkloadConfig =
   | PatternConfig
   | TraceConfig
   | InvalidateConfig
-  | MigrateBenchConfig;
+  | MigrateBenchConfig
+  | CaseConfig;

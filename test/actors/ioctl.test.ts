@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { type IoctlCall, IoctlTable, ioctlReply } from '../../src/actors/ioctl.js';
-import { IoctlRequest } from '../../src/actors/ioctlRequest.js';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
+import { IoctlRequest } from '../../src/mm/ioctlRequest.js';
 import { Mm } from '../../src/mm/mm.js';
 import { System } from '../driver/harness.js';
 

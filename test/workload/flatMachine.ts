@@ -202,6 +202,12 @@ export class FlatMachine {
       now: () => sched.now(),
       sleep: (ns) => sched.sleep(ns),
       launch: (device, phase, a, b) => this.launch(index, device, phase, a, b),
+      enterProcess: () => unsupported(),
+      get payload(): never {
+        throw new Error('a flat machine has no payloads');
+      },
+      ioctl: () => unsupported(),
+      *checkpoint() {},
       parallel: (operations) => this.parallel(operations),
     };
   }
@@ -268,4 +274,8 @@ export class FlatMachine {
 
 function never(name: string): never {
   throw new Error(`the flat machine has no ${name}`);
+}
+
+function unsupported(): never {
+  throw new Error('a flat machine has one process and no drivers');
 }

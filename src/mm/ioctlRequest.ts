@@ -25,6 +25,18 @@ export const IoctlRequest = {
   mirrorRelease: 10,
   /** a = flags; bit 0: the next allocation fails. */
   mirrorFlags: 11,
+
+  /** Waits until the counter with number `a` is above 0, and takes one. Threads of one program meet by these. */
+  semaphoreDown: 20,
+  /** Adds `b` to the counter with number `a`. */
+  semaphoreUp: 21,
+
+  /** A child of the calling process, which shares its pages until one of the two writes. Replies a = its number. */
+  fork: 30,
+  /** Ends process `a`, which no thread runs any more. */
+  exit: 31,
+  /** As `exit`, but from outside and while devices may still work for it. */
+  kill: 32,
 } as const;
 
 export type IoctlRequest = (typeof IoctlRequest)[keyof typeof IoctlRequest];

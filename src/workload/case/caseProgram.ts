@@ -1,0 +1,128 @@
+/** A case as a workload: thread 0 carries out its steps, one after the other, and stops between two of them to be looked at. */
+
+import { Errno } from '../../base/errno.js';
+import type { Step } from '../../case/opSchemas.js';
+import type { BufferPlace, CaseResults, StepResult } from '../../case/stepResult.js';
+import type { Steps } from '../../sim/steps.js';
+import type {
+  DeviceKernel,
+  Expectation,
+  HostContext,
+  Progress,
+  Workload,
+  WorkloadResult,
+} from '../workload.js';
+import type { CaseConfig } from '../workloadConfig.js';
+import { CaseMisuse, CaseThread } from './caseThread.js';
+import { type Branches, runStep } from './runSteps.js';
+
+/** Stores and loads that raise a signal end a program, so nobody expects them without saying so. */
+const raisesSignal = /^(cpu_|read_bytes|verify_lists|build_lists)/;
+
+export class CaseProgram implements Workload {
+  readonly name: string;
+  /** Null before the program runs. */
+  thread: CaseThread | null = null;
+  /** Index of the step that ended last; -1 before the first. */
+  lastStep = -1;
+  /** What the step that ended last gave. */
+  lastResult: StepResult = { ret: 0 };
+  private broken: CaseResults['broken'] = null;
+
+  constructor(
+    private readonly config: CaseConfig,
+    private readonly index: number,
+  ) {
+    this.name = config.name;
+  }
+
+  *run(host: HostContext): Steps<WorkloadResult> {
+    const thread = new CaseThread(host, this.config.driver, this.index);
+    this.thread = thread;
+    try {
+      yield* this.runAll(thread, host);
+    } catch (error) {
+      if (!(error instanceof CaseMisuse)) throw error;
+      this.broken = { step: this.describeStep(this.lastStep + 1), found: error.message };
+    }
+    return {
+      workload: this.name,
+      ok: this.broken === null,
+      detail: `${this.lastStep + 1} steps`,
+      counts: { steps: this.lastStep + 1 },
+      caseResults: this.results(),
+    };
+  }
+
+  kernel(): DeviceKernel {
+    return function* () {
+      return Errno.EINVAL;
+    };
+  }
+
+  progress(): Progress {
+    return {};
+  }
+
+  expect(): Expectation[] {
+    return [];
+  }
+
+  /** What the steps so far gave. */
+  results(): CaseResults {
+    const { thread } = this;
+    return {
+      steps: thread?.results ?? {},
+      events: [],
+      buffers: this.places(),
+      cpuFaultMigrations: {},
+      exits: [],
+      readerResults: [],
+      broken: this.broken,
+    };
+  }
+
+  private *runAll(thread: CaseThread, host: HostContext): Steps<void> {
+    for (const step of this.config.program.steps) {
+      if (host.stopping) return;
+      if (host.gate.isClosed) yield* host.gate.pass();
+      const result = yield* runStep(thread, step, this.branches, () => {});
+      this.lastStep++;
+      this.lastResult = result;
+      if (step.as !== undefined) thread.results[step.as] = result;
+      this.noteBroken(step, result);
+      yield* host.checkpoint();
+      if (this.broken !== null) return;
+    }
+  }
+
+  private noteBroken(step: Step, result: StepResult): void {
+    const isExpected = step.as !== undefined;
+    if (isExpected || result.ret === 0 || !raisesSignal.test(step.op)) return;
+    this.broken = { step: this.describeStep(this.lastStep), found: `ret ${result.ret}` };
+  }
+
+  private describeStep(index: number): string {
+    const step = this.config.program.steps[index];
+    return step === undefined
+      ? `${index}`
+      : `${index} (${step.op}${step.as === undefined ? '' : ` ${step.as}`})`;
+  }
+
+  private readonly branches: Branches = {
+    *concurrent() {
+      throw new CaseMisuse('concurrent cannot be done here');
+    },
+    *processes() {
+      throw new CaseMisuse('repeat_processes cannot be done here');
+    },
+  };
+
+  private places(): BufferPlace[] {
+    const { thread } = this;
+    if (thread === null) return [];
+    return [...thread.processes].flatMap(([process, { buffers }]) =>
+      [...buffers].map(([name, { start, pages }]) => ({ process, name, start, pages })),
+    );
+  }
+}

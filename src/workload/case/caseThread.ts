@@ -1,0 +1,123 @@
+/** One thread of a case: the processes it knows, their buffers, and where it writes down what steps gave. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { alignUp, PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
+import type { StepResult } from '../../case/stepResult.js';
+import type { Steps } from '../../sim/steps.js';
+import { bufferBase, type HostContext } from '../workload.js';
+import type { CaseDriver } from '../workloadConfig.js';
+
+/** The process of steps that name none. */
+export const MAIN_PROCESS = 'p0';
+const MAIN_MM = 1;
+
+/** Where a name of the case stands for memory. */
+export interface CaseBuffer {
+  readonly start: Vpn;
+  readonly pages: number;
+}
+
+/** Plain data, so that it can be handed to another thread. */
+export interface CaseProcess {
+  readonly mm: number;
+  readonly buffers: Map<string, CaseBuffer>;
+  /** Where its next buffer begins unless something lies there. */
+  nextStart: Vpn;
+}
+
+/** A part of a buffer. */
+export interface CaseSpan {
+  readonly page: Vpn;
+  readonly npages: number;
+  /** First page, counted from the start of the buffer: patterns count from there. */
+  readonly firstPage: number;
+}
+
+/** A case that asks for what there is not, such as a buffer that no step mapped: the case is wrong, not the memory. */
+export class CaseMisuse extends Error {
+  override readonly name = 'CaseMisuse';
+}
+
+export class CaseThread {
+  readonly processes = new Map<string, CaseProcess>();
+  /** By label. */
+  readonly results: Record<string, StepResult> = {};
+  /** The process that the thread runs now. */
+  current = MAIN_PROCESS;
+  /** The process of steps that name none. */
+  home = MAIN_PROCESS;
+  /** Rounds of the `repeat` steps around, for `$i`. */
+  round = 0;
+
+  constructor(
+    readonly host: HostContext,
+    readonly driver: CaseDriver,
+    index: number,
+  ) {
+    this.processes.set(MAIN_PROCESS, { mm: MAIN_MM, buffers: new Map(), nextStart: bufferBase(index) });
+  }
+
+  /** Makes the thread run the process that a step names. */
+  *enter(named: string | undefined): Steps<CaseProcess> {
+    const name = named ?? this.home;
+    const process = this.process(name);
+    if (name !== this.current) {
+      const errno = yield* this.host.enterProcess(process.mm);
+      assert(errno === Errno.OK, () => `process ${name} cannot be entered`);
+      this.current = name;
+    }
+    return process;
+  }
+
+  /** @throws CaseMisuse */
+  process(name: string): CaseProcess {
+    const process = this.processes.get(name);
+    if (process === undefined) throw new CaseMisuse(`there is no process ${name}`);
+    return process;
+  }
+
+  /** @throws CaseMisuse */
+  buffer(process: CaseProcess, name: string): CaseBuffer {
+    const buffer = process.buffers.get(this.expand(name));
+    if (buffer === undefined) throw new CaseMisuse(`there is no buffer ${this.expand(name)}`);
+    return buffer;
+  }
+
+  /** Without `pages` to the end of the buffer. @throws CaseMisuse */
+  span(
+    process: CaseProcess,
+    { buf, off, pages }: { buf: string; off: number; pages?: number | undefined },
+  ): CaseSpan {
+    const buffer = this.buffer(process, buf);
+    return {
+      page: vpn(buffer.start + off),
+      npages: pages ?? Math.max(0, buffer.pages - off),
+      firstPage: off,
+    };
+  }
+
+  addBuffer(process: CaseProcess, name: string, start: Vpn, pages: number): void {
+    process.buffers.set(this.expand(name), { start, pages });
+  }
+
+  /** A place of its own for a buffer, aligned so that the largest pages fit, with a hole before the next one. */
+  reserve(process: CaseProcess, pages: number, alignPages: number): Vpn {
+    const align = Math.max(PMD_PAGES, alignPages);
+    const start = vpn(alignUp(process.nextStart, align));
+    process.nextStart = vpn(alignUp(start + pages + 1, PMD_PAGES));
+    return start;
+  }
+
+  /** `$i` in a name is the round of the repetition. */
+  expand(name: string): string {
+    return name.replaceAll('$i', String(this.round));
+  }
+
+  /** Index of a device by its name. @throws CaseMisuse for one that the machine has not. */
+  device(name: string): number {
+    const device = Number(name.slice('gpu'.length));
+    if (!(device >= 0 && device < this.host.deviceCount)) throw new CaseMisuse(`there is no ${name}`);
+    return device;
+  }
+}

@@ -1,0 +1,99 @@
+/** Operations of a case that are memory calls of a process. */
+
+import { Errno } from '../../base/errno.js';
+import { type Vpn, vpn } from '../../base/units.js';
+import type { StepResult } from '../../case/stepResult.js';
+import type { Steps } from '../../sim/steps.js';
+import { Advice, MapFlag, Prot, RemapFlag } from '../workload.js';
+import type { CaseProcess, CaseThread } from './caseThread.js';
+import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
+
+const PROTS = { none: Prot.None, r: Prot.Read, rw: Prot.Read | Prot.Write } as const;
+
+const ADVICE = {
+  dontneed: Advice.DontNeed,
+  free: Advice.Free,
+  hugepage: Advice.Hint,
+  nohugepage: Advice.Hint,
+  collapse: Advice.Hint,
+  dontfork: Advice.Hint,
+} as const;
+
+/** Into a buffer that exists, replacing a part of it, or at a place of its own. */
+function mapPlace(
+  thread: CaseThread,
+  process: CaseProcess,
+  args: OpArgs['mmap'],
+): { page: Vpn; flags: number } {
+  if (args.at_off !== undefined) {
+    const { start } = thread.buffer(process, args.buf);
+    return {
+      page: vpn(start + args.at_off),
+      flags: args.fixed === true ? MapFlag.Fixed : MapFlag.FixedNoReplace,
+    };
+  }
+  return { page: thread.reserve(process, args.pages, args.align_pages ?? 1), flags: MapFlag.FixedNoReplace };
+}
+
+function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult> {
+  const process = yield* thread.enter(args.proc);
+  const { page, flags } = mapPlace(thread, process, args);
+  const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags);
+  if (result < 0) return { ret: result };
+  if (args.at_off === undefined) thread.addBuffer(process, args.buf, vpn(result), args.pages);
+  return { ret: 0 };
+}
+
+function remapTarget(
+  thread: CaseThread,
+  process: CaseProcess,
+  { to, dontunmap }: OpArgs['mremap'],
+): { flags: number; target: Vpn } {
+  const kept = dontunmap === true ? RemapFlag.DontUnmap : 0;
+  if (to === 'fresh') return { flags: RemapFlag.MayMove | kept, target: vpn(0) };
+  const target = vpn(thread.buffer(process, to.buf).start + to.off);
+  return { flags: RemapFlag.MayMove | RemapFlag.Fixed | kept, target };
+}
+
+export const memoryOps: OpHandlers<'mmap' | 'munmap' | 'mprotect' | 'mremap' | 'madvise' | 'munmap_all'> = {
+  mmap: mapBuffer,
+
+  *munmap(thread, args) {
+    const { page, npages } = thread.span(yield* thread.enter(args.proc), args);
+    return returned(yield* thread.host.munmap(page, npages));
+  },
+
+  *mprotect(thread, args) {
+    const { page, npages } = thread.span(yield* thread.enter(args.proc), args);
+    return returned(yield* thread.host.mprotect(page, npages, PROTS[args.prot]));
+  },
+
+  /** To a fresh place means one that the case chooses, or a move of the same length would stay where it is. */
+  *mremap(thread, args) {
+    const process = yield* thread.enter(args.proc);
+    const { page, npages } = thread.span(process, args);
+    const { flags, target } = remapTarget(thread, process, args);
+    const fixed = args.to === 'fresh' ? thread.reserve(process, npages, 1) : target;
+    const how = args.to === 'fresh' ? flags | RemapFlag.Fixed : flags;
+    const result = yield* thread.host.mremap(page, npages, npages, how, fixed);
+    if (result < 0) return { ret: result };
+    thread.addBuffer(process, args.new_buf, vpn(result), npages);
+    return { ret: 0 };
+  },
+
+  *madvise(thread, args) {
+    const { page, npages } = thread.span(yield* thread.enter(args.proc), args);
+    return returned(yield* thread.host.madvise(page, npages, ADVICE[args.advice]));
+  },
+
+  *munmap_all(thread, { proc }) {
+    const process = yield* thread.enter(proc);
+    let ret: number = Errno.OK;
+    for (const { start, pages } of process.buffers.values()) {
+      const errno = yield* thread.host.munmap(start, pages);
+      if (ret === Errno.OK) ret = errno;
+    }
+    process.buffers.clear();
+    return returned(ret);
+  },
+};

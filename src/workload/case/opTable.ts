@@ -1,0 +1,22 @@
+/** All operations that cases can carry out, by driver: an operation without a row makes a case be skipped with that reason. */
+
+import type { PlainOp } from '../../case/opSchemas.js';
+import type { CaseDriver } from '../workloadConfig.js';
+import { cpuOps } from './cpuOps.js';
+import { memoryOps } from './memoryOps.js';
+import { mirrorDeviceOps, mirrorOps } from './mirrorOps.js';
+import type { OpHandlers } from './opHandler.js';
+import { processOps } from './processOps.js';
+
+/** Operations that do not depend on the driver. */
+const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...processOps };
+
+export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
+  mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },
+  reference: { ...common },
+};
+
+/** Whether a driver has an operation. */
+export function canDo(driver: CaseDriver, op: PlainOp): boolean {
+  return opTables[driver][op] !== undefined;
+}
