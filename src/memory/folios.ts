@@ -67,7 +67,7 @@ export class FolioTable {
   /** Mappings of the whole folio, huge leaves counting as one; at its head. @kernel _large_mapcount */
   private readonly maps: Int32Array;
   private readonly flags: Int32Array;
-  /** Id of the anon_vma, 0 for none; in a tail page the pfn of its head. */
+  /** Id of the anon_vma (flag Anon) or of the page cache (no such flag), 0 for none; in a tail page the pfn of its head. */
   private readonly mappings: Int32Array;
   private readonly zoneDatas: Int32Array;
   private readonly lockOwners: Int32Array;
@@ -346,6 +346,15 @@ export class FolioTable {
     this.flags[page] |= FolioFlag.Anon;
   }
 
+  /** Makes the folio page-cache memory of the file with this (positive) id at `index`, in pages. @kernel __filemap_add_folio */
+  setFileMapping(page: Pfn, file: number, index: number): void {
+    this.assertLive(page);
+    this.check(page, file > 0, 'a page cache has a positive id');
+    this.check(page, (this.flags[page] & FolioFlag.Anon) === 0, "is anonymous memory and cannot be a file's");
+    this.mappings[page] = file;
+    this.indexes[page] = index;
+  }
+
   /** The folio has moved away or is to be freed; it is no longer anyone's memory. */
   clearMapping(page: Pfn): void {
     this.assertLive(page);
@@ -355,9 +364,15 @@ export class FolioTable {
     this.flags[page] &= ~(FolioFlag.Anon | FolioFlag.AnonExclusive);
   }
 
-  /** Id of the anon_vma, 0 for none. */
+  /** Id of the anon_vma, or without the flag Anon that of the page cache; 0 for none. @kernel folio->mapping */
   mapping(page: Pfn): number {
     return this.mappings[this.headOf(page)];
+  }
+
+  /** Whether the folio is in a file's page cache. @kernel folio_mapping */
+  isCached(page: Pfn): boolean {
+    const head = this.headOf(page);
+    return this.mappings[head] !== 0 && (this.flags[head] & FolioFlag.Anon) === 0;
   }
 
   /** Offset of this page within the mapping. @kernel page_pgoff */

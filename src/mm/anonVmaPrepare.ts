@@ -48,6 +48,7 @@ function couldBeOneArea(below: Vma, above: Vma): boolean {
   return (
     below.end === above.start &&
     (below.flags & ~ACCESS) === (above.flags & ~ACCESS) &&
+    below.file === above.file &&
     below.indexOf(below.end) === above.pgoff
   );
 }

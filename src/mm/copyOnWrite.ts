@@ -43,7 +43,8 @@ export class CopyOnWrite {
   /** The last mapping of a once shared page, with no reference beside its own, makes it this area's alone. @kernel wp_can_reuse_anon_folio */
   private takeOver(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn): boolean {
     const { folios, folioLocks } = this.kernel;
-    if (folios.refcount(pfn) !== 1 || !folioLocks.trylock(pfn)) return false;
+    if (!folios.testFlag(pfn, FolioFlag.Anon) || folios.refcount(pfn) !== 1 || !folioLocks.trylock(pfn))
+      return false;
     folios.setMapping(pfn, prepareAnonVma(this.kernel, mm, vma).id, vma.indexOf(page));
     folios.setFlag(pfn, FolioFlag.AnonExclusive);
     folioLocks.unlock(pfn);

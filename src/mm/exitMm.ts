@@ -41,7 +41,7 @@ export class ExitMm {
     yield* mm.mmapLock.write();
     for (const vma of [...mm.vmas]) {
       mm.vmas.remove(vma);
-      this.edit.leaveAnonVma(vma);
+      this.edit.destroy(vma);
     }
     this.zap.freeTables(mm, FIRST_PAGE, PAST_LAST_PAGE);
     mm.mmapLock.writeUnlock();

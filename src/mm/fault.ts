@@ -8,6 +8,7 @@ import { NO_PFN } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { anonVmaFails } from './anonVmaPrepare.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
+import { FileFault } from './file/fileFault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import {
@@ -46,7 +47,7 @@ export const FaultStep = {
 
 /**
  * How a fault ends. OK: access again, which may fault again. -EFAULT: no mapping or not allowed (SIGSEGV), or the device could not give the
- * page back (SIGBUS; the step `fault.deviceDone` tells). -ENOMEM: no page or page table left.
+ * page back, or the file ends before the page (SIGBUS; the step `fault.deviceDone` tells). -ENOMEM: no page or page table left.
  * @kernel vm_fault_t
  */
 export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;
@@ -55,6 +56,7 @@ export class FaultHandler {
   constructor(
     private readonly kernel: Kernel,
     private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
+    private readonly files: FileFault = new FileFault(kernel),
   ) {}
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
@@ -87,6 +89,7 @@ export class FaultHandler {
     const kind = pteKind(pte);
     switch (kind) {
       case PteKind.None:
+        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write);
         return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
       case PteKind.Present:
         return yield* this.handlePresent(mm, vma, page, write, pte);
@@ -133,6 +136,7 @@ export class FaultHandler {
   private *handlePresent(mm: Mm, vma: Vma, page: Vpn, write: boolean, pte: Pte): Steps<FaultErrno> {
     if (pteHas(pte, PteBit.ProtNone)) return this.allowAgain(mm, vma, page, pte);
     if (write && !pteHas(pte, PteBit.Write)) {
+      if (vma.isShared) return yield* this.files.makeWritable(mm, vma, page, pte);
       const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte);
       return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
     }
@@ -147,7 +151,7 @@ export class FaultHandler {
   private allowAgain(mm: Mm, vma: Vma, page: Vpn, pte: Pte): FaultErrno {
     const pfn = ptePfn(pte);
     const { folios, sched } = this.kernel;
-    const mayWrite = vma.isWritable && folios.testFlag(pfn, FolioFlag.AnonExclusive);
+    const mayWrite = vma.isWritable && (vma.mapsWritable || folios.testFlag(pfn, FolioFlag.AnonExclusive));
     const allowed = pteWith(pteWithout(pte, PteBit.ProtNone), PteBit.Young | (mayWrite ? PteBit.Write : 0));
     replacePte(mm.pageTable, mm.pageTable.slot(page), allowed);
     sched.at(FaultStep.spurious, page, pfn, mm.id);

@@ -12,6 +12,7 @@ import { RamAllocator } from '../memory/ramAllocator.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { AnonVmaTable } from './anonVma.js';
 import type { DevPagemap } from './devPagemap.js';
+import { PageCache } from './file/pageCache.js';
 import { FolioLocks } from './folioLock.js';
 
 /** Modelled CPU cost of mm work, in nanoseconds. */
@@ -43,6 +44,8 @@ export class Kernel {
   readonly ram: RamAllocator;
   readonly folioLocks: FolioLocks;
   readonly anonVmas = new AnonVmaTable();
+  /** The files that areas may map. */
+  readonly pageCache: PageCache;
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
   /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
@@ -67,6 +70,7 @@ export class Kernel {
   ) {
     this.ram = new RamAllocator(memory.layout);
     this.folioLocks = new FolioLocks(sched, folios);
+    this.pageCache = new PageCache(this);
     folios.setReleaser(memory.layout.ram.id, (page, order) => this.ram.free(page, order));
     const zeroPage = this.ram.allocPage();
     assert(zeroPage >= 0, 'no memory for the zero page');

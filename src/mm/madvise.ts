@@ -6,6 +6,7 @@ import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
+import { type Vma, VmFlag } from './vma.js';
 import type { Zap } from './zap.js';
 
 export const MadviseStep = {
@@ -15,7 +16,7 @@ export const MadviseStep = {
 
 /** @kernel MADV_DONTNEED, MADV_FREE */
 export const Madvise = {
-  /** The pages are gone; the next access sees zeros. */
+  /** The entries are gone: the next access sees zeros, or the file. */
   DontNeed: 0,
   /** The pages may go; here they go at once, as if memory were short. */
   Free: 1,
@@ -31,7 +32,8 @@ export class MadviseCall {
   ) {}
 
   /**
-   * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, -ENOMEM when part of the range is not
+   * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, for locked areas and
+   * for FREE of what is not anonymous, -ENOMEM when part of the range is not
    * mapped, after all that is mapped was served. Takes mmap_lock for read.
    * @kernel do_madvise
    */
@@ -59,7 +61,9 @@ export class MadviseCall {
       if (vma.start > at) errno = Errno.ENOMEM;
       const from = Math.max(at, vma.start) as Vpn;
       at = Math.min(end, vma.end) as Vpn;
-      if (advice !== Madvise.Hint) yield* this.zapSpan(mm, from, at);
+      if (advice === Madvise.Hint) continue;
+      if (!allowsZap(vma, advice)) return Errno.EINVAL;
+      yield* this.zapSpan(mm, from, at);
     }
     return errno;
   }
@@ -71,4 +75,10 @@ export class MadviseCall {
     yield* this.zap.zapRange(mm, start, end);
     yield* mm.notifiers.invalidateEnd(range);
   }
+}
+
+/** @kernel madvise_dontneed_free_valid_vma, madvise_free_single_vma */
+function allowsZap(vma: Vma, advice: Madvise): boolean {
+  if ((vma.flags & VmFlag.Locked) !== 0) return false;
+  return advice !== Madvise.Free || vma.isAnonymous;
 }

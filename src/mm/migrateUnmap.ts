@@ -58,10 +58,10 @@ export class MigrateUnmap {
     if (this.kernel.folios.testFlag(pfn, FolioFlag.Lru)) this.kernel.folios.clearFlag(pfn, FolioFlag.Lru);
   }
 
-  /** Nobody but the collector, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
+  /** Nobody but the collector, the file's cache, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
   private isMovable(pfn: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
-    const expected = 1 + (pfn === faultPage ? 1 : 0);
+    const expected = 1 + (folios.isCached(pfn) ? 1 : 0) + (pfn === faultPage ? 1 : 0);
     return folios.mapcount(pfn) === 0 && folios.refcount(pfn) === expected;
   }
 
@@ -72,14 +72,19 @@ export class MigrateUnmap {
   }
 
   /**
-   * Gives the identity of `from` to `to`: mapping, index and flags. False if somebody took a reference meanwhile.
+   * Gives the identity of `from` to `to`: mapping, index and flags. False if somebody took a reference meanwhile, and for a page of a file
+   * that would go to a device: only anonymous memory can live there.
    * @kernel folio_migrate_mapping, folio_migrate_flags
    */
   moveMapping(from: Pfn, to: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
     if (!this.isMovable(from, faultPage)) return false;
-    folios.setMapping(to, folios.mapping(from), folios.index(from));
+    const isRam = this.kernel.memory.layout.zoneOf(to).kind === ZoneKind.System;
+    if (!folios.testFlag(from, FolioFlag.Anon) && !(isRam && folios.isCached(from))) return false;
     if (folios.testFlag(from, FolioFlag.Dirty)) folios.setFlag(to, FolioFlag.Dirty);
+    if (folios.testFlag(from, FolioFlag.Anon))
+      folios.setMapping(to, folios.mapping(from), folios.index(from));
+    else this.kernel.pageCache.replace(from, to);
     return true;
   }
 
@@ -132,11 +137,11 @@ export class MigrateUnmap {
     if (to !== NO_PFN) this.release(to, NO_PFN);
   }
 
-  /** Lets go of a page that stays in use: back on the LRU if it is RAM and mapped. @kernel folio_putback_lru */
+  /** Lets go of a page that stays in use: back on the LRU if it is RAM and mapped or cached. @kernel folio_putback_lru */
   private release(pfn: Pfn, faultPage: Pfn): void {
     const { folios, memory } = this.kernel;
     const isRam = memory.layout.zoneOf(pfn).kind === ZoneKind.System;
-    if (isRam && folios.mapcount(pfn) > 0) folios.setFlag(pfn, FolioFlag.Lru);
+    if (isRam && (folios.mapcount(pfn) > 0 || folios.isCached(pfn))) folios.setFlag(pfn, FolioFlag.Lru);
     this.unlockAndPut(pfn, faultPage);
   }
 

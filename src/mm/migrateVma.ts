@@ -21,7 +21,7 @@ import type { Mm } from './mm.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from './mmuNotifier.js';
 import { PTE_NONE, type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
 import type { Rmap } from './rmap.js';
-import type { Vma } from './vma.js';
+import { type Vma, VmFlag } from './vma.js';
 
 /** @kernel migrate_vma_direction */
 export const MigrateSelect = {
@@ -98,6 +98,7 @@ export class MigrateVma {
 
   private argumentsAreValid(args: MigrateVmaArgs): boolean {
     const { vma, start, end, faultPage } = args;
+    if (vma.isSpecial || (vma.flags & VmFlag.Hugetlb) !== 0) return false;
     if (start >= end || start < vma.start || end > vma.end) return false;
     if (args.src.length < end - start || args.dst.length < end - start) return false;
     if (faultPage === NO_PFN) return true;
@@ -134,7 +135,7 @@ export class MigrateVma {
     const i = page - args.start;
     const kind = pteKind(pte);
     if (kind === PteKind.None) {
-      this.collectHole(args, i);
+      if (args.vma.isAnonymous) this.collectHole(args, i);
       return false;
     }
     if (kind === PteKind.Present && ptePfn(pte) === this.kernel.zeroPage) {

@@ -3,6 +3,8 @@
 import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { insertPages } from './file/insertPages.js';
+import type { MappedFile } from './file/mappedFile.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { isFailure, type PageOrErrno } from './pageResult.js';
@@ -26,7 +28,7 @@ export const Prot = { None: 0, Read: VmFlag.Read, Write: VmFlag.Write, Exec: VmF
 /** All bits of {@link Prot}. @kernel VM_ACCESS_FLAGS */
 export const PROT_MASK = VmFlag.Read | VmFlag.Write | VmFlag.Exec;
 
-/** MAP_PRIVATE and MAP_ANONYMOUS are implied. */
+/** MAP_PRIVATE is implied without Shared, and MAP_ANONYMOUS without a file. */
 export const MapFlag = {
   /** Exactly there, replacing what is mapped. @kernel MAP_FIXED */
   Fixed: 1,
@@ -34,6 +36,10 @@ export const MapFlag = {
   FixedNoReplace: 2,
   NoReserve: 4,
   Stack: 8,
+  /** @kernel MAP_SHARED */
+  Shared: 16,
+  /** The pages stay in memory. @kernel MAP_LOCKED */
+  Locked: 32,
 } as const;
 
 export interface MmapArgs {
@@ -44,6 +50,10 @@ export interface MmapArgs {
   readonly prot: number;
   /** Of {@link MapFlag}. */
   readonly flags: number;
+  /** What to map; absent or null for anonymous memory, which is a nameless file of its own if it is shared. */
+  readonly file?: MappedFile | null;
+  /** The page of the file that comes first; 0 unless told. */
+  readonly fileOffset?: number;
 }
 
 export class MemoryMap {
@@ -54,8 +64,9 @@ export class MemoryMap {
   ) {}
 
   /**
-   * Maps private anonymous memory and returns its first page. Errors: -EINVAL for no pages, -ENOMEM beyond the address space or when no
-   * stretch or no more areas are left, -EEXIST, -EPERM for a fixed place below vm.mmap_min_addr. Takes mmap_lock for write.
+   * Maps memory or a file and returns the first page. Errors: -EINVAL for no pages, -ENOMEM beyond the address space or when no stretch, no
+   * more areas or (for a driver's pages) no memory is left, -EEXIST, -EPERM for a fixed place below vm.mmap_min_addr, -EACCES for a writable
+   * shared mapping of a file that was opened for reading. Takes mmap_lock for write.
    * @kernel do_mmap
    */
   *mmap(mm: Mm, args: MmapArgs): Steps<PageOrErrno> {
@@ -110,12 +121,28 @@ export class MemoryMap {
     if (mm.vmas.size > MAP_COUNT_MAX) return Errno.ENOMEM;
     const start = this.chooseStart(mm, args);
     if (isFailure(start)) return start;
+    if (!mayStoreToFile(args)) return Errno.EACCES;
     if (!this.edit.reserve(1)) return Errno.ENOMEM;
     const end = (start + args.npages) as Vpn;
     const errno = yield* this.unmapRegion.unmap(mm, start, end);
     if (errno !== Errno.OK) return errno;
-    this.edit.place(mm, start, end, vmFlags(args), start, null);
-    return start;
+    const placed = this.placeArea(mm, start, args);
+    if (placed === Errno.OK) return start;
+    yield* this.unmapRegion.unmap(mm, start, end);
+    return placed;
+  }
+
+  /** The range is free. @kernel mmap_region */
+  private placeArea(mm: Mm, start: Vpn, args: MmapArgs): typeof Errno.OK | typeof Errno.ENOMEM {
+    const { pageCache } = this.kernel;
+    const isShared = (args.flags & MapFlag.Shared) !== 0;
+    const file = args.file ?? (isShared ? pageCache.create(args.npages) : null);
+    const pgoff = file === null ? start : (args.fileOffset ?? 0);
+    const end = (start + args.npages) as Vpn;
+    const vma = this.edit.place(mm, { start, end, flags: vmFlags(args), pgoff, file, source: null });
+    if (file !== null && file !== args.file) pageCache.close(file);
+    if (file === null || !file.type.insertsPages) return Errno.OK;
+    return insertPages(this.kernel, mm, vma);
   }
 
   private chooseStart(mm: Mm, args: MmapArgs): PageOrErrno {
@@ -151,14 +178,36 @@ export class MemoryMap {
       mm.vmas.size <= MAP_COUNT_MAX &&
       this.edit.reserve(1);
     if (fits) {
-      this.edit.place(mm, start, end, Prot.Read | Prot.Write, start, null);
+      this.edit.place(mm, { start, end, flags: HEAP_FLAGS, pgoff: start, file: null, source: null });
       mm.brkEnd = end;
     }
   }
 }
 
-function vmFlags({ prot, flags }: MmapArgs): number {
-  const noReserve = (flags & MapFlag.NoReserve) !== 0 ? VmFlag.NoReserve : 0;
-  const stack = (flags & MapFlag.Stack) !== 0 ? VmFlag.Stack : 0;
-  return (prot & PROT_MASK) | noReserve | stack;
+/** @kernel VM_DATA_DEFAULT_FLAGS, VM_ACCOUNT */
+const HEAP_FLAGS = Prot.Read | Prot.Write | VmFlag.MayWrite | VmFlag.Account;
+
+/** @kernel do_mmap (MAP_SHARED of a file without FMODE_WRITE) */
+function mayStoreToFile({ prot, flags, file }: MmapArgs): boolean {
+  const wantsTo = (flags & MapFlag.Shared) !== 0 && (prot & Prot.Write) !== 0;
+  return !wantsTo || (file?.isWritable ?? true);
+}
+
+/** @kernel calc_vm_flag_bits, do_mmap, accountable_mapping */
+function vmFlags(args: MmapArgs): number {
+  const { prot, flags } = args;
+  let vm = (prot & PROT_MASK) | VmFlag.MayWrite;
+  if ((flags & MapFlag.NoReserve) !== 0) vm |= VmFlag.NoReserve;
+  if ((flags & MapFlag.Stack) !== 0) vm |= VmFlag.Stack;
+  if ((flags & MapFlag.Locked) !== 0) vm |= VmFlag.Locked;
+  if ((flags & MapFlag.Shared) !== 0) vm = sharedFlags(vm, args);
+  if (args.file?.type.insertsPages) vm |= VmFlag.MixedMap;
+  const isCharged = (vm & (VmFlag.NoReserve | VmFlag.Shared | VmFlag.Write)) === VmFlag.Write;
+  return isCharged ? vm | VmFlag.Account : vm;
+}
+
+/** Of a file that was opened for reading, a shared mapping is no more than a private one that nobody writes. */
+function sharedFlags(vm: number, { file }: MmapArgs): number {
+  if (file?.isWritable ?? true) return vm | VmFlag.Shared | VmFlag.MayShare;
+  return (vm | VmFlag.MayShare) & ~VmFlag.MayWrite;
 }

@@ -23,7 +23,7 @@ import {
 } from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 import { replacePte } from './pteUpdate.js';
-import type { Vma } from './vma.js';
+import { type Vma, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
 
 export const MprotectStep = {
@@ -39,7 +39,7 @@ export class Mprotect {
   ) {}
 
   /**
-   * Gives the range the protection `prot`. Errors: -ENOMEM when part of it is not mapped, after everything before the hole has been changed,
+   * Gives the range the protection `prot`. Errors: -EACCES to allow stores to a file that was opened for reading, -ENOMEM when part of it is not mapped, after everything before the hole has been changed,
    * when the range ends beyond the address space, or when there would be too many areas. Takes mmap_lock for write.
    * @kernel do_mprotect_pkey
    */
@@ -72,13 +72,12 @@ export class Mprotect {
 
   /** One area's part of the range. @kernel mprotect_fixup */
   private *fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, prot: number): Steps<Errno> {
-    const flags = (vma.flags & ~PROT_MASK) | prot;
+    const flags = protectedFlags(vma, prot);
     if (flags === vma.flags) return Errno.OK;
-    const piece = this.edit.carve(mm, vma, start, end);
-    if (piece === Errno.ENOMEM) return Errno.ENOMEM;
-    piece.flags = flags;
-    const merged = this.edit.mergeAround(mm, piece);
-    if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, merged, start, end);
+    if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
+    const area = this.edit.modifyFlags(mm, vma, start, end, flags);
+    if (area === Errno.ENOMEM) return Errno.ENOMEM;
+    if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, area, start, end);
     return Errno.OK;
   }
 
@@ -134,7 +133,7 @@ export class Mprotect {
         return this.protectedPresentPte(vma, pte);
       case PteKind.Migration:
         if (!pteHas(pte, PteBit.Write)) return pte;
-        return pteWith(pteWithout(pte, PteBit.Write), PteBit.Exclusive);
+        return pteWith(pteWithout(pte, PteBit.Write), this.isAnon(pte) ? PteBit.Exclusive : 0);
       case PteKind.DevicePrivate:
         return pteWithout(pte, PteBit.Write);
       default:
@@ -145,11 +144,34 @@ export class Mprotect {
   private protectedPresentPte(vma: Vma, pte: Pte): Pte {
     const bare = pteWithout(pte, PteBit.Write | PteBit.ProtNone);
     if (!vma.isAccessible) return pteWith(bare, PteBit.ProtNone);
-    return vma.isWritable && this.isExclusive(pte) ? pteWith(bare, PteBit.Write) : bare;
+    const writable = vma.isShared ? this.mayStoreShared(vma, pte) : vma.isWritable && this.isExclusive(pte);
+    return writable ? pteWith(bare, PteBit.Write) : bare;
+  }
+
+  /** A page that is dirty already needs no fault to be told so. @kernel can_change_shared_pte_writable */
+  private mayStoreShared(vma: Vma, pte: Pte): boolean {
+    return vma.mapsWritable || (vma.isWritable && pteHas(pte, PteBit.Dirty));
+  }
+
+  private isAnon(pte: Pte): boolean {
+    return this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.Anon);
   }
 
   /** Nobody else can see the page, so a write needs no fault to copy it first; never true of the zero page. @kernel can_change_private_pte_writable */
   private isExclusive(pte: Pte): boolean {
     return this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.AnonExclusive);
   }
+}
+
+const CHARGED_ALREADY = VmFlag.Account | VmFlag.Write | VmFlag.Hugetlb | VmFlag.Shared | VmFlag.NoReserve;
+
+/**
+ * Private memory is charged when it becomes writable, and stays so, but for anonymous memory in which nothing was written yet. @kernel mprotect_fixup
+ */
+function protectedFlags(vma: Vma, prot: number): number {
+  const flags = (vma.flags & ~PROT_MASK) | prot;
+  if ((flags & VmFlag.Write) !== 0)
+    return (vma.flags & CHARGED_ALREADY) === 0 ? flags | VmFlag.Account : flags;
+  const wasNeverWritten = vma.isAnonymous && vma.anonVma === null;
+  return wasNeverWritten ? flags & ~VmFlag.Account : flags;
 }

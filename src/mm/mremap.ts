@@ -10,7 +10,7 @@ import type { MovePageTables } from './movePageTables.js';
 import { isFailure, type PageOrErrno } from './pageResult.js';
 import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
 import type { UnmapRegion } from './unmapRegion.js';
-import type { Vma } from './vma.js';
+import { type Vma, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
 
 export const MremapStep = {
@@ -60,18 +60,16 @@ export class Mremap {
   ) {}
 
   /**
-   * Returns the first page of the mapping afterwards. Errors: -EINVAL for arguments that make no sense, -EFAULT when the old range is not
-   * within one area, -ENOMEM when it cannot grow in place and may not move, or when areas, address space or page tables run out, -EPERM
-   * for a target below vm.mmap_min_addr. Takes mmap_lock for write. Only a move of the same size to a fixed target may span areas and holes
-   * (Linux 6.17); it stops at the first error, leaving what has moved.
-   * @kernel do_mremap
+   * Returns the first page of the mapping afterwards. Errors: -EINVAL for arguments that make no sense, -EFAULT when the pages that are kept do
+   * not lie in one area, -ENOMEM when it cannot grow in place and may not move, or when areas, address space or page tables run out, -EPERM
+   * for a target below vm.mmap_min_addr. No old pages at all duplicate a shared mapping. Takes mmap_lock for write.
+   * @kernel sys_mremap
    */
   *mremap(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
     const { sched, costs } = this.kernel;
     if (sched.reach(MremapStep.mremap, args.from, args.fromPages, args.toPages, mm.id)) yield STEP;
     yield* sched.spend(costs.syscallNs);
-    const invalid = checkParameters(args);
-    const result: PageOrErrno = invalid === Errno.OK ? yield* this.remap(mm, args) : invalid;
+    const result: PageOrErrno = flagsAreValid(args) ? yield* this.remap(mm, args) : Errno.EINVAL;
     const failed = isFailure(result);
     sched.at(
       MremapStep.done,
@@ -85,103 +83,71 @@ export class Mremap {
 
   private *remap(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
     yield* mm.mmapLock.write();
+    const isMapped = mm.vmas.find(args.from) !== null;
     const isShrink = args.fromPages > args.toPages && !impliesNewAddress(args);
-    if (isShrink && this.hasHeadroom(mm)) return yield* this.shrinkAndUnlock(mm, args);
-    const result = this.hasHeadroom(mm) ? yield* this.remapLocked(mm, args) : Errno.ENOMEM;
+    if (isMapped && isShrink) return yield* this.shrinkAndUnlock(mm, args);
+    const result = isMapped ? yield* this.remapLocked(mm, args) : Errno.EFAULT;
     mm.mmapLock.writeUnlock();
     return result;
   }
 
   private *remapLocked(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
-    const sameSize = args.fromPages === args.toPages;
-    if ((args.flags & MremapFlag.Fixed) !== 0 && sameSize) return yield* this.moveAreas(mm, args);
-    const errno = this.checkSource(mm, args);
-    if (errno !== Errno.OK) return errno;
     if (impliesNewAddress(args)) return yield* this.remapTo(mm, args);
-    return sameSize ? args.from : yield* this.expand(mm, args);
+    return args.fromPages === args.toPages ? args.from : yield* this.expand(mm, args);
   }
 
-  /** Refuses before anything is unmapped what a move might have to give up half-way. @kernel check_map_count_against_split_early */
-  private hasHeadroom(mm: Mm): boolean {
-    return mm.vmas.size + 2 < MAP_COUNT_MAX - MOVE_HEADROOM;
-  }
-
-  /** Each area, or part of one, keeps its distance to the next one. @kernel remap_move */
-  private *moveAreas(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
-    const end = (args.from + args.fromPages) as Vpn;
-    if (mm.vmas.find(args.from) === null) return Errno.EFAULT;
-    let at = args.from;
-    for (let vma = mm.vmas.firstIn(at, end); vma !== null; vma = at < end ? mm.vmas.firstIn(at, end) : null) {
-      const from = Math.max(vma.start, at) as Vpn;
-      const npages = Math.min(vma.end, end) - from;
-      const target = (args.target + (from - args.from)) as Vpn;
-      const piece = { from, fromPages: npages, toPages: npages, flags: args.flags, target };
-      const moved = yield* this.remapTo(mm, piece);
-      if (isFailure(moved)) return moved;
-      at = (from + npages) as Vpn;
-    }
-    return args.target;
-  }
-
-  /** The source has been checked. To a fixed target, or with DONTUNMAP to anywhere. @kernel mremap_to */
+  /** To a fixed target, or with DONTUNMAP to anywhere. What was done before an error stays done. @kernel mremap_to */
   private *remapTo(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
     const { from, toPages, target, flags } = args;
+    if (!targetIsValid(args)) return Errno.EINVAL;
+    // Refused before anything is unmapped, since the move might have to give up half-way.
+    if (mm.vmas.size + 2 >= MAP_COUNT_MAX - MOVE_HEADROOM) return Errno.ENOMEM;
     const isFixed = (flags & MremapFlag.Fixed) !== 0;
+    const cleared = yield* this.clearForMove(mm, args, isFixed);
+    if (cleared !== Errno.OK) return cleared;
+    const fromPages = Math.min(args.fromPages, toPages);
+    const errno = this.checkSource(mm, from, fromPages, toPages);
+    if (errno !== Errno.OK) return errno;
+    const to = isFixed ? fixedTarget(target, toPages) : getUnmappedArea(mm, target, toPages);
+    if (isFailure(to)) return to;
+    const dontUnmap = (flags & MremapFlag.DontUnmap) !== 0;
+    return yield* this.moveArea(mm, { from, fromPages, to, toPages, dontUnmap });
+  }
+
+  /** Unmaps what is in the way, and what the mapping is to lose. */
+  private *clearForMove(
+    mm: Mm,
+    { from, fromPages, toPages, target }: MremapArgs,
+    isFixed: boolean,
+  ): Steps<Errno> {
     if (isFixed) {
       const errno = yield* this.unmapRegion.unmap(mm, target, (target + toPages) as Vpn);
       if (errno !== Errno.OK) return errno;
     }
-    if (args.fromPages > toPages) {
-      const errno = yield* this.unmapRegion.unmap(
-        mm,
-        (from + toPages) as Vpn,
-        (from + args.fromPages) as Vpn,
-      );
-      if (errno !== Errno.OK) return errno;
-    }
-    const to = isFixed ? fixedTarget(target, toPages) : getUnmappedArea(mm, target, toPages);
-    if (isFailure(to)) return to;
-    const fromPages = Math.min(args.fromPages, toPages);
-    return yield* this.moveArea(mm, {
-      from,
-      fromPages,
-      to,
-      toPages,
-      dontUnmap: (flags & MremapFlag.DontUnmap) !== 0,
-    });
+    if (fromPages <= toPages) return Errno.OK;
+    return yield* this.unmapRegion.unmap(mm, (from + toPages) as Vpn, (from + fromPages) as Vpn);
   }
 
-  /** The part that goes may reach into other areas; the lock is downgraded while it is emptied. @kernel shrink_vma */
-  private *shrinkAndUnlock(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
-    const errno = this.checkSource(mm, args);
-    if (errno !== Errno.OK) {
-      mm.mmapLock.writeUnlock();
-      return errno;
-    }
-    const start = (args.from + args.toPages) as Vpn;
-    const unmapped = yield* this.unmapRegion.unmapAndUnlock(mm, start, (args.from + args.fromPages) as Vpn);
-    return unmapped === Errno.OK ? args.from : unmapped;
+  /** Neither what stays nor what goes needs to lie in one area; the lock is downgraded while entries are cleared. @kernel do_vmi_munmap */
+  private *shrinkAndUnlock(mm: Mm, { from, fromPages, toPages }: MremapArgs): Steps<PageOrErrno> {
+    const start = (from + toPages) as Vpn;
+    const unmapped = yield* this.unmapRegion.unmapAndUnlock(mm, start, (from + fromPages) as Vpn);
+    return unmapped === Errno.OK ? from : unmapped;
   }
 
-  /** @kernel expand_vma */
   private *expand(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
     const { from, fromPages, toPages } = args;
-    if (this.expandInPlace(mm, from, fromPages, toPages)) return from;
+    const errno = this.checkSource(mm, from, fromPages, toPages);
+    if (errno !== Errno.OK) return errno;
+    const vma = this.areaOf(mm, from);
+    const growth = toPages - fromPages;
+    if (from + fromPages === vma.end && isExpandable(mm, vma, growth)) {
+      return this.edit.extend(mm, vma, growth) ? from : Errno.ENOMEM;
+    }
     if ((args.flags & MremapFlag.MayMove) === 0) return Errno.ENOMEM;
     const to = getUnmappedArea(mm, 0 as Vpn, toPages);
     if (isFailure(to)) return to;
     return yield* this.moveArea(mm, { from, fromPages, to, toPages, dontUnmap: false });
-  }
-
-  /** Only the end of an area can grow, into free space. @kernel vrm_can_expand_in_place, vma_merge_extend */
-  private expandInPlace(mm: Mm, from: Vpn, fromPages: number, toPages: number): boolean {
-    const vma = this.areaOf(mm, from);
-    const end = (from + toPages) as Vpn;
-    if (from + fromPages !== vma.end || end > TASK_SIZE_PAGES) return false;
-    if (mm.vmas.firstIn(vma.end, end) !== null) return false;
-    mm.vmas.resize(vma, vma.start, end, vma.pgoff);
-    this.edit.mergeAround(mm, vma);
-    return true;
   }
 
   /**
@@ -204,30 +170,37 @@ export class Mremap {
     return to;
   }
 
-  /** Pages that carry an offset keep it; an area without any starts afresh, and merges better. @kernel copy_vma */
+  /** Pages that carry an offset keep it; anonymous memory without any starts afresh, and merges better. @kernel copy_vma */
   private copyArea(mm: Mm, { from, to, toPages }: Move): void {
-    const vma = this.areaOf(mm, from);
-    const pgoff = vma.anonVma === null ? to : vma.indexOf(from);
-    this.edit.place(mm, to, (to + toPages) as Vpn, vma.flags, pgoff, vma);
+    const source = this.areaOf(mm, from);
+    const { flags, file } = source;
+    const pgoff = source.isAnonymous && source.anonVma === null ? to : source.indexOf(from);
+    this.edit.place(mm, { start: to, end: (to + toPages) as Vpn, flags, pgoff, file, source });
   }
 
-  /** No page is mapped there any more, so a wholly moved area leaves the reverse map. @kernel dontunmap_complete */
-  private keepOldArea(mm: Mm, { from, fromPages }: Move): void {
+  /**
+   * No page is mapped there any more, so a wholly moved area leaves the reverse map; none of the area, moved in part or wholly, stays locked.
+   * @kernel move_vma (MREMAP_DONTUNMAP)
+   */
+  private keepOldArea(mm: Mm, { from, fromPages, to }: Move): void {
     const old = this.areaOf(mm, from);
-    if (old.start === from && old.pages === fromPages) this.edit.leaveAnonVma(old);
+    old.flags &= ~VmFlag.Locked;
+    const isNew = old.start <= to && to < old.end;
+    if (!isNew && old.start === from && old.pages === fromPages) this.edit.leaveAnonVma(old);
   }
 
-  /** Raises UNMAP over the old range once more, as any munmap does. -ENOMEM leaves the area mapped and empty. @kernel unmap_source_vma */
+  /** Raises UNMAP over the old range once more, as any munmap does. -ENOMEM leaves the area mapped and empty. @kernel move_vma (do_vmi_munmap) */
   private *unmapOld(mm: Mm, { from, fromPages }: Move): Steps<void> {
-    yield* this.unmapRegion.unmap(mm, from, (from + fromPages) as Vpn);
+    if (fromPages > 0) yield* this.unmapRegion.unmap(mm, from, (from + fromPages) as Vpn);
   }
 
-  /** The pages that are kept must lie in one area; what a shrink cuts off need not. @kernel check_prep_vma */
-  private checkSource(mm: Mm, { from, fromPages, toPages }: MremapArgs): Errno {
+  /** The pages that are kept must lie in one area. Without any, a shared mapping is duplicated. @kernel vma_to_resize */
+  private checkSource(mm: Mm, from: Vpn, fromPages: number, toPages: number): Errno {
     const vma = mm.vmas.find(from);
     if (vma === null) return Errno.EFAULT;
-    if (fromPages === 0) return Errno.EINVAL;
-    return Math.min(fromPages, toPages) > vma.end - from ? Errno.EFAULT : Errno.OK;
+    if (fromPages === 0 && (vma.flags & (VmFlag.Shared | VmFlag.MayShare)) === 0) return Errno.EINVAL;
+    if (fromPages > vma.end - from) return Errno.EFAULT;
+    return toPages <= TASK_SIZE_PAGES ? Errno.OK : Errno.ENOMEM;
   }
 
   private areaOf(mm: Mm, page: Vpn): Vma {
@@ -237,20 +210,28 @@ export class Mremap {
   }
 }
 
-/** @kernel check_mremap_params */
-function checkParameters(args: MremapArgs): Errno {
-  const { from, fromPages, toPages, flags, target } = args;
-  if ((flags & ~KNOWN_FLAGS) !== 0 || toPages <= 0 || toPages > TASK_SIZE_PAGES) return Errno.EINVAL;
-  if (!impliesNewAddress(args)) return Errno.OK;
-  if (target > TASK_SIZE_PAGES - toPages || (flags & MremapFlag.MayMove) === 0) return Errno.EINVAL;
-  if ((flags & MremapFlag.DontUnmap) !== 0 && fromPages !== toPages) return Errno.EINVAL;
-  const overlaps = from + fromPages > target && target + toPages > from;
-  return overlaps ? Errno.EINVAL : Errno.OK;
+/** What the call refuses before it looks at the address space. @kernel sys_mremap */
+function flagsAreValid({ fromPages, toPages, flags }: MremapArgs): boolean {
+  if ((flags & ~KNOWN_FLAGS) !== 0 || toPages <= 0) return false;
+  const mayMove = (flags & MremapFlag.MayMove) !== 0;
+  if ((flags & MremapFlag.Fixed) !== 0 && !mayMove) return false;
+  return (flags & MremapFlag.DontUnmap) === 0 || (mayMove && fromPages === toPages);
 }
 
-/** @kernel vrm_implies_new_addr */
+/** The target lies in the address space, and apart from the source. @kernel mremap_to */
+function targetIsValid({ from, fromPages, toPages, target }: MremapArgs): boolean {
+  if (toPages > TASK_SIZE_PAGES || target > TASK_SIZE_PAGES - toPages) return false;
+  return from + fromPages <= target || target + toPages <= from;
+}
+
 function impliesNewAddress({ flags }: MremapArgs): boolean {
   return (flags & (MremapFlag.Fixed | MremapFlag.DontUnmap)) !== 0;
+}
+
+/** @kernel vma_expandable */
+function isExpandable(mm: Mm, vma: Vma, npages: number): boolean {
+  const end = (vma.end + npages) as Vpn;
+  return end <= TASK_SIZE_PAGES && mm.vmas.firstIn(vma.end, end) === null;
 }
 
 function fixedTarget(target: Vpn, npages: number): PageOrErrno {

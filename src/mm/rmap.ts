@@ -1,10 +1,12 @@
 /** The reverse map: from a page to the entries that map it, and their replacement by migration entries and back. */
 
 import { assert } from '../base/assert.js';
+import type { IntervalTree } from '../base/intervalTree.js';
 import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { MappingArea } from './file/addressSpace.js';
 import { isLeafAt, leafStart, readLeaf, replaceLeaf, splitLeaf, writeLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -132,13 +134,12 @@ export class Rmap {
    */
   removeMigrationPtes(from: Pfn, to: Pfn, npages = this.kernel.folios.npages(to)): void {
     const { folios } = this.kernel;
-    const anonVma = this.kernel.anonVmas.get(folios.mapping(to));
-    if (anonVma === null) return;
+    const areas = this.areasOf(to);
     const index = folios.index(to);
     for (
-      let node = anonVma.areas.firstOverlap(index, index + npages);
+      let node = areas?.firstOverlap(index, index + npages) ?? null;
       node !== null;
-      node = anonVma.areas.nextOverlap(node, index, index + npages)
+      node = areas?.nextOverlap(node, index, index + npages) ?? null
     ) {
       const { mm, vma } = node.value;
       const first = Math.max(0, vma.pgoff - index);
@@ -173,7 +174,9 @@ export class Rmap {
     const entry = pteFromWord(mm.pageTable.read(slot));
     if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return;
     const writable = pteHas(entry, PteBit.Write);
-    if (writable || pteHas(entry, PteBit.Exclusive)) folios.setFlag(to, FolioFlag.AnonExclusive);
+    const isExclusive = writable || pteHas(entry, PteBit.Exclusive);
+    if (isExclusive && folios.testFlag(folios.headOf(to), FolioFlag.Anon))
+      folios.setFlag(to, FolioFlag.AnonExclusive);
     folios.get(to);
     folios.addRmap(to);
     mm.pageTable.write(slot, this.mappingEntry(vma, to, writable, entry & CARRIED));
@@ -197,14 +200,13 @@ export class Rmap {
    * @kernel rmap_walk
    */
   private mappings(head: Pfn): Mapping[] {
-    const { folios, anonVmas } = this.kernel;
-    const anonVma = anonVmas.get(folios.mapping(head));
-    if (anonVma === null) return [];
+    const { folios } = this.kernel;
+    const areas = this.areasOf(head);
     const found: Mapping[] = [];
     const index = folios.index(head);
     const limit = index + folios.npages(head);
-    let node = anonVma.areas.firstOverlap(index, limit);
-    for (; node !== null; node = anonVma.areas.nextOverlap(node, index, limit)) {
+    let node = areas?.firstOverlap(index, limit) ?? null;
+    for (; node !== null; node = areas?.nextOverlap(node, index, limit) ?? null) {
       const { mm, vma } = node.value;
       const from = Math.max(index, vma.pgoff);
       const npages = Math.min(limit, vma.pgoff + vma.pages) - from;
@@ -214,5 +216,13 @@ export class Rmap {
       found.push({ mm, start, end: (start + npages) as Vpn, first: from - index });
     }
     return found;
+  }
+
+  /** Every area that may map the page, by offset: those of its anon_vma, or of its file. @kernel folio_anon_vma, folio_mapping */
+  private areasOf(pfn: Pfn): IntervalTree<MappingArea> | null {
+    const { folios, anonVmas, pageCache } = this.kernel;
+    const id = folios.mapping(pfn);
+    if (folios.testFlag(folios.headOf(pfn), FolioFlag.Anon)) return anonVmas.get(id)?.areas ?? null;
+    return pageCache.get(id)?.areas ?? null;
   }
 }

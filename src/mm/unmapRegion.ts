@@ -70,7 +70,7 @@ export class UnmapRegion {
     yield* mm.notifiers.invalidateStart(range);
     yield* this.zap.zapRange(mm, region.start, region.end);
     yield* mm.notifiers.invalidateEnd(range);
-    for (const vma of region.vmas) this.edit.leaveAnonVma(vma);
+    for (const vma of region.vmas) this.edit.destroy(vma);
     this.zap.freeTables(mm, region.floor, region.ceiling);
   }
 

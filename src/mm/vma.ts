@@ -2,12 +2,14 @@
 
 import type { Vpn } from '../base/units.js';
 import type { AnonVma, AnonVmaChain } from './anonVma.js';
+import type { MappedFile } from './file/mappedFile.js';
 
 /** @kernel vm_flags_t */
 export const VmFlag = {
   Read: 1,
   Write: 2,
   Exec: 4,
+  /** Stores reach the file. @kernel VM_SHARED */
   Shared: 8,
   /** Grows or is a stack: kept for reports only. */
   Stack: 16,
@@ -30,7 +32,16 @@ export const VmFlag = {
   MixedMap: 8192,
   /** Faults on missing pages go to a handler in user space. @kernel VM_UFFD_MISSING */
   UffdMissing: 16384,
+  /** Mapped as shared, though stores may be forbidden for good. @kernel VM_MAYSHARE */
+  MayShare: 32768,
 } as const;
+
+/** Areas with one of these flags are never merged, and migrate_vma refuses them. @kernel VM_SPECIAL */
+const SPECIAL_FLAGS = VmFlag.MixedMap;
+
+export function hasSpecialFlags(flags: number): boolean {
+  return (flags & SPECIAL_FLAGS) !== 0;
+}
 
 /** @kernel vm_area_struct */
 export class Vma {
@@ -44,8 +55,14 @@ export class Vma {
     /** One past the last page. */
     public end: Vpn,
     public flags: number,
-    /** Page offset of `start` in the area's anon_vma: the start address itself, unless the area was moved by mremap. @kernel vm_pgoff */
+    /**
+     * Page offset of `start`: in the file, if there is one, else in the area's anon_vma, where it is the start address itself unless the area
+     * was moved by mremap.
+     * @kernel vm_pgoff
+     */
     public pgoff: number,
+    /** Null for private anonymous memory. @kernel vm_file */
+    readonly file: MappedFile | null = null,
   ) {}
 
   get pages(): number {
@@ -65,9 +82,29 @@ export class Vma {
     return (this.flags & (VmFlag.Read | VmFlag.Write | VmFlag.Exec)) !== 0;
   }
 
-  /** @kernel vma_is_anonymous */
+  /** Private memory without a file. @kernel vma_is_anonymous */
   get isAnonymous(): boolean {
-    return true;
+    return this.file === null;
+  }
+
+  /** Whether stores reach the file, and so everybody who maps it. @kernel VM_SHARED */
+  get isShared(): boolean {
+    return (this.flags & VmFlag.Shared) !== 0;
+  }
+
+  /** @kernel VM_SPECIAL */
+  get isSpecial(): boolean {
+    return hasSpecialFlags(this.flags);
+  }
+
+  /** Whether the first store to a clean page of a shared mapping must fault, so that the file's owner learns of it. @kernel vma_wants_writenotify */
+  get wantsWriteNotify(): boolean {
+    return this.isShared && this.isWritable && (this.file?.type.tracksDirty ?? false);
+  }
+
+  /** Whether an entry for a page of the file may be writable at once, without a store. @kernel vm_page_prot */
+  get mapsWritable(): boolean {
+    return this.isShared && this.isWritable && !this.wantsWriteNotify;
   }
 
   /** Offset that a page at `page` has in the mapping. @kernel linear_page_index */

@@ -4,28 +4,38 @@ import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../base/units.js';
 import { AllocSite } from '../memory/failureInjector.js';
-import { isMergeableAnonVma, shareAnonVma, takeAnonVma, unlinkAnonVmas } from './anonVmaLinks.js';
+import { shareAnonVma, takeAnonVma, unlinkAnonVmas } from './anonVmaLinks.js';
 import { isLeafAt, splitLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MAP_COUNT_MAX } from './unmappedArea.js';
 import { Vma } from './vma.js';
+import { type AreaSpec, mergeSides } from './vmaMerge.js';
 
 /** All methods are atomic and need mmap_lock for write. */
 export class VmaEdit {
   constructor(private readonly kernel: Kernel) {}
 
+  /** Puts a new area into the tree and the reverse maps. @kernel vma_link */
+  insert(mm: Mm, spec: AreaSpec): Vma {
+    mm.mmapLock.assertHeldForWrite();
+    const { file } = spec;
+    const vma = new Vma(spec.start, spec.end, spec.flags, spec.pgoff, file);
+    mm.vmas.insert(vma);
+    if (spec.source !== null) shareAnonVma(mm, vma, spec.source);
+    file?.get();
+    file?.mapping.link(mm, vma);
+    return vma;
+  }
+
   /** Cuts the area in two at `page`, inside it; both halves keep their pages' mapping. Returns the upper half. @kernel __split_vma */
   split(mm: Mm, vma: Vma, page: Vpn): Vma {
-    mm.mmapLock.assertHeldForWrite();
     assert(vma.start < page && page < vma.end, 'area is split outside itself');
     // Callers that can sleep have split the leaf already, and told the mirrors; no leaf may lie in two areas in any case.
     if (page % PMD_PAGES !== 0 && isLeafAt(mm.pageTable, page)) splitLeaf(this.kernel, mm, page);
-    const upper = new Vma(page, vma.end, vma.flags, vma.indexOf(page));
+    const upper = { ...specOf(vma), start: page, pgoff: vma.indexOf(page) };
     mm.vmas.resize(vma, vma.start, page, vma.pgoff);
-    mm.vmas.insert(upper);
-    shareAnonVma(mm, upper, vma);
-    return upper;
+    return this.insert(mm, upper);
   }
 
   /** Whether that many new areas can be allocated; asked before anything changes, so that a caller makes all of them or none. @kernel vm_area_alloc */
@@ -43,28 +53,40 @@ export class VmaEdit {
     return lower;
   }
 
-  /**
-   * Places a new area, which may map what `source` maps, and merges it with its neighbours; returns the area that now covers it.
-   * @kernel vma_merge_new_range, vma_link, copy_vma
-   */
-  place(mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number, source: Vma | null): Vma {
-    mm.mmapLock.assertHeldForWrite();
-    const vma = new Vma(start, end, flags, pgoff);
-    mm.vmas.insert(vma);
-    if (source !== null) shareAnonVma(mm, vma, source);
-    return this.mergeAround(mm, vma);
+  /** Places a new run of pages, as part of its neighbours where these agree with it; returns the area that now covers it. @kernel vma_merge_new_range, vma_link */
+  place(mm: Mm, spec: AreaSpec): Vma {
+    return this.mergeNew(mm, spec) ?? this.insert(mm, spec);
   }
 
-  /** Merges an area with its lower, then its upper neighbour where the rules allow; returns the area that now covers it. @kernel vma_merge */
-  mergeAround(mm: Mm, vma: Vma): Vma {
+  /** Lets an area grow upwards into free space, and merges it with what it then touches. False for an area that is never merged. @kernel vma_merge_extend */
+  extend(mm: Mm, vma: Vma, npages: number): boolean {
+    const { end } = vma;
+    const grown = { ...specOf(vma), start: end, end: (end + npages) as Vpn, pgoff: vma.indexOf(end) };
+    return this.mergeNew(mm, grown) !== null;
+  }
+
+  /**
+   * Gives `[start, end)`, which lies in `vma`, other flags: merged with a neighbour that has them, else cut out. Returns the area that covers
+   * the span, -ENOMEM when there would be too many areas.
+   * @kernel vma_modify_flags
+   */
+  modifyFlags(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Vma | typeof Errno.ENOMEM {
     mm.mmapLock.assertHeldForWrite();
-    const previous = mm.vmas.previous(vma);
-    const next = mm.vmas.next(vma);
-    const below = previous !== null && this.canMerge(previous, vma, previous) ? previous : null;
-    const above = next !== null && this.canMerge(vma, next, next) ? next : null;
-    const merged = below === null ? vma : this.merge(mm, below, vma);
-    const isBridge = below === null || isMergeableAnonVma(below.anonVma, above?.anonVma ?? null, null);
-    return above !== null && isBridge ? this.merge(mm, merged, above) : merged;
+    assert(vma.start <= start && start < end && end <= vma.end, 'flags change outside the area');
+    const merged = this.mergeChanged(mm, vma, start, end, flags);
+    if (merged !== null) return merged;
+    const piece = this.carve(mm, vma, start, end);
+    if (piece !== Errno.ENOMEM) piece.flags = flags;
+    return piece;
+  }
+
+  /** Ends an area that is out of the tree and has no entries left: it leaves the reverse maps and closes its file. @kernel remove_vma, free_pgtables */
+  destroy(vma: Vma): void {
+    this.leaveAnonVma(vma);
+    const { file } = vma;
+    if (file === null) return;
+    file.mapping.unlink(vma);
+    this.kernel.pageCache.close(file);
   }
 
   /** Leaves the area's anon_vma, when none of its pages is mapped there any more. @kernel unlink_anon_vmas */
@@ -72,22 +94,78 @@ export class VmaEdit {
     unlinkAnonVmas(this.kernel, vma);
   }
 
-  /** Same flags, adjacent, offsets that go on, and anon_vmas that agree; `neighbour` is the one of the two that was there before. @kernel can_vma_merge_after, can_vma_merge_before */
-  private canMerge(below: Vma, above: Vma, neighbour: Vma): boolean {
-    return (
-      below.end === above.start &&
-      below.flags === above.flags &&
-      below.indexOf(below.end) === above.pgoff &&
-      isMergeableAnonVma(neighbour === below ? above.anonVma : below.anonVma, neighbour.anonVma, neighbour)
-    );
+  /** The run is free. Null when neither neighbour takes it. @kernel vma_merge_new_range */
+  private mergeNew(mm: Mm, spec: AreaSpec): Vma | null {
+    mm.mmapLock.assertHeldForWrite();
+    const { below, above } = mergeSides(spec, areaEndingAt(mm, spec.start), areaStartingAt(mm, spec.end));
+    if (below !== null) {
+      if (above !== null) this.absorb(mm, below, above);
+      mm.vmas.resize(below, below.start, above === null ? spec.end : above.end, below.pgoff);
+      return below;
+    }
+    if (above !== null) mm.vmas.resize(above, spec.start, above.end, spec.pgoff);
+    return above;
   }
 
-  private merge(mm: Mm, below: Vma, above: Vma): Vma {
-    const { end } = above;
-    mm.vmas.remove(above);
-    mm.vmas.resize(below, below.start, end, below.pgoff);
-    takeAnonVma(mm, below, above);
-    unlinkAnonVmas(this.kernel, above);
+  /** Only a run at one end of its area touches a neighbour. Null when neither takes it. @kernel vma_merge_existing_range */
+  private mergeChanged(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Vma | null {
+    const spec = { ...specOf(vma), start, end, flags, pgoff: vma.indexOf(start) };
+    const { below, above } = mergeSides(
+      spec,
+      start === vma.start ? areaEndingAt(mm, start) : null,
+      end === vma.end ? areaStartingAt(mm, end) : null,
+    );
+    if (below === null && above === null) return null;
+    if (below !== null) this.growUp(mm, below, vma, end);
+    if (above === null) return below;
+    if (below === null) {
+      this.growDown(mm, above, vma, start);
+      return above;
+    }
+    const upTo = above.end;
+    this.absorb(mm, below, above);
+    mm.vmas.resize(below, below.start, upTo, below.pgoff);
     return below;
   }
+
+  /** `below` takes the pages of its upper neighbour up to `end`, and with the last of them its place in the reverse maps. */
+  private growUp(mm: Mm, below: Vma, vma: Vma, end: Vpn): void {
+    if (end === vma.end) this.absorb(mm, below, vma);
+    else {
+      takeAnonVma(mm, below, vma);
+      mm.vmas.resize(vma, end, vma.end, vma.indexOf(end));
+    }
+    mm.vmas.resize(below, below.start, end, below.pgoff);
+  }
+
+  /** `above` takes the pages of its lower neighbour from `start` on. */
+  private growDown(mm: Mm, above: Vma, vma: Vma, start: Vpn): void {
+    const pgoff = vma.indexOf(start);
+    if (start === vma.start) this.absorb(mm, above, vma);
+    else {
+      takeAnonVma(mm, above, vma);
+      mm.vmas.resize(vma, vma.start, start, vma.pgoff);
+    }
+    mm.vmas.resize(above, start, above.end, pgoff);
+  }
+
+  /** Takes `gone` out of the tree; its pages are about to be `kept`'s. @kernel dup_anon_vma, vma_complete */
+  private absorb(mm: Mm, kept: Vma, gone: Vma): void {
+    takeAnonVma(mm, kept, gone);
+    mm.vmas.remove(gone);
+    this.destroy(gone);
+  }
+}
+
+function specOf(vma: Vma): AreaSpec {
+  const { start, end, flags, pgoff, file } = vma;
+  return { start, end, flags, pgoff, file, source: vma };
+}
+
+function areaEndingAt(mm: Mm, page: Vpn): Vma | null {
+  return page > 0 ? mm.vmas.find((page - 1) as Vpn) : null;
+}
+
+function areaStartingAt(mm: Mm, page: Vpn): Vma | null {
+  return mm.vmas.find(page);
 }

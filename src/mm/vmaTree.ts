@@ -80,6 +80,7 @@ export class VmaTree implements Iterable<Vma> {
     vma.pgoff = pgoff;
     this.insert(vma);
     for (const link of vma.anonVmaChain) link.rehang();
+    vma.file?.mapping.rehang(vma);
   }
 
   /** Start of the highest free stretch of `npages` pages within `[low, high)`, or -1. @kernel vm_unmapped_area (VM_UNMAPPED_AREA_TOPDOWN) */

@@ -2,12 +2,24 @@
 
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
+import { FolioFlag } from '../memory/folios.js';
+import type { Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { clearLeaf, coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MmuGather } from './mmuGather.js';
-import { PTE_NONE, PteKind, pteFromWord, pteIsHuge, pteKind, ptePfn } from './pte.js';
+import {
+  PTE_NONE,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteKind,
+  ptePfn,
+} from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 
 export const ZapStep = {
@@ -86,8 +98,7 @@ export class Zap {
       case PteKind.Present:
         gather.needsFlush = true;
         if (pfn === this.kernel.zeroPage) break;
-        this.kernel.folios.removeRmap(pfn);
-        gather.add(pfn);
+        this.unmapPresent(pte, pfn, gather);
         break;
       case PteKind.DevicePrivate:
       case PteKind.DeviceExclusive:
@@ -99,6 +110,14 @@ export class Zap {
         // A migration entry holds no reference: whoever migrates the page finds nothing to map it to.
         break;
     }
+  }
+
+  /** What was stored through the entry is in a file's page and must not be forgotten. @kernel zap_present_folio_ptes */
+  private unmapPresent(pte: Pte, pfn: Pfn, gather: MmuGather): void {
+    const { folios } = this.kernel;
+    if (pteHas(pte, PteBit.Dirty) && folios.isCached(pfn)) folios.setFlag(pfn, FolioFlag.Dirty);
+    folios.removeRmap(pfn);
+    gather.add(pfn);
   }
 
   /** @kernel tlb_flush_mmu */

@@ -11,6 +11,7 @@ import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { CowStep } from '../mm/copyOnWrite.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
+import { FileFaultStep } from '../mm/file/fileFault.js';
 import { SplitStep } from '../mm/folioSplit.js';
 import { HmmStep } from '../mm/hmm.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
@@ -54,6 +55,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   ZapStep,
   ExitStep,
   FaultStep,
+  FileFaultStep,
   CowStep,
   HugeStep,
   SplitStep,

@@ -249,31 +249,31 @@ describe('mremap that moves', () => {
 });
 
 describe('mremap of several areas', () => {
-  it('keeps areas and holes at their distances', () => {
-    const { machine, mm, remap, store, load } = setup();
-    mapFixed(machine, mm, HIGH + 10, 4, Prot.Read);
-    mapFixed(machine, mm, TO + 8, 1, Prot.Exec);
-    store(HIGH + 7, 3);
-    expect(remap(HIGH + 4, 9, 9, MayMove | Fixed, TO + 4)).toBe(TO + 4);
-    expect(areasOf(mm)).toEqual([
-      `${HIGH}+4 rw-`,
-      `${HIGH + 13}+1 r--`,
-      `${TO + 4}+4 rw-`,
-      `${TO + 8}+1 --x`,
-      `${TO + 10}+3 r--`,
-    ]);
-    expect(load(TO + 7)).toBe(3);
-    checkAccounting(machine.kernel, [mm]);
-  });
-
-  it('is refused in every other form', () => {
+  it('moves none of them', () => {
     const { machine, mm, remap } = setup();
     mapFixed(machine, mm, HIGH + 8, 4, Prot.Read);
+    const before = areasOf(mm);
+    expect(remap(HIGH, 10, 10, MayMove | Fixed, TO)).toBe(Errno.EFAULT);
     expect(remap(HIGH, 10, 11, MayMove | Fixed, TO)).toBe(Errno.EFAULT);
-    expect(remap(HIGH, 10, 10, MayMove)).toBe(Errno.EFAULT);
     expect(remap(HIGH, 10, 12, MayMove)).toBe(Errno.EFAULT);
     expect(remap(HIGH, 10, 10, MayMove | DontUnmap)).toBe(Errno.EFAULT);
     expect(remap(HIGH - 1, 4, 4, MayMove | Fixed, TO)).toBe(Errno.EFAULT);
+    expect(areasOf(mm)).toEqual(before);
+  });
+
+  it('has unmapped the target by the time it finds out', () => {
+    const { machine, mm, remap } = setup();
+    mapFixed(machine, mm, TO, 16, Prot.Read);
+    expect(remap(HIGH, 10, 10, MayMove | Fixed, TO + 2)).toBe(Errno.EFAULT);
+    expect(areasOf(mm)).toEqual([`${HIGH}+8 rw-`, `${TO}+2 r--`, `${TO + 12}+4 r--`]);
+  });
+
+  it('keeps its size or shrinks all the same, whatever lies behind the first', () => {
+    const { machine, mm, remap } = setup();
+    mapFixed(machine, mm, HIGH + 8, 4, Prot.Read);
+    expect(remap(HIGH, 20, 20, MayMove)).toBe(HIGH);
+    expect(remap(HIGH, 11, 10)).toBe(HIGH);
+    expect(areasOf(mm)).toEqual([`${HIGH}+8 rw-`, `${HIGH + 8}+2 r--`, `${HIGH + 11}+1 r--`]);
   });
 });
 
@@ -308,7 +308,7 @@ describe('mremap errors', () => {
     const { remap } = setup();
     const cases: [number, number, number, number, number][] = [
       [HIGH, 4, 0, 0, 0],
-      [HIGH, 4, TASK_SIZE_PAGES + 1, MayMove, 0],
+      [HIGH, 4, TASK_SIZE_PAGES + 1, MayMove | Fixed, 0],
       [HIGH, 4, 4, 8, 0],
       [HIGH, 4, 4, Fixed, TO],
       [HIGH, 4, 4, DontUnmap, TO],
@@ -327,7 +327,7 @@ describe('mremap errors', () => {
     expect(remap(HIGH + 8, 1, 2, MayMove)).toBe(Errno.EFAULT);
     expect(remap(HIGH + 8, 2, 1)).toBe(Errno.EFAULT);
     expect(remap(HIGH + 6, 3, 4, MayMove)).toBe(Errno.EFAULT);
-    expect(remap(HIGH + 6, 5, 3)).toBe(Errno.EFAULT);
+    expect(remap(HIGH + 8, 2, 2, MayMove | Fixed, HIGH + 8)).toBe(Errno.EFAULT);
   });
 
   it('are -EPERM below vm.mmap_min_addr, with the source untouched', () => {
@@ -340,5 +340,6 @@ describe('mremap errors', () => {
   it('are -ENOMEM where the address space has no room', () => {
     const { remap } = setup();
     expect(remap(HIGH, 8, TASK_SIZE_PAGES - 8, MayMove)).toBe(Errno.ENOMEM);
+    expect(remap(HIGH, 8, TASK_SIZE_PAGES + 1, MayMove)).toBe(Errno.ENOMEM);
   });
 });

@@ -44,7 +44,10 @@ describe('split', () => {
     expect(upper.anonVma).toBe(lower.anonVma);
     expect([...(lower.anonVma?.areas ?? [])].map((link) => link.value.vma)).toEqual([lower, upper]);
     expect([lower.indexOf(vpn(HIGH + 2)), upper.indexOf(vpn(HIGH + 3))]).toEqual([HIGH + 2, HIGH + 3]);
-    change(machine, mm, () => machine.calls.edit.mergeAround(mm, upper));
+    const flagsBack = (flags: number): unknown =>
+      machine.calls.edit.modifyFlags(mm, upper, upper.start, upper.end, flags);
+    change(machine, mm, () => flagsBack(Prot.Read));
+    change(machine, mm, () => flagsBack(lower.flags));
     expect(areasOf(mm)).toEqual([`${HIGH}+8 rw-`]);
     expect([...(lower.anonVma?.areas ?? [])].map((link) => link.value.vma)).toEqual([lower]);
   });
@@ -96,8 +99,13 @@ describe('the limit of areas', () => {
 describe('prepareAnonVma', () => {
   it('shares that of a neighbour which differs in protection only', () => {
     const { machine, mm, area } = setup();
-    mapFixed(machine, mm, HIGH + 8, 4, Prot.Read);
-    mapFixed(machine, mm, HIGH - 4, 4, Prot.Read);
+    const protect = (start: number, npages: number): void => {
+      run(machine.kernel, machine.calls.mprotect.mprotect(mm, vpn(start), npages, RW | Prot.Exec));
+    };
+    mapFixed(machine, mm, HIGH + 8, 4);
+    mapFixed(machine, mm, HIGH - 4, 4);
+    protect(HIGH + 8, 4);
+    protect(HIGH - 4, 4);
     const shared = prepareAnonVma(machine.kernel, mm, area(HIGH + 8));
     expect(prepareAnonVma(machine.kernel, mm, area(HIGH))).toBe(shared);
     expect(prepareAnonVma(machine.kernel, mm, area(HIGH - 4))).toBe(shared);

@@ -178,17 +178,18 @@ class Run {
     const expected = this.expectRemap(from, fromPages, toPages, flags, target);
     const isFixed = (flags & MremapFlag.Fixed) !== 0;
     const targetWasMapped = this.model.isAnyMapped(target, toPages);
-    const spans = this.areaSpans(from, from + fromPages);
     const result = run(this.machine.kernel, this.machine.calls.mremap.mremap(this.mm, args));
     if (expected !== 'moved') {
       expect(result).toBe(expected);
       if (result >= 0) this.resize(from, fromPages, toPages);
+      else if (expected === Errno.EFAULT) this.unmapBeforeFailure(from, fromPages, toPages, flags, target);
       return;
     }
     expect(result).toBeGreaterThanOrEqual(0);
     if (isFixed) expect(result).toBe(target);
     else expect(this.model.isAnyMapped(result, toPages)).toBe(false);
-    this.moveInModel(spans, from, fromPages, result, toPages, (flags & MremapFlag.DontUnmap) !== 0);
+    this.model.unmap(result, toPages);
+    this.model.move(from, fromPages, result, toPages, (flags & MremapFlag.DontUnmap) !== 0);
     const told = this.mirror.seen.map(({ event, start, npages: count }) => ({
       event,
       start,
@@ -204,24 +205,18 @@ class Run {
     }
   }
 
-  /** Where the old and the new place meet in a chain of areas, the gaps keep what was mapped there. */
-  private moveInModel(
-    spans: [number, number][],
+  /** The target and what a shrink cuts off go before the pages that are kept are found to lie in several areas. */
+  private unmapBeforeFailure(
     from: number,
     fromPages: number,
-    to: number,
     toPages: number,
-    dontUnmap: boolean,
+    flags: number,
+    target: number,
   ): void {
-    if (fromPages !== toPages) {
-      this.model.unmap(to, toPages);
-      this.model.move(from, fromPages, to, toPages, dontUnmap);
-      return;
-    }
-    for (const [start, end] of spans) {
-      this.model.unmap(to + start - from, end - start);
-      this.model.move(start, end - start, to + start - from, end - start, dontUnmap);
-    }
+    const isFixed = (flags & MremapFlag.Fixed) !== 0;
+    if (!isFixed || !this.model.pages.has(from)) return;
+    this.model.unmap(target, toPages);
+    if (fromPages > toPages) this.model.unmap(from + toPages, fromPages - toPages);
   }
 
   private resize(from: number, fromPages: number, toPages: number): void {
@@ -241,16 +236,14 @@ class Run {
     const mayMove = (flags & MremapFlag.MayMove) !== 0;
     const isFixed = (flags & MremapFlag.Fixed) !== 0;
     const dontUnmap = (flags & MremapFlag.DontUnmap) !== 0;
-    if (isFixed || dontUnmap) {
-      const overlaps = from < target + toPages && target < from + fromPages;
-      if (!mayMove || overlaps || (dontUnmap && fromPages !== toPages)) return Errno.EINVAL;
-    }
+    if ((isFixed && !mayMove) || (dontUnmap && (!mayMove || fromPages !== toPages))) return Errno.EINVAL;
     const area = this.mm.vmas.find(vpn(from));
     if (area === null) return Errno.EFAULT;
-    if (isFixed && fromPages === toPages) return 'moved';
+    const overlaps = from < target + toPages && target < from + fromPages;
+    if ((isFixed || dontUnmap) && overlaps) return Errno.EINVAL;
+    if (!isFixed && !dontUnmap && fromPages >= toPages) return from;
     if (Math.min(fromPages, toPages) > area.end - from) return Errno.EFAULT;
     if (isFixed || dontUnmap) return 'moved';
-    if (fromPages >= toPages) return from;
     const canGrow = from + fromPages === area.end && !this.model.isAnyMapped(area.end, toPages - fromPages);
     if (canGrow) return from;
     return mayMove ? 'moved' : Errno.ENOMEM;

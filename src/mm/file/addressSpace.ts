@@ -1,0 +1,58 @@
+/** The pages of one file that are in memory, and the areas that map it. */
+
+import { assert } from '../../base/assert.js';
+import { type IntervalNode, IntervalTree } from '../../base/intervalTree.js';
+import type { Pfn } from '../../memory/pfn.js';
+import type { Mm } from '../mm.js';
+import type { Vma } from '../vma.js';
+
+/** One area that may map pages of a file or an anon_vma. */
+export interface MappingArea {
+  readonly mm: Mm;
+  readonly vma: Vma;
+}
+
+/** Holds one reference to each of its pages. @kernel address_space, inode */
+export class AddressSpace {
+  /** By page offset in the file. @kernel i_pages */
+  readonly pages = new Map<number, Pfn>();
+  /** The areas that map the file, by the offsets that they cover. @kernel i_mmap */
+  readonly areas = new IntervalTree<MappingArea>();
+  /** Open files, and with them their areas. @kernel i_count */
+  references = 1;
+  private readonly nodes = new Map<Vma, IntervalNode<MappingArea>>();
+
+  constructor(
+    /** What folio metadata in shared memory says of the file's pages. */
+    readonly id: number,
+    /** Pages beyond are SIGBUS. @kernel i_size */
+    public npages: number,
+  ) {}
+
+  /** @kernel vma_interval_tree_insert */
+  link(mm: Mm, vma: Vma): void {
+    assert(!this.nodes.has(vma), 'area is linked to its file twice');
+    this.hang({ mm, vma });
+  }
+
+  /** @kernel vma_interval_tree_remove */
+  unlink(vma: Vma): void {
+    const node = this.nodes.get(vma);
+    assert(node !== undefined, 'area is not linked to its file');
+    this.areas.remove(node);
+    this.nodes.delete(vma);
+  }
+
+  /** The area covers other page offsets now. */
+  rehang(vma: Vma): void {
+    const node = this.nodes.get(vma);
+    if (node === undefined) return;
+    this.areas.remove(node);
+    this.hang(node.value);
+  }
+
+  private hang(area: MappingArea): void {
+    const { pgoff, pages } = area.vma;
+    this.nodes.set(area.vma, this.areas.insert(pgoff, pgoff + pages, area));
+  }
+}

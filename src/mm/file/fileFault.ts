@@ -1,0 +1,162 @@
+/** CPU faults on pages of files: what stands behind a missing entry, and who may store. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { PMD_PAGES, type Vpn } from '../../base/units.js';
+import { FolioFlag } from '../../memory/folios.js';
+import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import { mapNewAnonPage } from '../copyOnWrite.js';
+import type { FaultErrno } from '../fault.js';
+import type { Kernel } from '../kernel.js';
+import type { Mm } from '../mm.js';
+import { PTE_NONE, type Pte, PteBit, pteFromWord, ptePfn, pteWith } from '../pte.js';
+import { replacePte } from '../pteUpdate.js';
+import type { Vma } from '../vma.js';
+import { mapFilePage } from './mapFilePage.js';
+import type { MappedFile } from './mappedFile.js';
+
+export const FileFaultStep = {
+  /** Cached neighbours were mapped with the page. */
+  around: defineStep('fault.around', 'vpn', 'npages', 'id'),
+  /** The page is locked; the entry may have been filled meanwhile. */
+  locked: defineStep('fault.fileLocked', 'vpn', 'pfn', 'id'),
+  mapped: defineStep('fault.fileMapped', 'vpn', 'pfn', 'id'),
+  copied: defineStep('fault.fileCopied', 'vpn', 'pfn', 'pfn', 'id'),
+  /** A store through a shared mapping to a page that was present. */
+  reused: defineStep('fault.fileReused', 'vpn', 'pfn', 'id'),
+} as const;
+
+/** Pages that a read fault maps if they are in memory, aligned. @kernel fault_around_bytes */
+const AROUND_PAGES = 16;
+const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty;
+
+export class FileFault {
+  constructor(private readonly kernel: Kernel) {}
+
+  /**
+   * The entry is empty; mmap_lock is held for read, and the area allows the access. Errors: -EFAULT beyond the end of the file or where the
+   * driver serves no faults (SIGBUS), -ENOMEM.
+   * @kernel do_fault
+   */
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno> {
+    const { file } = vma;
+    assert(file !== null, 'a file fault needs a file');
+    if (!file.type.servesFaults) return Errno.EFAULT;
+    if (!write) return yield* this.readFault(mm, vma, file, page);
+    return vma.isShared
+      ? yield* this.sharedFault(mm, vma, file, page)
+      : yield* this.copyFault(mm, vma, file, page);
+  }
+
+  /** A store through a shared mapping to a page that is present and read-only. `pte` was read in this atomic section. @kernel wp_page_shared */
+  *makeWritable(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const pfn = ptePfn(pte);
+    if (!vma.wantsWriteNotify) {
+      this.allowStore(mm, page, pte);
+      return Errno.OK;
+    }
+    const { folios, folioLocks } = this.kernel;
+    folios.get(pfn);
+    yield* folioLocks.lock(pfn);
+    if (pteFromWord(mm.pageTable.get(page)) === pte) this.allowStore(mm, page, pte);
+    folioLocks.unlock(pfn);
+    folios.put(pfn);
+    return Errno.OK;
+  }
+
+  /** @kernel do_read_fault */
+  private *readFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
+    this.mapAround(mm, vma, file, page);
+    if (mm.pageTable.get(page) !== PTE_NONE) return Errno.OK;
+    const pfn = yield* this.lockPage(file, vma.indexOf(page));
+    if (pfn < 0) return pfn as FaultErrno;
+    return yield* this.mapLocked(mm, vma, page, pfn as Pfn, false);
+  }
+
+  /** @kernel do_shared_fault */
+  private *sharedFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
+    const pfn = yield* this.lockPage(file, vma.indexOf(page));
+    if (pfn < 0) return pfn as FaultErrno;
+    return yield* this.mapLocked(mm, vma, page, pfn as Pfn, true);
+  }
+
+  /** A store to a private mapping: the page becomes an anonymous copy, and the file is not touched. @kernel do_cow_fault */
+  private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
+    const { folios, memory, sched } = this.kernel;
+    const copied = this.kernel.allocPage();
+    if (copied === NO_PFN) return Errno.ENOMEM;
+    const source = yield* this.lockPage(file, vma.indexOf(page));
+    if (source < 0) {
+      folios.put(copied);
+      return source as FaultErrno;
+    }
+    memory.copyPages(copied, source as Pfn, 1);
+    if (sched.reach(FileFaultStep.copied, page, source, copied, mm.id)) yield STEP;
+    if (mm.pageTable.get(page) === PTE_NONE) mapNewAnonPage(this.kernel, mm, vma, page, copied);
+    else folios.put(copied);
+    this.unlockAndPut(source as Pfn);
+    return Errno.OK;
+  }
+
+  /** Under the page-table lock: maps what is in memory of the aligned window, within the area, the page included. @kernel do_fault_around, filemap_map_pages */
+  private mapAround(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): void {
+    const { folios, pageCache, sched } = this.kernel;
+    const window = page - (page % AROUND_PAGES);
+    const start = Math.max(window, vma.start);
+    const end = Math.min(window + AROUND_PAGES, vma.end);
+    assert(start - (start % PMD_PAGES) + PMD_PAGES >= end, 'fault-around leaves the page table');
+    const slot = mm.pageTable.slot(start);
+    let mapped = 0;
+    for (let at = start; at < end; at++) {
+      if (mm.pageTable.read(slot + at - start) !== PTE_NONE) continue;
+      const pfn = pageCache.find(file.mapping, vma.indexOf(at as Vpn));
+      if (pfn === NO_PFN || folios.isLocked(pfn)) continue;
+      mapFilePage(this.kernel, mm, vma, at as Vpn, pfn, 0);
+      mapped++;
+    }
+    if (mapped > 0) sched.at(FileFaultStep.around, page, mapped, mm.id);
+  }
+
+  /**
+   * The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault.
+   * @kernel filemap_fault, shmem_fault
+   */
+  private *lockPage(file: MappedFile, index: number): Steps<Pfn | FaultErrno> {
+    const { folios, folioLocks, pageCache } = this.kernel;
+    for (;;) {
+      if (index >= file.mapping.npages) return Errno.EFAULT;
+      const pfn = pageCache.grab(file.mapping, index);
+      if (pfn === NO_PFN) return Errno.ENOMEM;
+      folios.get(pfn);
+      if (!folioLocks.trylock(pfn)) yield* folioLocks.lock(pfn);
+      if (pageCache.find(file.mapping, index) === pfn) return pfn;
+      this.unlockAndPut(pfn);
+    }
+  }
+
+  /** If the entry still is empty. @kernel finish_fault, fault_dirty_shared_page */
+  private *mapLocked(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, write: boolean): Steps<FaultErrno> {
+    const { folios, sched } = this.kernel;
+    if (sched.reach(FileFaultStep.locked, page, pfn, mm.id)) yield STEP;
+    if (mm.pageTable.get(page) === PTE_NONE) {
+      mapFilePage(this.kernel, mm, vma, page, pfn, write ? WRITTEN : 0);
+      if (write) folios.setFlag(pfn, FolioFlag.Dirty);
+      sched.at(FileFaultStep.mapped, page, pfn, mm.id);
+    }
+    this.unlockAndPut(pfn);
+    return Errno.OK;
+  }
+
+  /** @kernel wp_page_reuse */
+  private allowStore(mm: Mm, page: Vpn, pte: Pte): void {
+    replacePte(mm.pageTable, mm.pageTable.slot(page), pteWith(pte, WRITTEN));
+    this.kernel.folios.setFlag(ptePfn(pte), FolioFlag.Dirty);
+    this.kernel.sched.at(FileFaultStep.reused, page, ptePfn(pte), mm.id);
+  }
+
+  private unlockAndPut(pfn: Pfn): void {
+    this.kernel.folioLocks.unlock(pfn);
+    this.kernel.folios.put(pfn);
+  }
+}
