@@ -591,7 +591,7 @@ describe('a hole', () => {
 
   it('shares the anon_vma of the neighbours, so that the areas can merge again', () => {
     mapFixed(machine, mm, AREA, 1);
-    mapFixed(machine, mm, AREA + 1, 1, Prot.Read);
+    mapFixed(machine, mm, AREA + 1, 1, Prot.Read | Prot.Write | Prot.Exec);
     write(AREA);
     run(kernel, dance(argsFor(AREA + 1, 1)));
     expect(mm.vmas.size).toBe(2);
