@@ -22,13 +22,23 @@ export class ExitMm {
     private readonly kernel: Kernel,
     private readonly edit: VmaEdit,
     private readonly zap: Zap,
-  ) {}
+  ) {
+    const { sched } = kernel;
+    kernel.reapMm = (mm) => {
+      sched.spawn(sched.self.actor, `exit of mm ${mm.id}`, this.tearDown(mm));
+    };
+  }
 
   /** One user leaves; the last one tears the address space down and drops the users' mm_count. May sleep. @kernel mmput */
   *mmput(mm: Mm): Steps<void> {
     assert(mm.users > 0, () => `mm ${mm.id} loses a user that it has not`);
     mm.users--;
     if (mm.users > 0) return;
+    yield* this.tearDown(mm);
+  }
+
+  /** The last user is gone; mm_count falls by the one that all users held together. @kernel __mmput */
+  private *tearDown(mm: Mm): Steps<void> {
     yield* this.exitMmap(mm);
     mm.drop();
   }

@@ -8,6 +8,7 @@ import { NO_PFN } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { anonVmaFails } from './anonVmaPrepare.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
+import { ExclusiveEntries } from './exclusiveEntries.js';
 import { FileFault } from './file/fileFault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -57,6 +58,7 @@ export class FaultHandler {
     private readonly kernel: Kernel,
     private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
     private readonly files: FileFault = new FileFault(kernel),
+    private readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
   ) {}
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
@@ -100,8 +102,10 @@ export class FaultHandler {
       case PteKind.HwPoison:
       case PteKind.Marker:
         return Errno.EFAULT;
-      case PteKind.Swap:
       case PteKind.DeviceExclusive:
+        yield* this.exclusive.restoreAtFault(mm, vma, page, pte);
+        return Errno.OK;
+      case PteKind.Swap:
         assert(false, () => `fault at ${formatVpn(page)}: entry of a kind that nothing makes`);
         return Errno.EFAULT;
       default:

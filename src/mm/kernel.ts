@@ -14,6 +14,7 @@ import { AnonVmaTable } from './anonVma.js';
 import type { DevPagemap } from './devPagemap.js';
 import { PageCache } from './file/pageCache.js';
 import { FolioLocks } from './folioLock.js';
+import type { Mm } from './mm.js';
 
 /** Modelled CPU cost of mm work, in nanoseconds. */
 export interface MmCosts {
@@ -50,6 +51,10 @@ export class Kernel {
   readonly zeroPage: Pfn;
   /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
   thp: ThpMode = ThpMode.Never;
+  /** Every address space whose page table still exists, users or not. */
+  readonly mms = new Set<Mm>();
+  /** Tears down an address space that has just lost its last user, in a task of its own. */
+  reapMm: ((mm: Mm) => void) | null = null;
   private hugeZero: Pfn = 0 as Pfn;
   private readonly pagemaps: (DevPagemap | undefined)[] = [];
   private injector: FailureInjector | null = null;

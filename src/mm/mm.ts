@@ -35,6 +35,7 @@ export class Mm {
     this.mmapLock = new RwLock(kernel.sched, `mmap_lock of mm ${id}`, mmapLockClass);
     this.pageTable = new RadixTable(kernel.tables);
     this.notifiers = new NotifierSubscriptions(kernel.sched, this);
+    kernel.mms.add(this);
   }
 
   /** False once the last user is gone. @kernel mmget_not_zero */
@@ -44,10 +45,16 @@ export class Mm {
     return true;
   }
 
-  /** For a user who is certainly not the last one; the last one leaves through `exitMm`. @kernel mmput_async */
+  /**
+   * One user leaves, where it may not sleep or may hold locks that exit takes: if it is the last one, a task of its own tears the address
+   * space down. Who may sleep calls `ExitMm.mmput`. @kernel mmput_async
+   */
   put(): void {
-    assert(this.users > 1, () => `mm ${this.id} loses its last user outside exit`);
+    assert(this.users > 0, () => `mm ${this.id} loses a user that it has not`);
     this.users--;
+    if (this.users > 0) return;
+    assert(this.kernel.reapMm !== null, () => `nobody is there to tear down mm ${this.id}`);
+    this.kernel.reapMm(this);
   }
 
   /** @kernel mmgrab */
@@ -60,6 +67,8 @@ export class Mm {
   drop(): void {
     assert(this.count > 0, () => `mm ${this.id} is dropped once too often`);
     this.count--;
-    if (this.count === 0) this.pageTable.destroy();
+    if (this.count > 0) return;
+    this.kernel.mms.delete(this);
+    this.pageTable.destroy();
   }
 }

@@ -1,14 +1,20 @@
 /** All memory calls of one kernel, wired together: what a CPU thread or a driver can ask of the mm. */
 
 import { CopyOnWrite } from './copyOnWrite.js';
+import { CopyPageRange } from './copyPageRange.js';
+import { DeviceExclusive } from './deviceExclusive.js';
+import { ExclusiveEntries } from './exclusiveEntries.js';
 import { ExitMm } from './exitMm.js';
 import { FaultHandler } from './fault.js';
+import { FileFault } from './file/fileFault.js';
+import { Fork, noPinsNoSwap } from './fork.js';
 import type { Kernel } from './kernel.js';
 import { MadviseCall } from './madvise.js';
 import { MemoryMap } from './mmap.js';
 import { MovePageTables } from './movePageTables.js';
 import { Mprotect } from './mprotect.js';
 import { Mremap } from './mremap.js';
+import { Rmap } from './rmap.js';
 import { UnmapRegion } from './unmapRegion.js';
 import { VmaEdit } from './vmaEdit.js';
 import { Zap } from './zap.js';
@@ -24,16 +30,21 @@ export class MmCalls {
   readonly madvise: MadviseCall;
   readonly mremap: Mremap;
   readonly exit: ExitMm;
+  readonly fork: Fork;
+  readonly exclusive: DeviceExclusive;
 
   constructor(kernel: Kernel) {
     this.edit = new VmaEdit(kernel);
     this.zap = new Zap(kernel);
     this.unmapRegion = new UnmapRegion(kernel, this.edit, this.zap);
-    this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel));
+    const exclusiveEntries = new ExclusiveEntries(kernel);
+    this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel), new FileFault(kernel), exclusiveEntries);
     this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion);
     this.mprotect = new Mprotect(kernel, this.edit);
     this.madvise = new MadviseCall(kernel, this.zap);
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
     this.exit = new ExitMm(kernel, this.edit, this.zap);
+    this.fork = new Fork(kernel, new CopyPageRange(kernel, exclusiveEntries, noPinsNoSwap), this.exit);
+    this.exclusive = new DeviceExclusive(kernel, this.faults, exclusiveEntries, new Rmap(kernel));
   }
 }

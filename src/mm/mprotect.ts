@@ -135,6 +135,7 @@ export class Mprotect {
         if (!pteHas(pte, PteBit.Write)) return pte;
         return pteWith(pteWithout(pte, PteBit.Write), this.isAnon(pte) ? PteBit.Exclusive : 0);
       case PteKind.DevicePrivate:
+      case PteKind.DeviceExclusive:
         return pteWithout(pte, PteBit.Write);
       default:
         return pte;

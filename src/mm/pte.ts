@@ -90,7 +90,12 @@ export function pteAllows(pte: number, write: boolean): boolean {
 /** Entries that hold a folio reference and count in its mapcount. */
 export function pteIsMapping(pte: Pte): boolean {
   const kind = pteKind(pte);
-  return kind === PteKind.Present || kind === PteKind.DevicePrivate || kind === PteKind.DeviceExclusive;
+  return kind === PteKind.Present || kind === PteKind.DevicePrivate;
+}
+
+/** Entries that hold a folio reference: those that map it, and device-exclusive ones, which keep the page but do not count in its mapcount. */
+export function pteHoldsFolio(pte: Pte): boolean {
+  return pteIsMapping(pte) || pteKind(pte) === PteKind.DeviceExclusive;
 }
 
 const kindNames = [

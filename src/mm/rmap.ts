@@ -29,8 +29,8 @@ export const RmapStep = {
   tryToMigrate: defineStep('rmap.tryToMigrate', 'vpn', 'pfn', 'id'),
 } as const;
 
-/** Where an area may map pages of a folio: `[start, end)`, which begins with page `first` of the folio. */
-interface Mapping {
+/** Where an area may map pages of a folio, which its entries say: `[start, end)`, which begins with page `first` of the folio. */
+export interface Mapping {
   readonly mm: Mm;
   readonly start: Vpn;
   readonly end: Vpn;
@@ -199,7 +199,7 @@ export class Rmap {
    * out with the anon_vma lock instead.
    * @kernel rmap_walk
    */
-  private mappings(head: Pfn): Mapping[] {
+  mappings(head: Pfn): Mapping[] {
     const { folios } = this.kernel;
     const areas = this.areasOf(head);
     const found: Mapping[] = [];

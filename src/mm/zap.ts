@@ -101,9 +101,11 @@ export class Zap {
         this.unmapPresent(pte, pfn, gather);
         break;
       case PteKind.DevicePrivate:
-      case PteKind.DeviceExclusive:
         // In no CPU TLB, so the reference can go at once.
         this.kernel.folios.removeRmap(pfn);
+        this.kernel.folios.put(pfn);
+        break;
+      case PteKind.DeviceExclusive:
         this.kernel.folios.put(pfn);
         break;
       default:

@@ -9,10 +9,13 @@ import { MirrorStep } from '../driver/mirror/mirrorStep.js';
 import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { CowStep } from '../mm/copyOnWrite.js';
+import { CopyStep } from '../mm/copyPageRange.js';
+import { ExclusiveStep } from '../mm/exclusiveEntries.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
 import { FileFaultStep } from '../mm/file/fileFault.js';
 import { SplitStep } from '../mm/folioSplit.js';
+import { ForkStep } from '../mm/fork.js';
 import { HmmStep } from '../mm/hmm.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
 import { MadviseStep } from '../mm/madvise.js';
@@ -57,6 +60,9 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   FaultStep,
   FileFaultStep,
   CowStep,
+  ForkStep,
+  CopyStep,
+  ExclusiveStep,
   HugeStep,
   SplitStep,
   NotifierStep,

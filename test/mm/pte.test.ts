@@ -6,11 +6,13 @@ import {
   formatPte,
   makePte,
   PTE_NONE,
+  type Pte,
   PteBit,
   PteKind,
   pteAllows,
   pteFromWord,
   pteHas,
+  pteHoldsFolio,
   pteIsMapping,
   pteKind,
   ptePfn,
@@ -48,9 +50,12 @@ describe('a page-table entry', () => {
     expect([pteAllows(pte, false), pteAllows(pte, true)]).toEqual([reads, writes]);
   });
 
-  it('maps a page, that is holds a reference, if it is present or on a device', () => {
-    const kinds = Object.values(PteKind).filter((kind) => pteIsMapping(makePte(kind, pfn(7), 0)));
-    expect(kinds).toEqual([PteKind.Present, PteKind.DevicePrivate, PteKind.DeviceExclusive]);
+  it('maps a page if it is present or on a device, and holds it also while a device has it exclusively', () => {
+    const kinds = Object.values(PteKind);
+    const of = (test: (pte: Pte) => boolean): number[] =>
+      kinds.filter((kind) => test(makePte(kind, pfn(1), 0)));
+    expect(of(pteIsMapping)).toEqual([PteKind.Present, PteKind.DevicePrivate]);
+    expect(of(pteHoldsFolio)).toEqual([PteKind.Present, PteKind.DevicePrivate, PteKind.DeviceExclusive]);
   });
 
   it('prints as reports show it', () => {

@@ -1,0 +1,106 @@
+/** A device whose pages move by migrate_vma, with all that belongs to it: for pages that several processes map. */
+
+import { assert } from '../../src/base/assert.js';
+import { Errno } from '../../src/base/errno.js';
+import { type Vpn, vpn } from '../../src/base/units.js';
+import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
+import {
+  MigratePfnFlag,
+  migratePfn,
+  migratePfnAt,
+  migratePfnToPfn,
+  NO_PFN,
+  type Pfn,
+} from '../../src/memory/pfn.js';
+import {
+  type DeviceFault,
+  type DevPagemap,
+  type DevPagemapOps,
+  pagemapOwner,
+} from '../../src/mm/devPagemap.js';
+import type { Kernel } from '../../src/mm/kernel.js';
+import { MigrateUnmap } from '../../src/mm/migrateUnmap.js';
+import { MigrateSelect, MigrateVma, type MigrateVmaArgs } from '../../src/mm/migrateVma.js';
+import type { Mm } from '../../src/mm/mm.js';
+import { Rmap } from '../../src/mm/rmap.js';
+import type { Steps } from '../../src/sim/steps.js';
+
+export class MigratingDevice implements DevPagemapOps {
+  readonly pagemap: DevPagemap;
+  readonly vram: BuddyAllocator;
+  private readonly migrate: MigrateVma;
+
+  constructor(
+    private readonly kernel: Kernel,
+    index = 0,
+  ) {
+    const zone = kernel.memory.layout.vramOf(index);
+    this.vram = new BuddyAllocator(zone.firstPfn, zone.pages);
+    this.pagemap = { zoneId: zone.id, owner: pagemapOwner(100 + index), ops: this };
+    kernel.addPagemap(this.pagemap);
+    const rmap = new Rmap(kernel);
+    this.migrate = new MigrateVma(kernel, new MigrateUnmap(kernel, rmap), rmap);
+  }
+
+  /** Moves what can be moved of a span of one area to the device. Returns how many pages arrived; -EINVAL without an area. */
+  *take(mm: Mm, start: number, npages: number): Steps<number> {
+    yield* mm.mmapLock.read();
+    const moved = yield* this.move(mm, vpn(start), vpn(start + npages), MigrateSelect.System, NO_PFN);
+    mm.mmapLock.readUnlock();
+    return moved;
+  }
+
+  *migrateToRam({ mm, page, pfn }: DeviceFault): Steps<Errno> {
+    const moved = yield* this.move(mm, page, (page + 1) as Vpn, MigrateSelect.DevicePrivate, pfn);
+    return moved === 1 ? Errno.OK : Errno.ENOMEM;
+  }
+
+  folioFree(pfn: Pfn): void {
+    this.vram.free(pfn, 0);
+  }
+
+  private *move(mm: Mm, start: Vpn, end: Vpn, flags: number, faultPage: Pfn): Steps<number> {
+    const vma = mm.vmas.find(start);
+    if (vma === null) return Errno.EINVAL;
+    const args: MigrateVmaArgs = {
+      mm,
+      vma,
+      start,
+      end,
+      src: new Uint32Array(end - start),
+      dst: new Uint32Array(end - start),
+      flags,
+      pgmapOwner: this.pagemap.owner,
+      faultPage,
+      cpages: 0,
+    };
+    const errno = yield* this.migrate.setup(args);
+    if (errno !== Errno.OK) return errno;
+    this.copy(args, faultPage !== NO_PFN);
+    yield* this.migrate.pages(args);
+    yield* this.migrate.finalize(args);
+    return args.src.filter((entry) => (entry & MigratePfnFlag.MIGRATE) !== 0).length;
+  }
+
+  private copy({ src, dst }: MigrateVmaArgs, home: boolean): void {
+    const { memory, folioLocks } = this.kernel;
+    src.forEach((entry, i) => {
+      if ((entry & MigratePfnFlag.MIGRATE) === 0) return;
+      const to = home ? this.kernel.allocPage() : this.allocPage();
+      if (to === NO_PFN) return;
+      folioLocks.lockNew(to);
+      const from = migratePfnToPfn(migratePfnAt(src, i));
+      if (from === NO_PFN) memory.zeroPages(to, 1);
+      else memory.copyPages(to, from, 1);
+      dst[i] = migratePfn(to, 0);
+    });
+  }
+
+  private allocPage(): Pfn {
+    const pfn = this.vram.alloc(0);
+    if (pfn < 0) return NO_PFN;
+    assert(this.kernel.folios.refcount(pfn as Pfn) === 0, 'the device hands out a page in use');
+    this.kernel.folios.prepareNew(pfn as Pfn, 0, 1);
+    return pfn as Pfn;
+  }
+}
