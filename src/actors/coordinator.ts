@@ -42,6 +42,7 @@ import { CpuMessage, DeviceMessage } from './messages.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 import { Semaphores } from './semaphores.js';
+import { VmBindService } from './vmBindService.js';
 
 export const COORDINATOR: ActorId = actorId(0);
 
@@ -55,6 +56,8 @@ export interface CoordinatorConfig {
   readonly checkPagesThreshold: number;
   readonly pagesPerStep: number;
   readonly costs: MmCosts;
+  /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
+  readonly mirrorAll?: boolean;
 }
 
 /** What the Coordinator is given; it alone writes these, but for the memory itself and the brackets. */
@@ -86,6 +89,7 @@ export class Coordinator {
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
   readonly gpuFaults: GpuFaultHandler;
+  private readonly vmBind: VmBindService;
   private readonly remotes: readonly RemoteGpu[];
 
   constructor(
@@ -118,10 +122,17 @@ export class Coordinator {
     );
     for (const gpu of this.gpus) this.vram.addGpu(gpu, this.ownerOf(gpu));
     const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
-    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma);
+    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
     this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
     this.mirrors.open(this.mm);
+    this.vmBind = new VmBindService({
+      gpus: this.gpus,
+      vmOf: (mm, gpu) => this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null,
+      vram: this.vram,
+      memory,
+    });
+    this.vmBind.register(this.ioctls);
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
@@ -150,6 +161,7 @@ export class Coordinator {
   /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */
   *tearDown(): Steps<void> {
     for (const vm of this.vms) yield* vm.close();
+    this.vmBind.close();
     for (const mm of this.processes.all()) {
       yield* this.calls.exit.mmput(mm);
       assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);

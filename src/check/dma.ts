@@ -5,7 +5,7 @@ import type { GpuHandle } from '../driver/gpuHandle.js';
 import { PagesFlag } from '../drm/gpusvm/pages.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import { DmaProto, dmaAddrAt, dmaDir, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
-import type { DmaPage, MachineView, MirrorPart } from './machineView.js';
+import type { DmaHolder, DmaPage, MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
 export function checkDma(view: MachineView): Rule[] {
@@ -19,10 +19,10 @@ export function checkDma(view: MachineView): Rule[] {
 function checkLedger(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandle): void {
   const { iommu } = gpu;
   const held = new Set<number>();
-  for (const mirror of view.mirrors) {
-    if (mirror.part.gpu !== gpu) continue;
+  for (const holder of view.holders) {
+    if (holder.gpu !== gpu) continue;
     ledger.look('pages objects');
-    view.forEachDmaPage(mirror, (page) => {
+    view.forEachDmaPage(holder, (page) => {
       checkHeld(ledger, page, held);
       checkKind(kinds, gpu, page);
     });
@@ -42,20 +42,16 @@ function checkLedger(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandl
   );
 }
 
-function checkHeld(rule: Rule, { mirror, page, addr, index }: DmaPage, held: Set<number>): void {
-  const { pages } = mirror.part;
+function checkHeld(rule: Rule, { holder, page, addr, index }: DmaPage, held: Set<number>): void {
+  const { pages, gpu } = holder;
   rule.require(
     pages.has(PagesFlag.HasDmaMapping),
     { page },
-    () => `gpu${mirror.part.gpu.index} keeps an address of pages that are not mapped`,
+    () => `gpu${gpu.index} keeps an address of pages that are not mapped`,
   );
   if (dmaProto(addr) !== DmaProto.System) return;
   const iova = dmaPage(addr) + index;
-  rule.require(
-    !held.has(iova),
-    { page },
-    () => `I/O page ${iova} of gpu${mirror.part.gpu.index} is held twice`,
-  );
+  rule.require(!held.has(iova), { page }, () => `I/O page ${iova} of gpu${gpu.index} is held twice`);
   held.add(iova);
 }
 
@@ -79,13 +75,13 @@ function checkKind(rule: Rule, gpu: GpuHandle, { page, addr, index }: DmaPage): 
 /** D3: after the CPU has unmapped the range, nothing of it stays mapped. */
 function checkUnmapped(view: MachineView): Rule {
   const rule = new Rule('D3', 'pages objects');
-  for (const { range, part } of view.mirrors) {
+  for (const { gpu, pages, start } of view.holders) {
     rule.look('pages objects');
-    const wrong = part.pages.has(PagesFlag.Unmapped) && part.pages.has(PagesFlag.HasDmaMapping);
+    const wrong = pages.has(PagesFlag.Unmapped) && pages.has(PagesFlag.HasDmaMapping);
     rule.require(
       !wrong,
-      { page: range.start },
-      () => `the range was unmapped, but gpu${part.gpu.index} maps it for DMA`,
+      { page: start },
+      () => `the range was unmapped, but gpu${gpu.index} maps it for DMA`,
     );
   }
   return rule;
@@ -98,15 +94,15 @@ function checkPagemapRefs(view: MachineView): Rule {
   const hold = (dpagemap: DrmPagemap): void => {
     holders.set(dpagemap, (holders.get(dpagemap) ?? 0) + 1);
   };
-  for (const { range, part } of view.mirrors) {
+  for (const { gpu, pages, start } of view.holders) {
     rule.look('pages objects');
-    const { dpagemap } = part.pages;
-    const should = part.pages.has(PagesFlag.HasDevmemPages);
+    const { dpagemap } = pages;
+    const should = pages.has(PagesFlag.HasDevmemPages);
     rule.require(
       (dpagemap !== null) === should,
-      { page: range.start },
+      { page: start },
       () =>
-        `gpu${part.gpu.index} ${should ? 'maps device pages without' : 'maps no device pages, but keeps'} their pagemap`,
+        `gpu${gpu.index} ${should ? 'maps device pages without' : 'maps no device pages, but keeps'} their pagemap`,
     );
     if (dpagemap !== null) hold(dpagemap);
   }
@@ -127,24 +123,24 @@ function checkPagemapRefs(view: MachineView): Rule {
 /** S6: the addresses of a mapped range cover it exactly. */
 function checkSizes(view: MachineView): Rule {
   const rule = new Rule('S6', 'mapped ranges');
-  for (const mirror of view.mirrors) {
-    if (!mirror.part.pages.has(PagesFlag.HasDmaMapping)) continue;
+  for (const holder of view.holders) {
+    const { gpu, pages, start, npages } = holder;
+    if (!pages.has(PagesFlag.HasDmaMapping)) continue;
     rule.look('mapped ranges');
-    const covered = coveredPages(mirror);
-    const { start, npages } = mirror.range;
+    const covered = coveredPages(holder);
     rule.require(
       covered === npages,
       { page: start },
-      () => `gpu${mirror.part.gpu.index} has addresses of ${covered} of ${npages} pages`,
+      () => `gpu${gpu.index} has addresses of ${covered} of ${npages} pages`,
     );
   }
   return rule;
 }
 
-function coveredPages({ range, part }: MirrorPart): number {
-  const { dmaAddrs } = part.pages;
+function coveredPages({ pages, npages }: DmaHolder): number {
+  const { dmaAddrs } = pages;
   let covered = 0;
-  for (let at = 0; dmaAddrs !== null && at < dmaAddrs.length && covered < range.npages; at++) {
+  for (let at = 0; dmaAddrs !== null && at < dmaAddrs.length && covered < npages; at++) {
     const addr = dmaAddrAt(dmaAddrs, at);
     if (addr === 0) break;
     covered += 1 << dmaOrder(addr);

@@ -10,8 +10,8 @@ import { Rule } from './rule.js';
 
 export function checkDmaTargets(view: MachineView): Rule[] {
   const rule = new Rule('D6', 'DMA addresses', 'devices');
-  for (const mirror of view.mirrors) {
-    view.forEachDmaPage(mirror, (page) => {
+  for (const holder of view.holders) {
+    view.forEachDmaPage(holder, (page) => {
       rule.look('DMA addresses');
       checkTarget(view, rule, page);
     });
@@ -29,16 +29,16 @@ export function checkDmaTargets(view: MachineView): Rule[] {
   return [rule];
 }
 
-function checkTarget(view: MachineView, rule: Rule, { mirror, page, addr, index }: DmaPage): void {
-  const device = mirror.part.gpu.index;
+function checkTarget(view: MachineView, rule: Rule, { holder, page, addr, index }: DmaPage): void {
+  const device = holder.gpu.index;
   const pfn = view.resolveDmaAddr(device, addr, index);
   if (pfn === NO_PFN) {
     rule.violate({ page }, `gpu${device} has a DMA address that maps nothing`);
     return;
   }
-  checkLocality(view, rule, { mirror, page, addr, index });
+  checkLocality(view, rule, { holder, page, addr, index });
   const write = dmaDir(addr) !== DmaDir.ToDevice;
-  const { mm } = mirror.vm;
+  const { mm } = holder;
   const pte = view.pteAt(page, mm);
   rule.require(
     cpuAllows(view, mm, page, pfn, write),
@@ -49,10 +49,10 @@ function checkTarget(view: MachineView, rule: Rule, { mirror, page, addr, index 
 }
 
 /** Own VRAM by its own address, that of a peer by the peer link. */
-function checkLocality(view: MachineView, rule: Rule, { mirror, page, addr, index }: DmaPage): void {
+function checkLocality(view: MachineView, rule: Rule, { holder, page, addr, index }: DmaPage): void {
   const proto = dmaProto(addr);
   if (proto === DmaProto.System) return;
-  const device = mirror.part.gpu.index;
+  const device = holder.gpu.index;
   const pfn = view.resolveDmaAddr(device, addr, index);
   const owner = view.layout.zoneOf(pfn).deviceIndex;
   const right = owner >= 0 && (owner === device) === (proto === DmaProto.Vram);

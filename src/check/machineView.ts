@@ -3,12 +3,14 @@
 import type { Coordinator } from '../actors/coordinator.js';
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
+import type { VramAllocationId } from '../device/gpuPort.js';
 import { type GpuPte, gpuPteAt, gpuPtePage, gpuPteProto } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { DriverDevmem } from '../driver/driverDevmem.js';
 import { DriverRange, type RangeDevice } from '../driver/driverRange.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { SvmVm } from '../driver/svmVm.js';
+import type { GpuSvmPages } from '../drm/gpusvm/pages.js';
 import type { Zdd } from '../drm/pagemap/devmem.js';
 import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
 import { FolioFlag, type FolioTable } from '../memory/folios.js';
@@ -33,9 +35,19 @@ export interface MirrorPart {
   readonly part: RangeDevice;
 }
 
-/** One page of a mirror that is mapped for a device's DMA. */
+/** Pages of the process that a device reaches: of a range, or bound by a program. */
+export interface DmaHolder {
+  readonly mm: Mm;
+  readonly gpu: GpuHandle;
+  readonly pages: GpuSvmPages;
+  /** Of the CPU's addresses. */
+  readonly start: Vpn;
+  readonly npages: number;
+}
+
+/** One page of a holder that is mapped for a device's DMA. */
 export interface DmaPage {
-  readonly mirror: MirrorPart;
+  readonly holder: DmaHolder;
   readonly page: Vpn;
   /** The address of this page alone: of a larger entry, its page. */
   readonly addr: DmaAddr;
@@ -56,6 +68,7 @@ export class MachineView {
   readonly pageOf: ReadonlyMap<Pfn, Vpn>;
   readonly vms: readonly SvmVm[];
   readonly mirrors: readonly MirrorPart[];
+  readonly holders: readonly DmaHolder[];
   readonly zdds: readonly Zdd[];
 
   constructor(
@@ -74,6 +87,7 @@ export class MachineView {
     this.mappings = mappings;
     this.pageOf = pageOf;
     this.mirrors = listMirrors(this.vms);
+    this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];
     devices.forEach((snapshot, i) => {
       assert(snapshot.device === i, () => `snapshot ${i} is that of gpu${snapshot.device}`);
     });
@@ -137,17 +151,17 @@ export class MachineView {
     return frame < 0 ? NO_PFN : (frame as Pfn);
   }
 
-  /** Each page of a mirror that has an address, whether or not it should. */
-  forEachDmaPage(mirror: MirrorPart, visit: (page: DmaPage) => void): void {
-    const { dmaAddrs } = mirror.part.pages;
+  /** Each page of a holder that has an address, whether or not it should. */
+  forEachDmaPage(holder: DmaHolder, visit: (page: DmaPage) => void): void {
+    const { dmaAddrs } = holder.pages;
     if (dmaAddrs === null) return;
-    const { start, npages } = mirror.range;
+    const { start, npages } = holder;
     let covered = 0;
     for (let at = 0; at < dmaAddrs.length && covered < npages; at++) {
       const addr = dmaAddrAt(dmaAddrs, at);
       const pages = 1 << dmaOrder(addr);
       for (let index = 0; index < pages; index++) {
-        if (addr !== 0) visit({ mirror, page: (start + covered + index) as Vpn, addr, index });
+        if (addr !== 0) visit({ holder, page: (start + covered + index) as Vpn, addr, index });
       }
       covered += pages;
     }
@@ -163,6 +177,15 @@ export class MachineView {
   /** Allocations of device memory that the driver knows of. */
   allocationsOf(gpu: GpuHandle): DriverDevmem[] {
     return [...gpu.allocations];
+  }
+
+  /** All VRAM that the driver holds on a device, as the device's number of the allocation and its pages. */
+  vramOf(gpu: GpuHandle): [VramAllocationId, number][] {
+    const migrated = this.allocationsOf(gpu).map(({ vramId, npages }) => ({ id: vramId, npages }));
+    const bound = [...gpu.bos].flatMap(({ pieces }) =>
+      pieces.map(({ id, pfns }) => ({ id, npages: pfns.length })),
+    );
+    return [...migrated, ...bound].map(({ id, npages }) => [id, npages]);
   }
 
   /** The range of a mirror at a page. */
@@ -198,6 +221,24 @@ function countMappings(
     pageOf.set(ptePfn(pte), page);
   }
   return { mappings, pageOf };
+}
+
+function holderOf({ vm, range, part }: MirrorPart): DmaHolder {
+  return { mm: vm.mm, gpu: part.gpu, pages: part.pages, start: range.start, npages: range.npages };
+}
+
+function listUserptrs(vms: readonly SvmVm[]): DmaHolder[] {
+  const holders: DmaHolder[] = [];
+  for (const vm of vms) {
+    for (const deviceVm of vm.deviceVms.values()) {
+      for (const { userptr } of deviceVm.vas()) {
+        if (userptr === null) continue;
+        const { pages, start, npages } = userptr;
+        holders.push({ mm: vm.mm, gpu: deviceVm.gpu, pages, start, npages });
+      }
+    }
+  }
+  return holders;
 }
 
 function listMirrors(vms: readonly SvmVm[]): MirrorPart[] {

@@ -35,9 +35,21 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
       );
     }
   }
+  registered += countUserptrs(view, mm);
   rule.require(
     notifiers.intervals === registered,
     {},
     () => `${notifiers.intervals} intervals are registered, ${registered} are known to the mirrors`,
   );
+}
+
+/** Each mapping of the process's pages has a notifier of its own. */
+function countUserptrs(view: MachineView, mm: Mm): number {
+  let count = 0;
+  for (const vm of view.coordinator.mirrors.of(mm)) {
+    for (const deviceVm of vm.deviceVms.values()) {
+      for (const { userptr } of deviceVm.vas()) if (userptr?.isRegistered === true) count++;
+    }
+  }
+  return count;
 }

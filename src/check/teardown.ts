@@ -82,6 +82,7 @@ function checkMirrors(view: MachineView): Rule {
       {},
       () => `gpu${gpu.index}: ${gpu.allocations.size} allocations are left`,
     );
+    rule.require(gpu.bos.size === 0, {}, () => `gpu${gpu.index}: ${gpu.bos.size} buffer objects are left`);
     const refs = gpu.dpagemap?.references ?? 1;
     rule.require(refs === 1, {}, () => `the pagemap of gpu${gpu.index} has ${refs} references`);
   }

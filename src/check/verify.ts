@@ -10,6 +10,7 @@ import { checkDevicePages } from './devicePages.js';
 import { checkDma } from './dma.js';
 import { checkDmaTargets } from './dmaTargets.js';
 import { checkFolioLocks } from './folioLocks.js';
+import { checkGpuVms } from './gpuVms.js';
 import { checkLifetimes } from './lifetimes.js';
 import { checkLru } from './lru.js';
 import { MachineView } from './machineView.js';
@@ -45,6 +46,7 @@ export function verify(input: VerifyInput): CheckResult[] {
     ...checkLru(view),
     ...checkNotifiers(view),
     ...checkTranslations(view),
+    ...checkGpuVms(view),
     ...checkDma(view),
     ...checkDmaTargets(view),
     ...checkStructure(view),

@@ -49,9 +49,7 @@ function checkVram(view: MachineView, rule: Rule, { device, vram, vramRuns }: Gp
   const sum = vram.freePages + vram.usedPages;
   rule.require(sum === zone.pages, {}, () => `${zone.name}: free plus used is ${sum} of ${zone.pages} pages`);
   const onDevice = runPages(vramRuns);
-  const known = new Map<number, number>(
-    view.allocationsOf(view.gpus[device]).map((devmem) => [devmem.vramId, devmem.npages]),
-  );
+  const known = new Map<number, number>(view.vramOf(view.gpus[device]));
   let listed = 0;
   for (const npages of known.values()) listed += npages;
   rule.require(

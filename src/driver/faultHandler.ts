@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn, vpn } from '../base/units.js';
+import { type Vpn, vpn } from '../base/units.js';
 import type { BindRequest } from '../device/gpuPort.js';
 import { inSpace } from '../device/gpuSpace.js';
 import { defaultContext, type GpuSvmContext } from '../drm/gpusvm/gpusvm.js';
@@ -20,6 +20,7 @@ import { DriverStep } from './driverStep.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from './placement.js';
 import type { SvmVm } from './svmVm.js';
+import type { DriverVa } from './vmBind/driverVa.js';
 
 const migrateLockClass = new LockClass('migration lock');
 
@@ -151,6 +152,9 @@ export class GpuFaultHandler {
 
   private *round(fault: Fault): Steps<Round> {
     yield* this.collectGarbage(fault.vm);
+    const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
+    if (va === null) return Errno.EFAULT;
+    if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);
     const found = yield* this.findRange(fault);
     if ('errno' in found) return this.rangeError(fault, found.errno);
     const { range } = found;
@@ -161,6 +165,12 @@ export class GpuFaultHandler {
     part.lock.unlock();
     fault.vm.gpusvm.rangePut(range);
     return result;
+  }
+
+  /** Memory that the program has bound by hand; nothing of it moves for a fault. */
+  private *serveBound(fault: Fault, va: DriverVa): Steps<Errno> {
+    fault.servedEnd = vpn(va.end);
+    return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
   }
 
   /** The vm lock is held for read on entry and return. */
@@ -175,13 +185,9 @@ export class GpuFaultHandler {
   /** With a reference, so that it survives outside the svm lock. */
   private *findRange(fault: Fault): Steps<{ range: DriverRange } | { errno: Errno }> {
     const { vm, page } = fault;
+    const { start, end } = vm.spanAround(page);
     yield* vm.svmLock.lock();
-    const found = yield* vm.gpusvm.rangeFindOrInsert(
-      page,
-      0 as Vpn,
-      TASK_SIZE_PAGES as Vpn,
-      this.context(fault),
-    );
+    const found = yield* vm.gpusvm.rangeFindOrInsert(page, vpn(start), vpn(end), this.context(fault));
     if ('range' in found) vm.gpusvm.rangeGet(found.range);
     vm.svmLock.unlock();
     if ('errno' in found) return found;

@@ -8,6 +8,7 @@ import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import { type DmaAddr, type DmaDir, DmaProto, dmaAddr, dmaPage } from '../memory/dmaAddr.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { DriverDevmem } from './driverDevmem.js';
+import type { VramBo } from './vmBind/vramBo.js';
 
 /** @kernel xe_device, xe_tile */
 export class GpuHandle implements DrmDevice {
@@ -15,6 +16,9 @@ export class GpuHandle implements DrmDevice {
   dpagemap: DrmPagemap | null = null;
   /** Live allocations of migrated pages, the least recently migrated first: a Set keeps the order of insertion. */
   readonly allocations = new Set<DriverDevmem>();
+
+  /** Live buffer objects of programs. */
+  readonly bos = new Set<VramBo>();
 
   constructor(
     readonly index: number,

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { type SpaceId, spaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
+import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Hmm } from '../mm/hmm.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
@@ -16,6 +17,8 @@ export interface MirrorConfig {
   readonly layout: 'n1' | 'one-to-one';
   readonly notifierPages: number;
   readonly chunkPages: readonly number[];
+  /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
+  readonly mirrorAll?: boolean;
 }
 
 export class MirrorTable {
@@ -28,6 +31,7 @@ export class MirrorTable {
     private readonly actor: ActorId,
     private readonly hmm: Hmm,
     private readonly dma: GpuSvmDma,
+    private readonly arrays: PageArrayPool,
   ) {}
 
   /** In the order in which they were opened. */
@@ -71,7 +75,9 @@ export class MirrorTable {
   private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
     const { notifierPages, chunkPages } = this.config;
     const config = { name, start: 0 as Vpn, npages: TASK_SIZE_PAGES, notifierPages, chunkPages };
-    const vm = new SvmVm(this.kernel, mm, gpus, space, config, this.actor, this.hmm, this.dma);
+    const { kernel, actor, hmm, dma, arrays } = this;
+    const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays);
+    if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();
     this.open_.push(vm);
     this.kernel.sched.spawn(this.actor, `garbage collector of ${name}`, vm.collector.run(), true);
   }

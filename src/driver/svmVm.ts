@@ -1,9 +1,12 @@
 /** The driver's mirror of one address space: a gpusvm with the devices that share it, its locks, and its life. */
 
+import { assert } from '../base/assert.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { inSpace, type SpaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { defaultContext, GpuSvm, type GpuSvmConfig } from '../drm/gpusvm/gpusvm.js';
+import type { PageSpan } from '../drm/gpuvm/addressRange.js';
+import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Hmm } from '../mm/hmm.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
@@ -17,6 +20,7 @@ import { DriverStep } from './driverStep.js';
 import { GarbageCollector } from './garbageCollector.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { Invalidation } from './invalidation.js';
+import { DeviceVm } from './vmBind/deviceVm.js';
 
 const vmLockClass = new LockClass('vm lock');
 const svmLockClass = new LockClass('svm lock');
@@ -33,6 +37,8 @@ export class SvmVm {
   /** Guards the trees of notifiers and ranges. @kernel driver svm lock */
   readonly svmLock: Mutex;
   closed = false;
+  /** What each device sees where. */
+  readonly deviceVms: ReadonlyMap<GpuHandle, DeviceVm>;
   private readonly invalidation: Invalidation;
 
   constructor(
@@ -45,12 +51,14 @@ export class SvmVm {
     readonly actor: ActorId,
     hmm: Hmm,
     readonly dma: GpuSvmDma,
+    arrays: PageArrayPool,
   ) {
     const { sched } = kernel;
     this.vmLock = new RwLock(sched, `vm lock of ${config.name}`, vmLockClass);
     this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
     this.collector = new GarbageCollector(this);
     this.invalidation = new Invalidation(this);
+    this.deviceVms = new Map(gpus.map((gpu) => [gpu, new DeviceVm(this, gpu, arrays)]));
     this.gpusvm = new GpuSvm(sched, config, mm, hmm, this.invalidation, () => this.svmLock.assertHeld());
   }
 
@@ -79,6 +87,7 @@ export class SvmVm {
     this.collector.stop();
     yield* this.svmLock.lock();
     yield* this.unmapEverything();
+    for (const deviceVm of this.deviceVms.values()) yield* deviceVm.close();
     yield* this.gpusvm.fini();
     this.svmLock.unlock();
     this.vmLock.writeUnlock();
@@ -100,6 +109,46 @@ export class SvmVm {
         yield* this.dma.unmapPages(this.gpusvm, part.pages, range.npages, defaultContext);
       }
     }
+  }
+
+  /** The address space of a device of this mirror. */
+  deviceVm(gpu: GpuHandle): DeviceVm {
+    const found = this.deviceVms.get(gpu);
+    assert(found !== undefined, () => `device ${gpu.index} does not mirror this address space`);
+    return found;
+  }
+
+  /** The pages around one in which no device's mappings begin or end: ranges stay within it, since devices share them. */
+  spanAround(page: Vpn): PageSpan {
+    let start = 0;
+    let end: number = TASK_SIZE_PAGES;
+    for (const deviceVm of this.deviceVms.values()) {
+      const span = deviceVm.spanAround(page);
+      start = Math.max(start, span.start);
+      end = Math.min(end, span.end);
+    }
+    return { start, end };
+  }
+
+  /** The device takes part in a range there. The vm lock is held for write. */
+  hasRangeOf(gpu: GpuHandle, start: number, end: number): boolean {
+    this.vmLock.assertHeldForWrite();
+    for (const range of this.gpusvm.rangesIn(start as Vpn, end as Vpn)) {
+      if ((range as DriverRange).find(gpu) !== null) return true;
+    }
+    return false;
+  }
+
+  /** Other devices' ranges that reach over an end of the span make way for smaller ones; their pages stay where they are. */
+  *removeRangesAcross({ start, end }: PageSpan): Steps<void> {
+    this.vmLock.assertHeldForWrite();
+    yield* this.svmLock.lock();
+    for (const range of [...this.gpusvm.rangesIn(start as Vpn, end as Vpn)]) {
+      if (range.start >= start && range.end <= end) continue;
+      yield* this.unmapParts(range as DriverRange, (range as DriverRange).parts);
+      yield* this.gpusvm.rangeRemove(range);
+    }
+    this.svmLock.unlock();
   }
 
   /** Takes a range's pages away from some of its devices; the next access of theirs faults. */

@@ -8,8 +8,8 @@ import type { DrmDevice } from '../drm/drmDevice.js';
 import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
 import { DrmPagemap, type DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
 import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
-import { type DmaAddr, type DmaDir, DmaProto, dmaAddr } from '../memory/dmaAddr.js';
-import type { PageArrayId, PageArrayPool } from '../memory/pageArrays.js';
+import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/dmaAddr.js';
+import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { DevPagemap, PagemapOwner } from '../mm/devPagemap.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -18,6 +18,7 @@ import { STEP, type Steps } from '../sim/steps.js';
 import { DriverDevmem } from './driverDevmem.js';
 import { DriverStep } from './driverStep.js';
 import { GpuHandle } from './gpuHandle.js';
+import type { VramPiece } from './vmBind/vramBo.js';
 
 /** Victims that one allocation may evict before it reports -ENOMEM. */
 const EVICTIONS_MAX = 1024;
@@ -92,6 +93,39 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
+  }
+
+  /** Memory for a buffer object, in pieces, full of zeros; evicts migrated pages if need be. Errors: -ENOMEM, -ENODEV. @kernel xe_bo_create */
+  *allocatePieces(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
+    const pieces: VramPiece[] = [];
+    for (let left = npages; left > 0; left -= PAGE_ARRAY_PAGES) {
+      const piece = yield* this.allocatePiece(gpu, Math.min(left, PAGE_ARRAY_PAGES));
+      if (typeof piece !== 'number') {
+        pieces.push(piece);
+        continue;
+      }
+      for (const { id } of pieces) gpu.port.releaseVram(id);
+      return piece;
+    }
+    return pieces;
+  }
+
+  private *allocatePiece(gpu: GpuHandle, npages: number): Steps<VramPiece | Errno> {
+    const [array, empty] = yield* this.arrays.borrowPair();
+    const id = yield* this.allocateEvicting(gpu, npages, array);
+    let result: VramPiece | Errno = id < 0 ? (id as Errno) : Errno.OK;
+    if (id > 0) {
+      const { arrays } = this.arrays;
+      const pfns = arrays.view(array).slice(0, npages);
+      arrays.view(array).set(pfns.map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional)));
+      arrays.view(empty).fill(NO_DMA_ADDR);
+      const errno = yield* gpu.port.copy(empty, array, npages);
+      result = errno === Errno.OK ? { id: id as VramAllocationId, pfns } : errno;
+      if (errno !== Errno.OK) gpu.port.releaseVram(id as VramAllocationId);
+    }
+    this.arrays.giveBack(array);
+    this.arrays.giveBack(empty);
+    return result;
   }
 
   private own(devmem: Devmem): DriverDevmem {

@@ -37,6 +37,26 @@ export const IoctlRequest = {
   exit: 31,
   /** As `exit`, but from outside and while devices may still work for it. */
   kill: 32,
+
+  /** Makes a span of the device's GPU addresses a mirror of the process's. Payload, of this and the next three: the steps, `VaOpReport[]`. */
+  vmBindMirror: 40,
+  /** a = handle of a buffer object, b = its page that comes first. */
+  vmBindBo: 41,
+  /** a = first page of the process's memory. */
+  vmBindUserptr: 42,
+  vmUnbind: 43,
+  /** Splits mirrors at the ends of the span, as advice for it would. */
+  vmSplit: 44,
+  /** Payload: the mappings that have a page of the span, `VaReport[]`; replies a = how many. */
+  vmMappings: 45,
+  /** A buffer object of npages in the device's VRAM, full of zeros; replies a = its handle. */
+  vmCreateBo: 46,
+  /** a = handle; mappings of it stay. */
+  vmCloseBo: 47,
+  /** page, npages = which of the object, a = handle, b = the byte. */
+  vmFillBo: 48,
+  /** page = which of the object, a = handle, b = index of the 32-bit word; replies a = its value. */
+  vmLoadBo: 49,
 } as const;
 
 export type IoctlRequest = (typeof IoctlRequest)[keyof typeof IoctlRequest];

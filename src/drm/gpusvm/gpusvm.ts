@@ -152,6 +152,14 @@ export class GpuSvm implements IntervalNotifierOps {
     return false;
   }
 
+  /** Those that have a page of the half-open span, in order of address. */
+  *rangesIn(start: Vpn, end: Vpn): Generator<GpuSvmRange, void, void> {
+    let node = this.notifiers.firstOverlap(start, end);
+    for (; node !== null; node = this.notifiers.nextOverlap(node, start, end)) {
+      yield* node.value.rangesIn(start, end);
+    }
+  }
+
   *allRanges(): IterableIterator<GpuSvmRange> {
     for (const { value: notifier } of this.notifiers) yield* notifier.rangesIn(notifier.start, notifier.end);
   }

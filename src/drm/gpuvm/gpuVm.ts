@@ -89,6 +89,13 @@ export class GpuVm {
     return this.findFirst(start, end) === null;
   }
 
+  /** The pages around an unmapped one up to the nearest mappings. */
+  gapAround(page: number): PageSpan {
+    const before = this.vas.before(page);
+    const after = this.vas.lowerBound(page);
+    return { start: before?.end ?? this.span.start, end: after?.start ?? this.span.end };
+  }
+
   /** In order of address; the one just given may be removed. @kernel drm_gpuvm_for_each_va_range_safe */
   *overlapping(start: number, end: number): Generator<GpuVa, void, void> {
     let node = end > start ? this.vas.firstOverlap(start, end) : null;

@@ -1,0 +1,142 @@
+/** Buffer objects and VM_BIND as a program calls them: handles, and the calls of the driver's GPU address spaces. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import { PAGE_WORDS, type Vpn, vpn } from '../base/units.js';
+import type { GpuHandle } from '../driver/gpuHandle.js';
+import type { SvmVm } from '../driver/svmVm.js';
+import type { BindResult, DeviceVm } from '../driver/vmBind/deviceVm.js';
+import { VramBo } from '../driver/vmBind/vramBo.js';
+import type { VramManager } from '../driver/vramManager.js';
+import type { PageSpan } from '../drm/gpuvm/addressRange.js';
+import type { GemObject } from '../drm/gpuvm/gemObject.js';
+import type { PhysicalMemory } from '../memory/physicalMemory.js';
+import { IoctlRequest } from '../mm/ioctlRequest.js';
+import type { Mm } from '../mm/mm.js';
+import type { Steps } from '../sim/steps.js';
+import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+import { reportOps, reportVa } from './vmBindReport.js';
+
+/** Finds what a call is about. */
+export interface VmBindWorld {
+  readonly gpus: readonly GpuHandle[];
+  /** Null where the process is not mirrored. */
+  vmOf(mm: Mm, gpu: GpuHandle): SvmVm | null;
+  readonly vram: VramManager;
+  readonly memory: PhysicalMemory;
+}
+
+type BindCall = (deviceVm: DeviceVm, span: PageSpan, call: IoctlCall) => Steps<BindResult>;
+
+export class VmBindService {
+  /** By handle. Each holds a reference, dropped when the handle is closed or the service ends. */
+  private readonly handles = new Map<number, VramBo>();
+  private readonly handleByBo = new Map<GemObject, number>();
+  private nextHandle = 1;
+
+  constructor(private readonly world: VmBindWorld) {}
+
+  register(ioctls: IoctlTable): void {
+    ioctls.register(IoctlRequest.vmCreateBo, (call) => this.create(call));
+    ioctls.register(IoctlRequest.vmCloseBo, (call) => this.closeHandle(call));
+    ioctls.register(IoctlRequest.vmFillBo, (call) => this.fill(call));
+    ioctls.register(IoctlRequest.vmLoadBo, (call) => this.load(call));
+    ioctls.register(IoctlRequest.vmMappings, (call) => this.mappings(call));
+    this.registerBinds(ioctls);
+  }
+
+  /** All handles are closed; the mappings must be gone. */
+  close(): void {
+    for (const bo of this.handles.values()) bo.put();
+    this.handles.clear();
+    this.handleByBo.clear();
+  }
+
+  private registerBinds(ioctls: IoctlTable): void {
+    const on = (request: IoctlRequest, bind: BindCall): void => {
+      ioctls.register(request, (call) => this.bind(call, bind));
+    };
+    on(IoctlRequest.vmBindMirror, (vm, span) => vm.bindMirror(span));
+    on(IoctlRequest.vmBindUserptr, (vm, span, { a }) => vm.bindUserptr(span, vpn(a)));
+    on(IoctlRequest.vmUnbind, (vm, span) => vm.unbind(span));
+    on(IoctlRequest.vmSplit, (vm, span) => vm.splitForAdvice(span));
+    on(IoctlRequest.vmBindBo, (vm, span, { a, b }) => {
+      const bo = this.handles.get(a);
+      return bo === undefined ? noSuchBo() : vm.bindBo(span, bo, b);
+    });
+  }
+
+  private *bind(call: IoctlCall, bind: BindCall): Steps<IoctlReply> {
+    const deviceVm = this.deviceVm(call);
+    if (deviceVm === null) return ioctlReply(Errno.ENODEV);
+    const result = yield* bind(deviceVm, spanOf(call), call);
+    call.payload.put(reportOps(result, (obj) => this.handleOf(obj)));
+    return ioctlReply(result.errno);
+  }
+
+  private *mappings(call: IoctlCall): Steps<IoctlReply> {
+    const deviceVm = this.deviceVm(call);
+    if (deviceVm === null) return ioctlReply(Errno.ENODEV);
+    const { start, end } = spanOf(call);
+    const found = [...deviceVm.vas()].filter((va) => va.start < end && va.end > start);
+    call.payload.put(found.map((va) => reportVa(va, (obj) => this.handleOf(obj))));
+    return ioctlReply(Errno.OK, found.length);
+  }
+
+  private *create({ device, npages }: IoctlCall): Steps<IoctlReply> {
+    const gpu = this.world.gpus[device];
+    if (gpu === undefined) return ioctlReply(Errno.ENODEV);
+    if (npages <= 0) return ioctlReply(Errno.EINVAL);
+    const pieces = yield* this.world.vram.allocatePieces(gpu, npages);
+    if (typeof pieces === 'number') return ioctlReply(pieces);
+    const handle = this.nextHandle++;
+    const name = `bo${handle}`;
+    const bo = new VramBo(name, { name: `reservation of ${name}` }, gpu, pieces);
+    this.handles.set(handle, bo);
+    this.handleByBo.set(bo, handle);
+    return ioctlReply(Errno.OK, handle);
+  }
+
+  /** Mappings keep the object alive. @kernel drm_gem_close */
+  private *closeHandle({ a: handle }: IoctlCall): Steps<IoctlReply> {
+    const bo = this.handles.get(handle);
+    if (bo === undefined) return ioctlReply(Errno.ENOENT);
+    this.handles.delete(handle);
+    bo.put();
+    return ioctlReply(Errno.OK);
+  }
+
+  private *fill({ a: handle, b: byte, page, npages }: IoctlCall): Steps<IoctlReply> {
+    const bo = this.handles.get(handle);
+    if (bo === undefined) return ioctlReply(Errno.ENOENT);
+    if (npages <= 0 || page + npages > bo.npages) return ioctlReply(Errno.EINVAL);
+    bo.fill(this.world.memory, page, npages, byte);
+    return ioctlReply(Errno.OK);
+  }
+
+  private *load({ a: handle, b: word, page }: IoctlCall): Steps<IoctlReply> {
+    const bo = this.handles.get(handle);
+    if (bo === undefined) return ioctlReply(Errno.ENOENT);
+    if (page >= bo.npages || word < 0 || word >= PAGE_WORDS) return ioctlReply(Errno.EINVAL);
+    return ioctlReply(Errno.OK, bo.load32(this.world.memory, page, word));
+  }
+
+  private deviceVm({ device, mm }: IoctlCall): DeviceVm | null {
+    const gpu = this.world.gpus[device];
+    return gpu === undefined ? null : (this.world.vmOf(mm, gpu)?.deviceVm(gpu) ?? null);
+  }
+
+  private handleOf(obj: GemObject): number {
+    const handle = this.handleByBo.get(obj);
+    assert(handle !== undefined, 'a mapped object never had a handle');
+    return handle;
+  }
+}
+
+function spanOf({ page, npages }: { page: Vpn; npages: number }): PageSpan {
+  return { start: page, end: page + npages };
+}
+
+function* noSuchBo(): Steps<BindResult> {
+  return { errno: Errno.ENOENT, ops: [] };
+}

@@ -1,0 +1,131 @@
+/** G1, G3, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; and the books of their objects agree. */
+
+import type { Vpn } from '../base/units.js';
+import { formatGpuPte, type GpuPte, gpuPteIsWritable } from '../device/gpuPte.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { pageInSpace, spaceOf } from '../device/gpuSpace.js';
+import type { SvmVm } from '../driver/svmVm.js';
+import type { DeviceVm } from '../driver/vmBind/deviceVm.js';
+import type { DriverVa } from '../driver/vmBind/driverVa.js';
+import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
+import type { Mm } from '../mm/mm.js';
+import { formatPte } from '../mm/pte.js';
+import { cpuAllows } from './cpuRights.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkGpuVms(view: MachineView): Rule[] {
+  const order = new Rule('G1', 'GPU mappings');
+  const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
+  const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
+  for (const vm of view.vms) {
+    for (const deviceVm of vm.deviceVms.values()) {
+      for (const rule of [entries, objects]) rule.look('GPU address spaces');
+      checkOrder(order, deviceVm);
+      checkObjects(objects, deviceVm);
+      const snapshot = view.devices[deviceVm.gpu.index];
+      if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
+    }
+  }
+  return [order, entries, objects];
+}
+
+function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  let end = gpuvm.span.start;
+  for (const va of gpuvm) {
+    rule.look('GPU mappings');
+    const page = va.start as Vpn;
+    const inOrder = va.start >= end && va.end > va.start && va.end <= gpuvm.span.end;
+    rule.require(inOrder, { page }, () => `a mapping of gpu${gpu.index} overlaps another one, or is none`);
+    end = va.end;
+  }
+}
+
+/** An object is known to the VM while it is mapped there, and as long as that it has a reference. */
+function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  let linked = 0;
+  for (const vmBo of gpuvm.allBos) {
+    rule.look('objects of VMs');
+    linked += vmBo.vas.size;
+    const holds = vmBo.vas.size > 0 && vmBo.refCount === vmBo.vas.size && vmBo.obj.vmBos.has(vmBo);
+    rule.require(
+      holds && vmBo.obj.refCount > 0,
+      {},
+      () => `gpu${gpu.index}: ${vmBo.obj.name} has ${vmBo.refCount} references and ${vmBo.vas.size} mappings`,
+    );
+  }
+  const withObject = [...gpuvm].filter((va) => va.obj !== null).length;
+  rule.require(
+    linked === withObject,
+    {},
+    () => `gpu${gpu.index}: ${withObject} mappings of objects, ${linked} of them linked`,
+  );
+}
+
+function checkEntries(
+  view: MachineView,
+  rule: Rule,
+  vm: SvmVm,
+  deviceVm: DeviceVm,
+  snapshot: GpuSnapshot,
+): void {
+  const found = new Map<DriverVa, number>();
+  view.forEachGpuPte(snapshot, (tagged, pte) => {
+    if (spaceOf(tagged) !== vm.space) return;
+    const page = pageInSpace(tagged);
+    const va = deviceVm.vaAt(page);
+    if (va === null) {
+      rule.violate({ page }, `gpu${snapshot.device} has ${formatGpuPte(pte)} where nothing is bound`);
+      return;
+    }
+    if (va.kind === 'mirror') return;
+    rule.look('entries of bound mappings');
+    found.set(va, (found.get(va) ?? 0) + 1);
+    checkTarget(view, rule, vm.mm, snapshot.device, va, page, pte);
+  });
+  for (const va of deviceVm.vas()) {
+    if (va.kind === 'mirror') continue;
+    if (va.bound) rule.look('bound mappings');
+    const expected = va.bound ? va.npages : 0;
+    const entries = found.get(va) ?? 0;
+    rule.require(
+      entries === expected,
+      { page: va.start as Vpn },
+      () => `gpu${snapshot.device} has ${entries} of ${expected} entries of a mapping`,
+    );
+  }
+}
+
+/** The object's page, or the page that the process has there now. */
+function checkTarget(
+  view: MachineView,
+  rule: Rule,
+  mm: Mm,
+  device: number,
+  va: DriverVa,
+  page: Vpn,
+  pte: GpuPte,
+): void {
+  const write = gpuPteIsWritable(pte);
+  const pfn = view.resolveGpuPte(device, pte, write);
+  const within = page - va.start;
+  const right = pfn !== NO_PFN && leadsRight(view, mm, va, within, pfn, write);
+  rule.require(right, { page, pfn }, () => {
+    const what = `gpu${device} has ${formatGpuPte(pte)}, pfn ${formatPfn(pfn)}`;
+    if (va.bo !== null) return `${what}, not page ${va.offset + within} of ${va.bo.name}`;
+    const user = (va.offset + within) as Vpn;
+    return `${what}, but the CPU's entry is ${formatPte(view.pteAt(user, mm))}`;
+  });
+}
+
+function leadsRight(
+  view: MachineView,
+  mm: Mm,
+  va: DriverVa,
+  within: number,
+  pfn: Pfn,
+  write: boolean,
+): boolean {
+  if (va.bo !== null) return va.bo.pfns[va.offset + within] === pfn;
+  return cpuAllows(view, mm, (va.offset + within) as Vpn, pfn, write);
+}

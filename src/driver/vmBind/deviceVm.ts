@@ -1,0 +1,236 @@
+/** One device's GPU address space: what a program has bound where, and the page-table entries that follow from it. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
+import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
+import { applyOps } from '../../drm/gpuvm/applyOps.js';
+import type { GpuVa, GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
+import type { GpuVaOp } from '../../drm/gpuvm/gpuVaOps.js';
+import { GpuVm } from '../../drm/gpuvm/gpuVm.js';
+import { madviseOps, smMapOps, smUnmapOps } from '../../drm/gpuvm/splitMerge.js';
+import type { PageArrayPool } from '../../memory/pageArrays.js';
+import { LockClass } from '../../sim/lockOrder.js';
+import { Mutex } from '../../sim/mutex.js';
+import type { Steps } from '../../sim/steps.js';
+import type { GpuHandle } from '../gpuHandle.js';
+import type { SvmVm } from '../svmVm.js';
+import { DriverVa, type VaKind } from './driverVa.js';
+import { Userptr } from './userptr.js';
+import { VaBinder } from './vaBinder.js';
+import type { VramBo } from './vramBo.js';
+
+const bindLockClass = new LockClass('bind lock');
+
+/** What a request did: the steps that it fell into, or why it did nothing. */
+export interface BindResult {
+  readonly errno: Errno;
+  readonly ops: readonly GpuVaOp[];
+}
+
+/** Binding takes the vm lock for write, so that no fault sees a mapping half changed. @kernel xe_vm */
+export class DeviceVm {
+  readonly gpuvm: GpuVm;
+  private readonly binder: VaBinder;
+  /** One fault of the device at a time makes a mapping usable. */
+  private readonly bindLock: Mutex;
+
+  constructor(
+    private readonly vm: SvmVm,
+    readonly gpu: GpuHandle,
+    arrays: PageArrayPool,
+  ) {
+    const name = `gpuvm of ${vm.config.name} on gpu${gpu.index}`;
+    this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES });
+    this.binder = new VaBinder(vm, gpu, arrays);
+    this.bindLock = new Mutex(vm.kernel.sched, `bind lock of ${name}`, bindLockClass);
+  }
+
+  /** The whole address space is a mirror from the start. */
+  mirrorAll(): void {
+    const place = { start: 0, end: TASK_SIZE_PAGES, obj: null, offset: 0 };
+    const errno = this.gpuvm.insert(new DriverVa(place, 'mirror', null));
+    assert(errno === Errno.OK, 'a new GPU address space is not empty');
+  }
+
+  /** Errors: -EINVAL (no range of the VM, or beyond the object), -EBUSY (a mirror there holds ranges). @kernel DRM_XE_VM_BIND_OP_MAP */
+  bindBo(span: PageSpan, bo: VramBo, offset: number): Steps<BindResult> {
+    const place: GpuVaPlace = { ...span, obj: bo, offset };
+    if (offset < 0 || offset + (span.end - span.start) > bo.npages) return refuse(Errno.EINVAL);
+    return this.change(() => smMapOps(this.gpuvm, place), span, 'bo');
+  }
+
+  /** Errors: as {@link bindBo}, and those of pinning; then nothing has changed. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
+  *bindUserptr(span: PageSpan, userPage: Vpn): Steps<BindResult> {
+    const errno = yield* this.tryPin(span, userPage);
+    if (errno !== Errno.OK) return { errno, ops: [] };
+    const place: GpuVaPlace = { ...span, obj: null, offset: userPage };
+    return yield* this.change(() => smMapOps(this.gpuvm, place), span, 'userptr');
+  }
+
+  /** Accesses there are faults on the same addresses of the process. @kernel DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR */
+  bindMirror(span: PageSpan): Steps<BindResult> {
+    const place: GpuVaPlace = { ...span, obj: null, offset: 0 };
+    return this.change(() => smMapOps(this.gpuvm, place), span, 'mirror');
+  }
+
+  /** Errors: -EINVAL, -EBUSY. @kernel DRM_XE_VM_BIND_OP_UNMAP */
+  unbind(span: PageSpan): Steps<BindResult> {
+    return this.change(() => smUnmapOps(this.gpuvm, span.start, span.end), span, 'mirror');
+  }
+
+  /** Splits mirrors at the ends of the span; nothing is unmapped. */
+  splitForAdvice(span: PageSpan): Steps<BindResult> {
+    return this.change(() => madviseOps(this.gpuvm, span.start, span.end), null, 'mirror');
+  }
+
+  /** The mapping that has the page. */
+  vaAt(page: number): DriverVa | null {
+    const va = this.gpuvm.findFirst(page, page + 1);
+    return va === null ? null : own(va);
+  }
+
+  /** In order of address. */
+  *vas(): Generator<DriverVa, void, void> {
+    for (const va of this.gpuvm) yield own(va);
+  }
+
+  /** The mapping at a page, or the gap between mappings: within it the device sees one thing. */
+  spanAround(page: number): PageSpan {
+    return this.gpuvm.findFirst(page, page + 1) ?? this.gpuvm.gapAround(page);
+  }
+
+  /** A fault on a mapping that is not a mirror; the vm lock is held for read. Errors: those of {@link VaBinder.bind}. @kernel handle_vma_pagefault */
+  *serveFault(va: DriverVa): Steps<Errno> {
+    yield* this.bindLock.lock();
+    const errno = yield* this.binder.bind(va);
+    this.bindLock.unlock();
+    return errno;
+  }
+
+  /** The vm lock is held for write, and all entries are gone from the device. */
+  *close(): Steps<void> {
+    const ops = smUnmapOps(this.gpuvm, 0, TASK_SIZE_PAGES);
+    assert(typeof ops !== 'number', 'a GPU address space has no addresses');
+    for (const va of applyOps(this.gpuvm, ops, splitVa).removed) yield* this.release(own(va));
+    assert(this.gpuvm.allBos.length === 0, 'a closed GPU address space still knows an object');
+  }
+
+  private *tryPin(span: PageSpan, userPage: Vpn): Steps<Errno> {
+    const probe = this.newUserptr(userPage, span.end - span.start, noEntries);
+    let errno = yield* probe.register();
+    if (errno === Errno.OK) errno = yield* probe.pin();
+    yield* probe.unregister();
+    return errno;
+  }
+
+  /** `cut`: the pages that mappings lose; null where none do. */
+  private *change(
+    plan: () => readonly GpuVaOp[] | Errno,
+    cut: PageSpan | null,
+    kind: VaKind,
+  ): Steps<BindResult> {
+    const { vmLock, collector } = this.vm;
+    yield* vmLock.write();
+    // So that what the process has unmapped does not count as a range of the mirror. @kernel xe_svm_flush
+    yield* collector.collectLocked();
+    const result = yield* this.changeLocked(plan(), cut, kind);
+    vmLock.writeUnlock();
+    return result;
+  }
+
+  private *changeLocked(
+    ops: readonly GpuVaOp[] | Errno,
+    cut: PageSpan | null,
+    kind: VaKind,
+  ): Steps<BindResult> {
+    if (this.vm.closed) return { errno: Errno.ENOENT, ops: [] };
+    if (typeof ops === 'number') return { errno: ops, ops: [] };
+    if (cut !== null) {
+      if (this.cutsRanges(ops, cut)) return { errno: Errno.EBUSY, ops: [] };
+      yield* this.vm.removeRangesAcross(cut);
+      for (const va of goingOf(ops)) yield* this.zap(va, cut);
+    }
+    const { added, removed } = applyOps(this.gpuvm, ops, (place, from) => this.newVa(place, from, kind));
+    for (const va of removed) yield* this.release(own(va));
+    // An error leaves a mapping to its first access, which reports it.
+    for (const va of added) yield* this.activate(own(va));
+    return { errno: Errno.OK, ops };
+  }
+
+  /** A mirror may not lose pages for which it has ranges. @kernel xe_svm_has_mapping */
+  private cutsRanges(ops: readonly GpuVaOp[], cut: PageSpan): boolean {
+    return goingOf(ops).some((va) => {
+      if (va.kind !== 'mirror') return false;
+      return this.vm.hasRangeOf(this.gpu, Math.max(va.start, cut.start), Math.min(va.end, cut.end));
+    });
+  }
+
+  /** What stays of an object's mapping keeps its entries; the process's pages get new notifiers, so all of their entries go. */
+  private *zap(va: DriverVa, cut: PageSpan): Steps<void> {
+    if (va.kind !== 'bo' || !va.bound) return;
+    yield* this.binder.zap(Math.max(va.start, cut.start), Math.min(va.end, cut.end));
+  }
+
+  private newVa(place: GpuVaPlace, from: GpuVa | null, kind: VaKind): DriverVa {
+    if (from !== null) return this.partOf(own(from), place);
+    return kind === 'userptr' ? this.newUserptrVa(place) : new DriverVa(place, kind, null);
+  }
+
+  private partOf(from: DriverVa, place: GpuVaPlace): DriverVa {
+    if (from.kind === 'userptr') return this.newUserptrVa(place);
+    const va = new DriverVa(place, from.kind, null);
+    va.bound = from.bound;
+    return va;
+  }
+
+  private newUserptrVa(place: GpuVaPlace): DriverVa {
+    const { binder } = this;
+    const unbind = function* (): Steps<void> {
+      if (!va.bound) return;
+      va.bound = false;
+      yield* binder.zap(va.start, va.end);
+    };
+    const userptr = this.newUserptr(vpn(place.offset), place.end - place.start, unbind);
+    const va: DriverVa = new DriverVa(place, 'userptr', userptr);
+    return va;
+  }
+
+  private newUserptr(page: Vpn, npages: number, unbind: () => Steps<void>): Userptr {
+    return new Userptr(this.vm, this.gpu, page, npages, unbind);
+  }
+
+  private *activate(va: DriverVa): Steps<void> {
+    if (va.kind === 'mirror' || va.bound) return;
+    if (va.userptr !== null) yield* va.userptr.register();
+    yield* this.binder.bind(va);
+  }
+
+  private *release(va: DriverVa): Steps<void> {
+    if (va.userptr !== null) yield* va.userptr.unregister();
+    va.bound = false;
+  }
+}
+
+function* noEntries(): Steps<void> {}
+
+function* refuse(errno: Errno): Steps<BindResult> {
+  return { errno, ops: [] };
+}
+
+/** The mappings that steps take out, wholly or in part. */
+function goingOf(ops: readonly GpuVaOp[]): DriverVa[] {
+  return ops.flatMap((op) =>
+    op.op === 'unmap' ? [own(op.va)] : op.op === 'remap' ? [own(op.unmap.va)] : [],
+  );
+}
+
+function splitVa(): never {
+  throw new Error('nothing is split when all goes');
+}
+
+/** Every mapping of this VM was made here. */
+function own(va: GpuVa): DriverVa {
+  assert(va instanceof DriverVa, 'a mapping of another driver');
+  return va;
+}

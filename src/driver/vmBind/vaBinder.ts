@@ -1,0 +1,97 @@
+/** Writes a mapping's page-table entries on its device, and takes them away. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { type Vpn, vpn } from '../../base/units.js';
+import { inSpace } from '../../device/gpuSpace.js';
+import { DmaDir, DmaProto, dmaAddr } from '../../memory/dmaAddr.js';
+import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { DriverStep } from '../driverStep.js';
+import type { GpuHandle } from '../gpuHandle.js';
+import type { SvmVm } from '../svmVm.js';
+import type { DriverVa } from './driverVa.js';
+
+export class VaBinder {
+  constructor(
+    private readonly vm: SvmVm,
+    private readonly gpu: GpuHandle,
+    private readonly arrays: PageArrayPool,
+  ) {}
+
+  /**
+   * Makes a mapping usable, unless it is. The vm lock is held in either mode. Errors: those of pinning the process's pages; -ENOMEM for
+   * page tables, -ENODEV. Nothing is bound after an error. @kernel xe_vma_rebind
+   */
+  *bind(va: DriverVa): Steps<Errno> {
+    assert(va.kind !== 'mirror', 'a mirror is bound range by range');
+    for (;;) {
+      const pinned = va.userptr === null ? Errno.OK : yield* va.userptr.pin();
+      if (pinned !== Errno.OK) return pinned;
+      const errno = yield* this.publish(va);
+      if (errno !== Errno.EAGAIN) return errno;
+    }
+  }
+
+  /**
+   * The commit rule: while the notifier lock is held for read the pages stay pinned, and entries may lead to them. -EAGAIN when the pages
+   * were invalidated meanwhile.
+   */
+  private *publish(va: DriverVa): Steps<Errno> {
+    const { sched } = this.vm.kernel;
+    const { notifierLock } = this.vm.gpusvm;
+    // Before the lock: waiting for an array may not hold up an invalidation.
+    const array = yield* this.arrays.borrow();
+    yield* notifierLock.read();
+    let errno: Errno = Errno.OK;
+    if (va.userptr !== null && !va.userptr.isPinned) errno = Errno.EAGAIN;
+    else if (!va.bound) {
+      if (sched.reach(DriverStep.bind, va.start, va.npages, this.gpu.index)) yield STEP;
+      errno = yield* this.writeEntries(va, array);
+      va.bound = errno === Errno.OK;
+      if (errno !== Errno.OK) this.gpu.port.zap(this.tagged(va.start), va.npages);
+      sched.at(DriverStep.bound, va.start, va.npages, this.gpu.index, errno);
+    }
+    notifierLock.readUnlock();
+    this.arrays.giveBack(array);
+    return errno;
+  }
+
+  private *writeEntries(va: DriverVa, array: PageArrayId): Steps<Errno> {
+    const addrs = this.addressesOf(va);
+    for (let at = 0; at < va.npages; at += PAGE_ARRAY_PAGES) {
+      const npages = Math.min(PAGE_ARRAY_PAGES, va.npages - at);
+      this.arrays.arrays.view(array).set(addrs.subarray(at, at + npages));
+      const request = this.gpu.port.startBind(this.tagged(va.start + at), npages, array, true);
+      const errno = yield* this.gpu.port.finishBind(request);
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  private addressesOf(va: DriverVa): Uint32Array {
+    const { bo, userptr } = va;
+    if (userptr !== null) {
+      assert(userptr.pages.dmaAddrs !== null, 'pinned pages have addresses');
+      return userptr.pages.dmaAddrs;
+    }
+    assert(bo !== null, 'a mapping of nothing is bound');
+    const proto = bo.gpu === this.gpu ? DmaProto.Vram : DmaProto.Peer;
+    const pfns = bo.pfns.subarray(va.offset, va.offset + va.npages);
+    return pfns.map((pfn) => dmaAddr(proto, pfn, DmaDir.Bidirectional));
+  }
+
+  /** Takes the entries of some pages of a mapping away; on return no access goes through them. @kernel xe_vm_invalidate_vma */
+  *zap(start: number, end: number): Steps<void> {
+    const { port, index } = this.gpu;
+    const first = this.tagged(start);
+    port.zap(first, end - start);
+    this.vm.kernel.sched.at(DriverStep.zap, start, end - start, index);
+    yield* port.finishTlbInvalidation(port.startTlbInvalidation(first, end - start));
+  }
+
+  /** As the device knows the page. */
+  private tagged(page: number): Vpn {
+    return inSpace(this.vm.space, vpn(page));
+  }
+}

@@ -1,0 +1,246 @@
+/** VM_BIND: buffer objects and pages of the process at GPU addresses, beside mirrors, while the process's memory changes. */
+
+import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
+import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
+import { MapFlag, Prot } from '../../../src/mm/mmap.js';
+import type { Steps } from '../../../src/sim/steps.js';
+import { BUFFER, failed, rule } from '../../check/harness.js';
+import { BASE, BindMachine, read, write } from './bindMachine.js';
+
+const RW = Prot.Read | Prot.Write;
+
+describe('a buffer object', () => {
+  it('comes full of zeros, is filled and read by the CPU, and reached where it is bound', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(4);
+    expect(bo.pfns.every((pfn) => machine.memory.words[pfn * PAGE_WORDS] === 0)).toBe(true);
+    expect(machine.bind(0, 2, bo, 1).errno).toBe(Errno.OK);
+    bo.fill(machine.memory, 2, 1, 0xab);
+    expect(machine.peek(1) >>> 0).toBe(0xabababab);
+    machine.poke(0, 7);
+    expect(machine.inBo(bo, 1)).toBe(7);
+    machine.finish(bo);
+  });
+
+  it('bound over another one takes its addresses, and leaves what the other holds beside it', () => {
+    const machine = new BindMachine();
+    const [a, b] = [machine.bo(4), machine.bo(4)];
+    machine.bind(0, 4, a, 0);
+    for (let page = 0; page < 4; page++) machine.poke(page, 10 + page);
+    const { ops } = machine.bind(1, 3, b, 1);
+    expect(ops.map(({ op }) => op)).toEqual(['remap', 'map']);
+    for (let page = 0; page < 4; page++) machine.poke(page, 20 + page);
+    expect([0, 1, 2, 3].map((page) => machine.inBo(a, page))).toEqual([20, 11, 12, 23]);
+    expect([0, 1, 2, 3].map((page) => machine.inBo(b, page))).toEqual([0, 21, 22, 0]);
+    machine.finish(a, b);
+  });
+
+  it('is out of reach after an unbind, in the TLB too, and keeps its content', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(3);
+    machine.bind(0, 3, bo, 0);
+    machine.poke(1, 5);
+    expect(machine.unbind(1, 2).errno).toBe(Errno.OK);
+    expect(machine.poke(1, 6)).toBe(Errno.EFAULT);
+    expect([machine.poke(0, 1), machine.poke(2, 3), machine.inBo(bo, 1)]).toEqual([0, 0, 5]);
+    machine.finish(bo);
+  });
+
+  it('of another device is reached over the peer link', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(2, 1);
+    machine.bind(0, 2, bo, 0, 0);
+    machine.poke(1, 9);
+    expect(machine.inBo(bo, 1)).toBe(9);
+    expect(machine.devices[0].gpu.mmu.counters.peerAccesses).toBeGreaterThan(0);
+    machine.finish(bo);
+  });
+
+  it('makes migrated pages go home when the device is full', () => {
+    const machine = new BindMachine({ vramPages: 32 });
+    machine.run(machine.map(32));
+    machine.run(machine.store(machine.gpu(0), BUFFER, 32, 1));
+    const bo = machine.bo(32);
+    machine.bind(0, 32, bo, 0);
+    expect(machine.poke(31, 4)).toBe(Errno.OK);
+    machine.run(machine.load(machine.cpus[0], BUFFER, 32));
+    machine.finish(bo);
+  });
+
+  it('is not bound beyond its end, nor outside the address space', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(2);
+    expect(machine.bind(0, 2, bo, 1).errno).toBe(Errno.EINVAL);
+    expect(machine.bind(0, 0, bo, 0).errno).toBe(Errno.EINVAL);
+    expect(machine.bind(2 ** 35, 2 ** 35 + 1, bo, 0).errno).toBe(Errno.EINVAL);
+    machine.finish(bo);
+  });
+});
+
+describe('pages of the process', () => {
+  it('bound elsewhere are the same memory', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(8));
+    machine.run(machine.store(machine.cpus[0], BUFFER, 8, 100));
+    expect(machine.user(2, 6, BUFFER + 1).errno).toBe(Errno.OK);
+    expect(machine.peek(2)).toBe(101);
+    machine.poke(5, 77);
+    machine.stored.set(vpn(BUFFER + 4), 77);
+    machine.run(machine.load(machine.cpus[0], BUFFER, 8));
+    machine.finish();
+  });
+
+  it('that are replaced are unbound at once, and the next access finds the new ones', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(4));
+    machine.run(machine.store(machine.cpus[0], BUFFER, 4, 100));
+    machine.user(0, 4, BUFFER);
+    machine.poke(0, 1);
+    const { pageTable, tlb } = machine.devices[0].gpu;
+    expect(pageTable.entries).toBe(4);
+    machine.run(machine.cpus[0].mmap(BUFFER, 4, RW, MapFlag.Fixed));
+    expect([pageTable.entries, tlb.lookup(vpn(BASE), false)]).toEqual([0, 0]);
+    expect(machine.peek(0)).toBe(0);
+    machine.poke(3, 8);
+    expect(machine.run(read(machine.cpus[0], BUFFER + 3))).toEqual([8]);
+    machine.finish();
+  });
+
+  it('split by an unbind follow the process in both halves', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(6));
+    machine.user(0, 6, BUFFER);
+    expect(machine.unbind(2, 4).ops.map(({ op }) => op)).toEqual(['remap']);
+    machine.run(machine.cpus[0].mmap(BUFFER, 6, RW, MapFlag.Fixed));
+    const errnos = [0, 2, 3, 5].map((page) => machine.poke(page, 40 + page));
+    expect(errnos).toEqual([Errno.OK, Errno.EFAULT, Errno.EFAULT, Errno.OK]);
+    const values = [0, 5].map((page) => machine.run(read(machine.cpus[0], BUFFER + page))[0]);
+    expect(values).toEqual([40, 45]);
+    machine.finish();
+  });
+
+  it('that are not mapped are refused, and nothing changes', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(2);
+    machine.bind(0, 2, bo, 0);
+    expect(machine.user(0, 2, BUFFER)).toEqual({ errno: Errno.EFAULT, ops: [] });
+    machine.poke(0, 3);
+    expect(machine.inBo(bo, 0)).toBe(3);
+    machine.finish(bo);
+  });
+
+  it('that the process unmaps make the next access fail', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(2));
+    machine.user(0, 2, BUFFER);
+    machine.run(machine.unmap(BUFFER, 2));
+    expect(machine.poke(0, 3)).toBe(Errno.EFAULT);
+    machine.finish();
+  });
+
+  it('come home from device memory to be bound', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(4));
+    machine.run(machine.store(machine.gpu(1), BUFFER, 4, 50));
+    expect(machine.user(0, 4, BUFFER).errno).toBe(Errno.OK);
+    expect([0, 3].map((page) => machine.peek(page))).toEqual([50, 53]);
+    machine.finish();
+  });
+
+  it.each([1, 2, 3, 4])(
+    'take every access to the memory of the moment while they are replaced (seed %i)',
+    (seed) => {
+      const machine = new BindMachine({ seed });
+      machine.run(machine.map(4));
+      machine.user(0, 4, BUFFER);
+      const gpu = machine.gpu(0);
+      const storing = function* (): Steps<void> {
+        for (let i = 0; i < 40; i++) {
+          const errno = yield* write(gpu, BASE + (i % 4), i);
+          expect([Errno.OK, Errno.EFAULT]).toContain(errno);
+        }
+      };
+      const replacing = function* (): Steps<void> {
+        for (let i = 0; i < 6; i++) yield* machine.cpus[0].mmap(BUFFER, 4, RW, MapFlag.Fixed);
+      };
+      machine.run<void>(storing(), replacing());
+      machine.poke(2, 99);
+      expect(machine.run(read(machine.cpus[0], BUFFER + 2))).toEqual([99]);
+      machine.finish();
+    },
+  );
+});
+
+describe('a mirror', () => {
+  it('may not be unbound or bound over while it holds ranges, and may be where it holds none', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(16);
+    machine.run(machine.map(64, vpn(BASE)));
+    machine.poke(0, 1);
+    expect(machine.unbind(0, 1).errno).toBe(Errno.EBUSY);
+    expect(machine.bind(8, 24, bo, 0).errno).toBe(Errno.EBUSY);
+    expect(machine.bind(16, 32, bo, 0).errno).toBe(Errno.OK);
+    expect([machine.poke(16, 5), machine.inBo(bo, 0)]).toEqual([0, 5]);
+    machine.run(machine.cpus[0].munmap(vpn(BASE), 16));
+    expect(machine.unbind(0, 16).errno).toBe(Errno.OK);
+    machine.finish(bo);
+  });
+
+  it('comes back where an object was bound', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(16);
+    machine.run(machine.map(32, vpn(BASE)));
+    machine.run(machine.store(machine.cpus[0], vpn(BASE), 32, 1));
+    machine.bind(0, 16, bo, 0);
+    machine.poke(3, 9);
+    const [{ errno }] = machine.run(machine.vm().bindMirror({ start: BASE, end: BASE + 16 }));
+    expect(errno).toBe(Errno.OK);
+    expect([machine.peek(3), machine.inBo(bo, 3)]).toEqual([4, 9]);
+    machine.finish(bo);
+  });
+
+  it('shared by two devices has no range across what one of them has bound', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(2);
+    machine.run(machine.map(16, vpn(BASE)));
+    machine.run(machine.store(machine.cpus[0], vpn(BASE), 16, 1));
+    expect(machine.peek(5, 1)).toBe(6);
+    expect(machine.bind(4, 6, bo, 0, 0).errno).toBe(Errno.OK);
+    machine.poke(5, 70, 0);
+    const values = [machine.peek(5, 1), machine.peek(3, 0), machine.peek(6, 0), machine.peek(5, 0)];
+    expect(values).toEqual([6, 4, 7, 70]);
+    machine.finish(bo);
+  });
+});
+
+describe('the rules of GPU mappings', () => {
+  it('see entries that nobody bound, missing ones, those that lead elsewhere, and lost links', () => {
+    const machine = new BindMachine();
+    const [a, b] = [machine.bo(2), machine.bo(2)];
+    machine.bind(0, 2, a, 0);
+    const broken = (): string[] => failed(machine.verify()).filter((name) => /^(G|R6)/.test(name));
+    expect(broken()).toEqual([]);
+    const va = machine.vm().vaAt(BASE);
+    if (va === null) throw new Error('nothing is bound');
+    va.bound = false;
+    expect(broken()).toEqual(['G3']);
+    va.bound = true;
+    a.pfns[1] = b.pfns[0];
+    expect(broken()).toEqual(['G3']);
+    va.vmBo?.vas.clear();
+    expect(broken()).toEqual(['G3', 'R6']);
+    machine.vm().gpuvm.remove(va);
+    expect(rule(machine.verify(), 'G3').detail).toContain('where nothing is bound');
+  });
+
+  it('see a page of the process that is not the one behind the entry', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(2));
+    machine.user(0, 2, BUFFER);
+    machine.setPte(BUFFER, machine.pte(vpn(BUFFER + 1)));
+    const names = failed(machine.verify());
+    expect(names).toContain('G3');
+    expect(names).toContain('D6');
+  });
+});
