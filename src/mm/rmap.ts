@@ -45,8 +45,8 @@ export class Rmap {
 
   /**
    * Replaces every entry that maps a page of the locked folio by a migration entry, in each mm inside one CLEAR invalidation of what an area
-   * may map of it. PMD leaves become migration leaves, or with `splitLeaves` entries per page. Entries that cannot be replaced stay; the caller
-   * looks at the mapcount.
+   * may map of it. It ends with the last mapping: mirrors of the areas after that hear nothing. PMD leaves become migration leaves, or with
+   * `splitLeaves` entries per page. Entries that cannot be replaced stay; the caller looks at the mapcount.
    * @kernel try_to_migrate
    */
   *tryToMigrate(pfn: Pfn, splitLeaves = false): Steps<void> {
@@ -55,11 +55,13 @@ export class Rmap {
     const head = folios.headOf(pfn);
     for (const mapping of this.mappings(head)) {
       const { mm, start, end } = mapping;
-      const range = notifierRange(NotifyEvent.Clear, start, end);
-      yield* mm.notifiers.invalidateStart(range);
-      if (this.unmapFolio(mapping, head, splitLeaves)) this.kernel.flushCpuTlbs();
-      if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
-      yield* mm.notifiers.invalidateEnd(range);
+      if (folios.mapcount(head) > 0) {
+        const range = notifierRange(NotifyEvent.Clear, start, end);
+        yield* mm.notifiers.invalidateStart(range);
+        if (this.unmapFolio(mapping, head, splitLeaves)) this.kernel.flushCpuTlbs();
+        if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
+        yield* mm.notifiers.invalidateEnd(range);
+      }
       mm.drop();
     }
   }
