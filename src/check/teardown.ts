@@ -25,6 +25,8 @@ function checkMemory(view: MachineView): Rule {
     () => `ram: ${ram.usedPages} pages are in use, not just the zero page`,
   );
   rule.look('page tables', tables.totalTables);
+  const { usedSlots } = kernel.swapCache.area;
+  rule.require(usedSlots === 0, {}, () => `${usedSlots} swap slots are in use`);
   const used = tables.totalTables - tables.freeTables;
   rule.require(used === 0, {}, () => `${used} page tables were not freed`);
   for (const snapshot of view.devices) {

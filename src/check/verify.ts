@@ -20,6 +20,7 @@ import { checkQuiescence } from './quiescence.js';
 import { checkRefcounts } from './refcounts.js';
 import type { EventSource, Rule } from './rule.js';
 import { checkStructure } from './structure.js';
+import { checkSwap } from './swap.js';
 import { checkTeardown } from './teardown.js';
 import { checkTranslations } from './translations.js';
 import { checkZones } from './zones.js';
@@ -51,6 +52,7 @@ export function verify(input: VerifyInput): CheckResult[] {
     ...checkDmaTargets(view),
     ...checkStructure(view),
     ...checkLifetimes(view),
+    ...checkSwap(view),
     ...checkZones(view),
     ...checkQuiescence(view),
   ];

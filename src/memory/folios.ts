@@ -24,6 +24,8 @@ export const FolioFlag = {
   Referenced: 256,
   /** Of a large folio: some pages are mapped no more while others are. @kernel folio_test_partially_mapped */
   PartiallyMapped: 512,
+  /** Anonymous memory that its owner gave up: it may go without being written to swap, unless it is dirty again. @kernel !PG_swapbacked */
+  LazyFree: 1024,
 } as const;
 
 export type FolioFlag = (typeof FolioFlag)[keyof typeof FolioFlag];
@@ -139,6 +141,22 @@ export class FolioTable {
     const head = this.headOf(page);
     this.assertLive(head);
     this.refs[head]++;
+  }
+
+  /** Takes `count` references at once. @kernel folio_ref_add */
+  getMany(page: Pfn, count: number): void {
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.refs[head] += count;
+  }
+
+  /** Drops `count` references at once, as {@link put} does. @kernel folio_put_refs */
+  putMany(page: Pfn, count: number): void {
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.check(head, count > 0 && count <= this.refs[head], 'loses more references than it has');
+    this.refs[head] -= count - 1;
+    this.put(head);
   }
 
   /** Takes a reference unless the folio is free. @kernel folio_try_get */

@@ -21,7 +21,7 @@ export const CowStep = {
   broken: defineStep('fault.cowBroken', 'vpn', 'pfn', 'pfn', 'id'),
 } as const;
 
-const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty;
+const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty | PteBit.SoftDirty;
 
 export class CopyOnWrite {
   constructor(private readonly kernel: Kernel) {}
@@ -42,13 +42,19 @@ export class CopyOnWrite {
 
   /** The last mapping of a once shared page, with no reference beside its own, makes it this area's alone. @kernel wp_can_reuse_anon_folio */
   private takeOver(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn): boolean {
-    const { folios, folioLocks } = this.kernel;
-    if (!folios.testFlag(pfn, FolioFlag.Anon) || folios.refcount(pfn) !== 1 || !folioLocks.trylock(pfn))
-      return false;
-    folios.setMapping(pfn, prepareAnonVma(this.kernel, mm, vma).id, vma.indexOf(page));
-    folios.setFlag(pfn, FolioFlag.AnonExclusive);
+    const { folios, folioLocks, swapCache } = this.kernel;
+    const cached = folios.testFlag(pfn, FolioFlag.Swapcache) ? 1 : 0;
+    if (!folios.testFlag(pfn, FolioFlag.Anon) || folios.refcount(pfn) !== 1 + cached) return false;
+    if (!folioLocks.trylock(pfn)) return false;
+    // The swap cache stays as long as others still have the page swapped out.
+    if (cached === 1) swapCache.freeSwap(pfn);
+    const isAlone = folios.refcount(pfn) === 1;
+    if (isAlone) {
+      folios.setMapping(pfn, prepareAnonVma(this.kernel, mm, vma).id, vma.indexOf(page));
+      folios.setFlag(pfn, FolioFlag.AnonExclusive);
+    }
     folioLocks.unlock(pfn);
-    return true;
+    return isAlone;
   }
 
   /** The old page cannot go or change while it is copied: it is referenced, and read-only everywhere. @kernel wp_page_copy */
@@ -65,7 +71,10 @@ export class CopyOnWrite {
     yield* mm.notifiers.invalidateEnd(range);
     if (!replaced) folios.put(copied);
     else if (old !== NO_PFN) folios.put(old);
-    if (old !== NO_PFN) folios.put(old);
+    if (old !== NO_PFN) {
+      this.kernel.swapCache.dropIfUnused(old);
+      folios.put(old);
+    }
     return Errno.OK;
   }
 

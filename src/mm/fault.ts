@@ -26,6 +26,7 @@ import {
   pteWithout,
 } from './pte.js';
 import { replacePte } from './pteUpdate.js';
+import { SwapFault } from './swapFault.js';
 import type { Vma } from './vma.js';
 
 export const FaultStep = {
@@ -54,12 +55,16 @@ export const FaultStep = {
 export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;
 
 export class FaultHandler {
+  private readonly swapFault: SwapFault;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
     private readonly files: FileFault = new FileFault(kernel),
     private readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
-  ) {}
+  ) {
+    this.swapFault = new SwapFault(kernel);
+  }
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
   *cpuFault(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
@@ -102,12 +107,11 @@ export class FaultHandler {
       case PteKind.HwPoison:
       case PteKind.Marker:
         return Errno.EFAULT;
+      case PteKind.Swap:
+        return yield* this.swapFault.fault(mm, page, write, pte);
       case PteKind.DeviceExclusive:
         yield* this.exclusive.restoreAtFault(mm, vma, page, pte);
         return Errno.OK;
-      case PteKind.Swap:
-        assert(false, () => `fault at ${formatVpn(page)}: entry of a kind that nothing makes`);
-        return Errno.EFAULT;
       default:
         return unreachable(kind);
     }

@@ -1,11 +1,10 @@
 /** fork: a child process with a copy of every area, whose pages parent and child share until one of them writes. */
 
-import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { AllocSite } from '../memory/failureInjector.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { forkAnonVma } from './anonVmaLinks.js';
-import type { CopyPageRange, ForkedPages } from './copyPageRange.js';
+import type { CopyPageRange } from './copyPageRange.js';
 import type { ExitMm } from './exitMm.js';
 import type { Kernel } from './kernel.js';
 import { Mm } from './mm.js';
@@ -24,14 +23,6 @@ export const MMS_MAX = 4096;
 
 /** Flags that a child's area does not inherit. @kernel VM_LOCKED_MASK, dup_userfaultfd */
 const NOT_INHERITED = VmFlag.Locked | VmFlag.UffdMissing;
-
-/** A machine on which nobody pins pages or swaps. */
-export const noPinsNoSwap: ForkedPages = {
-  maybePinned: () => false,
-  duplicateSwapEntry: () => {
-    assert(false, 'a swap entry where there is no swap');
-  },
-};
 
 export class Fork {
   constructor(

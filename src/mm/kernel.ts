@@ -15,6 +15,8 @@ import type { DevPagemap } from './devPagemap.js';
 import { PageCache } from './file/pageCache.js';
 import { FolioLocks } from './folioLock.js';
 import type { Mm } from './mm.js';
+import { Pins } from './pinning.js';
+import { SwapCache } from './swapCache.js';
 
 /** Modelled CPU cost of mm work, in nanoseconds. */
 export interface MmCosts {
@@ -47,6 +49,8 @@ export class Kernel {
   readonly anonVmas = new AnonVmaTable();
   /** The files that areas may map. */
   readonly pageCache: PageCache;
+  readonly swapCache: SwapCache;
+  readonly pins: Pins;
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
   /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
@@ -76,6 +80,8 @@ export class Kernel {
     this.ram = new RamAllocator(memory.layout);
     this.folioLocks = new FolioLocks(sched, folios);
     this.pageCache = new PageCache(this);
+    this.swapCache = new SwapCache(folios, memory);
+    this.pins = new Pins(folios);
     folios.setReleaser(memory.layout.ram.id, (page, order) => this.ram.free(page, order));
     const zeroPage = this.ram.allocPage();
     assert(zeroPage >= 0, 'no memory for the zero page');
@@ -88,6 +94,7 @@ export class Kernel {
     this.injector = injector;
     this.ram.injector = injector;
     this.tables.injector = injector;
+    this.swapCache.area.injector = injector;
   }
 
   /** Whether an allocation that has no allocator of its own here must fail; asked before anything has changed. */

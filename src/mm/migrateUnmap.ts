@@ -58,10 +58,11 @@ export class MigrateUnmap {
     if (this.kernel.folios.testFlag(pfn, FolioFlag.Lru)) this.kernel.folios.clearFlag(pfn, FolioFlag.Lru);
   }
 
-  /** Nobody but the collector, the file's cache, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
+  /** Nobody but the collector, the file's or the swap cache, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
   private isMovable(pfn: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
-    const expected = 1 + (folios.isCached(pfn) ? 1 : 0) + (pfn === faultPage ? 1 : 0);
+    const cached = folios.isCached(pfn) || folios.testFlag(pfn, FolioFlag.Swapcache) ? 1 : 0;
+    const expected = 1 + cached + (pfn === faultPage ? 1 : 0);
     return folios.mapcount(pfn) === 0 && folios.refcount(pfn) === expected;
   }
 
@@ -78,14 +79,25 @@ export class MigrateUnmap {
    */
   moveMapping(from: Pfn, to: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
-    if (!this.isMovable(from, faultPage)) return false;
+    if (!this.isMovable(from, faultPage) || !this.leavesSwapCache(from)) return false;
     const isRam = this.kernel.memory.layout.zoneOf(to).kind === ZoneKind.System;
     if (!folios.testFlag(from, FolioFlag.Anon) && !(isRam && folios.isCached(from))) return false;
-    if (folios.testFlag(from, FolioFlag.Dirty)) folios.setFlag(to, FolioFlag.Dirty);
+    for (const flag of [FolioFlag.Dirty, FolioFlag.LazyFree, FolioFlag.Referenced])
+      if (folios.testFlag(from, flag)) folios.setFlag(to, flag);
     if (folios.testFlag(from, FolioFlag.Anon))
       folios.setMapping(to, folios.mapping(from), folios.index(from));
     else this.kernel.pageCache.replace(from, to);
     return true;
+  }
+
+  /**
+   * A folio with a slot cannot go to a device. It loses the slot now, if nobody needs it, and can go the next time: the kernel has counted the
+   * swap cache's reference before it lets go of it, and so finds one too few. @kernel __migrate_device_pages, folio_free_swap
+   */
+  private leavesSwapCache(from: Pfn): boolean {
+    if (!this.kernel.folios.testFlag(from, FolioFlag.Swapcache)) return true;
+    this.kernel.swapCache.freeSwap(from);
+    return false;
   }
 
   /**

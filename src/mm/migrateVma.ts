@@ -171,6 +171,7 @@ export class MigrateVma {
   private collectPage(args: MigrateVmaArgs, page: Vpn, i: number, pte: Pte): boolean {
     const { folios, folioLocks } = this.kernel;
     const pfn = ptePfn(pte);
+    if (!this.kernel.pins.mayShare(pfn)) return false;
     folios.get(pfn);
     if (pfn !== args.faultPage && !folioLocks.trylock(pfn)) {
       folios.put(pfn);

@@ -1,5 +1,6 @@
 /** All memory calls of one kernel, wired together: what a CPU thread or a driver can ask of the mm. */
 
+import type { Pfn } from '../memory/pfn.js';
 import { CopyOnWrite } from './copyOnWrite.js';
 import { CopyPageRange } from './copyPageRange.js';
 import { DeviceExclusive } from './deviceExclusive.js';
@@ -7,13 +8,15 @@ import { ExclusiveEntries } from './exclusiveEntries.js';
 import { ExitMm } from './exitMm.js';
 import { FaultHandler } from './fault.js';
 import { FileFault } from './file/fileFault.js';
-import { Fork, noPinsNoSwap } from './fork.js';
+import { Fork } from './fork.js';
 import type { Kernel } from './kernel.js';
 import { MadviseCall } from './madvise.js';
 import { MemoryMap } from './mmap.js';
 import { MovePageTables } from './movePageTables.js';
 import { Mprotect } from './mprotect.js';
 import { Mremap } from './mremap.js';
+import type { Pte } from './pte.js';
+import { Reclaim } from './reclaim.js';
 import { Rmap } from './rmap.js';
 import { UnmapRegion } from './unmapRegion.js';
 import { VmaEdit } from './vmaEdit.js';
@@ -32,6 +35,8 @@ export class MmCalls {
   readonly exit: ExitMm;
   readonly fork: Fork;
   readonly exclusive: DeviceExclusive;
+  readonly rmap: Rmap;
+  readonly reclaim: Reclaim;
 
   constructor(kernel: Kernel) {
     this.edit = new VmaEdit(kernel);
@@ -43,8 +48,14 @@ export class MmCalls {
     this.mprotect = new Mprotect(kernel, this.edit);
     this.madvise = new MadviseCall(kernel, this.zap);
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
+    this.rmap = new Rmap(kernel);
+    this.reclaim = new Reclaim(kernel, this.rmap);
     this.exit = new ExitMm(kernel, this.edit, this.zap);
-    this.fork = new Fork(kernel, new CopyPageRange(kernel, exclusiveEntries, noPinsNoSwap), this.exit);
-    this.exclusive = new DeviceExclusive(kernel, this.faults, exclusiveEntries, new Rmap(kernel));
+    const forkedPages = {
+      maybePinned: (folio: Pfn) => kernel.pins.maybePinned(folio),
+      duplicateSwapEntry: (pte: Pte) => kernel.swapCache.duplicateEntry(pte),
+    };
+    this.fork = new Fork(kernel, new CopyPageRange(kernel, exclusiveEntries, forkedPages), this.exit);
+    this.exclusive = new DeviceExclusive(kernel, this.faults, exclusiveEntries, this.rmap);
   }
 }

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import { PMD_PAGES } from '../base/units.js';
 import type { FolioTable } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
+import type { SwapCache } from './swapCache.js';
 
 /** Room for several page tables between two shootdowns. @kernel MAX_GATHER_BATCH_COUNT */
 const CAPACITY = 8 * PMD_PAGES;
@@ -32,8 +33,12 @@ export class MmuGather {
   }
 
   /** Drops the references; every CPU TLB has been flushed since the last entry was cleared. @kernel tlb_batch_pages_flush */
-  putAll(folios: FolioTable): void {
-    for (let i = 0; i < this.count; i++) folios.put(this.pages[i] as Pfn);
+  putAll(folios: FolioTable, swapCache: SwapCache): void {
+    for (let i = 0; i < this.count; i++) {
+      const page = this.pages[i] as Pfn;
+      swapCache.dropIfUnused(folios.headOf(page));
+      folios.put(page);
+    }
     this.count = 0;
     this.needsFlush = false;
   }

@@ -70,12 +70,14 @@ export class Rmap {
   private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn, splitLeaves: boolean): boolean {
     if (splitLeaves && this.leafMaps(mm, start, head)) splitLeaf(this.kernel, mm, start);
     if (this.leafMaps(mm, start, head)) {
-      this.replaceByMigrationLeaf(mm, start);
-      return true;
+      const mayShare = this.kernel.pins.mayShare(head);
+      if (mayShare) this.replaceByMigrationLeaf(mm, start);
+      return mayShare;
     }
     let replaced = false;
     for (let page = start; page < end; page++) {
-      if (!this.mapsPage(mm, page, (head + first + page - start) as Pfn)) continue;
+      const pfn = (head + first + page - start) as Pfn;
+      if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
       this.replaceByMigrationEntry(mm, page);
       replaced = true;
     }

@@ -108,6 +108,9 @@ export class Zap {
       case PteKind.DeviceExclusive:
         this.kernel.folios.put(pfn);
         break;
+      case PteKind.Swap:
+        this.kernel.swapCache.releaseEntry(pte);
+        break;
       default:
         // A migration entry holds no reference: whoever migrates the page finds nothing to map it to.
         break;
@@ -131,6 +134,6 @@ export class Zap {
       yield* sched.spend(costs.tlbShootdownNs);
     }
     if (sched.reach(ZapStep.flushed, start, npages, mm.id)) yield STEP;
-    gather.putAll(folios);
+    gather.putAll(folios, this.kernel.swapCache);
   }
 }

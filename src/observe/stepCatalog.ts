@@ -25,7 +25,10 @@ import { NotifierStep } from '../mm/mmuNotifier.js';
 import { MoveStep } from '../mm/movePageTables.js';
 import { MprotectStep } from '../mm/mprotect.js';
 import { MremapStep } from '../mm/mremap.js';
+import { ReclaimStep } from '../mm/reclaim.js';
 import { RmapStep } from '../mm/rmap.js';
+import { SwapFaultStep } from '../mm/swapFault.js';
+import { UnmapFolioStep } from '../mm/tryToUnmap.js';
 import { UnmapStep } from '../mm/unmapRegion.js';
 import { ZapStep } from '../mm/zap.js';
 import { PortStep } from '../sim/port.js';
@@ -67,6 +70,9 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   SplitStep,
   NotifierStep,
   RmapStep,
+  UnmapFolioStep,
+  ReclaimStep,
+  SwapFaultStep,
   MigrateStep,
   HmmStep,
   GpuSvmStep,

@@ -10,7 +10,7 @@ import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaPage } from '../../src/memory/dmaAddr.js';
 import { FolioFlag } from '../../src/memory/folios.js';
-import { formatPfn, pfn } from '../../src/memory/pfn.js';
+import { formatPfn, NO_PFN, pfn } from '../../src/memory/pfn.js';
 import { IntervalNotifier } from '../../src/mm/mmuNotifier.js';
 import { makePte, PteBit, PteKind, pteWith, pteWithout } from '../../src/mm/pte.js';
 import { Vma, VmFlag } from '../../src/mm/vma.js';
@@ -527,6 +527,15 @@ describe('lifetimes and rest', () => {
   it('R2: a reference to a range too many', () => {
     partAt(IN_VRAM, 0).range.refs++;
     expect(broken()).toEqual(['R2']);
+  });
+
+  it('swap: a slot that no entry names', () => {
+    const { area } = machine.coordinator.kernel.swapCache;
+    const slot = area.alloc(machine.coordinator.kernel.zeroPage);
+    area.duplicate(slot);
+    area.setFolio(slot, NO_PFN);
+    expect(broken()).toEqual(['swap']);
+    expect(rule(machine.verify(), 'swap').detail).toContain('counted 1 times, but 0 entries name it');
   });
 
   it('zones: VRAM that the driver does not know of', () => {

@@ -97,7 +97,8 @@ describe('anonymous memory', () => {
     expect(fault(HIGH + 2, true)).toBe(Errno.OK);
     const pte = pteOf(mm, HIGH + 2);
     const pfn = ptePfn(pte);
-    expect(pte).toBe(makePte(PteKind.Present, pfn, PteBit.Write | PteBit.Young | PteBit.Dirty));
+    const written = PteBit.Write | PteBit.Young | PteBit.Dirty | PteBit.SoftDirty;
+    expect(pte).toBe(makePte(PteKind.Present, pfn, written));
     expect(memory.isZero(pfn)).toBe(true);
     expect([folios.refcount(pfn), folios.mapcount(pfn), folios.isLocked(pfn)]).toEqual([1, 1, false]);
     expect(folios.testFlag(pfn, FolioFlag.AnonExclusive)).toBe(true);

@@ -1,5 +1,6 @@
 /** What tests of the mm share: a small kernel under the virtual executor, CPU threads with a TLB, a toy device, and recorders. */
 
+import { expect } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
@@ -35,9 +36,12 @@ import {
   PteKind,
   pteAllows,
   pteFromWord,
+  pteHas,
   pteKind,
   ptePfn,
+  pteWith,
 } from '../../src/mm/pte.js';
+import { swapViolations } from '../../src/mm/swapCensus.js';
 import type { StepObserver } from '../../src/sim/scheduler.js';
 import { type StepId, type Steps, stepDefinition } from '../../src/sim/steps.js';
 import { actorId, type Task } from '../../src/sim/task.js';
@@ -55,8 +59,10 @@ export const NO_COSTS: MmCosts = {
 export interface KernelOptions {
   /** System RAM, with the zero page; 256 unless told. */
   readonly ramPages?: number;
-  /** One device-private zone each; none unless told. */
+  /** One device zone each; none unless told. */
   readonly vramPages?: readonly number[];
+  /** Their kinds; device-private unless told. */
+  readonly vramKinds?: readonly ZoneKind[];
   /** CPU threads, each with a TLB that must be shot down; 2 unless told. */
   readonly cpuThreads?: number;
   /** Page-table pages; 256 unless told. */
@@ -81,7 +87,8 @@ export interface Machine {
 }
 
 export function makeMachine(options: KernelOptions = {}): Machine {
-  const vram = (options.vramPages ?? []).map((pages) => ({ pages, kind: ZoneKind.DevicePrivate }));
+  const kindOf = (i: number): ZoneKind => options.vramKinds?.[i] ?? ZoneKind.DevicePrivate;
+  const vram = (options.vramPages ?? []).map((pages, i) => ({ pages, kind: kindOf(i) }));
   const layout = new PhysicalLayout({ ramPages: options.ramPages ?? 256, vram });
   const threads = options.cpuThreads ?? 2;
   const bracketBuffer = new SharedArrayBuffer(Math.max(1, threads) * BRACKET_WORDS * 4);
@@ -215,12 +222,15 @@ export class TestCpu {
   }
 
   private translate(page: Vpn, write: boolean): Pte | null {
+    const needed = PteBit.Young | (write ? PteBit.Dirty : 0);
     const cached = this.tlb.get(page);
-    if (cached !== undefined && pteAllows(cached, write)) return cached;
+    if (cached !== undefined && pteAllows(cached, write) && pteHas(cached, needed)) return cached;
     const pte = pteOf(this.mm, page);
     if (!pteAllows(pte, write)) return null;
-    this.tlb.set(page, pte);
-    return pte;
+    const marked = pteWith(pte, needed);
+    if (marked !== pte) this.mm.pageTable.write(this.mm.pageTable.slot(page), marked);
+    this.tlb.set(page, marked);
+    return marked;
   }
 }
 
@@ -364,12 +374,14 @@ export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
       expected.set(pfn, (expected.get(pfn) ?? 0) + count);
     forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
   }
-  let ramPages = 0;
+  const { folios, swapCache } = kernel;
+  expect(swapViolations(kernel, mms)).toEqual([]);
+  let ramPages = [...swapCache.cached.keys()].filter((pfn) => !expected.has(pfn)).length;
   for (const [pfn, count] of expected) {
-    const { folios } = kernel;
-    const exact = folios.refcount(pfn) === count && folios.mapcount(pfn) === count;
+    const holders = count + (swapCache.cached.has(pfn) ? 1 : 0);
+    const exact = folios.refcount(pfn) === holders && folios.mapcount(pfn) === count;
     assert(exact && !folios.isLocked(pfn), () => `${folios.describe(pfn)} has ${count} entries`);
-    if (!kernel.memory.layout.isDevicePrivate(pfn)) ramPages++;
+    if (kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System) ramPages++;
   }
   assert(
     kernel.ram.usedPages === ramPages + 1,
@@ -388,7 +400,7 @@ function checkEntry(kernel: Kernel, mm: Mm, page: Vpn, pte: Pte): void {
   );
   assert(pteKind(pte) !== PteKind.Migration, () => `page ${page} still has a migration entry`);
   const pfn = ptePfn(pte);
-  if (pfn === kernel.zeroPage) return;
+  if (pfn === kernel.zeroPage || pteKind(pte) === PteKind.Swap) return;
   assert(
     kernel.folios.index(pfn) === vma.indexOf(page),
     () => `page ${page}: reverse map has a wrong offset`,

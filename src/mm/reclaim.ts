@@ -1,0 +1,109 @@
+/** Reclaim: anonymous pages go to swap, and their memory is free again. */
+
+import { FolioFlag } from '../memory/folios.js';
+import type { Pfn } from '../memory/pfn.js';
+import { ZoneKind } from '../memory/zone.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { forEachPte } from './mmCensus.js';
+import { PteKind, pteKind, ptePfn } from './pte.js';
+import type { Rmap } from './rmap.js';
+import { TryToUnmap } from './tryToUnmap.js';
+
+export const ReclaimStep = {
+  shrink: defineStep('reclaim.shrink', 'count', 'id'),
+  isolated: defineStep('reclaim.isolated', 'pfn', 'count'),
+  /** Its content is in the swap area now. */
+  written: defineStep('reclaim.written', 'pfn'),
+  freed: defineStep('reclaim.freed', 'pfn'),
+  kept: defineStep('reclaim.kept', 'pfn', 'count'),
+} as const;
+
+export class Reclaim {
+  private readonly unmapper: TryToUnmap;
+
+  constructor(
+    private readonly kernel: Kernel,
+    rmap: Rmap,
+  ) {
+    this.unmapper = new TryToUnmap(kernel, rmap);
+  }
+
+  /**
+   * Reclaims what it can of the anonymous memory that an address space maps, however recently it was used. Returns how many pages were freed.
+   * No lock is held. @kernel shrink_folio_list, memory.reclaim
+   */
+  *shrinkMm(mm: Mm): Steps<number> {
+    const found = this.pagesOf(mm);
+    if (this.kernel.sched.reach(ReclaimStep.shrink, found.length, mm.id)) yield STEP;
+    let freed = 0;
+    for (const pfn of found) if (yield* this.shrinkFolio(pfn)) freed++;
+    return freed;
+  }
+
+  /** Pages of RAM that the address space maps now, each once; others may take them away before it is their turn. */
+  private pagesOf(mm: Mm): Pfn[] {
+    const { folios, memory, zeroPage } = this.kernel;
+    const found = new Set<Pfn>();
+    forEachPte(mm, (_page, pte) => {
+      if (pteKind(pte) !== PteKind.Present || ptePfn(pte) === zeroPage) return;
+      const folio = folios.headOf(ptePfn(pte));
+      if (memory.layout.zoneOf(folio).kind === ZoneKind.System) found.add(folio);
+    });
+    return [...found];
+  }
+
+  /** True if the folio was freed. Pages that are locked, off the LRU, in use or pinned are left alone. @kernel shrink_folio_list */
+  *shrinkFolio(pfn: Pfn): Steps<boolean> {
+    const { folios, folioLocks, sched } = this.kernel;
+    if (folios.refcount(pfn) === 0 || !folios.testFlag(pfn, FolioFlag.Lru)) return false;
+    folios.get(pfn);
+    if (!folioLocks.trylock(pfn)) {
+      folios.put(pfn);
+      return false;
+    }
+    folios.clearFlag(pfn, FolioFlag.Lru);
+    if (sched.reach(ReclaimStep.isolated, pfn, folios.refcount(pfn))) yield STEP;
+    const freeable = yield* this.evict(pfn);
+    if (!freeable && folios.refcount(pfn) > 1) folios.setFlag(pfn, FolioFlag.Lru);
+    sched.at(freeable ? ReclaimStep.freed : ReclaimStep.kept, pfn, folios.refcount(pfn));
+    folioLocks.unlock(pfn);
+    folios.put(pfn);
+    return freeable;
+  }
+
+  /** Isolated and locked. True when nobody but the caller holds the folio any more. */
+  private *evict(pfn: Pfn): Steps<boolean> {
+    const { folios, swapCache, pins } = this.kernel;
+    if (!folios.testFlag(pfn, FolioFlag.Anon) || folios.order(pfn) > 0) return false;
+    const isLazyFree = folios.testFlag(pfn, FolioFlag.LazyFree);
+    if (!isLazyFree && !folios.testFlag(pfn, FolioFlag.Swapcache)) {
+      if (pins.maybePinned(pfn) || !swapCache.add(pfn)) return false;
+    }
+    if (folios.mapcount(pfn) > 0) yield* this.unmapper.unmap(pfn);
+    if (folios.mapcount(pfn) > 0 || pins.maybePinned(pfn)) return this.giveBackSlot(pfn);
+    if (isLazyFree) return folios.refcount(pfn) === 1;
+    return yield* this.writeAndDrop(pfn);
+  }
+
+  /** A folio whose content is in its slot already goes without being written. @kernel pageout, __remove_mapping */
+  private *writeAndDrop(pfn: Pfn): Steps<boolean> {
+    const { folios, swapCache, sched } = this.kernel;
+    if (folios.testFlag(pfn, FolioFlag.Dirty)) {
+      if (folios.refcount(pfn) !== 2) return false;
+      swapCache.writeOut(pfn);
+      if (sched.reach(ReclaimStep.written, pfn)) yield STEP;
+    }
+    // Somebody may have found the folio in the swap cache meanwhile, and written to it.
+    if (folios.refcount(pfn) !== 2 || folios.testFlag(pfn, FolioFlag.Dirty)) return false;
+    swapCache.remove(pfn);
+    return true;
+  }
+
+  /** A folio that stays mapped needs no slot unless some of its mappings are gone already. @kernel activate_locked */
+  private giveBackSlot(pfn: Pfn): false {
+    this.kernel.swapCache.freeSwap(pfn);
+    return false;
+  }
+}
