@@ -8,6 +8,7 @@ import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
 import { GpuFaultHandler } from '../driver/faultHandler.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
+import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
 import { MirrorTable } from '../driver/mirrorTable.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { SvmVm } from '../driver/svmVm.js';
@@ -39,6 +40,7 @@ import { type ActorId, actorId } from '../sim/task.js';
 import { CpuService } from './cpuService.js';
 import { IoctlTable } from './ioctl.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
+import { MirrorService } from './mirrorService.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 import { Semaphores } from './semaphores.js';
@@ -58,6 +60,8 @@ export interface CoordinatorConfig {
   readonly costs: MmCosts;
   /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
   readonly mirrorAll?: boolean;
+  /** The memories of the devices belong to test devices, which need no actor; the reference driver has none then. */
+  readonly mirror?: MirrorDriverConfig;
 }
 
 /** What the Coordinator is given; it alone writes these, but for the memory itself and the brackets. */
@@ -90,6 +94,9 @@ export class Coordinator {
   readonly migrate: PagemapMigrate;
   readonly gpuFaults: GpuFaultHandler;
   private readonly vmBind: VmBindService;
+  /** Null where the devices are those of the reference driver. */
+  readonly mirror: MirrorDriver | null = null;
+  private readonly mirrorService: MirrorService | null = null;
   private readonly remotes: readonly RemoteGpu[];
 
   constructor(
@@ -133,6 +140,11 @@ export class Coordinator {
       memory,
     });
     this.vmBind.register(this.ioctls);
+    if (config.mirror !== undefined) {
+      this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
+      this.mirrorService = new MirrorService(this.mirror);
+      this.mirrorService.register(this.ioctls);
+    }
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
@@ -163,10 +175,16 @@ export class Coordinator {
     for (const vm of this.vms) yield* vm.close();
     this.vmBind.close();
     for (const mm of this.processes.all()) {
-      yield* this.calls.exit.mmput(mm);
+      yield* this.exitProcess(mm);
       assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);
-      this.processes.remove(mm);
     }
+  }
+
+  /** Memory first, then what the process has open. @kernel do_exit */
+  private *exitProcess(mm: Mm): Steps<void> {
+    yield* this.calls.exit.mmput(mm);
+    if (this.mirrorService !== null) yield* this.mirrorService.closeAll(mm);
+    this.processes.remove(mm);
   }
 
   private serveDevice(port: Port, gpu: GpuHandle): void {

@@ -7,7 +7,7 @@ import { Rule } from './rule.js';
 export function checkAreas(view: MachineView): Rule[] {
   const rights = new Rule('M7', 'entries');
   const places = new Rule('areas', 'areas', 'entries');
-  places.look('areas', view.mm.vmas.size);
+  for (const mm of view.mms) places.look('areas', mm.vmas.size);
   for (const entry of view.entries) {
     rights.look('entries');
     places.look('entries');
@@ -18,9 +18,9 @@ export function checkAreas(view: MachineView): Rule[] {
 }
 
 /** Read-only never becomes writable: neither beyond what the area allows nor on the zero page. */
-function checkRights(view: MachineView, rule: Rule, { page, pte }: CpuEntry): void {
+function checkRights(view: MachineView, rule: Rule, { mm, page, pte }: CpuEntry): void {
   const pfn = ptePfn(pte);
-  const vma = view.mm.vmas.find(page);
+  const vma = mm.vmas.find(page);
   if (vma === null || !pteIsMapping(pte)) return;
   const writable = pteHas(pte, PteBit.Write);
   rule.require(
@@ -37,9 +37,9 @@ function checkRights(view: MachineView, rule: Rule, { page, pte }: CpuEntry): vo
   );
 }
 
-function checkPlace(view: MachineView, rule: Rule, { page, pte }: CpuEntry): void {
+function checkPlace(view: MachineView, rule: Rule, { mm, page, pte }: CpuEntry): void {
   const pfn = ptePfn(pte);
-  rule.require(view.mm.vmas.find(page) !== null, { page, pfn }, () => `outside all areas: ${formatPte(pte)}`);
+  rule.require(mm.vmas.find(page) !== null, { page, pfn }, () => `outside all areas: ${formatPte(pte)}`);
   if (!pteIsMapping(pte)) return;
   const inDevice = view.layout.contains(pfn) && view.layout.isDevicePrivate(pfn);
   const saysDevice = pteKind(pte) === PteKind.DevicePrivate;

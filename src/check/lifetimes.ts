@@ -5,16 +5,17 @@ import { Rule } from './rule.js';
 
 /** While the run lasts the program is the only user; each mirror and each registered interval looks at the address space. */
 export function checkLifetimes(view: MachineView): Rule[] {
-  return [checkMm(view), checkRanges(view)];
+  return [checkMms(view), checkRanges(view)];
 }
 
-function checkMm(view: MachineView): Rule {
+function checkMms(view: MachineView): Rule {
   const rule = new Rule('R1', 'address spaces');
-  rule.look('address spaces');
-  const { mm } = view;
-  rule.require(mm.users === 1, {}, () => `mm ${mm.id} has ${mm.users} users, not 1`);
-  const holders = 1 + view.vms.filter((vm) => vm.mm === mm).length + mm.notifiers.intervals;
-  rule.require(mm.count === holders, {}, () => `mm ${mm.id} has count ${mm.count}, but ${holders} holders`);
+  for (const mm of view.mms) {
+    rule.look('address spaces');
+    rule.require(mm.users === 1, {}, () => `mm ${mm.id} has ${mm.users} users, not 1`);
+    const holders = 1 + view.vms.filter((vm) => vm.mm === mm).length + mm.notifiers.intervals;
+    rule.require(mm.count === holders, {}, () => `mm ${mm.id} has count ${mm.count}, but ${holders} holders`);
+  }
   return rule;
 }
 

@@ -24,6 +24,7 @@ import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn
 
 /** An entry of the CPU page table that is not empty. */
 export interface CpuEntry {
+  readonly mm: Mm;
   readonly page: Vpn;
   readonly pte: Pte;
 }
@@ -57,10 +58,13 @@ export interface DmaPage {
 
 export class MachineView {
   readonly kernel: Kernel;
+  /** Of the first process, which is there from the start to the end. */
   readonly mm: Mm;
+  /** Of all processes that have not ended. */
+  readonly mms: readonly Mm[];
   readonly folios: FolioTable;
   readonly layout: PhysicalLayout;
-  /** All entries of the CPU page table, by address. */
+  /** All entries of all CPU page tables, by process and address. */
   readonly entries: readonly CpuEntry[];
   /** How many entries map each folio, without the zero page. */
   readonly mappings: ReadonlyMap<Pfn, number>;
@@ -78,11 +82,12 @@ export class MachineView {
   ) {
     this.kernel = coordinator.kernel;
     this.mm = coordinator.mm;
+    this.mms = coordinator.processes.all();
     this.folios = this.kernel.folios;
     this.layout = this.kernel.memory.layout;
     this.vms = coordinator.vms;
     this.zdds = [...coordinator.zdds];
-    this.entries = listEntries(this.mm);
+    this.entries = this.mms.flatMap(listEntries);
     const { mappings, pageOf } = countMappings(this.kernel, this.entries);
     this.mappings = mappings;
     this.pageOf = pageOf;
@@ -202,7 +207,7 @@ export class MachineView {
 
 function listEntries(mm: Mm): CpuEntry[] {
   const entries: CpuEntry[] = [];
-  if (mm.count > 0) forEachPte(mm, (page, pte) => entries.push({ page, pte }));
+  if (mm.count > 0) forEachPte(mm, (page, pte) => entries.push({ mm, page, pte }));
   return entries;
 }
 

@@ -23,7 +23,7 @@ function checkLocks(view: MachineView): Rule {
     rule.look('locks');
     rule.require(!lock.isLocked, {}, () => `${name} is held`);
   };
-  look(view.mm.mmapLock, view.mm.mmapLock.name);
+  for (const { mmapLock } of view.mms) look(mmapLock, mmapLock.name);
   for (const { vmLock, svmLock, gpusvm, config } of view.vms) {
     look(vmLock, vmLock.name);
     look(svmLock, `svm lock of ${config.name}`);

@@ -18,7 +18,7 @@ import { type ActorId, actorId } from '../sim/task.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
 import { makeWorkload } from '../workload/makeWorkload.js';
 import type { Workload } from '../workload/workload.js';
-import { openMemory, openRing, type SharedBuffers } from './sharedBuffers.js';
+import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig } from './simulationConfig.js';
 
 /** Pages that loops handle between two points where others may run: few where interleavings are looked for, many where speed counts. */
@@ -36,18 +36,24 @@ export function cpuActorId(config: SimulationConfig, cpu: number): ActorId {
 /** The Coordinator's end towards another actor. */
 export function coordinatorPort(
   sched: Scheduler,
+  config: SimulationConfig,
   buffers: SharedBuffers,
   actor: ActorId,
   name: string,
 ): Port {
-  const out = openRing(buffers, actor, false);
-  return new Port(sched, COORDINATOR, actor, name, out, openRing(buffers, actor, true));
+  const out = openRing(config, buffers, actor, false);
+  return new Port(sched, COORDINATOR, actor, name, out, openRing(config, buffers, actor, true));
 }
 
 /** Another actor's end towards the Coordinator. */
-export function actorPort(sched: Scheduler, buffers: SharedBuffers, actor: ActorId): Port {
-  const out = openRing(buffers, actor, true);
-  return new Port(sched, actor, COORDINATOR, 'the coordinator', out, openRing(buffers, actor, false));
+export function actorPort(
+  sched: Scheduler,
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  actor: ActorId,
+): Port {
+  const out = openRing(config, buffers, actor, true);
+  return new Port(sched, actor, COORDINATOR, 'the coordinator', out, openRing(config, buffers, actor, false));
 }
 
 export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers): Workload[] {
@@ -78,6 +84,7 @@ export function buildCoordinator(
     arrays: new PageArrays(buffers.arrays),
     iommus: buffers.iommus.map((buffer) => new Iommu(buffer)),
     policy: placementPolicy(config),
+    payloads: openPayloads(config, buffers),
   };
   return new Coordinator(coordinatorConfig(config, sched), world, devicePorts, cpuPorts);
 }
@@ -120,7 +127,8 @@ export function buildCpuThread(
     bracket: new AccessBracket(buffers.brackets, cpu),
     accessNs: config.cost.cpuAccessNs,
   };
-  return new CpuThread(cpu, world, port);
+  const payload = openPayloads(config, buffers)[cpu];
+  return new CpuThread(cpu, payload === undefined ? world : { ...world, payload }, port);
 }
 
 function placementPolicy(config: SimulationConfig): PlacementPolicy {
@@ -137,8 +145,10 @@ function placementPolicy(config: SimulationConfig): PlacementPolicy {
 }
 
 function coordinatorConfig(config: SimulationConfig, sched: Scheduler): CoordinatorConfig {
-  const { svm, cost } = config;
+  const { svm, cost, machine } = config;
+  const mirror = machine?.driver === 'mirror' ? { mirror: { chunkPages: machine.mirrorChunkPages } } : {};
   return {
+    ...mirror,
     layout: svm.layout,
     interconnect: svm.interconnect,
     chunkPages: svm.chunkPages,
@@ -160,7 +170,7 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
   const { device: spec, cost } = config;
   return {
     index: device,
-    vramPages: spec.vramPages,
+    vramPages: config.machine?.memories[device].pages ?? spec.vramPages,
     tlbEntries: spec.tlbEntries,
     tlbWays: GPU_DEFAULTS.tlbWays,
     contexts: spec.contexts,

@@ -32,11 +32,11 @@ export class LocalCoordinator implements CoordinatorHost {
   ) {
     const names = actorNames(config);
     const devicePorts = Array.from({ length: config.deviceCount }, (_, i) =>
-      coordinatorPort(sched, buffers, deviceActorId(i), names[1 + i]),
+      coordinatorPort(sched, config, buffers, deviceActorId(i), names[1 + i]),
     );
     const cpuPorts = config.workloads.map((_, i) => {
       const actor = cpuActorId(config, i);
-      return coordinatorPort(sched, buffers, actor, names[actor]);
+      return coordinatorPort(sched, config, buffers, actor, names[actor]);
     });
     this.ports = [...devicePorts, ...cpuPorts];
     this.workloads = buildWorkloads(config, buffers);

@@ -17,8 +17,8 @@ export class LocalCpu implements CpuHost {
   readonly thread: CpuThread;
   readonly port: Port;
   private readonly actor: ActorId;
-  private readonly workload: Workload;
-  private readonly host: ProgramHost;
+  readonly workload: Workload;
+  readonly host: ProgramHost;
 
   constructor(
     private readonly sched: Scheduler,
@@ -28,17 +28,22 @@ export class LocalCpu implements CpuHost {
     tableRoot: number,
   ) {
     this.actor = cpuActorId(config, cpu);
-    this.port = actorPort(sched, buffers, this.actor);
+    this.port = actorPort(sched, config, buffers, this.actor);
     this.thread = buildCpuThread(sched, config, buffers, cpu, tableRoot, this.port);
     this.workload = buildWorkloads(config, buffers)[cpu];
-    this.host = new ProgramHost(this.thread, cpu, config.deviceCount, config.seed);
+    // Test devices have no actor.
+    const deviceCount = config.machine?.memories.length ?? config.deviceCount;
+    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed);
   }
 
   runProgram(): Promise<WorkloadResult> {
-    return new Promise((resolve) => {
-      this.thread.gate.join();
-      this.sched.spawn(this.actor, this.workload.name, this.runToEnd(resolve));
-    });
+    return new Promise((resolve) => this.start(resolve));
+  }
+
+  /** Starts the program; `ended` is called in the step in which it ends. */
+  start(ended: (result: WorkloadResult) => void): void {
+    this.thread.gate.join();
+    this.sched.spawn(this.actor, this.workload.name, this.runToEnd(ended));
   }
 
   requestStop(): void {

@@ -22,7 +22,7 @@ export class LocalDevice implements DeviceHost {
     buffers: SharedBuffers,
     private readonly device: number,
   ) {
-    this.port = actorPort(sched, buffers, deviceActorId(device));
+    this.port = actorPort(sched, config, buffers, deviceActorId(device));
     this.workloads = buildWorkloads(config, buffers);
     this.actor = buildDevice(sched, config, buffers, device, this.port, this.workloads);
   }

@@ -2,6 +2,7 @@
 
 import { Iommu } from '../device/iommu.js';
 import { AccessBracket } from '../memory/accessBracket.js';
+import { CallPayload } from '../memory/callPayload.js';
 import { FolioTable } from '../memory/folios.js';
 import { PageArrays } from '../memory/pageArrays.js';
 import { PhysicalLayout, type PhysicalLayoutSpec } from '../memory/physicalLayout.js';
@@ -12,13 +13,12 @@ import { ObserverBuffers } from '../observe/actorObserver.js';
 import { Ring } from '../sim/ring.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
-import type { SimulationConfig } from './simulationConfig.js';
+import type { MachineSpec, SimulationConfig } from './simulationConfig.js';
 
-/** Page-table pages per table arena; each is 2 KiB and costs memory only once it is used. */
-const TABLES_PER_ARENA = 1 << 15;
-/** Messages that one ring holds. */
-const RING_CAPACITY = 1024;
-const PAGE_ARRAYS = 2048;
+type Sizes = Pick<MachineSpec, 'tables' | 'pageArrays' | 'ringMessages' | 'payloadBytes'>;
+
+/** Page-table pages are 2 KiB and cost memory only once they are used. */
+const LARGE: Sizes = { tables: 1 << 15, pageArrays: 2048, ringMessages: 1024, payloadBytes: 0 };
 
 /** Plain data: it crosses to the workers as it is. */
 export interface SharedBuffers {
@@ -35,9 +35,12 @@ export interface SharedBuffers {
   readonly doorbells: SharedArrayBuffer;
   readonly observer: SharedArrayBuffer;
   readonly board: SharedArrayBuffer;
+  /** What driver calls hand over, by CPU thread; empty where nobody makes such calls. */
+  readonly payloads: SharedArrayBuffer;
 }
 
 export function layoutSpec(config: SimulationConfig): PhysicalLayoutSpec {
+  if (config.machine !== undefined) return { ramPages: config.ramPages, vram: config.machine.memories };
   const vram = Array.from({ length: config.deviceCount }, () => ({
     pages: config.device.vramPages,
     kind: ZoneKind.DevicePrivate,
@@ -60,27 +63,48 @@ export function allocateBuffers(config: SimulationConfig): SharedBuffers {
   const spec = layoutSpec(config);
   const layout = new PhysicalLayout(spec);
   const actors = actorCount(config);
+  const { tables, pageArrays, ringMessages, payloadBytes } = sizesOf(config);
+  const threads = config.workloads.length;
   const perDevice = <T>(make: () => T): T[] => Array.from({ length: config.deviceCount }, make);
   return {
     layout: spec,
     memory: PhysicalMemory.allocate(layout).buffer,
     folios: FolioTable.allocate(layout).buffer,
-    cpuTables: TableArena.allocate(TABLES_PER_ARENA).buffer,
-    gpuTables: perDevice(() => TableArena.allocate(TABLES_PER_ARENA).buffer),
+    cpuTables: TableArena.allocate(tables).buffer,
+    gpuTables: perDevice(() => TableArena.allocate(tables).buffer),
     iommus: perDevice(() => Iommu.allocate(2 * config.ramPages).buffer),
-    arrays: PageArrays.allocate(PAGE_ARRAYS).buffer,
-    brackets: new SharedArrayBuffer(AccessBracket.bytesFor(Math.max(1, config.workloads.length))),
-    rings: new SharedArrayBuffer(2 * actors * Ring.bytesFor(RING_CAPACITY)),
+    arrays: PageArrays.allocate(pageArrays).buffer,
+    brackets: new SharedArrayBuffer(AccessBracket.bytesFor(Math.max(1, threads))),
+    rings: new SharedArrayBuffer(2 * actors * Ring.bytesFor(ringMessages)),
     doorbells: new SharedArrayBuffer(Doorbell.bytesFor(actors)),
     observer: new SharedArrayBuffer(ObserverBuffers.bytesFor(actors)),
     board: new SharedArrayBuffer(GhostBoard.bytesFor(config.workloads)),
+    payloads: new SharedArrayBuffer(payloadBytes === 0 ? 0 : threads * CallPayload.bytesFor(payloadBytes)),
   };
 }
 
+/** Sizes of what a run is made of. */
+function sizesOf({ machine }: SimulationConfig): Sizes {
+  return machine ?? LARGE;
+}
+
 /** The ring in which an actor other than the Coordinator sends (`toCoordinator`) or receives. */
-export function openRing(buffers: SharedBuffers, actor: number, toCoordinator: boolean): Ring {
-  const bytes = Ring.bytesFor(RING_CAPACITY);
-  return new Ring(buffers.rings, (2 * actor + (toCoordinator ? 0 : 1)) * bytes, RING_CAPACITY);
+export function openRing(
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  actor: number,
+  toCoordinator: boolean,
+): Ring {
+  const { ringMessages } = sizesOf(config);
+  const bytes = Ring.bytesFor(ringMessages);
+  return new Ring(buffers.rings, (2 * actor + (toCoordinator ? 0 : 1)) * bytes, ringMessages);
+}
+
+/** Of all CPU threads; none where the run has no payloads. */
+export function openPayloads(config: SimulationConfig, buffers: SharedBuffers): CallPayload[] {
+  const { payloadBytes } = sizesOf(config);
+  if (payloadBytes === 0) return [];
+  return config.workloads.map((_, i) => new CallPayload(buffers.payloads, i, payloadBytes));
 }
 
 export function openMemory(buffers: SharedBuffers): PhysicalMemory {

@@ -1,6 +1,7 @@
 /** Everything that one run is built from: plain data, in pages, counts and nanoseconds, checked by the scenario loader. */
 
-import type { WorkloadConfig } from '../workload/workloadConfig.js';
+import type { VramSpec } from '../memory/physicalLayout.js';
+import type { CaseDriver, WorkloadConfig } from '../workload/workloadConfig.js';
 
 export const executors = ['virtual', 'threads'] as const;
 export type ExecutorName = (typeof executors)[number];
@@ -76,6 +77,26 @@ export interface SimulationConfig {
   readonly workloads: readonly WorkloadConfig[];
   /** Wall (threads) or simulated (virtual) milliseconds after which open-ended workloads stop; Infinity: when all work is done. */
   readonly durationMs: number;
+  /** Without it the machine of a scenario: sized for large runs, its devices served by the reference driver. */
+  readonly machine?: MachineSpec;
+}
+
+/** A machine made for one small program, such as a case. */
+export interface MachineSpec {
+  /** `mirror`: the test devices, which need no actor: `deviceCount` is 0. */
+  readonly driver: CaseDriver;
+  /** One per device. */
+  readonly memories: readonly VramSpec[];
+  /** Page-table pages of the CPU, and of each GPU. */
+  readonly tables: number;
+  /** Lists of pages that requests to devices lend one another. */
+  readonly pageArrays: number;
+  /** Messages that one ring holds; a power of two. */
+  readonly ringMessages: number;
+  /** Data of one driver call, per CPU thread; a multiple of 8. */
+  readonly payloadBytes: number;
+  /** Pages of one chunk of a test device's memory. */
+  readonly mirrorChunkPages: number;
 }
 
 /** Limits that a configuration is checked against. */

@@ -1,0 +1,123 @@
+/** The test devices as processes reach them: each open device of each process is a context, and each command a call. */
+
+import { assert } from '../base/assert.js';
+import { Errno, isErrno } from '../base/errno.js';
+import { PAGE_WORDS } from '../base/units.js';
+import type { MirrorContext } from '../driver/mirror/mirrorContext.js';
+import type { MirrorDriver } from '../driver/mirror/mirrorDriver.js';
+import type { MirrorResult, PageSink, PageSource } from '../driver/mirror/mirrorResult.js';
+import type { CallPayload } from '../memory/callPayload.js';
+import { IoctlRequest } from '../mm/ioctlRequest.js';
+import type { Mm } from '../mm/mm.js';
+import type { Steps } from '../sim/steps.js';
+import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+
+/** One command of an open device. */
+type Command = (context: MirrorContext, call: IoctlCall) => Steps<MirrorResult>;
+
+export class MirrorService {
+  /** What processes have open: at most one context per process and device. */
+  private readonly contexts: MirrorContext[] = [];
+
+  constructor(private readonly driver: MirrorDriver) {}
+
+  register(ioctls: IoctlTable): void {
+    const { driver } = this;
+    ioctls.register(IoctlRequest.mirrorOpen, (call) => this.open(call));
+    ioctls.register(IoctlRequest.mirrorClose, (call) => this.close(call));
+    ioctls.register(IoctlRequest.mirrorRelease, (call) => this.evict(call));
+    ioctls.register(IoctlRequest.mirrorFlags, (call) => this.setFlags(call));
+    const commands: readonly (readonly [IoctlRequest, Command])[] = [
+      [
+        IoctlRequest.mirrorRead,
+        (context, { page, npages, payload }) => driver.read(context, page, npages, sinkOf(payload)),
+      ],
+      [
+        IoctlRequest.mirrorWrite,
+        (context, { page, npages, payload }) => driver.write(context, page, npages, sourceOf(payload)),
+      ],
+      [
+        IoctlRequest.mirrorMigrateToDevice,
+        (context, { page, npages, payload }) =>
+          driver.migrateToDevice(context, page, npages, sinkOf(payload)),
+      ],
+      [
+        IoctlRequest.mirrorMigrateToSystem,
+        (context, { page, npages }) => driver.migrateToSystem(context, page, npages),
+      ],
+      [
+        IoctlRequest.mirrorSnapshot,
+        (context, { page, npages, payload }) => driver.snapshot(context, page, npages, payload.bytes),
+      ],
+      [
+        IoctlRequest.mirrorCheckExclusive,
+        (context, { page, npages }) => driver.checkExclusive(context, page, npages),
+      ],
+    ];
+    for (const [request, command] of commands) {
+      ioctls.register(request, (call) => this.command(command, call));
+    }
+  }
+
+  /** Of a process that has ended. @kernel exit_files */
+  *closeAll(mm: Mm): Steps<void> {
+    for (const context of this.contexts.filter((one) => one.mm === mm)) yield* this.drop(context);
+  }
+
+  /** -EBUSY when the process has the device open already. */
+  private *open({ mm, device }: IoctlCall): Steps<IoctlReply> {
+    const target = this.driver.devices[device];
+    if (target === undefined) return ioctlReply(Errno.ENODEV);
+    if (this.find(mm, device) !== null) return ioctlReply(Errno.EBUSY);
+    const context = yield* target.open(mm);
+    if (typeof context === 'number') return ioctlReply(context);
+    this.contexts.push(context);
+    return ioctlReply(Errno.OK);
+  }
+
+  private *close({ mm, device }: IoctlCall): Steps<IoctlReply> {
+    const context = this.find(mm, device);
+    if (context === null) return ioctlReply(Errno.ENODEV);
+    yield* this.drop(context);
+    return ioctlReply(Errno.OK);
+  }
+
+  private *drop(context: MirrorContext): Steps<void> {
+    this.contexts.splice(this.contexts.indexOf(context), 1);
+    yield* context.device.close(context);
+  }
+
+  private *evict({ device }: IoctlCall): Steps<IoctlReply> {
+    const target = this.driver.devices[device];
+    if (target === undefined) return ioctlReply(Errno.ENODEV);
+    yield* target.evictAll();
+    return ioctlReply(Errno.OK);
+  }
+
+  private *setFlags({ mm, device, a }: IoctlCall): Steps<IoctlReply> {
+    const context = this.find(mm, device);
+    if (context === null) return ioctlReply(Errno.ENODEV);
+    this.driver.setFlags(context, a);
+    return ioctlReply(Errno.OK);
+  }
+
+  private *command(command: Command, call: IoctlCall): Steps<IoctlReply> {
+    const context = this.find(call.mm, call.device);
+    if (context === null) return ioctlReply(Errno.ENODEV);
+    const { errno, cpages, faults } = yield* command(context, call);
+    assert(isErrno(errno), () => `${errno} is no errno`);
+    return ioctlReply(errno, cpages, faults);
+  }
+
+  private find(mm: Mm, device: number): MirrorContext | null {
+    return this.contexts.find((context) => context.mm === mm && context.device.index === device) ?? null;
+  }
+}
+
+function sinkOf({ words }: CallPayload): PageSink {
+  return { take: (index, page) => words.set(page, index * PAGE_WORDS) };
+}
+
+function sourceOf({ words }: CallPayload): PageSource {
+  return { fill: (index, page) => page.set(words.subarray(index * PAGE_WORDS, (index + 1) * PAGE_WORDS)) };
+}

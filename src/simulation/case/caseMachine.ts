@@ -1,0 +1,192 @@
+/** The machine that a case runs on: as small as the case allows, since building it is most of what a short case costs. */
+
+import { alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
+import type { Case } from '../../case/caseSchema.js';
+import type { Step } from '../../case/opSchemas.js';
+import { ZoneKind } from '../../memory/zone.js';
+import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
+import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
+
+/** Cases do not look at modelled time; all they need is that it passes. */
+const COST: CostConfig = {
+  preset: 'case',
+  hostLinkGBps: 26,
+  peerLinkGBps: 48,
+  vramGBps: 900,
+  linkLatencyNs: 1400,
+  gpuFaultNs: 20_000,
+  gpuTlbInvalidateNs: 5_000,
+  gpuPteWriteNs: 10,
+  gpuAccessNs: 400,
+  cpuFaultNs: 1_000,
+  cpuAccessNs: 80,
+  migratePageNs: 1_150,
+  hmmPageNs: 300,
+  cpuTlbShootdownNs: 4_000,
+  syscallNs: 200,
+  messageNs: 1_000,
+};
+
+/** Room beside what the case maps: page cache of nothing, the zero page, pages that are copied while both exist. */
+const SPARE_PAGES = 128;
+const SPARE_TABLES = 32;
+/** Of a buffer: its leaf, and the levels above it where they are its own. */
+const TABLES_PER_BUFFER = 4;
+const TABLES_PER_PROCESS = 8;
+/** Chunks of a test device's memory, each with room for everything: those that were removed may still be in use. */
+const MIRROR_CHUNKS = 3;
+const PAYLOAD_SPARE_BYTES = PAGE_BYTES;
+
+/** Commands that only the test device knows. */
+const mirrorOps: ReadonlySet<string> = new Set([
+  'snapshot',
+  'migrate_to_device',
+  'migrate_to_sys',
+  'exclusive',
+  'check_exclusive',
+  'evict_device',
+]);
+
+/** What a case needs of a machine. */
+interface Needs {
+  /** Pages of all mappings and files. */
+  pages: number;
+  /** Of the largest buffer. */
+  largest: number;
+  buffers: number;
+  processes: number;
+  devices: number;
+  threads: number;
+  isMirror: boolean;
+  coherent: Set<string>;
+}
+
+export function caseDriver(one: Case): CaseDriver {
+  return needsOf(one).isMirror ? 'mirror' : 'reference';
+}
+
+export function caseMachine(one: Case, executor: ExecutorName, seed: number): SimulationConfig {
+  const needs = needsOf(one);
+  const driver = needs.isMirror ? 'mirror' : 'reference';
+  const machine = machineOf(needs, driver);
+  return {
+    name: one.name,
+    seed,
+    executor,
+    ramPages: alignUp(2 * needs.pages * needs.processes + SPARE_PAGES, 64),
+    deviceCount: driver === 'mirror' ? 0 : needs.devices,
+    device: {
+      vramPages: machine.memories[0]?.pages ?? PMD_PAGES,
+      contexts: 1,
+      tlbEntries: 64,
+      faultBatch: 16,
+      faultBufferEntries: 64,
+      copyEngines: 1,
+    },
+    svm: {
+      layout: driver === 'mirror' ? 'one-to-one' : 'n1',
+      chunkPages: [PMD_PAGES, 16, 1],
+      notifierPages: 4 * PMD_PAGES,
+      placement: 'migrate',
+      preferredDevice: 0,
+      interconnect: 'peer',
+      timesliceUs: 0,
+    },
+    cost: COST,
+    workloads: Array.from({ length: needs.threads }, (_, thread) => threadConfig(one, driver, thread, needs)),
+    durationMs: Number.POSITIVE_INFINITY,
+    machine,
+  };
+}
+
+function threadConfig(program: Case, driver: CaseDriver, thread: number, { threads }: Needs): CaseConfig {
+  const name = thread === 0 ? program.name : `${program.name} (thread ${thread})`;
+  return { kind: 'case', name, program, driver, thread, threads };
+}
+
+function machineOf(needs: Needs, driver: CaseDriver): MachineSpec {
+  const everything = alignUp(needs.pages * needs.processes + SPARE_PAGES, 64);
+  const memoryPages = driver === 'mirror' ? MIRROR_CHUNKS * everything : alignUp(everything, PMD_PAGES);
+  const leaves = Math.ceil((2 * needs.pages) / PMD_PAGES);
+  return {
+    driver,
+    memories: Array.from({ length: needs.devices }, (_, i) => ({
+      pages: memoryPages,
+      kind: needs.coherent.has(`gpu${i}`) ? ZoneKind.DeviceCoherent : ZoneKind.DevicePrivate,
+    })),
+    tables:
+      (leaves + TABLES_PER_BUFFER * needs.buffers + TABLES_PER_PROCESS) * needs.processes + SPARE_TABLES,
+    pageArrays: driver === 'mirror' ? 4 : 64,
+    ringMessages: 64,
+    payloadBytes: needs.largest * PAGE_BYTES + PAYLOAD_SPARE_BYTES,
+    mirrorChunkPages: everything,
+  };
+}
+
+function needsOf({ steps }: Case): Needs {
+  const needs: Needs = {
+    pages: 0,
+    largest: 1,
+    buffers: 1,
+    processes: 1,
+    devices: 0,
+    threads: 1,
+    isMirror: false,
+    coherent: new Set(),
+  };
+  countSteps(steps, 1, needs);
+  return needs;
+}
+
+function countSteps(steps: readonly Step[], rounds: number, needs: Needs): void {
+  for (const step of steps) countStep(step, rounds, needs);
+}
+
+function countStep(step: Step, rounds: number, needs: Needs): void {
+  if (mirrorOps.has(step.op)) needs.isMirror = true;
+  countDevices(step, needs);
+  switch (step.op) {
+    case 'mmap':
+    case 'file_create':
+      needs.pages += rounds * step.args.pages;
+      needs.largest = Math.max(needs.largest, step.args.pages);
+      needs.buffers += rounds;
+      break;
+    case 'mremap':
+      needs.buffers += rounds;
+      break;
+    case 'fork':
+      needs.processes += rounds;
+      break;
+    case 'bind_mirror':
+      if (step.args.kind !== undefined) needs.isMirror = true;
+      if (step.args.kind === 'coherent') needs.coherent.add(step.args.dev);
+      break;
+    case 'alloc_and_register':
+      needs.pages += rounds * step.args.count * (step.args.pages ?? 1);
+      needs.buffers += rounds * step.args.count;
+      break;
+    case 'concurrent':
+      needs.threads = Math.max(needs.threads, 1 + step.args.branches.length);
+      for (const branch of step.args.branches) countSteps(branch, rounds, needs);
+      break;
+    case 'repeat':
+      countSteps(step.args.steps, rounds * step.args.count, needs);
+      break;
+    case 'repeat_processes':
+      needs.threads = Math.max(needs.threads, 1 + step.args.count);
+      needs.processes += step.args.count;
+      countSteps(step.args.steps, rounds, needs);
+      break;
+  }
+}
+
+const deviceName = /^gpu(\d+)$/;
+
+/** Any argument may name a device. */
+function countDevices(step: Step, needs: Needs): void {
+  for (const value of Object.values(step.args)) {
+    const match = typeof value === 'string' ? deviceName.exec(value) : null;
+    if (match !== null) needs.devices = Math.max(needs.devices, Number(match[1]) + 1);
+  }
+}

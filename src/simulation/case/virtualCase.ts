@@ -1,0 +1,181 @@
+/** Runs one case under the virtual executor: all invariants after every step, when everything stands still, and expectations as they come due. */
+
+import { assert } from '../../base/assert.js';
+import type { Case } from '../../case/caseSchema.js';
+import { evaluate, type Mismatch, stepOf } from '../../case/evaluate.js';
+import type { CaseExpectation } from '../../case/expectSchemas.js';
+import type { Step } from '../../case/opSchemas.js';
+import type { CaseResults } from '../../case/stepResult.js';
+import type { CheckResult } from '../../check/checkResult.js';
+import { RandomStrategy } from '../../sim/virtual/randomStrategy.js';
+import { CaseProgram } from '../../workload/case/caseProgram.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import type { SimulationConfig } from '../simulationConfig.js';
+import { VirtualFleet } from '../virtualFleet.js';
+import type { CaseProblem } from './caseReport.js';
+import { describePages } from './describePages.js';
+
+/** More than any case needs: whoever is not at an end then never will be. */
+const STEPS_MAX = 50_000_000;
+
+export interface VirtualCaseResult {
+  readonly problems: readonly CaseProblem[];
+  readonly verifications: number;
+}
+
+export class VirtualCase {
+  private readonly fleet: VirtualFleet;
+  private readonly program: CaseProgram;
+  private readonly problems: CaseProblem[] = [];
+  private verifications = 0;
+  private final: CaseResults | null = null;
+  /** Of labelled steps: what to hold against them when they have run. */
+  private readonly due = new Map<string, CaseExpectation[]>();
+  private readonly later: CaseExpectation[] = [];
+
+  constructor(
+    private readonly one: Case,
+    config: SimulationConfig,
+  ) {
+    const strategy = new RandomStrategy(config.seed);
+    strategy.newExecution();
+    this.fleet = new VirtualFleet(config, allocateBuffers(config), strategy);
+    const { workload } = this.fleet.cpus[0];
+    assert(workload instanceof CaseProgram, 'the first thread runs no case');
+    this.program = workload;
+    this.sortExpectations();
+  }
+
+  run(): VirtualCaseResult {
+    this.runProgram();
+    if (this.problems.length === 0 && this.final !== null) this.report(evaluate(this.later, this.final));
+    if (this.problems.length === 0) this.tearDown();
+    return { problems: this.problems, verifications: this.verifications };
+  }
+
+  /** Those that look at one step wait for it; others, and steps that run several times, for the end. */
+  private sortExpectations(): void {
+    const once = new Set(this.one.steps.map(({ as }) => as));
+    for (const expectation of this.one.expect) {
+      const label = stepOf(expectation);
+      if (label === null || !once.has(label)) this.later.push(expectation);
+      else this.due.set(label, [...(this.due.get(label) ?? []), expectation]);
+    }
+  }
+
+  private runProgram(): void {
+    const { cpus, executor } = this.fleet;
+    const [first, ...others] = cpus;
+    first.host.holdAtCheckpoints(executor);
+    first.start(({ caseResults }) => {
+      this.final = caseResults ?? null;
+    });
+    for (const other of others) other.start(() => {});
+    while (this.problems.length === 0) {
+      if (!this.runUntilStill()) return;
+      if (this.final !== null) {
+        this.reportBroken(this.final);
+        return;
+      }
+      if (first.host.isHeld) {
+        this.lookAround();
+        first.host.goOn();
+      } else {
+        this.fail('to go on', this.deadlock());
+      }
+    }
+  }
+
+  /** False when the run cannot go on. */
+  private runUntilStill(): boolean {
+    const end = this.fleet.executor.run(undefined, STEPS_MAX);
+    if (end === 'failed') {
+      const { failure } = this.fleet.executor;
+      this.fail('no failure', failure?.message ?? 'a task failed');
+    } else if (end === 'out-of-steps') {
+      this.fail('an end', `none within ${STEPS_MAX} steps`);
+    }
+    return end === 'idle';
+  }
+
+  private lookAround(): void {
+    const { devices, coordinator } = this.fleet;
+    const step = this.one.steps[this.program.lastStep];
+    const snapshots = devices.map((device) => device.snapshot());
+    this.verifications++;
+    this.noteChecks(
+      coordinator.verify(
+        snapshots,
+        this.fleet.cpus.map(() => []),
+      ),
+    );
+    if (step?.as !== undefined) this.report(evaluate(this.due.get(step.as) ?? [], this.program.results()));
+  }
+
+  private noteChecks(checks: readonly CheckResult[]): void {
+    for (const { ok, name, detail } of checks) {
+      if (!ok) this.fail(`invariant ${name}`, detail);
+    }
+  }
+
+  private report(mismatches: readonly Mismatch[]): void {
+    for (const { step, expected, found, pages, expectation } of mismatches) {
+      const index = this.one.steps.findIndex(({ as }) => as !== undefined && as === step);
+      const at = this.one.steps[index];
+      this.problems.push({
+        step: at === undefined ? (step ?? 'end') : describeStep(at, index),
+        expectation: `${expectation.type}: ${expected}`,
+        found,
+        pages:
+          at === undefined ? [] : describePages(this.fleet.coordinator.coordinator, this.program, at, pages),
+      });
+    }
+  }
+
+  private reportBroken({ broken }: CaseResults): void {
+    if (broken === null) return;
+    const index = Number.parseInt(broken.step, 10);
+    const step = this.one.steps[index];
+    const pages =
+      step === undefined ? [] : describePages(this.fleet.coordinator.coordinator, this.program, step, []);
+    this.problems.push({
+      step: broken.step,
+      expectation: 'the step to be carried out',
+      found: broken.found,
+      pages,
+    });
+  }
+
+  private fail(expectation: string, found: string): void {
+    const index = Math.max(0, this.program.lastStep + (expectation.startsWith('invariant') ? 0 : 1));
+    const step = this.one.steps[index];
+    const name = step === undefined ? 'end' : describeStep(step, index);
+    this.problems.push({ step: name, expectation, found, pages: [] });
+  }
+
+  private deadlock(): string {
+    const { coordinator, cpus, devices } = this.fleet;
+    const waits = [coordinator, ...devices, ...cpus].flatMap((actor) => actor.waits());
+    return `every task waits for another: ${waits.join('; ')}`;
+  }
+
+  private tearDown(): void {
+    const { coordinator, devices } = this.fleet;
+    void coordinator.tearDown();
+    if (!this.runUntilStill()) return;
+    this.noteChecks(coordinator.verifyTornDown(devices.map((device) => device.snapshot())));
+  }
+}
+
+export function describeStep({ op, as, args }: Step, index: number): string {
+  const label = as === undefined ? '' : ` (${as})`;
+  return `step ${index}${label}: ${op} ${describeArgs(args)}`;
+}
+
+function describeArgs(args: object): string {
+  const text = Object.entries(args)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
