@@ -41,6 +41,7 @@ import { CpuService } from './cpuService.js';
 import { IoctlTable } from './ioctl.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { MirrorService } from './mirrorService.js';
+import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 import { Semaphores } from './semaphores.js';
@@ -96,7 +97,7 @@ export class Coordinator {
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
   readonly mirror: MirrorDriver | null = null;
-  private readonly mirrorService: MirrorService | null = null;
+  private readonly processCalls: ProcessService;
   private readonly remotes: readonly RemoteGpu[];
 
   constructor(
@@ -140,11 +141,9 @@ export class Coordinator {
       memory,
     });
     this.vmBind.register(this.ioctls);
-    if (config.mirror !== undefined) {
-      this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
-      this.mirrorService = new MirrorService(this.mirror);
-      this.mirrorService.register(this.ioctls);
-    }
+    if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
+    this.processCalls = new ProcessService(this.processes, this.calls, this.serveMirror());
+    this.processCalls.register(this.ioctls);
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
@@ -175,16 +174,17 @@ export class Coordinator {
     for (const vm of this.vms) yield* vm.close();
     this.vmBind.close();
     for (const mm of this.processes.all()) {
-      yield* this.exitProcess(mm);
+      yield* this.processCalls.exit(mm);
       assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);
     }
   }
 
-  /** Memory first, then what the process has open. @kernel do_exit */
-  private *exitProcess(mm: Mm): Steps<void> {
-    yield* this.calls.exit.mmput(mm);
-    if (this.mirrorService !== null) yield* this.mirrorService.closeAll(mm);
-    this.processes.remove(mm);
+  /** What processes may have open. */
+  private serveMirror(): OpenFiles[] {
+    if (this.mirror === null) return [];
+    const service = new MirrorService(this.mirror);
+    service.register(this.ioctls);
+    return [service];
   }
 
   private serveDevice(port: Port, gpu: GpuHandle): void {

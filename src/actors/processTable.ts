@@ -15,20 +15,19 @@ export class ProcessTable {
 
   /** An empty address space with the next number. */
   create(): Mm {
-    const mm = new Mm(this.kernel, this.next);
+    const mm = new Mm(this.kernel, this.reserve());
     this.add(mm);
     return mm;
   }
 
-  /** The number that the next address space must have, for those who make it themselves. */
-  get nextId(): number {
-    return this.next;
+  /** A number that no process had or will have; for an address space that is still to be made. @kernel alloc_pid */
+  reserve(): number {
+    return this.next++;
   }
 
   add(mm: Mm): void {
-    assert(mm.id === this.next, () => `mm ${mm.id} is not the next one, ${this.next}`);
+    assert(!this.alive.has(mm.id) && mm.id < this.next, () => `mm ${mm.id} has no number of its own`);
     this.alive.set(mm.id, mm);
-    this.next++;
   }
 
   /** Null once the process has ended. */

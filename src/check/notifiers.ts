@@ -36,6 +36,9 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
     }
   }
   registered += countUserptrs(view, mm);
+  for (const device of view.coordinator.mirror?.devices ?? []) {
+    for (const context of device.contexts) if (context.mm === mm) registered++;
+  }
   rule.require(
     notifiers.intervals === registered,
     {},

@@ -15,6 +15,7 @@ import { checkLifetimes } from './lifetimes.js';
 import { checkLru } from './lru.js';
 import { MachineView } from './machineView.js';
 import { checkMapcounts } from './mapcounts.js';
+import { checkMirrors } from './mirrors.js';
 import { checkNotifiers } from './notifiers.js';
 import { checkQuiescence } from './quiescence.js';
 import { checkRefcounts } from './refcounts.js';
@@ -29,20 +30,21 @@ export interface VerifyInput {
   readonly coordinator: Coordinator;
   /** Of all devices, in their order, taken after the Coordinator came to rest and the devices had drained their mailboxes. */
   readonly devices: readonly GpuSnapshot[];
-  /** Together they say what every populated page must hold. */
-  readonly expectations: readonly Expectation[];
+  /** Together they say what every populated page must hold; null where programs check for themselves what they read. */
+  readonly expectations: readonly Expectation[] | null;
   readonly lastEvents: EventSource;
 }
 
 /** Runs in the Coordinator's thread while no task is within an operation. Changes nothing. */
 export function verify(input: VerifyInput): CheckResult[] {
   const view = new MachineView(input.coordinator, input.devices);
+  const { mirror } = input.coordinator;
   const rules: Rule[] = [
-    ...checkContent(view, input.expectations),
+    ...(input.expectations === null ? [] : checkContent(view, input.expectations)),
     ...checkRefcounts(view),
     ...checkMapcounts(view),
     ...checkFolioLocks(view),
-    ...checkDevicePages(view),
+    ...(mirror === null ? checkDevicePages(view) : checkMirrors(view.kernel, view.mms, mirror.devices)),
     ...checkAreas(view),
     ...checkLru(view),
     ...checkNotifiers(view),

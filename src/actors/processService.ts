@@ -1,0 +1,52 @@
+/** fork, exit and kill: how processes begin and end. */
+
+import { Errno } from '../base/errno.js';
+import type { ExitMm } from '../mm/exitMm.js';
+import type { Fork } from '../mm/fork.js';
+import { IoctlRequest } from '../mm/ioctlRequest.js';
+import type { Mm } from '../mm/mm.js';
+import type { Steps } from '../sim/steps.js';
+import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+import type { ProcessTable } from './processTable.js';
+
+/** What a process may have open: a driver closes it once the memory of the process is gone. @kernel exit_files */
+export interface OpenFiles {
+  closeAll(mm: Mm): Steps<void>;
+}
+
+export class ProcessService {
+  constructor(
+    private readonly processes: ProcessTable,
+    private readonly calls: { readonly fork: Fork; readonly exit: ExitMm },
+    private readonly files: readonly OpenFiles[],
+  ) {}
+
+  register(ioctls: IoctlTable): void {
+    ioctls.register(IoctlRequest.fork, (call) => this.fork(call));
+    ioctls.register(IoctlRequest.exit, (call) => this.end(call));
+    ioctls.register(IoctlRequest.kill, (call) => this.end(call));
+  }
+
+  /** The memory goes first, then what is open. @kernel do_exit */
+  *exit(mm: Mm): Steps<void> {
+    this.processes.remove(mm);
+    yield* this.calls.exit.mmput(mm);
+    for (const files of this.files) yield* files.closeAll(mm);
+  }
+
+  private *fork({ mm }: IoctlCall): Steps<IoctlReply> {
+    const id = this.processes.reserve();
+    const child = yield* this.calls.fork.fork(mm, id);
+    if (typeof child === 'number') return ioctlReply(child);
+    this.processes.add(child);
+    return ioctlReply(Errno.OK, id);
+  }
+
+  private *end({ a }: IoctlCall): Steps<IoctlReply> {
+    const mm = this.processes.find(a);
+    // -ESRCH of the kernel.
+    if (mm === null) return ioctlReply(Errno.ENOENT);
+    yield* this.exit(mm);
+    return ioctlReply(Errno.OK);
+  }
+}
