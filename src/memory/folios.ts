@@ -355,13 +355,14 @@ export class FolioTable {
     return (flag & PAGE_FLAGS) === 0 ? this.headOf(page) : page;
   }
 
-  /** Makes the folio, named by its head, anonymous memory of `anonVma` (positive id) from `index` on, in pages. @kernel folio_add_new_anon_rmap */
+  /** Makes the folio anonymous memory of `anonVma` (positive id), the page being at `index`, in pages. @kernel folio_add_new_anon_rmap */
   setMapping(page: Pfn, anonVma: number, index: number): void {
-    this.assertLive(page);
-    this.check(page, anonVma > 0, 'an anon_vma has a positive id');
-    this.mappings[page] = anonVma;
-    this.indexes[page] = index;
-    this.flags[page] |= FolioFlag.Anon;
+    const head = this.headOf(page);
+    this.assertLive(head);
+    this.check(head, anonVma > 0, 'an anon_vma has a positive id');
+    this.mappings[head] = anonVma;
+    this.indexes[head] = index - (page - head);
+    this.flags[head] |= FolioFlag.Anon;
   }
 
   /** Makes the folio page-cache memory of the file with this (positive) id at `index`, in pages. @kernel __filemap_add_folio */

@@ -10,6 +10,7 @@ import { anonVmaFails } from './anonVmaPrepare.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
 import { ExclusiveEntries } from './exclusiveEntries.js';
 import { FileFault } from './file/fileFault.js';
+import { FALLBACK, HugeFault } from './hugeFault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import {
@@ -20,6 +21,7 @@ import {
   PteKind,
   pteFromWord,
   pteHas,
+  pteIsHuge,
   pteKind,
   ptePfn,
   pteWith,
@@ -56,6 +58,7 @@ export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.EN
 
 export class FaultHandler {
   private readonly swapFault: SwapFault;
+  private readonly huge: HugeFault;
 
   constructor(
     private readonly kernel: Kernel,
@@ -64,6 +67,7 @@ export class FaultHandler {
     private readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
   ) {
     this.swapFault = new SwapFault(kernel);
+    this.huge = new HugeFault(kernel);
   }
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
@@ -85,6 +89,10 @@ export class FaultHandler {
     assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
     if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
     if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
+    if (this.huge.concerns(mm, vma, page)) {
+      const served = yield* this.huge.handle(mm, vma, page, write);
+      if (served !== FALLBACK) return served;
+    }
     // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.
     const slot = mm.pageTable.ensure(page);
     if (slot < 0) return Errno.ENOMEM;
@@ -176,10 +184,10 @@ export class FaultHandler {
     return Errno.OK;
   }
 
-  /** A locked page is on its way already: wait and look again. @kernel do_swap_page */
+  /** A locked page is on its way already: wait and look again. Of a leaf the whole folio is asked for. @kernel do_swap_page, do_huge_pmd_device_private */
   private *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
     const { sched, folios, folioLocks } = this.kernel;
-    const pfn = ptePfn(pte);
+    const pfn = pteIsHuge(pte) ? folios.headOf(ptePfn(pte)) : ptePfn(pte);
     if (!folioLocks.trylock(pfn)) {
       sched.at(FaultStep.deviceBusy, page, pfn, mm.id);
       yield* folioLocks.waitUnlocked(pfn);

@@ -3,7 +3,9 @@
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Collapse } from './collapse.js';
 import type { Kernel } from './kernel.js';
+import { FLAG_CHANGES, type FlagChange, type MadviseFlags } from './madviseFlags.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -20,8 +22,18 @@ export const Madvise = {
   DontNeed: 0,
   /** The pages may go; here they go at once, as if memory were short. */
   Free: 1,
-  /** Any advice that changes nothing here (access pattern, huge pages, core dumps): only the range is checked. */
+  /** Any advice that changes nothing here (access pattern, core dumps): only the range is checked. */
   Hint: 2,
+  /** Whole PMDs may be huge pages from now on. @kernel MADV_HUGEPAGE */
+  HugePage: 3,
+  /** @kernel MADV_NOHUGEPAGE */
+  NoHugePage: 4,
+  /** Small pages become huge ones, now. @kernel MADV_COLLAPSE */
+  Collapse: 5,
+  /** A child does not get these areas. @kernel MADV_DONTFORK */
+  DontFork: 6,
+  /** @kernel MADV_DOFORK */
+  DoFork: 7,
 } as const;
 export type Madvise = (typeof Madvise)[keyof typeof Madvise];
 
@@ -29,12 +41,14 @@ export class MadviseCall {
   constructor(
     private readonly kernel: Kernel,
     private readonly zap: Zap,
+    private readonly collapse: Collapse,
+    private readonly flags: MadviseFlags,
   ) {}
 
   /**
-   * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, for locked areas and
-   * for FREE of what is not anonymous, -ENOMEM when part of the range is not
-   * mapped, after all that is mapped was served. Takes mmap_lock for read.
+   * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, for locked areas, and for FREE of what is not
+   * anonymous; -ENOMEM when part of the range is not mapped, after all that is mapped was served; what {@link Collapse} says; -EAGAIN where
+   * areas would have to be split and cannot. Takes mmap_lock, for write if the advice lasts.
    * @kernel do_madvise
    */
   *madvise(mm: Mm, start: Vpn, npages: number, advice: Madvise): Steps<Errno> {
@@ -43,12 +57,30 @@ export class MadviseCall {
     yield* sched.spend(costs.syscallNs);
     let errno: Errno = npages < 0 ? Errno.EINVAL : Errno.OK;
     if (npages > 0) {
-      yield* mm.mmapLock.read();
-      errno = yield* this.walkAreas(mm, start, (start + npages) as Vpn, advice);
-      mm.mmapLock.readUnlock();
+      errno = yield* this.adviseLocked(mm, start, (start + npages) as Vpn, advice);
     }
     sched.at(MadviseStep.done, start, npages, errno, mm.id);
     return errno;
+  }
+
+  private *adviseLocked(mm: Mm, start: Vpn, end: Vpn, advice: Madvise): Steps<Errno> {
+    const lasts = flagChange(advice) !== null;
+    yield* lasts ? mm.mmapLock.write() : mm.mmapLock.read();
+    const errno = yield* this.walkAreas(mm, start, end, advice);
+    if (lasts) mm.mmapLock.writeUnlock();
+    else mm.mmapLock.readUnlock();
+    return errno;
+  }
+
+  /** One area's part of the range. @kernel madvise_vma_behavior */
+  private *adviseArea(mm: Mm, vma: Vma, start: Vpn, end: Vpn, advice: Madvise): Steps<Errno> {
+    const change = flagChange(advice);
+    if (change !== null) return yield* this.flags.apply(mm, vma, start, end, change);
+    if (advice === Madvise.Collapse) return yield* this.collapse.collapse(mm, vma, start, end);
+    if (advice === Madvise.Hint) return Errno.OK;
+    if (!allowsZap(vma, advice)) return Errno.EINVAL;
+    yield* this.zapSpan(mm, start, end);
+    return Errno.OK;
   }
 
   /** @kernel madvise_walk_vmas */
@@ -61,9 +93,8 @@ export class MadviseCall {
       if (vma.start > at) errno = Errno.ENOMEM;
       const from = Math.max(at, vma.start) as Vpn;
       at = Math.min(end, vma.end) as Vpn;
-      if (advice === Madvise.Hint) continue;
-      if (!allowsZap(vma, advice)) return Errno.EINVAL;
-      yield* this.zapSpan(mm, from, at);
+      const refused = yield* this.adviseArea(mm, vma, from, at, advice);
+      if (refused !== Errno.OK) return refused;
     }
     return errno;
   }
@@ -81,4 +112,20 @@ export class MadviseCall {
 function allowsZap(vma: Vma, advice: Madvise): boolean {
   if ((vma.flags & VmFlag.Locked) !== 0) return false;
   return advice !== Madvise.Free || vma.isAnonymous;
+}
+
+/** What an advice that lasts does to an area's flags; null for the others. */
+function flagChange(advice: Madvise): FlagChange | null {
+  switch (advice) {
+    case Madvise.HugePage:
+      return FLAG_CHANGES.hugePage;
+    case Madvise.NoHugePage:
+      return FLAG_CHANGES.noHugePage;
+    case Madvise.DontFork:
+      return FLAG_CHANGES.dontFork;
+    case Madvise.DoFork:
+      return FLAG_CHANGES.doFork;
+    default:
+      return null;
+  }
 }

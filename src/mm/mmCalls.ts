@@ -1,6 +1,7 @@
 /** All memory calls of one kernel, wired together: what a CPU thread or a driver can ask of the mm. */
 
 import type { Pfn } from '../memory/pfn.js';
+import { Collapse } from './collapse.js';
 import { CopyOnWrite } from './copyOnWrite.js';
 import { CopyPageRange } from './copyPageRange.js';
 import { DeviceExclusive } from './deviceExclusive.js';
@@ -11,6 +12,7 @@ import { FileFault } from './file/fileFault.js';
 import { Fork } from './fork.js';
 import type { Kernel } from './kernel.js';
 import { MadviseCall } from './madvise.js';
+import { MadviseFlags } from './madviseFlags.js';
 import { MemoryMap } from './mmap.js';
 import { MovePageTables } from './movePageTables.js';
 import { Mprotect } from './mprotect.js';
@@ -46,7 +48,8 @@ export class MmCalls {
     this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel), new FileFault(kernel), exclusiveEntries);
     this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion);
     this.mprotect = new Mprotect(kernel, this.edit);
-    this.madvise = new MadviseCall(kernel, this.zap);
+    const collapse = new Collapse(kernel, this.faults);
+    this.madvise = new MadviseCall(kernel, this.zap, collapse, new MadviseFlags(kernel, this.edit));
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
     this.rmap = new Rmap(kernel);
     this.reclaim = new Reclaim(kernel, this.rmap);

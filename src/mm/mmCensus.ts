@@ -4,7 +4,7 @@ import { PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from './pte.js';
+import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './pte.js';
 
 /** Visits every entry that is not empty, in address order, also those outside all areas. Atomic. */
 export function forEachPte(mm: Mm, visit: (page: Vpn, pte: Pte) => void): void {
@@ -24,6 +24,11 @@ function visitTable(mm: Mm, start: number, end: number, visit: (page: Vpn, pte: 
   }
 }
 
+/** Whether the entry counts in its folio's mapcount: each of a small page, and of a PMD leaf the first word. */
+export function isCounted(page: Vpn, pte: Pte): boolean {
+  return !pteIsHuge(pte) || page % PMD_PAGES === 0;
+}
+
 /** What one address space holds, by kind of entry. */
 export interface MmCensus {
   /** Entries that map a page of RAM, without the zero page. */
@@ -31,7 +36,7 @@ export interface MmCensus {
   readonly zeroPages: number;
   readonly devicePrivatePages: number;
   readonly migrationEntries: number;
-  /** How many entries map each page, hence how many references and mappings it has from here. */
+  /** How many entries, leaves counting as one, map each folio, by its head: how many references and mappings it has from here. */
   readonly mappings: ReadonlyMap<Pfn, number>;
 }
 
@@ -39,10 +44,13 @@ export interface MmCensus {
 export function census(kernel: Kernel, mm: Mm): MmCensus {
   const kinds = { presentPages: 0, zeroPages: 0, devicePrivatePages: 0, migrationEntries: 0 };
   const mappings = new Map<Pfn, number>();
-  forEachPte(mm, (_page, pte) => {
+  forEachPte(mm, (page, pte) => {
     const pfn = ptePfn(pte);
-    const isZeroPage = pteKind(pte) === PteKind.Present && pfn === kernel.zeroPage;
-    if (pteIsMapping(pte) && !isZeroPage) mappings.set(pfn, (mappings.get(pfn) ?? 0) + 1);
+    const isZeroPage = pteKind(pte) === PteKind.Present && kernel.isZeroPage(pfn);
+    if (pteIsMapping(pte) && !isZeroPage && isCounted(page, pte)) {
+      const folio = kernel.folios.headOf(pfn);
+      mappings.set(folio, (mappings.get(folio) ?? 0) + 1);
+    }
     if (isZeroPage) kinds.zeroPages++;
     else if (pteKind(pte) === PteKind.Present) kinds.presentPages++;
     else if (pteKind(pte) === PteKind.DevicePrivate) kinds.devicePrivatePages++;

@@ -4,7 +4,7 @@ import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
-import { coversLeaf, isLeafAt, readLeaf, replaceLeaf, splitHugePmd } from './hugeLeaf.js';
+import { coversLeaf, isLeafAt, readLeaf, replaceLeaf, splitHugePmd, splitHugePmdAcross } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { PROT_MASK } from './mmap.js';
@@ -75,6 +75,8 @@ export class Mprotect {
     const flags = protectedFlags(vma, prot);
     if (flags === vma.flags) return Errno.OK;
     if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
+    if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
+    if (end < vma.end) yield* splitHugePmdAcross(this.kernel, mm, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
     if (area === Errno.ENOMEM) return Errno.ENOMEM;
     if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, area, start, end);

@@ -3,6 +3,7 @@
 import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, type Steps } from '../sim/steps.js';
+import { splitHugePmdAcross } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -82,6 +83,7 @@ export class UnmapRegion {
 
   /** Both, with mmap_lock held for write throughout. Errors: -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
   *unmap(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    yield* this.splitLeavesAcross(mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM) return region;
     if (region !== null) yield* this.clear(mm, region);
@@ -90,6 +92,7 @@ export class UnmapRegion {
 
   /** Both, letting readers in while entries are cleared. mmap_lock is held for write and is released in any case. @kernel do_vmi_align_munmap */
   *unmapAndUnlock(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    yield* this.splitLeavesAcross(mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM || region === null) {
       mm.mmapLock.writeUnlock();
@@ -97,6 +100,12 @@ export class UnmapRegion {
     }
     yield* this.clearAndUnlock(mm, region);
     return Errno.OK;
+  }
+
+  /** Huge pages that the cuts go through become small ones, as their areas become two. */
+  private *splitLeavesAcross(mm: Mm, start: Vpn, end: Vpn): Steps<void> {
+    yield* splitHugePmdAcross(this.kernel, mm, start);
+    yield* splitHugePmdAcross(this.kernel, mm, end);
   }
 
   /** As {@link clear}, with mmap_lock held for write; it is downgraded, and released at the end. @kernel vms_complete_munmap_vmas */

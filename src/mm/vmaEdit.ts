@@ -31,11 +31,15 @@ export class VmaEdit {
   /** Cuts the area in two at `page`, inside it; both halves keep their pages' mapping. Returns the upper half. @kernel __split_vma */
   split(mm: Mm, vma: Vma, page: Vpn): Vma {
     assert(vma.start < page && page < vma.end, 'area is split outside itself');
-    // Callers that can sleep have split the leaf already, and told the mirrors; no leaf may lie in two areas in any case.
-    if (page % PMD_PAGES !== 0 && isLeafAt(mm.pageTable, page)) splitLeaf(this.kernel, mm, page);
+    this.splitLeafAcross(mm, page);
     const upper = { ...specOf(vma), start: page, pgoff: vma.indexOf(page) };
     mm.vmas.resize(vma, vma.start, page, vma.pgoff);
     return this.insert(mm, upper);
+  }
+
+  /** Callers that can sleep have split the leaf already, and told the mirrors; no leaf may lie in two areas in any case. @kernel vma_adjust_trans_huge */
+  private splitLeafAcross(mm: Mm, page: Vpn): void {
+    if (page % PMD_PAGES !== 0 && isLeafAt(mm.pageTable, page)) splitLeaf(this.kernel, mm, page);
   }
 
   /** Whether that many new areas can be allocated; asked before anything changes, so that a caller makes all of them or none. @kernel vm_area_alloc */
@@ -73,6 +77,8 @@ export class VmaEdit {
   modifyFlags(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Vma | typeof Errno.ENOMEM {
     mm.mmapLock.assertHeldForWrite();
     assert(vma.start <= start && start < end && end <= vma.end, 'flags change outside the area');
+    if (vma.start < start) this.splitLeafAcross(mm, start);
+    if (end < vma.end) this.splitLeafAcross(mm, end);
     const merged = this.mergeChanged(mm, vma, start, end, flags);
     if (merged !== null) return merged;
     const piece = this.carve(mm, vma, start, end);

@@ -8,6 +8,7 @@ import { DriverStep } from '../driver/driverStep.js';
 import { MirrorStep } from '../driver/mirror/mirrorStep.js';
 import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
+import { CollapseStep } from '../mm/collapse.js';
 import { CowStep } from '../mm/copyOnWrite.js';
 import { CopyStep } from '../mm/copyPageRange.js';
 import { ExclusiveStep } from '../mm/exclusiveEntries.js';
@@ -17,6 +18,7 @@ import { FileFaultStep } from '../mm/file/fileFault.js';
 import { SplitStep } from '../mm/folioSplit.js';
 import { ForkStep } from '../mm/fork.js';
 import { HmmStep } from '../mm/hmm.js';
+import { HugeFaultStep } from '../mm/hugeFault.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
 import { MadviseStep } from '../mm/madvise.js';
 import { MigrateStep } from '../mm/migrateUnmap.js';
@@ -67,6 +69,8 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   CopyStep,
   ExclusiveStep,
   HugeStep,
+  HugeFaultStep,
+  CollapseStep,
   SplitStep,
   NotifierStep,
   RmapStep,

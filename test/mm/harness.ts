@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
-import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
+import { PAGE_WORDS, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
 import { AccessBracket, BRACKET_WORDS } from '../../src/memory/accessBracket.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import { FolioFlag, FolioTable } from '../../src/memory/folios.js';
@@ -381,10 +381,10 @@ export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
     const holders = count + (swapCache.cached.has(pfn) ? 1 : 0);
     const exact = folios.refcount(pfn) === holders && folios.mapcount(pfn) === count;
     assert(exact && !folios.isLocked(pfn), () => `${folios.describe(pfn)} has ${count} entries`);
-    if (kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System) ramPages++;
+    if (kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System) ramPages += folios.npages(pfn);
   }
   assert(
-    kernel.ram.usedPages === ramPages + 1,
+    kernel.ram.usedPages === ramPages + 1 + (kernel.hugeZeroPage === 0 ? 0 : PMD_PAGES),
     () => `RAM holds ${kernel.ram.usedPages} pages, entries ${ramPages}`,
   );
 }
@@ -400,7 +400,7 @@ function checkEntry(kernel: Kernel, mm: Mm, page: Vpn, pte: Pte): void {
   );
   assert(pteKind(pte) !== PteKind.Migration, () => `page ${page} still has a migration entry`);
   const pfn = ptePfn(pte);
-  if (pfn === kernel.zeroPage || pteKind(pte) === PteKind.Swap) return;
+  if (kernel.isZeroPage(pfn) || pteKind(pte) === PteKind.Swap) return;
   assert(
     kernel.folios.index(pfn) === vma.indexOf(page),
     () => `page ${page}: reverse map has a wrong offset`,
