@@ -6,6 +6,7 @@ import type { Vpn } from '../base/units.js';
 import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
+import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
 import { GpuFaultHandler } from '../driver/faultHandler.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
@@ -45,6 +46,7 @@ import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 import { Semaphores } from './semaphores.js';
+import { SvmService } from './svmService.js';
 import { VmBindService } from './vmBindService.js';
 
 export const COORDINATOR: ActorId = actorId(0);
@@ -133,6 +135,11 @@ export class Coordinator {
     this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
     this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
+    const attributes = new AttributeDriver(this.gpus, this.mirrors, this.gpuFaults, (gpu) =>
+      this.ownerOf(gpu),
+    );
+    new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
+    for (const gpu of this.gpus) this.gpuFaults.owners.push(this.ownerOf(gpu));
     this.mirrors.open(this.mm);
     this.vmBind = new VmBindService({
       gpus: this.gpus,
@@ -171,7 +178,7 @@ export class Coordinator {
 
   /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */
   *tearDown(): Steps<void> {
-    for (const vm of this.vms) yield* vm.close();
+    yield* this.mirrors.closeAll();
     this.vmBind.close();
     for (const mm of this.processes.all()) {
       yield* this.processCalls.exit(mm);

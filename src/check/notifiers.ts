@@ -16,7 +16,7 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
   const active = notifiers.activeInvalidations;
   rule.require(active === 0, {}, () => `${active} invalidations were begun and not ended`);
   rule.require(seq % 2 === 0, {}, () => `the sequence ${seq} is odd, but nothing runs`);
-  let registered = 0;
+  let registered = view.coordinator.mirrors.attributesOf(mm)?.isWatching === true ? 1 : 0;
   for (const { gpusvm } of view.coordinator.mirrors.of(mm)) {
     for (const { value: notifier } of gpusvm.notifiers) {
       rule.look('interval notifiers');

@@ -2,6 +2,9 @@
 
 import { defineStep } from '../sim/steps.js';
 
+/** Why pages move. @kernel KFD_MIGRATE_TRIGGER_* */
+export const MigrateTrigger = { Prefetch: 0, GpuFault: 1, CpuFault: 2, Eviction: 3 } as const;
+
 export const DriverStep = {
   fault: defineStep('driver.fault', 'vpn', 'flags', 'device'),
   retry: defineStep('driver.retry', 'vpn', 'device', 'errno'),
@@ -16,6 +19,10 @@ export const DriverStep = {
   zap: defineStep('driver.zap', 'vpn', 'npages', 'device'),
   tlbInvalidated: defineStep('driver.tlbInvalidated', 'vpn', 'npages', 'device', 'ns'),
   collectGarbage: defineStep('driver.collectGarbage', 'count'),
+  /** A GPU access that ended with an error; the first id is the process's. */
+  memoryFault: defineStep('driver.memoryFault', 'vpn', 'device', 'errno', 'id'),
+  /** Pages of a process (id) are about to move; the flags say why. */
+  migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),
 } as const;

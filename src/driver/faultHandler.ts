@@ -15,8 +15,9 @@ import type { Kernel } from '../mm/kernel.js';
 import { LockClass } from '../sim/lockOrder.js';
 import { RwLock } from '../sim/rwLock.js';
 import { STEP, type Steps } from '../sim/steps.js';
+import { type AccessKind, type Linked, placementFor } from './attributes/placement.js';
 import { DriverRange, type RangeDevice } from './driverRange.js';
-import { DriverStep } from './driverStep.js';
+import { DriverStep, MigrateTrigger } from './driverStep.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from './placement.js';
 import type { SvmVm } from './svmVm.js';
@@ -50,8 +51,11 @@ interface Fault {
   /** The area may not be written: map it for reading, as the fault asked no more. */
   readOnly: boolean;
   readonly policy: PlacementPolicy;
-  /** Pages count as served only where the policy wants them. */
+  /** Pages count as served only where the policy wants them: a prefetch, or atomics, which work nowhere else. */
+  readonly isStrict: boolean;
   readonly isPrefetch: boolean;
+  /** Pages that cannot be where the policy wants them end the access. */
+  readonly isAtomic: boolean;
   /** One past the range that was served, once known. */
   servedEnd: Vpn;
 }
@@ -59,6 +63,10 @@ interface Fault {
 /** Begin again from the range look-up. */
 const RETRY = 'retry';
 type Round = Errno | typeof RETRY;
+
+function isPolicy(result: PlacementPolicy | Errno): result is PlacementPolicy {
+  return typeof result !== 'number';
+}
 
 /** @kernel xe_svm_handle_pagefault */
 export class GpuFaultHandler {
@@ -79,28 +87,59 @@ export class GpuFaultHandler {
    * OK: the access may be tried again. Errors: -EFAULT (no mapping), -EPERM (a store to a read-only mapping), -ENOMEM, -EBUSY (it never
    * settled).
    */
-  *handle(vm: SvmVm, gpu: GpuHandle, owner: PagemapOwner, page: Vpn, write: boolean): Steps<Errno> {
+  *handle(
+    vm: SvmVm,
+    gpu: GpuHandle,
+    owner: PagemapOwner,
+    page: Vpn,
+    write: boolean,
+    access: AccessKind = write ? 'store' : 'load',
+  ): Steps<Errno> {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
-    const fault = this.newFault(vm, gpu, owner, page, write, this.policy, false);
-    yield* vm.vmLock.read();
-    const errno = yield* this.runRounds(fault);
-    vm.vmLock.readUnlock();
+    const policy = this.policyFor(vm, gpu, page, access);
+    const errno = isPolicy(policy)
+      ? yield* this.serveFault(this.newFault(vm, gpu, owner, page, write, policy, false, access === 'atomic'))
+      : policy;
     sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
+    if (errno !== Errno.OK) sched.at(DriverStep.memoryFault, page, gpu.index, errno, vm.mm.id);
+    return errno;
+  }
+
+  /** Whether devices own pages together, and so use each other's as they are. */
+  readonly linked: Linked = (a, b) => a === b || this.owners[a] === this.owners[b];
+
+  /** By device; set as the devices are made. */
+  readonly owners: PagemapOwner[] = [];
+
+  private policyFor(vm: SvmVm, gpu: GpuHandle, page: Vpn, access: AccessKind): PlacementPolicy | Errno {
+    if (vm.attributes === null) return this.policy;
+    return placementFor(vm.attributes, gpu, page, access, this.linked) ?? this.policy;
+  }
+
+  private *serveFault(fault: Fault): Steps<Errno> {
+    yield* fault.vm.vmLock.read();
+    const errno = yield* this.runRounds(fault);
+    fault.vm.vmLock.readUnlock();
     return errno;
   }
 
   /**
-   * Migrates the range at `page` to the GPU's memory and binds it there, as a fault with that placement would. Returns the page after the
-   * range, or an errno; -EBUSY from migration leaves the pages in RAM and is no error.
+   * Migrates the range at `page` to where the policy wants it, the GPU's memory unless told, and binds it there, as a fault with that placement
+   * would. Returns the page after the range, or an errno; -EBUSY from migration leaves the pages in RAM and is no error.
    * @kernel prefetch_ranges
    */
-  *prefetchRange(vm: SvmVm, gpu: GpuHandle, owner: PagemapOwner, page: Vpn): Steps<Vpn | Errno> {
-    const fault = this.newFault(vm, gpu, owner, page, true, preferDevice(gpu.index), true);
-    yield* vm.vmLock.read();
-    const errno = yield* this.runRounds(fault);
-    vm.vmLock.readUnlock();
+  *prefetchRange(
+    vm: SvmVm,
+    gpu: GpuHandle,
+    owner: PagemapOwner,
+    page: Vpn,
+    policy: PlacementPolicy = preferDevice(gpu.index),
+    write = true,
+  ): Steps<Vpn | Errno> {
+    const fault = this.newFault(vm, gpu, owner, page, write, policy, true);
+    const errno = yield* this.serveFault(fault);
     return errno === Errno.OK ? fault.servedEnd : errno;
   }
 
@@ -134,11 +173,14 @@ export class GpuFaultHandler {
     write: boolean,
     policy: PlacementPolicy,
     isPrefetch: boolean,
+    isAtomic = false,
   ): Fault {
     const { timesliceNs } = this.config;
     const tries = 1;
     const readOnly = false;
-    return { vm, gpu, owner, page, write, tries, timesliceNs, readOnly, policy, isPrefetch, servedEnd: page };
+    const isStrict = isPrefetch || isAtomic;
+    const asked = { vm, gpu, owner, page, write, policy, isPrefetch, isAtomic, isStrict };
+    return { ...asked, tries, timesliceNs, readOnly, servedEnd: page };
   }
 
   private *runRounds(fault: Fault): Steps<Errno> {
@@ -185,9 +227,13 @@ export class GpuFaultHandler {
   /** With a reference, so that it survives outside the svm lock. */
   private *findRange(fault: Fault): Steps<{ range: DriverRange } | { errno: Errno }> {
     const { vm, page } = fault;
-    const { start, end } = vm.spanAround(page);
+    const bound = vm.spanAround(page);
+    const { start, end } = vm.attributes?.uniform(page, vpn(bound.start), vpn(bound.end)) ?? {
+      start: vpn(bound.start),
+      end: vpn(bound.end),
+    };
     yield* vm.svmLock.lock();
-    const found = yield* vm.gpusvm.rangeFindOrInsert(page, vpn(start), vpn(end), this.context(fault));
+    const found = yield* vm.gpusvm.rangeFindOrInsert(page, start, end, this.context(fault));
     if ('range' in found) vm.gpusvm.rangeGet(found.range);
     vm.svmLock.unlock();
     if ('errno' in found) return found;
@@ -216,12 +262,17 @@ export class GpuFaultHandler {
   }
 
   private *serve(fault: Fault, range: DriverRange, part: RangeDevice): Steps<Round> {
+    if (fault.isAtomic && !range.migrateDevmem) return Errno.EACCES;
     if (yield* this.isServed(fault, range, part)) return Errno.OK;
     const target = this.targetOf(fault, range, part);
     if (target !== null && fault.tries > 0) {
       fault.tries--;
       const errno = yield* this.migrateRange(fault, range, target);
       if (errno !== Errno.OK) return this.retry(fault, errno);
+    }
+    if (fault.policy.toSystem === true && fault.tries > 0) {
+      fault.tries--;
+      yield* fault.vm.gpusvm.rangeEvict(range);
     }
     // Mapped for loads when the area was read-only: stores need other addresses.
     if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
@@ -235,7 +286,7 @@ export class GpuFaultHandler {
   private *isServed(fault: Fault, range: DriverRange, part: RangeDevice): Steps<boolean> {
     const { notifierLock } = fault.vm.gpusvm;
     yield* notifierLock.read();
-    const isThere = !fault.isPrefetch || fault.tries === 0 || this.targetOf(fault, range, part) === null;
+    const isThere = !fault.isStrict || fault.tries === 0 || this.targetOf(fault, range, part) === null;
     const served = part.bound && (!fault.write || part.boundWritable) && isThere;
     notifierLock.readUnlock();
     if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
@@ -305,6 +356,8 @@ export class GpuFaultHandler {
     const where = yield* this.scan.scan(gpusvm, range, fault.owner, dpagemap);
     if (where === 'equal') return Errno.OK;
     if (fault.policy.onlySystemPages && (where === 'other' || where === 'mixed-device')) return Errno.OK;
+    const trigger = fault.isPrefetch ? MigrateTrigger.Prefetch : MigrateTrigger.GpuFault;
+    this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, mm.id, trigger);
     if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
     if (!mm.getNotZero()) return Errno.EFAULT;
     yield* mm.mmapLock.read();

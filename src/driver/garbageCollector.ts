@@ -42,9 +42,16 @@ export class GarbageCollector {
     for (let range = this.list.pop(); range !== undefined; range = this.list.pop()) {
       yield* this.vm.unmapParts(range, range.parts);
       yield* gpusvm.rangeRemove(range);
+      if (range.unmapped) this.resetAttributes(range);
       gpusvm.rangePut(range);
     }
     svmLock.unlock();
+  }
+
+  /** What was said to the devices of this mirror goes with the memory. @kernel xe_svm_range_set_default_attr */
+  private resetAttributes({ start, end }: DriverRange): void {
+    const { gpus, attributes } = this.vm;
+    for (const { index } of gpus) attributes?.mirrors[index].reset(start, end);
   }
 
   /** The worker: runs whenever no fault has collected first. @kernel xe_svm_garbage_collector_work_func */

@@ -10,6 +10,7 @@ import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import { ProcessAttributes } from './attributes/processAttributes.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { SvmVm } from './svmVm.js';
 
@@ -23,6 +24,7 @@ export interface MirrorConfig {
 
 export class MirrorTable {
   private readonly open_: SvmVm[] = [];
+  private readonly said = new Map<Mm, ProcessAttributes>();
 
   constructor(
     private readonly kernel: Kernel,
@@ -43,6 +45,7 @@ export class MirrorTable {
   open(mm: Mm): void {
     const space = spaceId(mm.id - 1);
     assert(!this.isOpen(mm), () => `mm ${mm.id} is mirrored already`);
+    this.said.set(mm, new ProcessAttributes(mm, this.gpus.length));
     const suffix = space === 0 ? '' : ` of mm ${mm.id}`;
     const groups = this.config.layout === 'n1' ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
     groups.forEach((gpus, i) => {
@@ -53,6 +56,11 @@ export class MirrorTable {
 
   isOpen(mm: Mm): boolean {
     return this.open_.some((vm) => vm.mm === mm);
+  }
+
+  /** What a mirrored process has said about its memory. */
+  attributesOf(mm: Mm): ProcessAttributes | null {
+    return this.said.get(mm) ?? null;
   }
 
   /** The mirror that a device's faults in a space belong to; null when the process is not mirrored. */
@@ -70,6 +78,19 @@ export class MirrorTable {
       yield* vm.close();
       this.open_.splice(this.open_.indexOf(vm), 1);
     }
+    yield* this.forget(mm);
+  }
+
+  /** The end of all: closed mirrors stay in the list, so that what they leave behind can be seen. */
+  *closeAll(): Steps<void> {
+    for (const vm of this.open_) yield* vm.close();
+    for (const mm of [...this.said.keys()]) yield* this.forget(mm);
+  }
+
+  private *forget(mm: Mm): Steps<void> {
+    const said = this.said.get(mm);
+    this.said.delete(mm);
+    if (said !== undefined) yield* said.close();
   }
 
   private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
@@ -78,6 +99,7 @@ export class MirrorTable {
     const { kernel, actor, hmm, dma, arrays } = this;
     const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays);
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();
+    vm.attributes = this.attributesOf(mm);
     this.open_.push(vm);
     this.kernel.sched.spawn(this.actor, `garbage collector of ${name}`, vm.collector.run(), true);
   }

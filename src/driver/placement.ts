@@ -16,6 +16,8 @@ export interface PlacementPolicy {
   target(question: PlacementQuestion): GpuHandle | null;
   /** Whether pages in another device's memory are moved too, or mapped from there. @kernel DRM_XE_MIGRATE_ONLY_SYSTEM_PAGES */
   readonly onlySystemPages: boolean;
+  /** Pages in any device's memory come home first. */
+  readonly toSystem?: boolean;
 }
 
 /** To the device that faults. @kernel DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE */
@@ -26,11 +28,17 @@ export function migrateToFaulting(onlySystemPages: boolean): PlacementPolicy {
 /** Nowhere: devices map RAM. @kernel DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM */
 export const stayInRam: PlacementPolicy = { name: 'system', onlySystemPages: false, target: () => null };
 
+/** Devices map pages wherever they lie, if they reach them there. */
+export const stayWhereTheyAre: PlacementPolicy = { ...stayInRam, name: 'in place' };
+
+/** To RAM, out of whatever device's memory. @kernel KFD_IOCTL_SVM_LOCATION_SYSMEM */
+export const toSystem: PlacementPolicy = { ...stayInRam, name: 'to system', toSystem: true };
+
 /** To one device, whoever faults; a mirror without that device leaves pages in RAM. */
-export function preferDevice(index: number): PlacementPolicy {
+export function preferDevice(index: number, onlySystemPages = false): PlacementPolicy {
   return {
     name: 'preferred',
-    onlySystemPages: false,
+    onlySystemPages,
     target: ({ vm }) => vm.gpus.find((gpu) => gpu.index === index) ?? null,
   };
 }

@@ -15,6 +15,7 @@ import { Mutex } from '../sim/mutex.js';
 import { RwLock } from '../sim/rwLock.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import type { ProcessAttributes } from './attributes/processAttributes.js';
 import type { DriverRange, RangeDevice } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
 import { GarbageCollector } from './garbageCollector.js';
@@ -39,6 +40,8 @@ export class SvmVm {
   closed = false;
   /** What each device sees where. */
   readonly deviceVms: ReadonlyMap<GpuHandle, DeviceVm>;
+  /** What the process has said about its memory; set once, before the first fault. Null where programs say nothing. */
+  attributes: ProcessAttributes | null = null;
   private readonly invalidation: Invalidation;
 
   constructor(

@@ -57,6 +57,42 @@ export const IoctlRequest = {
   vmFillBo: 48,
   /** page = which of the object, a = handle, b = index of the 32-bit word; replies a = its value. */
   vmLoadBo: 49,
+
+  // Of the reference driver. Places are `gpu0` and so on, `sys` or `cpu`; payload values are plain data.
+  /** Payload value: `SvmRequest`. KFD's attributes of a span. */
+  svmSetAttr: 60,
+  /** Payload value: the attribute's name; the answer is its value as KFD reports it for `device`. */
+  svmGetAttr: 61,
+  /** Payload value: the place, or `default`. a: 1 if pages in another device's memory stay there. */
+  madvisePreferred: 62,
+  /** Payload value: `device`, `global`, `cpu` or `undefined`. */
+  madviseAtomic: 63,
+  /** Payload value: `{ advice, place }`. Replies a = a code of the API. */
+  managedAdvise: 64,
+  /** Payload value: the attribute's name; the answer is its value as CUDA and HIP report it. */
+  managedGetAttr: 65,
+  /** Payload value: the place, or `advised`. Without a device it is a call of CUDA or HIP: replies a = a code of the API. */
+  svmPrefetch: 66,
+  /** a: 1 for on. */
+  setXnack: 67,
+  /** Payload value: the queue's name. */
+  createQueue: 68,
+  destroyQueue: 69,
+  /** The answer is a place per page, `none` where there is none. */
+  queryResidency: 70,
 } as const;
+
+/** What `svmSetAttr` takes; what is absent stays as it is. */
+export interface SvmRequest {
+  readonly prefetch?: string | undefined;
+  readonly preferred?: string | undefined;
+  readonly flags?: readonly string[] | undefined;
+  readonly clearFlags?: readonly string[] | undefined;
+  readonly granularity?: number | undefined;
+  /** Per device. */
+  readonly access?: string | undefined;
+  readonly inPlace?: string | undefined;
+  readonly noAccess?: string | undefined;
+}
 
 export type IoctlRequest = (typeof IoctlRequest)[keyof typeof IoctlRequest];

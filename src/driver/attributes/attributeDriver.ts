@@ -1,0 +1,199 @@
+/** Carries out what a process says about its memory: remembers it, makes ranges follow it, and prefetches. */
+
+import { Errno } from '../../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
+import type { PagemapOwner } from '../../mm/devPagemap.js';
+import type { Mm } from '../../mm/mm.js';
+import { VmFlag } from '../../mm/vma.js';
+import type { Steps } from '../../sim/steps.js';
+import type { DriverRange } from '../driverRange.js';
+import { DriverStep, MigrateTrigger } from '../driverStep.js';
+import type { GpuFaultHandler } from '../faultHandler.js';
+import type { GpuHandle } from '../gpuHandle.js';
+import type { MirrorTable } from '../mirrorTable.js';
+import { type PlacementPolicy, preferDevice, stayWhereTheyAre } from '../placement.js';
+import type { SvmVm } from '../svmVm.js';
+import { devicesIn } from './deviceMask.js';
+import type { SvmChange } from './kfdSvm.js';
+import { isDevice, Location, type Place } from './location.js';
+import { type AccessKind, placementFor, prefetchPlace } from './placement.js';
+import type { ProcessAttributes } from './processAttributes.js';
+
+/** A span of a process's addresses. */
+export interface Span {
+  readonly mm: Mm;
+  readonly start: Vpn;
+  readonly end: Vpn;
+}
+
+export class AttributeDriver {
+  constructor(
+    private readonly gpus: readonly GpuHandle[],
+    private readonly mirrors: MirrorTable,
+    private readonly faults: GpuFaultHandler,
+    private readonly ownerOf: (gpu: GpuHandle) => PagemapOwner,
+  ) {}
+
+  /** What the process has said; null when it is not mirrored. */
+  attributesOf(mm: Mm): ProcessAttributes | null {
+    return this.mirrors.attributesOf(mm);
+  }
+
+  /** Whether two devices use each other's memory as it is. */
+  linked(a: number, b: number): boolean {
+    return this.faults.linked(a, b);
+  }
+
+  /** -EFAULT unless all of the span is mapped, with memory that can be faulted in. @kernel svm_range_is_valid */
+  checkSpan({ mm, start, end }: Span): Errno {
+    if (end <= start || end > TASK_SIZE_PAGES) return Errno.EINVAL;
+    for (let page: number = start; page < end; ) {
+      const vma = mm.vmas.find(page as Vpn);
+      if (vma === null || (vma.flags & VmFlag.MixedMap) !== 0) return Errno.EFAULT;
+      page = vma.end;
+    }
+    return Errno.OK;
+  }
+
+  /**
+   * Errors: -EINVAL (a device that the process does not have, no page), -EFAULT (not mapped), and those of mapping the span where devices
+   * serve no faults. @kernel svm_range_set_attr
+   */
+  *setShared(span: Span, changes: readonly SvmChange[]): Steps<Errno> {
+    const said = this.attributesOf(span.mm);
+    if (said === null) return Errno.ENODEV;
+    const errno = said.kfd.check(changes) || this.checkSpan(span) || (yield* said.watch());
+    if (errno !== Errno.OK) return errno as Errno;
+    said.kfd.apply(span.start, span.end, changes);
+    yield* this.follow(
+      span,
+      changes.some(({ kind }) => kind === 'access' || kind === 'clearFlags'),
+    );
+    const moved = changes.some(({ kind }) => kind === 'prefetch')
+      ? yield* this.migrate(span, said)
+      : Errno.OK;
+    return moved === Errno.OK ? yield* this.mapUsers(span, said) : moved;
+  }
+
+  /**
+   * Ranges that reach over an end of the span make way for smaller ones; with `refault` the devices also lose the others, so that they ask anew.
+   * Pages stay where they are. @kernel xe_svm_unmap_address_range, xe_vm_invalidate_madvise_range
+   */
+  *follow({ mm, start, end }: Span, refault: boolean): Steps<void> {
+    for (const vm of this.mirrors.of(mm)) yield* this.followIn(vm, start, end, refault);
+  }
+
+  private *followIn(vm: SvmVm, start: Vpn, end: Vpn, refault: boolean): Steps<void> {
+    yield* vm.vmLock.write();
+    yield* vm.svmLock.lock();
+    const inside: DriverRange[] = [];
+    for (const range of vm.gpusvm.allRanges()) {
+      if (range.start >= end || range.end <= start) continue;
+      const crosses = range.start < start || range.end > end;
+      if (crosses) vm.collector.add(range as DriverRange);
+      else if (refault) inside.push(range as DriverRange);
+    }
+    for (const range of inside) yield* vm.unmapParts(range, range.parts);
+    vm.svmLock.unlock();
+    yield* vm.collector.collectLocked();
+    vm.vmLock.writeUnlock();
+  }
+
+  /** Brings the span where its last prefetch is to go. @kernel svm_range_trigger_migration */
+  private *migrate(span: Span, said: ProcessAttributes): Steps<Errno> {
+    for (const { start, end, value } of [...said.shared.pieces(span.start, span.end)]) {
+      if (value === undefined) continue;
+      const place = prefetchPlace(value, said.kfd.xnackEnabled, this.faults.linked);
+      const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
+      const errno = yield* this.prefetch(piece, place, null);
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  /** Devices that are to have a mapping at all times get it now. @kernel svm_range_validate_and_map */
+  private *mapUsers(span: Span, said: ProcessAttributes): Steps<Errno> {
+    for (const { start, end, value } of [...said.shared.pieces(span.start, span.end)]) {
+      if (value === undefined) continue;
+      const users = said.kfd.xnackEnabled ? value.inPlace : value.access | value.inPlace;
+      for (const device of devicesIn(users)) {
+        const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
+        const errno = yield* this.bindAt(piece, this.gpus[device], () => stayWhereTheyAre);
+        if (errno !== Errno.OK) return errno;
+      }
+    }
+    return Errno.OK;
+  }
+
+  /**
+   * Migrates the span and maps it: on `gpu` if it reaches the place, otherwise on the device that it goes to. Holes are skipped. Errors: -EINVAL
+   * for a device that does not exist, and those of faults. @kernel prefetch_ranges, svm_migrate_to_vram
+   */
+  *prefetch(span: Span, place: Place, gpu: GpuHandle | null): Steps<Errno> {
+    if (place === Location.System) return yield* this.prefetchHome(span);
+    if (!isDevice(place)) return Errno.OK;
+    const target = this.gpus[place];
+    if (target === undefined) return Errno.EINVAL;
+    const reaches = gpu !== null && this.faults.linked(gpu.index, place);
+    this.noteStart(span, MigrateTrigger.Prefetch);
+    return yield* this.bindAt(span, reaches ? gpu : target, () => preferDevice(place));
+  }
+
+  /** To where the attributes want what `gpu` uses. @kernel DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC */
+  *prefetchAdvised(span: Span, gpu: GpuHandle, fallback: PlacementPolicy): Steps<Errno> {
+    const said = this.attributesOf(span.mm);
+    const kind: AccessKind = 'load';
+    const policyAt = (page: Vpn): PlacementPolicy => {
+      const placed = said === null ? null : placementFor(said, gpu, page, kind, this.faults.linked);
+      return placed === null || typeof placed === 'number' ? fallback : placed;
+    };
+    this.noteStart(span, MigrateTrigger.Prefetch);
+    return yield* this.bindAt(span, gpu, policyAt);
+  }
+
+  private *prefetchHome(span: Span): Steps<Errno> {
+    for (const vm of this.mirrors.of(span.mm)) {
+      const errno = yield* this.walk(span, (page) => this.faults.prefetchToRam(vm, page));
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  private *bindAt(span: Span, gpu: GpuHandle, policyAt: (page: Vpn) => PlacementPolicy): Steps<Errno> {
+    const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
+    if (vm === undefined) return Errno.ENODEV;
+    const owner = this.ownerOf(gpu);
+    return yield* this.walk(span, (page) => {
+      const write = span.mm.vmas.find(page)?.isWritable === true;
+      return this.faults.prefetchRange(vm, gpu, owner, page, policyAt(page), write);
+    });
+  }
+
+  /** From range to range through what is mapped of the span. */
+  private *walk(span: Span, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
+    const { mm, start, end } = span;
+    for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
+      const next = yield* one(page);
+      if (next === Errno.EFAULT && mm.vmas.find(page) === null) continue;
+      if (next < 0) return next as Errno;
+      page = next as Vpn;
+    }
+    return Errno.OK;
+  }
+
+  /** One notice per area, as drivers migrate area by area. @kernel kfd_smi_event_migration_start */
+  private noteStart({ mm, start, end }: Span, trigger: number): void {
+    const { sched } = mm.kernel;
+    for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
+      const stop = Math.min(end, mm.vmas.find(page)?.end ?? end);
+      sched.at(DriverStep.migrateStart, page, stop - page, mm.id, trigger);
+      page = stop as Vpn;
+    }
+  }
+}
+
+/** The first mapped page that is not below `page`; beyond all addresses when there is none. */
+function nextMapped(mm: Mm, page: Vpn): Vpn {
+  if (mm.vmas.find(page) !== null) return page;
+  return mm.vmas.firstFrom(page)?.start ?? (TASK_SIZE_PAGES as Vpn);
+}
