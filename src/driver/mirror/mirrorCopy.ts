@@ -28,6 +28,7 @@ export function copyToDevice(context: MirrorContext, args: MigrateVmaArgs): void
     const to = device.allocPage(context);
     if (to === NO_PFN) continue;
     fill(context, from, to);
+    for (const other of siblings(context, args)) other.table.follow((args.start + i) as Vpn, to);
     const writable = from === NO_PFN ? args.vma.isWritable : (entry & MigratePfnFlag.WRITE) !== 0;
     args.dst[i] = migratePfn(to, writable ? MigratePfnFlag.WRITE : 0);
   }
@@ -55,6 +56,7 @@ export function copyToSystem(context: MirrorContext, args: MigrateVmaArgs): Errn
     }
     context.table.erase((args.start + i) as Vpn);
     fill(context, from, to);
+    for (const other of siblings(context, args)) other.table.follow((args.start + i) as Vpn, to);
     args.dst[i] = migratePfn(to, entry & MigratePfnFlag.WRITE);
   }
   device.kernel.sched.at(MirrorStep.copied, args.start, npages, device.index);
@@ -72,6 +74,24 @@ export function mapMigrated(context: MirrorContext, args: MigrateVmaArgs): void 
     const tag = (entry & MigratePfnFlag.WRITE) !== 0 ? MirrorTag.Write : MirrorTag.None;
     context.table.set((args.start + i) as Vpn, pfn, tag);
   }
+}
+
+/** Before finalize: siblings forget the pages that did not move after all. */
+export function forgetUnmoved(context: MirrorContext, args: MigrateVmaArgs): void {
+  for (const other of siblings(context, args)) {
+    for (let i = 0; i < args.end - args.start; i++) {
+      const moved = (migratePfnAt(args.src, i) & MigratePfnFlag.MIGRATE) !== 0;
+      if (!moved && args.dst[i] !== 0) other.table.erase((args.start + i) as Vpn);
+    }
+  }
+}
+
+/**
+ * Other contexts of the device and the address space in which pages move: they hear nothing of the device's own migrations. The kernel leaves
+ * their entries to the old pages, which are free then; here they follow the page in the step that copies it, and so read the same.
+ */
+function siblings(context: MirrorContext, args: MigrateVmaArgs): MirrorContext[] {
+  return [...context.device.contexts].filter((other) => other !== context && other.mm === args.mm);
 }
 
 /** A locked page of RAM with one reference; `NO_PFN` when there is none. */

@@ -13,6 +13,7 @@ import { STEP, type Steps } from '../../sim/steps.js';
 import { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { MirrorDevice } from './mirrorDevice.js';
+import { MirrorExclusive } from './mirrorExclusive.js';
 import { MirrorFault } from './mirrorFault.js';
 import { MirrorMigrate } from './mirrorMigrate.js';
 import {
@@ -51,10 +52,11 @@ export class MirrorDriver {
   private readonly access: MirrorAccess;
   private readonly snapshots: MirrorSnapshot;
   private readonly migrate: MirrorMigrate;
+  private readonly exclusives: MirrorExclusive;
 
   constructor(
     private readonly kernel: Kernel,
-    calls: Pick<MmCalls, 'faults' | 'exit'>,
+    calls: Pick<MmCalls, 'faults' | 'exit' | 'exclusive'>,
     config: MirrorDriverConfig,
   ) {
     const rmap = new Rmap(kernel);
@@ -63,6 +65,7 @@ export class MirrorDriver {
     this.access = new MirrorAccess(faults);
     this.snapshots = new MirrorSnapshot(faults, calls.exit);
     this.migrate = new MirrorMigrate(new MigrateVma(kernel, unmapper, rmap), this.access, calls.exit);
+    this.exclusives = new MirrorExclusive(calls.exclusive, this.access, calls.exit);
     const migrateDevice = new MigrateDevice(kernel, unmapper);
     const zones = kernel.memory.layout.zones.filter((zone) => zone.deviceIndex >= 0);
     this.devices = zones.map(
@@ -98,6 +101,12 @@ export class MirrorDriver {
   snapshot(context: MirrorContext, start: Vpn, npages: number, prot: Uint8Array): Steps<MirrorResult> {
     const run = (): Steps<MirrorResult> => this.snapshots.snapshot(context, start, npages, prot);
     return this.command(MirrorCommand.Snapshot, context, start, npages, run);
+  }
+
+  /** See {@link MirrorExclusive.exclusive}. */
+  exclusive(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.exclusives.exclusive(context, start, npages, sink);
+    return this.command(MirrorCommand.Exclusive, context, start, npages, run);
   }
 
   /** See {@link MirrorAccess.checkExclusive}. */

@@ -11,7 +11,7 @@ import type { Vma } from '../../mm/vma.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';
-import { copyToDevice, copyToSystem, mapMigrated } from './mirrorCopy.js';
+import { copyToDevice, copyToSystem, forgetUnmoved, mapMigrated } from './mirrorCopy.js';
 import { PIECE_PAGES } from './mirrorFault.js';
 import { type MirrorResult, mirrorResult, type PageSink } from './mirrorResult.js';
 import type { MmUsers } from './mmUsers.js';
@@ -52,6 +52,7 @@ export class MirrorMigrate {
     if (setupErrno !== Errno.OK) return setupErrno;
     const errno = copyToSystem(context, args);
     yield* this.migrateVma.pages(args);
+    forgetUnmoved(context, args);
     yield* this.migrateVma.finalize(args);
     return errno;
   }
@@ -86,6 +87,7 @@ export class MirrorMigrate {
     if (errno !== Errno.OK) return errno;
     copyToDevice(context, args);
     yield* this.migrateVma.pages(args);
+    forgetUnmoved(context, args);
     yield* context.mutex.lock();
     mapMigrated(context, args);
     context.mutex.unlock();
@@ -99,6 +101,7 @@ export class MirrorMigrate {
     if (errno !== Errno.OK) return errno;
     copyToSystem(context, args);
     yield* this.migrateVma.pages(args);
+    forgetUnmoved(context, args);
     const moved = countMoved(args);
     yield* this.migrateVma.finalize(args);
     return moved;

@@ -30,6 +30,11 @@ export class MirrorTable {
     this.entries.delete(page);
   }
 
+  /** The page has moved; an entry for it, if there is one, keeps its tag. */
+  follow(page: Vpn, to: Pfn): void {
+    if (this.entries.has(page)) this.set(page, to, this.tagAt(page));
+  }
+
   /** Both ends belong to the span. @kernel dmirror_do_update */
   eraseSpan(first: number, last: number): void {
     if (last - first >= this.entries.size) {

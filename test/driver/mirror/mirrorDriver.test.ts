@@ -1,12 +1,13 @@
 /** The device model line by line: what each command of a mirror device returns, counts and leaves behind. */
 
 import { describe, expect, it } from 'vitest';
+import { AssertionFailure } from '../../../src/base/assert.js';
 import { vpn } from '../../../src/base/units.js';
 import { MirrorFlag } from '../../../src/driver/mirror/mirrorContext.js';
 import { MirrorProt } from '../../../src/driver/mirror/mirrorSnapshot.js';
 import { Prot } from '../../../src/mm/mmap.js';
 import { NotifyEvent, notifierRange } from '../../../src/mm/mmuNotifier.js';
-import { mapFixed, run, StepRecorder } from '../../mm/harness.js';
+import { mapFixed, run, StepRecorder, TestCpu } from '../../mm/harness.js';
 import { BUF, MirrorMachine, type MirrorMachineOptions } from './harness.js';
 
 const { None, Read, Write, Zero, Error: Unmapped, DevPrivateLocal } = MirrorProt;
@@ -372,12 +373,99 @@ describe('allocation failure', () => {
   });
 });
 
-describe('checkExclusive', () => {
-  it('is OK where nothing is exclusive', () => {
+describe('exclusive access', () => {
+  it('reads the pages back, and lasts until the CPU wants one of them', () => {
     const m = machineWith(4);
-    m.write(0, 0, 4, 1);
-    const { kernel } = m.machine;
-    expect(run(kernel, m.driver.checkExclusive(m.contexts[0], vpn(BUF), 4)).errno).toBe(0);
+    m.store(0, 4, 1);
+    expect(m.exclusive(0, 0, 4)).toEqual([1, 2, 3, 4]);
+    expect(m.last).toEqual({ errno: 0, cpages: 4, faults: 0 });
+    expect(m.checkExclusive(0, 0, 4)).toBe('-EPERM');
+    m.checkRules();
+    expect(m.load(0, 4)).toEqual([1, 2, 3, 4]);
+    expect(m.checkExclusive(0, 0, 4)).toBe('0/0');
+    m.check();
+  });
+
+  it('is not enough for plain stores', () => {
+    const m = machineWith(2);
+    m.exclusive(0, 0, 2);
+    expect(m.write(0, 0, 2, 5)).toBe('2/1');
+    expect(m.checkExclusive(0, 0, 2)).toBe('0/0');
+    expect(m.load(0, 2)).toEqual([5, 6]);
+  });
+
+  it('brings device pages home', () => {
+    const m = machineWith(4);
+    m.store(0, 4, 1);
+    m.toDevice(0, 0, 4);
+    expect(m.exclusive(1, 0, 4)).toEqual([1, 2, 3, 4]);
+    expect(m.driver.devices[0].memory.usedPages).toBe(0);
+    m.checkRules();
+  });
+
+  it.each([
+    ['an area that may not be written', Prot.Read],
+    ['an area without access', Prot.None],
+  ])('is refused with -EBUSY in %s', (_name, prot) => {
+    const m = machineWith(4, prot);
+    expect(m.exclusive(0, 0, 4)).toBe('-EBUSY');
+  });
+
+  it('is refused with -EBUSY beyond the area, and leaves no page of that piece in the table', () => {
+    const m = machineWith(4);
+    expect(m.exclusive(0, 0, 5)).toBe('-EBUSY');
+    expect(m.checkExclusive(0, 0, 5)).toBe('0/0');
+  });
+});
+
+describe('two contexts of one device and process', () => {
+  it('see the same page after one of them has moved it', () => {
+    const m = machineWith(4);
+    m.store(0, 4, 1);
+    m.read(0, 0, 4);
+    const [device] = m.driver.devices;
+    const other = m.open(device, m.mm);
+    run(m.machine.kernel, m.driver.migrateToDevice(other, vpn(BUF), 4, { take: () => {} }));
+    m.check();
+    expect(m.read(0, 0, 4)).toEqual([1, 2, 3, 4]);
+    expect(m.last.faults).toBe(0);
+    m.load(0, 4);
+    m.check();
+    expect(m.read(0, 0, 4)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('a forked process', () => {
+  it('shares device pages, which the parent may then only read', () => {
+    const m = machineWith(4);
+    m.store(0, 4, 1);
+    m.toDevice(0, 0, 4);
+    const { kernel, calls } = m.machine;
+    const child = run(kernel, calls.fork.fork(m.mm, 2));
+    if (typeof child === 'number') throw new AssertionFailure('fork failed');
+    expect(m.snapshot(0, 0, 4)).toEqual(Array(4).fill(DevPrivateLocal | Read));
+    expect(m.write(0, 0, 4, 9)).toBe('-EFAULT');
+    expect(m.read(0, 0, 4)).toEqual([1, 2, 3, 4]);
+    m.check([m.mm, child]);
+    const cpu = new TestCpu(m.machine, child);
+    expect(run(kernel, cpu.store(BUF, 70))).toBe(0);
+    expect(m.load(0)).toEqual([1]);
+    expect(run(kernel, cpu.load(BUF))).toBe(70);
+    m.check([m.mm, child]);
+  });
+
+  it('takes all pages of a device home when it closes its own context', () => {
+    const m = machineWith(4);
+    m.toDevice(0, 0, 4);
+    const { kernel, calls } = m.machine;
+    const child = run(kernel, calls.fork.fork(m.mm, 2));
+    if (typeof child === 'number') throw new AssertionFailure('fork failed');
+    const [device] = m.driver.devices;
+    const context = m.open(device, child);
+    run(kernel, calls.exit.mmput(child));
+    run(kernel, device.close(context));
+    expect(m.snapshot(0, 0, 4)).toEqual(Array(4).fill(Read));
+    m.check();
   });
 });
 
