@@ -1,36 +1,12 @@
-/** What VM_BIND calls hand back in their payload: the steps of a request and the mappings of a span, as plain data. */
+/** Turns steps and mappings of GPU address spaces into what VM_BIND calls hand back. */
 
 import { unreachable } from '../base/assert.js';
 import type { BindResult } from '../driver/vmBind/deviceVm.js';
-import type { DriverVa, VaKind } from '../driver/vmBind/driverVa.js';
+import type { DriverVa } from '../driver/vmBind/driverVa.js';
 import type { GemObject } from '../drm/gpuvm/gemObject.js';
 import type { GpuVaPlace } from '../drm/gpuvm/gpuVa.js';
 import type { GpuVaOp } from '../drm/gpuvm/gpuVaOps.js';
-
-/** In pages; `bo` is the object's handle, 0 without one, and then the offset is the driver's. */
-export interface VaPlaceReport {
-  readonly start: number;
-  /** One past the last. */
-  readonly end: number;
-  readonly bo: number;
-  readonly offset: number;
-}
-
-export interface VaReport extends VaPlaceReport {
-  readonly kind: VaKind;
-}
-
-/** One step of a request. */
-export type VaOpReport =
-  | { readonly op: 'map'; readonly place: VaPlaceReport }
-  | { readonly op: 'unmap'; readonly va: VaPlaceReport; readonly keep: boolean }
-  | {
-      readonly op: 'remap';
-      readonly unmap: VaPlaceReport;
-      readonly keep: boolean;
-      readonly prev: VaPlaceReport | null;
-      readonly next: VaPlaceReport | null;
-    };
+import type { VaOpReport, VaPlaceReport, VaReport } from '../mm/vmBindReport.js';
 
 /** The handle of an object. */
 export type HandleOf = (obj: GemObject) => number;

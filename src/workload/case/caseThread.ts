@@ -43,6 +43,12 @@ export class CaseThread {
   readonly processes = new Map<string, CaseProcess>();
   /** By label. */
   readonly results: Record<string, StepResult> = {};
+  /** Handles of buffer objects by name. */
+  readonly bos = new Map<string, number>();
+  /** How large each buffer object of the case must be. */
+  boPages: ReadonlyMap<string, number> = new Map();
+  /** What the readers of polling kernels have left. */
+  readonly readerResults: number[] = [];
   /** The process that the thread runs now. */
   current = MAIN_PROCESS;
   /** The process of steps that name none. */

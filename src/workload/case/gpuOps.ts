@@ -1,0 +1,130 @@
+/** Operations of a case that a GPU of the reference driver carries out, as kernels. */
+
+import { PAGE_WORDS } from '../../base/units.js';
+import { contentOf, type PageContent } from '../../case/pageContent.js';
+import type { StepResult } from '../../case/stepResult.js';
+import type { Steps } from '../../sim/steps.js';
+import type { CaseThread } from './caseThread.js';
+import type { GpuCommand, GpuCommandResult } from './gpuCommand.js';
+import type { OpHandlers } from './opHandler.js';
+
+/** Of kernels of commands: a workload of this kind has no other phase. */
+const PHASE = 0;
+/** What `unmapped:NAME` begins with: an address where NAME will be mapped, but is not yet. */
+const UNMAPPED = 'unmapped:';
+/** How often a polling kernel looks at each page for every second that a case wants it to run. */
+const ROUNDS_PER_SECOND = 4;
+
+/** Runs the command on a device, for the process that the thread runs. */
+export function* launchCommand(thread: CaseThread, device: number, command: GpuCommand): Steps<StepResult> {
+  const { host } = thread;
+  host.payload.put(command);
+  const ret = yield* host.launch(device, PHASE, 0, 0);
+  const value = ret === 0 ? (host.payload.get<GpuCommandResult>()?.value ?? 0) : 0;
+  return { ret, value };
+}
+
+/** The pages that a command left in the payload. */
+export function payloadPages(thread: CaseThread, npages: number): PageContent[] {
+  const { words } = thread.host.payload;
+  return Array.from({ length: npages }, (_, i) => contentOf(words, i * PAGE_WORDS));
+}
+
+interface SpanArgs {
+  readonly proc?: string | undefined;
+  readonly dev: string;
+  readonly buf: string;
+  readonly off: number;
+  readonly pages?: number | undefined;
+  readonly value: number;
+}
+
+/** Changes every dword; the result holds what was there before. */
+function* update(thread: CaseThread, args: SpanArgs, how: 'add' | 'xor'): Steps<StepResult> {
+  const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
+  const command: GpuCommand = { kind: 'update', page, npages, how, value: args.value };
+  const { ret } = yield* launchCommand(thread, thread.device(args.dev), command);
+  return ret === 0 ? { ret, dataBefore: payloadPages(thread, npages), firstPage } : { ret };
+}
+
+export const gpuOps: OpHandlers<
+  | 'gpu_read'
+  | 'gpu_write'
+  | 'gpu_copy'
+  | 'gpu_copy32'
+  | 'gpu_store32'
+  | 'gpu_store32_run'
+  | 'gpu_add'
+  | 'gpu_xor'
+  | 'gpu_atomic_inc'
+  | 'gpu_store_bytes'
+  | 'gpu_prefetch_hint'
+  | 'gpu_read_loop'
+> = {
+  *gpu_read(thread, args) {
+    const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
+    const { ret } = yield* launchCommand(thread, thread.device(args.dev), { kind: 'read', page, npages });
+    return ret === 0 ? { ret, data: payloadPages(thread, npages), firstPage } : { ret };
+  },
+
+  *gpu_write(thread, args) {
+    const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
+    const command: GpuCommand = { kind: 'write', page, npages, pattern: args.pattern, firstPage };
+    return yield* launchCommand(thread, thread.device(args.dev), command);
+  },
+
+  *gpu_copy(thread, { proc, dev, src, src_off, dst, dst_off, pages }) {
+    const process = yield* thread.enter(proc);
+    const from = thread.buffer(process, src).start + src_off;
+    const to = thread.buffer(process, dst).start + dst_off;
+    return yield* launchCommand(thread, thread.device(dev), { kind: 'copy', from, to, npages: pages });
+  },
+
+  *gpu_copy32(thread, { proc, dev, src, src_dword, dst, dst_dword }) {
+    const process = yield* thread.enter(proc);
+    const from = thread.buffer(process, src).start;
+    const to = thread.buffer(process, dst).start;
+    const command: GpuCommand = { kind: 'copyDword', from, fromDword: src_dword, to, toDword: dst_dword };
+    return yield* launchCommand(thread, thread.device(dev), command);
+  },
+
+  *gpu_store32(thread, { proc, dev, buf, dword, value }) {
+    const page = thread.buffer(yield* thread.enter(proc), buf).start;
+    return yield* launchCommand(thread, thread.device(dev), { kind: 'store', page, dword, count: 1, value });
+  },
+
+  *gpu_store32_run(thread, { proc, dev, buf, dword, count, value }) {
+    const page = thread.buffer(yield* thread.enter(proc), buf).start;
+    return yield* launchCommand(thread, thread.device(dev), { kind: 'store', page, dword, count, value });
+  },
+
+  gpu_add: (thread, args) => update(thread, args, 'add'),
+  gpu_xor: (thread, args) => update(thread, args, 'xor'),
+
+  *gpu_atomic_inc(thread, { proc, dev, buf, dword, count }) {
+    const page = thread.buffer(yield* thread.enter(proc), buf).start;
+    return yield* launchCommand(thread, thread.device(dev), { kind: 'increment', page, dword, count });
+  },
+
+  *gpu_store_bytes(thread, { proc, dev, buf, start, stride, value }) {
+    const { page, npages } = thread.span(yield* thread.enter(proc), { buf, off: 0 });
+    const command: GpuCommand = { kind: 'storeBytes', page, npages, start, stride, value };
+    return yield* launchCommand(thread, thread.device(dev), command);
+  },
+
+  *gpu_prefetch_hint(thread, { proc, dev, addr, lanes }) {
+    const process = yield* thread.enter(proc);
+    const page = addr.startsWith(UNMAPPED) ? process.nextStart : thread.buffer(process, addr).start;
+    return yield* launchCommand(thread, thread.device(dev), { kind: 'prefetchHint', page, lanes });
+  },
+
+  /** One reader for each buffer of the process; each leaves the value when it has read to its end. */
+  *gpu_read_loop(thread, { proc, dev, seconds, on_stop_write }) {
+    const { buffers } = yield* thread.enter(proc);
+    const pages = [...buffers.values()].map(({ start }): number => start);
+    const command: GpuCommand = { kind: 'readLoop', pages, rounds: seconds * ROUNDS_PER_SECOND };
+    const result = yield* launchCommand(thread, thread.device(dev), command);
+    if (result.ret === 0) for (const _ of pages) thread.readerResults.push(on_stop_write);
+    return { ret: result.ret };
+  },
+};
