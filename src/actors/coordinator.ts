@@ -143,7 +143,10 @@ export class Coordinator {
     this.mirrors.open(this.mm);
     this.vmBind = new VmBindService({
       gpus: this.gpus,
-      vmOf: (mm, gpu) => this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null,
+      vmOf: (mm, gpu) => {
+        if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
+        return this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null;
+      },
       vram: this.vram,
       memory,
     });

@@ -63,6 +63,7 @@ export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers)
     contextsPerDevice: config.device.contexts,
     seed: config.seed,
     board,
+    payloads: openPayloads(config, buffers),
   };
   return config.workloads.map((workload, index) => makeWorkload(workload, index, world));
 }
@@ -155,6 +156,7 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
     notifierPages: svm.notifierPages,
     timesliceNs: svm.timesliceUs * 1000,
     checkPagesThreshold: 16,
+    mirrorAll: !config.workloads.some(({ kind }) => kind === 'case'),
     pagesPerStep: sched.modelsTime ? PAGES_PER_STEP_VIRTUAL : PAGES_PER_STEP_THREADS,
     costs: {
       cpuFaultNs: cost.cpuFaultNs,

@@ -34,7 +34,7 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
     case 'migrate-bench':
       return new MigrateBench(config, index);
     case 'case':
-      return new CaseProgram(config, index);
+      return new CaseProgram(config, index, world.payloads?.[index] ?? null);
     default:
       return unreachable(config);
   }

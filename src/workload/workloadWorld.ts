@@ -1,6 +1,7 @@
 /** What every instance of a workload knows about the run it is part of, and how its actors are numbered. */
 
 import { assert } from '../base/assert.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import { Random } from '../sim/random.js';
 import type { GhostBoard } from './ghostBoard.js';
 import type { DeviceContext } from './workload.js';
@@ -11,6 +12,8 @@ export interface WorkloadWorld {
   readonly contextsPerDevice: number;
   readonly seed: number;
   readonly board: GhostBoard;
+  /** Of all CPU threads, in their order; none where programs make no driver calls. */
+  readonly payloads?: readonly CallPayload[];
 }
 
 /** The CPU thread of a workload is its actor 0; the contexts of all devices follow. */

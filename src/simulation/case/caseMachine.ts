@@ -145,6 +145,8 @@ function countSteps(steps: readonly Step[], rounds: number, needs: Needs): void 
 function countStep(step: Step, rounds: number, needs: Needs): void {
   if (mirrorOps.has(step.op)) needs.isMirror = true;
   countDevices(step, needs);
+  // Where steps on GPU addresses name no device they mean the first.
+  if (/^(gpuvm|bo)_|^gpu_store_va$/.test(step.op)) needs.devices = Math.max(needs.devices, 1);
   switch (step.op) {
     case 'mmap':
     case 'file_create':
@@ -165,6 +167,15 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
     case 'alloc_and_register':
       needs.pages += rounds * step.args.count * (step.args.pages ?? 1);
       needs.buffers += rounds * step.args.count;
+      break;
+    case 'gpuvm_insert':
+    case 'gpuvm_sm_map':
+    case 'gpuvm_bind_bo':
+      needs.pages += step.args.bo_off + step.args.end - step.args.start;
+      needs.buffers++;
+      break;
+    case 'bind_bo':
+      needs.pages += rounds * (step.args.pages ?? needs.largest);
       break;
     case 'concurrent':
       needs.threads = Math.max(needs.threads, 1 + step.args.branches.length);

@@ -1,8 +1,9 @@
 /** A case as a workload: thread 0 carries out its steps, one after the other, and stops between two of them to be looked at. */
 
-import { Errno } from '../../base/errno.js';
+import { assert } from '../../base/assert.js';
 import type { Step } from '../../case/opSchemas.js';
 import type { BufferPlace, CaseResults, StepResult } from '../../case/stepResult.js';
+import type { CallPayload } from '../../memory/callPayload.js';
 import type { Steps } from '../../sim/steps.js';
 import type {
   DeviceKernel,
@@ -13,7 +14,9 @@ import type {
   WorkloadResult,
 } from '../workload.js';
 import type { CaseConfig } from '../workloadConfig.js';
+import { boSizes } from './boSizes.js';
 import { CaseMisuse, CaseThread } from './caseThread.js';
+import { commandKernel } from './gpuKernels.js';
 import { type Branches, runStep } from './runSteps.js';
 
 /** Stores and loads that raise a signal end a program, so nobody expects them without saying so. */
@@ -32,12 +35,15 @@ export class CaseProgram implements Workload {
   constructor(
     private readonly config: CaseConfig,
     private readonly index: number,
+    /** Of the thread that runs the program; devices find their orders there. */
+    private readonly payload: CallPayload | null,
   ) {
     this.name = config.name;
   }
 
   *run(host: HostContext): Steps<WorkloadResult> {
     const thread = new CaseThread(host, this.config.driver, this.index);
+    thread.boPages = boSizes(this.config.program.steps);
     this.thread = thread;
     try {
       yield* this.runAll(thread, host);
@@ -55,9 +61,8 @@ export class CaseProgram implements Workload {
   }
 
   kernel(): DeviceKernel {
-    return function* () {
-      return Errno.EINVAL;
-    };
+    assert(this.payload !== null, 'a case without a payload launches a kernel');
+    return commandKernel(this.payload);
   }
 
   progress(): Progress {
@@ -77,7 +82,7 @@ export class CaseProgram implements Workload {
       buffers: this.places(),
       cpuFaultMigrations: {},
       exits: [],
-      readerResults: [],
+      readerResults: thread?.readerResults ?? [],
       broken: this.broken,
     };
   }

@@ -3,17 +3,20 @@
 import type { PlainOp } from '../../case/opSchemas.js';
 import type { CaseDriver } from '../workloadConfig.js';
 import { cpuOps } from './cpuOps.js';
+import { gpuOps } from './gpuOps.js';
+import { listOps } from './listOps.js';
 import { memoryOps } from './memoryOps.js';
 import { mirrorDeviceOps, mirrorOps } from './mirrorOps.js';
 import type { OpHandlers } from './opHandler.js';
 import { processOps } from './processOps.js';
+import { vmBindOps } from './vmBindOps.js';
 
 /** Operations that do not depend on the driver. */
 const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...processOps };
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },
-  reference: { ...common },
+  reference: { ...common, ...gpuOps, ...listOps, ...vmBindOps },
 };
 
 /** Whether a driver has an operation. */
