@@ -21,6 +21,7 @@ import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
 import { forEachPte } from '../mm/mmCensus.js';
 import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
+import { cachedPages } from './filePages.js';
 
 /** An entry of the CPU page table that is not empty. */
 export interface CpuEntry {
@@ -70,6 +71,8 @@ export class MachineView {
   readonly mappings: ReadonlyMap<Pfn, number>;
   /** One page that maps the folio, to name it in violations. */
   readonly pageOf: ReadonlyMap<Pfn, Vpn>;
+  /** Pages that a file or the swap cache holds. */
+  readonly cached: ReadonlySet<Pfn>;
   readonly vms: readonly SvmVm[];
   readonly mirrors: readonly MirrorPart[];
   readonly holders: readonly DmaHolder[];
@@ -90,6 +93,7 @@ export class MachineView {
     this.entries = this.mms.flatMap(listEntries);
     const { mappings, pageOf } = countMappings(this.kernel, this.entries);
     this.mappings = mappings;
+    this.cached = cachedPages(this.kernel);
     this.pageOf = pageOf;
     this.mirrors = listMirrors(this.vms);
     this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];

@@ -4,7 +4,7 @@ import type { Pfn } from '../memory/pfn.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
-/** At rest nobody isolates, pins or faults on a page, so the entries that map it and the swap cache are all its holders; the kernel holds the zero page. */
+/** At rest nobody isolates, pins or faults on a page, so the entries that map it and the cache that it is in are all its holders; the kernel holds the zero page. */
 export function checkRefcounts(view: MachineView): Rule[] {
   const rule = new Rule('M2', 'folios', 'in use');
   const { folios, kernel } = view;
@@ -30,6 +30,7 @@ export function checkRefcounts(view: MachineView): Rule[] {
 }
 
 function holdersOf(view: MachineView, pfn: Pfn): number {
-  const cached = view.kernel.swapCache.cached.has(pfn) ? 1 : 0;
-  return (view.mappings.get(pfn) ?? 0) + cached + (pfn === view.kernel.zeroPage ? 1 : 0);
+  return (
+    (view.mappings.get(pfn) ?? 0) + (view.cached.has(pfn) ? 1 : 0) + (pfn === view.kernel.zeroPage ? 1 : 0)
+  );
 }

@@ -9,7 +9,7 @@ export function checkTeardown(view: MachineView): Rule[] {
   return [checkMemory(view), checkMappings(view), checkMirrors(view), ...checkQuiescence(view)];
 }
 
-/** Every zone is free, but for the zero page, which the kernel keeps. */
+/** Every zone is free, but for the zero page, which the kernel keeps; files went with their areas and openers. */
 function checkMemory(view: MachineView): Rule {
   const rule = new Rule('torn-down memory', 'folios', 'page tables', 'devices');
   const { folios, kernel } = view;

@@ -9,6 +9,7 @@ import { checkContent } from './content.js';
 import { checkDevicePages } from './devicePages.js';
 import { checkDma } from './dma.js';
 import { checkDmaTargets } from './dmaTargets.js';
+import { checkFiles } from './filePages.js';
 import { checkFolioLocks } from './folioLocks.js';
 import { checkGpuVms } from './gpuVms.js';
 import { checkLifetimes } from './lifetimes.js';
@@ -47,6 +48,7 @@ export function verify(input: VerifyInput): CheckResult[] {
     ...(mirror === null ? checkDevicePages(view) : checkMirrors(view.kernel, view.mms, mirror.devices)),
     ...checkAreas(view),
     ...checkLru(view),
+    ...checkFiles(view.kernel, input.coordinator.processes.all()),
     ...checkNotifiers(view),
     ...checkTranslations(view),
     ...checkGpuVms(view),

@@ -12,7 +12,7 @@ export function checkZones(view: MachineView): Rule[] {
   return [rule];
 }
 
-/** RAM in use is what address spaces map, the swap cache, and the zero page. */
+/** RAM in use is what address spaces map, what files and the swap cache hold, and the zero page. */
 function checkRam(view: MachineView, rule: Rule): void {
   const { ram } = view.kernel;
   look(rule, ram.totalPages, ram.usedPages);
@@ -20,12 +20,11 @@ function checkRam(view: MachineView, rule: Rule): void {
   for (const pfn of view.mappings.keys()) {
     if (view.layout.zoneOf(pfn).id === view.layout.ram.id) mapped += view.folios.npages(pfn);
   }
-  for (const pfn of view.kernel.swapCache.cached.keys()) if (!view.mappings.has(pfn)) mapped++;
+  for (const pfn of view.cached) if (!view.mappings.has(pfn)) mapped++;
   rule.require(
     ram.usedPages === mapped,
     {},
-    () =>
-      `ram: ${ram.usedPages} pages are in use, but ${mapped} are mapped, in the swap cache or the zero page`,
+    () => `ram: ${ram.usedPages} pages are in use, but ${mapped} are mapped, cached or the zero page`,
   );
   const free = countFree(view);
   rule.require(

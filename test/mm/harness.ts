@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { PAGE_WORDS, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
+import { cachedPages, checkFiles } from '../../src/check/filePages.js';
 import { AccessBracket, BRACKET_WORDS } from '../../src/memory/accessBracket.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import { FolioFlag, FolioTable } from '../../src/memory/folios.js';
@@ -364,21 +365,27 @@ export class TestDevice implements DevPagemapOps {
 }
 
 /**
- * Checks that at quiescence references and mappings of every page are exactly the entries of the address spaces given, and that RAM holds
- * nothing else but the zero page.
+ * Checks that at quiescence references and mappings of every page are exactly the entries of the address spaces given and the files, and
+ * that RAM holds nothing else but the zero page.
  */
 export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
+  for (const rule of checkFiles(kernel, mms)) {
+    const { name, ok, detail } = rule.result(() => []);
+    assert(ok, () => `${name}: ${detail}`);
+  }
   const expected = new Map<Pfn, number>();
   for (const mm of mms) {
     for (const [pfn, count] of census(kernel, mm).mappings)
       expected.set(pfn, (expected.get(pfn) ?? 0) + count);
     forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
   }
-  const { folios, swapCache } = kernel;
+  const { folios } = kernel;
   expect(swapViolations(kernel, mms)).toEqual([]);
-  let ramPages = [...swapCache.cached.keys()].filter((pfn) => !expected.has(pfn)).length;
+  let ramPages = 0;
+  const cached = cachedPages(kernel);
+  for (const pfn of cached) if (!expected.has(pfn)) expected.set(pfn, 0);
   for (const [pfn, count] of expected) {
-    const holders = count + (swapCache.cached.has(pfn) ? 1 : 0);
+    const holders = count + (cached.has(pfn) ? 1 : 0);
     const exact = folios.refcount(pfn) === holders && folios.mapcount(pfn) === count;
     assert(exact && !folios.isLocked(pfn), () => `${folios.describe(pfn)} has ${count} entries`);
     if (kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System) ramPages += folios.npages(pfn);
@@ -401,6 +408,7 @@ function checkEntry(kernel: Kernel, mm: Mm, page: Vpn, pte: Pte): void {
   assert(pteKind(pte) !== PteKind.Migration, () => `page ${page} still has a migration entry`);
   const pfn = ptePfn(pte);
   if (kernel.isZeroPage(pfn) || pteKind(pte) === PteKind.Swap) return;
+  if (!kernel.folios.testFlag(kernel.folios.headOf(pfn), FolioFlag.Anon)) return;
   assert(
     kernel.folios.index(pfn) === vma.indexOf(page),
     () => `page ${page}: reverse map has a wrong offset`,

@@ -29,6 +29,11 @@ export class AddressSpace {
     public npages: number,
   ) {}
 
+  /** Whether the area maps this file. */
+  has(vma: Vma): boolean {
+    return this.nodes.has(vma);
+  }
+
   /** @kernel vma_interval_tree_insert */
   link(mm: Mm, vma: Vma): void {
     assert(!this.nodes.has(vma), 'area is linked to its file twice');

@@ -6,6 +6,7 @@ import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import { anonVmaFails } from '../anonVmaPrepare.js';
 import { mapNewAnonPage } from '../copyOnWrite.js';
 import type { FaultErrno } from '../fault.js';
 import type { Kernel } from '../kernel.js';
@@ -84,6 +85,7 @@ export class FileFault {
   /** A store to a private mapping: the page becomes an anonymous copy, and the file is not touched. @kernel do_cow_fault */
   private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
     const { folios, memory, sched } = this.kernel;
+    if (anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
     const copied = this.kernel.allocPage();
     if (copied === NO_PFN) return Errno.ENOMEM;
     const source = yield* this.lockPage(file, vma.indexOf(page));
