@@ -11,6 +11,7 @@ import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaPage } from '../../src/memory/dmaAddr.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import { formatPfn, NO_PFN, pfn } from '../../src/memory/pfn.js';
+import { MapFlag, Prot } from '../../src/mm/mmap.js';
 import { IntervalNotifier } from '../../src/mm/mmuNotifier.js';
 import { makePte, PteBit, PteKind, pteWith, pteWithout } from '../../src/mm/pte.js';
 import { Vma, VmFlag } from '../../src/mm/vma.js';
@@ -34,6 +35,8 @@ const IN_RAM = vpn(BUFFER + 16);
 const CPU_ONLY = vpn(BUFFER + 32);
 /** Read, but never written. */
 const ZERO = vpn(BUFFER + 40);
+/** Shared memory: a page of a file. */
+const SHARED = vpn(BUFFER + 60);
 
 let machine: TestMachine;
 
@@ -46,7 +49,15 @@ beforeEach(() => {
   machine.run(machine.store(machine.gpu(1), IN_RAM, 16, 200));
   machine.run(machine.store(machine.cpus[0], CPU_ONLY, 4, 300));
   machine.run(machine.load(machine.cpus[0], ZERO, 1));
+  machine.run(mapShared());
+  machine.run(machine.store(machine.cpus[0], SHARED, 1, 400));
 });
+
+function* mapShared(): Steps<void> {
+  const flags = MapFlag.Fixed | MapFlag.Shared;
+  const at = yield* machine.cpus[0].mmap(SHARED, 4, Prot.Read | Prot.Write, flags);
+  assert(at === SHARED, 'shared memory could not be mapped');
+}
 
 function partAt(page: Vpn, device: number): { range: DriverRange; part: RangeDevice } {
   const range = machine.coordinator.vms[0].gpusvm.findRange(page);
@@ -103,7 +114,7 @@ describe('M1, content', () => {
   });
 
   it('does not count the zero page as populated', () => {
-    expect(rule(machine.verify(), 'content').detail).toBe('36 populated pages');
+    expect(rule(machine.verify(), 'content').detail).toBe('37 populated pages');
   });
 });
 
@@ -126,6 +137,35 @@ describe('folios', () => {
   it('M3: a mapping too many', () => {
     machine.folioField('maps')[machine.pfn(IN_VRAM)]++;
     expect(broken()).toEqual(['M3']);
+  });
+
+  it("page cache: a page that says it is another file's, beyond the end, or missing", () => {
+    const pfnOfShared = machine.pfn(SHARED);
+    machine.folioField('mappings')[pfnOfShared]++;
+    expect(broken()).toEqual(['page cache', 'file mappings']);
+    machine.folioField('mappings')[pfnOfShared]--;
+    const file = machine.coordinator.mm.vmas.find(SHARED)?.file;
+    assert(file != null, 'shared memory has no file');
+    file.mapping.npages = 0;
+    expect(broken()).toEqual(['page cache']);
+    file.mapping.npages = 4;
+    file.mapping.pages.delete(0);
+    expect(broken()).toEqual(['M2']);
+  });
+
+  it('page cache: areas and files that do not know one another', () => {
+    const vma = machine.coordinator.mm.vmas.find(SHARED);
+    assert(vma?.file != null, 'shared memory has no file');
+    vma.file.mapping.unlink(vma);
+    expect(broken()).toEqual(['file mappings']);
+    vma.file.mapping.link(machine.coordinator.mm, vma);
+    machine.coordinator.mm.vmas.remove(vma);
+    expect(broken()).toContain('page cache');
+  });
+
+  it('file mappings: an entry of a page that its area does not show', () => {
+    machine.folioField('flags')[machine.pfn(CPU_ONLY)] &= ~FolioFlag.Anon;
+    expect(broken()).toEqual(['file mappings']);
   });
 
   it('M4: a lock that nobody released', () => {
@@ -248,7 +288,7 @@ describe('entries and areas', () => {
 
   it('areas: entries that outlived their area', () => {
     const { vmas } = machine.coordinator.mm;
-    for (const vma of [...vmas]) vmas.remove(vma);
+    for (const vma of [...vmas]) if (vma.isAnonymous) vmas.remove(vma);
     expect(broken()).toEqual(['areas']);
   });
 
