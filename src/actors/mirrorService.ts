@@ -50,6 +50,10 @@ export class MirrorService {
         (context, { page, npages, payload }) => driver.snapshot(context, page, npages, payload.bytes),
       ],
       [
+        IoctlRequest.mirrorExclusive,
+        (context, { page, npages, payload }) => driver.exclusive(context, page, npages, sinkOf(payload)),
+      ],
+      [
         IoctlRequest.mirrorCheckExclusive,
         (context, { page, npages }) => driver.checkExclusive(context, page, npages),
       ],
