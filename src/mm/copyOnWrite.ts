@@ -26,16 +26,21 @@ const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty | PteBit.SoftDirty;
 export class CopyOnWrite {
   constructor(private readonly kernel: Kernel) {}
 
-  /** The area is writable, the entry is `pte`, read in this atomic section; mmap_lock is held for read. Error: -ENOMEM. @kernel do_wp_page */
-  *breakCow(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<Errno> {
+  /**
+   * The area is writable, the entry is `pte`, read in this atomic section; mmap_lock is held for read. With `unshare` the page only becomes this
+   * mm's alone, to be pinned, and stays as read-only as it was; the area need not be writable then. Error: -ENOMEM. @kernel do_wp_page
+   */
+  *breakCow(mm: Mm, vma: Vma, page: Vpn, pte: Pte, unshare = false): Steps<Errno> {
     const { folios, zeroPage, sched } = this.kernel;
     const pfn = ptePfn(pte);
     const canReuse =
       pfn !== zeroPage &&
       (folios.testFlag(pfn, FolioFlag.AnonExclusive) || this.takeOver(mm, vma, page, pfn));
     if (!canReuse)
-      return anonVmaFails(this.kernel, vma) ? Errno.ENOMEM : yield* this.copy(mm, vma, page, pte);
-    replacePte(mm.pageTable, mm.pageTable.slot(page), pteWith(pte, WRITTEN));
+      return anonVmaFails(this.kernel, vma)
+        ? Errno.ENOMEM
+        : yield* this.copy(mm, vma, page, pte, unshare ? PteBit.Young : WRITTEN);
+    if (!unshare) replacePte(mm.pageTable, mm.pageTable.slot(page), pteWith(pte, WRITTEN));
     sched.at(CowStep.reused, page, pfn, mm.id);
     return Errno.OK;
   }
@@ -58,7 +63,7 @@ export class CopyOnWrite {
   }
 
   /** The old page cannot go or change while it is copied: it is referenced, and read-only everywhere. @kernel wp_page_copy */
-  private *copy(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<Errno> {
+  private *copy(mm: Mm, vma: Vma, page: Vpn, pte: Pte, bits: number): Steps<Errno> {
     const { folios, sched } = this.kernel;
     const old = ptePfn(pte) === this.kernel.zeroPage ? NO_PFN : ptePfn(pte);
     const copied = this.allocCopy(old);
@@ -67,7 +72,7 @@ export class CopyOnWrite {
     if (sched.reach(CowStep.copied, page, old, copied, mm.id)) yield STEP;
     const range = notifierRange(NotifyEvent.Clear, page, (page + 1) as Vpn);
     yield* mm.notifiers.invalidateStart(range);
-    const replaced = this.replacePage(mm, vma, page, pte, copied);
+    const replaced = this.replacePage(mm, vma, page, pte, copied, bits);
     yield* mm.notifiers.invalidateEnd(range);
     if (!replaced) folios.put(copied);
     else if (old !== NO_PFN) folios.put(old);
@@ -90,13 +95,13 @@ export class CopyOnWrite {
    * Under the page-table lock, if the entry is still the same. The new entry is visible only after the old page left every CPU TLB, or two
    * threads could see different pages. The caller drops the old entry's reference.
    */
-  private replacePage(mm: Mm, vma: Vma, page: Vpn, pte: Pte, copied: Pfn): boolean {
+  private replacePage(mm: Mm, vma: Vma, page: Vpn, pte: Pte, copied: Pfn, bits: number): boolean {
     const { folios, sched, zeroPage } = this.kernel;
     const slot = mm.pageTable.slot(page);
     if (pteFromWord(mm.pageTable.read(slot)) !== pte) return false;
     const old = ptePfn(pteFromWord(mm.pageTable.exchange(slot, PTE_NONE)));
     this.kernel.flushCpuTlbs();
-    mapNewAnonPage(this.kernel, mm, vma, page, copied);
+    mapNewAnonPage(this.kernel, mm, vma, page, copied, bits);
     if (old !== zeroPage) folios.removeRmap(old);
     sched.at(CowStep.broken, page, old, copied, mm.id);
     return true;
@@ -107,12 +112,19 @@ export class CopyOnWrite {
  * Under the page-table lock: maps a fresh page, whose only reference becomes the entry's, as exclusive anonymous memory that has just been
  * written. The slot exists and the area is writable. @kernel folio_add_new_anon_rmap, folio_add_lru_vma
  */
-export function mapNewAnonPage(kernel: Kernel, mm: Mm, vma: Vma, page: Vpn, pfn: Pfn): void {
+export function mapNewAnonPage(
+  kernel: Kernel,
+  mm: Mm,
+  vma: Vma,
+  page: Vpn,
+  pfn: Pfn,
+  bits: number = WRITTEN,
+): void {
   const { folios } = kernel;
-  assert(vma.isWritable, 'a page is written in a read-only area');
+  assert(vma.isWritable || (bits & PteBit.Write) === 0, 'a page is written in a read-only area');
   folios.setMapping(pfn, prepareAnonVma(kernel, mm, vma).id, vma.indexOf(page));
   folios.addRmap(pfn);
   folios.setFlag(pfn, FolioFlag.AnonExclusive);
   folios.setFlag(pfn, FolioFlag.Lru);
-  mm.pageTable.write(mm.pageTable.slot(page), makePte(PteKind.Present, pfn, WRITTEN));
+  mm.pageTable.write(mm.pageTable.slot(page), makePte(PteKind.Present, pfn, bits));
 }

@@ -29,7 +29,7 @@ import {
 } from './pte.js';
 import { replacePte } from './pteUpdate.js';
 import { SwapFault } from './swapFault.js';
-import type { Vma } from './vma.js';
+import { type Vma, VmFlag } from './vma.js';
 
 export const FaultStep = {
   /** `flags` is 1 for a store. */
@@ -56,6 +56,17 @@ export const FaultStep = {
  */
 export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;
 
+/** -EAGAIN, only with `FaultFlag.AllowRetry`: mmap_lock was dropped while the fault waited; the caller takes it and begins again. @kernel VM_FAULT_RETRY */
+export type FaultOrRetry = FaultErrno | typeof Errno.EAGAIN;
+
+/** What a fault may or must do beyond making the page accessible. @kernel fault_flag */
+export const FaultFlag = {
+  /** A shared page becomes this mm's alone, so that it can be pinned for reading. @kernel FAULT_FLAG_UNSHARE */
+  Unshare: 1,
+  /** It may drop mmap_lock. @kernel FAULT_FLAG_ALLOW_RETRY */
+  AllowRetry: 2,
+} as const;
+
 export class FaultHandler {
   private readonly swapFault: SwapFault;
   private readonly huge: HugeFault;
@@ -72,19 +83,36 @@ export class FaultHandler {
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
   *cpuFault(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
-    const { sched, costs } = this.kernel;
+    const { sched } = this.kernel;
     if (sched.reach(FaultStep.cpuFault, page, write ? 1 : 0, mm.id)) yield STEP;
-    yield* mm.mmapLock.read();
-    const vma = mm.vmas.find(page);
-    const errno = vma === null ? Errno.EFAULT : yield* this.handleMmFault(mm, vma, page, write);
-    yield* sched.spend(costs.cpuFaultNs);
-    mm.mmapLock.readUnlock();
+    const errno = yield* this.faultUntilServed(mm, page, write);
     sched.at(FaultStep.cpuFaultDone, page, errno, mm.id);
     return errno;
   }
 
-  /** mmap_lock is held for read, and `vma` contains `page`. On OK the caller looks at the entry again. @kernel handle_mm_fault */
-  *handleMmFault(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno> {
+  /** Begins again, with whatever area is there then, after each wait for a handler in user space. */
+  private *faultUntilServed(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
+    for (;;) {
+      yield* mm.mmapLock.read();
+      const vma = mm.vmas.find(page);
+      const errno: FaultOrRetry =
+        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, FaultFlag.AllowRetry);
+      if (errno === Errno.EAGAIN) continue;
+      yield* this.kernel.sched.spend(this.kernel.costs.cpuFaultNs);
+      mm.mmapLock.readUnlock();
+      return errno;
+    }
+  }
+
+  /** mmap_lock is held for read throughout, and `vma` contains `page`. On OK the caller looks at the entry again. @kernel handle_mm_fault */
+  *handleMmFault(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags = 0): Steps<FaultErrno> {
+    assert((flags & FaultFlag.AllowRetry) === 0, 'a fault that may drop the lock has another result');
+    const errno = yield* this.handle(mm, vma, page, write, flags);
+    return errno === Errno.EAGAIN ? Errno.EFAULT : errno;
+  }
+
+  /** The same for a caller that can begin again. `flags` of {@link FaultFlag}. */
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
     mm.mmapLock.assertHeld();
     assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
     if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
@@ -96,17 +124,26 @@ export class FaultHandler {
     // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.
     const slot = mm.pageTable.ensure(page);
     if (slot < 0) return Errno.ENOMEM;
-    return yield* this.handlePte(mm, vma, page, write, pteFromWord(mm.pageTable.read(slot)));
+    return yield* this.handlePte(mm, vma, page, write, pteFromWord(mm.pageTable.read(slot)), flags);
   }
 
   /** `pte` was read in this atomic section. @kernel handle_pte_fault */
-  private *handlePte(mm: Mm, vma: Vma, page: Vpn, write: boolean, pte: Pte): Steps<FaultErrno> {
+  private *handlePte(
+    mm: Mm,
+    vma: Vma,
+    page: Vpn,
+    write: boolean,
+    pte: Pte,
+    flags: number,
+  ): Steps<FaultOrRetry> {
     const kind = pteKind(pte);
     switch (kind) {
       case PteKind.None:
+        if ((vma.flags & VmFlag.UffdMissing) !== 0) return yield* this.askUserspace(mm, page, write, flags);
         if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write);
         return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
       case PteKind.Present:
+        if ((flags & FaultFlag.Unshare) !== 0) return yield* this.unshare(mm, vma, page, pte);
         return yield* this.handlePresent(mm, vma, page, write, pte);
       case PteKind.Migration:
         return yield* this.waitForMigration(mm, page, pte);
@@ -123,6 +160,18 @@ export class FaultHandler {
       default:
         return unreachable(kind);
     }
+  }
+
+  /** Whoever cannot let go of mmap_lock is refused: the handler could not serve him. @kernel handle_userfault */
+  private *askUserspace(mm: Mm, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
+    if ((flags & FaultFlag.AllowRetry) === 0 || mm.userfaultfd === null) return Errno.EFAULT;
+    yield* mm.userfaultfd.wait(page, write);
+    return Errno.EAGAIN;
+  }
+
+  private *unshare(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte, true);
+    return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
   }
 
   /** A page that was never written reads as zeros, without memory of its own. @kernel do_anonymous_page */

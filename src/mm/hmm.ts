@@ -6,7 +6,7 @@ import { PMD_ORDER, PMD_PAGES, type Vpn } from '../base/units.js';
 import { HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { NO_OWNER, type PagemapOwner } from './devPagemap.js';
-import type { FaultHandler } from './fault.js';
+import { FaultFlag, type FaultHandler } from './fault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import type { IntervalNotifier } from './mmuNotifier.js';
@@ -47,6 +47,8 @@ export interface HmmRange {
   readonly pfnFlagsMask: number;
   /** Device-private pages of this owner are returned as they are; those of others are faulted home. */
   readonly devPrivateOwner: PagemapOwner;
+  /** A fault may drop mmap_lock; set by {@link Hmm.rangeFaultUnlocked} only. */
+  readonly mayDropLock?: boolean;
 }
 
 /** What one entry needs before it can be returned. @kernel HMM_NEED_FAULT, HMM_NEED_WRITE_FAULT */
@@ -85,6 +87,31 @@ export class Hmm {
     yield* this.kernel.sched.spend((end - start) * this.kernel.costs.hmmPageNs);
     this.kernel.sched.at(HmmStep.done, start, end - start, errno, mm.id);
     return errno;
+  }
+
+  /**
+   * The whole protocol up to the user lock, with no lock held: a fault may wait for a handler in user space. Repeats until nothing has been
+   * invalidated meanwhile or `timeoutNs` have passed without such a wait (0: no limit). Errors: -EBUSY when the time is over, and those of
+   * {@link rangeFault}. @kernel hmm_range_fault_unlocked_timeout
+   */
+  *rangeFaultUnlocked(range: HmmRange, timeoutNs: number): Steps<Errno> {
+    const { mm, notifier } = range;
+    const { sched } = this.kernel;
+    const mayDrop: HmmRange = { ...range, mayDropLock: true };
+    let deadline = sched.now() + timeoutNs;
+    for (;;) {
+      mayDrop.notifierSeq = range.notifierSeq = yield* mm.notifiers.readBegin(notifier);
+      if (timeoutNs > 0 && sched.now() > deadline) return Errno.EBUSY;
+      yield* mm.mmapLock.read();
+      const errno = yield* this.rangeFault(mayDrop);
+      if (errno === Errno.EAGAIN) {
+        deadline = sched.now() + timeoutNs;
+        continue;
+      }
+      mm.mmapLock.readUnlock();
+      if (errno !== Errno.EBUSY) return errno;
+      yield* sched.spend(REFAULT_NS);
+    }
   }
 
   /** Entries below the walk's position are final; entries from it on are still input. */
@@ -246,15 +273,17 @@ export class Hmm {
     const leafEnd = page - (page % PMD_PAGES) + PMD_PAGES;
     const end = Math.min(range.end, leafEnd, vma.end);
     if (this.kernel.sched.reach(HmmStep.fault, page, end - page, write ? 1 : 0, range.mm.id)) yield STEP;
-    return yield* this.faultPages(range.mm, vma, page, end, write);
+    return yield* this.faultPages(range, vma, page, end, write);
   }
 
-  private *faultPages(mm: Mm, vma: Vma, start: number, end: number, write: boolean): Steps<Errno> {
+  private *faultPages(range: HmmRange, vma: Vma, start: number, end: number, write: boolean): Steps<Errno> {
+    const { mm } = range;
+    const flags = range.mayDropLock === true ? FaultFlag.AllowRetry : 0;
     for (let page = start; page < end; page++) {
       // A fault on an entry that allows the access would change nothing.
       if (pteAllows(mm.pageTable.get(page), write)) continue;
-      const errno = yield* this.faults.handleMmFault(mm, vma, page as Vpn, write);
-      if (errno !== Errno.OK) return errno === Errno.ENOMEM ? Errno.ENOMEM : Errno.EFAULT;
+      const errno = yield* this.faults.handle(mm, vma, page as Vpn, write, flags);
+      if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
   }

@@ -6,6 +6,7 @@ import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Collapse } from './collapse.js';
 import type { Kernel } from './kernel.js';
 import { FLAG_CHANGES, type FlagChange, type MadviseFlags } from './madviseFlags.js';
+import { MadviseFree } from './madviseFree.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -20,7 +21,7 @@ export const MadviseStep = {
 export const Madvise = {
   /** The entries are gone: the next access sees zeros, or the file. */
   DontNeed: 0,
-  /** The pages may go; here they go at once, as if memory were short. */
+  /** The pages may go when memory is short; a write takes them back. */
   Free: 1,
   /** Any advice that changes nothing here (access pattern, core dumps): only the range is checked. */
   Hint: 2,
@@ -38,12 +39,16 @@ export const Madvise = {
 export type Madvise = (typeof Madvise)[keyof typeof Madvise];
 
 export class MadviseCall {
+  private readonly free: MadviseFree;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly zap: Zap,
     private readonly collapse: Collapse,
     private readonly flags: MadviseFlags,
-  ) {}
+  ) {
+    this.free = new MadviseFree(kernel);
+  }
 
   /**
    * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, for locked areas, and for FREE of what is not
@@ -79,7 +84,7 @@ export class MadviseCall {
     if (advice === Madvise.Collapse) return yield* this.collapse.collapse(mm, vma, start, end);
     if (advice === Madvise.Hint) return Errno.OK;
     if (!allowsZap(vma, advice)) return Errno.EINVAL;
-    yield* this.zapSpan(mm, start, end);
+    yield* this.adviseSpan(mm, start, end, advice);
     return Errno.OK;
   }
 
@@ -99,11 +104,12 @@ export class MadviseCall {
     return errno;
   }
 
-  /** One CLEAR invalidation per area. @kernel zap_page_range_single */
-  private *zapSpan(mm: Mm, start: Vpn, end: Vpn): Steps<void> {
+  /** One CLEAR invalidation per area. @kernel zap_page_range_single, madvise_free_single_vma */
+  private *adviseSpan(mm: Mm, start: Vpn, end: Vpn, advice: Madvise): Steps<void> {
     const range = notifierRange(NotifyEvent.Clear, start, end);
     yield* mm.notifiers.invalidateStart(range);
-    yield* this.zap.zapRange(mm, start, end);
+    if (advice === Madvise.Free) yield* this.free.mark(mm, start, end);
+    else yield* this.zap.zapRange(mm, start, end);
     yield* mm.notifiers.invalidateEnd(range);
   }
 }

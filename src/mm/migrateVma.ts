@@ -206,7 +206,8 @@ export class MigrateVma {
       yield* mm.notifiers.invalidateStart(hole.range);
     }
     const slot = mm.pageTable.ensure(page);
-    if (slot < 0 || !vma.isAnonymous || anonVmaFails(this.kernel, vma)) return false;
+    if (slot < 0 || !vma.isAnonymous || (vma.flags & VmFlag.UffdMissing) !== 0) return false;
+    if (anonVmaFails(this.kernel, vma)) return false;
     const old = pteFromWord(mm.pageTable.read(slot));
     const isZeroPage = pteKind(old) === PteKind.Present && ptePfn(old) === this.kernel.zeroPage;
     if (pteKind(old) !== PteKind.None && !isZeroPage) return false;

@@ -7,6 +7,7 @@ import { LockClass } from '../sim/lockOrder.js';
 import { RwLock } from '../sim/rwLock.js';
 import type { Kernel } from './kernel.js';
 import { NotifierSubscriptions } from './mmuNotifier.js';
+import type { Userfaultfd } from './userfaultfd.js';
 import { VmaTree } from './vmaTree.js';
 
 const mmapLockClass = new LockClass('mmap_lock');
@@ -27,6 +28,9 @@ export class Mm {
   /** The heap's first and one past its last page. @kernel start_brk, brk */
   brkStart: Vpn = 0 as Vpn;
   brkEnd: Vpn = 0 as Vpn;
+
+  /** Who fills missing pages of areas with VmFlag.UffdMissing. @kernel vm_userfaultfd_ctx */
+  userfaultfd: Userfaultfd | null = null;
 
   constructor(
     readonly kernel: Kernel,

@@ -10,9 +10,13 @@ import { ExitMm } from './exitMm.js';
 import { FaultHandler } from './fault.js';
 import { FileFault } from './file/fileFault.js';
 import { Fork } from './fork.js';
+import { GetUserPages } from './gup.js';
 import type { Kernel } from './kernel.js';
 import { MadviseCall } from './madvise.js';
 import { MadviseFlags } from './madviseFlags.js';
+import { MigrateDevice } from './migrateDevice.js';
+import { MigrateUnmap } from './migrateUnmap.js';
+import { Mlock } from './mlock.js';
 import { MemoryMap } from './mmap.js';
 import { MovePageTables } from './movePageTables.js';
 import { Mprotect } from './mprotect.js';
@@ -39,6 +43,8 @@ export class MmCalls {
   readonly exclusive: DeviceExclusive;
   readonly rmap: Rmap;
   readonly reclaim: Reclaim;
+  readonly mlock: Mlock;
+  readonly gup: GetUserPages;
 
   constructor(kernel: Kernel) {
     this.edit = new VmaEdit(kernel);
@@ -46,13 +52,16 @@ export class MmCalls {
     this.unmapRegion = new UnmapRegion(kernel, this.edit, this.zap);
     const exclusiveEntries = new ExclusiveEntries(kernel);
     this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel), new FileFault(kernel), exclusiveEntries);
-    this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion);
+    this.mlock = new Mlock(kernel, this.edit, this.faults);
+    this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion, this.mlock);
     this.mprotect = new Mprotect(kernel, this.edit);
     const collapse = new Collapse(kernel, this.faults);
     this.madvise = new MadviseCall(kernel, this.zap, collapse, new MadviseFlags(kernel, this.edit));
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
     this.rmap = new Rmap(kernel);
     this.reclaim = new Reclaim(kernel, this.rmap);
+    const migrateDevice = new MigrateDevice(kernel, new MigrateUnmap(kernel, this.rmap));
+    this.gup = new GetUserPages(kernel, this.faults, migrateDevice);
     this.exit = new ExitMm(kernel, this.edit, this.zap);
     const forkedPages = {
       maybePinned: (folio: Pfn) => kernel.pins.maybePinned(folio),

@@ -6,6 +6,7 @@ import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { insertPages } from './file/insertPages.js';
 import type { MappedFile } from './file/mappedFile.js';
 import type { Kernel } from './kernel.js';
+import type { Mlock } from './mlock.js';
 import type { Mm } from './mm.js';
 import { isFailure, type PageOrErrno } from './pageResult.js';
 import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
@@ -61,6 +62,8 @@ export class MemoryMap {
     private readonly kernel: Kernel,
     private readonly edit: VmaEdit,
     private readonly unmapRegion: UnmapRegion,
+    /** Fills locked areas; null where nobody asks for them. */
+    private readonly mlock: Mlock | null = null,
   ) {}
 
   /**
@@ -77,6 +80,9 @@ export class MemoryMap {
     const start = yield* this.mapLocked(mm, args);
     mm.mmapLock.writeUnlock();
     const failed = isFailure(start);
+    // Like the kernel it does not matter to the caller if that fails.
+    if (!failed && (args.flags & MapFlag.Locked) !== 0 && this.mlock !== null)
+      yield* this.mlock.populate(mm, start, (start + args.npages) as Vpn);
     sched.at(MmapStep.mapped, failed ? args.hint : start, args.npages, args.prot, failed ? start : Errno.OK);
     return start;
   }

@@ -17,11 +17,14 @@ import { FaultStep } from '../mm/fault.js';
 import { FileFaultStep } from '../mm/file/fileFault.js';
 import { SplitStep } from '../mm/folioSplit.js';
 import { ForkStep } from '../mm/fork.js';
+import { GupStep } from '../mm/gup.js';
 import { HmmStep } from '../mm/hmm.js';
 import { HugeFaultStep } from '../mm/hugeFault.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
 import { MadviseStep } from '../mm/madvise.js';
+import { MadviseFreeStep } from '../mm/madviseFree.js';
 import { MigrateStep } from '../mm/migrateUnmap.js';
+import { MlockStep } from '../mm/mlock.js';
 import { MmapStep } from '../mm/mmap.js';
 import { NotifierStep } from '../mm/mmuNotifier.js';
 import { MoveStep } from '../mm/movePageTables.js';
@@ -32,6 +35,7 @@ import { RmapStep } from '../mm/rmap.js';
 import { SwapFaultStep } from '../mm/swapFault.js';
 import { UnmapFolioStep } from '../mm/tryToUnmap.js';
 import { UnmapStep } from '../mm/unmapRegion.js';
+import { UserfaultStep } from '../mm/userfaultfd.js';
 import { ZapStep } from '../mm/zap.js';
 import { PortStep } from '../sim/port.js';
 import {
@@ -77,6 +81,10 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   UnmapFolioStep,
   ReclaimStep,
   SwapFaultStep,
+  GupStep,
+  MlockStep,
+  MadviseFreeStep,
+  UserfaultStep,
   MigrateStep,
   HmmStep,
   GpuSvmStep,
