@@ -17,13 +17,20 @@ export class MigrateDevice {
    * @kernel migrate_device_pfns
    */
   *pfns(src: Uint32Array, npages: number): Steps<number> {
-    for (let i = 0; i < npages; i++) src[i] = this.collect(pfnOf(src[i]));
+    for (let i = 0; i < npages; i++) {
+      const pfn = pfnOf(src[i]);
+      const large = this.kernel.folios.isLarge(pfn) ? this.kernel.folios.npages(pfn) : 1;
+      src[i] = this.collect(pfn);
+      // The other pages of a large folio go with it.
+      for (let j = 1; j < large && i + j < npages; j++) src[i + j] = 0;
+      i += large - 1;
+    }
     return yield* this.unmapper.unmap(src, npages, NO_PFN);
   }
 
   /** @kernel migrate_device_pages */
   *pages(src: Uint32Array, dst: Uint32Array, npages: number): Steps<void> {
-    yield* this.unmapper.movePages(src, dst, npages, NO_PFN, refuseHole);
+    yield* this.unmapper.movePages(src, dst, npages, NO_PFN, null);
   }
 
   /** @kernel migrate_device_finalize */
@@ -41,9 +48,4 @@ export class MigrateDevice {
     }
     return migratePfn(pfn, MigratePfnFlag.MIGRATE);
   }
-}
-
-/** There is no area here that a fresh page could be put into. */
-function* refuseHole(): Steps<boolean> {
-  return false;
 }

@@ -22,6 +22,16 @@ export const MigrateStep = {
   finalize: defineStep('migrate.finalize', 'count', 'count'),
 } as const;
 
+/** What can be done for an entry only where there is an area around it. */
+export interface AreaActions {
+  /** Maps the destination where there was nothing. */
+  insertHole(i: number, page: Pfn): Steps<boolean>;
+  /** Makes a large source one entry per page. */
+  splitSource(i: number, head: Pfn): Steps<boolean>;
+  /** Makes a huge hole one entry per page. */
+  spreadHole(i: number): void;
+}
+
 export class MigrateUnmap {
   constructor(
     readonly kernel: Kernel,
@@ -39,6 +49,7 @@ export class MigrateUnmap {
     for (let i = 0; i < npages; i++) {
       const pfn = migratePfnToPfn(migratePfnAt(src, i));
       if (pfn === NO_PFN) continue;
+      if (this.kernel.folios.isLarge(pfn)) src[i] |= MigratePfnFlag.COMPOUND;
       this.isolate(pfn);
       if (this.kernel.folios.mapcount(pfn) > 0) yield* this.rmap.tryToMigrate(pfn);
       if (this.isMovable(pfn, faultPage)) {
@@ -62,8 +73,13 @@ export class MigrateUnmap {
   private isMovable(pfn: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
     const cached = folios.isCached(pfn) || folios.testFlag(pfn, FolioFlag.Swapcache) ? 1 : 0;
-    const expected = 1 + cached + (pfn === faultPage ? 1 : 0);
+    const expected = 1 + cached * folios.npages(pfn) + (this.isFaultFolio(pfn, faultPage) ? 1 : 0);
     return folios.mapcount(pfn) === 0 && folios.refcount(pfn) === expected;
+  }
+
+  private isFaultFolio(pfn: Pfn, faultPage: Pfn): boolean {
+    const { folios } = this.kernel;
+    return faultPage !== NO_PFN && folios.headOf(pfn) === folios.headOf(faultPage);
   }
 
   /** Undoes collect for one page: entries come back, the lock and the collector's reference go. */
@@ -102,26 +118,56 @@ export class MigrateUnmap {
 
   /**
    * Moves the metadata of every entry that still is to be migrated; an entry without a destination, or whose page gained a reference,
-   * loses MIGRATE. Entries without a source page are left to `insertHole`.
+   * loses MIGRATE. Without an area there are no holes, and a large folio moves as a whole or not at all.
+   * @kernel __migrate_device_pages
    */
   *movePages(
     src: Uint32Array,
     dst: Uint32Array,
     npages: number,
     faultPage: Pfn,
-    insertHole: (i: number, page: Pfn) => Steps<boolean>,
+    area: AreaActions | null,
   ): Steps<void> {
     const { sched, pagesPerStep } = this.kernel;
     for (let i = 0; i < npages; i++) {
-      const entry = migratePfnAt(src, i);
-      if ((entry & MigratePfnFlag.MIGRATE) === 0) continue;
+      if ((src[i] & MigratePfnFlag.MIGRATE) === 0) continue;
       const to = migratePfnToPfn(migratePfnAt(dst, i));
-      const from = migratePfnToPfn(entry);
       const moved =
-        to !== NO_PFN && (from === NO_PFN ? yield* insertHole(i, to) : this.moveMapping(from, to, faultPage));
-      if (!moved) src[i] = migratePfnWithout(entry, MigratePfnFlag.MIGRATE);
+        to !== NO_PFN &&
+        (yield* this.makeOrdersEqual(src, dst, i, area)) &&
+        (yield* this.moveEntry(src, i, to, faultPage, area));
+      if (!moved) src[i] = migratePfnWithout(migratePfnAt(src, i), MigratePfnFlag.MIGRATE);
       if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.pages, i, npages)) yield STEP;
     }
+  }
+
+  /** A large source is split for small destinations; a small one cannot go to a large destination. */
+  private *makeOrdersEqual(
+    src: Uint32Array,
+    dst: Uint32Array,
+    i: number,
+    area: AreaActions | null,
+  ): Steps<boolean> {
+    const isLarge = (src[i] & MigratePfnFlag.COMPOUND) !== 0;
+    const toLarge = (dst[i] & MigratePfnFlag.COMPOUND) !== 0;
+    if (isLarge === toLarge) return true;
+    if (toLarge || area === null) return false;
+    const from = migratePfnToPfn(migratePfnAt(src, i));
+    if (from !== NO_PFN) return yield* area.splitSource(i, from);
+    area.spreadHole(i);
+    return true;
+  }
+
+  private *moveEntry(
+    src: Uint32Array,
+    i: number,
+    to: Pfn,
+    faultPage: Pfn,
+    area: AreaActions | null,
+  ): Steps<boolean> {
+    const from = migratePfnToPfn(migratePfnAt(src, i));
+    if (from !== NO_PFN) return this.moveMapping(from, to, faultPage);
+    return area !== null && (yield* area.insertHole(i, to));
   }
 
   /**
@@ -159,7 +205,7 @@ export class MigrateUnmap {
 
   /** The fault's page was locked by the fault, which unlocks it. */
   unlockAndPut(pfn: Pfn, faultPage: Pfn): void {
-    if (pfn !== faultPage) this.kernel.folioLocks.unlock(pfn);
+    if (!this.isFaultFolio(pfn, faultPage)) this.kernel.folioLocks.unlock(pfn);
     this.kernel.folios.put(pfn);
   }
 }

@@ -11,56 +11,48 @@ import {
   NO_PFN,
   type Pfn,
 } from '../memory/pfn.js';
-import { ZoneKind } from '../memory/zone.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import { anonVmaFails, prepareAnonVma } from './anonVmaPrepare.js';
-import { NO_OWNER, type PagemapOwner } from './devPagemap.js';
+import { FolioSplit } from './folioSplit.js';
+import { isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
-import { MigrateStep, type MigrateUnmap } from './migrateUnmap.js';
+import { isSelected, MigrateSelect, type MigrateVmaArgs } from './migrateArgs.js';
+import { MigrateHuge } from './migrateHuge.js';
+import { type AreaActions, MigrateStep, type MigrateUnmap } from './migrateUnmap.js';
 import type { Mm } from './mm.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from './mmuNotifier.js';
-import { PTE_NONE, type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
+import {
+  PTE_NONE,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from './pte.js';
 import type { Rmap } from './rmap.js';
 import { type Vma, VmFlag } from './vma.js';
 
-/** @kernel migrate_vma_direction */
-export const MigrateSelect = {
-  System: 1,
-  DevicePrivate: 2,
-  DeviceCoherent: 4,
-} as const;
+export { MigrateSelect, type MigrateVmaArgs };
 
 /** The one invalidation that covers all holes that a call fills; raised at the first of them. */
 interface HoleNotice {
   range: NotifierRange | null;
 }
 
-/** @kernel migrate_vma */
-export interface MigrateVmaArgs {
-  readonly mm: Mm;
-  readonly vma: Vma;
-  readonly start: Vpn;
-  /** One past the last page. */
-  readonly end: Vpn;
-  /** Filled by setup. */
-  readonly src: Uint32Array;
-  /** Zeroed and filled by the caller between setup and pages. */
-  readonly dst: Uint32Array;
-  /** Of `MigrateSelect`. */
-  readonly flags: number;
-  readonly pgmapOwner: PagemapOwner;
-  /** The locked device page of the CPU fault that this serves, or NO_PFN. */
-  readonly faultPage: Pfn;
-  /** Entries collected; after setup those that can be migrated. */
-  cpages: number;
-}
-
 export class MigrateVma {
+  private readonly huge: MigrateHuge;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly unmapper: MigrateUnmap,
     private readonly rmap: Rmap,
-  ) {}
+  ) {
+    this.huge = new MigrateHuge(kernel, rmap, new FolioSplit(kernel, rmap));
+  }
 
   /**
    * Fills `src`: pages that are locked, unmapped everywhere and held by nobody else, and holes that can be filled. mmap_lock is held for
@@ -84,8 +76,12 @@ export class MigrateVma {
   /** Gives what was collected its destination's identity. Afterwards a cleared MIGRATE says that the page did not move. @kernel migrate_vma_pages */
   *pages(args: MigrateVmaArgs): Steps<void> {
     const hole: HoleNotice = { range: null };
-    const insert = (i: number, page: Pfn): Steps<boolean> => this.insertHole(args, i, page, hole);
-    yield* this.unmapper.movePages(args.src, args.dst, args.end - args.start, args.faultPage, insert);
+    const actions: AreaActions = {
+      insertHole: (i, page) => this.insertHole(args, i, page, hole),
+      splitSource: (i, head) => this.huge.splitSource(args, i, head),
+      spreadHole: (i) => this.huge.spreadHole(args.src, i),
+    };
+    yield* this.unmapper.movePages(args.src, args.dst, args.end - args.start, args.faultPage, actions);
     if (hole.range !== null) yield* args.mm.notifiers.invalidateEnd(hole.range);
   }
 
@@ -111,23 +107,45 @@ export class MigrateVma {
     const grain = Math.min(PMD_PAGES, pagesPerStep);
     let page: number = args.start;
     while (page < args.end) {
-      const end = Math.min(args.end, page - (page % grain) + grain);
-      if (this.collectLeaf(args, page, end)) this.kernel.flushCpuTlbs();
-      if (sched.reach(MigrateStep.collect, page, end - page, args.mm.id)) yield STEP;
-      page = end;
+      const from = page;
+      if (isLeafAt(args.mm.pageTable, page)) {
+        page = yield* this.huge.collectLeaf(args, page as Vpn);
+      } else if (this.huge.collectHole(args, page)) {
+        page += PMD_PAGES;
+      } else {
+        page = yield* this.collectSmall(args, page, Math.min(args.end, page - (page % grain) + grain));
+      }
+      if (sched.reach(MigrateStep.collect, from, page - from, args.mm.id)) yield STEP;
     }
   }
 
-  /** @kernel migrate_vma_collect_pmd */
-  private collectLeaf(args: MigrateVmaArgs, start: number, end: number): boolean {
+  /** Returns where to go on. A page of a large folio ends the walk until the folio is split; if that fails, the rest of the PMD is left alone. */
+  private *collectSmall(args: MigrateVmaArgs, start: number, end: number): Steps<number> {
+    const reached = this.collectTable(args, start, end);
+    if (reached === end) return end;
+    const pfn = ptePfn(pteFromWord(args.mm.pageTable.get(reached)));
+    if (yield* this.huge.splitFolio(args, pfn)) return reached;
+    return Math.min(args.end, reached - (reached % PMD_PAGES) + PMD_PAGES);
+  }
+
+  /** Under the page-table lock. Returns the first page of a large folio that is wanted, or `end`. @kernel migrate_vma_collect_pmd */
+  private collectTable(args: MigrateVmaArgs, start: number, end: number): number {
     const table = args.mm.pageTable;
     const slot = table.slot(start);
     let unmapped = false;
-    for (let page = start; page < end; page++) {
+    let page = start;
+    for (; page < end; page++) {
       const pte = pteFromWord(slot < 0 ? 0 : table.read(slot + page - start));
+      if (this.isPartOfLarge(args, pte)) break;
       if (this.collectEntry(args, page as Vpn, pte)) unmapped = true;
     }
-    return unmapped;
+    if (unmapped) this.kernel.flushCpuTlbs();
+    return page;
+  }
+
+  private isPartOfLarge(args: MigrateVmaArgs, pte: Pte): boolean {
+    if (!pteIsMapping(pte) || !this.kernel.folios.isLarge(ptePfn(pte))) return false;
+    return isSelected(this.kernel, args, pteKind(pte), ptePfn(pte));
   }
 
   /** Returns whether the entry was changed. */
@@ -142,7 +160,7 @@ export class MigrateVma {
       if ((args.flags & MigrateSelect.System) !== 0) this.collectHole(args, i);
       return false;
     }
-    if (!this.isSelected(args, kind, ptePfn(pte))) return false;
+    if (!isSelected(this.kernel, args, kind, ptePfn(pte))) return false;
     return this.collectPage(args, page, i, pte);
   }
 
@@ -150,21 +168,6 @@ export class MigrateVma {
   private collectHole(args: MigrateVmaArgs, i: number): void {
     args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
     args.cpages++;
-  }
-
-  private isSelected(args: MigrateVmaArgs, kind: PteKind, pfn: Pfn): boolean {
-    if (kind === PteKind.DevicePrivate) {
-      return (args.flags & MigrateSelect.DevicePrivate) !== 0 && this.isOwn(args, pfn);
-    }
-    if (kind !== PteKind.Present) return false;
-    const isRam = this.kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System;
-    if (isRam) return (args.flags & MigrateSelect.System) !== 0;
-    return (args.flags & MigrateSelect.DeviceCoherent) !== 0 && this.isOwn(args, pfn);
-  }
-
-  private isOwn(args: MigrateVmaArgs, pfn: Pfn): boolean {
-    const owner = this.kernel.pagemapOf(pfn)?.owner ?? NO_OWNER;
-    return owner !== NO_OWNER && owner === args.pgmapOwner;
   }
 
   /** A page that somebody has locked is skipped: waiting here could deadlock. */
@@ -205,9 +208,15 @@ export class MigrateVma {
       hole.range = notifierRange(NotifyEvent.Migrate, page, args.end, args.pgmapOwner);
       yield* mm.notifiers.invalidateStart(hole.range);
     }
+    if (!vma.isAnonymous || (vma.flags & VmFlag.UffdMissing) !== 0) return false;
+    if (this.kernel.folios.isLarge(pfn)) {
+      if (anonVmaFails(this.kernel, vma) || !this.huge.insertLeaf(args, page, pfn)) return false;
+      args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
+      return true;
+    }
+    if (this.isHugeZeroAt(mm, page)) yield* splitHugePmd(this.kernel, mm, page);
     const slot = mm.pageTable.ensure(page);
-    if (slot < 0 || !vma.isAnonymous || (vma.flags & VmFlag.UffdMissing) !== 0) return false;
-    if (anonVmaFails(this.kernel, vma)) return false;
+    if (slot < 0 || anonVmaFails(this.kernel, vma)) return false;
     const old = pteFromWord(mm.pageTable.read(slot));
     const isZeroPage = pteKind(old) === PteKind.Present && ptePfn(old) === this.kernel.zeroPage;
     if (pteKind(old) !== PteKind.None && !isZeroPage) return false;
@@ -218,6 +227,11 @@ export class MigrateVma {
     }
     this.mapFresh(mm, vma, page, pfn, slot);
     return true;
+  }
+
+  private isHugeZeroAt(mm: Mm, page: Vpn): boolean {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    return pteIsHuge(pte) && pteKind(pte) === PteKind.Present && this.kernel.isZeroPage(ptePfn(pte));
   }
 
   private mapFresh(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, slot: number): void {

@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import type { IntervalTree } from '../base/intervalTree.js';
-import type { Vpn } from '../base/units.js';
+import { PMD_PAGES, type Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
@@ -152,6 +152,20 @@ export class Rmap {
       if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) continue;
       for (let i = first; i < last; i++)
         this.restoreEntry(mm, vma, (start + i - first) as Vpn, (from + i) as Pfn, (to + i) as Pfn);
+    }
+  }
+
+  /** Makes the migration leaves of a folio that is about to be split entries per page. Atomic. */
+  splitMigrationLeaves(head: Pfn): void {
+    const index = this.kernel.folios.index(head);
+    const areas = this.areasOf(head);
+    let node = areas?.firstOverlap(index, index + PMD_PAGES) ?? null;
+    for (; node !== null; node = areas?.nextOverlap(node, index, index + PMD_PAGES) ?? null) {
+      const { mm, vma } = node.value;
+      const page = vma.addressOfIndex(index);
+      if (page < 0 || !isLeafAt(mm.pageTable, page)) continue;
+      const entry = pteFromWord(mm.pageTable.get(page));
+      if (pteKind(entry) === PteKind.Migration && ptePfn(entry) === head) splitLeaf(this.kernel, mm, page);
     }
   }
 
