@@ -1,7 +1,8 @@
 /** Entries lie in areas, allow no more than these (M7), and are of the kind that their page's zone demands. */
 
+import type { CpuEntry } from '../mm/pageHolders.js';
 import { formatPte, PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
-import type { CpuEntry, MachineView } from './machineView.js';
+import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
 export function checkAreas(view: MachineView): Rule[] {

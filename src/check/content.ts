@@ -42,7 +42,9 @@ function checkCovered(view: MachineView, expectations: readonly Expectation[]): 
   const spans = new IntervalTree<Expectation>();
   for (const span of expectations)
     if (span.npages > 0) spans.insert(span.start, span.start + span.npages, span);
-  for (const { page, pte } of view.entries) {
+  for (const { mm, page, pte } of view.entries) {
+    // What workloads expect is the first process's memory.
+    if (mm !== view.mm) continue;
     const pfn = view.populatedPfn(pte);
     if (pfn === null) continue;
     rule.look('populated pages');

@@ -2,7 +2,6 @@
 
 import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
-import type { Pfn } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
@@ -18,13 +17,6 @@ export function checkFiles(kernel: Kernel, mms: readonly Mm[]): Rule[] {
     if (mm.count > 0) checkMm(kernel, mapped, mm);
   }
   return [checkCache(kernel, mms), mapped];
-}
-
-/** Pages that a file or the swap cache holds a reference to. */
-export function cachedPages(kernel: Kernel): Set<Pfn> {
-  const pages = new Set<Pfn>(kernel.swapCache.cached.keys());
-  for (const file of kernel.pageCache.files) for (const pfn of file.pages.values()) pages.add(pfn);
-  return pages;
 }
 
 function checkCache(kernel: Kernel, mms: readonly Mm[]): Rule {

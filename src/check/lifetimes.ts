@@ -3,7 +3,7 @@
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
-/** While the run lasts the program is the only user; each mirror and each registered interval looks at the address space. */
+/** While the run lasts a process is the only user of its address space, and one that has ended is none; each mirror and each registered interval looks at the address space. */
 export function checkLifetimes(view: MachineView): Rule[] {
   return [checkMms(view), checkRanges(view)];
 }
@@ -12,8 +12,9 @@ function checkMms(view: MachineView): Rule {
   const rule = new Rule('R1', 'address spaces');
   for (const mm of view.mms) {
     rule.look('address spaces');
-    rule.require(mm.users === 1, {}, () => `mm ${mm.id} has ${mm.users} users, not 1`);
-    const holders = 1 + view.vms.filter((vm) => vm.mm === mm).length + mm.notifiers.intervals;
+    const alive = view.coordinator.processes.find(mm.id) === mm ? 1 : 0;
+    rule.require(mm.users === alive, {}, () => `mm ${mm.id} has ${mm.users} users, not ${alive}`);
+    const holders = alive + view.vms.filter((vm) => vm.mm === mm).length + mm.notifiers.intervals;
     rule.require(mm.count === holders, {}, () => `mm ${mm.id} has count ${mm.count}, but ${holders} holders`);
   }
   return rule;

@@ -1,4 +1,4 @@
-/** M9: what is on the LRU is RAM that is in use: mapped, in a file's page cache, or in the swap cache. */
+/** M9: what is on the LRU is RAM that somebody holds. */
 
 import { FolioFlag } from '../memory/folios.js';
 import { ZoneKind } from '../memory/zone.js';
@@ -13,8 +13,8 @@ export function checkLru(view: MachineView): Rule[] {
     rule.look('LRU folios');
     const isRam = layout.zoneOf(pfn).kind === ZoneKind.System;
     rule.require(isRam, { pfn }, () => 'device memory is on the LRU');
-    const used = folios.refcount(pfn) > 0 && (folios.mapcount(pfn) > 0 || view.cached.has(pfn));
-    rule.require(used, { pfn }, () => `on the LRU, but neither mapped nor cached: ${folios.describe(pfn)}`);
+    const held = folios.refcount(pfn) > 0 && (folios.mapcount(pfn) > 0 || view.references.has(pfn));
+    rule.require(held, { pfn }, () => `on the LRU, but nobody has it: ${folios.describe(pfn)}`);
   });
   return [rule];
 }

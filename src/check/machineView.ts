@@ -19,16 +19,17 @@ import type { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
-import { forEachPte } from '../mm/mmCensus.js';
-import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
-import { cachedPages } from './filePages.js';
-
-/** An entry of the CPU page table that is not empty. */
-export interface CpuEntry {
-  readonly mm: Mm;
-  readonly page: Vpn;
-  readonly pte: Pte;
-}
+import { type CpuEntry, countPageHolders } from '../mm/pageHolders.js';
+import {
+  PTE_NONE,
+  type Pte,
+  PteKind,
+  pteFromWord,
+  pteHoldsFolio,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from '../mm/pte.js';
 
 /** One device's part of one range. */
 export interface MirrorPart {
@@ -59,20 +60,20 @@ export interface DmaPage {
 
 export class MachineView {
   readonly kernel: Kernel;
-  /** Of the first process, which is there from the start to the end. */
+  /** The first process's. */
   readonly mm: Mm;
-  /** Of all processes that have not ended. */
+  /** Every address space whose page table exists. */
   readonly mms: readonly Mm[];
   readonly folios: FolioTable;
   readonly layout: PhysicalLayout;
-  /** All entries of all CPU page tables, by process and address. */
+  /** All entries of all CPU page tables. */
   readonly entries: readonly CpuEntry[];
-  /** How many entries map each folio, without the zero page. */
+  /** How many entries of all address spaces map each folio, without the zero page. */
   readonly mappings: ReadonlyMap<Pfn, number>;
+  /** How many references each folio should have. */
+  readonly references: ReadonlyMap<Pfn, number>;
   /** One page that maps the folio, to name it in violations. */
   readonly pageOf: ReadonlyMap<Pfn, Vpn>;
-  /** Pages that a file or the swap cache holds. */
-  readonly cached: ReadonlySet<Pfn>;
   readonly vms: readonly SvmVm[];
   readonly mirrors: readonly MirrorPart[];
   readonly holders: readonly DmaHolder[];
@@ -85,16 +86,16 @@ export class MachineView {
   ) {
     this.kernel = coordinator.kernel;
     this.mm = coordinator.mm;
-    this.mms = coordinator.processes.all();
     this.folios = this.kernel.folios;
     this.layout = this.kernel.memory.layout;
     this.vms = coordinator.vms;
     this.zdds = [...coordinator.zdds];
-    this.entries = this.mms.flatMap(listEntries);
-    const { mappings, pageOf } = countMappings(this.kernel, this.entries);
+    this.mms = [...this.kernel.mms];
+    const { entries, mappings, references } = countPageHolders(this.kernel);
+    this.entries = entries;
     this.mappings = mappings;
-    this.cached = cachedPages(this.kernel);
-    this.pageOf = pageOf;
+    this.references = references;
+    this.pageOf = pagesByFrame(entries);
     this.mirrors = listMirrors(this.vms);
     this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];
     devices.forEach((snapshot, i) => {
@@ -111,11 +112,6 @@ export class MachineView {
     return mm.count === 0 ? PTE_NONE : pteFromWord(mm.pageTable.get(page));
   }
 
-  /** The page table went with the last reference to the mm. */
-  get isTornDown(): boolean {
-    return this.mm.count === 0;
-  }
-
   /** The page of real memory behind an entry: RAM or VRAM; null for none, for the zero page, and for a page in migration. */
   populatedPfn(pte: Pte): Pfn | null {
     const pfn = ptePfn(pte);
@@ -123,7 +119,7 @@ export class MachineView {
   }
 
   isZeroPage(pte: Pte): boolean {
-    return pteKind(pte) === PteKind.Present && ptePfn(pte) === this.kernel.zeroPage;
+    return pteKind(pte) === PteKind.Present && this.kernel.isZeroPage(ptePfn(pte));
   }
 
   /** Each folio of every zone by its head, free ones included. */
@@ -209,27 +205,13 @@ export class MachineView {
   }
 }
 
-function listEntries(mm: Mm): CpuEntry[] {
-  const entries: CpuEntry[] = [];
-  if (mm.count > 0) forEachPte(mm, (page, pte) => entries.push({ mm, page, pte }));
-  return entries;
-}
-
-function countMappings(
-  kernel: Kernel,
-  entries: readonly CpuEntry[],
-): { mappings: Map<Pfn, number>; pageOf: Map<Pfn, Vpn> } {
-  const mappings = new Map<Pfn, number>();
+/** The last page found of each frame, the zero page's included. */
+function pagesByFrame(entries: readonly CpuEntry[]): Map<Pfn, Vpn> {
   const pageOf = new Map<Pfn, Vpn>();
   for (const { page, pte } of entries) {
-    const isZeroPage = pteKind(pte) === PteKind.Present && ptePfn(pte) === kernel.zeroPage;
-    if (pteKind(pte) === PteKind.Migration) pageOf.set(ptePfn(pte), page);
-    if (!pteIsMapping(pte) || isZeroPage) continue;
-    const folio = kernel.folios.headOf(ptePfn(pte));
-    mappings.set(folio, (mappings.get(folio) ?? 0) + 1);
-    pageOf.set(ptePfn(pte), page);
+    if (pteHoldsFolio(pte) || pteKind(pte) === PteKind.Migration) pageOf.set(ptePfn(pte), page);
   }
-  return { mappings, pageOf };
+  return pageOf;
 }
 
 function holderOf({ vm, range, part }: MirrorPart): DmaHolder {

@@ -1,10 +1,9 @@
 /** M2: a folio's reference count is the number of its holders, and a page of RAM is free exactly when it has none. */
 
-import type { Pfn } from '../memory/pfn.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
-/** At rest nobody isolates, pins or faults on a page, so the entries that map it and the cache that it is in are all its holders; the kernel holds the zero page. */
+/** At rest nobody isolates, pins or faults on a page, so entries, caches and the kernel's own zero pages are all its holders. */
 export function checkRefcounts(view: MachineView): Rule[] {
   const rule = new Rule('M2', 'folios', 'in use');
   const { folios, kernel } = view;
@@ -12,7 +11,7 @@ export function checkRefcounts(view: MachineView): Rule[] {
     rule.look('folios');
     const refs = folios.refcount(pfn);
     if (refs !== 0) rule.look('in use');
-    const holders = holdersOf(view, pfn);
+    const holders = view.references.get(pfn) ?? 0;
     if (refs !== holders) {
       const page = view.pageOf.get(pfn);
       const subject = page === undefined ? { pfn } : { page, pfn };
@@ -27,10 +26,4 @@ export function checkRefcounts(view: MachineView): Rule[] {
     );
   });
   return [rule];
-}
-
-function holdersOf(view: MachineView, pfn: Pfn): number {
-  return (
-    (view.mappings.get(pfn) ?? 0) + (view.cached.has(pfn) ? 1 : 0) + (pfn === view.kernel.zeroPage ? 1 : 0)
-  );
 }

@@ -12,19 +12,18 @@ export function checkZones(view: MachineView): Rule[] {
   return [rule];
 }
 
-/** RAM in use is what address spaces map, what files and the swap cache hold, and the zero page. */
+/** RAM in use is what somebody holds. */
 function checkRam(view: MachineView, rule: Rule): void {
   const { ram } = view.kernel;
   look(rule, ram.totalPages, ram.usedPages);
-  let mapped = 1;
-  for (const pfn of view.mappings.keys()) {
-    if (view.layout.zoneOf(pfn).id === view.layout.ram.id) mapped += view.folios.npages(pfn);
+  let held = 0;
+  for (const pfn of view.references.keys()) {
+    if (view.layout.zoneOf(pfn).id === view.layout.ram.id) held += view.folios.npages(pfn);
   }
-  for (const pfn of view.cached) if (!view.mappings.has(pfn)) mapped++;
   rule.require(
-    ram.usedPages === mapped,
+    ram.usedPages === held,
     {},
-    () => `ram: ${ram.usedPages} pages are in use, but ${mapped} are mapped, cached or the zero page`,
+    () => `ram: ${ram.usedPages} pages are in use, but somebody holds ${held}`,
   );
   const free = countFree(view);
   rule.require(

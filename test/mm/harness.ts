@@ -3,8 +3,8 @@
 import { expect } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
-import { PAGE_WORDS, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
-import { cachedPages, checkFiles } from '../../src/check/filePages.js';
+import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
+import { checkFiles } from '../../src/check/filePages.js';
 import { AccessBracket, BRACKET_WORDS } from '../../src/memory/accessBracket.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import { FolioFlag, FolioTable } from '../../src/memory/folios.js';
@@ -23,13 +23,14 @@ import { Kernel, type MmCosts } from '../../src/mm/kernel.js';
 import { Mm } from '../../src/mm/mm.js';
 import { MapFlag, Prot } from '../../src/mm/mmap.js';
 import { MmCalls } from '../../src/mm/mmCalls.js';
-import { census, forEachPte } from '../../src/mm/mmCensus.js';
+import { forEachPte } from '../../src/mm/mmCensus.js';
 import {
   IntervalNotifier,
   type IntervalNotifierOps,
   type NotifierRange,
   notifyEventName,
 } from '../../src/mm/mmuNotifier.js';
+import { countPageHolders } from '../../src/mm/pageHolders.js';
 import {
   makePte,
   type Pte,
@@ -365,34 +366,31 @@ export class TestDevice implements DevPagemapOps {
 }
 
 /**
- * Checks that at quiescence references and mappings of every page are exactly the entries of the address spaces given and the files, and
- * that RAM holds nothing else but the zero page.
+ * Checks that at quiescence references and mappings of every page are exactly what page tables and caches hold, that RAM holds nothing else,
+ * and that the entries of the address spaces given are as their areas and pages say.
  */
 export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
   for (const rule of checkFiles(kernel, mms)) {
     const { name, ok, detail } = rule.result(() => []);
     assert(ok, () => `${name}: ${detail}`);
   }
-  const expected = new Map<Pfn, number>();
-  for (const mm of mms) {
-    for (const [pfn, count] of census(kernel, mm).mappings)
-      expected.set(pfn, (expected.get(pfn) ?? 0) + count);
-    forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
-  }
-  const { folios } = kernel;
   expect(swapViolations(kernel, mms)).toEqual([]);
+  for (const mm of mms) forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
+  const { references, mappings } = countPageHolders(kernel);
+  const { folios } = kernel;
   let ramPages = 0;
-  const cached = cachedPages(kernel);
-  for (const pfn of cached) if (!expected.has(pfn)) expected.set(pfn, 0);
-  for (const [pfn, count] of expected) {
-    const holders = count + (cached.has(pfn) ? 1 : 0);
-    const exact = folios.refcount(pfn) === holders && folios.mapcount(pfn) === count;
-    assert(exact && !folios.isLocked(pfn), () => `${folios.describe(pfn)} has ${count} entries`);
+  for (const [pfn, count] of references) {
+    const maps = mappings.get(pfn) ?? 0;
+    const exact = folios.refcount(pfn) === count && folios.mapcount(pfn) === maps;
+    assert(
+      exact && !folios.isLocked(pfn),
+      () => `${folios.describe(pfn)} has ${count} holders, ${maps} entries`,
+    );
     if (kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System) ramPages += folios.npages(pfn);
   }
   assert(
-    kernel.ram.usedPages === ramPages + 1 + (kernel.hugeZeroPage === 0 ? 0 : PMD_PAGES),
-    () => `RAM holds ${kernel.ram.usedPages} pages, entries ${ramPages}`,
+    kernel.ram.usedPages === ramPages,
+    () => `RAM holds ${kernel.ram.usedPages} pages, of which ${ramPages} are somebody's`,
   );
 }
 
