@@ -21,6 +21,7 @@ import { MemoryMap } from './mmap.js';
 import { MovePageTables } from './movePageTables.js';
 import { Mprotect } from './mprotect.js';
 import { Mremap } from './mremap.js';
+import { Pagemap } from './pagemap.js';
 import type { Pte } from './pte.js';
 import { Reclaim } from './reclaim.js';
 import { Rmap } from './rmap.js';
@@ -44,6 +45,7 @@ export class MmCalls {
   readonly rmap: Rmap;
   readonly reclaim: Reclaim;
   readonly mlock: Mlock;
+  readonly pagemap: Pagemap;
   readonly gup: GetUserPages;
 
   constructor(kernel: Kernel) {
@@ -62,6 +64,7 @@ export class MmCalls {
     this.reclaim = new Reclaim(kernel, this.rmap);
     const migrateDevice = new MigrateDevice(kernel, new MigrateUnmap(kernel, this.rmap));
     this.gup = new GetUserPages(kernel, this.faults, migrateDevice);
+    this.pagemap = new Pagemap(kernel);
     this.exit = new ExitMm(kernel, this.edit, this.zap);
     const forkedPages = {
       maybePinned: (folio: Pfn) => kernel.pins.maybePinned(folio),

@@ -85,7 +85,7 @@ export class SwapFault {
     if (folios.mapping(folio) === 0) folios.setMapping(folio, anonVma.id, vma.indexOf(page));
     folios.addRmap(folio);
     if (exclusive) folios.setFlag(folio, FolioFlag.AnonExclusive);
-    mm.pageTable.write(mm.pageTable.slot(page), this.entry(vma, folio, exclusive, write, pte));
+    mm.pageTable.write(mm.pageTable.slot(page), this.entry(mm, vma, folio, exclusive, write, pte));
     sched.at(SwapFaultStep.mapped, page, folio, exclusive ? 1 : 0, mm.id);
   }
 
@@ -96,8 +96,9 @@ export class SwapFault {
     return write && this.kernel.folios.refcount(folio) === 2;
   }
 
-  private entry(vma: Vma, folio: Pfn, exclusive: boolean, write: boolean, old: Pte): Pte {
-    const writable = exclusive && vma.isWritable && !pteHas(old, PteBit.UffdWp);
+  private entry(mm: Mm, vma: Vma, folio: Pfn, exclusive: boolean, write: boolean, old: Pte): Pte {
+    const unnoticed = mm.tracksSoftDirty && !write && !pteHas(old, PteBit.SoftDirty);
+    const writable = exclusive && vma.isWritable && !unnoticed && !pteHas(old, PteBit.UffdWp);
     const written = writable && write ? PteBit.Dirty | PteBit.SoftDirty : 0;
     const access = writable ? PteBit.Write : 0;
     return makePte(PteKind.Present, folio, PteBit.Young | access | written | (old & SWAP_CARRIED));

@@ -30,6 +30,7 @@ import { NotifierStep } from '../mm/mmuNotifier.js';
 import { MoveStep } from '../mm/movePageTables.js';
 import { MprotectStep } from '../mm/mprotect.js';
 import { MremapStep } from '../mm/mremap.js';
+import { PagemapReadStep } from '../mm/pagemap.js';
 import { ReclaimStep } from '../mm/reclaim.js';
 import { RmapStep } from '../mm/rmap.js';
 import { SwapFaultStep } from '../mm/swapFault.js';
@@ -85,6 +86,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   MlockStep,
   MadviseFreeStep,
   UserfaultStep,
+  PagemapReadStep,
   MigrateStep,
   HmmStep,
   GpuSvmStep,

@@ -1,0 +1,105 @@
+/** What /proc/PID/pagemap says of pages, and the clearing of soft-dirty bits through /proc/PID/clear_refs. */
+
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { FolioFlag } from '../memory/folios.js';
+import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Kernel } from './kernel.js';
+import type { Mm } from './mm.js';
+import { NotifyEvent, notifierRange } from './mmuNotifier.js';
+import {
+  PTE_NONE,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteKind,
+  ptePfn,
+  pteWithout,
+} from './pte.js';
+import { pteSpanEnd } from './pteSpan.js';
+import { replacePte } from './pteUpdate.js';
+
+export const PagemapReadStep = {
+  cleared: defineStep('softDirty.cleared', 'vpn', 'npages', 'id'),
+} as const;
+
+/** One page of an address space. @kernel PM_PRESENT, PM_SWAP, PM_SOFT_DIRTY, PM_MMAP_EXCLUSIVE, PM_FILE */
+export interface PagemapEntry {
+  readonly present: boolean;
+  /** Not in memory that the CPU reaches: in swap, on a device, or on its way. */
+  readonly swapped: boolean;
+  readonly softDirty: boolean;
+  /** Present, and mapped here only. */
+  readonly exclusive: boolean;
+  /** Of a file, or shared. */
+  readonly file: boolean;
+}
+
+export class Pagemap {
+  constructor(private readonly kernel: Kernel) {}
+
+  /** Changes nothing and faults nothing in. Atomic. @kernel pagemap_read, pte_to_pagemap_entry */
+  read(mm: Mm, page: Vpn): PagemapEntry {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    const { folios } = this.kernel;
+    const kind = pteKind(pte);
+    const present = kind === PteKind.Present;
+    const hasPage = namesPage(kind) && !this.kernel.isZeroPage(ptePfn(pte));
+    return {
+      present,
+      swapped: kind !== PteKind.None && kind !== PteKind.Marker && !present,
+      softDirty: pteHas(pte, PteBit.SoftDirty),
+      exclusive: present && hasPage && folios.pageMapcount(ptePfn(pte)) === 1,
+      file: hasPage && !folios.testFlag(ptePfn(pte), FolioFlag.Anon),
+    };
+  }
+
+  /**
+   * From now on an entry is soft-dirty if its page was written since. Takes the write permission of every present entry, so that the next store
+   * is noticed, inside one SOFT_DIRTY invalidation of everything. Takes mmap_lock for write. @kernel clear_refs_write
+   */
+  *clearSoftDirty(mm: Mm): Steps<void> {
+    const range = notifierRange(NotifyEvent.SoftDirty, 0 as Vpn, TASK_SIZE_PAGES as Vpn);
+    yield* mm.mmapLock.write();
+    mm.tracksSoftDirty = true;
+    yield* mm.notifiers.invalidateStart(range);
+    let page = mm.pageTable.nextPopulated(0, TASK_SIZE_PAGES);
+    while (page < TASK_SIZE_PAGES) {
+      const from = page;
+      page = pteSpanEnd(this.kernel, mm, from, TASK_SIZE_PAGES);
+      this.clearEntries(mm, from, page);
+      if (this.kernel.sched.reach(PagemapReadStep.cleared, from, page - from, mm.id)) yield STEP;
+      page = mm.pageTable.nextPopulated(page, TASK_SIZE_PAGES);
+    }
+    this.kernel.flushCpuTlbs();
+    yield* mm.notifiers.invalidateEnd(range);
+    mm.mmapLock.writeUnlock();
+  }
+
+  /** Under the page-table lock, within one leaf table. All words of a PMD leaf change alike. @kernel clear_soft_dirty */
+  private clearEntries(mm: Mm, start: number, end: number): void {
+    const slot = mm.pageTable.slot(start);
+    for (let at = slot; at < slot + end - start; at++) {
+      const pte = pteFromWord(mm.pageTable.read(at));
+      const clean = cleanEntry(pte);
+      if (clean !== pte) replacePte(mm.pageTable, at, clean);
+    }
+  }
+}
+
+function cleanEntry(pte: Pte): Pte {
+  if (pte === PTE_NONE) return pte;
+  const isPresent = pteKind(pte) === PteKind.Present;
+  return pteWithout(pte, isPresent ? PteBit.SoftDirty | PteBit.Write : PteBit.SoftDirty);
+}
+
+/** Kinds whose entries hold the number of a page. @kernel is_pfn_swap_entry */
+function namesPage(kind: PteKind): boolean {
+  return (
+    kind === PteKind.Present ||
+    kind === PteKind.Migration ||
+    kind === PteKind.DevicePrivate ||
+    kind === PteKind.DeviceExclusive
+  );
+}
