@@ -81,7 +81,7 @@ export class SvmService {
     };
     if (attr === undefined || !(attr in values)) return ioctlReply(Errno.EINVAL);
     call.payload.put(values[attr]);
-    return ioctlReply(Errno.OK);
+    return ioctlReply(Errno.OK, said.kfd.xnackEnabled ? 1 : 0);
   }
 
   /** -ENOLINK for a device that this one does not reach. @kernel xe_vm_madvise_ioctl */

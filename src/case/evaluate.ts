@@ -100,7 +100,7 @@ function checkStep(expectation: StepExpectation, result: StepResult): Finding {
     case 'one_of':
       return checkOneOf(expectation.values, result);
     case 'attr':
-      return equalJson(expectation.value, result.attr, 'attribute');
+      return equalJson(inMode(expectation.value, result.mode), result.attr, 'attribute');
     case 'prot':
       return checkProt(expectation.pages, result);
     case 'residency':
@@ -114,6 +114,12 @@ function checkStep(expectation: StepExpectation, result: StepResult): Finding {
     default:
       return unreachable(expectation);
   }
+}
+
+/** A value per mode, such as `{xnack_on, xnack_off}`, means that of the mode that the step ran in. */
+function inMode(value: unknown, mode: string | undefined): unknown {
+  if (mode === undefined || typeof value !== 'object' || value === null || !(mode in value)) return value;
+  return Object.entries(value).find(([name]) => name === mode)?.[1];
 }
 
 function withStep(results: CaseResults, step: string, check: (result: StepResult) => Finding): Finding {

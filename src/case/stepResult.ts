@@ -31,6 +31,8 @@ export interface StepResult {
   readonly prot?: Uint8Array;
   /** Any JSON value. */
   readonly attr?: unknown;
+  /** Where what is expected depends on it, such as `xnack_on`. */
+  readonly mode?: string;
   readonly vmOps?: readonly VmOp[];
   /** All GPU mappings after the step. */
   readonly vas?: readonly Va[];

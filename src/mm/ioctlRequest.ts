@@ -61,7 +61,7 @@ export const IoctlRequest = {
   // Of the reference driver. Places are `gpu0` and so on, `sys` or `cpu`; payload values are plain data.
   /** Payload value: `SvmRequest`. KFD's attributes of a span. */
   svmSetAttr: 60,
-  /** Payload value: the attribute's name; the answer is its value as KFD reports it for `device`. */
+  /** Payload value: the attribute's name; the answer is its value as KFD reports it for `device`. Replies a = 1 if devices serve faults. */
   svmGetAttr: 61,
   /** Payload value: the place, or `default`. a: 1 if pages in another device's memory stay there. */
   madvisePreferred: 62,

@@ -2,6 +2,7 @@
 
 import type { PlainOp } from '../../case/opSchemas.js';
 import type { CaseDriver } from '../workloadConfig.js';
+import { attributeOps } from './attributeOps.js';
 import { cpuOps } from './cpuOps.js';
 import { gpuOps } from './gpuOps.js';
 import { listOps } from './listOps.js';
@@ -16,7 +17,7 @@ const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...processOps };
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },
-  reference: { ...common, ...gpuOps, ...listOps, ...vmBindOps },
+  reference: { ...common, ...gpuOps, ...listOps, ...vmBindOps, ...attributeOps },
 };
 
 /** Whether a driver has an operation. */
