@@ -38,8 +38,9 @@ export class DeviceActor {
   }
 
   /** A fault of the GPU, served by the host. */
-  *serve(page: Vpn, write: boolean): Steps<Errno> {
-    return (yield* this.host.call(DeviceMessage.fault, { page, write: write ? 1 : 0 })).errno;
+  *serve(page: Vpn, write: boolean, atomic: boolean): Steps<Errno> {
+    const fault = { page, write: write ? 1 : 0, atomic: atomic ? 1 : 0 };
+    return (yield* this.host.call(DeviceMessage.fault, fault)).errno;
   }
 
   /**

@@ -49,7 +49,7 @@ export const CpuMessage = {
 
 /** A device's page fault, to the Coordinator. Between the two a page is named with its address space. */
 export const DeviceMessage = {
-  fault: defineMessage('gpu.fault', { page, write: number }, { errno }),
+  fault: defineMessage('gpu.fault', { page, write: number, atomic: number }, { errno }),
 } as const;
 
 /** The host's requests to a device, from the Coordinator. */

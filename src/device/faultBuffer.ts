@@ -39,6 +39,8 @@ export interface FaultCounters {
 class FaultEntry {
   page: Vpn = vpn(0);
   write = false;
+  /** The store is part of an atomic. */
+  atomic = false;
   raisedAtNs = 0;
   served = false;
   errno: Errno = Errno.OK;
@@ -52,8 +54,8 @@ class FaultEntry {
   }
 }
 
-function keyOf(page: Vpn, write: boolean): number {
-  return page * 2 + (write ? 1 : 0);
+function keyOf(page: Vpn, write: boolean, atomic: boolean): number {
+  return page * 4 + (atomic ? 2 : 0) + (write ? 1 : 0);
 }
 
 /**
@@ -106,10 +108,10 @@ export class FaultBuffer {
   }
 
   /** Waits until the host has answered. -ENODEV once unplugged; otherwise what the host says. */
-  *raise(page: Vpn, write: boolean): Steps<Errno> {
+  *raise(page: Vpn, write: boolean, atomic = false): Steps<Errno> {
     if (!this.plugged) return Errno.ENODEV;
     this.counters.raised++;
-    const entry = yield* this.findOrEnqueue(page, write);
+    const entry = yield* this.findOrEnqueue(page, write, atomic);
     entry.waiters++;
     if (this.sched.reach(DeviceStep.faultRaised, this.config.device, page, write ? 1 : 0, entry.waiters))
       yield STEP;
@@ -122,8 +124,8 @@ export class FaultBuffer {
     this.plugged = false;
   }
 
-  private *findOrEnqueue(page: Vpn, write: boolean): Steps<FaultEntry> {
-    const key = keyOf(page, write);
+  private *findOrEnqueue(page: Vpn, write: boolean, atomic: boolean): Steps<FaultEntry> {
+    const key = keyOf(page, write, atomic);
     let entry = this.inFlight.get(key);
     if (entry === undefined && this.free.length === 0) {
       this.counters.overflows++;
@@ -132,20 +134,21 @@ export class FaultBuffer {
         entry = this.inFlight.get(key);
       }
     }
-    if (entry === undefined) return this.enqueue(page, write);
+    if (entry === undefined) return this.enqueue(page, write, atomic);
     this.counters.coalesced++;
     return entry;
   }
 
-  private enqueue(page: Vpn, write: boolean): FaultEntry {
+  private enqueue(page: Vpn, write: boolean, atomic: boolean): FaultEntry {
     const entry = this.free.pop();
     assert(entry !== undefined && entry.waiters === 0, 'no free fault entry');
     entry.page = page;
     entry.write = write;
+    entry.atomic = atomic;
     entry.raisedAtNs = this.sched.now();
     entry.served = false;
     entry.server = null;
-    this.inFlight.set(keyOf(page, write), entry);
+    this.inFlight.set(keyOf(page, write, atomic), entry);
     this.queue[(this.queueHead + this.queued) % this.queue.length] = entry;
     this.queued++;
     this.work.wakeAll();
@@ -188,13 +191,13 @@ export class FaultBuffer {
 
   private *serve(entry: FaultEntry): Steps<void> {
     this.sched.at(DeviceStep.faultDelivered, this.config.device, entry.page, entry.write ? 1 : 0);
-    const errno = yield* this.sink.serve(entry.page, entry.write);
+    const errno = yield* this.sink.serve(entry.page, entry.write, entry.atomic);
     this.answer(entry, errno);
   }
 
   private answer(entry: FaultEntry, errno: Errno): void {
     assert(!entry.served && entry.waiters > 0, 'a fault is answered twice, or nobody waits for it');
-    const removed = this.inFlight.delete(keyOf(entry.page, entry.write));
+    const removed = this.inFlight.delete(keyOf(entry.page, entry.write, entry.atomic));
     assert(removed, 'an answered fault was not in flight');
     entry.errno = errno;
     entry.served = true;

@@ -56,13 +56,18 @@ export class GpuContext implements AccessPort {
     return this.mmu.tryPage((page + this.base) as Vpn, write);
   }
 
+  /** As {@link tryPage} for an atomic, which works only in the device's own memory. */
+  tryAtomic(page: Vpn): number {
+    return this.mmu.tryAtomic((page + this.base) as Vpn);
+  }
+
   /** Nothing to do: the device handles no request between two steps of a context. */
   release(): void {}
 
-  *fault(page: Vpn, write: boolean): Steps<Errno> {
+  *fault(page: Vpn, write: boolean, atomic = false): Steps<Errno> {
     this.faults++;
     this.sched.at(DeviceStep.contextBlocked, this.config.device, page, write ? 1 : 0, this.config.index);
-    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write);
+    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write, atomic);
   }
 
   /** True when {@link pass} would wait; lets a hot loop skip the nested generator. */

@@ -65,6 +65,17 @@ export class GpuMmu {
     return this.frameOf(page, pte, write) * WORDS;
   }
 
+  /**
+   * For an atomic: as {@link tryPage} for a store, but a page that is not in the device's own memory faults as well, since no other unit
+   * carries out its atomics. @kernel XE_USM_PPGTT_PTE_AE
+   */
+  tryAtomic(page: Vpn): number {
+    const base = this.tryPage(page, true);
+    if (base < 0 || gpuPteProto(this.table.read(page)) === Vram) return base;
+    this.counters.pageFaults++;
+    return -1;
+  }
+
   /** What the page table says; remembered if it allows the access. */
   private walk(page: Vpn, write: boolean): GpuPte {
     this.counters.tlbMisses++;

@@ -212,6 +212,8 @@ export class GpuFaultHandler {
   /** Memory that the program has bound by hand; nothing of it moves for a fault. */
   private *serveBound(fault: Fault, va: DriverVa): Steps<Errno> {
     fault.servedEnd = vpn(va.end);
+    // Atomics work in the device's own memory only, and nothing that was bound by hand moves there.
+    if (fault.isAtomic && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
     return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
   }
 

@@ -66,6 +66,9 @@ export interface DeviceContext extends AccessPort {
   readonly index: number;
   readonly count: number;
   readonly gate: Gate;
+  /** As `tryPage` for an atomic on the page, which a device may be able to do in its own memory only. */
+  tryAtomic(page: Vpn): number;
+  fault(page: Vpn, write: boolean, atomic?: boolean): Steps<Errno>;
 }
 
 /** OK at its end, or the errno of an illegal access. */

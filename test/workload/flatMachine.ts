@@ -266,6 +266,7 @@ export class FlatMachine {
       gate,
       memory: space.memory,
       tryPage: (page, write) => space.tryPage(page, write, true),
+      tryAtomic: (page) => space.tryPage(page, true, true),
       release: () => {},
       fault: (page, write) => space.fault(page, write, true),
     };

@@ -1,7 +1,7 @@
 /** The kernels of cases, one per command: what a GPU context does, access by access. */
 
 import { Errno } from '../../base/errno.js';
-import { PAGE_BYTES, PAGE_WORDS, vpn } from '../../base/units.js';
+import { PAGE_BYTES, PAGE_WORDS, type Vpn, vpn } from '../../base/units.js';
 import { fillPage } from '../../case/pageContent.js';
 import { type AccessPort, holdPage } from '../../memory/accessPort.js';
 import type { CallPayload } from '../../memory/callPayload.js';
@@ -45,6 +45,16 @@ function* eachPage(
 function* holdDword(port: AccessPort, page: number, dword: number, write: boolean): Steps<number> {
   const base = yield* holdPage(port, vpn(page + Math.floor(dword / PAGE_WORDS)), write);
   return base < 0 ? base : base + (dword % PAGE_WORDS);
+}
+
+/** Gets hold of a page where the device can do atomics; its index in words, or an errno. */
+function* holdForAtomic(context: DeviceContext, page: Vpn): Steps<number> {
+  for (;;) {
+    const base = context.tryAtomic(page);
+    if (base >= 0) return base;
+    const errno = yield* context.fault(page, true, true);
+    if (errno !== Errno.OK) return errno;
+  }
 }
 
 function* storeBytes(context: DeviceContext, command: CommandOf<'storeBytes'>): Steps<number> {
@@ -98,9 +108,9 @@ const kernels: { readonly [K in GpuCommandKind]: Kernel<K> } = {
   *increment(context, { page, dword, count }) {
     for (let i = 0; i < count; i++) {
       if (context.gate.isClosed) yield* context.gate.pass();
-      const at = yield* holdDword(context, page, dword, true);
-      if (at < 0) return at;
-      Atomics.add(context.memory.words, at, 1);
+      const base = yield* holdForAtomic(context, vpn(page + Math.floor(dword / PAGE_WORDS)));
+      if (base < 0) return base;
+      Atomics.add(context.memory.words, base + (dword % PAGE_WORDS), 1);
       context.release();
       yield WorkloadStep.page;
     }
