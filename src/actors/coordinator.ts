@@ -139,6 +139,8 @@ export class Coordinator {
       this.ownerOf(gpu),
     );
     new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
+    this.vram.granularityAt = (mm, page) =>
+      this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
     for (const gpu of this.gpus) this.gpuFaults.owners.push(this.ownerOf(gpu));
     this.mirrors.open(this.mm);
     this.vmBind = new VmBindService({

@@ -24,6 +24,9 @@ import type { VramPiece } from './vmBind/vramBo.js';
 const EVICTIONS_MAX = 1024;
 
 export class VramManager implements DrmPagemapOps, DevmemOps {
+  /** What a process has said of the order in which its pages migrate; set once, null where it says nothing. */
+  granularityAt: (mm: Mm, page: Vpn) => number | null = () => null;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly migrate: PagemapMigrate,
@@ -80,6 +83,12 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
 
   copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
     return this.own(devmem).gpu.port.copy(src, dst, npages);
+  }
+
+  /** @kernel svm_migrate_to_ram */
+  pagesPerCpuFault(devmem: Devmem, mm: Mm, page: Vpn): number {
+    const order = this.granularityAt(mm, page);
+    return order === null ? devmem.npages : Math.min(devmem.npages, 2 ** order);
   }
 
   copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {

@@ -102,6 +102,15 @@ describe('registered memory', () => {
     expect(machine.placesOf(AREA + 16, 16)).toEqual(['vram0']);
   });
 
+  it('comes home in pieces of its granularity', () => {
+    const machine = new Machine();
+    machine.register({ prefetch: 'gpu0' }, 0, 16);
+    machine.register({ granularity: 2 }, 0, 16);
+    expect(machine.run(load(machine.cpus[0], AREA + 5))).toBe(105);
+    expect(machine.placesOf(AREA, 16)).toEqual(['vram0', 'ram', 'vram0']);
+    expect([3, 4, 7, 8].map((i) => machine.placeOf(AREA + i))).toEqual(['vram0', 'ram', 'ram', 'vram0']);
+  });
+
   it('that only devices may load refuses their stores', () => {
     const machine = new Machine();
     machine.register({ flags: ['gpu_ro'] });

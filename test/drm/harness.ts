@@ -306,6 +306,10 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     return this.copy(`to devmem ${npages}`, src, dst, npages);
   }
 
+  pagesPerCpuFault(devmem: Devmem): number {
+    return devmem.npages;
+  }
+
   copyToRam(_devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
     return this.copy(`to ram ${npages}`, src, dst, npages);
   }

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
 import type { PageArrayId } from '../../memory/pageArrays.js';
 import type { Mm } from '../../mm/mm.js';
 import { Completion } from '../../sim/completion.js';
@@ -19,6 +20,8 @@ export interface DevmemOps {
   copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
   /** The same from this device's memory to RAM or to a peer. @kernel copy_to_ram */
   copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
+  /** How many pages around one come home for a CPU fault on it: a power of two, at most the allocation's. */
+  pagesPerCpuFault(devmem: Devmem, mm: Mm, page: Vpn): number;
 }
 
 /** @kernel drm_pagemap_devmem */

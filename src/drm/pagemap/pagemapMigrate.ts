@@ -372,9 +372,10 @@ export class PagemapMigrate {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     const { mm, vma, page, pfn } = fault;
-    const low = alignDown(page, devmem.npages);
+    const around = devmem.ops.pagesPerCpuFault(devmem, mm, page);
+    const low = alignDown(page, around);
     const start = Math.max(low, vma.start) as Vpn;
-    const end = Math.min(low + devmem.npages, vma.end) as Vpn;
+    const end = Math.min(low + around, vma.end) as Vpn;
     const npages = end - start;
     if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index)) yield STEP;
     const args: MigrateVmaArgs = {
