@@ -40,6 +40,7 @@ import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
 import { CpuService } from './cpuService.js';
 import { IoctlTable } from './ioctl.js';
+import { MemoryService } from './memoryService.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { MirrorService } from './mirrorService.js';
 import { type OpenFiles, ProcessService } from './processService.js';
@@ -156,6 +157,7 @@ export class Coordinator {
     if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
     this.processCalls = new ProcessService(this.processes, this.calls, this.serveMirror());
     this.processCalls.register(this.ioctls);
+    new MemoryService(this.kernel, this.calls, COORDINATOR).register(this.ioctls);
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });

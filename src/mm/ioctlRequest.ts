@@ -80,6 +80,17 @@ export const IoctlRequest = {
   destroyQueue: 69,
   /** The answer is a place per page, `none` where there is none. */
   queryResidency: 70,
+
+  mlock: 80,
+  munlock: 81,
+  /** a = flags of `GupFlag`, b: 1 for the fast variant. Replies a = how many pages could be had. */
+  pinUnpin: 82,
+  /** Swaps out what the process maps. Replies a = how many pages were freed. */
+  reclaim: 83,
+  /** Payload: a `PagemapEntry` per page. */
+  pagemapRead: 84,
+  /** a = the byte that missing pages of the span are filled with at their first touch. */
+  userfaultRegister: 85,
 } as const;
 
 /** What `svmSetAttr` takes; what is absent stays as it is. */

@@ -1,0 +1,82 @@
+/** Calls about memory that are no mapping calls: locking, pinning, reclaim, page states and userfaults. */
+
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import { GupFlag } from '../mm/gup.js';
+import { IoctlRequest } from '../mm/ioctlRequest.js';
+import type { Kernel } from '../mm/kernel.js';
+import type { Mm } from '../mm/mm.js';
+import type { MmCalls } from '../mm/mmCalls.js';
+import { Userfaultfd } from '../mm/userfaultfd.js';
+import type { Steps } from '../sim/steps.js';
+import type { ActorId } from '../sim/task.js';
+import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+
+export class MemoryService {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly calls: MmCalls,
+    private readonly actor: ActorId,
+  ) {}
+
+  register(ioctls: IoctlTable): void {
+    const { mlock, reclaim } = this.calls;
+    ioctls.register(IoctlRequest.mlock, function* ({ mm, page, npages }) {
+      return ioctlReply(yield* mlock.mlock(mm, page, npages));
+    });
+    ioctls.register(IoctlRequest.munlock, function* ({ mm, page, npages }) {
+      return ioctlReply(yield* mlock.munlock(mm, page, npages));
+    });
+    ioctls.register(IoctlRequest.reclaim, function* ({ mm }) {
+      return ioctlReply(Errno.OK, yield* reclaim.shrinkMm(mm));
+    });
+    ioctls.register(IoctlRequest.pinUnpin, (call) => this.pinUnpin(call));
+    ioctls.register(IoctlRequest.pagemapRead, (call) => this.readPagemap(call));
+    ioctls.register(IoctlRequest.userfaultRegister, (call) => this.registerUserfaults(call));
+  }
+
+  /** References all pages of the span, and lets go of them at once. */
+  private *pinUnpin({ mm, page, npages, a, b }: IoctlCall): Steps<IoctlReply> {
+    const { gup } = this.calls;
+    const pages = new Uint32Array(npages);
+    const got = yield* b === 1
+      ? gup.getUserPagesFast(mm, page, npages, a, pages)
+      : this.getLocked(mm, page, npages, a, pages);
+    if (got > 0) gup.release(pages, got, a & GupFlag.Pin);
+    if (got < 0) return ioctlReply(got as Errno);
+    return ioctlReply(got === npages ? Errno.OK : Errno.EFAULT, got);
+  }
+
+  private *getLocked(mm: Mm, page: Vpn, npages: number, flags: number, pages: Uint32Array): Steps<number> {
+    yield* mm.mmapLock.read();
+    const got = yield* this.calls.gup.getUserPages(mm, page, npages, flags, pages);
+    mm.mmapLock.readUnlock();
+    return got;
+  }
+
+  private *readPagemap({ mm, page, npages, payload }: IoctlCall): Steps<IoctlReply> {
+    const { pagemap } = this.calls;
+    payload.put(Array.from({ length: npages }, (_, i) => pagemap.read(mm, (page + i) as Vpn)));
+    return ioctlReply(Errno.OK);
+  }
+
+  /** The handler's thread lives as long as the run. */
+  private *registerUserfaults({ mm, page, npages, a }: IoctlCall): Steps<IoctlReply> {
+    const isNew = mm.userfaultfd === null;
+    const uffd = mm.userfaultfd ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
+    const errno = yield* uffd.register(page, npages);
+    if (isNew) this.kernel.sched.spawn(this.actor, `userfaults of mm ${mm.id}`, this.serve(uffd, a), true);
+    return ioctlReply(errno);
+  }
+
+  /** Every byte of a missing page becomes `byte`. */
+  private *serve(uffd: Userfaultfd, byte: number): Steps<void> {
+    const { memory } = this.kernel;
+    for (;;) {
+      const { page } = yield* uffd.read();
+      yield* uffd.copy(page, (pfn) =>
+        memory.words.fill(byte * 0x01010101, memory.wordIndex(pfn), memory.wordIndex(pfn + 1)),
+      );
+    }
+  }
+}
