@@ -15,12 +15,12 @@ function checkMemory(view: MachineView): Rule {
   const { folios, kernel } = view;
   view.forEachFolio((pfn) => {
     rule.look('folios');
-    const expected = pfn === kernel.zeroPage ? 1 : 0;
+    const expected = kernel.isZeroPage(pfn) ? 1 : 0;
     rule.require(folios.refcount(pfn) === expected, { pfn }, () => `still in use: ${folios.describe(pfn)}`);
   });
   const { ram, tables } = kernel;
   rule.require(
-    ram.usedPages === 1,
+    ram.usedPages === kernel.zeroPages,
     {},
     () => `ram: ${ram.usedPages} pages are in use, not just the zero page`,
   );

@@ -12,6 +12,7 @@ import { checkDmaTargets } from './dmaTargets.js';
 import { checkFiles } from './filePages.js';
 import { checkFolioLocks } from './folioLocks.js';
 import { checkGpuVms } from './gpuVms.js';
+import { checkLeaves } from './leaves.js';
 import { checkLifetimes } from './lifetimes.js';
 import { checkLru } from './lru.js';
 import { MachineView } from './machineView.js';
@@ -47,6 +48,7 @@ export function verify(input: VerifyInput): CheckResult[] {
     ...checkFolioLocks(view),
     ...(mirror === null ? checkDevicePages(view) : checkMirrors(view.kernel, view.mms, mirror.devices)),
     ...checkAreas(view),
+    ...checkLeaves(view),
     ...checkLru(view),
     ...checkFiles(view.kernel, input.coordinator.processes.all()),
     ...checkNotifiers(view),

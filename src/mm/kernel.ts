@@ -54,7 +54,7 @@ export class Kernel {
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
   /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
-  thp: ThpMode = ThpMode.Never;
+  thp: ThpMode = ThpMode.Madvise;
   /** Every address space whose page table still exists, users or not. */
   readonly mms = new Set<Mm>();
   /** Tears down an address space that has just lost its last user, in a task of its own. */
@@ -148,6 +148,11 @@ export class Kernel {
   /** Its head, or 0 as long as nobody needed it. */
   get hugeZeroPage(): Pfn {
     return this.hugeZero;
+  }
+
+  /** Pages that the kernel keeps for reads of what was never written. */
+  get zeroPages(): number {
+    return this.hugeZero === 0 ? 1 : 1 + PMD_PAGES;
   }
 
   /** @kernel is_zero_pfn, is_huge_zero_pfn */

@@ -168,6 +168,11 @@ describe('folios', () => {
     expect(broken()).toEqual(['file mappings']);
   });
 
+  it('leaves: a word that says it is part of a leaf, alone', () => {
+    machine.setPte(CPU_ONLY, makePte(PteKind.Present, machine.pfn(CPU_ONLY), PteBit.Write | PteBit.Huge));
+    expect(broken()).toContain('leaves');
+  });
+
   it('M4: a lock that nobody released', () => {
     machine.folioField('flags')[machine.pfn(CPU_ONLY)] |= FolioFlag.Locked;
     expect(broken()).toEqual(['M4']);

@@ -13,10 +13,10 @@ const PROTS = { none: Prot.None, r: Prot.Read, rw: Prot.Read | Prot.Write } as c
 const ADVICE = {
   dontneed: Advice.DontNeed,
   free: Advice.Free,
-  hugepage: Advice.Hint,
-  nohugepage: Advice.Hint,
-  collapse: Advice.Hint,
-  dontfork: Advice.Hint,
+  hugepage: Advice.HugePage,
+  nohugepage: Advice.NoHugePage,
+  collapse: Advice.Collapse,
+  dontfork: Advice.DontFork,
 } as const;
 
 /** Into a buffer that exists, replacing a part of it, or at a place of its own. */
