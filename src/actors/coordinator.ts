@@ -39,6 +39,7 @@ import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
 import { CpuService } from './cpuService.js';
+import { FileTable } from './fileTable.js';
 import { IoctlTable } from './ioctl.js';
 import { MemoryService } from './memoryService.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
@@ -90,6 +91,8 @@ export class Coordinator {
   /** Drivers register what they answer here. */
   readonly ioctls = new IoctlTable();
   readonly calls: MmCalls;
+  /** What programs have opened. */
+  readonly files: FileTable;
   readonly zdds = new ZddTable();
   readonly gpus: readonly GpuHandle[];
   readonly mirrors: MirrorTable;
@@ -115,6 +118,8 @@ export class Coordinator {
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
     new Semaphores(sched).register(this.ioctls);
+    this.files = new FileTable(this.kernel);
+    this.files.register(this.ioctls);
     const hmm = new Hmm(this.kernel, this.calls.faults);
     const rmap = new Rmap(this.kernel);
     const unmapper = new MigrateUnmap(this.kernel, rmap);
@@ -191,6 +196,7 @@ export class Coordinator {
       yield* this.processCalls.exit(mm);
       assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);
     }
+    this.files.closeAll();
   }
 
   /** What processes may have open. */
@@ -221,7 +227,7 @@ export class Coordinator {
   }
 
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
-    const service = new CpuService(thread, this.processes, this.calls, this.ioctls, payload);
+    const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
     service.serve(port);
     port.serve(CpuMessage.prefetch, (request) => this.prefetch(service.process, request));
     port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);

@@ -6,6 +6,7 @@ import type { CallPayload } from '../memory/callPayload.js';
 import type { Mm } from '../mm/mm.js';
 import type { MmCalls } from '../mm/mmCalls.js';
 import type { Port } from '../sim/port.js';
+import { type FileTable, NO_FILE } from './fileTable.js';
 import type { IoctlTable } from './ioctl.js';
 import { CpuMessage } from './messages.js';
 import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
@@ -20,6 +21,7 @@ export class CpuService {
     private readonly processes: ProcessTable,
     private readonly calls: MmCalls,
     private readonly ioctls: IoctlTable,
+    private readonly files: FileTable,
     /** Null where the thread makes no driver calls. */
     private readonly payload: CallPayload | null,
   ) {
@@ -56,13 +58,15 @@ export class CpuService {
   }
 
   private serveMemoryCalls(port: Port): void {
-    const { calls } = this;
+    const { calls, files } = this;
     const current = (): Mm => this.current;
     port.serve(CpuMessage.fault, function* ({ page, write }) {
       return { errno: yield* calls.faults.cpuFault(current(), page, write !== 0) };
     });
-    port.serve(CpuMessage.mmap, function* (args) {
-      return { result: yield* calls.memoryMap.mmap(current(), args) };
+    port.serve(CpuMessage.mmap, function* ({ file: number, ...args }) {
+      const file = files.find(number);
+      if (number !== NO_FILE && file === null) return { result: Errno.ENOENT };
+      return { result: yield* calls.memoryMap.mmap(current(), { ...args, file }) };
     });
     port.serve(CpuMessage.munmap, function* ({ page, npages }) {
       return { errno: yield* calls.memoryMap.munmap(current(), page, npages) };

@@ -129,8 +129,16 @@ export class CpuThread implements AccessPort {
     return yield* this.host.call(CpuMessage.ioctl, { request, device, page, npages, a, b });
   }
 
-  *mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number> {
-    return (yield* this.host.call(CpuMessage.mmap, { hint, npages, prot, flags })).result;
+  *mmap(
+    hint: Vpn,
+    npages: number,
+    prot: number,
+    flags: number,
+    file = 0,
+    fileOffset = 0,
+  ): Steps<number> {
+    const args = { hint, npages, prot, flags, file, fileOffset };
+    return (yield* this.host.call(CpuMessage.mmap, args)).result;
   }
 
   *munmap(page: Vpn, npages: number): Steps<Errno> {

@@ -23,9 +23,10 @@ export const CpuMessage = {
     { errno, a: number, b: number },
   ),
   fault: defineMessage('cpu.fault', { page, write: number }, { errno }),
+  /** `file` is the number that opening it replied; 0 for none. */
   mmap: defineMessage(
     'cpu.mmap',
-    { hint: page, npages: number, prot: number, flags: number },
+    { hint: page, npages: number, prot: number, flags: number, file: number, fileOffset: number },
     { result: number },
   ),
   munmap: defineMessage('cpu.munmap', { page, npages: number }, { errno }),

@@ -1,10 +1,13 @@
 /** What the command line needs of its process and of the simulator, so that tests can run commands without either. */
 
+import type { Case } from '../case/caseSchema.js';
 import type { EnvironmentVariables } from '../report/colors.js';
 import type { Environment } from '../report/json.js';
 import type { StatusOutput } from '../report/statusLine.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
+import type { CaseReport } from '../simulation/case/caseReport.js';
+import type { CaseOptions } from '../simulation/case/runCase.js';
 import type { RunReport } from '../simulation/runReport.js';
 import type { Simulation } from '../simulation/simulation.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
@@ -36,6 +39,9 @@ export interface Simulator {
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
   benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
   openSweepPool(jobs: number): Promise<SweepPool>;
+  /** Of all files and folders, in order. Rejects with a UserError. */
+  loadCases(paths: readonly string[]): Promise<Case[]>;
+  runCase(one: Case, options: CaseOptions): Promise<CaseReport>;
 }
 
 /** One run of a sweep, as it is sent to a worker. */

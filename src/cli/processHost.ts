@@ -38,6 +38,11 @@ const simulator: Simulator = {
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   benchMigrate: async (config, options) =>
     (await import('../simulation/benchMigrate.js')).runBenchMigrate(config, options),
+  loadCases: async (paths) => {
+    const { loadCaseFiles } = await import('../scenario/case/loadCases.js');
+    return loadCaseFiles(paths).flatMap(({ cases }) => cases);
+  },
+  runCase: async (one, options) => (await import('../simulation/case/runCase.js')).runCase(one, options),
   openSweepPool: async (jobs) => (await import('./sweepPool.js')).openSweepPool(jobs),
 };
 

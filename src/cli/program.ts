@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { addBenchCommand, benchCommand } from './benchCommand.js';
+import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
@@ -46,8 +47,11 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
     })
     .showHelpAfterError('(--help shows commands, options and examples)')
     .addHelpText('after', programNotes());
-  const acting = <O extends CommonOptions>(command: string, options: O, work: () => Promise<ExitStatus>) =>
-    withErrorDocument(host, command, options.json, work).then(ended);
+  const acting = <O extends Pick<CommonOptions, 'json'>>(
+    command: string,
+    options: O,
+    work: () => Promise<ExitStatus>,
+  ) => withErrorDocument(host, command, options.json, work).then(ended);
   addRunCommand(program, (scenario, options) =>
     acting('run', options, () => runCommand(scenario, options, host)),
   );
@@ -56,6 +60,9 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   );
   addBenchCommand(program, (names, options) =>
     acting('bench', options, () => benchCommand(names, options, host)),
+  );
+  addCaseCommand(program, (files, options) =>
+    acting('case', options, () => caseCommand(files, options, host)),
   );
   return program;
 }
@@ -70,6 +77,8 @@ function programNotes(): string {
     '  svmsim stress --seconds 20',
     '  # GB/s between RAM and devices, by size',
     '  svmsim bench migrate',
+    '  # test suites of others, replayed',
+    '  svmsim case test/cases',
     '  # options and examples of a command',
     '  svmsim run --help',
     '',

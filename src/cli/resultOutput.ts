@@ -8,6 +8,7 @@ import type { CliHost } from './cliHost.js';
 import type { ExitStatus } from './exitStatus.js';
 
 const ALLOWED = 'a file that can be written, or - for standard output';
+const ALLOWED_FILE = 'a file that can be written';
 
 export class ResultOutput {
   private readonly host: CliHost;
@@ -18,7 +19,7 @@ export class ResultOutput {
   constructor(host: CliHost, target: string | undefined) {
     this.host = host;
     this.target = target;
-    if (target !== undefined && target !== '-') checkWritable(target);
+    if (target !== undefined && target !== '-') checkWritable('--json', target, ALLOWED);
   }
 
   /** Each is made only where it is wanted. */
@@ -27,8 +28,24 @@ export class ResultOutput {
       this.host.stdout.write(jsonText(document()));
       return;
     }
-    if (this.target !== undefined) writeDocument(this.target, jsonText(document()));
+    if (this.target !== undefined) writeText('--json', this.target, jsonText(document()), ALLOWED);
     this.host.stdout.write(table());
+  }
+}
+
+/** A file that an option names, if it does. */
+export class FileOutput {
+  /** @throws UserError when the file cannot be written. */
+  constructor(
+    private readonly option: string,
+    private readonly path: string | undefined,
+  ) {
+    if (path !== undefined) checkWritable(option, path, ALLOWED_FILE);
+  }
+
+  /** The text is made only where it is wanted. @throws UserError */
+  write(text: () => string): void {
+    if (this.path !== undefined) writeText(this.option, this.path, text(), ALLOWED_FILE);
   }
 }
 
@@ -48,24 +65,26 @@ export async function withErrorDocument(
   }
 }
 
-function checkWritable(path: string): void {
+function checkWritable(option: string, path: string, allowed: string): void {
   try {
     const exists = existsSync(path);
-    if (exists && statSync(path).isDirectory()) throw refusal(path, 'a directory');
+    if (exists && statSync(path).isDirectory()) throw refusal(option, path, 'a directory', allowed);
     accessSync(exists ? path : dirname(path), constants.W_OK);
   } catch (error) {
-    throw error instanceof UserError ? error : refusal(path, 'a file that cannot be written');
+    throw error instanceof UserError
+      ? error
+      : refusal(option, path, 'a file that cannot be written', allowed);
   }
 }
 
-function writeDocument(path: string, text: string): void {
+function writeText(option: string, path: string, text: string, allowed: string): void {
   try {
     writeFileSync(path, text);
   } catch {
-    throw refusal(path, 'a file that cannot be written');
+    throw refusal(option, path, 'a file that cannot be written', allowed);
   }
 }
 
-function refusal(path: string, found: string): UserError {
-  return new UserError({ where: `--json ${path}`, found, allowed: ALLOWED });
+function refusal(option: string, path: string, found: string, allowed: string): UserError {
+  return new UserError({ where: `${option} ${path}`, found, allowed });
 }

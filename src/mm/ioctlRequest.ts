@@ -91,6 +91,13 @@ export const IoctlRequest = {
   pagemapRead: 84,
   /** a = the byte that missing pages of the span are filled with at their first touch. */
   userfaultRegister: 85,
+
+  /** A new file of `npages` pages; payload data: its content. Replies a = its number. */
+  fileCreate: 80,
+  /** Reads file `a`; payload data: its content. Replies a = its pages. */
+  fileRead: 81,
+  /** Opens the node of `device` to be mapped. Replies a = its number. */
+  fileOpenDevice: 82,
 } as const;
 
 /** What `svmSetAttr` takes; what is absent stays as it is. */

@@ -55,8 +55,8 @@ export class ProgramHost implements HostContext {
     return this.thread.fault(page, write);
   }
 
-  mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number> {
-    return this.thread.mmap(hint, npages, prot, flags);
+  mmap(hint: Vpn, npages: number, prot: number, flags: number, file = 0, fileOffset = 0): Steps<number> {
+    return this.thread.mmap(hint, npages, prot, flags, file, fileOffset);
   }
 
   munmap(page: Vpn, npages: number): Steps<Errno> {

@@ -25,7 +25,15 @@ export interface HostContext extends AccessPort {
   readonly gate: Gate;
   /** Set when the run's time is up or the user stopped it: open-ended work ends at the next operation. */
   readonly stopping: boolean;
-  mmap(hint: Vpn, npages: number, prot: number, flags: number): Steps<number>;
+  /** `file` is the number that opening it replied, 0 for none; `fileOffset` its first page. */
+  mmap(
+    hint: Vpn,
+    npages: number,
+    prot: number,
+    flags: number,
+    file?: number,
+    fileOffset?: number,
+  ): Steps<number>;
   munmap(page: Vpn, npages: number): Steps<Errno>;
   mprotect(page: Vpn, npages: number, prot: number): Steps<Errno>;
   madvise(page: Vpn, npages: number, advice: Madvise): Steps<Errno>;

@@ -1,8 +1,11 @@
 /** A process and a simulator that exist only as far as a command can see. */
 
+import type { Case } from '../../src/case/caseSchema.js';
 import type { CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
 import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
+import type { CaseReport } from '../../src/simulation/case/caseReport.js';
+import type { CaseOptions } from '../../src/simulation/case/runCase.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
 import type { RunOptions } from '../../src/simulation/simulation.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
@@ -41,6 +44,8 @@ export class FakeHost implements CliHost {
     runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
   load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
     executor === 'virtual' ? { ...this.config, executor } : this.config;
+  cases: Case[] = [];
+  runCase = async (one: Case, _options: CaseOptions): Promise<CaseReport> => passed(one);
   check = (_config: SimulationConfig): void => {};
 
   readonly simulator: Simulator = {
@@ -62,6 +67,8 @@ export class FakeHost implements CliHost {
       return [];
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
+    loadCases: async () => this.cases,
+    runCase: async (one, options) => this.runCase(one, options),
   };
 
   environment(): typeof environment {
@@ -96,6 +103,12 @@ export class FakeHost implements CliHost {
       },
     };
   }
+}
+
+/** The report of a case of which everything holds. */
+export function passed({ suite, name, variant }: Case): CaseReport {
+  const head = { suite, name, variant: variant ?? null, problems: [], missing: null };
+  return { ...head, status: 'pass', verifications: 1, wallMs: 2 };
 }
 
 /** What a signal that is aborted makes of the operation that was given it. */

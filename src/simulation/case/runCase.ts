@@ -8,11 +8,14 @@ import type { CaseDriver } from '../../workload/workloadConfig.js';
 import type { ExecutorName } from '../simulationConfig.js';
 import { caseDriver, caseMachine } from './caseMachine.js';
 import type { CaseReport } from './caseReport.js';
+import { runOnThreads } from './threadsCase.js';
 import { VirtualCase } from './virtualCase.js';
 
 export interface CaseOptions {
   readonly executor: ExecutorName;
   readonly seed: number;
+  /** Ends the case early; it then rejects with an AbortError. */
+  readonly signal?: AbortSignal;
 }
 
 /** Failures of the simulated system are in the report; it rejects only for errors of the simulator itself. */
@@ -24,7 +27,10 @@ export async function runCase(one: Case, options: CaseOptions): Promise<CaseRepo
     return { ...head, status: 'skip', problems: [], missing, verifications: 0, wallMs: 0 };
   }
   const config = caseMachine(one, options.executor, options.seed);
-  const { problems, verifications } = new VirtualCase(one, config).run();
+  const { problems, verifications } =
+    options.executor === 'threads'
+      ? await runOnThreads(one, config, options.signal)
+      : new VirtualCase(one, config).run();
   const status = problems.length === 0 ? 'pass' : 'fail';
   const wallMs = performance.now() - startMs;
   return { ...head, status, problems, missing: null, verifications, wallMs };

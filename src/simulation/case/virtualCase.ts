@@ -4,7 +4,6 @@ import { assert } from '../../base/assert.js';
 import type { Case } from '../../case/caseSchema.js';
 import { evaluate, type Mismatch, stepOf } from '../../case/evaluate.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
-import type { Step } from '../../case/opSchemas.js';
 import type { CaseResults } from '../../case/stepResult.js';
 import type { CheckResult } from '../../check/checkResult.js';
 import { RandomStrategy } from '../../sim/virtual/randomStrategy.js';
@@ -14,6 +13,7 @@ import type { SimulationConfig } from '../simulationConfig.js';
 import { VirtualFleet } from '../virtualFleet.js';
 import type { CaseProblem } from './caseReport.js';
 import { describePages } from './describePages.js';
+import { describeStep } from './describeStep.js';
 
 /** More than any case needs: whoever is not at an end then never will be. */
 const STEPS_MAX = 50_000_000;
@@ -165,17 +165,4 @@ export class VirtualCase {
     if (!this.runUntilStill()) return;
     this.noteChecks(coordinator.verifyTornDown(devices.map((device) => device.snapshot())));
   }
-}
-
-export function describeStep({ op, as, args }: Step, index: number): string {
-  const label = as === undefined ? '' : ` (${as})`;
-  return `step ${index}${label}: ${op} ${describeArgs(args)}`;
-}
-
-function describeArgs(args: object): string {
-  const text = Object.entries(args)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
-  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

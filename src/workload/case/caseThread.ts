@@ -41,6 +41,8 @@ export class CaseMisuse extends Error {
 
 export class CaseThread {
   readonly processes = new Map<string, CaseProcess>();
+  /** Numbers of open files, by name; all processes share them. */
+  readonly files = new Map<string, number>();
   /** By label. */
   readonly results: Record<string, StepResult> = {};
   /** Handles of buffer objects by name. */
@@ -101,6 +103,13 @@ export class CaseThread {
       npages: pages ?? Math.max(0, buffer.pages - off),
       firstPage: off,
     };
+  }
+
+  /** The number of a file that a step has created. @throws CaseMisuse */
+  file(name: string | undefined): number {
+    const file = name === undefined ? undefined : this.files.get(this.expand(name));
+    if (file === undefined) throw new CaseMisuse(`there is no file ${name ?? 'without a name'}`);
+    return file;
   }
 
   addBuffer(process: CaseProcess, name: string, start: Vpn, pages: number): void {

@@ -6,6 +6,7 @@ import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { Advice, MapFlag, Prot, RemapFlag } from '../workload.js';
 import type { CaseProcess, CaseThread } from './caseThread.js';
+import { mappedFile } from './fileOps.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
 
 const PROTS = { none: Prot.None, r: Prot.Read, rw: Prot.Read | Prot.Write } as const;
@@ -37,8 +38,12 @@ function mapPlace(
 
 function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
+  const file = yield* mappedFile(thread, args);
   const { page, flags } = mapPlace(thread, process, args);
-  const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags);
+  const kind = (args.share === 'shared' ? MapFlag.Shared : 0) | (args.locked === true ? MapFlag.Locked : 0);
+  // A part of a file's buffer shows the same part of the file.
+  const fileOffset = file === 0 ? 0 : (args.at_off ?? 0);
+  const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags | kind, file, fileOffset);
   if (result < 0) return { ret: result };
   if (args.at_off === undefined) thread.addBuffer(process, args.buf, vpn(result), args.pages);
   return { ret: 0 };

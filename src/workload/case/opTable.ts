@@ -4,6 +4,7 @@ import type { PlainOp } from '../../case/opSchemas.js';
 import type { CaseDriver } from '../workloadConfig.js';
 import { attributeOps } from './attributeOps.js';
 import { cpuOps } from './cpuOps.js';
+import { fileOps } from './fileOps.js';
 import { gpuOps } from './gpuOps.js';
 import { listOps } from './listOps.js';
 import { memoryOps } from './memoryOps.js';
@@ -13,7 +14,7 @@ import { processOps } from './processOps.js';
 import { vmBindOps } from './vmBindOps.js';
 
 /** Operations that do not depend on the driver. */
-const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...processOps };
+const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...fileOps, ...processOps };
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },

@@ -1,0 +1,196 @@
+/** `svmsim case`: replays cases and compares with what they expect. */
+
+import { type Command, Option } from 'commander';
+import { UserError } from '../base/userError.js';
+import type { Case } from '../case/caseSchema.js';
+import { caseDocument } from '../report/caseJson.js';
+import { caseLines, caseTitle, suiteTable } from '../report/caseReport.js';
+import { colorsFor } from '../report/colors.js';
+import { junitXml } from '../report/junit.js';
+import type { CaseReport } from '../simulation/case/caseReport.js';
+import { type ExecutorName, executors } from '../simulation/simulationConfig.js';
+import type { CliHost } from './cliHost.js';
+import { addExamples } from './commonOptions.js';
+import { ExitStatus, isAbort } from './exitStatus.js';
+import { wholeNumber } from './optionValues.js';
+import { FileOutput, ResultOutput } from './resultOutput.js';
+
+const SEED_MAX = 2 ** 32 - 1;
+/** Between two looks at signals, where a case never waits. */
+const BREATHE_MS = 50;
+
+export interface CaseCommandOptions {
+  readonly filter?: string;
+  readonly list?: boolean;
+  readonly executor: ExecutorName;
+  readonly seed: string;
+  readonly junit?: string;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+export type CaseRunner = (files: string[], options: CaseCommandOptions) => Promise<void>;
+
+export function addCaseCommand(program: Command, action: CaseRunner): void {
+  const command = program
+    .command('case')
+    .summary('replays test cases and compares with what they expect')
+    .description(
+      'Runs every case of the files on a small machine of its own, checks all invariants after each step, and compares with what the case expects.',
+    )
+    .argument('<file...>', 'case files, or folders with them')
+    .option('--filter <regex>', 'only cases whose suite, name or variant matches')
+    .option('--list', 'lists the cases without running them')
+    .addOption(
+      new Option(
+        '--executor <name>',
+        'virtual: one thread, repeatable, checks after each step; threads: a worker per actor, checks at the end',
+      )
+        .choices(executors)
+        .default('virtual'),
+    )
+    .option('--seed <n>', 'seed of every random choice', '1')
+    .option('--junit <file>', 'writes the results as JUnit XML')
+    .option(
+      '--json <file>',
+      'writes the results as one JSON document; - for standard output, without the lines',
+    )
+    .option('--quiet', 'no progress on standard error, and no lines for cases that pass')
+    .action(action);
+  addExamples(command, [
+    ['svmsim case test/cases', 'all cases that come with svmsim'],
+    ["svmsim case test/cases --filter 'migrate.*private'", 'those whose name matches'],
+    ['svmsim case my.json --executor threads', 'with every actor in a thread of its own'],
+    ['svmsim case test/cases --junit results.xml --quiet', 'for a build server'],
+    ['svmsim case test/cases --json - | jq \'.results[] | select(.status == "fail")\'', 'for scripts'],
+  ]);
+}
+
+export async function caseCommand(
+  files: readonly string[],
+  options: CaseCommandOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  const json = new ResultOutput(host, options.json);
+  const junit = new FileOutput('--junit', options.junit);
+  const seed = wholeNumber('--seed', options.seed, 0, SEED_MAX);
+  const cases = selected(await host.simulator.loadCases(files), options.filter);
+  if (options.list === true) {
+    host.stdout.write(cases.map((one) => `${titleOf(one)}\n`).join(''));
+    return ExitStatus.Ok;
+  }
+  const startMs = host.nowMs();
+  const run = new CaseRun(cases, { ...options, seed }, host);
+  const partial = await run.run();
+  const { reports } = run;
+  junit.write(() => junitXml(reports));
+  const wallNs = (host.nowMs() - startMs) * 1e6;
+  json.publish(
+    () => suiteTable(reports, run.colors),
+    () => caseDocument(reports, { ...options, seed, partial, environment: host.environment(), wallNs }),
+  );
+  if (reports.some(({ status }) => status === 'fail')) return ExitStatus.CheckFailed;
+  return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+/** One after the other: each under `virtual` uses one core fully, and under `threads` several. */
+class CaseRun {
+  readonly reports: CaseReport[] = [];
+  readonly colors;
+  private breathedMs: number;
+
+  constructor(
+    private readonly cases: readonly Case[],
+    private readonly options: Omit<CaseCommandOptions, 'seed'> & { readonly seed: number },
+    private readonly host: CliHost,
+  ) {
+    this.colors = colorsFor(host.variables, host.stdout.isTTY);
+    this.breathedMs = host.nowMs();
+  }
+
+  /** True when the user ended it before all cases had run. */
+  run(): Promise<boolean> {
+    return this.host.interruptible(
+      async (signal) => {
+        for (const one of this.cases) {
+          if (signal.aborted) return true;
+          this.showProgress(one);
+          if (!(await this.runOne(one, signal))) return true;
+          await this.breathe();
+        }
+        return false;
+      },
+      () => this.note('svmsim: stopping after this case; once more to kill'),
+    );
+  }
+
+  /** False when the signal ended the case. */
+  private async runOne(one: Case, signal: AbortSignal): Promise<boolean> {
+    const { executor, seed } = this.options;
+    try {
+      const report = await this.host.simulator.runCase(one, { executor, seed, signal });
+      this.reports.push(report);
+      this.print(report);
+      return true;
+    } catch (error) {
+      if (isAbort(error)) return false;
+      throw error;
+    }
+  }
+
+  private print(report: CaseReport): void {
+    this.clearProgress();
+    const isQuiet = this.options.quiet === true && report.status === 'pass';
+    if (this.options.json === '-' || isQuiet) return;
+    this.host.stdout.write(caseLines(report, this.colors));
+  }
+
+  private get showsProgress(): boolean {
+    return this.host.stderr.isTTY && this.options.quiet !== true;
+  }
+
+  private showProgress(one: Case): void {
+    if (!this.showsProgress) return;
+    const { columns } = this.host.stderr;
+    const line = `${this.reports.length}/${this.cases.length} ${titleOf(one)}`;
+    this.host.stderr.write(`\r${line.slice(0, columns - 1)}\x1b[K`);
+  }
+
+  private clearProgress(): void {
+    if (this.showsProgress) this.host.stderr.write('\r\x1b[K');
+  }
+
+  private note(text: string): void {
+    this.clearProgress();
+    this.host.stderr.write(`${text}\n`);
+  }
+
+  /** Lets signals in. */
+  private async breathe(): Promise<void> {
+    if (this.host.nowMs() - this.breathedMs < BREATHE_MS) return;
+    this.breathedMs = this.host.nowMs();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function selected(cases: readonly Case[], filter: string | undefined): Case[] {
+  if (filter === undefined) return [...cases];
+  const pattern = patternOf(filter);
+  const found = cases.filter((one) => pattern.test(titleOf(one)));
+  if (found.length > 0) return found;
+  const allowed = `a pattern that one of the ${cases.length} cases matches; --list shows them`;
+  throw new UserError({ where: `--filter ${filter}`, found: 'no case that matches', allowed });
+}
+
+function patternOf(filter: string): RegExp {
+  try {
+    return new RegExp(filter);
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw new UserError({ where: `--filter ${filter}`, found, allowed: 'a regular expression' });
+  }
+}
+
+function titleOf({ suite, name, variant }: Case): string {
+  return `${suite}: ${caseTitle({ name, variant: variant ?? null })}`;
+}

@@ -1,0 +1,51 @@
+/** The JSON document of `svmsim case`. */
+
+import type { CaseReport } from '../simulation/case/caseReport.js';
+import type { ExecutorName } from '../simulation/simulationConfig.js';
+import { caseDetail } from './caseReport.js';
+import type { Environment, JsonDocument } from './json.js';
+
+export interface CaseDocumentContext {
+  readonly executor: ExecutorName;
+  readonly seed: number;
+  /** Ended by the user before all cases had run. */
+  readonly partial: boolean;
+  readonly environment: Environment;
+  readonly wallNs: number;
+}
+
+export function caseDocument(reports: readonly CaseReport[], context: CaseDocumentContext): JsonDocument {
+  const { executor, seed, partial, environment, wallNs } = context;
+  const count = (status: string): number => reports.filter((report) => report.status === status).length;
+  return {
+    svmsim: environment.svmsim,
+    command: 'case',
+    scenario: null,
+    executor,
+    seed,
+    ok: count('fail') === 0,
+    partial,
+    environment,
+    checks: [],
+    counters: {
+      cases: reports.length,
+      fail: count('fail'),
+      pass: count('pass'),
+      skip: count('skip'),
+      verifications: reports.reduce((sum, { verifications }) => sum + verifications, 0),
+    },
+    results: reports.map((report) => resultOf(report)),
+    time: { wallNs, simulatedNs: 0 },
+  };
+}
+
+function resultOf(report: CaseReport) {
+  const { suite, name, variant, status, problems, wallMs } = report;
+  const head = { suite, name, variant, status, wallMs };
+  if (status === 'pass') return head;
+  return {
+    ...head,
+    detail: caseDetail(report),
+    problems: problems.map(({ step, expectation, found, pages }) => ({ step, expectation, found, pages })),
+  };
+}

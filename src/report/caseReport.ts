@@ -1,0 +1,63 @@
+/** What became of cases, as text: a line for each, what went wrong, and a table of suites. */
+
+import type { CaseProblem, CaseReport, CaseStatus } from '../simulation/case/caseReport.js';
+import type { Colors } from './colors.js';
+import { left, right, textTable } from './textTable.js';
+
+const PROBLEMS_MAX = 5;
+
+/** Name with its variant, as a filter sees it too. */
+export function caseTitle({ name, variant }: Pick<CaseReport, 'name' | 'variant'>): string {
+  return variant === null ? name : `${name} [${variant}]`;
+}
+
+/** One line, and below it what does not hold. */
+export function caseLines(report: CaseReport, colors: Colors): string {
+  const { suite, status, missing, problems } = report;
+  const reason = missing === null ? '' : `: ${missing} is missing`;
+  const head = `${paintStatus(status, colors)}  ${suite}: ${caseTitle(report)}${reason}\n`;
+  const shown = problems.slice(0, PROBLEMS_MAX).map((problem) => problemLines(problem));
+  const more = problems.length - PROBLEMS_MAX;
+  return head + shown.join('') + (more > 0 ? `      and ${more} more\n` : '');
+}
+
+/** The same in one paragraph, without colours: for JSON and JUnit. */
+export function caseDetail({ missing, problems }: CaseReport): string {
+  if (missing !== null) return `${missing} is missing`;
+  return problems.map(problemLines).join('').trimEnd();
+}
+
+function problemLines({ step, expectation, found, pages }: CaseProblem): string {
+  const lines = [`      ${step}`, ...indented('expected ', expectation), ...indented('found    ', found)];
+  return `${[...lines, ...pages.map((page) => `        ${page}`)].join('\n')}\n`;
+}
+
+function indented(title: string, text: string): string[] {
+  const [first, ...rest] = text.split('\n');
+  return [`        ${title}${first}`, ...rest.map((line) => `          ${line}`)];
+}
+
+function paintStatus(status: CaseStatus, colors: Colors): string {
+  const paint = { pass: colors.green, fail: colors.red, skip: colors.yellow }[status];
+  return paint(status);
+}
+
+/** Counts of each suite, and of all. */
+export function suiteTable(reports: readonly CaseReport[], colors: Colors): string {
+  const suites = [...new Set(reports.map(({ suite }) => suite))];
+  const rows = suites.map((suite) =>
+    rowOf(
+      suite,
+      reports.filter((report) => report.suite === suite),
+    ),
+  );
+  if (suites.length > 1) rows.push(rowOf('all', reports));
+  const columns = [left('suite'), right('cases'), right('pass'), right('fail'), right('skip')];
+  return `${textTable(columns, rows, { title: colors.bold }).join('\n')}\n`;
+}
+
+function rowOf(title: string, reports: readonly CaseReport[]): string[] {
+  const count = (status: CaseStatus): string =>
+    String(reports.filter((report) => report.status === status).length);
+  return [title, String(reports.length), count('pass'), count('fail'), count('skip')];
+}
