@@ -129,14 +129,7 @@ export class CpuThread implements AccessPort {
     return yield* this.host.call(CpuMessage.ioctl, { request, device, page, npages, a, b });
   }
 
-  *mmap(
-    hint: Vpn,
-    npages: number,
-    prot: number,
-    flags: number,
-    file = 0,
-    fileOffset = 0,
-  ): Steps<number> {
+  *mmap(hint: Vpn, npages: number, prot: number, flags: number, file = 0, fileOffset = 0): Steps<number> {
     const args = { hint, npages, prot, flags, file, fileOffset };
     return (yield* this.host.call(CpuMessage.mmap, args)).result;
   }

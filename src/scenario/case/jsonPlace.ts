@@ -21,11 +21,33 @@ export function jsonPlaces(text: string, paths: readonly JsonPath[]): TextPlace[
   });
 }
 
-/** Of the place that the parser's message names, if it does. */
-export function placeOfSyntaxError(text: string, message: string): TextPlace {
-  const offset = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
-  const before = text.slice(0, offset).split('\n');
+/** Where a text ceases to be JSON; the parser's messages do not always say it. */
+export function placeOfSyntaxError(text: string): TextPlace {
+  const before = text.slice(0, syntaxErrorAt(text)).split('\n');
   return { line: before.length, column: before[before.length - 1].length + 1 };
+}
+
+/** The first character with which no JSON could go on: every shorter start of the text is only cut off. */
+function syntaxErrorAt(text: string): number {
+  let good = 0;
+  let bad = text.length;
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (isCutOff(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return Math.max(0, bad - 1);
+}
+
+function isCutOff(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : '';
+    const position = /position (\d+)/.exec(message)?.[1];
+    return /end of JSON|Unterminated/.test(message) || Number(position ?? -1) >= text.length;
+  }
 }
 
 function offsetOf(root: Node | null, path: JsonPath): number {

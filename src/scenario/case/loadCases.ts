@@ -61,7 +61,7 @@ function parse(path: string, text: string): unknown {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const found = `a JSON syntax error: ${message}`;
-    throw new UserError({ where: path, ...placeOfSyntaxError(text, message), found, allowed: WHAT });
+    throw new UserError({ where: path, ...placeOfSyntaxError(text), found, allowed: WHAT });
   }
 }
 

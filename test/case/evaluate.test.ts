@@ -1,0 +1,157 @@
+/** Expectations against results: each kind holds where it should, and says what it found where it does not. */
+
+import { describe, expect, it } from 'vitest';
+import { evaluate } from '../../src/case/evaluate.js';
+import { type CaseExpectation, expectationSchema } from '../../src/case/expectSchemas.js';
+import { contentOf, fillPage, type PageContent, patternContent } from '../../src/case/pageContent.js';
+import type { CaseResults, StepResult } from '../../src/case/stepResult.js';
+
+function results(steps: Record<string, StepResult>, more: Partial<CaseResults> = {}): CaseResults {
+  return {
+    steps,
+    events: [],
+    buffers: [],
+    cpuFaultMigrations: {},
+    exits: [],
+    readerResults: [],
+    broken: null,
+    ...more,
+  };
+}
+
+function found(expectation: object, step: StepResult, more: Partial<CaseResults> = {}): string | null {
+  const parsed: CaseExpectation = expectationSchema.parse(expectation);
+  return evaluate([parsed], results({ s: step }, more))[0]?.found ?? null;
+}
+
+const index = (page: number): PageContent => patternContent({ p: 'index', k: 0 }, page);
+
+describe('a return value', () => {
+  it('is 0, an errno by name, any but 0, or the name of an error', () => {
+    expect(found({ type: 'ret', step: 's', value: 0 }, { ret: 0 })).toBeNull();
+    expect(found({ type: 'ret', step: 's', value: '-EFAULT' }, { ret: -14 })).toBeNull();
+    expect(found({ type: 'ret', step: 's', value: 'nonzero' }, { ret: -14 })).toBeNull();
+    expect(found({ type: 'ret', step: 's', value: 'invalid_value' }, { ret: 'invalid_value' })).toBeNull();
+    expect(found({ type: 'ret', step: 's', value: 0 }, { ret: -14 })).toBe('ret -EFAULT');
+    expect(found({ type: 'ret', step: 's', value: 'nonzero' }, { ret: 0 })).toBe('ret 0');
+  });
+});
+
+describe('data', () => {
+  const data = [index(2), index(3), patternContent({ p: 'zero' }, 4)];
+
+  it('counts pages from the first that was read, and patterns from the start of the buffer', () => {
+    const read: StepResult = { ret: 0, data, firstPage: 2 };
+    expect(found({ type: 'data', step: 's', pages: 2, equals: { p: 'index', k: 0 } }, read)).toBeNull();
+    expect(found({ type: 'data', step: 's', off: 2, equals: { p: 'zero' } }, read)).toBeNull();
+    expect(found({ type: 'data', step: 's', equals: { p: 'index', k: 0 } }, read)).toContain('every dword 0');
+    expect(found({ type: 'data', step: 's', off: 1, pages: 1, equals: { p: 'neg_index' } }, read)).toContain(
+      '3072 (',
+    );
+  });
+
+  it('that is missing, or too short, does not hold', () => {
+    expect(found({ type: 'data', step: 's', equals: { p: 'zero' } }, { ret: -14 })).toBe('none');
+    const read: StepResult = { ret: 0, data: [patternContent({ p: 'zero' }, 0)] };
+    expect(found({ type: 'data', step: 's', off: 0, pages: 2, equals: { p: 'zero' } }, read)).toBe('1');
+  });
+
+  it('is told shortly, but exactly', () => {
+    const words = new Int32Array(2048);
+    for (const pattern of [
+      { p: 'index', k: -5 },
+      { p: 'neg_index' },
+      { p: 'byte', v: 0xfe },
+      { p: 'const', v: 2 ** 32 - 1 },
+    ] as const) {
+      fillPage(words, 1024, pattern, 7);
+      expect(contentOf(words, 1024)).toEqual(patternContent(pattern, 7));
+    }
+    words[1024 + 700]++;
+    expect(contentOf(words, 1024).kind).toBe('words');
+    const read: StepResult = { ret: 0, data: [contentOf(words, 1024)] };
+    expect(found({ type: 'data', step: 's', equals: { p: 'const', v: -1 } }, read)).toContain('0 (');
+  });
+});
+
+describe('pages', () => {
+  it('have what a snapshot says, run by run', () => {
+    const step: StepResult = { ret: 0, prot: Uint8Array.of(2, 2, 0xff), firstPage: 5 };
+    const runs = (value: number) => ({
+      type: 'prot',
+      step: 's',
+      pages: [
+        { first: 0, count: 2, value: 2 },
+        { first: 2, count: 1, value },
+      ],
+    });
+    expect(found(runs(0xff), step)).toBeNull();
+    expect(found(runs(0x21), step)).toBe('it is ERROR (0xff)');
+  });
+
+  it('live where they should, sys and cpu being one', () => {
+    const step: StepResult = { ret: 0, residency: ['sys', 'gpu1'] };
+    expect(found({ type: 'residency', step: 's', where: ['cpu', 'gpu1'] }, step)).toBeNull();
+    expect(found({ type: 'residency', step: 's', where: 'sys' }, step)).toBe('it is in gpu1');
+  });
+
+  it('are in pagemap as they should, as far as that is said', () => {
+    const pagemap = [{ present: false, swap: true, softDirty: false }];
+    expect(found({ type: 'pagemap', step: 's', swap: true, present: false }, { ret: 0, pagemap })).toBeNull();
+    expect(found({ type: 'pagemap', step: 's', present: true }, { ret: 0, pagemap })).toContain(
+      '"present":false',
+    );
+  });
+});
+
+describe('values', () => {
+  it('are dwords of either sign, one of several, or the change of a counter', () => {
+    expect(found({ type: 'value', step: 's', value: 2 ** 32 - 1 }, { ret: 0, value: -1 })).toBeNull();
+    expect(found({ type: 'one_of', step: 's', values: [70, 80] }, { ret: 0, value: 80 })).toBeNull();
+    expect(found({ type: 'one_of', step: 's', values: [70, 80] }, { ret: 0, value: 75 })).toBe('75');
+    const counters = results({ a: { ret: 0, value: 3 }, b: { ret: 0, value: 7 } });
+    const delta = (value: number | string) =>
+      evaluate([expectationSchema.parse({ type: 'counter_delta', frm: 'a', to: 'b', value })], counters);
+    expect([delta(4), delta('>0'), delta('>=4')]).toEqual([[], [], []]);
+    expect(delta('<4')[0].found).toBe('4');
+  });
+
+  it('repeat over bytes, and are JSON where an attribute is', () => {
+    const bytes = Uint8Array.of(0, 1, 2, 0, 1);
+    expect(found({ type: 'byte_cycle', step: 's', values: [0, 1, 2] }, { ret: 0, bytes })).toBeNull();
+    expect(found({ type: 'byte_cycle', step: 's', values: [0, 1] }, { ret: 0, bytes })).toBe('it is 2');
+    expect(
+      found({ type: 'attr', step: 's', value: ['cpu', 'gpu0'] }, { ret: 0, attr: ['cpu', 'gpu0'] }),
+    ).toBeNull();
+    expect(found({ type: 'attr', step: 's', value: ['cpu'] }, { ret: 0, attr: ['gpu0'] })).toBe('["gpu0"]');
+  });
+});
+
+describe('what follows a return of 0', () => {
+  // biome-ignore lint/suspicious/noThenProperty: the key of the file format
+  const conditional = { type: 'if_ret_zero', step: 's', then: [{ type: 'cpages', step: 's', value: 4 }] };
+
+  it('is looked at only then', () => {
+    expect(found(conditional, { ret: -16 })).toBeNull();
+    expect(found(conditional, { ret: 0, cpages: 4 })).toBeNull();
+    expect(found(conditional, { ret: 0, cpages: 3 })).toBe('3');
+  });
+});
+
+describe('the whole case', () => {
+  const none: StepResult = { ret: 0 };
+
+  it('has processes that exit and readers that write, at least one', () => {
+    expect(found({ type: 'all_processes_exit', value: 0 }, none, { exits: [0, 0] })).toBeNull();
+    expect(found({ type: 'all_processes_exit', value: 0 }, none, { exits: [0, 9] })).not.toBeNull();
+    expect(found({ type: 'all_results', value: 1 }, none)).toBe('there is none');
+  });
+
+  it('has events where a buffer is', () => {
+    const event = { kind: 'migrate_start', process: 'p0', page: 102, npages: 4, trigger: 'prefetch' };
+    const buffers = [{ process: 'p0', name: 'A', start: 100, pages: 8 }];
+    const wanted = { type: 'event', kind: 'migrate_start', buf: 'A', pages: 4 };
+    expect(found({ ...wanted, off: 2 }, none, { events: [event], buffers })).toBeNull();
+    expect(found({ ...wanted, off: 0 }, none, { events: [event], buffers })).toContain('prefetch');
+  });
+});

@@ -1,0 +1,97 @@
+/** Case files: what is read, and how a mistake is told with file, position, key, what was found and what is allowed. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UserError } from '../../../src/base/userError.js';
+import { loadCaseFile, loadCaseFiles } from '../../../src/scenario/case/loadCases.js';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'svmsim-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+function file(text: string, name = 'cases.json'): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function mistakeIn(text: string): UserError {
+  try {
+    loadCaseFile(file(text));
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+  throw new Error('the file was accepted');
+}
+
+/** A file of one case with these steps and expectations, each on a line of its own from line 3 on. */
+function withSteps(steps: readonly string[], expectations: readonly string[] = []): string {
+  return `[{"suite": "s", "name": "n",\n"steps": [\n${steps.join(',\n')}],\n"expect": [${expectations.join(',\n')}]}]\n`;
+}
+
+const MMAP = '{"op": "mmap", "args": {"buf": "A", "pages": 4, "prot": "rw"}, "as": "m"}';
+
+describe('a case file', () => {
+  it('is a list of cases, with defaults for what is left out', () => {
+    const [one] = loadCaseFile(file(withSteps([MMAP], ['{"type": "ret", "step": "m", "value": 0}'])));
+    expect(one).toMatchObject({ suite: 's', name: 'n', needs: [], deterministic: true });
+    expect(one.steps[0].args).toMatchObject({ share: 'private', backing: 'anon' });
+  });
+
+  it('may be a folder of files, in order of their names', () => {
+    file(withSteps([MMAP]), 'b.json');
+    file(withSteps([MMAP]), 'a.json');
+    file('no case file', 'notes.txt');
+    expect(loadCaseFiles([directory]).map(({ path }) => path)).toEqual([
+      join(directory, 'a.json'),
+      join(directory, 'b.json'),
+    ]);
+  });
+
+  it('with an unknown operation is refused', () => {
+    const error = mistakeIn(withSteps([MMAP, '{"op": "mmapp", "args": {}}']));
+    expect(error).toMatchObject({ line: 4, key: '0.steps.1.op', found: '"mmapp"' });
+    expect(error.message).toMatch(/cases\.json:4:2: key '0\.steps\.1\.op'/);
+    expect(error.allowed).toContain('munmap');
+    expect(error.exitCode).toBe(2);
+  });
+
+  it('with an unknown argument is refused, with the one that was meant', () => {
+    const error = mistakeIn(withSteps(['{"op": "munmap", "args": {"buf": "A", "of": 0}}']));
+    expect(error).toMatchObject({ line: 3, key: '0.steps.0.args.of', found: 'an unknown key' });
+    expect(error.hint).toBe("did you mean 'off'?");
+  });
+
+  it('with a value of a wrong kind is refused, also within blocks', () => {
+    const inner = '{"op": "cpu_read", "args": {"buf": "A", "off": -1}}';
+    const error = mistakeIn(withSteps([`{"op": "concurrent", "args": {"branches": [[\n${inner}]]}}`]));
+    expect(error).toMatchObject({ line: 4, key: '0.steps.0.args.branches.0.0.args.off', found: '-1' });
+    expect(error.allowed).toBe('a whole number of at least 0');
+  });
+
+  it('with an unknown expectation, or one of a step that is not there, is refused', () => {
+    expect(mistakeIn(withSteps([MMAP], ['{"type": "rets", "step": "m", "value": 0}']))).toMatchObject({
+      key: '0.expect.0.type',
+      found: '"rets"',
+    });
+    expect(mistakeIn(withSteps([MMAP], ['{"type": "ret", "step": "x", "value": 0}']))).toMatchObject({
+      key: '0.expect.0.step',
+      found: '"x"',
+      allowed: 'the label of a step: m',
+    });
+  });
+
+  it('that is no JSON is refused where it ends to be', () => {
+    const error = mistakeIn('[\n{"suite": }\n]');
+    expect(error.line).toBe(2);
+    expect(error.found).toContain('syntax error');
+    expect(() => loadCaseFile(join(directory, 'none.json'))).toThrow('no such file');
+  });
+});
