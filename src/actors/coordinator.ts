@@ -44,10 +44,10 @@ import { IoctlTable } from './ioctl.js';
 import { MemoryService } from './memoryService.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { MirrorService } from './mirrorService.js';
+import { Pipes } from './pipes.js';
 import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
-import { Semaphores } from './semaphores.js';
 import { SvmService } from './svmService.js';
 import { VmBindService } from './vmBindService.js';
 
@@ -117,7 +117,7 @@ export class Coordinator {
     this.processes = new ProcessTable(this.kernel);
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
-    new Semaphores(sched).register(this.ioctls);
+    new Pipes(sched).register(this.ioctls);
     this.files = new FileTable(this.kernel);
     this.files.register(this.ioctls);
     const hmm = new Hmm(this.kernel, this.calls.faults);

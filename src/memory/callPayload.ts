@@ -4,7 +4,7 @@ import { Packr } from 'msgpackr';
 import { assert } from '../base/assert.js';
 
 /** Room for the encoded value, behind its length. */
-const VALUE_BYTES = 64 * 1024;
+const VALUE_BYTES = 1024 * 1024;
 const LENGTH_BYTES = 8;
 
 /** Every value stands for itself: nothing of an earlier one is needed to read it. */

@@ -26,10 +26,10 @@ export const IoctlRequest = {
   /** a = flags; bit 0: the next allocation fails. */
   mirrorFlags: 11,
 
-  /** Waits until the counter with number `a` is above 0, and takes one. Threads of one program meet by these. */
-  semaphoreDown: 20,
-  /** Adds `b` to the counter with number `a`. */
-  semaphoreUp: 21,
+  /** Waits for a message in pipe `a`. Payload: the message. Threads of one program talk by these. */
+  pipeRead: 20,
+  /** Payload: the message for pipe `a`. */
+  pipeWrite: 21,
 
   /** A child of the calling process, which shares its pages until one of the two writes. Replies a = its number. */
   fork: 30,
@@ -93,11 +93,14 @@ export const IoctlRequest = {
   userfaultRegister: 85,
 
   /** A new file of `npages` pages; payload data: its content. Replies a = its number. */
-  fileCreate: 80,
+  fileCreate: 100,
   /** Reads file `a`; payload data: its content. Replies a = its pages. */
-  fileRead: 81,
+  fileRead: 101,
   /** Opens the node of `device` to be mapped. Replies a = its number. */
-  fileOpenDevice: 82,
+  fileOpenDevice: 102,
+
+  /** Payload data: a byte per page, 0 for none, else 1 and the number of its zone. */
+  readResidency: 96,
 } as const;
 
 /** What `svmSetAttr` takes; what is absent stays as it is. */

@@ -15,9 +15,10 @@ import type {
 } from '../workload.js';
 import type { CaseConfig } from '../workloadConfig.js';
 import { boSizes } from './boSizes.js';
+import { adopt, BranchCalls, type BranchEnd, type BranchJob, BranchServer } from './branches.js';
 import { CaseMisuse, CaseThread } from './caseThread.js';
 import { commandKernel } from './gpuKernels.js';
-import { type Branches, runStep } from './runSteps.js';
+import { type Branches, runStep, runSteps } from './runSteps.js';
 
 /** Stores and loads that raise a signal end a program, so nobody expects them without saying so. */
 const raisesSignal = /^(cpu_|read_bytes|verify_lists|build_lists)/;
@@ -31,6 +32,7 @@ export class CaseProgram implements Workload {
   /** What the step that ended last gave. */
   lastResult: StepResult = { ret: 0 };
   private broken: CaseResults['broken'] = null;
+  private readonly branches: BranchCalls;
 
   constructor(
     private readonly config: CaseConfig,
@@ -39,11 +41,12 @@ export class CaseProgram implements Workload {
     private readonly payload: CallPayload | null,
   ) {
     this.name = config.name;
+    this.branches = new BranchCalls(config.threads);
   }
 
   *run(host: HostContext): Steps<WorkloadResult> {
-    const thread = new CaseThread(host, this.config.driver, this.index);
-    thread.boPages = boSizes(this.config.program.steps);
+    if (this.config.thread > 0) return yield* this.serve(host);
+    const thread = this.makeThread(host);
     this.thread = thread;
     try {
       yield* this.runAll(thread, host);
@@ -51,6 +54,7 @@ export class CaseProgram implements Workload {
       if (!(error instanceof CaseMisuse)) throw error;
       this.broken = { step: this.describeStep(this.lastStep + 1), found: error.message };
     }
+    yield* this.branches.end(thread);
     return {
       workload: this.name,
       ok: this.broken === null,
@@ -81,10 +85,48 @@ export class CaseProgram implements Workload {
       events: [],
       buffers: this.places(),
       cpuFaultMigrations: {},
-      exits: [],
+      exits: this.branches.exits,
       readerResults: thread?.readerResults ?? [],
       broken: this.broken,
     };
+  }
+
+  private makeThread(host: HostContext): CaseThread {
+    const thread = new CaseThread(host, this.config.driver, this.index);
+    thread.boPages = boSizes(this.config.program.steps);
+    return thread;
+  }
+
+  /** Carries out what the first thread hands over. */
+  private *serve(host: HostContext): Steps<WorkloadResult> {
+    const server = new BranchServer(host, this.index);
+    const branches: Branches = {
+      concurrent: () => nested(),
+      processes: () => nested(),
+      barrier: () => server.barrier(),
+    };
+    const run = (job: BranchJob) => this.runJob(host, job, branches);
+    yield* server.serve(run);
+    return { workload: this.name, ok: true, detail: 'branches', counts: {} };
+  }
+
+  private *runJob(
+    host: HostContext,
+    job: BranchJob,
+    branches: Branches,
+  ): Steps<BranchEnd & { thread: CaseThread }> {
+    const thread = this.makeThread(host);
+    adopt(thread, job);
+    let exit = 0;
+    try {
+      yield* runSteps(thread, job.steps, branches, (step, { ret }) => {
+        if (ret !== 0 && step.as === undefined) exit = 1;
+      });
+    } catch (error) {
+      if (!(error instanceof CaseMisuse)) throw error;
+      return { thread, exit: 1, misuse: error.message };
+    }
+    return { thread, exit, misuse: null };
   }
 
   private *runAll(thread: CaseThread, host: HostContext): Steps<void> {
@@ -114,15 +156,6 @@ export class CaseProgram implements Workload {
       : `${index} (${step.op}${step.as === undefined ? '' : ` ${step.as}`})`;
   }
 
-  private readonly branches: Branches = {
-    *concurrent() {
-      throw new CaseMisuse('concurrent cannot be done here');
-    },
-    *processes() {
-      throw new CaseMisuse('repeat_processes cannot be done here');
-    },
-  };
-
   private places(): BufferPlace[] {
     const { thread } = this;
     if (thread === null) return [];
@@ -130,4 +163,9 @@ export class CaseProgram implements Workload {
       [...buffers].map(([name, { start, pages }]) => ({ process, name, start, pages })),
     );
   }
+}
+
+/** The other threads are all taken by the block around. */
+function nested(): never {
+  throw new CaseMisuse('concurrent and repeat_processes cannot be within one another');
 }

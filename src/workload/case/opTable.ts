@@ -10,11 +10,12 @@ import { listOps } from './listOps.js';
 import { memoryOps } from './memoryOps.js';
 import { mirrorDeviceOps, mirrorOps } from './mirrorOps.js';
 import type { OpHandlers } from './opHandler.js';
+import { pageOps } from './pageOps.js';
 import { processOps } from './processOps.js';
 import { vmBindOps } from './vmBindOps.js';
 
 /** Operations that do not depend on the driver. */
-const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...fileOps, ...processOps };
+const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...fileOps, ...pageOps, ...processOps };
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },

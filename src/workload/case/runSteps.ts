@@ -14,6 +14,8 @@ export type AfterStep = (step: Step, result: StepResult) => void;
 export interface Branches {
   concurrent(thread: CaseThread, branches: readonly (readonly Step[])[]): Steps<void>;
   processes(thread: CaseThread, count: number, steps: readonly Step[]): Steps<void>;
+  /** Waits until all processes of `repeat_processes` are here or have ended. */
+  barrier(): Steps<void>;
 }
 
 const DONE: StepResult = { ret: 0 };
@@ -43,6 +45,9 @@ export function* runStep(
       return DONE;
     case 'repeat_processes':
       yield* branches.processes(thread, step.args.count, step.args.steps);
+      return DONE;
+    case 'barrier':
+      yield* branches.barrier();
       return DONE;
     case 'repeat':
       for (let round = 0; round < step.args.count; round++) {

@@ -1,0 +1,93 @@
+/** Operations of a case on the state of pages: locking, pinning, reclaim, userfaults, and looking where pages are. */
+
+import { vpn } from '../../base/units.js';
+import { fillPage } from '../../case/pageContent.js';
+import type { StepResult } from '../../case/stepResult.js';
+import { IoctlRequest, PinMode } from '../../mm/ioctlRequest.js';
+import type { Steps } from '../../sim/steps.js';
+import type { CallReply } from '../workload.js';
+import type { CaseSpan, CaseThread } from './caseThread.js';
+import { type OpHandlers, returned } from './opHandler.js';
+
+const NO_DEVICE = -1;
+const NO_PAGE = vpn(0);
+const PRESENT = 1;
+const SWAPPED = 2;
+const SOFT_DIRTY = 4;
+
+interface SpanArgs {
+  readonly proc?: string | undefined;
+  readonly buf: string;
+  readonly off: number;
+  readonly pages?: number | undefined;
+}
+
+function* onSpan(
+  thread: CaseThread,
+  request: number,
+  args: SpanArgs,
+  a = 0,
+  b = 0,
+): Steps<{ span: CaseSpan; reply: CallReply }> {
+  const span = thread.span(yield* thread.enter(args.proc), args);
+  const reply = yield* thread.host.ioctl(request, NO_DEVICE, span.page, span.npages, a, b);
+  return { span, reply };
+}
+
+/** `0` where there is no page, else 1 and the number of the zone. */
+function placeOf(code: number): string {
+  if (code === 0) return 'none';
+  return code === 1 ? 'sys' : `gpu${code - 2}`;
+}
+
+function pinMode(mode: string): number {
+  const write = mode.endsWith('_write') ? PinMode.Write : 0;
+  const pin = mode.startsWith('pin_') ? PinMode.Pin : 0;
+  const longTerm = mode.includes('longterm') ? PinMode.LongTerm : 0;
+  return write | pin | longTerm;
+}
+
+function* returning(steps: Steps<{ reply: CallReply }>): Steps<StepResult> {
+  return returned((yield* steps).reply.errno);
+}
+
+export const pageOps: OpHandlers<
+  'mlock' | 'munlock' | 'pin_unpin' | 'reclaim' | 'pagemap_read' | 'query_residency' | 'uffd_register'
+> = {
+  mlock: (thread, args) => returning(onSpan(thread, IoctlRequest.mlock, args)),
+  munlock: (thread, args) => returning(onSpan(thread, IoctlRequest.munlock, args)),
+
+  pin_unpin: (thread, args) => {
+    const isFast = args.mode.includes('fast') ? 1 : 0;
+    return returning(onSpan(thread, IoctlRequest.pinUnpin, args, pinMode(args.mode), isFast));
+  },
+
+  /** All memory of the process, as far as it can go. */
+  *reclaim(thread, { proc }) {
+    yield* thread.enter(proc);
+    return returned((yield* thread.host.ioctl(IoctlRequest.reclaim, NO_DEVICE, NO_PAGE, 0, 0, 0)).errno);
+  },
+
+  *pagemap_read(thread, args) {
+    const { span, reply } = yield* onSpan(thread, IoctlRequest.readPagemap, args);
+    const codes = [...thread.host.payload.bytes.subarray(0, span.npages)];
+    const pagemap = codes.map((code) => ({
+      present: (code & PRESENT) !== 0,
+      swap: (code & SWAPPED) !== 0,
+      softDirty: (code & SOFT_DIRTY) !== 0,
+    }));
+    return { ...returned(reply.errno), pagemap, firstPage: span.firstPage };
+  },
+
+  *query_residency(thread, args) {
+    const { span, reply } = yield* onSpan(thread, IoctlRequest.readResidency, args);
+    const codes = [...thread.host.payload.bytes.subarray(0, span.npages)];
+    return { ...returned(reply.errno), residency: codes.map(placeOf), firstPage: span.firstPage };
+  },
+
+  /** The handler fills every page alike: its pattern counts from the start of the page. */
+  *uffd_register(thread, args) {
+    fillPage(thread.host.payload.words, 0, args.fill, 0);
+    return yield* returning(onSpan(thread, IoctlRequest.userfaultRegister, args));
+  },
+};
