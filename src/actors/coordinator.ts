@@ -48,6 +48,7 @@ import { Pipes } from './pipes.js';
 import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
+import { registerResidency } from './residency.js';
 import { SvmService } from './svmService.js';
 import { VmBindService } from './vmBindService.js';
 
@@ -118,6 +119,7 @@ export class Coordinator {
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
     new Pipes(sched).register(this.ioctls);
+    registerResidency(this.ioctls, this.kernel);
     this.files = new FileTable(this.kernel);
     this.files.register(this.ioctls);
     const hmm = new Hmm(this.kernel, this.calls.faults);

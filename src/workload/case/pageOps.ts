@@ -1,9 +1,11 @@
 /** Operations of a case on the state of pages: locking, pinning, reclaim, userfaults, and looking where pages are. */
 
 import { vpn } from '../../base/units.js';
-import { fillPage } from '../../case/pageContent.js';
+import { patternContent } from '../../case/pageContent.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { IoctlRequest, PinMode } from '../../mm/ioctlRequest.js';
+import { GupFlag } from '../../mm/gup.js';
+import { IoctlRequest } from '../../mm/ioctlRequest.js';
+import type { PagemapEntry } from '../../mm/pagemap.js';
 import type { Steps } from '../../sim/steps.js';
 import type { CallReply } from '../workload.js';
 import type { CaseSpan, CaseThread } from './caseThread.js';
@@ -11,9 +13,7 @@ import { type OpHandlers, returned } from './opHandler.js';
 
 const NO_DEVICE = -1;
 const NO_PAGE = vpn(0);
-const PRESENT = 1;
-const SWAPPED = 2;
-const SOFT_DIRTY = 4;
+const BYTE = 0xff;
 
 interface SpanArgs {
   readonly proc?: string | undefined;
@@ -40,10 +40,10 @@ function placeOf(code: number): string {
   return code === 1 ? 'sys' : `gpu${code - 2}`;
 }
 
-function pinMode(mode: string): number {
-  const write = mode.endsWith('_write') ? PinMode.Write : 0;
-  const pin = mode.startsWith('pin_') ? PinMode.Pin : 0;
-  const longTerm = mode.includes('longterm') ? PinMode.LongTerm : 0;
+function gupFlags(mode: string): number {
+  const write = mode.endsWith('_write') ? GupFlag.Write : 0;
+  const pin = mode.startsWith('pin_') ? GupFlag.Pin : 0;
+  const longTerm = mode.includes('longterm') ? GupFlag.LongTerm : 0;
   return write | pin | longTerm;
 }
 
@@ -59,7 +59,7 @@ export const pageOps: OpHandlers<
 
   pin_unpin: (thread, args) => {
     const isFast = args.mode.includes('fast') ? 1 : 0;
-    return returning(onSpan(thread, IoctlRequest.pinUnpin, args, pinMode(args.mode), isFast));
+    return returning(onSpan(thread, IoctlRequest.pinUnpin, args, gupFlags(args.mode), isFast));
   },
 
   /** All memory of the process, as far as it can go. */
@@ -69,13 +69,9 @@ export const pageOps: OpHandlers<
   },
 
   *pagemap_read(thread, args) {
-    const { span, reply } = yield* onSpan(thread, IoctlRequest.readPagemap, args);
-    const codes = [...thread.host.payload.bytes.subarray(0, span.npages)];
-    const pagemap = codes.map((code) => ({
-      present: (code & PRESENT) !== 0,
-      swap: (code & SWAPPED) !== 0,
-      softDirty: (code & SOFT_DIRTY) !== 0,
-    }));
+    const { span, reply } = yield* onSpan(thread, IoctlRequest.pagemapRead, args);
+    const entries = thread.host.payload.get<PagemapEntry[]>() ?? [];
+    const pagemap = entries.map(({ present, swapped, softDirty }) => ({ present, swap: swapped, softDirty }));
     return { ...returned(reply.errno), pagemap, firstPage: span.firstPage };
   },
 
@@ -85,9 +81,9 @@ export const pageOps: OpHandlers<
     return { ...returned(reply.errno), residency: codes.map(placeOf), firstPage: span.firstPage };
   },
 
-  /** The handler fills every page alike: its pattern counts from the start of the page. */
+  /** The handler fills every byte alike. */
   *uffd_register(thread, args) {
-    fillPage(thread.host.payload.words, 0, args.fill, 0);
-    return yield* returning(onSpan(thread, IoctlRequest.userfaultRegister, args));
+    const { first } = patternContent(args.fill, 0);
+    return yield* returning(onSpan(thread, IoctlRequest.userfaultRegister, args, first & BYTE));
   },
 };

@@ -1,0 +1,18 @@
+/** Where the pages of a process are, for programs that only look: no page is touched. */
+
+import { Errno } from '../base/errno.js';
+import { IoctlRequest } from '../mm/ioctlRequest.js';
+import type { Kernel } from '../mm/kernel.js';
+import { pteFromWord, pteIsMapping, ptePfn } from '../mm/pte.js';
+import { type IoctlTable, ioctlReply } from './ioctl.js';
+
+export function registerResidency(ioctls: IoctlTable, kernel: Kernel): void {
+  const { layout } = kernel.memory;
+  ioctls.register(IoctlRequest.readResidency, function* ({ mm, page, npages, payload }) {
+    for (let i = 0; i < npages; i++) {
+      const pte = pteFromWord(mm.pageTable.get(page + i));
+      payload.bytes[i] = pteIsMapping(pte) ? 1 + layout.zoneOf(ptePfn(pte)).id : 0;
+    }
+    return ioctlReply(Errno.OK, npages);
+  });
+}
