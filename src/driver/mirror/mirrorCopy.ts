@@ -2,8 +2,9 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
-import type { Vpn } from '../../base/units.js';
+import { PMD_ORDER, PMD_PAGES, type Vpn } from '../../base/units.js';
 import {
+  type MigratePfn,
   MigratePfnFlag,
   migratePfn,
   migratePfnAt,
@@ -17,20 +18,20 @@ import type { MirrorContext } from './mirrorContext.js';
 import { MirrorStep } from './mirrorStep.js';
 import { MirrorTag } from './mirrorTable.js';
 
-/** Atomic. Pages without memory for them get no destination, and stay. @kernel dmirror_migrate_alloc_and_copy */
+/**
+ * Atomic. Pages without memory for them get no destination, and stay; of a large folio, or a huge hole, small pages are tried then.
+ * @kernel dmirror_migrate_alloc_and_copy
+ */
 export function copyToDevice(context: MirrorContext, args: MigrateVmaArgs): void {
   const { device } = context;
   const npages = args.end - args.start;
+  const alloc = (order: number): Pfn => device.allocPage(context, order);
   for (let i = 0; i < npages; i++) {
     const entry = migratePfnAt(args.src, i);
     if ((entry & MigratePfnFlag.MIGRATE) === 0) continue;
     const from = migratePfnToPfn(entry);
-    const to = device.allocPage(context);
-    if (to === NO_PFN) continue;
-    fill(context, from, to);
-    for (const other of siblings(context, args)) other.table.follow((args.start + i) as Vpn, to);
     const writable = from === NO_PFN ? args.vma.isWritable : (entry & MigratePfnFlag.WRITE) !== 0;
-    args.dst[i] = migratePfn(to, writable ? MigratePfnFlag.WRITE : 0);
+    copyEntry(context, args, i, alloc, writable ? MigratePfnFlag.WRITE : 0);
   }
   device.kernel.sched.at(MirrorStep.copied, args.start, npages, device.index);
 }
@@ -42,6 +43,7 @@ export function copyToDevice(context: MirrorContext, args: MigrateVmaArgs): void
 export function copyToSystem(context: MirrorContext, args: MigrateVmaArgs): Errno {
   const { device } = context;
   const npages = args.end - args.start;
+  const alloc = (order: number): Pfn => allocSystemPage(context, order);
   let errno: Errno = Errno.OK;
   for (let i = 0; i < npages; i++) {
     const entry = migratePfnAt(args.src, i);
@@ -49,18 +51,54 @@ export function copyToSystem(context: MirrorContext, args: MigrateVmaArgs): Errn
     if (from === NO_PFN || (entry & MigratePfnFlag.MIGRATE) === 0) continue;
     const { kind } = device.kernel.memory.layout.zoneOf(from);
     assert(kind !== ZoneKind.System, 'a page of RAM is to migrate to RAM');
-    const to = allocSystemPage(context);
-    if (to === NO_PFN) {
-      errno = Errno.ENOMEM;
-      continue;
-    }
-    context.table.erase((args.start + i) as Vpn);
-    fill(context, from, to);
-    for (const other of siblings(context, args)) other.table.follow((args.start + i) as Vpn, to);
-    args.dst[i] = migratePfn(to, entry & MigratePfnFlag.WRITE);
+    const copied = copyEntry(context, args, i, alloc, entry & MigratePfnFlag.WRITE);
+    for (let j = 0; j < copied; j++) context.table.erase((args.start + i + j) as Vpn);
+    if (copied === 0) errno = Errno.ENOMEM;
   }
   device.kernel.sched.at(MirrorStep.copied, args.start, npages, device.index);
   return errno;
+}
+
+/** Gives one entry its destination, or each page of a large one where there is no large folio for it. Returns the pages copied. */
+function copyEntry(
+  context: MirrorContext,
+  args: MigrateVmaArgs,
+  i: number,
+  alloc: (order: number) => Pfn,
+  flags: number,
+): number {
+  const isLarge = (args.src[i] & MigratePfnFlag.COMPOUND) !== 0;
+  const from = migratePfnToPfn(migratePfnAt(args.src, i));
+  const to = alloc(isLarge ? PMD_ORDER : 0);
+  if (to !== NO_PFN) {
+    const npages = isLarge ? PMD_PAGES : 1;
+    place(context, args, i, from, to, npages);
+    args.dst[i] = migratePfn(to, flags | (isLarge ? MigratePfnFlag.COMPOUND : 0));
+    return npages;
+  }
+  let copied = 0;
+  for (let j = 0; isLarge && j < PMD_PAGES; j++) {
+    const small = alloc(0);
+    if (small === NO_PFN) continue;
+    place(context, args, i + j, from === NO_PFN ? from : ((from + j) as Pfn), small, 1);
+    args.dst[i + j] = migratePfn(small, flags);
+    copied++;
+  }
+  return copied;
+}
+
+/** Copies the bytes; siblings follow them. */
+function place(
+  context: MirrorContext,
+  args: MigrateVmaArgs,
+  i: number,
+  from: Pfn,
+  to: Pfn,
+  npages: number,
+): void {
+  fill(context, from, to, npages);
+  for (const other of siblings(context, args))
+    for (let j = 0; j < npages; j++) other.table.follow((args.start + i + j) as Vpn, (to + j) as Pfn);
 }
 
 /** Under the mutex: what did migrate is in the device page table from now on. @kernel dmirror_migrate_finalize_and_map */
@@ -72,7 +110,8 @@ export function mapMigrated(context: MirrorContext, args: MigrateVmaArgs): void 
     const pfn = migratePfnToPfn(entry);
     if (pfn === NO_PFN) continue;
     const tag = (entry & MigratePfnFlag.WRITE) !== 0 ? MirrorTag.Write : MirrorTag.None;
-    context.table.set((args.start + i) as Vpn, pfn, tag);
+    const npages = pagesOf(entry);
+    for (let j = 0; j < npages; j++) context.table.set((args.start + i + j) as Vpn, (pfn + j) as Pfn, tag);
   }
 }
 
@@ -81,7 +120,9 @@ export function forgetUnmoved(context: MirrorContext, args: MigrateVmaArgs): voi
   for (const other of siblings(context, args)) {
     for (let i = 0; i < args.end - args.start; i++) {
       const moved = (migratePfnAt(args.src, i) & MigratePfnFlag.MIGRATE) !== 0;
-      if (!moved && args.dst[i] !== 0) other.table.erase((args.start + i) as Vpn);
+      if (moved || args.dst[i] === 0) continue;
+      const npages = pagesOf(migratePfnAt(args.dst, i));
+      for (let j = 0; j < npages; j++) other.table.erase((args.start + i + j) as Vpn);
     }
   }
 }
@@ -94,18 +135,23 @@ function siblings(context: MirrorContext, args: MigrateVmaArgs): MirrorContext[]
   return [...context.device.contexts].filter((other) => other !== context && other.mm === args.mm);
 }
 
-/** A locked page of RAM with one reference; `NO_PFN` when there is none. */
-function allocSystemPage(context: MirrorContext): Pfn {
+/** How many pages an entry stands for. */
+export function pagesOf(entry: MigratePfn): number {
+  return (entry & MigratePfnFlag.COMPOUND) !== 0 ? PMD_PAGES : 1;
+}
+
+/** A locked folio of RAM with one reference; `NO_PFN` when there is none. */
+function allocSystemPage(context: MirrorContext, order: number): Pfn {
   const { kernel } = context.device;
   if (context.takeFailure()) return NO_PFN;
-  const pfn = kernel.allocPage();
+  const pfn = kernel.allocFolio(order);
   if (pfn !== NO_PFN) kernel.folioLocks.lockNew(pfn);
   return pfn;
 }
 
 /** A hole arrives as zeros. */
-function fill(context: MirrorContext, from: Pfn, to: Pfn): void {
+function fill(context: MirrorContext, from: Pfn, to: Pfn, npages: number): void {
   const { memory } = context.device.kernel;
-  if (from === NO_PFN) memory.zeroPages(to, 1);
-  else memory.copyPages(to, from, 1);
+  if (from === NO_PFN) memory.zeroPages(to, npages);
+  else memory.copyPages(to, from, npages);
 }

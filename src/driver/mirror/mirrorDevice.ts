@@ -100,9 +100,9 @@ export class MirrorDevice implements DevPagemapOps {
   }
 
   /** @kernel folio_free */
-  folioFree(pfn: Pfn): void {
+  folioFree(pfn: Pfn, order: number): void {
     this.kernel.folios.setZoneData(pfn, 0);
-    this.memory.free(pfn, 0);
+    this.memory.free(pfn, order);
   }
 
   /** The context that brought a page to the device; null for a free page. */
@@ -110,13 +110,13 @@ export class MirrorDevice implements DevPagemapOps {
     return this.open_.get(this.kernel.folios.zoneData(pfn)) ?? null;
   }
 
-  /** A locked page with one reference and undefined content; `NO_PFN` when there is none. @kernel dmirror_devmem_alloc_page */
-  allocPage(context: MirrorContext): Pfn {
+  /** A locked folio of `2^order` pages with one reference and undefined content; `NO_PFN` when there is none. @kernel dmirror_devmem_alloc_page */
+  allocPage(context: MirrorContext, order = 0): Pfn {
     if (context.takeFailure()) return NO_PFN;
-    const pfn = this.memory.alloc(0);
+    const pfn = this.memory.alloc(order);
     if (pfn === NO_PFN) return NO_PFN;
     const { folios, folioLocks } = this.kernel;
-    folios.prepareNew(pfn, 0, 1);
+    folios.prepareNew(pfn, order, 1);
     folioLocks.lockNew(pfn);
     folios.setZoneData(pfn, context.id);
     return pfn;
@@ -149,11 +149,12 @@ export class MirrorDevice implements DevPagemapOps {
       const entry = migratePfnAt(src, i);
       const from = migratePfnToPfn(entry);
       if (from === NO_PFN || (entry & MigratePfnFlag.MIGRATE) === 0) continue;
-      const to = kernel.allocPage();
+      const order = kernel.folios.order(from);
+      const to = kernel.allocFolio(order);
       if (to === NO_PFN) continue;
       kernel.folioLocks.lockNew(to);
-      kernel.memory.copyPages(to, from, 1);
-      dst[i] = migratePfn(to, entry & MigratePfnFlag.WRITE);
+      kernel.memory.copyPages(to, from, 1 << order);
+      dst[i] = migratePfn(to, entry & (MigratePfnFlag.WRITE | MigratePfnFlag.COMPOUND));
     }
   }
 }

@@ -1,17 +1,19 @@
 /** The migrations of a mirror device: a span to its memory, a span home, and the page of a CPU fault home. */
 
 import { Errno } from '../../base/errno.js';
-import type { Vpn } from '../../base/units.js';
+import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { MigratePfnFlag, migratePfnAt, NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import type { DeviceFault } from '../../mm/devPagemap.js';
+import { isLeafAt, leafStart } from '../../mm/hugeLeaf.js';
 import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrateVma.js';
 import type { Mm } from '../../mm/mm.js';
+import { isPmdNone, wantsHugePage } from '../../mm/thpArea.js';
 import type { Vma } from '../../mm/vma.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';
-import { copyToDevice, copyToSystem, forgetUnmoved, mapMigrated } from './mirrorCopy.js';
+import { copyToDevice, copyToSystem, forgetUnmoved, mapMigrated, pagesOf } from './mirrorCopy.js';
 import { PIECE_PAGES } from './mirrorFault.js';
 import { type MirrorResult, mirrorResult, type PageSink } from './mirrorResult.js';
 import type { MmUsers } from './mmUsers.js';
@@ -47,7 +49,10 @@ export class MirrorMigrate {
 
   /** `context` is the one that brought the page to the device. Errors: -EINVAL, -ENOMEM; the page stays then. @kernel dmirror_devmem_fault */
   *cpuFault(context: MirrorContext, { mm, vma, page, pfn }: DeviceFault): Steps<Errno> {
-    const args = makeArgs(context, mm, vma, page, (page + 1) as Vpn, selectOwn(context), pfn);
+    const whole = isLeafAt(mm.pageTable, page);
+    const start = whole ? leafStart(page) : page;
+    const end = (start + (whole ? PMD_PAGES : 1)) as Vpn;
+    const args = makeArgs(context, mm, vma, start, end, selectOwn(context), pfn);
     const setupErrno = yield* this.migrateVma.setup(args);
     if (setupErrno !== Errno.OK) return setupErrno;
     const errno = copyToSystem(context, args);
@@ -71,7 +76,7 @@ export class MirrorMigrate {
     yield* mm.mmapLock.read();
     for (let at: number = start; at < end; ) {
       const vma = mm.vmas.find(at as Vpn);
-      const pieceEnd = vma === null ? at : Math.min(end, at + PIECE_PAGES, vma.end);
+      const pieceEnd = vma === null ? at : endOfPiece(context, vma, at, end);
       const moved = vma?.isReadable ? yield* migrate(vma, at as Vpn, pieceEnd as Vpn) : Errno.EINVAL;
       total = moved < 0 ? moved : total + moved;
       at = moved < 0 ? end : pieceEnd;
@@ -108,6 +113,16 @@ export class MirrorMigrate {
   }
 }
 
+/** A PMD that holds a huge page, or would get one at its first touch, is a piece of its own; elsewhere pieces are small. */
+function endOfPiece({ device, mm }: MirrorContext, vma: Vma, at: number, end: number): number {
+  const limit = Math.min(end, vma.end);
+  const isWhole = at % PMD_PAGES === 0 && at + PMD_PAGES <= limit;
+  const isHuge =
+    isWhole &&
+    (isLeafAt(mm.pageTable, at) || (wantsHugePage(device.kernel, vma, at) && isPmdNone(mm.pageTable, at)));
+  return isHuge ? at + PMD_PAGES : Math.min(limit, at + PIECE_PAGES);
+}
+
 function makeArgs(
   context: MirrorContext,
   mm: Mm,
@@ -125,7 +140,7 @@ function makeArgs(
     end,
     src: new Uint32Array(npages),
     dst: new Uint32Array(npages),
-    flags,
+    flags: flags | (npages === PMD_PAGES ? MigrateSelect.Compound : 0),
     pgmapOwner: context.device.pagemap.owner,
     faultPage,
     cpages: 0,
@@ -140,9 +155,11 @@ function selectOwn(context: MirrorContext): number {
 }
 
 /** Pages, not holes, that have moved. @kernel dmirror_successful_migrated_pages */
-function countMoved({ src, start, end }: MigrateVmaArgs): number {
+function countMoved({ src, dst, start, end }: MigrateVmaArgs): number {
   const wanted = MigratePfnFlag.VALID | MigratePfnFlag.MIGRATE;
   let moved = 0;
-  for (let i = 0; i < end - start; i++) if ((migratePfnAt(src, i) & wanted) === wanted) moved++;
+  for (let i = 0; i < end - start; i++) {
+    if ((migratePfnAt(src, i) & wanted) === wanted) moved += pagesOf(migratePfnAt(dst, i));
+  }
   return moved;
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { caseFileSchema } from '../../../src/case/caseSchema.js';
 import { runCase } from '../../../src/simulation/case/runCase.js';
 
-const WANTED = /anon_write_huge|migrate_anon_huge_(empty|free)|migrate_remap_fault/;
+const WANTED = /_huge(?!_fault)|migrate_remap_fault/;
 
 describe('linux-hmm-selftests on huge pages', () => {
   const text = readFileSync(new URL('../../cases/linux-hmm-selftests.json', import.meta.url), 'utf8');
