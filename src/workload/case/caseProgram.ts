@@ -1,6 +1,7 @@
 /** A case as a workload: thread 0 carries out its steps, one after the other, and stops between two of them to be looked at. */
 
 import { assert } from '../../base/assert.js';
+import { formatRet } from '../../case/evaluate.js';
 import type { Step } from '../../case/opSchemas.js';
 import type { BufferPlace, CaseResults, StepResult } from '../../case/stepResult.js';
 import type { CallPayload } from '../../memory/callPayload.js';
@@ -146,7 +147,7 @@ export class CaseProgram implements Workload {
   private noteBroken(step: Step, result: StepResult): void {
     const isExpected = step.as !== undefined;
     if (isExpected || result.ret === 0 || !raisesSignal.test(step.op)) return;
-    this.broken = { step: this.describeStep(this.lastStep), found: `ret ${result.ret}` };
+    this.broken = { step: this.describeStep(this.lastStep), found: `ret ${formatRet(result.ret)}` };
   }
 
   private describeStep(index: number): string {
