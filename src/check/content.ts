@@ -1,7 +1,6 @@
 /** M1: every byte is what it must be, wherever the page lives; and no page is populated that nobody knows the content of. */
 
 import { IntervalTree } from '../base/intervalTree.js';
-import { PAGE_WORDS } from '../base/units.js';
 import { formatPte, PteKind, pteKind } from '../mm/pte.js';
 import type { Expectation } from '../workload/workload.js';
 import type { MachineView } from './machineView.js';
@@ -25,16 +24,18 @@ function checkPage(view: MachineView, rule: Rule, expectation: Expectation, i: n
   const page = (expectation.start + i) as typeof expectation.start;
   const pte = view.pteAt(page);
   if (pteKind(pte) === PteKind.Migration) return;
-  const pfn = view.populatedPfn(pte);
-  if (pfn === null) {
+  const words = view.contentOf(pte);
+  if (words === null) {
     const wrong = expectation.check(page, null);
     if (wrong !== null) rule.violate({ page }, `${wrong} (nothing is populated: ${formatPte(pte)})`);
     return;
   }
   rule.look('populated pages');
-  const first = pfn * PAGE_WORDS;
-  const wrong = expectation.check(page, view.kernel.memory.words.subarray(first, first + PAGE_WORDS));
-  if (wrong !== null) rule.violate({ page, pfn }, `${wrong} (in ${view.layout.zoneOf(pfn).name})`);
+  const wrong = expectation.check(page, words);
+  if (wrong === null) return;
+  const pfn = view.populatedPfn(pte);
+  if (pfn === null) rule.violate({ page }, `${wrong} (in swap)`);
+  else rule.violate({ page, pfn }, `${wrong} (in ${view.layout.zoneOf(pfn).name})`);
 }
 
 function checkCovered(view: MachineView, expectations: readonly Expectation[]): Rule {

@@ -2,7 +2,7 @@
 
 import type { Coordinator } from '../actors/coordinator.js';
 import { assert } from '../base/assert.js';
-import type { Vpn } from '../base/units.js';
+import { PAGE_WORDS, type Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import { type GpuPte, gpuPteAt, gpuPtePage, gpuPteProto } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
@@ -20,16 +20,8 @@ import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
 import { type CpuEntry, countPageHolders } from '../mm/pageHolders.js';
-import {
-  PTE_NONE,
-  type Pte,
-  PteKind,
-  pteFromWord,
-  pteHoldsFolio,
-  pteIsMapping,
-  pteKind,
-  ptePfn,
-} from '../mm/pte.js';
+import { PTE_NONE, type Pte, PteKind, pteFromWord, pteHoldsFolio, pteKind, ptePfn } from '../mm/pte.js';
+import { swapSlotOf } from '../mm/swapCache.js';
 
 /** One device's part of one range. */
 export interface MirrorPart {
@@ -112,10 +104,21 @@ export class MachineView {
     return mm.count === 0 ? PTE_NONE : pteFromWord(mm.pageTable.get(page));
   }
 
-  /** The page of real memory behind an entry: RAM or VRAM; null for none, for the zero page, and for a page in migration. */
+  /** The page of real memory behind an entry: RAM or VRAM; null for none, for the zero page, in swap, and for a page in migration. */
   populatedPfn(pte: Pte): Pfn | null {
     const pfn = ptePfn(pte);
-    return pteIsMapping(pte) && !this.isZeroPage(pte) ? pfn : null;
+    return pteHoldsFolio(pte) && !this.isZeroPage(pte) ? pfn : null;
+  }
+
+  /** What a page holds, in memory or in swap; null where it was never written, and in migration. */
+  contentOf(pte: Pte): Int32Array | null {
+    const { memory, swapCache } = this.kernel;
+    const isSwapped = pteKind(pte) === PteKind.Swap;
+    const pfn = isSwapped ? swapCache.area.folioOf(swapSlotOf(pte)) : this.populatedPfn(pte);
+    if (isSwapped && pfn === NO_PFN) return swapCache.area.wordsOf(swapSlotOf(pte));
+    if (pfn === null) return null;
+    const first = memory.wordIndex(pfn);
+    return memory.words.subarray(first, first + PAGE_WORDS);
   }
 
   isZeroPage(pte: Pte): boolean {

@@ -3,7 +3,7 @@
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
-/** At rest nobody isolates, pins or faults on a page, so entries, caches and the kernel's own zero pages are all its holders. */
+/** At rest nobody isolates a page or faults on it, so entries, caches, pins and the kernel's own zero pages are all its holders. */
 export function checkRefcounts(view: MachineView): Rule[] {
   const rule = new Rule('M2', 'folios', 'in use');
   const { folios, kernel } = view;

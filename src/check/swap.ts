@@ -1,4 +1,4 @@
-/** Swap: every slot is counted as often as entries name it, and the swap cache holds what it says. */
+/** Swap: every slot is counted as often as entries of all address spaces name it, and the swap cache holds what it says. */
 
 import { swapViolations } from '../mm/swapCensus.js';
 import type { MachineView } from './machineView.js';
@@ -7,6 +7,6 @@ import { Rule } from './rule.js';
 export function checkSwap(view: MachineView): Rule[] {
   const rule = new Rule('swap', 'entries');
   rule.look('entries', view.entries.length);
-  for (const wrong of swapViolations(view.kernel, [view.mm])) rule.violate({}, wrong);
+  for (const wrong of swapViolations(view.kernel, view.mms)) rule.violate({}, wrong);
   return [rule];
 }

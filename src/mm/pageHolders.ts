@@ -17,7 +17,7 @@ export interface CpuEntry {
 export interface PageHolders {
   /** By address space, then by address; of a huge leaf each word. */
   readonly entries: readonly CpuEntry[];
-  /** References of each folio, by its head, while nothing runs: entries, page cache, swap cache, and the kernel for its zero pages. */
+  /** References of each folio, by its head, while nothing runs: entries, page cache, swap cache, pins, and the kernel for its zero pages. */
   readonly references: ReadonlyMap<Pfn, number>;
   /** Entries that map each folio, a huge leaf being one; without the zero pages. */
   readonly mappings: ReadonlyMap<Pfn, number>;
@@ -40,6 +40,7 @@ export function countPageHolders(kernel: Kernel): PageHolders {
   }
   for (const file of kernel.pageCache.files) for (const pfn of file.pages.values()) add(references, pfn);
   for (const folio of kernel.swapCache.cached.keys()) add(references, folio);
+  for (const [folio, count] of kernel.pins.references()) add(references, folio, count);
   add(references, kernel.zeroPage);
   if (kernel.hugeZeroPage !== 0) add(references, kernel.hugeZeroPage);
   return { entries, references, mappings };
@@ -51,6 +52,6 @@ function countsAsHolder(kernel: Kernel, page: Vpn, pte: Pte): boolean {
   return pteKind(pte) !== PteKind.Present || !kernel.isZeroPage(ptePfn(pte));
 }
 
-function add(counts: Map<Pfn, number>, pfn: Pfn): void {
-  counts.set(pfn, (counts.get(pfn) ?? 0) + 1);
+function add(counts: Map<Pfn, number>, pfn: Pfn, n = 1): void {
+  counts.set(pfn, (counts.get(pfn) ?? 0) + n);
 }

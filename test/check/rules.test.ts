@@ -11,9 +11,11 @@ import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaPage } from '../../src/memory/dmaAddr.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import { formatPfn, NO_PFN, pfn } from '../../src/memory/pfn.js';
+import { Mm } from '../../src/mm/mm.js';
 import { MapFlag, Prot } from '../../src/mm/mmap.js';
 import { IntervalNotifier } from '../../src/mm/mmuNotifier.js';
 import { makePte, PteBit, PteKind, pteWith, pteWithout } from '../../src/mm/pte.js';
+import { makeSwapPte } from '../../src/mm/swapCache.js';
 import { Vma, VmFlag } from '../../src/mm/vma.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { actorId } from '../../src/sim/task.js';
@@ -572,6 +574,35 @@ describe('lifetimes and rest', () => {
   it('R2: a reference to a range too many', () => {
     partAt(IN_VRAM, 0).range.refs++;
     expect(broken()).toEqual(['R2']);
+  });
+
+  it('swap: a slot may be named in any address space', () => {
+    const { kernel } = machine.coordinator;
+    const { area } = kernel.swapCache;
+    const slot = area.alloc(kernel.zeroPage);
+    area.duplicate(slot);
+    area.setFolio(slot, NO_PFN);
+    const other = new Mm(kernel, 77);
+    other.pageTable.write(other.pageTable.ensure(BUFFER), makeSwapPte(slot, 0));
+    expect(broken()).not.toContain('swap');
+    area.duplicate(slot);
+    expect(broken()).toContain('swap');
+  });
+
+  it('M2: a pin is a holder as good as any', () => {
+    const { pins, folios } = machine.coordinator.kernel;
+    pins.pin(machine.pfn(CPU_ONLY));
+    expect(broken()).toEqual([]);
+    folios.get(machine.pfn(CPU_ONLY));
+    expect(broken()).toEqual(['M2']);
+  });
+
+  it('M1: looks at swapped pages where they are', () => {
+    machine.run(machine.coordinator.calls.reclaim.shrinkMm(machine.coordinator.mm));
+    expect(machine.coordinator.kernel.swapCache.area.usedSlots).toBeGreaterThan(0);
+    expect(broken()).toEqual([]);
+    machine.stored.set(CPU_ONLY, 12345);
+    expect(rule(machine.verify(), 'M1').detail).toContain('in swap');
   });
 
   it('swap: a slot that no entry names', () => {

@@ -81,6 +81,7 @@ describe('get_user_pages', () => {
         [0, 1, 2, 3].map(() => perPage),
       );
       expect(made.device.migrations).toBe(1);
+      if ((flags & Pin) !== 0) checkAccounting(machine.kernel, [mm]);
       machine.calls.gup.release(out, 4, flags);
       checkAccounting(machine.kernel, [mm]);
     });
