@@ -162,9 +162,12 @@ export class Coordinator {
     });
     this.vmBind.register(this.ioctls);
     if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
-    this.processCalls = new ProcessService(this.processes, this.calls, this.serveMirror());
+    const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
+    memoryCalls.register(this.ioctls);
+    // Commands of devices may wait for the userfaults that the first of them ends.
+    const files = [memoryCalls, ...this.serveMirror()];
+    this.processCalls = new ProcessService(this.processes, this.calls, files);
     this.processCalls.register(this.ioctls);
-    new MemoryService(this.kernel, this.calls, COORDINATOR).register(this.ioctls);
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });

@@ -11,8 +11,9 @@ import { Userfaultfd } from '../mm/userfaultfd.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+import type { OpenFiles } from './processService.js';
 
-export class MemoryService {
+export class MemoryService implements OpenFiles {
   constructor(
     private readonly kernel: Kernel,
     private readonly calls: MmCalls,
@@ -60,7 +61,12 @@ export class MemoryService {
     return ioctlReply(Errno.OK);
   }
 
-  /** The handler's thread lives as long as the run. */
+  /** A process that has ended serves nobody's faults any more. */
+  *closeAll(mm: Mm): Steps<void> {
+    if (mm.userfaultfd !== null) yield* mm.userfaultfd.release();
+  }
+
+  /** The handler's thread lives as long as its process. */
   private *registerUserfaults({ mm, page, npages, a }: IoctlCall): Steps<IoctlReply> {
     const isNew = mm.userfaultfd === null;
     const uffd = mm.userfaultfd ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
@@ -73,8 +79,9 @@ export class MemoryService {
   private *serve(uffd: Userfaultfd, byte: number): Steps<void> {
     const { memory } = this.kernel;
     for (;;) {
-      const { page } = yield* uffd.read();
-      yield* uffd.copy(page, (pfn) =>
+      const fault = yield* uffd.read();
+      if (fault === null) return;
+      yield* uffd.copy(fault.page, (pfn) =>
         memory.words.fill(byte * 0x01010101, memory.wordIndex(pfn), memory.wordIndex(pfn + 1)),
       );
     }

@@ -30,7 +30,8 @@ export class MirrorService {
     const commands: readonly (readonly [IoctlRequest, Command])[] = [
       [
         IoctlRequest.mirrorRead,
-        (context, { page, npages, payload }) => driver.read(context, page, npages, sinkOf(payload)),
+        (context, { page, npages, a, payload }) =>
+          driver.read(context, page, npages, sinkOf(payload), a === 1),
       ],
       [
         IoctlRequest.mirrorWrite,

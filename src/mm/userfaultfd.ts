@@ -1,5 +1,6 @@
 /** userfaultfd for missing pages: a program fills the pages of its own memory when they are first touched. */
 
+import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import { NO_PFN, type Pfn } from '../memory/pfn.js';
@@ -27,7 +28,8 @@ export interface Userfault {
 
 /** At most one per address space; a fork's child has none. @kernel userfaultfd_ctx */
 export class Userfaultfd {
-  private readonly pending: Userfault[] = [];
+  private pending: Userfault[] = [];
+  private isClosed = false;
   private readonly readers: WaitQueue;
   private readonly faulting: WaitQueue;
 
@@ -54,20 +56,42 @@ export class Userfaultfd {
 
   /** Missing pages of the range are zeros again, also for those who wait. @kernel userfaultfd_unregister */
   *unregister(start: Vpn, npages: number): Steps<Errno> {
+    const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
-    const errno = this.setFlag((start + npages) as Vpn, start, 0);
+    const errno = this.setFlag(end, start, 0);
     this.mm.mmapLock.writeUnlock();
+    this.forget(start, end);
     this.faulting.wakeAll();
     return errno;
   }
 
-  /** The next touch of a missing page; waits for one. @kernel userfaultfd_read */
-  *read(): Steps<Userfault> {
-    for (;;) {
+  /**
+   * The handler closes it or dies: missing pages are zeros again, for devices too that still hold the address space and wait. No lock is held.
+   * @kernel userfaultfd_release
+   */
+  *release(): Steps<void> {
+    const { mm } = this;
+    this.isClosed = true;
+    this.readers.wakeAll();
+    if (mm.getNotZero()) {
+      yield* mm.mmapLock.write();
+      this.clearAll();
+      mm.mmapLock.writeUnlock();
+      this.pending = [];
+      this.faulting.wakeAll();
+      mm.put();
+    }
+    mm.userfaultfd = null;
+  }
+
+  /** The next touch of a missing page; waits for one. Null once it is closed. @kernel userfaultfd_read */
+  *read(): Steps<Userfault | null> {
+    while (!this.isClosed) {
       const fault = this.pending.shift();
       if (fault !== undefined) return fault;
       yield* this.readers.wait();
     }
+    return null;
   }
 
   /** The number of touches that nobody has read. */
@@ -77,7 +101,7 @@ export class Userfaultfd {
 
   /**
    * Puts a page where there is none and lets those go on that wait; `fill` writes the whole page. Errors: -EEXIST when there is one already,
-   * -ENOENT outside registered memory, -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
+   * -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
    */
   *copy(page: Vpn, fill: (pfn: Pfn) => void): Steps<Errno> {
     const pfn = this.kernel.allocPage();
@@ -105,16 +129,29 @@ export class Userfaultfd {
 
   private *install(page: Vpn, pfn: Pfn): Steps<Errno> {
     const { sched, folios } = this.kernel;
-    yield* this.mm.mmapLock.read();
-    const errno = this.map(page, pfn);
+    const errno = this.mm.getNotZero() ? yield* this.mapLocked(page, pfn) : Errno.ENOENT;
     if (errno !== Errno.OK && pfn !== NO_PFN) folios.put(pfn);
-    this.mm.mmapLock.readUnlock();
     this.faulting.wakeAll();
     if (sched.reach(UserfaultStep.filled, page, pfn, errno, this.mm.id)) yield STEP;
     return errno;
   }
 
-  /** Under the page-table lock. */
+  private *mapLocked(page: Vpn, pfn: Pfn): Steps<Errno> {
+    const { mm } = this;
+    yield* mm.mmapLock.read();
+    const errno = this.map(page, pfn);
+    mm.mmapLock.readUnlock();
+    if (errno === Errno.OK) this.forget(page, (page + 1) as Vpn);
+    mm.put();
+    return errno;
+  }
+
+  /** Nobody waits for these pages any more. */
+  private forget(start: Vpn, end: Vpn): void {
+    this.pending = this.pending.filter(({ page }) => page < start || page >= end);
+  }
+
+  /** Under the page-table lock. @kernel mfill_atomic_install_pte */
   private map(page: Vpn, pfn: Pfn): Errno {
     const { mm, kernel } = this;
     const vma = mm.vmas.find(page);
@@ -125,6 +162,19 @@ export class Userfaultfd {
     if (pfn === NO_PFN) mm.pageTable.write(slot, makePte(PteKind.Present, kernel.zeroPage, PteBit.Young));
     else mapNewAnonPage(kernel, mm, vma, page, pfn);
     return Errno.OK;
+  }
+
+  private clearAll(): void {
+    const { mm, edit } = this;
+    let vma = mm.vmas.firstFrom(0 as Vpn);
+    while (vma !== null) {
+      const { start, end, flags } = vma;
+      if ((flags & VmFlag.UffdMissing) !== 0) {
+        const errno = edit.modifyFlags(mm, vma, start, end, flags & ~VmFlag.UffdMissing);
+        assert(errno !== Errno.ENOMEM, 'a whole area changes its flags without memory');
+      }
+      vma = mm.vmas.firstFrom(end);
+    }
   }
 
   private setFlag(end: Vpn, start: Vpn, flag: number): Errno {

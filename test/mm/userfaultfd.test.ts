@@ -18,6 +18,8 @@ import {
   RecordingNotifier,
   run,
   runAll,
+  settle,
+  spawn,
   TestCpu,
 } from './harness.js';
 
@@ -42,7 +44,9 @@ function setup(seed = 1): Setup {
   function* serve(faults: number): Steps<number> {
     let served = 0;
     while (served < faults) {
-      const { page } = yield* uffd.read();
+      const fault = yield* uffd.read();
+      if (fault === null) break;
+      const { page } = fault;
       const errno = yield* uffd.copy(page, (pfn) => {
         kernel.memory.zeroPages(pfn, 1);
         kernel.memory.words[kernel.memory.wordIndex(pfn)] = 100 + page - HIGH;
@@ -52,6 +56,10 @@ function setup(seed = 1): Setup {
     return served;
   }
   return { machine, mm, cpu: new TestCpu(machine, mm), uffd, serve };
+}
+
+function* keep(body: Steps<number>, results: number[]): Steps<void> {
+  results.push(yield* body);
 }
 
 /** A request for all four pages of a device. */
@@ -117,6 +125,49 @@ describe('userfaultfd', () => {
     expect(run(kernel, withLock(hmm.rangeFault(range)))).toBe(Errno.EFAULT);
     expect(run(kernel, withLock(calls.gup.getUserPages(made.mm, vpn(HIGH), 1, 0, out)))).toBe(Errno.EFAULT);
     expect(made.uffd.waiting).toBe(0);
+  });
+
+  it('lets all go that wait when their memory is unregistered, and forgets them', () => {
+    const { machine, mm, cpu, uffd } = setup();
+    const { kernel } = machine;
+    const loaded: number[] = [];
+    spawn(kernel, 'load', keep(cpu.load(HIGH + 1), loaded));
+    settle(kernel);
+    expect(uffd.waiting).toBe(1);
+    expect(run(kernel, uffd.unregister(vpn(HIGH), 2))).toBe(Errno.OK);
+    expect(loaded).toEqual([0]);
+    expect(uffd.waiting).toBe(0);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('lets a device go that still uses the memory of a process that has ended, as does the handler that serves nobody', () => {
+    const made = setup();
+    const { mm, uffd, machine } = made;
+    const { kernel, calls } = machine;
+    const ended: number[] = [];
+    expect(mm.getNotZero()).toBe(true);
+    const range = rangeOf(made, new Uint32Array(4));
+    function* device(): Steps<number> {
+      const errno = yield* new Hmm(kernel, calls.faults).rangeFaultUnlocked(range, 1e9);
+      yield* calls.exit.mmput(mm);
+      return errno;
+    }
+    spawn(kernel, 'device', keep(device(), ended));
+    settle(kernel);
+    spawn(kernel, 'exit', calls.exit.mmput(mm));
+    settle(kernel);
+    expect([mm.users, uffd.waiting]).toEqual([1, 1]);
+    run(kernel, uffd.release());
+    expect(ended).toEqual([Errno.OK]);
+    expect([mm.users, mm.userfaultfd]).toEqual([0, null]);
+    expect(
+      run(
+        kernel,
+        uffd.copy(vpn(HIGH), () => {}),
+      ),
+    ).toBe(Errno.ENOENT);
+    expect(run(kernel, uffd.read())).toBe(null);
+    checkAccounting(kernel, []);
   });
 
   it('does not fill a page twice, nor one outside its memory; zero pages serve too; after unregister pages are zeros', () => {

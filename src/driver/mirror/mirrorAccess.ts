@@ -5,7 +5,7 @@ import { PAGE_WORDS, type Vpn } from '../../base/units.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorContext } from './mirrorContext.js';
-import type { MirrorFault } from './mirrorFault.js';
+import type { MirrorFault, MirrorRequest } from './mirrorFault.js';
 import { type MirrorResult, mirrorResult, type PageSink, type PageSource } from './mirrorResult.js';
 import { MirrorTag } from './mirrorTable.js';
 
@@ -16,13 +16,21 @@ export class MirrorAccess {
   constructor(private readonly faults: MirrorFault) {}
 
   /** Errors: those of `MirrorFault.fault` for reading. @kernel dmirror_read */
-  *read(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
-    return yield* this.access(context, start, npages, false, (i, words) => sink.take(i, words));
+  *read(
+    context: MirrorContext,
+    start: Vpn,
+    npages: number,
+    sink: PageSink,
+    mayDropLock: boolean,
+  ): Steps<MirrorResult> {
+    const request = { write: false, mayDropLock };
+    return yield* this.access(context, start, npages, request, (i, words) => sink.take(i, words));
   }
 
   /** Errors: those of `MirrorFault.fault` for writing; the pages before the one that failed are written. @kernel dmirror_write */
   *write(context: MirrorContext, start: Vpn, npages: number, source: PageSource): Steps<MirrorResult> {
-    return yield* this.access(context, start, npages, true, (i, words) => source.fill(i, words));
+    const request = { write: true, mayDropLock: false };
+    return yield* this.access(context, start, npages, request, (i, words) => source.fill(i, words));
   }
 
   /** Reads what the table has. Error: -ENOENT at the first page without an entry. @kernel dmirror_do_read */
@@ -45,14 +53,15 @@ export class MirrorAccess {
     context: MirrorContext,
     start: Vpn,
     npages: number,
-    write: boolean,
+    request: MirrorRequest,
     act: PageAccess,
   ): Steps<MirrorResult> {
+    const { write } = request;
     const end = (start + npages) as Vpn;
     let faults = 0;
     let done = yield* this.accessTable(context, start, 0, npages, write, act);
     while (done < npages) {
-      const errno = yield* this.faults.fault(context, (start + done) as Vpn, end, write);
+      const errno = yield* this.faults.fault(context, (start + done) as Vpn, end, request);
       if (errno !== Errno.OK) return mirrorResult(errno);
       faults++;
       done = yield* this.accessTable(context, start, done, npages, write, act);

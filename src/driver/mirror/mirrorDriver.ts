@@ -73,9 +73,18 @@ export class MirrorDriver {
     );
   }
 
-  /** The device loads. Errors: -EINVAL (no span), -EFAULT (no area, or no access), -ENOMEM, -EBUSY. */
-  read(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
-    const run = (): Steps<MirrorResult> => this.access.read(context, start, npages, sink);
+  /**
+   * The device loads; with `mayDropLock` also what a handler in user space fills. Errors: -EINVAL (no span), -EFAULT (no area, no access, or a
+   * page for such a handler where the lock may not be dropped), -ENOMEM, -EBUSY.
+   */
+  read(
+    context: MirrorContext,
+    start: Vpn,
+    npages: number,
+    sink: PageSink,
+    mayDropLock = false,
+  ): Steps<MirrorResult> {
+    const run = (): Steps<MirrorResult> => this.access.read(context, start, npages, sink, mayDropLock);
     return this.command(MirrorCommand.Read, context, start, npages, run);
   }
 

@@ -20,6 +20,13 @@ const TIMEOUT_NS = 1_000_000_000;
 /** Modelled time until a round that an invalidation spoilt begins again, so that the time-out comes also where nothing else takes time. */
 const RETRY_NS = 1_000;
 
+/** What a device needs of the pages that it faults in. */
+export interface MirrorRequest {
+  readonly write: boolean;
+  /** The fault may let go of mmap_lock, so that a handler in user space can serve it. */
+  readonly mayDropLock: boolean;
+}
+
 /** A look at `[start, end)`, at most one piece, through some notifier of the context's address space. */
 export interface MirrorLook {
   readonly start: Vpn;
@@ -27,6 +34,8 @@ export interface MirrorLook {
   readonly notifier: IntervalNotifier;
   /** Request flags: of `HmmPfnFlag`, 0 for a snapshot. */
   readonly flags: number;
+  /** See {@link MirrorRequest}. */
+  readonly mayDropLock: boolean;
   /** Filled: one hmm-pfn per page. */
   readonly pfns: Uint32Array;
 }
@@ -42,24 +51,29 @@ export class MirrorFault {
    * but the page is the device's own and read-only; pages before it are in the table.
    * @kernel dmirror_fault
    */
-  *fault(context: MirrorContext, start: Vpn, end: Vpn, write: boolean): Steps<Errno> {
+  *fault(context: MirrorContext, start: Vpn, end: Vpn, request: MirrorRequest): Steps<Errno> {
     const { mm } = context;
     // The kernel reports success here, with which its callers would try for ever.
     if (!mm.getNotZero()) return Errno.EFAULT;
-    const flags = HmmPfnFlag.REQ_FAULT | (write ? HmmPfnFlag.REQ_WRITE : 0);
     let errno: Errno = Errno.OK;
     for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
       const pieceEnd = Math.min(end, at + PIECE_PAGES);
-      errno = yield* this.faultPiece(context, at as Vpn, pieceEnd as Vpn, flags);
+      errno = yield* this.faultPiece(context, at as Vpn, pieceEnd as Vpn, request);
     }
     yield* this.users.mmput(mm);
     return errno;
   }
 
   /** @kernel dmirror_range_fault */
-  private *faultPiece(context: MirrorContext, start: Vpn, end: Vpn, flags: number): Steps<Errno> {
+  private *faultPiece(
+    context: MirrorContext,
+    start: Vpn,
+    end: Vpn,
+    { write, mayDropLock }: MirrorRequest,
+  ): Steps<Errno> {
+    const flags = HmmPfnFlag.REQ_FAULT | (write ? HmmPfnFlag.REQ_WRITE : 0);
     const pfns = new Uint32Array(end - start);
-    const look: MirrorLook = { start, end, notifier: context.notifier, flags, pfns };
+    const look: MirrorLook = { start, end, notifier: context.notifier, flags, mayDropLock, pfns };
     const lookErrno = yield* this.look(context, look);
     if (lookErrno !== Errno.OK) return lookErrno;
     const errno = install(context, look);
@@ -73,15 +87,17 @@ export class MirrorFault {
    * after a second of invalidations.
    */
   *look(context: MirrorContext, look: MirrorLook): Steps<Errno> {
-    const { mm, mutex, device } = context;
+    const { mutex, device } = context;
     const { sched } = device.kernel;
-    const deadline = sched.now() + TIMEOUT_NS;
+    let deadline = sched.now() + TIMEOUT_NS;
     while (sched.now() <= deadline) {
-      const range = hmmRange(context, look, yield* mm.notifiers.readBegin(look.notifier));
-      yield* mm.mmapLock.read();
-      const errno = yield* this.hmm.rangeFault(range);
-      mm.mmapLock.readUnlock();
+      const range = hmmRange(context, look);
+      const errno = look.mayDropLock
+        ? yield* this.hmm.rangeFaultUnlocked(range, TIMEOUT_NS)
+        : yield* this.lookLocked(range);
       if (errno !== Errno.OK && errno !== Errno.EBUSY) return errno;
+      // However long user space took, it is no invalidation.
+      if (look.mayDropLock && errno === Errno.OK) deadline = Math.max(deadline, sched.now() + RETRY_NS);
       if (errno === Errno.OK) {
         yield* mutex.lock();
         if (!look.notifier.readRetry(range.notifierSeq)) return Errno.OK;
@@ -91,13 +107,22 @@ export class MirrorFault {
     }
     return Errno.EBUSY;
   }
+
+  private *lookLocked(range: HmmRange): Steps<Errno> {
+    const { mm, notifier } = range;
+    range.notifierSeq = yield* mm.notifiers.readBegin(notifier);
+    yield* mm.mmapLock.read();
+    const errno = yield* this.hmm.rangeFault(range);
+    mm.mmapLock.readUnlock();
+    return errno;
+  }
 }
 
-function hmmRange(context: MirrorContext, look: MirrorLook, notifierSeq: number): HmmRange {
+function hmmRange(context: MirrorContext, look: MirrorLook): HmmRange {
   return {
     mm: context.mm,
     notifier: look.notifier,
-    notifierSeq,
+    notifierSeq: 0,
     start: look.start,
     end: look.end,
     pfns: look.pfns,

@@ -68,7 +68,8 @@ export class MirrorSnapshot {
     const notifier = new IntervalNotifier(start, end, new SnapshotNotifier(context));
     const insertErrno = yield* notifiers.insert(notifier);
     if (insertErrno !== Errno.OK) return insertErrno;
-    const look: MirrorLook = { start, end, notifier, flags: 0, pfns: new Uint32Array(end - start) };
+    const pfns = new Uint32Array(end - start);
+    const look: MirrorLook = { start, end, notifier, flags: 0, mayDropLock: false, pfns };
     const errno = yield* this.faults.look(context, look);
     if (errno === Errno.OK) {
       for (let i = 0; i < prot.length; i++) prot[i] = protOf(context, hmmPfnAt(look.pfns, i));

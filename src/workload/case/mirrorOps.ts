@@ -27,16 +27,17 @@ function* command(
   thread: CaseThread,
   request: number,
   args: DeviceSpanArgs,
+  a = 0,
 ): Steps<{ span: CaseSpan; reply: CallReply }> {
   const span = thread.span(yield* thread.enter(args.proc), args);
   const device = thread.device(args.dev);
-  const reply = yield* thread.host.ioctl(request, device, span.page, span.npages, 0, 0);
+  const reply = yield* thread.host.ioctl(request, device, span.page, span.npages, a, 0);
   return { span, reply };
 }
 
 /** A command that also gives back the content of the pages. */
-function* reading(thread: CaseThread, request: number, args: DeviceSpanArgs): Steps<StepResult> {
-  const { span, reply } = yield* command(thread, request, args);
+function* reading(thread: CaseThread, request: number, args: DeviceSpanArgs, a = 0): Steps<StepResult> {
+  const { span, reply } = yield* command(thread, request, args, a);
   const result = counted(reply);
   if (result.ret !== 0) return result;
   return { ...result, data: payloadPages(thread, span.npages), firstPage: span.firstPage };
@@ -81,7 +82,8 @@ export const mirrorOps: OpHandlers<
 export const mirrorDeviceOps: OpHandlers<
   'gpu_read' | 'gpu_write' | 'bind_mirror' | 'unbind_mirror' | 'inject_alloc_failure'
 > = {
-  gpu_read: (thread, args) => reading(thread, IoctlRequest.mirrorRead, args),
+  gpu_read: (thread, args) =>
+    reading(thread, IoctlRequest.mirrorRead, args, args.allow_lock_drop === true ? 1 : 0),
 
   *gpu_write(thread, args) {
     const span = thread.span(yield* thread.enter(args.proc), args);
