@@ -2,7 +2,7 @@
 
 import { Errno } from '../base/errno.js';
 import { PAGE_WORDS } from '../base/units.js';
-import { DEVICE_FILE, DISK_FILE } from '../mm/file/fileType.js';
+import { DEVICE_FILE, SHMEM_FILE } from '../mm/file/fileType.js';
 import type { MappedFile } from '../mm/file/mappedFile.js';
 import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -36,7 +36,7 @@ export class FileTable {
   /** -ENOMEM leaves a file of zeros after what could be written. */
   private *create({ npages, payload }: IoctlCall): Steps<IoctlReply> {
     const { pageCache } = this.kernel;
-    const file = pageCache.create(npages, DISK_FILE);
+    const file = pageCache.create(npages, SHMEM_FILE);
     const number = this.add(file);
     for (let i = 0; i < npages; i++) {
       const words = payload.words.subarray(i * PAGE_WORDS, (i + 1) * PAGE_WORDS);
