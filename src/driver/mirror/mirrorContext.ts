@@ -12,6 +12,7 @@ import {
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
 import type { Steps } from '../../sim/steps.js';
+import type { MigrationWatch } from './migrationWatch.js';
 import type { MirrorDevice } from './mirrorDevice.js';
 import { MirrorStep } from './mirrorStep.js';
 import { MirrorTable } from './mirrorTable.js';
@@ -30,6 +31,8 @@ export class MirrorContext implements IntervalNotifierOps {
   flags = 0;
   /** Guarded by the mutex. */
   readonly table = new MirrorTable();
+  /** Migrations under way to the device. Guarded by the mutex where they are marked. */
+  readonly migrations = new Set<MigrationWatch>();
   /** The user lock of the notifier, taken inside mmap_lock. */
   readonly mutex: Mutex;
   readonly notifier: IntervalNotifier;
@@ -57,6 +60,7 @@ export class MirrorContext implements IntervalNotifierOps {
     else if (!this.mutex.tryLock()) return false;
     sub.setSeq(curSeq);
     this.table.eraseSpan(range.start, range.end);
+    for (const migration of this.migrations) migration.note(range.start, range.end, sched.self);
     sched.at(MirrorStep.invalidated, range.start, range.end - range.start, range.event, this.device.index);
     this.mutex.unlock();
     return true;

@@ -14,6 +14,7 @@ import {
 } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import type { MigrateVmaArgs } from '../../mm/migrateVma.js';
+import type { MigrationWatch } from './migrationWatch.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { MirrorStep } from './mirrorStep.js';
 import { MirrorTag } from './mirrorTable.js';
@@ -59,7 +60,7 @@ export function copyToSystem(context: MirrorContext, args: MigrateVmaArgs): Errn
   return errno;
 }
 
-/** Gives one entry its destination, or each page of a large one where there is no large folio for it. Returns the pages copied. */
+/** Gives one entry its destination, or each page of a large one where there is no large folio for it. Returns how many pages are copied, from the first on. */
 function copyEntry(
   context: MirrorContext,
   args: MigrateVmaArgs,
@@ -76,15 +77,13 @@ function copyEntry(
     args.dst[i] = migratePfn(to, flags | (isLarge ? MigratePfnFlag.COMPOUND : 0));
     return npages;
   }
-  let copied = 0;
   for (let j = 0; isLarge && j < PMD_PAGES; j++) {
     const small = alloc(0);
-    if (small === NO_PFN) continue;
+    if (small === NO_PFN) return j;
     place(context, args, i + j, from === NO_PFN ? from : ((from + j) as Pfn), small, 1);
     args.dst[i + j] = migratePfn(small, flags);
-    copied++;
   }
-  return copied;
+  return isLarge ? PMD_PAGES : 0;
 }
 
 /** Copies the bytes; siblings follow them. */
@@ -101,8 +100,11 @@ function place(
     for (let j = 0; j < npages; j++) other.table.follow((args.start + i + j) as Vpn, (to + j) as Pfn);
 }
 
-/** Under the mutex: what did migrate is in the device page table from now on. @kernel dmirror_migrate_finalize_and_map */
-export function mapMigrated(context: MirrorContext, args: MigrateVmaArgs): void {
+/**
+ * Under the mutex: what did migrate is in the device page table from now on, unless somebody else has invalidated it since.
+ * @kernel dmirror_migrate_finalize_and_map
+ */
+export function mapMigrated(context: MirrorContext, args: MigrateVmaArgs, watch: MigrationWatch): void {
   context.mutex.assertHeld();
   for (let i = 0; i < args.end - args.start; i++) {
     if ((migratePfnAt(args.src, i) & MigratePfnFlag.MIGRATE) === 0) continue;
@@ -111,7 +113,10 @@ export function mapMigrated(context: MirrorContext, args: MigrateVmaArgs): void 
     if (pfn === NO_PFN) continue;
     const tag = (entry & MigratePfnFlag.WRITE) !== 0 ? MirrorTag.Write : MirrorTag.None;
     const npages = pagesOf(entry);
-    for (let j = 0; j < npages; j++) context.table.set((args.start + i + j) as Vpn, (pfn + j) as Pfn, tag);
+    for (let j = 0; j < npages; j++) {
+      const page = (args.start + i + j) as Vpn;
+      if (!watch.isSpoilt(page)) context.table.set(page, (pfn + j) as Pfn, tag);
+    }
   }
 }
 

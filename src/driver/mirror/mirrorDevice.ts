@@ -2,24 +2,17 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
-import {
-  MigratePfnFlag,
-  migratePfn,
-  migratePfnAt,
-  migratePfnToPfn,
-  NO_PFN,
-  type Pfn,
-} from '../../memory/pfn.js';
+import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Zone } from '../../memory/zone.js';
 import { type DeviceFault, type DevPagemap, type DevPagemapOps, pagemapOwner } from '../../mm/devPagemap.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { MigrateDevice } from '../../mm/migrateDevice.js';
 import type { Mm } from '../../mm/mm.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { MirrorContext } from './mirrorContext.js';
-import { type MirrorChunk, MirrorMemory } from './mirrorMemory.js';
+import type { MirrorEviction } from './mirrorEviction.js';
+import { MirrorMemory } from './mirrorMemory.js';
 import type { MirrorMigrate } from './mirrorMigrate.js';
 import { MirrorStep } from './mirrorStep.js';
 
@@ -41,7 +34,7 @@ export class MirrorDevice implements DevPagemapOps {
     /** Pages of a chunk; the zone holds at least one chunk. */
     chunkPages: number,
     private readonly migrate: MirrorMigrate,
-    private readonly migrateDevice: MigrateDevice,
+    private readonly eviction: MirrorEviction,
   ) {
     this.name = `mirror${zone.deviceIndex}`;
     this.memory = new MirrorMemory(zone, chunkPages);
@@ -75,7 +68,7 @@ export class MirrorDevice implements DevPagemapOps {
   *close(context: MirrorContext): Steps<void> {
     assert(this.open_.get(context.id) === context, 'a context is closed twice');
     yield* context.mm.notifiers.remove(context.notifier);
-    for (const chunk of [...this.memory.chunks]) yield* this.evictChunk(chunk);
+    for (const chunk of [...this.memory.chunks]) yield* this.eviction.evict(chunk, this.index);
     context.table.clear();
     this.open_.delete(context.id);
   }
@@ -85,7 +78,7 @@ export class MirrorDevice implements DevPagemapOps {
     yield* this.evictLock.lock();
     for (const chunk of [...this.memory.chunks]) {
       this.memory.remove(chunk);
-      yield* this.evictChunk(chunk);
+      yield* this.eviction.evict(chunk, this.index);
     }
     this.evictLock.unlock();
   }
@@ -105,6 +98,16 @@ export class MirrorDevice implements DevPagemapOps {
     this.memory.free(pfn, order);
   }
 
+  /** The pages keep the context of the folio, and are freed one by one from now on. @kernel dmirror_devmem_folio_split */
+  folioSplit(head: Pfn, npages: number): void {
+    const context = this.contextOf(head);
+    assert(context !== null, 'a large folio of a context that is closed is split');
+    for (let i = 1; i < npages; i++) {
+      assert(this.contextOf((head + i) as Pfn) === context, 'a page of a split folio names another context');
+    }
+    this.kernel.sched.at(MirrorStep.split, head, npages, this.index);
+  }
+
   /** The context that brought a page to the device; null for a free page. */
   contextOf(pfn: Pfn): MirrorContext | null {
     return this.open_.get(this.kernel.folios.zoneData(pfn)) ?? null;
@@ -120,41 +123,5 @@ export class MirrorDevice implements DevPagemapOps {
     folioLocks.lockNew(pfn);
     folios.setZoneData(pfn, context.id);
     return pfn;
-  }
-
-  /** Pages that somebody holds, and those for which there is no memory, stay. @kernel dmirror_device_evict_chunk */
-  private *evictChunk(chunk: MirrorChunk): Steps<void> {
-    const src = new Uint32Array(chunk.pages);
-    const dst = new Uint32Array(chunk.pages);
-    const used = this.listUsed(chunk, src);
-    if (used === 0) return;
-    yield* this.migrateDevice.pfns(src, used);
-    this.copyHome(src, dst, used);
-    yield* this.migrateDevice.pages(src, dst, used);
-    yield* this.migrateDevice.finalize(src, dst, used);
-    this.kernel.sched.at(MirrorStep.evicted, chunk.firstPfn, used, this.index);
-  }
-
-  private listUsed(chunk: MirrorChunk, pfns: Uint32Array): number {
-    let used = 0;
-    for (let pfn: number = chunk.firstPfn; pfn < chunk.firstPfn + chunk.pages; pfn++) {
-      if (!chunk.isFree(pfn as Pfn)) pfns[used++] = pfn;
-    }
-    return used;
-  }
-
-  private copyHome(src: Uint32Array, dst: Uint32Array, npages: number): void {
-    const { kernel } = this;
-    for (let i = 0; i < npages; i++) {
-      const entry = migratePfnAt(src, i);
-      const from = migratePfnToPfn(entry);
-      if (from === NO_PFN || (entry & MigratePfnFlag.MIGRATE) === 0) continue;
-      const order = kernel.folios.order(from);
-      const to = kernel.allocFolio(order);
-      if (to === NO_PFN) continue;
-      kernel.folioLocks.lockNew(to);
-      kernel.memory.copyPages(to, from, 1 << order);
-      dst[i] = migratePfn(to, entry & (MigratePfnFlag.WRITE | MigratePfnFlag.COMPOUND));
-    }
   }
 }

@@ -2,6 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
+import { FolioSplit } from '../../mm/folioSplit.js';
 import { Hmm } from '../../mm/hmm.js';
 import type { Kernel } from '../../mm/kernel.js';
 import { MigrateDevice } from '../../mm/migrateDevice.js';
@@ -13,6 +14,7 @@ import { STEP, type Steps } from '../../sim/steps.js';
 import { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { MirrorDevice } from './mirrorDevice.js';
+import { MirrorEviction } from './mirrorEviction.js';
 import { MirrorExclusive } from './mirrorExclusive.js';
 import { MirrorFault } from './mirrorFault.js';
 import { MirrorMigrate } from './mirrorMigrate.js';
@@ -67,9 +69,10 @@ export class MirrorDriver {
     this.migrate = new MirrorMigrate(new MigrateVma(kernel, unmapper, rmap), this.access, calls.exit);
     this.exclusives = new MirrorExclusive(calls.exclusive, this.access, calls.exit);
     const migrateDevice = new MigrateDevice(kernel, unmapper);
+    const eviction = new MirrorEviction(kernel, migrateDevice, new FolioSplit(kernel, rmap));
     const zones = kernel.memory.layout.zones.filter((zone) => zone.deviceIndex >= 0);
     this.devices = zones.map(
-      (zone) => new MirrorDevice(kernel, zone, config.chunkPages, this.migrate, migrateDevice),
+      (zone) => new MirrorDevice(kernel, zone, config.chunkPages, this.migrate, eviction),
     );
   }
 

@@ -68,8 +68,9 @@ export class MirrorMemory {
     return this.live.reduce((sum, chunk) => sum + chunk.usedPages, 0);
   }
 
-  /** `NO_PFN` when neither a chunk has the pages nor the zone a further chunk. @kernel dmirror_devmem_alloc_page */
+  /** `2^order` pages; `NO_PFN` when neither a chunk has them together nor the zone a further chunk. @kernel dmirror_devmem_alloc_page */
   alloc(order: number): Pfn {
+    if (1 << order > this.chunkPages) return NO_PFN;
     for (const chunk of this.live) {
       const pfn = chunk.alloc(order);
       if (pfn !== NO_PFN) return pfn;

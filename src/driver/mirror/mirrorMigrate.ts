@@ -11,6 +11,7 @@ import type { Mm } from '../../mm/mm.js';
 import { isPmdNone, wantsHugePage } from '../../mm/thpArea.js';
 import type { Vma } from '../../mm/vma.js';
 import type { Steps } from '../../sim/steps.js';
+import { MigrationWatch } from './migrationWatch.js';
 import type { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { copyToDevice, copyToSystem, forgetUnmoved, mapMigrated, pagesOf } from './mirrorCopy.js';
@@ -47,7 +48,11 @@ export class MirrorMigrate {
     return moved < 0 ? mirrorResult(moved as Errno) : mirrorResult(Errno.OK, moved);
   }
 
-  /** `context` is the one that brought the page to the device. Errors: -EINVAL, -ENOMEM; the page stays then. @kernel dmirror_devmem_fault */
+  /**
+   * `context` is the one that brought the page to the device. A folio that a leaf maps comes as a whole. Errors: -EINVAL, -ENOMEM; the page
+   * stays then.
+   * @kernel dmirror_devmem_fault
+   */
   *cpuFault(context: MirrorContext, { mm, vma, page, pfn }: DeviceFault): Steps<Errno> {
     const whole = isLeafAt(mm.pageTable, page);
     const start = whole ? leafStart(page) : page;
@@ -86,18 +91,29 @@ export class MirrorMigrate {
     return total;
   }
 
+  /** What is invalidated from the first look at the pages on, until they are in the device page table, does not get there. */
   private *pieceToDevice(context: MirrorContext, vma: Vma, start: Vpn, end: Vpn): Steps<number | Errno> {
-    const args = makeArgs(context, context.mm, vma, start, end, MigrateSelect.System, NO_PFN);
+    const { mm, device } = context;
+    const args = makeArgs(context, mm, vma, start, end, MigrateSelect.System, NO_PFN);
+    // An invalidation that has told the mirror already, but has not emptied its entries yet, would go unnoticed.
+    yield* mm.notifiers.readBegin(context.notifier);
+    const watch = new MigrationWatch(start, end, device.kernel.sched.self);
+    context.migrations.add(watch);
     const errno = yield* this.migrateVma.setup(args);
+    if (errno === Errno.OK) yield* this.copyAndMap(context, args, watch);
+    context.migrations.delete(watch);
     if (errno !== Errno.OK) return errno;
+    yield* this.migrateVma.finalize(args);
+    return countMoved(args);
+  }
+
+  private *copyAndMap(context: MirrorContext, args: MigrateVmaArgs, watch: MigrationWatch): Steps<void> {
     copyToDevice(context, args);
     yield* this.migrateVma.pages(args);
     forgetUnmoved(context, args);
     yield* context.mutex.lock();
-    mapMigrated(context, args);
+    mapMigrated(context, args, watch);
     context.mutex.unlock();
-    yield* this.migrateVma.finalize(args);
-    return countMoved(args);
   }
 
   private *pieceToSystem(context: MirrorContext, vma: Vma, start: Vpn, end: Vpn): Steps<number | Errno> {

@@ -12,5 +12,7 @@ export const MirrorStep = {
   /** Destinations are allocated and filled. */
   copied: defineStep('mirror.copied', 'vpn', 'npages', 'device'),
   cpuFault: defineStep('mirror.cpuFault', 'vpn', 'pfn', 'device'),
+  /** A large folio of the device is now single pages. */
+  split: defineStep('mirror.split', 'pfn', 'npages', 'device'),
   evicted: defineStep('mirror.evicted', 'pfn', 'npages', 'device'),
 } as const;
