@@ -11,26 +11,26 @@ export function checkDevicePages(view: MachineView): Rule[] {
   return [checkFrames(view), checkAllocations(view)];
 }
 
-/** Free: no reference and no zone device data. In use: both, of the memory's own driver, and one reference of the data per page. */
+/** Free: no reference and no zone device data. In use: both, of the memory's own driver, and one reference of the data per folio. */
 function checkFrames(view: MachineView): Rule {
   const rule = new Rule('M5', 'device pages', 'in use', 'zone device data');
-  const pages = new Map<Zdd, number>();
+  const folios = new Map<Zdd, number>();
   const accounts = new Accounts(view.devices);
   view.forEachDeviceFrame((pfn, device) => {
     rule.look('device pages');
     const zdd = checkFrame(view, rule, pfn, device);
     if (zdd === null) return;
     rule.look('in use');
-    pages.set(zdd, (pages.get(zdd) ?? 0) + 1);
+    if (view.folios.headOf(pfn) === pfn) folios.set(zdd, (folios.get(zdd) ?? 0) + 1);
     checkOwner(view, rule, pfn, zdd, accounts);
   });
   for (const zdd of view.zdds) {
     rule.look('zone device data');
-    const used = pages.get(zdd) ?? 0;
+    const used = folios.get(zdd) ?? 0;
     rule.require(
       zdd.refs === used,
       {},
-      () => `zone device data ${zdd.id} has ${zdd.refs} references, but ${used} pages`,
+      () => `zone device data ${zdd.id} has ${zdd.refs} references, but ${used} folios`,
     );
   }
   return rule;

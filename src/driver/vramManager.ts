@@ -41,7 +41,8 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
       owner,
       ops: {
         migrateToRam: (fault) => this.migrate.migrateToRam(fault),
-        folioFree: (pfn) => this.migrate.folioFree(pfn),
+        folioFree: (head) => this.migrate.folioFree(head),
+        folioSplit: (head, npages) => this.migrate.folioSplit(head, npages),
       },
     };
     gpu.dpagemap = new DrmPagemap(gpu, pagemap, this);

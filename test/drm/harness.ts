@@ -206,7 +206,8 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
       owner,
       ops: {
         migrateToRam: (fault) => drm.migrate.migrateToRam(fault),
-        folioFree: (pfn) => drm.migrate.folioFree(pfn),
+        folioFree: (head) => drm.migrate.folioFree(head),
+        folioSplit: (head, npages) => drm.migrate.folioSplit(head, npages),
       },
     };
     this.dpagemap = new DrmPagemap(this, pagemap, this);

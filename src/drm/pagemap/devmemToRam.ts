@@ -1,0 +1,160 @@
+/** The way home of device pages: of a whole allocation by eviction, and of what lies around a page that the CPU touched. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { alignDown, type Vpn } from '../../base/units.js';
+import { NO_PFN, type Pfn, pfn as pfnOf } from '../../memory/pfn.js';
+import type { DeviceFault } from '../../mm/devPagemap.js';
+import type { Kernel } from '../../mm/kernel.js';
+import type { MigrateDevice } from '../../mm/migrateDevice.js';
+import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrateVma.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import type { Devmem, Zdd, ZddTable } from './devmem.js';
+import type { MigrateCopy } from './migrateCopy.js';
+import { pagesOfEntry } from './migrateEntries.js';
+import type { MigrateTargets } from './migrateTargets.js';
+import { PagemapStep } from './pagemapStep.js';
+
+/** Attempts of an eviction before it gives up. */
+const EVICT_PASSES = 3;
+
+const SELECT_DEVICE = MigrateSelect.DevicePrivate | MigrateSelect.DeviceCoherent | MigrateSelect.Compound;
+
+export class DevmemToRam {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly migrateVma: MigrateVma,
+    private readonly migrateDevice: MigrateDevice,
+    private readonly zdds: ZddTable,
+    private readonly targets: MigrateTargets,
+    private readonly copies: MigrateCopy,
+  ) {}
+
+  /**
+   * Moves all pages of the allocation home, wherever they are mapped; no mmap_lock. OK exactly when no page is left. Errors: -EFAULT (the
+   * address space is going: its exit frees the pages), -EBUSY (pages stayed in use), -ENOMEM, -EIO.
+   * @kernel drm_pagemap_evict_to_ram
+   */
+  *evictToRam(devmem: Devmem): Steps<Errno> {
+    const { sched } = this.kernel;
+    const startedNs = sched.now();
+    const device = devmem.dpagemap.device.index;
+    if (!devmem.mm.getNotZero()) return Errno.EFAULT;
+    if (sched.reach(PagemapStep.evict, device, devmem.npages, devmem.allocation)) yield STEP;
+    let errno: Errno = Errno.OK;
+    for (let pass = 0; pass < EVICT_PASSES && !devmem.detached.isDone; pass++) {
+      errno = yield* this.evictPass(devmem);
+    }
+    devmem.mm.put();
+    if (devmem.detached.isDone) errno = Errno.OK;
+    else if (errno === Errno.OK) errno = Errno.EBUSY;
+    sched.at(PagemapStep.evictDone, device, devmem.npages, errno, sched.now() - startedNs);
+    return errno;
+  }
+
+  private *evictPass(devmem: Devmem): Steps<Errno> {
+    const { npages } = devmem;
+    const src = new Uint32Array(npages);
+    const dst = new Uint32Array(npages);
+    const populateErrno = devmem.ops.populateDevmemPfn(devmem, npages, src);
+    if (populateErrno !== Errno.OK) return populateErrno;
+    this.dropForeignPages(devmem, src, npages);
+    const collected = yield* this.migrateDevice.pfns(src, npages);
+    let errno: Errno = Errno.OK;
+    if (collected > 0) {
+      errno = yield* this.copyHome(devmem, src, dst, npages, NO_PFN);
+      if (errno === Errno.OK) yield* this.migrateDevice.pages(src, dst, npages);
+    }
+    yield* this.migrateDevice.finalize(src, dst, npages);
+    return errno;
+  }
+
+  /** Pages of the allocation that were freed need no move. */
+  private dropForeignPages(devmem: Devmem, src: Uint32Array, npages: number): void {
+    const { folios } = this.kernel;
+    for (let i = 0; i < npages; i++) {
+      const zdd = this.zdds.find(folios.zoneData(pfnOf(src[i])));
+      if (zdd === null || zdd.devmem !== devmem) src[i] = 0;
+    }
+  }
+
+  /**
+   * Serves a CPU fault on a device page by bringing the allocation's pages around it home. Until the timeslice ends it does nothing, and the
+   * CPU faults again. An error kills the access.
+   * @kernel drm_pagemap_migrate_to_ram
+   */
+  *migrateToRam(fault: DeviceFault): Steps<Errno> {
+    const { sched, folios } = this.kernel;
+    const zdd = this.zdds.get(folios.zoneData(fault.pfn));
+    const { devmem } = zdd;
+    assert(devmem !== null, 'a mapped device page belongs to no allocation');
+    const remainingNs = devmem.timesliceExpirationNs - sched.now();
+    if (remainingNs > 0) {
+      if (sched.reach(PagemapStep.timeslice, fault.page, remainingNs, devmem.dpagemap.device.index))
+        yield STEP;
+      return Errno.OK;
+    }
+    zdd.refs++;
+    const errno = yield* this.migrateAround(fault, zdd, devmem);
+    this.zdds.put(zdd);
+    return errno;
+  }
+
+  private *migrateAround(fault: DeviceFault, zdd: Zdd, devmem: Devmem): Steps<Errno> {
+    const { sched } = this.kernel;
+    const startedNs = sched.now();
+    const { mm, vma, page, pfn } = fault;
+    const around = devmem.ops.pagesPerCpuFault(devmem, mm, page);
+    const low = alignDown(page, around);
+    const start = Math.max(low, vma.start) as Vpn;
+    const end = Math.min(low + around, vma.end) as Vpn;
+    const npages = end - start;
+    if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index)) yield STEP;
+    const args: MigrateVmaArgs = {
+      mm,
+      vma,
+      start,
+      end,
+      src: new Uint32Array(npages),
+      dst: new Uint32Array(npages),
+      flags: SELECT_DEVICE,
+      pgmapOwner: devmem.dpagemap.pagemap.owner,
+      faultPage: pfn,
+      cpages: 0,
+    };
+    let errno = yield* this.migrateVma.setup(args);
+    if (errno !== Errno.OK) return errno;
+    if (args.cpages > 0) {
+      const mine = this.onlyOf(args.src, npages, zdd);
+      errno = yield* this.copyHome(devmem, mine, args.dst, npages, pfn);
+      if (errno === Errno.OK) yield* this.migrateVma.pages(args);
+    }
+    yield* this.migrateVma.finalize(args);
+    sched.at(PagemapStep.toRamDone, start, npages, errno, sched.now() - startedNs);
+    return errno;
+  }
+
+  /** Only pages with the fault page's zone device data come home; holes and others are restored. */
+  private onlyOf(src: Uint32Array, npages: number, zdd: Zdd): Uint32Array {
+    const mine = new Uint32Array(npages);
+    for (let i = 0; i < npages; i += pagesOfEntry(src, i)) {
+      if (this.copies.sourceAt(src, i) === zdd) mine[i] = src[i];
+    }
+    return mine;
+  }
+
+  /** Allocates RAM for each page in `src` that is to move, and has the device copy. On an error `dst` is empty. */
+  private *copyHome(
+    devmem: Devmem,
+    src: Uint32Array,
+    dst: Uint32Array,
+    npages: number,
+    faultPage: Pfn,
+  ): Steps<Errno> {
+    assert(faultPage === NO_PFN || this.kernel.folios.isLocked(faultPage), 'the fault page must be locked');
+    let errno = this.targets.allocRam(src, dst, npages);
+    if (errno === Errno.OK) errno = yield* this.copies.toRam(devmem, src, dst, npages);
+    if (errno !== Errno.OK) this.targets.unlockAndPutAll(dst, npages);
+    return errno;
+  }
+}

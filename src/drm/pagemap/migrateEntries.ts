@@ -1,0 +1,44 @@
+/** Arrays of migrate-pfns in which an entry may stand for a whole large folio: what each covers, and the same page by page. */
+
+import { PMD_PAGES } from '../../base/units.js';
+import { MigratePfnFlag, migratePfnAt, migratePfnToPfn, type Pfn } from '../../memory/pfn.js';
+
+/** Pages that an entry stands for; those after the first have empty entries. */
+export function pagesOfEntry(entries: Uint32Array, i: number): number {
+  return (entries[i] & MigratePfnFlag.COMPOUND) !== 0 ? PMD_PAGES : 1;
+}
+
+/** The page of an entry, the head of a large folio, or NO_PFN. */
+export function pageOfEntry(entries: Uint32Array, i: number): Pfn {
+  return migratePfnToPfn(migratePfnAt(entries, i));
+}
+
+/** Pages that are to migrate, of what `src` names. */
+export function countCollected(src: Uint32Array, npages: number): number {
+  return countMigrating(src, src, npages);
+}
+
+/** Pages that have migrated. What a large destination filled with zeros was left as no more than a flag in `src`. */
+export function countMigrated(src: Uint32Array, dst: Uint32Array, npages: number): number {
+  return countMigrating(src, dst, npages);
+}
+
+function countMigrating(src: Uint32Array, sizes: Uint32Array, npages: number): number {
+  let count = 0;
+  for (let i = 0; i < npages; ) {
+    const covered = pagesOfEntry(sizes, i);
+    if ((src[i] & MigratePfnFlag.MIGRATE) !== 0) count += covered;
+    i += covered;
+  }
+  return count;
+}
+
+/** Writes the frame of each page of `[first, end)` to `frames`, from its start on; 0 where there is none. */
+export function expandFrames(entries: Uint32Array, first: number, end: number, frames: Uint32Array): void {
+  for (let i = first; i < end; ) {
+    const covered = pagesOfEntry(entries, i);
+    const frame: number = pageOfEntry(entries, i);
+    for (let j = 0; j < covered; j++) frames[i - first + j] = frame === 0 ? 0 : frame + j;
+    i += covered;
+  }
+}
