@@ -1,7 +1,7 @@
 /** The program behind `bench migrate`: moves a region to and fro, times the way there, and times plain copies in between. */
 
 import { Errno, errnoName } from '../base/errno.js';
-import { PAGE_BYTES, PAGE_WORDS, type Vpn, vpn } from '../base/units.js';
+import { PAGE_BYTES, PAGE_WORDS, PMD_PAGES, type Vpn, vpn } from '../base/units.js';
 import { holdPage } from '../memory/accessPort.js';
 import { defineStep, type Steps } from '../sim/steps.js';
 import type {
@@ -12,7 +12,7 @@ import type {
   Workload,
   WorkloadResult,
 } from './workload.js';
-import { bufferBase, MapFlag, Prot } from './workload.js';
+import { Advice, bufferBase, MapFlag, Prot } from './workload.js';
 import type { MigrateBenchConfig } from './workloadConfig.js';
 
 export const BenchStep = { sample: defineStep('bench.sample', 'count', 'ns') } as const;
@@ -76,6 +76,8 @@ export class MigrateBench implements Workload {
     const { regionPages, source, destination, warmups, samples, measuresCopy } = this.config;
     const mapped = yield* host.mmap(base, regionPages, Prot.Read | Prot.Write, MapFlag.Fixed);
     if (mapped < 0) return mapped as Errno;
+    const advised = yield* host.madvise(base, regionPages, this.pageAdvice());
+    if (advised !== Errno.OK) return advised;
     const filled = yield* this.fill(host, base);
     if (filled !== Errno.OK) return filled;
     const copy = measuresCopy ? new PlainCopy(this.config) : null;
@@ -92,6 +94,12 @@ export class MigrateBench implements Workload {
       if (copy !== null) counts[`memcpy${sample}Ns`] = copy.run();
     }
     return Errno.OK;
+  }
+
+  /** Transfers of whole huge pages find them, as a program that cares for speed would have it; others never do. */
+  private pageAdvice(): Advice {
+    const isHuge = this.config.sizeBytes % (PMD_PAGES * PAGE_BYTES) === 0;
+    return isHuge ? Advice.HugePage : Advice.NoHugePage;
   }
 
   private *fill(host: HostContext, base: Vpn): Steps<Errno> {
