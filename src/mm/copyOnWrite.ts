@@ -10,7 +10,17 @@ import { anonVmaFails, prepareAnonVma } from './anonVmaPrepare.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
-import { makePte, PTE_NONE, type Pte, PteBit, PteKind, pteFromWord, ptePfn, pteWith } from './pte.js';
+import {
+  makePte,
+  PTE_NONE,
+  PTE_WRITTEN,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  ptePfn,
+  pteWith,
+} from './pte.js';
 import { replacePte } from './pteUpdate.js';
 import type { Vma } from './vma.js';
 
@@ -21,7 +31,7 @@ export const CowStep = {
   broken: defineStep('fault.cowBroken', 'vpn', 'pfn', 'pfn', 'id'),
 } as const;
 
-const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty | PteBit.SoftDirty;
+const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
 
 export class CopyOnWrite {
   constructor(private readonly kernel: Kernel) {}

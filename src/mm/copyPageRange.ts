@@ -14,6 +14,7 @@ import { NotifyEvent, notifierRange } from './mmuNotifier.js';
 import {
   makePte,
   PTE_NONE,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -195,7 +196,7 @@ export class CopyPageRange {
     folios.setFlag(copied, FolioFlag.AnonExclusive);
     folios.setFlag(copied, FolioFlag.Lru);
     const access = (to.isWritable ? PteBit.Write : 0) | (to.isAccessible ? 0 : PteBit.ProtNone);
-    child.pageTable.write(childSlot, makePte(PteKind.Present, copied, access | PteBit.Young | PteBit.Dirty));
+    child.pageTable.write(childSlot, makePte(PteKind.Present, copied, access | PteBit.Young | PTE_WRITTEN));
     kernel.sched.at(CopyStep.pinned, page, ptePfn(pte), copied, child.id);
     return true;
   }

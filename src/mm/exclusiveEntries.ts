@@ -8,7 +8,18 @@ import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
-import { makePte, PTE_NONE, type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
+import {
+  makePte,
+  PTE_NONE,
+  PTE_WRITTEN,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteKind,
+  ptePfn,
+} from './pte.js';
 import type { Vma } from './vma.js';
 
 export const ExclusiveStep = {
@@ -71,7 +82,7 @@ export class ExclusiveEntries {
   private restore(mm: Mm, vma: Vma, page: Vpn, pte: Pte): void {
     const pfn = ptePfn(pte);
     const writable = pteHas(pte, PteBit.Write) && !pteHas(pte, PteBit.UffdWp);
-    const access = writable ? PteBit.Dirty | (vma.isWritable ? PteBit.Write : 0) : 0;
+    const access = writable ? PTE_WRITTEN | (vma.isWritable ? PteBit.Write : 0) : 0;
     const protNone = vma.isAccessible ? 0 : PteBit.ProtNone;
     this.kernel.folios.addRmap(pfn);
     const entry = makePte(PteKind.Present, pfn, access | protNone | (pte & CARRIED));

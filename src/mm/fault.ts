@@ -16,6 +16,7 @@ import type { Mm } from './mm.js';
 import {
   makePte,
   PTE_NONE,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -28,6 +29,7 @@ import {
   pteWithout,
 } from './pte.js';
 import { replacePte } from './pteUpdate.js';
+import { mustNoticeStore } from './softDirty.js';
 import { SwapFault } from './swapFault.js';
 import { type Vma, VmFlag } from './vma.js';
 
@@ -206,7 +208,7 @@ export class FaultHandler {
       return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
     }
     // Somebody else was faster, or a TLB still held the entry of before.
-    const marked = pteWith(pte, write ? PteBit.Young | PteBit.Dirty : PteBit.Young);
+    const marked = pteWith(pte, write ? PteBit.Young | PTE_WRITTEN : PteBit.Young);
     if (marked !== pte) replacePte(mm.pageTable, mm.pageTable.slot(page), marked);
     this.kernel.sched.at(FaultStep.spurious, page, ptePfn(pte), mm.id);
     return Errno.OK;
@@ -216,7 +218,8 @@ export class FaultHandler {
   private allowAgain(mm: Mm, vma: Vma, page: Vpn, pte: Pte): FaultErrno {
     const pfn = ptePfn(pte);
     const { folios, sched } = this.kernel;
-    const mayWrite = vma.isWritable && (vma.mapsWritable || folios.testFlag(pfn, FolioFlag.AnonExclusive));
+    const isOwn = vma.mapsWritable || folios.testFlag(pfn, FolioFlag.AnonExclusive);
+    const mayWrite = vma.isWritable && isOwn && !mustNoticeStore(vma, pte);
     const allowed = pteWith(pteWithout(pte, PteBit.ProtNone), PteBit.Young | (mayWrite ? PteBit.Write : 0));
     replacePte(mm.pageTable, mm.pageTable.slot(page), allowed);
     sched.at(FaultStep.spurious, page, pfn, mm.id);

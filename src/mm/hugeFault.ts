@@ -13,6 +13,7 @@ import type { Mm } from './mm.js';
 import {
   makePte,
   PTE_NONE,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -24,6 +25,7 @@ import {
   pteWith,
   pteWithout,
 } from './pte.js';
+import { mustNoticeStore } from './softDirty.js';
 import { isPmdNone, wantsHugePage } from './thpArea.js';
 import { type Vma, VmFlag } from './vma.js';
 
@@ -37,7 +39,7 @@ export const HugeFaultStep = {
   reused: defineStep('fault.hugeReused', 'vpn', 'pfn', 'id'),
 } as const;
 
-const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty;
+const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
 
 /** Small pages must serve the fault. @kernel VM_FAULT_FALLBACK */
 export const FALLBACK = null;
@@ -107,13 +109,13 @@ export class HugeFault {
     const slot = table.slot(leafStart(page));
     const leaf = readLeaf(table, slot);
     if (pteHas(leaf, PteBit.ProtNone)) {
-      const mayWrite = vma.isWritable && this.isExclusive(leaf);
+      const mayWrite = vma.isWritable && this.isExclusive(leaf) && !mustNoticeStore(vma, leaf);
       const open = pteWith(pteWithout(leaf, PteBit.ProtNone), PteBit.Young | (mayWrite ? PteBit.Write : 0));
       replaceLeaf(table, slot, open);
       return Errno.OK;
     }
     if (write && !pteHas(leaf, PteBit.Write)) return yield* this.breakCow(mm, vma, page, slot, leaf);
-    changeLeaf(table, slot, write ? PteBit.Young | PteBit.Dirty : PteBit.Young, 0);
+    changeLeaf(table, slot, write ? PteBit.Young | PTE_WRITTEN : PteBit.Young, 0);
     return Errno.OK;
   }
 
@@ -161,7 +163,7 @@ export function mapNewHugePage(kernel: Kernel, mm: Mm, vma: Vma, start: Vpn, hea
   folios.addEntireRmap(head);
   folios.setFlag(head, FolioFlag.AnonExclusive);
   folios.setFlag(head, FolioFlag.Lru);
-  const bits = PteBit.Huge | PteBit.Young | PteBit.Dirty | (vma.isWritable ? PteBit.Write : 0);
+  const bits = PteBit.Huge | PteBit.Young | PTE_WRITTEN | (vma.isWritable ? PteBit.Write : 0);
   const protNone = vma.isAccessible ? 0 : PteBit.ProtNone;
   writeLeaf(mm.pageTable, mm.pageTable.slot(start), makePte(PteKind.Present, head, bits | protNone));
 }

@@ -11,7 +11,7 @@ import type { FolioSplit } from './folioSplit.js';
 import { clearLeaf, isLeafAt, leafStart, readLeaf, splitHugePmd, splitRange, writeLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import { isSelected, MigrateSelect, type MigrateVmaArgs } from './migrateArgs.js';
-import { type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
+import { PTE_WRITTEN, type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from './pte.js';
 import type { Rmap } from './rmap.js';
 import { fitsHugePage, isPmdNone } from './thpArea.js';
 import { VmFlag } from './vma.js';
@@ -157,7 +157,7 @@ export class MigrateHuge {
     folios.setFlag(head, FolioFlag.AnonExclusive);
     folios.get(head);
     folios.addEntireRmap(head);
-    const carried = PteBit.Huge | PteBit.Young | (vma.isWritable ? PteBit.Dirty : 0);
+    const carried = PteBit.Huge | PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
     writeLeaf(mm.pageTable, slot, this.rmap.mappingEntry(vma, head, vma.isWritable, carried));
     return true;
   }

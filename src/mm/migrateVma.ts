@@ -23,6 +23,7 @@ import type { Mm } from './mm.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from './mmuNotifier.js';
 import {
   PTE_NONE,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -240,7 +241,7 @@ export class MigrateVma {
     folios.setFlag(pfn, FolioFlag.AnonExclusive);
     folios.get(pfn);
     folios.addRmap(pfn);
-    const carried = PteBit.Young | (vma.isWritable ? PteBit.Dirty : 0);
+    const carried = PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
     mm.pageTable.write(slot, this.rmap.mappingEntry(vma, pfn, vma.isWritable, carried));
   }
 }

@@ -29,8 +29,6 @@ export class Mm {
   brkStart: Vpn = 0 as Vpn;
   brkEnd: Vpn = 0 as Vpn;
 
-  /** Soft-dirty bits have been cleared once: no entry may become writable without a fault that sets the bit. @kernel !VM_SOFTDIRTY */
-  tracksSoftDirty = false;
   /** Who fills missing pages of areas with VmFlag.UffdMissing. @kernel vm_userfaultfd_ctx */
   userfaultfd: Userfaultfd | null = null;
 

@@ -7,7 +7,7 @@ import { coversLeaf, isLeafAt, splitHugePmd } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
-import { PTE_NONE, PteKind, pteFromWord, pteKind } from './pte.js';
+import { PTE_NONE, PteBit, PteKind, pteFromWord, pteKind, pteWith } from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 
 export const MoveStep = {
@@ -55,7 +55,7 @@ export class MovePageTables {
   /**
    * Under both page-table locks. The CPU TLBs are flushed before they are released: afterwards the page may be unmapped through its new entry
    * by somebody who flushes only the new address.
-   * @kernel move_ptes
+   * @kernel move_ptes, move_soft_dirty_pte
    */
   private moveExtent(mm: Mm, page: number, target: number, npages: number): boolean {
     const table = mm.pageTable;
@@ -66,7 +66,8 @@ export class MovePageTables {
       if (table.read(oldSlot + i) === PTE_NONE) continue;
       const pte = pteFromWord(table.exchange(oldSlot + i, PTE_NONE));
       assert(table.read(newSlot + i) === PTE_NONE, 'mremap moves an entry over another one');
-      table.write(newSlot + i, pte);
+      // Who reads soft-dirty bits learns of what moved by its being dirty at the new place.
+      table.write(newSlot + i, pteWith(pte, PteBit.SoftDirty));
       if (pteKind(pte) === PteKind.Present) needsFlush = true;
     }
     if (needsFlush) this.kernel.flushCpuTlbs();

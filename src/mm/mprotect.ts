@@ -23,6 +23,7 @@ import {
 } from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 import { replacePte } from './pteUpdate.js';
+import { mustNoticeStore } from './softDirty.js';
 import { type Vma, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
 
@@ -147,13 +148,14 @@ export class Mprotect {
   private protectedPresentPte(vma: Vma, pte: Pte): Pte {
     const bare = pteWithout(pte, PteBit.Write | PteBit.ProtNone);
     if (!vma.isAccessible) return pteWith(bare, PteBit.ProtNone);
-    const writable = vma.isShared ? this.mayStoreShared(vma, pte) : vma.isWritable && this.isExclusive(pte);
+    const writable = vma.isShared ? this.mayStoreShared(vma, pte) : this.mayStorePrivate(vma, pte);
     return writable ? pteWith(bare, PteBit.Write) : bare;
   }
 
   /** A page that is dirty already needs no fault to be told so. @kernel can_change_shared_pte_writable */
   private mayStoreShared(vma: Vma, pte: Pte): boolean {
-    return vma.mapsWritable || (vma.isWritable && pteHas(pte, PteBit.Dirty));
+    if (vma.mapsWritable) return true;
+    return vma.isWritable && pteHas(pte, PteBit.Dirty) && !mustNoticeStore(vma, pte);
   }
 
   private isAnon(pte: Pte): boolean {
@@ -161,7 +163,8 @@ export class Mprotect {
   }
 
   /** Nobody else can see the page, so a write needs no fault to copy it first; never true of the zero page. @kernel can_change_private_pte_writable */
-  private isExclusive(pte: Pte): boolean {
+  private mayStorePrivate(vma: Vma, pte: Pte): boolean {
+    if (!vma.isWritable || mustNoticeStore(vma, pte)) return false;
     return this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.AnonExclusive);
   }
 }

@@ -13,12 +13,14 @@ import {
   PteKind,
   pteFromWord,
   pteHas,
+  pteIsHuge,
   pteKind,
   ptePfn,
   pteWithout,
 } from './pte.js';
 import { pteSpanEnd } from './pteSpan.js';
 import { replacePte } from './pteUpdate.js';
+import { VmFlag } from './vma.js';
 
 export const PagemapReadStep = {
   cleared: defineStep('softDirty.cleared', 'vpn', 'npages', 'id'),
@@ -42,6 +44,7 @@ export class Pagemap {
   /** Changes nothing and faults nothing in. Atomic. @kernel pagemap_read, pte_to_pagemap_entry */
   read(mm: Mm, page: Vpn): PagemapEntry {
     const pte = pteFromWord(mm.pageTable.get(page));
+    const vma = mm.vmas.find(page);
     const { folios } = this.kernel;
     const kind = pteKind(pte);
     const present = kind === PteKind.Present;
@@ -49,20 +52,21 @@ export class Pagemap {
     return {
       present,
       swapped: kind !== PteKind.None && kind !== PteKind.Marker && !present,
-      softDirty: pteHas(pte, PteBit.SoftDirty),
+      softDirty: pteHas(pte, PteBit.SoftDirty) || (vma !== null && !vma.tracksSoftDirty),
       exclusive: present && hasPage && folios.pageMapcount(ptePfn(pte)) === 1,
       file: hasPage && !folios.testFlag(ptePfn(pte), FolioFlag.Anon),
     };
   }
 
   /**
-   * From now on an entry is soft-dirty if its page was written since. Takes the write permission of every present entry, so that the next store
-   * is noticed, inside one SOFT_DIRTY invalidation of everything. Takes mmap_lock for write. @kernel clear_refs_write
+   * From now on a page is soft-dirty if it was written or mapped since. Takes the write permission of every present entry, so that the next
+   * store is noticed, inside one SOFT_DIRTY invalidation of everything; pinned pages, which are written without a fault, stay as they are.
+   * Takes mmap_lock for write. @kernel clear_refs_write
    */
   *clearSoftDirty(mm: Mm): Steps<void> {
     const range = notifierRange(NotifyEvent.SoftDirty, 0 as Vpn, TASK_SIZE_PAGES as Vpn);
     yield* mm.mmapLock.write();
-    mm.tracksSoftDirty = true;
+    for (const vma of mm.vmas) vma.flags &= ~VmFlag.SoftDirty;
     yield* mm.notifiers.invalidateStart(range);
     let page = mm.pageTable.nextPopulated(0, TASK_SIZE_PAGES);
     while (page < TASK_SIZE_PAGES) {
@@ -77,17 +81,27 @@ export class Pagemap {
     mm.mmapLock.writeUnlock();
   }
 
-  /** Under the page-table lock, within one leaf table. All words of a PMD leaf change alike. @kernel clear_soft_dirty */
+  /** Under the page-table lock, within one leaf table. All words of a PMD leaf change alike. @kernel clear_refs_pte_range */
   private clearEntries(mm: Mm, start: number, end: number): void {
     const slot = mm.pageTable.slot(start);
     for (let at = slot; at < slot + end - start; at++) {
       const pte = pteFromWord(mm.pageTable.read(at));
-      const clean = cleanEntry(pte);
+      const clean = this.isPinned(pte) ? pte : cleanEntry(pte);
       if (clean !== pte) replacePte(mm.pageTable, at, clean);
     }
   }
+
+  /** A writable page of the process alone that somebody pinned. @kernel pte_is_pinned */
+  private isPinned(pte: Pte): boolean {
+    const { folios, pins } = this.kernel;
+    const pfn = ptePfn(pte);
+    if (pteKind(pte) !== PteKind.Present || pteIsHuge(pte) || !pteHas(pte, PteBit.Write)) return false;
+    const folio = folios.headOf(pfn);
+    return folios.testFlag(folio, FolioFlag.Anon) && pins.maybePinned(folio);
+  }
 }
 
+/** @kernel clear_soft_dirty */
 function cleanEntry(pte: Pte): Pte {
   if (pte === PTE_NONE) return pte;
   const isPresent = pteKind(pte) === PteKind.Present;

@@ -38,6 +38,9 @@ export const PteBit = {
   Huge: 1 << 9,
 } as const;
 
+/** A store makes both, in whatever table the bits are looked for. @kernel pte_mkdirty */
+export const PTE_WRITTEN = PteBit.Dirty | PteBit.SoftDirty;
+
 const KIND_MASK = 0x7;
 const PFN_SHIFT = 10;
 

@@ -9,7 +9,8 @@ import type { SwapSlot } from '../memory/swapArea.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { makePte, type Pte, PteBit, PteKind, pteFromWord, pteHas } from './pte.js';
+import { makePte, PTE_WRITTEN, type Pte, PteBit, PteKind, pteFromWord, pteHas } from './pte.js';
+import { mustNoticeStore } from './softDirty.js';
 import { SWAP_CARRIED, swapSlotOf } from './swapCache.js';
 import { type Vma, VmFlag } from './vma.js';
 
@@ -85,7 +86,7 @@ export class SwapFault {
     if (folios.mapping(folio) === 0) folios.setMapping(folio, anonVma.id, vma.indexOf(page));
     folios.addRmap(folio);
     if (exclusive) folios.setFlag(folio, FolioFlag.AnonExclusive);
-    mm.pageTable.write(mm.pageTable.slot(page), this.entry(mm, vma, folio, exclusive, write, pte));
+    mm.pageTable.write(mm.pageTable.slot(page), this.entry(vma, folio, exclusive, write, pte));
     sched.at(SwapFaultStep.mapped, page, folio, exclusive ? 1 : 0, mm.id);
   }
 
@@ -96,10 +97,10 @@ export class SwapFault {
     return write && this.kernel.folios.refcount(folio) === 2;
   }
 
-  private entry(mm: Mm, vma: Vma, folio: Pfn, exclusive: boolean, write: boolean, old: Pte): Pte {
-    const unnoticed = mm.tracksSoftDirty && !write && !pteHas(old, PteBit.SoftDirty);
+  private entry(vma: Vma, folio: Pfn, exclusive: boolean, write: boolean, old: Pte): Pte {
+    const unnoticed = !write && mustNoticeStore(vma, old);
     const writable = exclusive && vma.isWritable && !unnoticed && !pteHas(old, PteBit.UffdWp);
-    const written = writable && write ? PteBit.Dirty | PteBit.SoftDirty : 0;
+    const written = writable && write ? PTE_WRITTEN : 0;
     const access = writable ? PteBit.Write : 0;
     return makePte(PteKind.Present, folio, PteBit.Young | access | written | (old & SWAP_CARRIED));
   }

@@ -34,6 +34,8 @@ export const VmFlag = {
   UffdMissing: 16384,
   /** Mapped as shared, though stores may be forbidden for good. @kernel VM_MAYSHARE */
   MayShare: 32768,
+  /** Made since soft-dirty bits were last cleared: all its pages read as soft-dirty, and stores need not be noticed. @kernel VM_SOFTDIRTY */
+  SoftDirty: 131072,
 } as const;
 
 /** Areas with one of these flags are never merged, and migrate_vma refuses them. @kernel VM_SPECIAL */
@@ -97,9 +99,15 @@ export class Vma {
     return hasSpecialFlags(this.flags);
   }
 
-  /** Whether the first store to a clean page of a shared mapping must fault, so that the file's owner learns of it. @kernel vma_wants_writenotify */
+  /** Soft-dirty bits were cleared since it was made: the first store to each page must fault. @kernel vma_soft_dirty_enabled */
+  get tracksSoftDirty(): boolean {
+    return (this.flags & VmFlag.SoftDirty) === 0;
+  }
+
+  /** Whether the first store to a clean page of a shared mapping must fault, so that somebody learns of it: the file's owner, or who reads soft-dirty bits. @kernel vma_wants_writenotify */
   get wantsWriteNotify(): boolean {
-    return this.isShared && this.isWritable && (this.file?.type.tracksDirty ?? false);
+    if (!this.isShared || !this.isWritable) return false;
+    return (this.file?.type.tracksDirty ?? false) || this.tracksSoftDirty;
   }
 
   /** Whether an entry for a page of the file may be writable at once, without a store. @kernel vm_page_prot */

@@ -9,7 +9,7 @@ import { isLeafAt, splitLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { MAP_COUNT_MAX } from './unmappedArea.js';
-import { Vma } from './vma.js';
+import { Vma, VmFlag } from './vma.js';
 import { type AreaSpec, mergeSides } from './vmaMerge.js';
 
 /** All methods are atomic and need mmap_lock for write. */
@@ -57,9 +57,14 @@ export class VmaEdit {
     return lower;
   }
 
-  /** Places a new run of pages, as part of its neighbours where these agree with it; returns the area that now covers it. @kernel vma_merge_new_range, vma_link */
+  /**
+   * Places a new run of pages, as part of its neighbours where these agree with it; returns the area that now covers it. A fresh run makes the
+   * whole of it soft-dirty. @kernel vma_merge_new_range, vma_link
+   */
   place(mm: Mm, spec: AreaSpec): Vma {
-    return this.mergeNew(mm, spec) ?? this.insert(mm, spec);
+    const vma = this.mergeNew(mm, spec) ?? this.insert(mm, spec);
+    if (spec.source === null) vma.flags |= VmFlag.SoftDirty;
+    return vma;
   }
 
   /** Lets an area grow upwards into free space, and merges it with what it then touches. False for an area that is never merged. @kernel vma_merge_extend */

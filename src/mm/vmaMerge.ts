@@ -3,7 +3,7 @@
 import type { Vpn } from '../base/units.js';
 import { isMergeableAnonVma } from './anonVmaLinks.js';
 import type { MappedFile } from './file/mappedFile.js';
-import { hasSpecialFlags, type Vma } from './vma.js';
+import { hasSpecialFlags, type Vma, VmFlag } from './vma.js';
 
 /** A run of pages that is to be an area, or part of one: new, moved, or an old one with other flags. @kernel vma_merge_struct */
 export interface AreaSpec {
@@ -52,7 +52,7 @@ function canPrecede(spec: AreaSpec, above: Vma): boolean {
   );
 }
 
-/** @kernel is_mergeable_vma */
+/** Soft-dirty areas merge with others, as if these were too or it were not. @kernel is_mergeable_vma */
 function isSameKind(vma: Vma, spec: AreaSpec): boolean {
-  return vma.flags === spec.flags && vma.file === spec.file;
+  return ((vma.flags ^ spec.flags) & ~VmFlag.SoftDirty) === 0 && vma.file === spec.file;
 }

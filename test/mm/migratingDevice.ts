@@ -12,6 +12,7 @@ import {
   NO_PFN,
   type Pfn,
 } from '../../src/memory/pfn.js';
+import { ZoneKind } from '../../src/memory/zone.js';
 import {
   type DeviceFault,
   type DevPagemap,
@@ -50,13 +51,27 @@ export class MigratingDevice implements DevPagemapOps {
     return moved;
   }
 
+  /** Moves what the device has of a span of one area to RAM, without a fault. Returns how many pages arrived. */
+  *giveBack(mm: Mm, start: number, npages: number): Steps<number> {
+    yield* mm.mmapLock.read();
+    const moved = yield* this.move(mm, vpn(start), vpn(start + npages), this.ownPages, NO_PFN);
+    mm.mmapLock.readUnlock();
+    return moved;
+  }
+
   *migrateToRam({ mm, page, pfn }: DeviceFault): Steps<Errno> {
-    const moved = yield* this.move(mm, page, (page + 1) as Vpn, MigrateSelect.DevicePrivate, pfn);
+    const moved = yield* this.move(mm, page, (page + 1) as Vpn, this.ownPages, pfn);
     return moved === 1 ? Errno.OK : Errno.ENOMEM;
   }
 
   folioFree(pfn: Pfn): void {
     this.vram.free(pfn, 0);
+  }
+
+  /** How migrate_vma is told to select what is in this device's memory. */
+  private get ownPages(): number {
+    const { kind } = this.kernel.memory.layout.zones[this.pagemap.zoneId];
+    return kind === ZoneKind.DeviceCoherent ? MigrateSelect.DeviceCoherent : MigrateSelect.DevicePrivate;
   }
 
   private *move(mm: Mm, start: Vpn, end: Vpn, flags: number, faultPage: Pfn): Steps<number> {
@@ -76,7 +91,7 @@ export class MigratingDevice implements DevPagemapOps {
     };
     const errno = yield* this.migrate.setup(args);
     if (errno !== Errno.OK) return errno;
-    this.copy(args, faultPage !== NO_PFN);
+    this.copy(args, flags !== MigrateSelect.System);
     yield* this.migrate.pages(args);
     yield* this.migrate.finalize(args);
     return args.src.filter((entry) => (entry & MigratePfnFlag.MIGRATE) !== 0).length;

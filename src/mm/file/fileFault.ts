@@ -11,7 +11,7 @@ import { mapNewAnonPage } from '../copyOnWrite.js';
 import type { FaultErrno } from '../fault.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../mm.js';
-import { PTE_NONE, type Pte, PteBit, pteFromWord, ptePfn, pteWith } from '../pte.js';
+import { PTE_NONE, PTE_WRITTEN, type Pte, PteBit, pteFromWord, ptePfn, pteWith } from '../pte.js';
 import { replacePte } from '../pteUpdate.js';
 import type { Vma } from '../vma.js';
 import { mapFilePage } from './mapFilePage.js';
@@ -30,7 +30,7 @@ export const FileFaultStep = {
 
 /** Pages that a read fault maps if they are in memory, aligned. @kernel fault_around_bytes */
 const AROUND_PAGES = 16;
-const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty;
+const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
 
 export class FileFault {
   constructor(private readonly kernel: Kernel) {}
