@@ -9,6 +9,7 @@ import { ExclusiveEntries } from './exclusiveEntries.js';
 import { ExitMm } from './exitMm.js';
 import { FaultHandler } from './fault.js';
 import { FileFault } from './file/fileFault.js';
+import { Writeback } from './file/writeback.js';
 import { Fork } from './fork.js';
 import { GetUserPages } from './gup.js';
 import type { Kernel } from './kernel.js';
@@ -43,6 +44,7 @@ export class MmCalls {
   readonly fork: Fork;
   readonly exclusive: DeviceExclusive;
   readonly rmap: Rmap;
+  readonly writeback: Writeback;
   readonly reclaim: Reclaim;
   readonly mlock: Mlock;
   readonly pagemap: Pagemap;
@@ -61,7 +63,8 @@ export class MmCalls {
     this.madvise = new MadviseCall(kernel, this.zap, collapse, new MadviseFlags(kernel, this.edit));
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
     this.rmap = new Rmap(kernel);
-    this.reclaim = new Reclaim(kernel, this.rmap);
+    this.writeback = new Writeback(kernel, this.rmap);
+    this.reclaim = new Reclaim(kernel, this.rmap, this.writeback);
     const migrateDevice = new MigrateDevice(kernel, new MigrateUnmap(kernel, this.rmap));
     this.gup = new GetUserPages(kernel, this.faults, migrateDevice);
     this.pagemap = new Pagemap(kernel);

@@ -1,9 +1,12 @@
-/** Reclaim: anonymous pages go to swap, and their memory is free again. */
+/** Reclaim: anonymous pages go to swap, pages of files to their disk, and their memory is free again. */
 
+import { Errno } from '../base/errno.js';
 import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import type { Writeback } from './file/writeback.js';
+import { FolioSplit } from './folioSplit.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { forEachPte } from './mmCensus.js';
@@ -22,36 +25,55 @@ export const ReclaimStep = {
 
 export class Reclaim {
   private readonly unmapper: TryToUnmap;
+  private readonly split: FolioSplit;
 
   constructor(
     private readonly kernel: Kernel,
     rmap: Rmap,
+    private readonly writeback: Writeback,
   ) {
     this.unmapper = new TryToUnmap(kernel, rmap);
+    this.split = new FolioSplit(kernel, rmap);
   }
 
   /**
-   * Reclaims what it can of the anonymous memory that an address space maps, however recently it was used. Returns how many pages were freed.
-   * No lock is held. @kernel shrink_folio_list, memory.reclaim
+   * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it. Returns how
+   * many pages were freed. No lock is held. @kernel shrink_folio_list, memory.reclaim
    */
   *shrinkMm(mm: Mm): Steps<number> {
     const found = this.pagesOf(mm);
     if (this.kernel.sched.reach(ReclaimStep.shrink, found.length, mm.id)) yield STEP;
     let freed = 0;
-    for (const pfn of found) if (yield* this.shrinkFolio(pfn)) freed++;
+    for (const folio of found) {
+      const npages = this.kernel.folios.npages(folio);
+      if (npages > 1 && !(yield* this.splitLarge(folio))) continue;
+      for (let i = 0; i < npages; i++) if (yield* this.shrinkFolio((folio + i) as Pfn)) freed++;
+    }
     return freed;
   }
 
   /** Pages of RAM that the address space maps now, each once; others may take them away before it is their turn. */
   private pagesOf(mm: Mm): Pfn[] {
-    const { folios, memory, zeroPage } = this.kernel;
+    const { folios, memory } = this.kernel;
     const found = new Set<Pfn>();
     forEachPte(mm, (_page, pte) => {
-      if (pteKind(pte) !== PteKind.Present || ptePfn(pte) === zeroPage) return;
+      if (pteKind(pte) !== PteKind.Present || this.kernel.isZeroPage(ptePfn(pte))) return;
       const folio = folios.headOf(ptePfn(pte));
       if (memory.layout.zoneOf(folio).kind === ZoneKind.System) found.add(folio);
     });
     return [...found];
+  }
+
+  /** False if somebody holds or has locked the folio: it stays then. @kernel split_folio_to_list */
+  private *splitLarge(head: Pfn): Steps<boolean> {
+    const { folios, folioLocks } = this.kernel;
+    if (folios.refcount(head) === 0 || !folios.testFlag(head, FolioFlag.Lru) || !folioLocks.trylock(head))
+      return false;
+    folios.get(head);
+    const errno = yield* this.split.split(head);
+    folioLocks.unlock(head);
+    folios.put(head);
+    return errno === Errno.OK;
   }
 
   /** True if the folio was freed. Pages that are locked, off the LRU, in use or pinned are left alone. @kernel shrink_folio_list */
@@ -76,7 +98,8 @@ export class Reclaim {
   /** Isolated and locked. True when nobody but the caller holds the folio any more. */
   private *evict(pfn: Pfn): Steps<boolean> {
     const { folios, swapCache, pins } = this.kernel;
-    if (!folios.testFlag(pfn, FolioFlag.Anon) || folios.order(pfn) > 0) return false;
+    if (folios.order(pfn) > 0) return false;
+    if (!folios.testFlag(pfn, FolioFlag.Anon)) return yield* this.evictFilePage(pfn);
     const isLazyFree = folios.testFlag(pfn, FolioFlag.LazyFree);
     if (!isLazyFree && !folios.testFlag(pfn, FolioFlag.Swapcache)) {
       if (pins.maybePinned(pfn) || !swapCache.add(pfn)) return false;
@@ -85,6 +108,20 @@ export class Reclaim {
     if (folios.mapcount(pfn) > 0 || pins.maybePinned(pfn)) return this.giveBackSlot(pfn);
     if (isLazyFree) return folios.refcount(pfn) === 1;
     return yield* this.writeAndDrop(pfn);
+  }
+
+  /** What is in no file on a disk stays: shared memory has no swap entries in its page cache. */
+  private *evictFilePage(pfn: Pfn): Steps<boolean> {
+    const { folios, pageCache, pins } = this.kernel;
+    const mapping = pageCache.get(folios.mapping(pfn));
+    if (mapping === null || !mapping.isOnDisk || pins.maybePinned(pfn)) return false;
+    if (folios.testFlag(pfn, FolioFlag.Dirty)) yield* this.writeback.write(pfn);
+    if (folios.mapcount(pfn) > 0) yield* this.unmapper.unmap(pfn);
+    // The file's cache and the caller; a reader may have come meanwhile, or a write().
+    const isIdle = folios.mapcount(pfn) === 0 && folios.refcount(pfn) === 2;
+    if (!isIdle || !folios.isCached(pfn) || folios.testFlag(pfn, FolioFlag.Dirty)) return false;
+    pageCache.drop(pfn);
+    return true;
   }
 
   /** A folio whose content is in its slot already goes without being written. @kernel pageout, __remove_mapping */

@@ -1,4 +1,4 @@
-/** Taking a folio out of every page table to reclaim it: swap entries take the place of its mappings. */
+/** Taking a folio out of every page table to reclaim it: swap entries take the place of anonymous mappings, nothing that of file mappings. */
 
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
@@ -24,7 +24,7 @@ export class TryToUnmap {
   ) {}
 
   /**
-   * The folio is locked, anonymous, of one page, and either in the swap cache or lazily free. Each mapping goes inside a CLEAR invalidation of
+   * The folio is locked, of one page, and in a file's cache, in the swap cache, or lazily free. Each mapping goes inside a CLEAR invalidation of
    * its mm. It stops at the first mapping that must stay: the caller looks at the mapcount.
    * @kernel try_to_unmap
    */
@@ -57,12 +57,19 @@ export class TryToUnmap {
     const last = pteFromWord(mm.pageTable.exchange(slot, PTE_NONE));
     this.kernel.flushCpuTlbs();
     if (pteHas(last, PteBit.Dirty)) folios.setFlag(pfn, FolioFlag.Dirty);
-    const next = folios.testFlag(pfn, FolioFlag.LazyFree) ? this.discard(pfn) : this.swapEntry(pfn, last);
+    const next = this.replacement(pfn, last);
     mm.pageTable.write(slot, next ?? last);
     if (next === null) return false;
     folios.removeRmap(pfn);
     folios.put(pfn);
     return true;
+  }
+
+  /** What the entry becomes; null when it must stay. A page of a file is found again in the file. */
+  private replacement(pfn: Pfn, old: Pte): Pte | null {
+    const { folios } = this.kernel;
+    if (!folios.testFlag(pfn, FolioFlag.Anon)) return PTE_NONE;
+    return folios.testFlag(pfn, FolioFlag.LazyFree) ? this.discard(pfn) : this.swapEntry(pfn, old);
   }
 
   /** A page that its owner gave up goes without a trace, unless it was written since or somebody else holds it. */

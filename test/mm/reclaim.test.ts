@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
-import { vpn } from '../../src/base/units.js';
+import { PMD_PAGES, vpn } from '../../src/base/units.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import { Madvise } from '../../src/mm/madvise.js';
 import type { Mm } from '../../src/mm/mm.js';
@@ -25,6 +25,7 @@ import {
   TestCpu,
   TestDevice,
 } from './harness.js';
+import { HUGE_AREA, HUGE_RAM, mapHugeArea, mapHugePage } from './hugeHarness.js';
 
 const HIGH = 2 ** 34;
 
@@ -107,6 +108,26 @@ describe('reclaim', () => {
     if (vma === null) throw new Error('no area');
     vma.flags |= VmFlag.Locked;
     expect(reclaim()).toBe(0);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('splits huge pages for it, unless somebody holds one, and brings their pages back one by one', () => {
+    const machine = makeMachine({ ramPages: HUGE_RAM });
+    const { kernel, calls } = machine;
+    const mm = makeMm(kernel);
+    mapHugeArea(machine, mm, 2);
+    const head = mapHugePage(machine, mm, HUGE_AREA);
+    const pinned = mapHugePage(machine, mm, HUGE_AREA + PMD_PAGES);
+    kernel.pins.pin(pinned);
+    const mirror = new RecordingNotifier(kernel, mm, HUGE_AREA, PMD_PAGES);
+    expect(run(kernel, calls.reclaim.shrinkMm(mm))).toBe(PMD_PAGES);
+    expect(mirror.take().slice(0, 2)).toEqual([`CLEAR ${HUGE_AREA}+${PMD_PAGES}`, `CLEAR ${HUGE_AREA}+1`]);
+    expect([kernel.folios.refcount(head), kernel.folios.isLarge(pinned)]).toEqual([0, true]);
+    checkAccounting(kernel, [mm]);
+    kernel.pins.unpin(pinned);
+    const cpu = new TestCpu(machine, mm);
+    expect(run(kernel, cpu.load(HUGE_AREA + 300))).toBe(1300);
+    expect(run(kernel, cpu.load(HUGE_AREA + PMD_PAGES + 7))).toBe(1007);
     checkAccounting(kernel, [mm]);
   });
 

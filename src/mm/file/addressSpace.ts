@@ -18,6 +18,8 @@ export class AddressSpace {
   readonly pages = new Map<number, Pfn>();
   /** The areas that map the file, by the offsets that they cover. @kernel i_mmap */
   readonly areas = new IntervalTree<MappingArea>();
+  /** What the disk holds of the file, by page offset; absent is zeros. */
+  readonly stored = new Map<number, Int32Array>();
   /** Open files, and with them their areas. @kernel i_count */
   references = 1;
   private readonly nodes = new Map<Vma, IntervalNode<MappingArea>>();
@@ -27,6 +29,8 @@ export class AddressSpace {
     readonly id: number,
     /** Pages beyond are SIGBUS. @kernel i_size */
     public npages: number,
+    /** Its pages may leave memory, since the disk keeps what they hold. */
+    readonly isOnDisk: boolean,
   ) {}
 
   /** Whether the area maps this file. */

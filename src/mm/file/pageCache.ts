@@ -9,7 +9,7 @@ import { AddressSpace } from './addressSpace.js';
 import { type FileType, SHMEM_FILE } from './fileType.js';
 import { MappedFile } from './mappedFile.js';
 
-/** All methods are atomic. There is no disk: what is not in the cache is zeros. */
+/** All methods are atomic; what is on a disk comes at once. What is neither in the cache nor on the disk is zeros. */
 export class PageCache {
   private readonly byId = new Map<number, AddressSpace>();
   private nextId = 1;
@@ -28,7 +28,7 @@ export class PageCache {
 
   /** A new, empty file of `npages` pages, opened once. @kernel shmem_file_setup */
   create(npages: number, type: FileType = SHMEM_FILE, isWritable = true): MappedFile {
-    const mapping = new AddressSpace(this.nextId++, npages);
+    const mapping = new AddressSpace(this.nextId++, npages, type.tracksDirty);
     this.byId.set(mapping.id, mapping);
     return new MappedFile(mapping, type, isWritable);
   }
@@ -58,14 +58,17 @@ export class PageCache {
     return mapping.pages.get(index) ?? NO_PFN;
   }
 
-  /** The page at this offset, a zeroed one if there was none. NO_PFN when memory has run out. @kernel filemap_grab_folio, shmem_get_folio */
+  /** The page at this offset, from the disk or zeroed if it was not in memory. NO_PFN when memory has run out. @kernel filemap_grab_folio, shmem_get_folio */
   grab(mapping: AddressSpace, index: number): Pfn {
     assert(index >= 0 && index < mapping.npages, 'a page beyond the end of a file');
     const found = this.find(mapping, index);
     if (found !== NO_PFN) return found;
     const pfn = this.kernel.allocPage();
     if (pfn === NO_PFN) return NO_PFN;
-    this.kernel.memory.zeroPages(pfn, 1);
+    const stored = mapping.stored.get(index);
+    const { memory } = this.kernel;
+    if (stored === undefined) memory.zeroPages(pfn, 1);
+    else memory.words.set(stored, memory.wordIndex(pfn));
     this.insert(mapping, index, pfn);
     return pfn;
   }
@@ -85,8 +88,28 @@ export class PageCache {
   read(mapping: AddressSpace, index: number): Int32Array {
     const { memory, zeroPage } = this.kernel;
     const pfn = this.find(mapping, index);
+    const stored = mapping.stored.get(index);
+    if (pfn === NO_PFN && stored !== undefined) return stored;
     const at = memory.wordIndex(pfn === NO_PFN ? zeroPage : pfn);
     return memory.words.subarray(at, at + PAGE_WORDS);
+  }
+
+  /** Writes a page to its file's disk; it is clean then. @kernel writepage */
+  writeBack(pfn: Pfn): void {
+    const { folios, memory } = this.kernel;
+    const mapping = this.get(folios.mapping(pfn));
+    assert(mapping !== null && mapping.isOnDisk, 'a page without a disk is written back');
+    const at = memory.wordIndex(pfn);
+    mapping.stored.set(folios.index(pfn), memory.words.slice(at, at + PAGE_WORDS));
+    folios.clearFlag(pfn, FolioFlag.Dirty);
+  }
+
+  /** Takes a clean, locked page that nobody maps out of its file; the caller has a reference of its own. @kernel __remove_mapping */
+  drop(pfn: Pfn): void {
+    const { folios } = this.kernel;
+    const mapping = this.get(folios.mapping(pfn));
+    assert(mapping !== null && folios.isLocked(pfn), 'a page leaves its file that is not locked');
+    this.evict(mapping, folios.index(pfn));
   }
 
   /** Puts another page with the same content in the place of one: the identity of `from` is to move. @kernel __folio_migrate_mapping */
