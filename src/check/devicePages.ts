@@ -4,6 +4,7 @@ import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { DriverDevmem } from '../driver/driverDevmem.js';
 import type { Zdd } from '../drm/pagemap/devmem.js';
 import type { Pfn } from '../memory/pfn.js';
+import { ZoneKind } from '../memory/zone.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
@@ -16,8 +17,10 @@ function checkFrames(view: MachineView): Rule {
   const rule = new Rule('M5', 'device pages', 'in use', 'zone device data');
   const folios = new Map<Zdd, number>();
   const accounts = new Accounts(view.devices);
+  for (const { kind, pages } of view.layout.zones) {
+    if (kind !== ZoneKind.System) rule.look('device pages', pages);
+  }
   view.forEachDeviceFrame((pfn, device) => {
-    rule.look('device pages');
     const zdd = checkFrame(view, rule, pfn, device);
     if (zdd === null) return;
     rule.look('in use');

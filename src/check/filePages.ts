@@ -5,17 +5,18 @@ import { FolioFlag } from '../memory/folios.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
-import { forEachPte } from '../mm/mmCensus.js';
+import type { CpuEntry } from '../mm/pageHolders.js';
 import { type Pte, pteIsMapping, ptePfn } from '../mm/pte.js';
 import type { Vma } from '../mm/vma.js';
 import { Rule } from './rule.js';
 
-/** At rest; `mms` are all that have areas. */
-export function checkFiles(kernel: Kernel, mms: readonly Mm[]): Rule[] {
+/** At rest; `mms` are all that have areas, `entries` those of their page tables. */
+export function checkFiles(kernel: Kernel, mms: readonly Mm[], entries: readonly CpuEntry[]): Rule[] {
   const mapped = new Rule('file mappings', 'entries', 'areas');
   for (const mm of mms) {
-    if (mm.count > 0) checkMm(kernel, mapped, mm);
+    if (mm.count > 0) checkAreas(kernel, mapped, mm);
   }
+  for (const entry of entries) checkEntry(kernel, mapped, entry);
   return [checkCache(kernel, mms), mapped];
 }
 
@@ -41,7 +42,7 @@ function checkCache(kernel: Kernel, mms: readonly Mm[]): Rule {
   return rule;
 }
 
-function checkMm(kernel: Kernel, rule: Rule, mm: Mm): void {
+function checkAreas(kernel: Kernel, rule: Rule, mm: Mm): void {
   for (const vma of mm.vmas) {
     rule.look('areas');
     const { file } = vma;
@@ -49,15 +50,16 @@ function checkMm(kernel: Kernel, rule: Rule, mm: Mm): void {
     const isKnown = kernel.pageCache.get(file.mapping.id) === file.mapping && file.mapping.has(vma);
     rule.require(isKnown, { page: vma.start }, () => 'an area that its file does not know');
   }
-  forEachPte(mm, (page, pte) => {
-    const vma = mm.vmas.find(page);
-    if (vma === null || !pteIsMapping(pte) || kernel.isZeroPage(ptePfn(pte))) return;
-    rule.look('entries');
-    rule.require(mapsRightPage(kernel, vma, page, pte), { page, pfn: ptePfn(pte) }, () => {
-      const { folios } = kernel;
-      return `not a page of this area: ${folios.describe(folios.headOf(ptePfn(pte)))}`;
-    });
-  });
+}
+
+function checkEntry(kernel: Kernel, rule: Rule, { mm, page, pte }: CpuEntry): void {
+  const vma = mm.vmas.find(page);
+  if (vma === null || !pteIsMapping(pte) || kernel.isZeroPage(ptePfn(pte))) return;
+  rule.look('entries');
+  if (mapsRightPage(kernel, vma, page, pte)) return;
+  const { folios } = kernel;
+  const what = folios.describe(folios.headOf(ptePfn(pte)));
+  rule.violate({ page, pfn: ptePfn(pte) }, `not a page of this area: ${what}`);
 }
 
 /** Shared areas show the file; private ones the file or copies; areas without a file, anonymous memory. Drivers' pages belong to no file. */

@@ -7,6 +7,7 @@ import { Rule } from './rule.js';
 export function checkFolioLocks(view: MachineView): Rule[] {
   const rule = new Rule('M4', 'folios', 'entries');
   const { folios } = view;
+  rule.look('folios', view.freeFrames);
   view.forEachFolio((pfn) => {
     rule.look('folios');
     const owner = folios.lockOwner(pfn);

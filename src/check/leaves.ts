@@ -2,7 +2,7 @@
 
 import { PMD_ORDER, PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Mm } from '../mm/mm.js';
-import { forEachPte } from '../mm/mmCensus.js';
+import type { CpuEntry } from '../mm/pageHolders.js';
 import {
   formatPte,
   type Pte,
@@ -21,14 +21,14 @@ const HARDWARE_BITS = PteBit.Young | PteBit.Dirty;
 
 export function checkLeaves(view: MachineView): Rule[] {
   const rule = new Rule('leaves', 'entries', 'leaves');
-  for (const mm of view.mms) {
-    if (mm.count === 0) continue;
-    forEachPte(mm, (page, pte) => {
-      if (!pteIsHuge(pte) || page % PMD_PAGES !== 0) return;
+  rule.look('entries', view.entries.length);
+  for (const entry of view.entries) {
+    const { mm, page, pte } = entry;
+    if (pteIsHuge(pte) && page % PMD_PAGES === 0) {
       rule.look('leaves');
       checkLeaf(view, rule, mm, page, pte);
-    });
-    checkWords(rule, mm);
+    }
+    checkWord(rule, entry);
   }
   return [rule];
 }
@@ -46,14 +46,10 @@ function checkLeaf(view: MachineView, rule: Rule, mm: Mm, page: Vpn, leaf: Pte):
 }
 
 /** Each word follows from the first of its PMD. */
-function checkWords(rule: Rule, mm: Mm): void {
-  forEachPte(mm, (page, pte) => {
-    rule.look('entries');
-    const slot = mm.pageTable.slot(page);
-    const first = pteFromWord(mm.pageTable.read(slot - (page % PMD_PAGES)));
-    if (!pteIsHuge(pte) && !pteIsHuge(first)) return;
-    const expected = ptePlus(first, page % PMD_PAGES);
-    const agrees = ((pte ^ expected) & ~HARDWARE_BITS) === 0;
-    rule.require(agrees, { page, pfn: ptePfn(pte) }, () => `is not part of its leaf: ${formatPte(pte)}`);
-  });
+function checkWord(rule: Rule, { mm, page, pte }: CpuEntry): void {
+  const first = pteFromWord(mm.pageTable.get(page - (page % PMD_PAGES)));
+  if (!pteIsHuge(pte) && !pteIsHuge(first)) return;
+  const expected = ptePlus(first, page % PMD_PAGES);
+  const agrees = ((pte ^ expected) & ~HARDWARE_BITS) === 0;
+  rule.require(agrees, { page, pfn: ptePfn(pte) }, () => `is not part of its leaf: ${formatPte(pte)}`);
 }

@@ -13,6 +13,7 @@ import type { SvmVm } from '../driver/svmVm.js';
 import type { GpuSvmPages } from '../drm/gpusvm/pages.js';
 import type { Zdd } from '../drm/pagemap/devmem.js';
 import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
+import { usedPages } from '../memory/folioScan.js';
 import { FolioFlag, type FolioTable } from '../memory/folios.js';
 import { NO_PFN, type Pfn, pfn as pfnOf } from '../memory/pfn.js';
 import type { PhysicalLayout } from '../memory/physicalLayout.js';
@@ -66,6 +67,8 @@ export class MachineView {
   readonly references: ReadonlyMap<Pfn, number>;
   /** One page that maps the folio, to name it in violations. */
   readonly pageOf: ReadonlyMap<Pfn, Vpn>;
+  /** Frames of which the metadata or a holder says that they are in use. */
+  readonly used: readonly Pfn[];
   readonly vms: readonly SvmVm[];
   readonly mirrors: readonly MirrorPart[];
   readonly holders: readonly DmaHolder[];
@@ -88,6 +91,7 @@ export class MachineView {
     this.mappings = mappings;
     this.references = references;
     this.pageOf = pagesByFrame(entries);
+    this.used = usedPages(this.folios, references.keys());
     this.mirrors = listMirrors(this.vms);
     this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];
     devices.forEach((snapshot, i) => {
@@ -125,21 +129,23 @@ export class MachineView {
     return pteKind(pte) === PteKind.Present && this.kernel.isZeroPage(ptePfn(pte));
   }
 
-  /** Each folio of every zone by its head, free ones included. */
+  /** Frames that {@link forEachFolio} and {@link forEachDeviceFrame} pass over: free by their metadata, and nobody holds them. */
+  get freeFrames(): number {
+    return this.layout.totalPages - this.used.length;
+  }
+
+  /** Each folio of every zone, by its head, of which the metadata or a holder says that it is in use. */
   forEachFolio(visit: (pfn: Pfn, zoneId: number) => void): void {
-    for (const zone of this.layout.zones) {
-      for (let at: number = zone.firstPfn; at < zone.firstPfn + zone.pages; at++) {
-        const pfn = at as Pfn;
-        if (!this.folios.testFlag(pfn, FolioFlag.Tail)) visit(pfn, zone.id);
-      }
+    for (const pfn of this.used) {
+      if (!this.folios.testFlag(pfn, FolioFlag.Tail)) visit(pfn, this.layout.zoneOf(pfn).id);
     }
   }
 
-  /** Each device-private frame. */
+  /** Each device frame of which the metadata or a holder says that it is in use. */
   forEachDeviceFrame(visit: (pfn: Pfn, device: number) => void): void {
-    for (const zone of this.layout.zones) {
-      if (zone.kind === ZoneKind.System) continue;
-      for (let i = 0; i < zone.pages; i++) visit(pfnOf(zone.firstPfn + i), zone.deviceIndex);
+    for (const pfn of this.used) {
+      const zone = this.layout.zoneOf(pfn);
+      if (zone.kind !== ZoneKind.System) visit(pfn, zone.deviceIndex);
     }
   }
 

@@ -6,6 +6,7 @@ import { Rule } from './rule.js';
 export function checkMapcounts(view: MachineView): Rule[] {
   const rule = new Rule('M3', 'folios', 'entries');
   for (const mapped of view.mappings.values()) rule.look('entries', mapped);
+  rule.look('folios', view.freeFrames);
   view.forEachFolio((pfn) => {
     rule.look('folios');
     const count = view.folios.mapcount(pfn);

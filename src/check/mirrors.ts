@@ -12,29 +12,47 @@ import { formatPte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from
 import { Rule } from './rule.js';
 
 /** At rest: no command, migration or fault is under way. */
-export function checkMirrors(kernel: Kernel, mms: readonly Mm[], devices: readonly MirrorDevice[]): Rule[] {
-  return [checkFrames(kernel, devices), checkTables(kernel, mms, devices)];
+export function checkMirrors(
+  kernel: Kernel,
+  mms: readonly Mm[],
+  devices: readonly MirrorDevice[],
+  /** Frames that are in use by their metadata, or that somebody holds. */
+  used: readonly Pfn[],
+): Rule[] {
+  return [checkFrames(kernel, devices, used), checkTables(kernel, mms, devices)];
 }
 
 /** A page is free in the driver's memory exactly when it has no reference, and names its context exactly while it is in use. */
-function checkFrames(kernel: Kernel, devices: readonly MirrorDevice[]): Rule {
+function checkFrames(kernel: Kernel, devices: readonly MirrorDevice[], used: readonly Pfn[]): Rule {
   const rule = new Rule('mirror pages', 'device pages', 'in use');
-  const { folios } = kernel;
   for (const device of devices) {
-    for (let i = 0; i < device.zone.pages; i++) {
-      const pfn = pfnOf(device.zone.firstPfn + i);
-      rule.look('device pages');
-      const refs = folios.refcount(folios.headOf(pfn));
-      const isFree = device.memory.isFree(pfn);
-      rule.require(isFree === (refs === 0), { pfn }, () =>
-        isFree
-          ? `free in the driver, but has ${refs} references`
-          : 'in use in the driver, but nobody holds it',
-      );
-      checkContext(kernel, rule, device, pfn, refs);
+    const { zone, memory } = device;
+    rule.look('device pages', zone.pages);
+    let inUse = 0;
+    for (const pfn of used) {
+      if (pfn < zone.firstPfn || pfn >= zone.firstPfn + zone.pages) continue;
+      checkFrame(kernel, rule, device, pfn);
+      if (!memory.isFree(pfn)) inUse++;
     }
+    // Only where the driver has more in use than that are all pages looked at one by one.
+    if (memory.countUsed() !== inUse) checkEachFrame(kernel, rule, device);
   }
   return rule;
+}
+
+function checkEachFrame(kernel: Kernel, rule: Rule, device: MirrorDevice): void {
+  const { firstPfn, pages } = device.zone;
+  for (let i = 0; i < pages; i++) checkFrame(kernel, rule, device, pfnOf(firstPfn + i));
+}
+
+function checkFrame(kernel: Kernel, rule: Rule, device: MirrorDevice, pfn: Pfn): void {
+  const { folios } = kernel;
+  const refs = folios.refcount(folios.headOf(pfn));
+  const isFree = device.memory.isFree(pfn);
+  rule.require(isFree === (refs === 0), { pfn }, () =>
+    isFree ? `free in the driver, but has ${refs} references` : 'in use in the driver, but nobody holds it',
+  );
+  checkContext(kernel, rule, device, pfn, refs);
 }
 
 function checkContext(kernel: Kernel, rule: Rule, device: MirrorDevice, pfn: Pfn, refs: number): void {

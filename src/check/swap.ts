@@ -7,6 +7,6 @@ import { Rule } from './rule.js';
 export function checkSwap(view: MachineView): Rule[] {
   const rule = new Rule('swap', 'entries');
   rule.look('entries', view.entries.length);
-  for (const wrong of swapViolations(view.kernel, view.mms)) rule.violate({}, wrong);
+  for (const wrong of swapViolations(view.kernel, view.entries)) rule.violate({}, wrong);
   return [rule];
 }

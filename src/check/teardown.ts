@@ -13,6 +13,7 @@ export function checkTeardown(view: MachineView): Rule[] {
 function checkMemory(view: MachineView): Rule {
   const rule = new Rule('torn-down memory', 'folios', 'page tables', 'devices');
   const { folios, kernel } = view;
+  rule.look('folios', view.freeFrames);
   view.forEachFolio((pfn) => {
     rule.look('folios');
     const expected = kernel.isZeroPage(pfn) ? 1 : 0;

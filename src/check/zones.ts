@@ -1,7 +1,6 @@
 /** Free plus used is all, in every zone, and used is what is really used. */
 
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
-import { pfn as pfnOf } from '../memory/pfn.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
@@ -25,21 +24,14 @@ function checkRam(view: MachineView, rule: Rule): void {
     {},
     () => `ram: ${ram.usedPages} pages are in use, but somebody holds ${held}`,
   );
-  const free = countFree(view);
+  // The allocator's blocks, not its count.
+  const free = ram.countFree();
   rule.require(
     free === ram.freePages && free + ram.usedPages === view.layout.ram.pages,
     {},
     () =>
       `ram: ${free} pages are free one by one, but ${ram.freePages} free and ${ram.usedPages} used by count`,
   );
-}
-
-/** The allocator's blocks, not its count. */
-function countFree(view: MachineView): number {
-  const { firstPfn, pages } = view.layout.ram;
-  let free = 0;
-  for (let i = 0; i < pages; i++) if (view.kernel.ram.isFree(pfnOf(firstPfn + i))) free++;
-  return free;
 }
 
 /** VRAM in use is the driver's live allocations, as the device knows them too. */

@@ -88,6 +88,18 @@ export class BuddyAllocator {
     return false;
   }
 
+  /** Pages that the tree says are free, which must be as many as are counted: for checkers. */
+  countFree(): number {
+    return this.countBelow(1, this.depth);
+  }
+
+  private countBelow(node: number, height: number): number {
+    const state = this.best[node];
+    if (state === 0) return 0;
+    if (height <= this.maxOrder && state === height + 1) return 1 << height;
+    return this.countBelow(2 * node, height - 1) + this.countBelow(2 * node + 1, height - 1);
+  }
+
   /**
    * Writes `npages` frames to `out[at...]`: as few and as large blocks as there are. All or nothing: -ENOMEM leaves
    * everything as it was. Frames ascend within a block. @kernel drm_buddy_alloc_blocks

@@ -1,6 +1,7 @@
 /** The metadata of every physical page: who holds it, who maps it, who has it locked, and whose memory it is. */
 
 import { AssertionFailure, assert } from '../base/assert.js';
+import { FOLIO_BYTES, FolioFields } from './folioFields.js';
 import { formatPfn, NO_PFN, type Pfn, pfn } from './pfn.js';
 import type { PhysicalLayout } from './physicalLayout.js';
 import { ZoneKind } from './zone.js';
@@ -41,11 +42,6 @@ const PART_OF_LARGE = FolioFlag.Large | FolioFlag.Tail;
 /** Called when the last reference to a folio is dropped; may not sleep. @kernel page_free, folio_free */
 export type Releaser = (page: Pfn, order: number) => void;
 
-/** Int32 fields per page. */
-const FIELDS = 8;
-/** Bytes of metadata per page: one float64, the int32 fields, one uint8. */
-export const FOLIO_BYTES = 8 + FIELDS * 4 + 1;
-
 /**
  * Struct of arrays over one shared buffer, indexed by pfn. The coordinator alone writes; every method is atomic there. Any page names
  * its folio; what is kept per page (map counts, `AnonExclusive`, the index) is that page's. A free page has no references, no mappings,
@@ -81,21 +77,19 @@ export class FolioTable {
   private readonly releasers: (Releaser | null)[];
 
   constructor(buffer: SharedArrayBuffer, layout: PhysicalLayout) {
-    const pages = layout.totalPages;
-    assert(buffer.byteLength === pages * FOLIO_BYTES, 'folio table buffer does not match its layout');
+    const fields = new FolioFields(buffer, layout.totalPages);
     this.buffer = buffer;
     this.layout = layout;
-    this.indexes = new Float64Array(buffer, 0, pages);
-    const field = (i: number): Int32Array => new Int32Array(buffer, pages * (8 + 4 * i), pages);
-    this.refs = field(0);
-    this.maps = field(1);
-    this.flags = field(2);
-    this.mappings = field(3);
-    this.zoneDatas = field(4);
-    this.lockOwners = field(5);
-    this.pageMaps = field(6);
-    this.entireMaps = field(7);
-    this.orders = new Uint8Array(buffer, pages * (8 + 4 * FIELDS), pages);
+    this.indexes = fields.indexes;
+    this.refs = fields.refs;
+    this.maps = fields.maps;
+    this.flags = fields.flags;
+    this.mappings = fields.mappings;
+    this.zoneDatas = fields.zoneDatas;
+    this.lockOwners = fields.lockOwners;
+    this.pageMaps = fields.pageMaps;
+    this.entireMaps = fields.entireMaps;
+    this.orders = fields.orders;
     this.releasers = layout.zones.map(() => null);
   }
 

@@ -39,6 +39,13 @@ export class FreePageList {
     return this.listed[page - this.firstPfn] === 1;
   }
 
+  /** Pages that are marked as listed, which must be as many as are counted: for checkers. */
+  countListed(): number {
+    let listed = 0;
+    for (let i = 0; i < this.listed.length; i++) listed += this.listed[i];
+    return listed;
+  }
+
   /** A page, taken from the list or, when it is empty, from the blocks; 0 when those are empty too. @kernel rmqueue_pcplist */
   take(): Pfn {
     if (this.count_ === 0 && !this.refill()) return pfn(0);

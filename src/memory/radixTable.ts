@@ -201,6 +201,26 @@ export class RadixTable {
     return end;
   }
 
+  /** Visits every word that is not empty, in order, while no table comes or goes. For a moment at which no walker changes words. */
+  forEach(visit: (vpn: number, word: number) => void): void {
+    this.visitBelow(this.root, ROOT_LEVEL, 0, visit);
+  }
+
+  private visitBelow(
+    table: number,
+    level: number,
+    base: number,
+    visit: (vpn: number, word: number) => void,
+  ): void {
+    const first = table * TABLE_ENTRIES;
+    for (let i = 0; i < TABLE_ENTRIES; i++) {
+      const word = this.words[first + i];
+      if (word === 0) continue;
+      if (level === 0) visit(base + i, word);
+      else this.visitBelow(word, level - 1, base + i * ENTRY_SPAN[level], visit);
+    }
+  }
+
   /**
    * Frees the tables, leaf and upper, that lie wholly inside `[start, end)` and are all zero; others stay. As in the kernel the caller widens
    * the range to what neighbouring mappings leave free. `shootdown` runs between unlinking and freeing: on its return no walker can still be

@@ -1,27 +1,16 @@
 /** Walks over all that an address space maps, for checkers: at a moment when nobody changes it. */
 
-import { PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
-import { PTE_NONE, type Pte, PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './pte.js';
+import { type Pte, PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './pte.js';
 
-/** Visits every entry that is not empty, in address order, also those outside all areas. Atomic. */
+/** Visits every entry that is not empty, in address order, also those outside all areas. Atomic; `visit` leaves the table as it is. */
 export function forEachPte(mm: Mm, visit: (page: Vpn, pte: Pte) => void): void {
-  let page = mm.pageTable.nextPopulated(0, TASK_SIZE_PAGES);
-  while (page < TASK_SIZE_PAGES) {
-    const end = page - (page % PMD_PAGES) + PMD_PAGES;
-    visitTable(mm, page, end, visit);
-    page = mm.pageTable.nextPopulated(end, TASK_SIZE_PAGES);
-  }
-}
-
-function visitTable(mm: Mm, start: number, end: number, visit: (page: Vpn, pte: Pte) => void): void {
-  const slot = mm.pageTable.slot(start);
-  for (let page = start; page < end; page++) {
-    const word = mm.pageTable.read(slot + page - start);
-    if (word !== PTE_NONE) visit(page as Vpn, pteFromWord(word));
-  }
+  mm.pageTable.forEach((page, word) => {
+    visit(page as Vpn, pteFromWord(word));
+  });
 }
 
 /** Whether the entry counts in its folio's mapcount: each of a small page, and of a PMD leaf the first word. */

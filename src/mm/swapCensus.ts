@@ -4,8 +4,7 @@ import { FolioFlag } from '../memory/folios.js';
 import { NO_PFN } from '../memory/pfn.js';
 import type { SwapSlot } from '../memory/swapArea.js';
 import type { Kernel } from './kernel.js';
-import type { Mm } from './mm.js';
-import { forEachPte } from './mmCensus.js';
+import type { CpuEntry } from './pageHolders.js';
 import { PteKind, pteKind } from './pte.js';
 import { swapSlotOf } from './swapCache.js';
 
@@ -13,9 +12,9 @@ import { swapSlotOf } from './swapCache.js';
  * What is wrong, one sentence each: a slot is counted as often as entries of all address spaces name it, an unused slot is free, and the swap
  * cache and its folios agree on who is in it.
  */
-export function swapViolations(kernel: Kernel, mms: Iterable<Mm>): string[] {
+export function swapViolations(kernel: Kernel, entries: readonly CpuEntry[]): string[] {
   const { swapCache, folios } = kernel;
-  const named = countEntries(mms);
+  const named = countEntries(entries);
   const wrong: string[] = [];
   for (const slot of named.keys())
     if (!swapCache.area.isUsed(slot)) wrong.push(`an entry names swap slot ${slot}, which is free`);
@@ -35,15 +34,12 @@ export function swapViolations(kernel: Kernel, mms: Iterable<Mm>): string[] {
   return wrong;
 }
 
-function countEntries(mms: Iterable<Mm>): Map<SwapSlot, number> {
+function countEntries(entries: readonly CpuEntry[]): Map<SwapSlot, number> {
   const named = new Map<SwapSlot, number>();
-  for (const mm of mms) {
-    if (mm.count === 0) continue;
-    forEachPte(mm, (_page, pte) => {
-      if (pteKind(pte) !== PteKind.Swap) return;
-      const slot = swapSlotOf(pte);
-      named.set(slot, (named.get(slot) ?? 0) + 1);
-    });
+  for (const { pte } of entries) {
+    if (pteKind(pte) !== PteKind.Swap) continue;
+    const slot = swapSlotOf(pte);
+    named.set(slot, (named.get(slot) ?? 0) + 1);
   }
   return named;
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { freemem, platform, totalmem } from 'node:os';
 import { PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { UserError } from '../base/userError.js';
-import { FOLIO_BYTES } from '../memory/folios.js';
+import { FOLIO_BYTES } from '../memory/folioFields.js';
 import { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COORDINATOR, type Coordinator } from '../actors/coordinator.js';
 import type { CheckResult } from '../check/checkResult.js';
-import { verify, verifyTornDown } from '../check/verify.js';
+import type { Subject } from '../check/rule.js';
+import { verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { LastEvents } from '../observe/lastEvents.js';
@@ -73,13 +74,28 @@ export class LocalCoordinator implements CoordinatorHost {
     devices: readonly GpuSnapshot[],
     progress: readonly (readonly ActorProgress[])[],
   ): readonly CheckResult[] {
-    const { coordinator, buffers, config } = this;
+    const { coordinator, config } = this;
     const knowsContent = config.workloads.every(({ kind }) => kind !== 'case');
     const expectations = knowsContent
       ? this.workloads.flatMap((workload, i) => workload.expect(progress[i]))
       : null;
-    const events = new LastEvents(new ObserverBuffers(buffers.observer), actorNames(config));
-    return verify({ coordinator, devices, expectations, lastEvents: (what) => events.touching(what) });
+    return verify({ coordinator, devices, expectations, lastEvents: (what) => this.lastEvents(what) });
+  }
+
+  /** Rules that do not hold now, without those that compare what programs expect. */
+  violations(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
+    const { coordinator } = this;
+    return violations({
+      coordinator,
+      devices,
+      expectations: null,
+      lastEvents: (what) => this.lastEvents(what),
+    });
+  }
+
+  private lastEvents(what: Subject): readonly string[] {
+    const events = new LastEvents(new ObserverBuffers(this.buffers.observer), actorNames(this.config));
+    return events.touching(what);
   }
 
   tearDown(): Promise<void> {

@@ -370,13 +370,13 @@ export class TestDevice implements DevPagemapOps {
  * and that the entries of the address spaces given are as their areas and pages say.
  */
 export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
-  for (const rule of checkFiles(kernel, mms)) {
+  const { entries, references, mappings } = countPageHolders(kernel);
+  for (const rule of checkFiles(kernel, mms, entries)) {
     const { name, ok, detail } = rule.result(() => []);
     assert(ok, () => `${name}: ${detail}`);
   }
-  expect(swapViolations(kernel, mms)).toEqual([]);
+  expect(swapViolations(kernel, entries)).toEqual([]);
   for (const mm of mms) forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
-  const { references, mappings } = countPageHolders(kernel);
   const { folios } = kernel;
   let ramPages = 0;
   for (const [pfn, count] of references) {

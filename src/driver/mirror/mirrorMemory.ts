@@ -30,6 +30,11 @@ export class MirrorChunk {
     return this.buddy.isFree(pfn);
   }
 
+  /** Free pages one by one instead of by count: for checkers. */
+  countFree(): number {
+    return this.buddy.countFree();
+  }
+
   alloc(order: number): Pfn {
     const pfn = this.removed ? -1 : this.buddy.alloc(order);
     return pfn < 0 ? NO_PFN : (pfn as Pfn);
@@ -88,6 +93,11 @@ export class MirrorMemory {
   isFree(pfn: Pfn): boolean {
     const chunk = this.live.find((candidate) => candidate.contains(pfn));
     return chunk === undefined || chunk.isFree(pfn);
+  }
+
+  /** Pages in use, one by one instead of by count: for checkers. */
+  countUsed(): number {
+    return this.live.reduce((sum, chunk) => sum + chunk.pages - chunk.countFree(), 0);
   }
 
   /** From now on nothing is allocated from the chunk, and it goes with its last page. @kernel dmirror_remove_free_pages */

@@ -103,12 +103,7 @@ export class VirtualCase {
     const step = this.one.steps[this.program.lastStep];
     const snapshots = devices.map((device) => device.snapshot());
     this.verifications++;
-    this.noteChecks(
-      coordinator.verify(
-        snapshots,
-        this.fleet.cpus.map(() => []),
-      ),
-    );
+    this.noteChecks(coordinator.violations(snapshots));
     if (step?.as !== undefined) this.report(evaluate(this.due.get(step.as) ?? [], this.program.results()));
   }
 

@@ -8,6 +8,7 @@ import type { MirrorContext } from '../../../src/driver/mirror/mirrorContext.js'
 import type { MirrorDevice } from '../../../src/driver/mirror/mirrorDevice.js';
 import { MirrorDriver } from '../../../src/driver/mirror/mirrorDriver.js';
 import type { MirrorResult, PageSink, PageSource } from '../../../src/driver/mirror/mirrorResult.js';
+import { usedPages } from '../../../src/memory/folioScan.js';
 import { Mm } from '../../../src/mm/mm.js';
 import {
   checkAccounting,
@@ -57,7 +58,8 @@ export class MirrorMachine {
 
   /** The mirror driver's rules alone: where pages have holders that are no entries. */
   checkRules(mms: readonly Mm[] = [this.mm]): void {
-    for (const rule of checkMirrors(this.machine.kernel, mms, this.driver.devices)) {
+    const { kernel } = this.machine;
+    for (const rule of checkMirrors(kernel, mms, this.driver.devices, usedPages(kernel.folios, []))) {
       const result = rule.result(() => []);
       assert(result.ok, () => `${result.name}: ${result.detail}`);
     }
