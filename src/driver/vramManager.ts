@@ -9,6 +9,7 @@ import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
 import { DrmPagemap, type DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
 import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/dmaAddr.js';
+import { AllocSite } from '../memory/failureInjector.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { DevPagemap, PagemapOwner } from '../mm/devPagemap.js';
@@ -173,6 +174,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     npages: number,
     array: PageArrayId,
   ): Steps<VramAllocationId | Errno> {
+    if (this.kernel.allocationFails(AllocSite.DevicePage)) return Errno.ENOMEM;
     let result = yield* gpu.port.allocVram(npages, array);
     const stuck = new Set<DriverDevmem>();
     for (let evictions = 0; result === Errno.ENOMEM && evictions < EVICTIONS_MAX; evictions++) {

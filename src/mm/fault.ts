@@ -53,7 +53,7 @@ export const FaultStep = {
 
 /**
  * How a fault ends. OK: access again, which may fault again. -EFAULT: no mapping or not allowed (SIGSEGV), or the device could not give the
- * page back, or the file ends before the page (SIGBUS; the step `fault.deviceDone` tells). -ENOMEM: no page or page table left.
+ * page back, or the file ends before the page (SIGBUS; the steps `fault.deviceDone` and `fault.beyondFile` tell). -ENOMEM: no page or page table left.
  * @kernel vm_fault_t
  */
 export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;

@@ -9,6 +9,7 @@ import { ExclusiveEntries } from './exclusiveEntries.js';
 import { ExitMm } from './exitMm.js';
 import { FaultHandler } from './fault.js';
 import { FileFault } from './file/fileFault.js';
+import { Truncate } from './file/truncate.js';
 import { Writeback } from './file/writeback.js';
 import { Fork } from './fork.js';
 import { GetUserPages } from './gup.js';
@@ -45,6 +46,7 @@ export class MmCalls {
   readonly exclusive: DeviceExclusive;
   readonly rmap: Rmap;
   readonly writeback: Writeback;
+  readonly truncate: Truncate;
   readonly reclaim: Reclaim;
   readonly mlock: Mlock;
   readonly pagemap: Pagemap;
@@ -64,6 +66,7 @@ export class MmCalls {
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
     this.rmap = new Rmap(kernel);
     this.writeback = new Writeback(kernel, this.rmap);
+    this.truncate = new Truncate(kernel, this.zap);
     this.reclaim = new Reclaim(kernel, this.rmap, this.writeback);
     const migrateDevice = new MigrateDevice(kernel, new MigrateUnmap(kernel, this.rmap));
     this.gup = new GetUserPages(kernel, this.faults, migrateDevice);

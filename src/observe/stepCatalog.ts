@@ -15,6 +15,7 @@ import { ExclusiveStep } from '../mm/exclusiveEntries.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
 import { FileFaultStep } from '../mm/file/fileFault.js';
+import { TruncateStep } from '../mm/file/truncate.js';
 import { WritebackStep } from '../mm/file/writeback.js';
 import { SplitStep } from '../mm/folioSplit.js';
 import { ForkStep } from '../mm/fork.js';
@@ -70,6 +71,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   ExitStep,
   FaultStep,
   FileFaultStep,
+  TruncateStep,
   WritebackStep,
   CowStep,
   ForkStep,

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
+import { AllocSite } from '../../memory/failureInjector.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Zone } from '../../memory/zone.js';
 import { type DeviceFault, type DevPagemap, type DevPagemapOps, pagemapOwner } from '../../mm/devPagemap.js';
@@ -115,7 +116,7 @@ export class MirrorDevice implements DevPagemapOps {
 
   /** A locked folio of `2^order` pages with one reference and undefined content; `NO_PFN` when there is none. @kernel dmirror_devmem_alloc_page */
   allocPage(context: MirrorContext, order = 0): Pfn {
-    if (context.takeFailure()) return NO_PFN;
+    if (context.takeFailure() || this.kernel.allocationFails(AllocSite.DevicePage)) return NO_PFN;
     const pfn = this.memory.alloc(order);
     if (pfn === NO_PFN) return NO_PFN;
     const { folios, folioLocks } = this.kernel;

@@ -22,6 +22,8 @@ export const FileFaultStep = {
   around: defineStep('fault.around', 'vpn', 'npages', 'id'),
   /** The page is locked; the entry may have been filled meanwhile. */
   locked: defineStep('fault.fileLocked', 'vpn', 'pfn', 'id'),
+  /** SIGBUS: the file ends before the page. */
+  beyondFile: defineStep('fault.beyondFile', 'count', 'id'),
   mapped: defineStep('fault.fileMapped', 'vpn', 'pfn', 'id'),
   copied: defineStep('fault.fileCopied', 'vpn', 'pfn', 'pfn', 'id'),
   /** A store through a shared mapping to a page that was present. */
@@ -112,7 +114,9 @@ export class FileFault {
     let mapped = 0;
     for (let at = start; at < end; at++) {
       if (mm.pageTable.read(slot + at - start) !== PTE_NONE) continue;
-      const pfn = pageCache.find(file.mapping, vma.indexOf(at as Vpn));
+      const index = vma.indexOf(at as Vpn);
+      if (index >= file.mapping.npages) break;
+      const pfn = pageCache.find(file.mapping, index);
       if (pfn === NO_PFN || folios.isLocked(pfn)) continue;
       mapFilePage(this.kernel, mm, vma, at as Vpn, pfn, 0);
       mapped++;
@@ -127,14 +131,21 @@ export class FileFault {
   private *lockPage(file: MappedFile, index: number): Steps<Pfn | FaultErrno> {
     const { folios, folioLocks, pageCache } = this.kernel;
     for (;;) {
-      if (index >= file.mapping.npages) return Errno.EFAULT;
+      if (index >= file.mapping.npages) return this.beyondEnd(file, index);
       const pfn = pageCache.grab(file.mapping, index);
       if (pfn === NO_PFN) return Errno.ENOMEM;
       folios.get(pfn);
       if (!folioLocks.trylock(pfn)) yield* folioLocks.lock(pfn);
-      if (pageCache.find(file.mapping, index) === pfn) return pfn;
+      const isInFile = index < file.mapping.npages && pageCache.find(file.mapping, index) === pfn;
+      if (isInFile) return pfn;
       this.unlockAndPut(pfn);
     }
+  }
+
+  /** @kernel VM_FAULT_SIGBUS */
+  private beyondEnd(file: MappedFile, index: number): FaultErrno {
+    this.kernel.sched.at(FileFaultStep.beyondFile, index, file.mapping.id);
+    return Errno.EFAULT;
   }
 
   /** If the entry still is empty. @kernel finish_fault, fault_dirty_shared_page */

@@ -98,7 +98,7 @@ export class PageCache {
   writeBack(pfn: Pfn): void {
     const { folios, memory } = this.kernel;
     const mapping = this.get(folios.mapping(pfn));
-    assert(mapping !== null && mapping.isOnDisk, 'a page without a disk is written back');
+    assert(mapping?.isOnDisk === true, 'a page without a disk is written back');
     const at = memory.wordIndex(pfn);
     mapping.stored.set(folios.index(pfn), memory.words.slice(at, at + PAGE_WORDS));
     folios.clearFlag(pfn, FolioFlag.Dirty);
