@@ -8,6 +8,7 @@ import { caseLines, caseTitle, suiteTable } from '../report/caseReport.js';
 import { colorsFor } from '../report/colors.js';
 import { junitXml } from '../report/junit.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
+import type { CaseOptions } from '../simulation/case/runCase.js';
 import { type ExecutorName, executors } from '../simulation/simulationConfig.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
@@ -16,6 +17,7 @@ import { wholeNumber } from './optionValues.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 
 const SEED_MAX = 2 ** 32 - 1;
+const STRIDE_MAX = 1e9;
 /** Between two looks at signals, where a case never waits. */
 const BREATHE_MS = 50;
 
@@ -24,6 +26,8 @@ export interface CaseCommandOptions {
   readonly list?: boolean;
   readonly executor: ExecutorName;
   readonly seed: string;
+  readonly failAllocations?: boolean;
+  readonly failStride?: string;
   readonly junit?: string;
   readonly json?: string;
   readonly quiet?: boolean;
@@ -50,6 +54,14 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
         .default('virtual'),
     )
     .option('--seed <n>', 'seed of every random choice', '1')
+    .option(
+      '--fail-allocations',
+      'runs each case again and again, each time with another allocation failing, and checks that this harms nothing; needs --executor virtual',
+    )
+    .option(
+      '--fail-stride <n>',
+      'of allocations of one kind within one step, only the first, the last and every n-th fail (default: 1, with --fail-allocations)',
+    )
     .option('--junit <file>', 'writes the results as JUnit XML')
     .option(
       '--json <file>',
@@ -61,6 +73,7 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
     ['svmsim case test/cases', 'all cases that come with svmsim'],
     ["svmsim case test/cases --filter 'migrate.*private'", 'those whose name matches'],
     ['svmsim case my.json --executor threads', 'with every actor in a thread of its own'],
+    ['svmsim case test/cases --fail-allocations --fail-stride 50', 'what happens when memory is short'],
     ['svmsim case test/cases --junit results.xml --quiet', 'for a build server'],
     ['svmsim case test/cases --json - | jq \'.results[] | select(.status == "fail")\'', 'for scripts'],
   ]);
@@ -74,13 +87,14 @@ export async function caseCommand(
   const json = new ResultOutput(host, options.json);
   const junit = new FileOutput('--junit', options.junit);
   const seed = wholeNumber('--seed', options.seed, 0, SEED_MAX);
+  const failStride = strideOf(options);
   const cases = selected(await host.simulator.loadCases(files), options.filter);
   if (options.list === true) {
     host.stdout.write(cases.map((one) => `${titleOf(one)}\n`).join(''));
     return ExitStatus.Ok;
   }
   const startMs = host.nowMs();
-  const run = new CaseRun(cases, { ...options, seed }, host);
+  const run = new CaseRun(cases, { executor: options.executor, seed, ...failStride }, options, host);
   const partial = await run.run();
   const { reports } = run;
   junit.write(() => junitXml(reports));
@@ -101,7 +115,8 @@ class CaseRun {
 
   constructor(
     private readonly cases: readonly Case[],
-    private readonly options: Omit<CaseCommandOptions, 'seed'> & { readonly seed: number },
+    private readonly how: CaseOptions,
+    private readonly options: CaseCommandOptions,
     private readonly host: CliHost,
   ) {
     this.colors = colorsFor(host.variables, host.stdout.isTTY);
@@ -126,9 +141,8 @@ class CaseRun {
 
   /** False when the signal ended the case. */
   private async runOne(one: Case, signal: AbortSignal): Promise<boolean> {
-    const { executor, seed } = this.options;
     try {
-      const report = await this.host.simulator.runCase(one, { executor, seed, signal });
+      const report = await this.host.simulator.runCase(one, { ...this.how, signal });
       this.reports.push(report);
       this.print(report);
       return true;
@@ -171,6 +185,16 @@ class CaseRun {
     this.breathedMs = this.host.nowMs();
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Nothing where no allocation is to fail. */
+function strideOf({ failAllocations, failStride, executor }: CaseCommandOptions): { failStride?: number } {
+  if (failStride === undefined && failAllocations !== true) return {};
+  if (executor !== 'virtual') {
+    const allowed = 'virtual, since a run must repeat for the n-th allocation to be the same one';
+    throw new UserError({ where: '--fail-allocations', found: `--executor ${executor}`, allowed });
+  }
+  return { failStride: wholeNumber('--fail-stride', failStride ?? '1', 1, STRIDE_MAX) };
 }
 
 function selected(cases: readonly Case[], filter: string | undefined): Case[] {

@@ -17,6 +17,10 @@ export const AllocSite = {
   DevicePage: 6,
   /** An address space. @kernel mm_alloc */
   Mm: 7,
+  /** An address for DMA. @kernel dma_map_page */
+  IoPage: 8,
+  /** A notifier or range of a mirror, or what a driver keeps per migration. @kernel drm_gpusvm_notifier_alloc, drm_gpusvm_range_alloc, drm_pagemap_zdd_alloc */
+  MirrorObject: 9,
 } as const;
 export type AllocSite = (typeof AllocSite)[keyof typeof AllocSite];
 
@@ -68,4 +72,11 @@ export class FailureInjector {
 export interface Injectable {
   /** Null where nothing ever fails on purpose, which costs no more than the look at it. */
   injector: FailureInjector | null;
+}
+
+/** For reports. */
+export function allocSiteName(site: AllocSite): string {
+  const found = Object.entries(AllocSite).find(([, value]) => value === site);
+  assert(found !== undefined, () => `site ${site} has no name`);
+  return found[0];
 }

@@ -49,6 +49,11 @@ export class RamAllocator implements Injectable {
     return page;
   }
 
+  /** For callers that could not go back: never made to fail, and -ENOMEM only where there is no page. @kernel __GFP_NOFAIL */
+  allocPageNoFail(): Pfn | typeof Errno.ENOMEM {
+    return this.take(0);
+  }
+
   /** @kernel __free_pages */
   free(page: Pfn, order: number): void {
     if (order === 0) this.singles.put(page);

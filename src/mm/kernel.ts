@@ -121,6 +121,14 @@ export class Kernel {
     return page as Pfn;
   }
 
+  /** Like {@link allocPage}, but no failure is injected. @kernel __GFP_NOFAIL */
+  allocPageNoFail(): Pfn {
+    const page = this.ram.allocPageNoFail();
+    if (page < 0) return 0 as Pfn;
+    this.folios.prepareNew(page as Pfn, 0, 1);
+    return page as Pfn;
+  }
+
   /**
    * A fresh folio of `2^order` pages of RAM with one reference and undefined content; 0 when there is none. Never tried harder for: large
    * folios have a fallback. @kernel folio_alloc, alloc_hugepage_vma

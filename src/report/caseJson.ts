@@ -2,7 +2,7 @@
 
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { ExecutorName } from '../simulation/simulationConfig.js';
-import { caseDetail } from './caseReport.js';
+import { caseDetail, sumOfRuns } from './caseReport.js';
 import type { Environment, JsonDocument } from './json.js';
 
 export interface CaseDocumentContext {
@@ -32,6 +32,9 @@ export function caseDocument(reports: readonly CaseReport[], context: CaseDocume
       fail: count('fail'),
       pass: count('pass'),
       skip: count('skip'),
+      ...(reports.some(({ failureRuns }) => failureRuns !== undefined) && {
+        failureRuns: sumOfRuns(reports),
+      }),
       verifications: reports.reduce((sum, { verifications }) => sum + verifications, 0),
     },
     results: reports.map((report) => resultOf(report)),
@@ -40,8 +43,9 @@ export function caseDocument(reports: readonly CaseReport[], context: CaseDocume
 }
 
 function resultOf(report: CaseReport) {
-  const { suite, name, variant, status, problems, wallMs } = report;
-  const head = { suite, name, variant, status, wallMs };
+  const { suite, name, variant, status, problems, wallMs, failureRuns } = report;
+  const runs = failureRuns === undefined ? {} : { failureRuns };
+  const head = { suite, name, variant, status, ...runs, wallMs };
   if (status === 'pass') return head;
   return {
     ...head,

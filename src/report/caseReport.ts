@@ -14,11 +14,15 @@ export function caseTitle({ name, variant }: Pick<CaseReport, 'name' | 'variant'
 /** One line, and below it what does not hold. */
 export function caseLines(report: CaseReport, colors: Colors): string {
   const { suite, status, missing, problems } = report;
-  const reason = missing === null ? '' : `: ${missing} is missing`;
+  const reason = missing === null ? runsOf(report) : `: ${missing} is missing`;
   const head = `${paintStatus(status, colors)}  ${suite}: ${caseTitle(report)}${reason}\n`;
   const shown = problems.slice(0, PROBLEMS_MAX).map((problem) => problemLines(problem));
   const more = problems.length - PROBLEMS_MAX;
   return head + shown.join('') + (more > 0 ? `      and ${more} more\n` : '');
+}
+
+function runsOf({ failureRuns }: CaseReport): string {
+  return failureRuns === undefined ? '' : ` (${failureRuns} runs with a failing allocation)`;
 }
 
 /** The same in one paragraph, without colours: for JSON and JUnit. */
@@ -44,20 +48,29 @@ function paintStatus(status: CaseStatus, colors: Colors): string {
 
 /** Counts of each suite, and of all. */
 export function suiteTable(reports: readonly CaseReport[], colors: Colors): string {
+  const withFailures = reports.some(({ failureRuns }) => failureRuns !== undefined);
   const suites = [...new Set(reports.map(({ suite }) => suite))];
   const rows = suites.map((suite) =>
     rowOf(
       suite,
       reports.filter((report) => report.suite === suite),
+      withFailures,
     ),
   );
-  if (suites.length > 1) rows.push(rowOf('all', reports));
+  if (suites.length > 1) rows.push(rowOf('all', reports, withFailures));
   const columns = [left('suite'), right('cases'), right('pass'), right('fail'), right('skip')];
+  if (withFailures) columns.push(right('runs with a failure'));
   return `${textTable(columns, rows, { title: colors.bold }).join('\n')}\n`;
 }
 
-function rowOf(title: string, reports: readonly CaseReport[]): string[] {
+function rowOf(title: string, reports: readonly CaseReport[], withFailures: boolean): string[] {
   const count = (status: CaseStatus): string =>
     String(reports.filter((report) => report.status === status).length);
-  return [title, String(reports.length), count('pass'), count('fail'), count('skip')];
+  const row = [title, String(reports.length), count('pass'), count('fail'), count('skip')];
+  return withFailures ? [...row, String(sumOfRuns(reports))] : row;
+}
+
+/** Runs in which an allocation failed on purpose. */
+export function sumOfRuns(reports: readonly CaseReport[]): number {
+  return reports.reduce((sum, { failureRuns }) => sum + (failureRuns ?? 0), 0);
 }

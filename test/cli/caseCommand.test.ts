@@ -46,6 +46,19 @@ describe('case', () => {
     expect(host.stderr.text).toBe('');
   });
 
+  it('lets allocations fail, in runs that can repeat alone', async () => {
+    const strides: (number | undefined)[] = [];
+    host.runCase = async (one, { failStride }) => {
+      strides.push(failStride);
+      return { ...passed(one), failureRuns: 5 };
+    };
+    expect(await runCli(['case', 'a.json', '--filter', 'read', '--fail-allocations'], host)).toBe(0);
+    expect(host.stdout.text).toContain('(5 runs with a failing allocation)');
+    expect(await runCli(['case', 'a.json', '--filter', 'read', '--fail-stride', '9'], host)).toBe(0);
+    expect(strides).toEqual([1, 9]);
+    expect(await runCli(['case', 'a.json', '--fail-allocations', '--executor', 'threads'], host)).toBe(2);
+  });
+
   it('runs what the filter names, and lists without running', async () => {
     expect(await runCli(['case', 'a.json', '--filter', 'private|migrate', '--list'], host)).toBe(0);
     expect(host.stdout.text).toBe('hmm: write [private]\nhmm: migrate\n');

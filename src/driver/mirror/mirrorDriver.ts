@@ -78,7 +78,7 @@ export class MirrorDriver {
 
   /**
    * The device loads; with `mayDropLock` also what a handler in user space fills. Errors: -EINVAL (no span), -EFAULT (no area, no access, or a
-   * page for such a handler where the lock may not be dropped), -ENOMEM, -EBUSY.
+   * page for such a handler where the lock may not be dropped; no memory), -EBUSY.
    */
   read(
     context: MirrorContext,

@@ -57,7 +57,7 @@ export class MirrorEviction {
       const from = migratePfnToPfn(entry);
       if (from === NO_PFN || (entry & MigratePfnFlag.MIGRATE) === 0) continue;
       const compound = entry & MigratePfnFlag.COMPOUND;
-      const to = kernel.allocFolio(compound === 0 ? 0 : PMD_ORDER);
+      const to = compound === 0 ? kernel.allocPageNoFail() : kernel.allocFolio(PMD_ORDER);
       if (to === NO_PFN) {
         if (compound !== 0) left.push(from);
         continue;

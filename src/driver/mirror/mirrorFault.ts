@@ -75,7 +75,8 @@ export class MirrorFault {
     const pfns = new Uint32Array(end - start);
     const look: MirrorLook = { start, end, notifier: context.notifier, flags, mayDropLock, pfns };
     const lookErrno = yield* this.look(context, look);
-    if (lookErrno !== Errno.OK) return lookErrno;
+    // To the kernel's HMM a fault without memory is a failed fault like any other.
+    if (lookErrno !== Errno.OK) return lookErrno === Errno.ENOMEM ? Errno.EFAULT : lookErrno;
     const errno = install(context, look);
     context.device.kernel.sched.at(MirrorStep.faulted, start, end - start, context.device.index);
     context.mutex.unlock();

@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { IntervalTree } from '../../base/intervalTree.js';
 import { alignDown, alignUp, type Vpn } from '../../base/units.js';
+import { AllocSite } from '../../memory/failureInjector.js';
 import { HmmPfnFlag } from '../../memory/pfn.js';
 import { NO_OWNER, type PagemapOwner } from '../../mm/devPagemap.js';
 import type { Hmm, HmmRange } from '../../mm/hmm.js';
@@ -167,7 +168,7 @@ export class GpuSvm implements IntervalNotifierOps {
   /**
    * The range for a fault at `page`, at most as large as the mirror area [gpuvaStart, gpuvaEnd) allows. The driver's lock is held. An
    * existing range comes back as it is, even if it is already flagged unmapped. Errors: -EINVAL (outside the window, or nothing fits),
-   * -EFAULT (the address space is gone), -ENOENT (no area), -EPERM (not writable), or the error of the notifier's insertion.
+   * -EFAULT (the address space is gone), -ENOENT (no area), -EPERM (not writable), -ENOMEM, or the error of the notifier's insertion.
    * @kernel drm_gpusvm_range_find_or_insert
    */
   *rangeFindOrInsert(page: Vpn, gpuvaStart: Vpn, gpuvaEnd: Vpn, ctx: GpuSvmContext): Steps<RangeResult> {
@@ -189,6 +190,7 @@ export class GpuSvm implements IntervalNotifierOps {
     ctx: GpuSvmContext,
   ): Steps<RangeResult> {
     const existing = this.findNotifier(page);
+    if (existing === null && this.allocationFails()) return { errno: Errno.ENOMEM };
     const notifier = existing ?? this.allocNotifier(page);
     if (existing === null) {
       // Not under mmap_lock, which the first registration takes itself.
@@ -219,6 +221,7 @@ export class GpuSvm implements IntervalNotifierOps {
     const migrateDevmem = ctx.devmemPossible && vma.isAnonymous;
     const chunk = yield* this.chunkPages(notifier, vma, page, gpuvaStart, gpuvaEnd, ctx);
     if (chunk === 0) return { errno: Errno.EINVAL };
+    if (this.allocationFails()) return { errno: Errno.ENOMEM };
     const start = alignDown(page, chunk) as Vpn;
     const range = this.ops.rangeAlloc(notifier, start, (start + chunk) as Vpn, migrateDevmem);
     yield* this.insertRange(notifier, range);
@@ -259,6 +262,10 @@ export class GpuSvm implements IntervalNotifierOps {
     const valid = errno === Errno.OK && pfns.every((entry) => (entry & HmmPfnFlag.VALID) !== 0);
     this.sched.at(GpuSvmStep.checkPages, start, end - start, valid ? 1 : 0);
     return valid;
+  }
+
+  private allocationFails(): boolean {
+    return this.mm.kernel.allocationFails(AllocSite.MirrorObject);
   }
 
   private allocNotifier(page: Vpn): GpuSvmNotifier {

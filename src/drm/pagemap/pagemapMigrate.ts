@@ -2,6 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
+import { AllocSite } from '../../memory/failureInjector.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { DeviceFault } from '../../mm/devPagemap.js';
@@ -58,6 +59,11 @@ export class PagemapMigrate {
     const startedNs = sched.now();
     const device = devmem.dpagemap.device.index;
     if (sched.reach(PagemapStep.toDevmem, start, end - start, device, devmem.allocation)) yield STEP;
+    if (this.kernel.allocationFails(AllocSite.MirrorObject)) {
+      releaseDevmem(devmem);
+      sched.at(PagemapStep.toDevmemFailed, start, end - start, Errno.ENOMEM, sched.now() - startedNs);
+      return Errno.ENOMEM;
+    }
     const zdd = this.zdds.create(devmem.dpagemap);
     const errno = yield* this.migrateSpan(devmem, zdd, mm, start, end, details);
     if (zdd.devmem === null) releaseDevmem(devmem);

@@ -23,4 +23,6 @@ export interface CaseReport {
   /** Points at which all invariants were checked. */
   readonly verifications: number;
   readonly wallMs: number;
+  /** Runs of the case in which an allocation failed on purpose; absent where none was to. */
+  readonly failureRuns?: number;
 }

@@ -12,6 +12,7 @@ import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { VirtualFleet } from '../virtualFleet.js';
 import type { CaseProblem } from './caseReport.js';
+import { type CaseTrial, injectEverywhere } from './caseTrial.js';
 import { describePages } from './describePages.js';
 import { describeStep } from './describeStep.js';
 
@@ -36,6 +37,8 @@ export class VirtualCase {
   constructor(
     private readonly one: Case,
     config: SimulationConfig,
+    /** Null for a run that is judged by the expectations of the case. */
+    trial: CaseTrial | null = null,
   ) {
     const strategy = new RandomStrategy(config.seed);
     strategy.newExecution();
@@ -43,7 +46,8 @@ export class VirtualCase {
     const { workload } = this.fleet.cpus[0];
     assert(workload instanceof CaseProgram, 'the first thread runs no case');
     this.program = workload;
-    this.sortExpectations();
+    if (trial === null) this.sortExpectations();
+    else this.prepare(trial);
   }
 
   run(): VirtualCaseResult {
@@ -51,6 +55,13 @@ export class VirtualCase {
     if (this.problems.length === 0 && this.final !== null) this.report(evaluate(this.later, this.final));
     if (this.problems.length === 0) this.tearDown();
     return { problems: this.problems, verifications: this.verifications };
+  }
+
+  private prepare({ injector, afterStep }: CaseTrial): void {
+    injectEverywhere(this.fleet, injector);
+    for (const { workload } of this.fleet.cpus) {
+      if (workload instanceof CaseProgram) workload.watcher = afterStep;
+    }
   }
 
   /** Those that look at one step wait for it; others, and steps that run several times, for the end. */

@@ -19,10 +19,13 @@ import { boSizes } from './boSizes.js';
 import { adopt, BranchCalls, type BranchEnd, type BranchJob, BranchServer } from './branches.js';
 import { CaseMisuse, CaseThread } from './caseThread.js';
 import { commandKernel } from './gpuKernels.js';
-import { type Branches, runStep, runSteps } from './runSteps.js';
+import { type AfterStep, type Branches, runStep, runSteps } from './runSteps.js';
 
 /** Stores and loads that raise a signal end a program, so nobody expects them without saying so. */
 const raisesSignal = /^(cpu_|read_bytes|verify_lists|build_lists)/;
+
+/** What a step gave that could not be carried out, since it needs what another one did not make. */
+export const LEFT_OUT = 'left out';
 
 export class CaseProgram implements Workload {
   readonly name: string;
@@ -32,6 +35,8 @@ export class CaseProgram implements Workload {
   lastStep = -1;
   /** What the step that ended last gave. */
   lastResult: StepResult = { ret: 0 };
+  /** Who hears of each step; the program then goes on whatever its steps give. */
+  watcher: AfterStep | null = null;
   private broken: CaseResults['broken'] = null;
   private readonly branches: BranchCalls;
 
@@ -134,7 +139,7 @@ export class CaseProgram implements Workload {
     for (const step of this.config.program.steps) {
       if (host.stopping) return;
       if (host.gate.isClosed) yield* host.gate.pass();
-      const result = yield* runStep(thread, step, this.branches, () => {});
+      const result = yield* this.runOne(thread, step);
       this.lastStep++;
       this.lastResult = result;
       if (step.as !== undefined) thread.results[step.as] = result;
@@ -144,8 +149,22 @@ export class CaseProgram implements Workload {
     }
   }
 
+  private *runOne(thread: CaseThread, step: Step): Steps<StepResult> {
+    const { watcher } = this;
+    if (watcher === null) return yield* runStep(thread, step, this.branches, () => {});
+    let result: StepResult;
+    try {
+      result = yield* runStep(thread, step, this.branches, watcher);
+    } catch (error) {
+      if (!(error instanceof CaseMisuse)) throw error;
+      result = { ret: LEFT_OUT };
+    }
+    watcher(step, result);
+    return result;
+  }
+
   private noteBroken(step: Step, result: StepResult): void {
-    const isExpected = step.as !== undefined;
+    const isExpected = step.as !== undefined || this.watcher !== null;
     if (isExpected || result.ret === 0 || !raisesSignal.test(step.op)) return;
     this.broken = { step: this.describeStep(this.lastStep), found: `ret ${formatRet(result.ret)}` };
   }

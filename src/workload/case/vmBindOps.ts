@@ -32,14 +32,14 @@ function* targetOf(thread: CaseThread, { proc, dev }: Target): Steps<number> {
   return thread.device(dev ?? FIRST_DEVICE);
 }
 
-/** The object of a name, made when it is first named, as large as any step of the case needs it. */
+/** The object of a name, made when it is first named, as large as any step of the case needs it; a negative errno without memory for it. */
 function* handleOf(thread: CaseThread, device: number, name: string): Steps<number> {
   const known = thread.bos.get(name);
   if (known !== undefined) return known;
   const npages = thread.boPages.get(name);
   if (npages === undefined) throw new CaseMisuse(`there is no buffer object ${name}`);
   const { errno, a } = yield* thread.host.ioctl(IoctlRequest.vmCreateBo, device, vpn(0), npages, 0, 0);
-  if (errno !== 0) throw new CaseMisuse(`no device memory for buffer object ${name}: ${errno}`);
+  if (errno !== 0) return errno;
   thread.bos.set(name, a);
   return a;
 }
@@ -97,6 +97,7 @@ function* bindObject(
   const device = yield* targetOf(thread, args);
   if (args.bo === null) return yield* bind(thread, IoctlRequest.vmBindMirror, device, args, 0, 0);
   const handle = yield* handleOf(thread, device, args.bo);
+  if (handle < 0) return { ret: handle };
   return yield* bind(thread, IoctlRequest.vmBindBo, device, args, handle, args.bo_off);
 }
 
@@ -192,6 +193,7 @@ export const vmBindOps: OpHandlers<
   *bo_load32(thread, args) {
     const device = yield* targetOf(thread, args);
     const handle = yield* handleOf(thread, device, args.bo);
+    if (handle < 0) return { ret: handle };
     const { errno, a } = yield* thread.host.ioctl(
       IoctlRequest.vmLoadBo,
       device,
@@ -206,6 +208,7 @@ export const vmBindOps: OpHandlers<
   *bo_fill(thread, args) {
     const device = yield* targetOf(thread, args);
     const handle = yield* handleOf(thread, device, args.bo);
+    if (handle < 0) return { ret: handle };
     const { off, pages, byte } = args;
     return returned(
       (yield* thread.host.ioctl(IoctlRequest.vmFillBo, device, vpn(off), pages, handle, byte)).errno,

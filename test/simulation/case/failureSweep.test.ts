@@ -1,0 +1,93 @@
+/** Cases with each of their allocations failing in turn: a sample here, all of them in the nightly run. */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { type Case, caseSchema } from '../../../src/case/caseSchema.js';
+import { mayFailWith } from '../../../src/case/failureErrnos.js';
+import { loadCaseFile } from '../../../src/scenario/case/loadCases.js';
+import { chosenAllocations } from '../../../src/simulation/case/failureSweep.js';
+import { runCase } from '../../../src/simulation/case/runCase.js';
+
+const NIGHTLY = process.env.SVMSIM_NIGHTLY === '1';
+const CASES = fileURLToPath(new URL('../../cases', import.meta.url));
+const NIGHTLY_MS = 12 * 3600 * 1000;
+const SAMPLE_MS = 60_000;
+
+/** Name of the file, every which of its cases, and every which allocation. */
+type Sample = readonly [file: string, every: number, stride: number];
+
+const few: readonly Sample[] = [
+  ['linux-6.12-recorded-anon.json', 449, 1000],
+  ['linux-6.12-recorded-mixed.json', 299, 1000],
+  ['drm-gpuvm-split-merge.json', 8, 1],
+  ['hip-tests-managed.json', 5, 1000],
+];
+
+const all = (): Sample[] =>
+  readdirSync(CASES).map((file) => [file, 1, Number(process.env.SVMSIM_FAIL_STRIDE ?? 1)]);
+
+const samples = NIGHTLY ? all() : few;
+
+function sweep(one: Case, failStride = 1) {
+  return runCase(one, { executor: 'virtual', seed: 1, failStride });
+}
+
+function caseOf(steps: readonly object[]): Case {
+  return caseSchema.parse({ suite: 's', name: 'n', steps, expect: [] });
+}
+
+describe('allocations that fail', () => {
+  it.each(samples)(
+    'harm nothing in %s, one of %i',
+    async (file, every, stride) => {
+      const cases = loadCaseFile(join(CASES, file)).filter((_, i) => i % every === 0);
+      let runs = 0;
+      for (const one of cases) {
+        const { problems, failureRuns } = await sweep(one, stride);
+        expect(problems, one.name).toEqual([]);
+        runs += failureRuns ?? 0;
+      }
+      expect(runs).toBeGreaterThan(0);
+      if (NIGHTLY) process.stdout.write(`${file}: ${runs} runs with a failing allocation\n`);
+    },
+    NIGHTLY ? NIGHTLY_MS : SAMPLE_MS,
+  );
+
+  it('are each tried once: an area, three tables, the anon_vma and the page of a first store', async () => {
+    const one = caseOf([
+      { op: 'mmap', args: { buf: 'A', pages: 1, prot: 'rw' } },
+      { op: 'cpu_store32', args: { buf: 'A', dword: 0, value: 7 } },
+    ]);
+    expect(await sweep(one)).toMatchObject({ status: 'pass', failureRuns: 6 });
+  });
+
+  it('leave out steps that need what was not made, and the others are carried out', async () => {
+    const one = caseOf([
+      { op: 'mmap', args: { buf: 'A', pages: 1, prot: 'rw' } },
+      { op: 'cpu_store32', args: { buf: 'A', dword: 0, value: 7 } },
+      { op: 'munmap', args: { buf: 'A', off: 0, pages: 1 } },
+    ]);
+    const { status, verifications } = await sweep(one);
+    expect(status).toBe('pass');
+    expect(verifications).toBe(7 * 3);
+  });
+
+  it('may be errors that the kernel gives, and no others', () => {
+    expect(mayFailWith('mmap', -12)).toBe(true);
+    expect(mayFailWith('mmap', -14)).toBe(false);
+    expect(mayFailWith('migrate_to_device', -2)).toBe(true);
+    expect(mayFailWith('snapshot', -12)).toBe(false);
+  });
+});
+
+describe('chosenAllocations', () => {
+  it('takes the first, the last and every n-th of each site in each step', () => {
+    const page = { step: 1, site: 0 } as const;
+    const seven = [{ step: 0, site: 3 } as const, ...Array.from({ length: 6 }, () => page)];
+    expect(chosenAllocations(seven, 1)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(chosenAllocations(seven, 4)).toEqual([1, 2, 6, 7]);
+    expect(chosenAllocations(seven, 100)).toEqual([1, 2, 7]);
+  });
+});
