@@ -93,6 +93,13 @@ export class SwapArea implements Injectable {
     this.releaseIfUnused(slot, state);
   }
 
+  /** Another folio takes over the content of the slot. */
+  replaceFolio(slot: SwapSlot, to: Pfn): void {
+    const state = this.state(slot);
+    assert(state.folio !== NO_PFN && to !== NO_PFN, 'a slot changes its folio without one');
+    state.folio = to;
+  }
+
   /** @kernel swap_writepage */
   write(slot: SwapSlot, memory: PhysicalMemory, from: Pfn): void {
     const state = this.state(slot);

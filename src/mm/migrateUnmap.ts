@@ -95,14 +95,15 @@ export class MigrateUnmap {
    */
   moveMapping(from: Pfn, to: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
-    if (!this.isMovable(from, faultPage) || !this.leavesSwapCache(from)) return false;
     const isRam = this.kernel.memory.layout.zoneOf(to).kind === ZoneKind.System;
+    if (!this.isMovable(from, faultPage) || !(isRam || this.leavesSwapCache(from))) return false;
     if (!folios.testFlag(from, FolioFlag.Anon) && !(isRam && folios.isCached(from))) return false;
     for (const flag of [FolioFlag.Dirty, FolioFlag.LazyFree, FolioFlag.Referenced])
       if (folios.testFlag(from, flag)) folios.setFlag(to, flag);
     if (folios.testFlag(from, FolioFlag.Anon))
       folios.setMapping(to, folios.mapping(from), folios.index(from));
     else this.kernel.pageCache.replace(from, to);
+    if (folios.testFlag(from, FolioFlag.Swapcache)) this.kernel.swapCache.replace(from, to);
     return true;
   }
 

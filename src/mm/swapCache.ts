@@ -79,6 +79,16 @@ export class SwapCache {
     this.folios.put(folio);
   }
 
+  /** Puts another folio with the same content in the place of one: the identity of `from` is to move. @kernel __folio_migrate_mapping */
+  replace(from: Pfn, to: Pfn): void {
+    const slot = this.slotOf(from);
+    this.slots.delete(from);
+    this.area.replaceFolio(slot, to);
+    this.enter(to, slot);
+    this.folios.clearFlag(from, FolioFlag.Swapcache);
+    this.folios.put(from);
+  }
+
   /**
    * Takes a locked folio out if no entry names its slot; what it holds is nowhere else then, so it is dirty. False if it stays, or was not
    * in. @kernel folio_free_swap

@@ -285,3 +285,33 @@ describe('pages and finalize', () => {
     checkAccounting(kernel, [mm]);
   });
 });
+
+it('a page of RAM with a slot takes the slot along to another page of RAM', () => {
+  const { swapCache, folios, folioLocks } = kernel;
+  const page = vpn(AREA + 16);
+  mapFixed(machine, mm, page, 1);
+  run(kernel, cpu.store(page, 42));
+  run(kernel, machine.calls.reclaim.shrinkMm(mm));
+  run(kernel, cpu.load(page));
+  const from = ptePfn(pteOf(mm, page));
+  const slot = swapCache.slotOf(from);
+  function* move(): Steps<Pfn> {
+    const src = new Uint32Array([from]);
+    const dst = new Uint32Array(1);
+    expect(yield* migrate.pfns(src, 1)).toBe(1);
+    const to = kernel.allocPage();
+    folioLocks.lockNew(to);
+    kernel.memory.copyPages(to, from, 1);
+    dst[0] = migratePfn(to, 0);
+    yield* migrate.pages(src, dst, 1);
+    yield* migrate.finalize(src, dst, 1);
+    return to;
+  }
+  const to = run(kernel, move());
+  expect([ptePfn(pteOf(mm, page)), swapCache.slotOf(to), folios.refcount(from)]).toEqual([to, slot, 0]);
+  expect(run(kernel, cpu.load(page))).toBe(42);
+  checkAccounting(kernel, [mm]);
+  run(kernel, machine.calls.reclaim.shrinkMm(mm));
+  expect(run(kernel, cpu.load(page))).toBe(42);
+  checkAccounting(kernel, [mm]);
+});

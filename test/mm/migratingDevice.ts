@@ -4,6 +4,7 @@ import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
+import { AllocSite } from '../../src/memory/failureInjector.js';
 import {
   MigratePfnFlag,
   migratePfn,
@@ -112,7 +113,7 @@ export class MigratingDevice implements DevPagemapOps {
   }
 
   private allocPage(): Pfn {
-    const pfn = this.vram.alloc(0);
+    const pfn = this.kernel.allocationFails(AllocSite.DevicePage) ? -1 : this.vram.alloc(0);
     if (pfn < 0) return NO_PFN;
     assert(this.kernel.folios.refcount(pfn as Pfn) === 0, 'the device hands out a page in use');
     this.kernel.folios.prepareNew(pfn as Pfn, 0, 1);

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { Vpn } from '../../base/units.js';
+import { NO_PFN } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../mm.js';
@@ -71,6 +72,7 @@ export class Truncate {
     let isDone = true;
     for (const index of [...mapping.pages.keys()].filter((at) => at >= mapping.npages)) {
       const pfn = pageCache.find(mapping, index);
+      if (pfn === NO_PFN) continue;
       folios.get(pfn);
       yield* folioLocks.lock(pfn);
       const isMapped = folios.mapcount(pfn) > 0;

@@ -27,6 +27,8 @@ export class Writeback {
     const { folios, pageCache, sched } = this.kernel;
     assert(folios.isLocked(pfn), 'a page is written back that is not locked');
     yield* this.makeClean(pfn);
+    // The last who had the file open or mapped may have closed it meanwhile.
+    if (!folios.isCached(pfn)) return;
     pageCache.writeBack(pfn);
     if (sched.reach(WritebackStep.written, pfn)) yield STEP;
   }
