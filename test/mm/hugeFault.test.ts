@@ -200,6 +200,18 @@ describe('MADV_COLLAPSE', () => {
     expect(device.vram.usedPages).toBe(0);
   });
 
+  it('brings pages back from swap first, and leaves none in the swap cache', () => {
+    store(HUGE_AREA, 1);
+    store(HUGE_AREA + 1, 2);
+    run(machine.kernel, machine.calls.reclaim.shrinkMm(mm));
+    store(HUGE_AREA + 2, 3);
+    expect(advise(Madvise.Collapse)).toBe(Errno.OK);
+    expect([isHuge(), load(HUGE_AREA + 1)]).toEqual([true, 2]);
+    const { swapCache, ram } = machine.kernel;
+    expect([swapCache.size, swapCache.area.usedSlots, ram.usedPages]).toEqual([0, 0, 1 + PMD_PAGES]);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
   it('refuses what the kernel refuses, with its errno', () => {
     expect(advise(Madvise.Collapse)).toBe(Errno.EINVAL);
     expect(advise(Madvise.Collapse, HUGE_AREA + 1, PMD_PAGES)).toBe(Errno.OK);
