@@ -215,18 +215,11 @@ export class Coordinator {
   private serveDevice(port: Port, gpu: GpuHandle): void {
     const owner = this.ownerOf(gpu);
     const { gpuFaults, mirrors } = this;
-    port.serve(DeviceMessage.fault, function* ({ page, write, atomic }) {
+    port.serve(DeviceMessage.fault, function* ({ page, write, kind }) {
       const vm = mirrors.find(gpu, spaceOf(page));
       if (vm === null) return { errno: Errno.ENOENT };
       return {
-        errno: yield* gpuFaults.handle(
-          vm,
-          gpu,
-          owner,
-          pageInSpace(page),
-          write !== 0,
-          atomic !== 0 ? 'atomic' : undefined,
-        ),
+        errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0, kind),
       };
     });
   }

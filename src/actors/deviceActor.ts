@@ -6,6 +6,7 @@ import { Gpu, type GpuWorld } from '../device/gpu.js';
 import type { GpuConfig } from '../device/gpuConfig.js';
 import type { SpaceId } from '../device/gpuSpace.js';
 import type { GpuKernel } from '../device/kernelLaunch.js';
+import type { FaultKind } from '../memory/faultKind.js';
 import { Gate } from '../sim/gate.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
@@ -38,8 +39,8 @@ export class DeviceActor {
   }
 
   /** A fault of the GPU, served by the host. */
-  *serve(page: Vpn, write: boolean, atomic: boolean): Steps<Errno> {
-    const fault = { page, write: write ? 1 : 0, atomic: atomic ? 1 : 0 };
+  *serve(page: Vpn, write: boolean, kind: FaultKind): Steps<Errno> {
+    const fault = { page, write: write ? 1 : 0, kind };
     return (yield* this.host.call(DeviceMessage.fault, fault)).errno;
   }
 

@@ -4,6 +4,7 @@ import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import type { SpaceId } from '../device/gpuSpace.js';
+import type { FaultKind } from '../memory/faultKind.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { Madvise } from '../mm/madvise.js';
 import { defineMessage, field } from '../sim/message.js';
@@ -50,7 +51,7 @@ export const CpuMessage = {
 
 /** A device's page fault, to the Coordinator. Between the two a page is named with its address space. */
 export const DeviceMessage = {
-  fault: defineMessage('gpu.fault', { page, write: number, atomic: number }, { errno }),
+  fault: defineMessage('gpu.fault', { page, write: number, kind: field<FaultKind>() }, { errno }),
 } as const;
 
 /** The host's requests to a device, from the Coordinator. */

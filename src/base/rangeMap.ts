@@ -53,6 +53,17 @@ export class RangeMap<T> {
     if (at < end) yield { start: at, end, value: undefined };
   }
 
+  /** The piece of [start, end) that holds `page`: of an entry, or of a gap between entries. */
+  pieceAt(page: number, start: number, end: number): RangeEntry<T | undefined> {
+    const i = this.firstAfter(page);
+    const entry = this.entries[i];
+    if (entry !== undefined && entry.start <= page) {
+      return { start: Math.max(entry.start, start), end: Math.min(entry.end, end), value: entry.value };
+    }
+    const low = i > 0 ? Math.max(this.entries[i - 1].end, start) : start;
+    return { start: low, end: entry === undefined ? end : Math.min(entry.start, end), value: undefined };
+  }
+
   /** Whether no page of [start, end) is without a value. */
   covers(start: number, end: number): boolean {
     for (const piece of this.pieces(start, end)) if (piece.value === undefined) return false;

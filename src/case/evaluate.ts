@@ -266,7 +266,7 @@ function checkEvent(expectation: ExpectationOf<'event'>, results: CaseResults): 
   const holds = results.events.some(
     (event) =>
       event.kind === expectation.kind &&
-      event.process === process &&
+      event.mm === buffer.mm &&
       event.page === page &&
       (expectation.pages === undefined || event.npages === expectation.pages) &&
       (expectation.trigger === undefined || event.trigger === expectation.trigger),
@@ -284,7 +284,11 @@ function checkCpuFaults(
   results: CaseResults,
 ): Finding {
   const buffer = results.buffers.find((one) => one.name === buf);
-  const found = buffer === undefined ? undefined : (results.cpuFaultMigrations[buffer.start] ?? 0);
-  if (found === value) return null;
-  return { expected: `${value} migrations by CPU faults`, found: String(found ?? `no buffer ${buf}`) };
+  if (buffer === undefined) return { expected: `buffer ${buf}`, found: 'there is none' };
+  const { mm, start, pages } = buffer;
+  const found = results.events.filter(
+    (event) =>
+      event.trigger === 'cpu_fault' && event.mm === mm && event.page >= start && event.page < start + pages,
+  ).length;
+  return found === value ? null : { expected: `${value} migrations by CPU faults`, found: String(found) };
 }

@@ -46,8 +46,8 @@ export interface StepResult {
 /** An event that a driver reported. */
 export interface CaseEvent {
   readonly kind: string;
-  /** Of the process, such as `p0`. */
-  readonly process: string;
+  /** Number of the address space that it is about. */
+  readonly mm: number;
   /** First page of its address, and how many. */
   readonly page: number;
   readonly npages: number;
@@ -57,6 +57,7 @@ export interface CaseEvent {
 /** Where a buffer was at the end, to find what events and counts are about. */
 export interface BufferPlace {
   readonly process: string;
+  readonly mm: number;
   readonly name: string;
   readonly start: number;
   readonly pages: number;
@@ -68,8 +69,6 @@ export interface CaseResults {
   readonly steps: Readonly<Record<string, StepResult>>;
   readonly events: readonly CaseEvent[];
   readonly buffers: readonly BufferPlace[];
-  /** Pages that CPU faults moved home, by the first page of each buffer's place. */
-  readonly cpuFaultMigrations: Readonly<Record<number, number>>;
   /** Of the processes of `repeat_processes`. */
   readonly exits: readonly number[];
   /** What the readers of `gpu_read_loop` wrote at their end. */

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { type Vpn, vpn } from '../base/units.js';
+import { FaultKind } from '../memory/faultKind.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import type { ActorId, Task } from '../sim/task.js';
@@ -39,8 +40,7 @@ export interface FaultCounters {
 class FaultEntry {
   page: Vpn = vpn(0);
   write = false;
-  /** The store is part of an atomic. */
-  atomic = false;
+  kind: FaultKind = FaultKind.Demand;
   raisedAtNs = 0;
   served = false;
   errno: Errno = Errno.OK;
@@ -54,8 +54,10 @@ class FaultEntry {
   }
 }
 
-function keyOf(page: Vpn, write: boolean, atomic: boolean): number {
-  return page * 4 + (atomic ? 2 : 0) + (write ? 1 : 0);
+/** Exact for every space: see `SPACES_MAX`. */
+function keyOf(page: Vpn, write: boolean, kind: FaultKind): number {
+  const access = kind === FaultKind.Demand ? Number(write) : kind + 1;
+  return page * 4 + access;
 }
 
 /**
@@ -108,10 +110,14 @@ export class FaultBuffer {
   }
 
   /** Waits until the host has answered. -ENODEV once unplugged; otherwise what the host says. */
-  *raise(page: Vpn, write: boolean, atomic = false): Steps<Errno> {
+  *raise(page: Vpn, write: boolean, kind: FaultKind = FaultKind.Demand): Steps<Errno> {
+    assert(
+      kind === FaultKind.Demand || write === (kind === FaultKind.Atomic),
+      'atomics store, prefetches load',
+    );
     if (!this.plugged) return Errno.ENODEV;
     this.counters.raised++;
-    const entry = yield* this.findOrEnqueue(page, write, atomic);
+    const entry = yield* this.findOrEnqueue(page, write, kind);
     entry.waiters++;
     if (this.sched.reach(DeviceStep.faultRaised, this.config.device, page, write ? 1 : 0, entry.waiters))
       yield STEP;
@@ -124,8 +130,8 @@ export class FaultBuffer {
     this.plugged = false;
   }
 
-  private *findOrEnqueue(page: Vpn, write: boolean, atomic: boolean): Steps<FaultEntry> {
-    const key = keyOf(page, write, atomic);
+  private *findOrEnqueue(page: Vpn, write: boolean, kind: FaultKind): Steps<FaultEntry> {
+    const key = keyOf(page, write, kind);
     let entry = this.inFlight.get(key);
     if (entry === undefined && this.free.length === 0) {
       this.counters.overflows++;
@@ -134,21 +140,21 @@ export class FaultBuffer {
         entry = this.inFlight.get(key);
       }
     }
-    if (entry === undefined) return this.enqueue(page, write, atomic);
+    if (entry === undefined) return this.enqueue(page, write, kind);
     this.counters.coalesced++;
     return entry;
   }
 
-  private enqueue(page: Vpn, write: boolean, atomic: boolean): FaultEntry {
+  private enqueue(page: Vpn, write: boolean, kind: FaultKind): FaultEntry {
     const entry = this.free.pop();
     assert(entry !== undefined && entry.waiters === 0, 'no free fault entry');
     entry.page = page;
     entry.write = write;
-    entry.atomic = atomic;
+    entry.kind = kind;
     entry.raisedAtNs = this.sched.now();
     entry.served = false;
     entry.server = null;
-    this.inFlight.set(keyOf(page, write, atomic), entry);
+    this.inFlight.set(keyOf(page, write, kind), entry);
     this.queue[(this.queueHead + this.queued) % this.queue.length] = entry;
     this.queued++;
     this.work.wakeAll();
@@ -191,13 +197,13 @@ export class FaultBuffer {
 
   private *serve(entry: FaultEntry): Steps<void> {
     this.sched.at(DeviceStep.faultDelivered, this.config.device, entry.page, entry.write ? 1 : 0);
-    const errno = yield* this.sink.serve(entry.page, entry.write, entry.atomic);
+    const errno = yield* this.sink.serve(entry.page, entry.write, entry.kind);
     this.answer(entry, errno);
   }
 
   private answer(entry: FaultEntry, errno: Errno): void {
     assert(!entry.served && entry.waiters > 0, 'a fault is answered twice, or nobody waits for it');
-    const removed = this.inFlight.delete(keyOf(entry.page, entry.write, entry.atomic));
+    const removed = this.inFlight.delete(keyOf(entry.page, entry.write, entry.kind));
     assert(removed, 'an answered fault was not in flight');
     entry.errno = errno;
     entry.served = true;

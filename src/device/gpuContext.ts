@@ -3,6 +3,7 @@
 import type { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { AccessPort } from '../memory/accessPort.js';
+import { FaultKind } from '../memory/faultKind.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Gate } from '../sim/gate.js';
 import type { Scheduler } from '../sim/scheduler.js';
@@ -64,10 +65,10 @@ export class GpuContext implements AccessPort {
   /** Nothing to do: the device handles no request between two steps of a context. */
   release(): void {}
 
-  *fault(page: Vpn, write: boolean, atomic = false): Steps<Errno> {
+  *fault(page: Vpn, write: boolean, kind: FaultKind = FaultKind.Demand): Steps<Errno> {
     this.faults++;
     this.sched.at(DeviceStep.contextBlocked, this.config.device, page, write ? 1 : 0, this.config.index);
-    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write, atomic);
+    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write, kind);
   }
 
   /** True when {@link pass} would wait; lets a hot loop skip the nested generator. */

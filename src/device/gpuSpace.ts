@@ -10,7 +10,7 @@ export type SpaceId = Brand<number, 'SpaceId'>;
 /** The one that exists from the start. */
 export const FIRST_SPACE = 0 as SpaceId;
 
-/** So many that a page with its space, doubled, is still exact as a double. */
+/** So many that a page with its space, times four, is still exact as a double. */
 export const SPACES_MAX = 2 ** 16;
 
 /** What a device calls a page of a space. For the first space that is the page number itself. */

@@ -1,5 +1,6 @@
 /** A buffer object in VRAM that backs migrated pages. */
 
+import type { Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import { Devmem, type DevmemOps } from '../drm/pagemap/devmem.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
@@ -19,6 +20,8 @@ export class DriverDevmem extends Devmem {
     mm: Mm,
     ops: DevmemOps,
     readonly vramId: VramAllocationId,
+    /** Where in the process its pages were when they migrated. */
+    readonly start: Vpn,
     /** Raw, one per page of the allocation. */
     readonly pfns: Uint32Array,
   ) {

@@ -19,9 +19,11 @@ export const DriverStep = {
   zap: defineStep('driver.zap', 'vpn', 'npages', 'device'),
   tlbInvalidated: defineStep('driver.tlbInvalidated', 'vpn', 'npages', 'device', 'ns'),
   collectGarbage: defineStep('driver.collectGarbage', 'count'),
-  /** A GPU access that ended with an error; the first id is the process's. */
+  /** A GPU access that ended with an error; the id is the process's. */
   memoryFault: defineStep('driver.memoryFault', 'vpn', 'device', 'errno', 'id'),
-  /** Pages of a process (id) are about to move; the flags say why. */
+  /** A prefetch instruction of a GPU asked for what it cannot have; the id is the process's. */
+  prefetchDropped: defineStep('driver.prefetchDropped', 'vpn', 'device', 'errno', 'id'),
+  /** Pages of a process (id) are about to move; the flags say why. For a CPU's fault `pagemap.toRam` says it. */
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),

@@ -9,6 +9,7 @@ import { defaultContext, type GpuSvmContext } from '../drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../drm/gpusvm/pages.js';
 import type { GpuSvmRange } from '../drm/gpusvm/range.js';
 import type { ScanMm } from '../drm/gpusvm/scanMm.js';
+import { FaultKind } from '../memory/faultKind.js';
 import type { PageArrayId, PageArrayPool } from '../memory/pageArrays.js';
 import type { PagemapOwner } from '../mm/devPagemap.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -93,18 +94,25 @@ export class GpuFaultHandler {
     owner: PagemapOwner,
     page: Vpn,
     write: boolean,
-    access: AccessKind = write ? 'store' : 'load',
+    kind: FaultKind = FaultKind.Demand,
   ): Steps<Errno> {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
-    const policy = this.policyFor(vm, gpu, page, access);
+    const isAtomic = kind === FaultKind.Atomic;
+    const policy = this.policyFor(vm, gpu, page, isAtomic ? 'atomic' : write ? 'store' : 'load');
     const errno = isPolicy(policy)
-      ? yield* this.serveFault(this.newFault(vm, gpu, owner, page, write, policy, false, access === 'atomic'))
+      ? yield* this.serveFault(this.newFault(vm, gpu, owner, page, write, policy, false, isAtomic))
       : policy;
     sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
-    if (errno !== Errno.OK) sched.at(DriverStep.memoryFault, page, gpu.index, errno, vm.mm.id);
+    if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
     return errno;
+  }
+
+  /** A prefetch instruction that asks for what cannot be had is dropped; any other access is reported to the process. */
+  private noteFailure(vm: SvmVm, gpu: GpuHandle, page: Vpn, kind: FaultKind, errno: Errno): void {
+    const step = kind === FaultKind.Prefetch ? DriverStep.prefetchDropped : DriverStep.memoryFault;
+    this.kernel.sched.at(step, page, gpu.index, errno, vm.mm.id);
   }
 
   /** Whether devices own pages together, and so use each other's as they are. */
@@ -358,8 +366,11 @@ export class GpuFaultHandler {
     const where = yield* this.scan.scan(gpusvm, range, fault.owner, dpagemap);
     if (where === 'equal') return Errno.OK;
     if (fault.policy.onlySystemPages && (where === 'other' || where === 'mixed-device')) return Errno.OK;
-    const trigger = fault.isPrefetch ? MigrateTrigger.Prefetch : MigrateTrigger.GpuFault;
-    this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, mm.id, trigger);
+    // Who prefetches a span has said so of all of it.
+    if (!fault.isPrefetch) {
+      const { GpuFault } = MigrateTrigger;
+      this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, mm.id, GpuFault);
+    }
     if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
     if (!mm.getNotZero()) return Errno.EFAULT;
     yield* mm.mmapLock.read();

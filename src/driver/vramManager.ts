@@ -17,7 +17,7 @@ import type { Kernel } from '../mm/kernel.js';
 import type { Mm } from '../mm/mm.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import { DriverDevmem } from './driverDevmem.js';
-import { DriverStep } from './driverStep.js';
+import { DriverStep, MigrateTrigger } from './driverStep.js';
 import { GpuHandle } from './gpuHandle.js';
 import type { VramPiece } from './vmBind/vramBo.js';
 
@@ -61,7 +61,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   /** mmap_lock is held for read, so eviction on this path must not need it. @kernel xe_drm_pagemap_populate_mm */
   *populateMm(dpagemap: DrmPagemap, mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {
     const gpu = this.gpuOf(dpagemap);
-    const devmem = yield* this.allocate(gpu, dpagemap, mm, end - start);
+    const devmem = yield* this.allocate(gpu, dpagemap, mm, start, end - start);
     if (!(devmem instanceof DriverDevmem)) return devmem;
     const details = { timesliceNs, canMigrateSamePagemap: false };
     const errno = yield* this.migrate.migrateToDevmem(devmem, mm, start, end, details);
@@ -154,6 +154,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     gpu: GpuHandle,
     dpagemap: DrmPagemap,
     mm: Mm,
+    start: Vpn,
     npages: number,
   ): Steps<DriverDevmem | Errno> {
     const array = yield* this.arrays.borrow();
@@ -163,7 +164,8 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
       result = id as Errno;
     } else {
       const pfns = this.arrays.arrays.view(array).slice(0, npages);
-      result = new DriverDevmem(this.kernel.sched, gpu, dpagemap, mm, this, id as VramAllocationId, pfns);
+      const vramId = id as VramAllocationId;
+      result = new DriverDevmem(this.kernel.sched, gpu, dpagemap, mm, this, vramId, start, pfns);
     }
     this.arrays.giveBack(array);
     return result;
@@ -197,8 +199,10 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
 
   private *evict(victim: DriverDevmem): Steps<Errno> {
     const { sched } = this.kernel;
+    const { mm, start, npages } = victim;
     victim.evicting = true;
-    if (sched.reach(DriverStep.vramEvict, victim.gpu.index, victim.npages, victim.allocation)) yield STEP;
+    sched.at(DriverStep.migrateStart, start, npages, mm.id, MigrateTrigger.Eviction);
+    if (sched.reach(DriverStep.vramEvict, victim.gpu.index, npages, victim.allocation)) yield STEP;
     const errno = yield* this.migrate.evictToRam(victim);
     victim.evicting = false;
     // Not to be tried first again while it is in use.

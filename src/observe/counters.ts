@@ -71,7 +71,9 @@ function bySize(suffix: string, unit: CounterUnit, meter: Meter, meaning: string
     from,
     value: (seen, device) => {
       const key = deviceKey(device) * rangeSizes.length + i;
-      return unit === 'us' ? microseconds(seen.meteredSum(meter, key)) : seen.metered(meter, key);
+      if (unit === 'us') return microseconds(seen.meteredSum(meter, key));
+      // The meter sums pages.
+      return unit === 'kb' ? kilobytes(seen.meteredSum(meter, key) * PAGE_BYTES) : seen.metered(meter, key);
     },
   }));
 }
@@ -108,6 +110,16 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
   ),
   ...bySize('migrate_count', 'count', Meters.toDevice, 'Migrations of a range to the device'),
   ...bySize('migrate_us', 'us', Meters.toDevice, 'Time of migrations to the device'),
+  ...bySize('device_copy_kb', 'kb', Meters.deviceCopy, 'Copied to the device by migrations'),
+  ...bySize('device_copy_us', 'us', Meters.deviceCopyTime, 'Time of these copies'),
+  ...bySize('cpu_copy_kb', 'kb', Meters.cpuCopy, 'Copied from the device to RAM by migrations'),
+  ...bySize('cpu_copy_us', 'us', Meters.cpuCopyTime, 'Time of these copies'),
+  metered(
+    'invalid_prefetch_pagefault_count',
+    Meters.prefetchDropped,
+    'Prefetch instructions of the GPU that asked for what it cannot have',
+  ),
+  metered('tlb_inval_count', Meters.anyTlbInvalidation, 'TLB invalidations of any cause'),
   metered('svm_tlb_inval_count', Meters.tlbInvalidation, 'TLB invalidations for an interval notifier'),
   meteredSum('svm_tlb_inval_us', 'us', Meters.tlbInvalidation, 'Time until the device had confirmed them'),
   metered('svm_get_pages_count', Meters.getPages, 'Mappings of a range for DMA, valid ones included'),
@@ -151,13 +163,6 @@ const snapshotCounters: readonly SnapshotCounter[] = [
   ),
   snapshot('svm_copy_us', 'us', 'copies', 'Modelled time of copies', (s) =>
     microseconds(s.copies.simulatedNs),
-  ),
-  snapshot(
-    'tlb_inval_count',
-    'count',
-    'requests',
-    'TLB invalidations of any cause',
-    (s) => s.requests.tlbInvalidations,
   ),
   snapshot(
     'gpu_tlb_miss_count',
@@ -321,6 +326,13 @@ export function deviceCounters(source: CounterSource, device: number): Counters 
   const taken = source.snapshots?.[device];
   if (taken !== undefined) for (const row of snapshotCounters) counters[row.name] = row.value(taken);
   return counters;
+}
+
+/** One counter that can be read at any time, of a device or else of the run; null for any other name. */
+export function deviceCounter(observation: Observation, device: number, name: string): number | null {
+  const own = observedDeviceCounters.find((row) => row.name === name);
+  if (own !== undefined) return own.value(observation, device);
+  return runCounterTable.find((row) => row.name === name)?.value(observation) ?? null;
 }
 
 /** The sums over `devices` devices, and what is counted once per run. */

@@ -113,6 +113,8 @@ export const Meters = {
   /** From the raising of a fault on the device to the host's answer. */
   gpuStall: meter(DeviceStep.faultServed, Device, { sum: 'ns', latency: true }),
   bound: meter(DriverStep.bound, DeviceAndSize, { sum: 'npages', okOnly: true }),
+  prefetchDropped: meter(DriverStep.prefetchDropped, Device),
+  anyTlbInvalidation: meter(DeviceStep.tlbInvalidate, Device),
   tlbInvalidation: meter(DriverStep.tlbInvalidated, Device, { sum: 'ns', latency: true }),
   invalidation: meter(NotifierStep.invStarted, None, { sum: 'ns', latency: true }),
   invalidationStart: meter(NotifierStep.invStart, Event, { sum: 'npages' }),
@@ -125,6 +127,10 @@ export const Meters = {
   toDeviceErrno: meter(PagemapStep.toDevmemFailed, ByErrno),
   /** By the device that the pages came from. */
   copiedPages: meter(PagemapStep.copied, Device, { sum: 'npages' }),
+  deviceCopy: meter(PagemapStep.copiedToDevice, DeviceAndSize, { sum: 'count' }),
+  deviceCopyTime: meter(PagemapStep.copiedToDevice, DeviceAndSize, { sum: 'ns' }),
+  cpuCopy: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'count' }),
+  cpuCopyTime: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'ns' }),
   toRam: meter(PagemapStep.toRam, Device, { sum: 'npages' }),
   toRamErrno: meter(PagemapStep.toRamDone, ByErrno),
   toRamLatency: meter(PagemapStep.toRamDone, None, { sum: 'ns', latency: true }),

@@ -1,6 +1,7 @@
 /** What protocol code needs of an executor: the current task, waking, named steps, time and random numbers. */
 
 import { assert } from '../base/assert.js';
+import { BothObservers } from './bothObservers.js';
 import { LockOrder } from './lockOrder.js';
 import { PARK, type StepId, type Steps, stepDefinition } from './steps.js';
 import { type ActorId, Task, type Waitable } from './task.js';
@@ -51,6 +52,11 @@ export abstract class Scheduler {
   protected abstract wakeAfter(task: Task, ns: number): void;
   /** Whether modelled time passes by waiting: true under `virtual`, false where the wall clock is the clock. */
   abstract readonly modelsTime: boolean;
+
+  /** Beside those that look on already. */
+  addObserver(observer: StepObserver): void {
+    this.observer = this.observer === null ? observer : new BothObservers(this.observer, observer);
+  }
 
   /** Starts a task of `actor`; it runs when the executor picks it, never inside this call. */
   spawn(actor: ActorId, name: string, body: Steps<unknown>, daemon = false): Task {

@@ -2,6 +2,7 @@
 
 import type { CheckResult } from '../check/checkResult.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { DriverEvent } from '../observe/driverEvents.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
 
 /** Common to all actors. A worker exposes one of these; under `virtual` main calls it directly. */
@@ -36,6 +37,8 @@ export interface CoordinatorHost extends ActorHost {
     devices: readonly GpuSnapshot[],
     progress: readonly (readonly ActorProgress[])[],
   ): readonly CheckResult[];
+  /** What the drivers have reported so far; only of cases. */
+  driverEvents(): readonly DriverEvent[];
   /** Ends mirrors and address space. */
   tearDown(): Promise<void>;
   /** Checks that nothing is left after {@link tearDown}. */

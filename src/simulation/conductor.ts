@@ -4,6 +4,7 @@ import type { CheckResult } from '../check/checkResult.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { runCounters } from '../observe/counters.js';
+import type { DriverEvent } from '../observe/driverEvents.js';
 import { LastEvents } from '../observe/lastEvents.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
@@ -32,6 +33,7 @@ export class Conductor {
   private readonly results: WorkloadResult[] = [];
   private devices: readonly GpuSnapshot[] = [];
   private checks: readonly CheckResult[] = [];
+  private driverEvents: readonly DriverEvent[] = [];
   private verifications = 0;
   private outcome: RunOutcome = 'completed';
   private phase: RunProgress['phase'] = 'starting';
@@ -54,6 +56,7 @@ export class Conductor {
     try {
       await this.runPrograms();
       await this.verifyEverything();
+      this.driverEvents = await this.fleet.coordinator.driverEvents();
       if (this.passed) await this.tearDown();
     } catch (error) {
       if (!(error instanceof ActorFailure)) throw error;
@@ -210,6 +213,7 @@ export class Conductor {
       ...observedReport(this.observed, this.config.deviceCount, this.devices),
       workloads: this.results,
       checks: this.checks,
+      driverEvents: this.driverEvents,
       failure,
       simulatedNs: this.config.executor === 'virtual' ? this.fleet.now() : 0,
       wallNs: (performance.now() - this.startedWallMs) * NS_PER_MS,

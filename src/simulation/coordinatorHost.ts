@@ -7,6 +7,7 @@ import type { Subject } from '../check/rule.js';
 import { verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
+import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
 import { LastEvents } from '../observe/lastEvents.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
@@ -25,6 +26,7 @@ export class LocalCoordinator implements CoordinatorHost {
   /** By actor: devices, then CPU threads. */
   readonly ports: readonly Port[];
   private readonly workloads: readonly Workload[];
+  private readonly events = new DriverEvents();
 
   constructor(
     private readonly sched: Scheduler,
@@ -41,6 +43,7 @@ export class LocalCoordinator implements CoordinatorHost {
     });
     this.ports = [...devicePorts, ...cpuPorts];
     this.workloads = buildWorkloads(config, buffers);
+    if (config.workloads.some(({ kind }) => kind === 'case')) sched.addObserver(this.events);
     this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts);
   }
 
@@ -96,6 +99,10 @@ export class LocalCoordinator implements CoordinatorHost {
   private lastEvents(what: Subject): readonly string[] {
     const events = new LastEvents(new ObserverBuffers(this.buffers.observer), actorNames(this.config));
     return events.touching(what);
+  }
+
+  driverEvents(): readonly DriverEvent[] {
+    return this.events.list;
   }
 
   tearDown(): Promise<void> {

@@ -1,6 +1,9 @@
 /** A CPU thread with its control plane: made in its worker, or on the main thread under `virtual`. */
 
 import type { CpuThread } from '../actors/cpuThread.js';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { deviceCounter } from '../observe/counters.js';
+import { Observation } from '../observe/observation.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
@@ -8,7 +11,7 @@ import type { ActorId } from '../sim/task.js';
 import type { ActorProgress, Workload, WorkloadResult } from '../workload/workload.js';
 import type { CpuHost } from './actorHost.js';
 import { actorPort, buildCpuThread, buildWorkloads, cpuActorId } from './assemble.js';
-import { ProgramHost } from './programHost.js';
+import { type CounterReader, ProgramHost } from './programHost.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { describeWaits } from './waits.js';
@@ -33,7 +36,7 @@ export class LocalCpu implements CpuHost {
     this.workload = buildWorkloads(config, buffers)[cpu];
     // Test devices have no actor.
     const deviceCount = config.machine?.memories.length ?? config.deviceCount;
-    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed);
+    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed, observedCounters(buffers));
   }
 
   runProgram(): Promise<WorkloadResult> {
@@ -71,4 +74,10 @@ export class LocalCpu implements CpuHost {
     this.thread.gate.leave();
     resolve(result);
   }
+}
+
+/** The counters that can be read while the run goes on. */
+function observedCounters(buffers: SharedBuffers): CounterReader {
+  const observation = new Observation(new ObserverBuffers(buffers.observer));
+  return (device, name) => deviceCounter(observation, device, name);
 }

@@ -26,7 +26,7 @@ export function exposeActor<H extends ActorHost>(
   const actor = ports[0].owner;
   executor.attach(new Doorbell(buffers.doorbells, actor));
   const offsetNs = wallClockOffsetNs(executor);
-  executor.observer = new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs);
+  executor.addObserver(new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs));
   for (const own of ports) {
     executor.addLink({ port: own, peerDoorbell: new Doorbell(buffers.doorbells, own.peer) });
   }

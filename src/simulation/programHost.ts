@@ -15,6 +15,9 @@ import type { Advice, CallReply, HostContext } from '../workload/workload.js';
 /** Streams of random numbers for programs; devices and contexts use others. */
 const PROGRAM_STREAM = 1000;
 
+/** What a counter of a device stands at; null for a name that no counter has. */
+export type CounterReader = (device: number, name: string) => number | null;
+
 export class ProgramHost implements HostContext {
   readonly random: Random;
   /** The program stands at a checkpoint. */
@@ -27,6 +30,7 @@ export class ProgramHost implements HostContext {
     readonly index: number,
     readonly deviceCount: number,
     seed: number,
+    private readonly counters: CounterReader,
   ) {
     this.random = new Random(seed, PROGRAM_STREAM + index);
   }
@@ -101,6 +105,10 @@ export class ProgramHost implements HostContext {
 
   *ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply> {
     return yield* this.thread.ioctl(request, device, page, npages, a, b);
+  }
+
+  counter(device: number, name: string): number | null {
+    return this.counters(device, name);
   }
 
   *checkpoint(): Steps<void> {

@@ -2,6 +2,7 @@
 
 import type { CheckResult } from '../check/checkResult.js';
 import type { Counters } from '../observe/counters.js';
+import type { DriverEvent } from '../observe/driverEvents.js';
 import type { Latency } from '../observe/latency.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import type { ExecutorName } from './simulationConfig.js';
@@ -42,6 +43,8 @@ export interface RunReport {
   readonly invalidationLatency: Latency;
   readonly workloads: readonly WorkloadResult[];
   readonly checks: readonly CheckResult[];
+  /** What drivers reported to processes; only of cases. */
+  readonly driverEvents: readonly DriverEvent[];
   /** Present when an actor failed: which, what it was doing, its last steps. */
   readonly failure: RunFailure | null;
   readonly simulatedNs: number;

@@ -27,7 +27,7 @@ export class VirtualFleet implements Fleet {
   constructor(config: SimulationConfig, buffers: SharedBuffers, strategy: Strategy) {
     this.names = actorNames(config);
     this.executor = new VirtualExecutor(strategy);
-    this.executor.observer = new RunObserver(new ObserverBuffers(buffers.observer), this.executor);
+    this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
     this.coordinator = new LocalCoordinator(this.executor, config, buffers);
     this.devices = Array.from(
       { length: config.deviceCount },

@@ -5,6 +5,7 @@ import { type Vpn, vpn } from '../base/units.js';
 import type { CaseResults } from '../case/stepResult.js';
 import type { AccessPort } from '../memory/accessPort.js';
 import type { CallPayload } from '../memory/callPayload.js';
+import type { FaultKind } from '../memory/faultKind.js';
 import type { Madvise } from '../mm/madvise.js';
 import type { Gate } from '../sim/gate.js';
 import type { Random } from '../sim/random.js';
@@ -56,6 +57,8 @@ export interface HostContext extends AccessPort {
   readonly payload: CallPayload;
   /** A call to a driver; the requests are those of `mm/ioctlRequest.ts`. */
   ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply>;
+  /** A counter of a device by its name, as it stands now; null where there is none of that name. */
+  counter(device: number, name: string): number | null;
   /** The program is between two steps: whoever watches may look at everything before the next one begins. */
   checkpoint(): Steps<void>;
 }
@@ -76,7 +79,7 @@ export interface DeviceContext extends AccessPort {
   readonly gate: Gate;
   /** As `tryPage` for an atomic on the page, which a device may be able to do in its own memory only. */
   tryAtomic(page: Vpn): number;
-  fault(page: Vpn, write: boolean, atomic?: boolean): Steps<Errno>;
+  fault(page: Vpn, write: boolean, kind?: FaultKind): Steps<Errno>;
 }
 
 /** OK at its end, or the errno of an illegal access. */

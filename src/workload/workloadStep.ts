@@ -5,8 +5,6 @@ import { defineStep } from '../sim/steps.js';
 export const WorkloadStep = {
   /** A computing kernel or its host program is done with one page. */
   page: defineStep('workload.page'),
-  /** A device was given a prefetch hint for an address that it cannot use, and dropped it. */
-  prefetchDropped: defineStep('workload.prefetchDropped'),
   /** One load or store by a pattern is done. */
   access: defineStep('workload.access'),
   /** One system call of a host program is done. */

@@ -6,6 +6,7 @@ import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { ApiCode } from '../../src/driver/attributes/managedMemory.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
+import { FaultKind } from '../../src/memory/faultKind.js';
 import { IoctlRequest, type SvmRequest } from '../../src/mm/ioctlRequest.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { fill, load, System, type SystemOptions, store } from '../driver/harness.js';
@@ -182,7 +183,7 @@ describe('advice to one device', () => {
         coordinator.ownerOf(gpu),
         page as Vpn,
         true,
-        'atomic',
+        FaultKind.Atomic,
       );
     machine.call(IoctlRequest.madvisePreferred, 'sys', 0);
     machine.call(IoctlRequest.madviseAtomic, 'cpu', 0, 0, 16);

@@ -73,6 +73,18 @@ describe('RangeMap', () => {
     expect(map.covers(4, 8)).toBe(false);
   });
 
+  it('finds the piece of a page as the list of pieces has it', () => {
+    fc.assert(
+      fc.property(fc.array(change), span, fc.nat(), (changes, { start, end }, offset) => {
+        const map = new RangeMap<number>(same);
+        for (const { span: where, value } of changes) map.update(where.start, where.end, () => value);
+        const page = start + (offset % (end - start));
+        const listed = [...map.pieces(start, end)].find((piece) => piece.end > page);
+        expect(map.pieceAt(page, start, end)).toEqual(listed);
+      }),
+    );
+  });
+
   it('refuses a change of no page', () => {
     expect(() => new RangeMap<number>(same).set(3, 3, 1)).toThrow(AssertionFailure);
   });

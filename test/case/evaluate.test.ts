@@ -11,7 +11,6 @@ function results(steps: Record<string, StepResult>, more: Partial<CaseResults> =
     steps,
     events: [],
     buffers: [],
-    cpuFaultMigrations: {},
     exits: [],
     readerResults: [],
     broken: null,
@@ -148,10 +147,19 @@ describe('the whole case', () => {
   });
 
   it('has events where a buffer is', () => {
-    const event = { kind: 'migrate_start', process: 'p0', page: 102, npages: 4, trigger: 'prefetch' };
-    const buffers = [{ process: 'p0', name: 'A', start: 100, pages: 8 }];
+    const event = { kind: 'migrate_start', mm: 1, page: 102, npages: 4, trigger: 'prefetch' };
+    const buffers = [{ process: 'p0', mm: 1, name: 'A', start: 100, pages: 8 }];
     const wanted = { type: 'event', kind: 'migrate_start', buf: 'A', pages: 4 };
     expect(found({ ...wanted, off: 2 }, none, { events: [event], buffers })).toBeNull();
     expect(found({ ...wanted, off: 0 }, none, { events: [event], buffers })).toContain('prefetch');
+  });
+
+  it('counts migrations by faults of CPUs within a buffer of its process', () => {
+    const event = { kind: 'migrate_start', mm: 1, page: 100, npages: 4, trigger: 'cpu_fault' };
+    const events = [event, { ...event, page: 108 }, { ...event, mm: 2 }, { ...event, trigger: 'prefetch' }];
+    const buffers = [{ process: 'p0', mm: 1, name: 'A', start: 100, pages: 8 }];
+    const wanted = { type: 'cpu_fault_migrations', buf: 'A' };
+    expect(found({ ...wanted, value: 1 }, none, { events, buffers })).toBeNull();
+    expect(found({ ...wanted, value: 2 }, none, { events, buffers })).toBe('1');
   });
 });

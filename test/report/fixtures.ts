@@ -50,6 +50,7 @@ export function runReport(changes: Partial<RunReport> = {}): RunReport {
       cpu_fault_count: 4567,
       svm_copy_us: 11,
     },
+    driverEvents: [],
     retries: { 'fault.EAGAIN': 12, 'migrate.EBUSY': 3, 'hmm.EBUSY': 0 },
     invalidationLatency: {
       count: 812,

@@ -198,6 +198,7 @@ export class FlatMachine {
       madvise: (page, npages) => space.madvise(page, npages),
       mremap: (page, npages, newPages, flags, to) => space.mremap(page, npages, newPages, flags, to),
       brk: () => never('brk'),
+      counter: () => null,
       prefetch: () => never('prefetch'),
       now: () => sched.now(),
       sleep: (ns) => sched.sleep(ns),

@@ -4,6 +4,7 @@ import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
 import type { PagemapOwner } from '../../mm/devPagemap.js';
 import type { Mm } from '../../mm/mm.js';
+import { PteKind, pteFromWord, pteKind } from '../../mm/pte.js';
 import { VmFlag } from '../../mm/vma.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
@@ -87,8 +88,7 @@ export class AttributeDriver {
     yield* vm.vmLock.write();
     yield* vm.svmLock.lock();
     const inside: DriverRange[] = [];
-    for (const range of vm.gpusvm.allRanges()) {
-      if (range.start >= end || range.end <= start) continue;
+    for (const range of vm.gpusvm.rangesIn(start, end)) {
       const crosses = range.start < start || range.end > end;
       if (crosses) vm.collector.add(range as DriverRange);
       else if (refault) inside.push(range as DriverRange);
@@ -152,6 +152,7 @@ export class AttributeDriver {
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
+    if (hasDevicePage(span)) this.noteStart(span, MigrateTrigger.Prefetch);
     for (const vm of this.mirrors.of(span.mm)) {
       const errno = yield* this.walk(span, (page) => this.faults.prefetchToRam(vm, page));
       if (errno !== Errno.OK) return errno;
@@ -196,4 +197,11 @@ export class AttributeDriver {
 function nextMapped(mm: Mm, page: Vpn): Vpn {
   if (mm.vmas.find(page) !== null) return page;
   return mm.vmas.firstFrom(page)?.start ?? (TASK_SIZE_PAGES as Vpn);
+}
+
+function hasDevicePage({ mm, start, end }: Span): boolean {
+  for (let page: number = start; page < end; page++) {
+    if (pteKind(pteFromWord(mm.pageTable.get(page as Vpn))) === PteKind.DevicePrivate) return true;
+  }
+  return false;
 }

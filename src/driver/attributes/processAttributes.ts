@@ -76,13 +76,9 @@ export class ProcessAttributes implements IntervalNotifierOps {
 
   /** The pages around one, within [start, end), for which the same was said: ranges stay within them. */
   uniform(page: Vpn, start: Vpn, end: Vpn): { start: Vpn; end: Vpn } {
-    let span = { start, end };
-    for (const { value, ...piece } of this.shared.pieces(start, end)) {
-      if (piece.end <= page) continue;
-      span = { start: piece.start as Vpn, end: piece.end as Vpn };
-      if (value !== undefined) span = withinGranule(span, page, value.granularity);
-      break;
-    }
+    const { value, ...piece } = this.shared.pieceAt(page, start, end);
+    let span = { start: piece.start as Vpn, end: piece.end as Vpn };
+    if (value !== undefined) span = withinGranule(span, page, value.granularity);
     for (const mirror of this.mirrors) span = mirror.uniform(page, span.start, span.end);
     assert(span.start <= page && page < span.end, 'a page outside its own span');
     return span;

@@ -53,10 +53,8 @@ export class XeMadvise {
 
   /** The part of [start, end) around `page` in which nothing changes: a range may not reach beyond it. */
   uniform(page: Vpn, start: Vpn, end: Vpn): { start: Vpn; end: Vpn } {
-    for (const piece of this.map.pieces(start, end)) {
-      if (piece.end > page) return { start: piece.start as Vpn, end: piece.end as Vpn };
-    }
-    return { start, end };
+    const piece = this.map.pieceAt(page, start, end);
+    return { start: piece.start as Vpn, end: piece.end as Vpn };
   }
 
   private change(start: Vpn, end: Vpn, change: (old: MirrorAttributes) => MirrorAttributes): void {

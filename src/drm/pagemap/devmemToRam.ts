@@ -109,7 +109,7 @@ export class DevmemToRam {
     const start = Math.max(low, vma.start) as Vpn;
     const end = Math.min(low + around, vma.end) as Vpn;
     const npages = end - start;
-    if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index)) yield STEP;
+    if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index, mm.id)) yield STEP;
     const args: MigrateVmaArgs = {
       mm,
       vma,

@@ -6,11 +6,11 @@ import { PAGE_ARRAY_PAGES, type PageArrayPool } from '../../memory/pageArrays.js
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { MigrateVmaArgs } from '../../mm/migrateVma.js';
-import type { Steps } from '../../sim/steps.js';
+import type { StepId, Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { Devmem, Zdd, ZddTable } from './devmem.js';
 import type { DrmPagemap } from './drmPagemap.js';
-import { expandFrames, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
+import { countPages, expandFrames, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
 import { PagemapStep } from './pagemapStep.js';
 
 export class MigrateCopy {
@@ -37,6 +37,7 @@ export class MigrateCopy {
 
   /** Splits the span into runs with the same source and has each copied by whoever owns its source. Errors: -ENOMEM, -EFAULT, -EIO. */
   *toDevmem(devmem: Devmem, args: MigrateVmaArgs, npages: number): Steps<Errno> {
+    const startedNs = this.kernel.sched.now();
     let first = 0;
     while (first < npages) {
       const source = this.ownerAt(args.src, first);
@@ -46,21 +47,37 @@ export class MigrateCopy {
       if (errno !== Errno.OK) return errno;
       first = end;
     }
+    this.noteCopy(PagemapStep.copiedToDevice, devmem, args.src, npages, startedNs);
     return Errno.OK;
   }
 
   /** Has the device copy its pages in `src` to RAM in `dst`, where there is a destination. Errors: -ENOMEM, -EIO. */
   *toRam(devmem: Devmem, src: Uint32Array, dst: Uint32Array, npages: number): Steps<Errno> {
+    const startedNs = this.kernel.sched.now();
     const { device } = devmem.dpagemap;
     const [fromId, toId] = yield* this.arrays.borrowPair();
     const from = this.arrays.arrays.view(fromId);
     const to = this.arrays.arrays.view(toId);
     let errno = this.mapToSystem(device, src, dst, npages, from, to);
     if (errno === Errno.OK) errno = yield* devmem.ops.copyToRam(devmem, fromId, toId, npages);
+    if (errno === Errno.OK) this.noteCopy(PagemapStep.copiedToRam, devmem, dst, npages, startedNs);
     this.unmapAll(device, to, npages);
     this.arrays.giveBack(fromId);
     this.arrays.giveBack(toId);
     return errno;
+  }
+
+  /** `entries` names a page where there was content to copy. */
+  private noteCopy(
+    step: StepId,
+    devmem: Devmem,
+    entries: Uint32Array,
+    npages: number,
+    startedNs: number,
+  ): void {
+    const { sched } = this.kernel;
+    const { index } = devmem.dpagemap.device;
+    sched.at(step, index, npages, countPages(entries, npages), sched.now() - startedNs);
   }
 
   private ownerAt(src: Uint32Array, i: number): Devmem | null {

@@ -1,7 +1,7 @@
 /** Arrays of migrate-pfns in which an entry may stand for a whole large folio: what each covers, and the same page by page. */
 
 import { PMD_PAGES } from '../../base/units.js';
-import { MigratePfnFlag, migratePfnAt, migratePfnToPfn, type Pfn } from '../../memory/pfn.js';
+import { MigratePfnFlag, migratePfnAt, migratePfnToPfn, NO_PFN, type Pfn } from '../../memory/pfn.js';
 
 /** Pages that an entry stands for; those after the first have empty entries. */
 export function pagesOfEntry(entries: Uint32Array, i: number): number {
@@ -21,6 +21,13 @@ export function countCollected(src: Uint32Array, npages: number): number {
 /** Pages that have migrated. What a large destination filled with zeros was left as no more than a flag in `src`. */
 export function countMigrated(src: Uint32Array, dst: Uint32Array, npages: number): number {
   return countMigrating(src, dst, npages);
+}
+
+/** Pages that the entries name. */
+export function countPages(entries: Uint32Array, npages: number): number {
+  let count = 0;
+  for (let i = 0; i < npages; i++) if (pageOfEntry(entries, i) !== NO_PFN) count += pagesOfEntry(entries, i);
+  return count;
 }
 
 function countMigrating(src: Uint32Array, sizes: Uint32Array, npages: number): number {

@@ -8,9 +8,14 @@ export const PagemapStep = {
   populated: defineStep('pagemap.populated', 'vpn', 'npages', 'device'),
   /** `device` is the one that the run of pages came from; -1 for RAM and holes. */
   copied: defineStep('pagemap.copied', 'vpn', 'npages', 'device', 'ns'),
+  /** Of the span's pages `count` had content, which is in the device's memory now. */
+  copiedToDevice: defineStep('pagemap.copiedToDevice', 'device', 'npages', 'count', 'ns'),
+  /** Of the span's pages the device has copied `count` to RAM. */
+  copiedToRam: defineStep('pagemap.copiedToRam', 'device', 'npages', 'count', 'ns'),
   toDevmemDone: defineStep('pagemap.toDevmemDone', 'vpn', 'npages', 'device', 'ns'),
   toDevmemFailed: defineStep('pagemap.toDevmemFailed', 'vpn', 'npages', 'errno', 'ns'),
-  toRam: defineStep('pagemap.toRam', 'vpn', 'npages', 'device'),
+  /** For a fault of a CPU in the address space `id`. */
+  toRam: defineStep('pagemap.toRam', 'vpn', 'npages', 'device', 'id'),
   toRamDone: defineStep('pagemap.toRamDone', 'vpn', 'npages', 'errno', 'ns'),
   timeslice: defineStep('pagemap.timeslice', 'vpn', 'ns', 'device'),
   evict: defineStep('pagemap.evict', 'device', 'npages', 'id'),

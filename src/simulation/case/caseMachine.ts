@@ -1,9 +1,10 @@
 /** The machine that a case runs on: as small as the case allows, since building it is most of what a short case costs. */
 
-import { alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
+import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
 import { ZoneKind } from '../../memory/zone.js';
+import { ALLOC_PAGES } from '../../workload/case/attributeOps.js';
 import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
 import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
 
@@ -35,6 +36,8 @@ const TABLES_PER_BUFFER = 4;
 const TABLES_PER_PROCESS = 8;
 /** Chunks of a test device's memory, each with room for everything: those that were removed may still be in use. */
 const MIRROR_CHUNKS = 3;
+/** How many times the device memory the buffers are of cases that fill it without saying how large it is. */
+const OVERCOMMIT = 1.5;
 const PAYLOAD_SPARE_BYTES = PAGE_BYTES;
 
 /** Commands that only the test device knows. */
@@ -58,6 +61,8 @@ interface Needs {
   devices: number;
   threads: number;
   isMirror: boolean;
+  /** It asks for more device memory than there should be. */
+  overcommits: boolean;
   coherent: Set<string>;
 }
 
@@ -68,7 +73,7 @@ export function caseDriver(one: Case): CaseDriver {
 export function caseMachine(one: Case, executor: ExecutorName, seed: number): SimulationConfig {
   const needs = needsOf(one);
   const driver = needs.isMirror ? 'mirror' : 'reference';
-  const machine = machineOf(needs, driver);
+  const machine = machineOf(needs, driver, one.params);
   return {
     name: one.name,
     seed,
@@ -104,9 +109,9 @@ function threadConfig(program: Case, driver: CaseDriver, thread: number, { threa
   return { kind: 'case', name, program, driver, thread, threads };
 }
 
-function machineOf(needs: Needs, driver: CaseDriver): MachineSpec {
+function machineOf(needs: Needs, driver: CaseDriver, params: Case['params']): MachineSpec {
   const everything = alignUp(needs.pages * needs.processes + SPARE_PAGES, 64);
-  const memoryPages = driver === 'mirror' ? MIRROR_CHUNKS * everything : alignUp(everything, PMD_PAGES);
+  const memoryPages = driver === 'mirror' ? MIRROR_CHUNKS * everything : vramPages(needs, params);
   const leaves = Math.ceil((2 * needs.pages) / PMD_PAGES);
   return {
     driver,
@@ -123,6 +128,15 @@ function machineOf(needs: Needs, driver: CaseDriver): MachineSpec {
   };
 }
 
+/** The case may say how much it has, so that there is too little of it. */
+function vramPages(needs: Needs, params: Case['params']): number {
+  const told = params?.vram_bytes;
+  if (typeof told === 'number') return alignUp(told / PAGE_BYTES, PMD_PAGES);
+  const everything = needs.pages * needs.processes + SPARE_PAGES;
+  if (!needs.overcommits) return alignUp(everything, PMD_PAGES);
+  return Math.max(PMD_PAGES, alignDown(everything / OVERCOMMIT, PMD_PAGES));
+}
+
 function needsOf({ steps }: Case): Needs {
   const needs: Needs = {
     pages: 0,
@@ -132,6 +146,7 @@ function needsOf({ steps }: Case): Needs {
     devices: 0,
     threads: 1,
     isMirror: false,
+    overcommits: false,
     coherent: new Set(),
   };
   countSteps(steps, 1, needs);
@@ -165,8 +180,9 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       if (step.args.kind === 'coherent') needs.coherent.add(step.args.dev);
       break;
     case 'alloc_and_register':
-      needs.pages += rounds * step.args.count * (step.args.pages ?? 1);
+      needs.pages += rounds * step.args.count * (step.args.pages ?? ALLOC_PAGES);
       needs.buffers += rounds * step.args.count;
+      if (step.args.pages === undefined) needs.overcommits = true;
       break;
     case 'gpuvm_insert':
     case 'gpuvm_sm_map':

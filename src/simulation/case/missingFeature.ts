@@ -27,6 +27,8 @@ function missingIn(step: Step, driver: CaseDriver): PlainOp | null {
     case 'repeat':
     case 'repeat_processes':
       return missingOp(step.args.steps, driver);
+    case 'barrier':
+      return null;
     default:
       return canDo(driver, step.op) ? null : step.op;
   }

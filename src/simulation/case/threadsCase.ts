@@ -29,7 +29,7 @@ export async function runOnThreads(
     if (caseResults === undefined) continue;
     const { broken } = caseResults;
     if (broken !== null) note(broken.step, 'the step to be carried out', broken.found);
-    for (const mismatch of evaluate(one.expect, caseResults)) {
+    for (const mismatch of evaluate(one.expect, { ...caseResults, events: report.driverEvents })) {
       const label = stepOf(mismatch.expectation);
       const index = one.steps.findIndex(({ as }) => as !== undefined && as === label);
       const step = one.steps[index];

@@ -52,7 +52,8 @@ export class VirtualCase {
 
   run(): VirtualCaseResult {
     this.runProgram();
-    if (this.problems.length === 0 && this.final !== null) this.report(evaluate(this.later, this.final));
+    if (this.problems.length === 0 && this.final !== null)
+      this.report(evaluate(this.later, this.withEvents(this.final)));
     if (this.problems.length === 0) this.tearDown();
     return { problems: this.problems, verifications: this.verifications };
   }
@@ -62,6 +63,11 @@ export class VirtualCase {
     for (const { workload } of this.fleet.cpus) {
       if (workload instanceof CaseProgram) workload.watcher = afterStep;
     }
+  }
+
+  /** What the drivers have reported comes from the Coordinator, which programs do not see. */
+  private withEvents(results: CaseResults): CaseResults {
+    return { ...results, events: this.fleet.coordinator.driverEvents() };
   }
 
   /** Those that look at one step wait for it; others, and steps that run several times, for the end. */
@@ -115,7 +121,8 @@ export class VirtualCase {
     const snapshots = devices.map((device) => device.snapshot());
     this.verifications++;
     this.noteChecks(coordinator.violations(snapshots));
-    if (step?.as !== undefined) this.report(evaluate(this.due.get(step.as) ?? [], this.program.results()));
+    if (step?.as !== undefined)
+      this.report(evaluate(this.due.get(step.as) ?? [], this.withEvents(this.program.results())));
   }
 
   private noteChecks(checks: readonly CheckResult[]): void {

@@ -12,8 +12,8 @@ import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
 /** Errors of CUDA and HIP by the codes that the driver replies. */
 const API_ERRORS: Readonly<Record<number, string>> = { 1: 'invalid_value', 101: 'invalid_device' };
 
-/** Pages of a buffer of `alloc_and_register` that says nothing of them. */
-const DEFAULT_PAGES = 8;
+/** Pages of a buffer of `alloc_and_register` that says nothing of them: many small buffers are what it is about. */
+export const ALLOC_PAGES = 1;
 
 interface SpanArgs {
   readonly proc?: string | undefined;
@@ -127,7 +127,7 @@ function hintSpans(thread: CaseThread, process: CaseProcess, args: OpArgs['migra
 
 function* allocAndRegister(thread: CaseThread, args: OpArgs['alloc_and_register']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
-  const pages = args.pages ?? DEFAULT_PAGES;
+  const pages = args.pages ?? ALLOC_PAGES;
   const dev = args.prefetch.startsWith('gpu') ? args.prefetch : 'gpu0';
   const request = { prefetch: args.prefetch, preferred: args.prefetch, access: dev };
   for (let i = 0; i < args.count; i++) {

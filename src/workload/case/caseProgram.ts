@@ -90,7 +90,6 @@ export class CaseProgram implements Workload {
       steps: thread?.results ?? {},
       events: [],
       buffers: this.places(),
-      cpuFaultMigrations: {},
       exits: this.branches.exits,
       readerResults: thread?.readerResults ?? [],
       broken: this.broken,
@@ -179,8 +178,8 @@ export class CaseProgram implements Workload {
   private places(): BufferPlace[] {
     const { thread } = this;
     if (thread === null) return [];
-    return [...thread.processes].flatMap(([process, { buffers }]) =>
-      [...buffers].map(([name, { start, pages }]) => ({ process, name, start, pages })),
+    return [...thread.processes].flatMap(([process, { mm, buffers }]) =>
+      [...buffers].map(([name, { start, pages }]) => ({ process, mm, name, start, pages })),
     );
   }
 }

@@ -5,6 +5,7 @@ import { PAGE_BYTES, PAGE_WORDS, type Vpn, vpn } from '../../base/units.js';
 import { fillPage } from '../../case/pageContent.js';
 import { type AccessPort, holdPage } from '../../memory/accessPort.js';
 import type { CallPayload } from '../../memory/callPayload.js';
+import { FaultKind } from '../../memory/faultKind.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DeviceContext, DeviceKernel } from '../workload.js';
 import { WorkloadStep } from '../workloadStep.js';
@@ -52,7 +53,7 @@ function* holdForAtomic(context: DeviceContext, page: Vpn): Steps<number> {
   for (;;) {
     const base = context.tryAtomic(page);
     if (base >= 0) return base;
-    const errno = yield* context.fault(page, true, true);
+    const errno = yield* context.fault(page, true, FaultKind.Atomic);
     if (errno !== Errno.OK) return errno;
   }
 }
@@ -87,9 +88,8 @@ function* prefetchHint(context: DeviceContext, { page, lanes }: CommandOf<'prefe
       context.release();
       continue;
     }
-    if ((yield* context.fault(vpn(page), false)) === Errno.OK) continue;
-    dropped++;
-    yield WorkloadStep.prefetchDropped;
+    const errno = yield* context.fault(vpn(page), false, FaultKind.Prefetch);
+    if (errno !== Errno.OK) dropped++;
   }
   return dropped;
 }

@@ -13,7 +13,7 @@ const PHASE = 0;
 /** What `unmapped:NAME` begins with: an address where NAME will be mapped, but is not yet. */
 const UNMAPPED = 'unmapped:';
 /** How often a polling kernel looks at each page for every second that a case wants it to run. */
-const ROUNDS_PER_SECOND = 4;
+const ROUNDS_PER_SECOND = 1;
 
 /** Runs the command on a device, for the process that the thread runs. */
 export function* launchCommand(thread: CaseThread, device: number, command: GpuCommand): Steps<StepResult> {

@@ -3,6 +3,7 @@
 import type { PlainOp } from '../../case/opSchemas.js';
 import type { CaseDriver } from '../workloadConfig.js';
 import { attributeOps } from './attributeOps.js';
+import { counterOps } from './counterOps.js';
 import { cpuOps } from './cpuOps.js';
 import { fileOps } from './fileOps.js';
 import { gpuOps } from './gpuOps.js';
@@ -19,7 +20,7 @@ const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...fileOps, ...pa
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },
-  reference: { ...common, ...gpuOps, ...listOps, ...vmBindOps, ...attributeOps },
+  reference: { ...common, ...gpuOps, ...counterOps, ...listOps, ...vmBindOps, ...attributeOps },
 };
 
 /** Whether a driver has an operation. */

@@ -5,6 +5,7 @@ import { Errno } from '../../../src/base/errno.js';
 import { type Vpn, vpn } from '../../../src/base/units.js';
 import type { GpuContext } from '../../../src/device/gpuContext.js';
 import { stayInRam } from '../../../src/driver/placement.js';
+import { FaultKind } from '../../../src/memory/faultKind.js';
 import { MapFlag, Prot } from '../../../src/mm/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { BUFFER } from '../../check/harness.js';
@@ -14,7 +15,7 @@ function* increment(context: GpuContext, page: Vpn): Steps<number> {
   for (;;) {
     const at = context.tryAtomic(page);
     if (at >= 0) return Atomics.add(context.memory.words, at, 1);
-    const errno = yield* context.fault(page, true, true);
+    const errno = yield* context.fault(page, true, FaultKind.Atomic);
     if (errno !== Errno.OK) return errno;
   }
 }

@@ -132,6 +132,7 @@ describe('migrate_to_devmem', () => {
       'pagemap.populated',
       'testgpu.copy',
       'pagemap.copied',
+      'pagemap.copiedToDevice',
       'migrate.pages',
       'migrate.finalize',
       'pagemap.toDevmemDone',
