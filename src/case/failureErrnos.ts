@@ -5,7 +5,7 @@ import type { Step } from './opSchemas.js';
 
 type Allowed = readonly (number | string)[];
 
-const { EAGAIN, EFAULT, ENOENT, ENOMEM } = Errno;
+const { EAGAIN, EBUSY, EFAULT, ENOENT, ENOMEM } = Errno;
 
 /** The call itself allocates areas, page tables and what forking needs. */
 const CALL: Allowed = [ENOMEM];
@@ -38,7 +38,8 @@ const allowed: Partial<Record<Step['op'], Allowed>> = {
   mlock: [ENOMEM, EAGAIN],
   // Changes of flags say -EAGAIN for areas that cannot be split; MADV_COLLAPSE says -ENOMEM without a huge page.
   madvise: [ENOMEM, EAGAIN],
-  pin_unpin: PIN,
+  // A coherent page that cannot be moved to RAM for a long-term pin is -EBUSY.
+  pin_unpin: [...PIN, EBUSY],
   exclusive: PIN,
   cpu_write: CPU_ACCESS,
   cpu_read: CPU_ACCESS,
