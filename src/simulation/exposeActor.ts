@@ -1,6 +1,6 @@
 /** The common part of all worker entries: builds the actor on a thread executor and exposes its host to the main thread. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { ActorObserver, ObserverBuffers, wallClockOffsetNs } from '../observe/actorObserver.js';
@@ -10,15 +10,21 @@ import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
 import type { ActorHost } from './actorHost.js';
 import type { WorkerInput } from './threadFleet.js';
 
-/** To be called once, at the top of a worker. */
+/** To be called once, at the top of a worker: which then runs the actors that it is sent, one after the other. */
 export function exposeActor<H extends ActorHost>(
   build: (sched: ThreadExecutor, input: WorkerInput) => H,
   portsOf: (host: H) => readonly Port[],
 ): void {
-  const port = parentPort;
-  if (port === null) throw new Error('this file runs in a worker thread only');
-  const input = workerData as WorkerInput;
-  const { buffers, config } = input;
+  if (parentPort === null) throw new Error('this file runs in a worker thread only');
+  parentPort.on('message', (input: WorkerInput) => exposeOne(build, portsOf, input));
+}
+
+function exposeOne<H extends ActorHost>(
+  build: (sched: ThreadExecutor, input: WorkerInput) => H,
+  portsOf: (host: H) => readonly Port[],
+  input: WorkerInput,
+): void {
+  const { buffers, config, control: channel } = input;
   // The owner of a port names its actor; the executor must exist before the first port.
   const executor = new ThreadExecutor(config.seed);
   const host = build(executor, input);
@@ -34,7 +40,7 @@ export function exposeActor<H extends ActorHost>(
     runActor: () => executor.run(),
     stop: () => executor.stop(),
   };
-  expose(withControl(host, control), nodeEndpoint(port));
+  expose(withControl(host, control), nodeEndpoint(channel));
 }
 
 /** One object with the host's methods and the control's: Comlink exposes a single one. */

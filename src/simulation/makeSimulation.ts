@@ -20,7 +20,7 @@ export async function runWithBuffers(
   buffers: SharedBuffers,
   options: RunOptions,
 ): Promise<RunReport> {
-  const fleet = await startFleet(config, buffers);
+  const fleet = await startFleet(config, buffers, options);
   try {
     return await new Conductor(config, buffers, fleet, options).run();
   } finally {
@@ -28,8 +28,12 @@ export async function runWithBuffers(
   }
 }
 
-async function startFleet(config: SimulationConfig, buffers: SharedBuffers): Promise<Fleet> {
-  if (config.executor === 'threads') return ThreadFleet.start(config, buffers);
+async function startFleet(
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  { workers }: RunOptions,
+): Promise<Fleet> {
+  if (config.executor === 'threads') return ThreadFleet.start(config, buffers, workers ?? null);
   const strategy = new RandomStrategy(config.seed);
   strategy.newExecution();
   return new VirtualFleet(config, buffers, strategy);

@@ -1,6 +1,7 @@
 /** One run under either executor, as the command line and the tests drive it. */
 
 import type { RunProgress, RunReport } from './runReport.js';
+import type { WorkerPool } from './workerPool.js';
 
 export interface RunOptions {
   /** Called now and then while the run goes on. */
@@ -9,6 +10,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds between quiescent points at which everything is verified; 0: only at the end. */
   readonly verifyEveryMs?: number;
+  /** Under `threads`: where workers come from and go to, for runs that follow one another. Without it the run has its own. */
+  readonly workers?: WorkerPool;
 }
 
 export interface Simulation {

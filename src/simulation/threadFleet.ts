@@ -1,9 +1,7 @@
 /** The actors of one run in worker threads, reached over Comlink. */
 
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { ObserverBuffers } from '../observe/actorObserver.js';
@@ -12,9 +10,12 @@ import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHos
 import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
+import { type WorkerKind, WorkerPool } from './workerPool.js';
 
-/** What a worker is started with. */
+/** What makes a worker run an actor. */
 export interface WorkerInput {
+  /** Over which the actor is reached. */
+  readonly control: MessagePort;
   readonly config: SimulationConfig;
   readonly buffers: SharedBuffers;
   /** Index among its kind. */
@@ -32,7 +33,9 @@ export interface WorkerControl {
 
 interface WorkerActor<H extends ActorHost> {
   readonly name: string;
+  readonly kind: WorkerKind;
   readonly worker: Worker;
+  readonly control: MessagePort;
   readonly host: ComlinkRemote<H & WorkerControl>;
 }
 
@@ -48,6 +51,8 @@ export class ThreadFleet implements Fleet {
   private fail: (failure: ActorFailure) => void = () => {};
   private closing = false;
   private readonly actors: WorkerActor<ActorHost>[] = [];
+  /** One for each actor, which settles when it has come to its end. */
+  private readonly ends: Promise<void>[] = [];
   private coordinatorActor: WorkerActor<CoordinatorHost> | null = null;
   private deviceActors: WorkerActor<DeviceHost>[] = [];
   private cpuActors: WorkerActor<CpuHost>[] = [];
@@ -57,6 +62,8 @@ export class ThreadFleet implements Fleet {
   private constructor(
     private readonly config: SimulationConfig,
     private readonly buffers: SharedBuffers,
+    /** Where workers come from and go to; null ends them with the run. */
+    private readonly pool: WorkerPool | null,
   ) {
     this.observation = new Observation(new ObserverBuffers(buffers.observer));
     this.whenFailed = new Promise<never>((_, reject) => {
@@ -69,8 +76,12 @@ export class ThreadFleet implements Fleet {
     this.whenFailed.catch(() => {});
   }
 
-  static async start(config: SimulationConfig, buffers: SharedBuffers): Promise<ThreadFleet> {
-    const fleet = new ThreadFleet(config, buffers);
+  static async start(
+    config: SimulationConfig,
+    buffers: SharedBuffers,
+    pool: WorkerPool | null = null,
+  ): Promise<ThreadFleet> {
+    const fleet = new ThreadFleet(config, buffers, pool);
     try {
       await fleet.during(fleet.startActors());
     } catch (error) {
@@ -123,10 +134,19 @@ export class ThreadFleet implements Fleet {
 
   async close(): Promise<void> {
     this.closing = true;
-    const stopped = Promise.allSettled(this.actors.map((actor) => actor.host.stop()));
-    await Promise.race([stopped, sleep(CLOSE_MS)]);
-    for (const actor of this.actors) actor.host[releaseProxy]();
-    await Promise.all(this.actors.map((actor) => actor.worker.terminate()));
+    const stops = this.actors.map((actor) => actor.host.stop());
+    const stopped = Promise.allSettled([...stops, ...this.ends]).then(() => true);
+    const inTime = await Promise.race([stopped, sleep(CLOSE_MS, false)]);
+    for (const actor of this.actors) {
+      actor.host[releaseProxy]();
+      actor.control.close();
+    }
+    const { pool } = this;
+    if (pool !== null && inTime && this.failureOf === null) {
+      for (const { kind, worker } of this.actors) pool.give(kind, worker);
+    } else {
+      await Promise.all(this.actors.map((actor) => actor.worker.terminate()));
+    }
   }
 
   /** Ends one worker at once, as if it had died: for trying out what becomes of the run. */
@@ -151,25 +171,29 @@ export class ThreadFleet implements Fleet {
   }
 
   private startActor<H extends ActorHost>(
-    kind: string,
+    kind: WorkerKind,
     name: string,
     index: number,
     tableRoot: number,
   ): WorkerActor<H> {
-    const input: WorkerInput = { config: this.config, buffers: this.buffers, index, tableRoot };
-    const worker = new Worker(workerFile(kind), { workerData: input, name });
+    const worker = (this.pool ?? new WorkerPool()).take(kind);
     worker.on('error', (error) => this.died(name, error.message));
     worker.on('exit', (code) => this.died(name, `its worker ended with code ${code}`));
-    const host = wrap<H & WorkerControl>(nodeEndpoint(worker));
-    const actor: WorkerActor<H> = { name, worker, host };
+    const { port1, port2 } = new MessageChannel();
+    const { config, buffers } = this;
+    const input: WorkerInput = { control: port2, config, buffers, index, tableRoot };
+    worker.postMessage(input, [port2]);
+    const host = wrap<H & WorkerControl>(nodeEndpoint(port1));
+    const actor: WorkerActor<H> = { name, kind, worker, control: port1, host };
     this.actors.push(actor as unknown as WorkerActor<ActorHost>);
     return actor;
   }
 
   private runActor(actor: WorkerActor<ActorHost>): void {
-    actor.host.runActor().catch((error: Error) => {
+    const end = actor.host.runActor().catch((error: Error) => {
       this.fail(new ActorFailure(actor.name, error.message, error.name === 'TaskFailure'));
     });
+    this.ends.push(end);
   }
 
   private died(name: string, message: string): void {
@@ -191,11 +215,4 @@ export class ThreadFleet implements Fleet {
 function started<T>(actor: T | null): T {
   if (actor === null) throw new ActorFailure('coordinator', 'it has not been started', false);
   return actor;
-}
-
-/** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */
-function workerFile(kind: string): string {
-  const beside = fileURLToPath(new URL(`../../workers/${kind}.js`, import.meta.url));
-  if (existsSync(beside)) return beside;
-  return fileURLToPath(new URL(`../../dist/workers/${kind}.js`, import.meta.url));
 }

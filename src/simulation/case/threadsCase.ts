@@ -4,6 +4,7 @@ import type { Case } from '../../case/caseSchema.js';
 import { evaluate, stepOf } from '../../case/evaluate.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { SimulationConfig } from '../simulationConfig.js';
+import { WorkerPool } from '../workerPool.js';
 import type { CaseProblem } from './caseReport.js';
 import { describeStep } from './describeStep.js';
 
@@ -12,13 +13,16 @@ export interface ThreadsCaseResult {
   readonly verifications: number;
 }
 
+/** For the cases that follow. */
+const workers = new WorkerPool();
+
 /** Rejects with an AbortError when the signal ends it first. */
 export async function runOnThreads(
   one: Case,
   config: SimulationConfig,
   signal: AbortSignal | undefined,
 ): Promise<ThreadsCaseResult> {
-  const report = await makeSimulation(config).run(signal === undefined ? {} : { signal });
+  const report = await makeSimulation(config).run({ workers, ...(signal === undefined ? {} : { signal }) });
   signal?.throwIfAborted();
   const problems: CaseProblem[] = [];
   const note = (step: string, expectation: string, found: string): void => {

@@ -1,0 +1,46 @@
+/** Workers that wait for an actor to run: starting one takes far longer than a short run, so runs that follow one another share them. */
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+/** The entries in `workers/`. */
+export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
+
+/** Idle workers keep the process alive no longer than it wants to. */
+export class WorkerPool {
+  private readonly idle = new Map<WorkerKind, Worker[]>();
+
+  /** A worker that runs no actor; nobody listens to its events. */
+  take(kind: WorkerKind): Worker {
+    const worker = this.idle.get(kind)?.pop() ?? new Worker(workerFile(kind), { name: kind });
+    worker.removeAllListeners('error');
+    worker.removeAllListeners('exit');
+    worker.ref();
+    return worker;
+  }
+
+  /** Only workers whose actor has come to its end, and that nobody listens to any more. */
+  give(kind: WorkerKind, worker: Worker): void {
+    worker.removeAllListeners('error');
+    worker.removeAllListeners('exit');
+    worker.on('error', () => this.forget(kind, worker));
+    worker.on('exit', () => this.forget(kind, worker));
+    worker.unref();
+    const others = this.idle.get(kind);
+    if (others === undefined) this.idle.set(kind, [worker]);
+    else others.push(worker);
+  }
+
+  private forget(kind: WorkerKind, worker: Worker): void {
+    const left = this.idle.get(kind)?.filter((one) => one !== worker) ?? [];
+    this.idle.set(kind, left);
+  }
+}
+
+/** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */
+function workerFile(kind: WorkerKind): string {
+  const beside = fileURLToPath(new URL(`../../workers/${kind}.js`, import.meta.url));
+  if (existsSync(beside)) return beside;
+  return fileURLToPath(new URL(`../../dist/workers/${kind}.js`, import.meta.url));
+}
