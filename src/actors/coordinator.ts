@@ -26,7 +26,7 @@ import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { type PagemapOwner, pagemapOwner } from '../mm/devPagemap.js';
 import { Hmm } from '../mm/hmm.js';
-import { Kernel, type MmCosts } from '../mm/kernel.js';
+import { Kernel, type MmCosts, ThpMode } from '../mm/kernel.js';
 import { MigrateDevice } from '../mm/migrateDevice.js';
 import { MigrateUnmap } from '../mm/migrateUnmap.js';
 import { MigrateVma } from '../mm/migrateVma.js';
@@ -64,6 +64,10 @@ export interface CoordinatorConfig {
   readonly checkPagesThreshold: number;
   readonly pagesPerStep: number;
   readonly costs: MmCosts;
+  /** Which areas get huge pages; those that asked for them unless told. */
+  readonly thp?: ThpMode;
+  /** Huge pages that are set aside for hugetlb mappings; none unless told. */
+  readonly hugetlbPages?: number;
   /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
   readonly mirrorAll?: boolean;
   /** The memories of the devices belong to test devices, which need no actor; the reference driver has none then. */
@@ -115,6 +119,7 @@ export class Coordinator {
   ) {
     const { sched, memory, folios, tables, brackets } = world;
     this.kernel = new Kernel(sched, memory, folios, tables, brackets, config.costs, config.pagesPerStep);
+    this.setHugePages(config);
     this.processes = new ProcessTable(this.kernel);
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
@@ -174,6 +179,14 @@ export class Coordinator {
     cpuPorts.forEach((port, i) => {
       this.serveCpu(port, i, world.payloads?.[i] ?? null);
     });
+  }
+
+  /** Before anything else takes memory. */
+  private setHugePages({ thp, hugetlbPages }: CoordinatorConfig): void {
+    this.kernel.thp = thp ?? ThpMode.Madvise;
+    const wanted = hugetlbPages ?? 0;
+    const got = this.kernel.hugetlb.resize(wanted);
+    assert(got === wanted, () => `RAM has room for ${got} of ${wanted} hugetlb pages`);
   }
 
   /** N:1: one per process that is mirrored. 1:1: one per process and device, those of a process in the order of the devices. */

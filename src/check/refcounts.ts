@@ -20,7 +20,8 @@ export function checkRefcounts(view: MachineView): Rule[] {
       rule.violate(subject, `reference count ${refs}, but ${holders} holders: ${folios.describe(pfn)}`);
     }
     if (zoneId !== view.layout.ram.id) return;
-    const free = kernel.ram.isFree(pfn);
+    // The pool keeps what it has for hugetlb mappings without references.
+    const free = kernel.ram.isFree(pfn) || kernel.hugetlb.isFree(pfn);
     rule.require(free === (refs === 0), { pfn }, () =>
       free
         ? `free in the allocator, but has ${refs} references`

@@ -1,5 +1,6 @@
 /** What must be left when mirrors and address space are gone: nothing. */
 
+import { PMD_PAGES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { MachineView } from './machineView.js';
 import { checkQuiescence } from './quiescence.js';
@@ -19,11 +20,11 @@ function checkMemory(view: MachineView): Rule {
     const expected = kernel.isZeroPage(pfn) ? 1 : 0;
     rule.require(folios.refcount(pfn) === expected, { pfn }, () => `still in use: ${folios.describe(pfn)}`);
   });
-  const { ram, tables } = kernel;
+  const { ram, tables, hugetlb } = kernel;
   rule.require(
-    ram.usedPages === kernel.zeroPages,
+    ram.usedPages === kernel.zeroPages + hugetlb.total * PMD_PAGES && hugetlb.free === hugetlb.total,
     {},
-    () => `ram: ${ram.usedPages} pages are in use, not just the zero page`,
+    () => `ram: ${ram.usedPages} pages are in use, not just the zero page and the pool of huge pages`,
   );
   rule.look('page tables', tables.totalTables);
   const { usedSlots } = kernel.swapCache.area;

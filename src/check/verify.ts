@@ -12,6 +12,7 @@ import { checkDmaTargets } from './dmaTargets.js';
 import { checkFiles } from './filePages.js';
 import { checkFolioLocks } from './folioLocks.js';
 import { checkGpuVms } from './gpuVms.js';
+import { checkHugetlb } from './hugetlb.js';
 import { checkLeaves } from './leaves.js';
 import { checkLifetimes } from './lifetimes.js';
 import { checkLru } from './lru.js';
@@ -63,6 +64,7 @@ function checkRules(input: VerifyInput): Rule[] {
     ...checkAreas(view),
     ...checkLeaves(view),
     ...checkLru(view),
+    ...checkHugetlb(view.kernel),
     ...checkFiles(view.kernel, input.coordinator.processes.all(), view.entries),
     ...checkNotifiers(view),
     ...checkTranslations(view),

@@ -1,5 +1,6 @@
 /** Free plus used is all, in every zone, and used is what is really used. */
 
+import { PMD_PAGES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
@@ -15,7 +16,7 @@ export function checkZones(view: MachineView): Rule[] {
 function checkRam(view: MachineView, rule: Rule): void {
   const { ram } = view.kernel;
   look(rule, ram.totalPages, ram.usedPages);
-  let held = 0;
+  let held = view.kernel.hugetlb.free * PMD_PAGES;
   for (const pfn of view.references.keys()) {
     if (view.layout.zoneOf(pfn).id === view.layout.ram.id) held += view.folios.npages(pfn);
   }

@@ -27,6 +27,8 @@ export const FolioFlag = {
   PartiallyMapped: 512,
   /** Anonymous memory that its owner gave up: it may go without being written to swap, unless it is dirty again. @kernel !PG_swapbacked */
   LazyFree: 1024,
+  /** Of the pool of huge pages for hugetlb mappings: never split, never on the LRU. @kernel folio_test_hugetlb */
+  Hugetlb: 2048,
 } as const;
 
 export type FolioFlag = (typeof FolioFlag)[keyof typeof FolioFlag];
@@ -271,6 +273,7 @@ export class FolioTable {
   splitToPages(head: Pfn): void {
     this.assertLive(head);
     this.check(head, (this.flags[head] & FolioFlag.Large) !== 0, 'is not large and cannot be split');
+    this.check(head, (this.flags[head] & FolioFlag.Hugetlb) === 0, 'is a hugetlb page and is never split');
     this.check(head, this.maps[head] === 0, 'is split while it is mapped');
     this.check(head, this.lockOwners[head] !== 0, 'is split while it is not locked');
     const npages = this.npages(head);

@@ -72,7 +72,8 @@ export class CopyPageRange {
     parent.mmapLock.assertHeldForWrite();
     if (!needsCopy(from)) return false;
     if (!isCow(from)) return yield* this.copyEntries(pair);
-    const range = notifierRange(NotifyEvent.ProtectionPage, from.start, from.end);
+    const event = from.isHugetlb ? NotifyEvent.Clear : NotifyEvent.ProtectionPage;
+    const range = notifierRange(event, from.start, from.end);
     yield* parent.notifiers.invalidateStart(range);
     const result = yield* this.copyEntries(pair);
     yield* parent.notifiers.invalidateEnd(range);
@@ -107,6 +108,8 @@ export class CopyPageRange {
       if (childSlot < 0) return -1;
       if (pteIsHuge(pteFromWord(parent.pageTable.read(at)))) {
         assert(page === leafStart(page), 'a fork meets the middle of a huge leaf');
+        if (this.isPinnedHugetlb(pair, at))
+          return this.copyPinnedHugetlb(pair, page as Vpn, at, childSlot) ? page + PMD_PAGES : -1;
         if (this.copyLeaf(pair, at, childSlot)) return page + PMD_PAGES;
         splitLeaf(this.kernel, parent, page);
       }
@@ -198,6 +201,41 @@ export class CopyPageRange {
     const access = (to.isWritable ? PteBit.Write : 0) | (to.isAccessible ? 0 : PteBit.ProtNone);
     child.pageTable.write(childSlot, makePte(PteKind.Present, copied, access | PteBit.Young | PTE_WRITTEN));
     kernel.sched.at(CopyStep.pinned, page, ptePfn(pte), copied, child.id);
+    return true;
+  }
+
+  private isPinnedHugetlb({ parent }: AreaPair, slot: number): boolean {
+    const { folios } = this.kernel;
+    const head = ptePfn(readLeaf(parent.pageTable, slot));
+    const isExclusive =
+      folios.testFlag(head, FolioFlag.Hugetlb) && folios.testFlag(head, FolioFlag.AnonExclusive);
+    return isExclusive && this.pages.maybePinned(head);
+  }
+
+  /** False when no huge page is left that nobody was promised. @kernel copy_hugetlb_page_range, hugetlb_install_folio */
+  private copyPinnedHugetlb(
+    { parent, child, to }: AreaPair,
+    page: Vpn,
+    slot: number,
+    childSlot: number,
+  ): boolean {
+    const { kernel } = this;
+    const { folios } = kernel;
+    const copied = kernel.hugetlb.alloc(false);
+    if (copied === NO_PFN) return false;
+    const leaf = readLeaf(parent.pageTable, slot);
+    kernel.memory.copyPages(copied, ptePfn(leaf), PMD_PAGES);
+    assert(to.anonVma !== null, 'the child of an area with anonymous pages has no anon_vma');
+    folios.setMapping(copied, to.anonVma.id, to.indexOf(page));
+    folios.addEntireRmap(copied);
+    folios.setFlag(copied, FolioFlag.AnonExclusive);
+    const kept = leaf & (PteBit.Huge | PteBit.Write | PteBit.ProtNone);
+    writeLeaf(
+      child.pageTable,
+      childSlot,
+      makePte(PteKind.Present, copied, kept | PteBit.Young | PteBit.Dirty),
+    );
+    kernel.sched.at(CopyStep.pinned, page, ptePfn(leaf), copied, child.id);
     return true;
   }
 

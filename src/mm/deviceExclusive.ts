@@ -57,7 +57,7 @@ export class DeviceExclusive {
   /** On OK the entry is writable in this atomic section. @kernel faultin_page */
   private *faultInForWrite(mm: Mm, page: Vpn): Steps<Errno> {
     const vma = mm.vmas.find(page);
-    if (vma === null || !vma.isWritable) return Errno.EFAULT;
+    if (vma === null || !vma.isWritable || vma.isHugetlb) return Errno.EFAULT;
     yield* splitHugePmd(this.kernel, mm, page);
     while (!pteAllows(mm.pageTable.get(page), true)) {
       const errno = yield* this.faults.handleMmFault(mm, vma, page, true);

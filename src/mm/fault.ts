@@ -11,6 +11,7 @@ import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
 import { ExclusiveEntries } from './exclusiveEntries.js';
 import { FileFault } from './file/fileFault.js';
 import { FALLBACK, HugeFault } from './hugeFault.js';
+import { HugetlbFault } from './hugetlb/hugetlbFault.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import {
@@ -72,6 +73,7 @@ export const FaultFlag = {
 export class FaultHandler {
   private readonly swapFault: SwapFault;
   private readonly huge: HugeFault;
+  private readonly hugetlb: HugetlbFault;
 
   constructor(
     private readonly kernel: Kernel,
@@ -81,6 +83,7 @@ export class FaultHandler {
   ) {
     this.swapFault = new SwapFault(kernel);
     this.huge = new HugeFault(kernel);
+    this.hugetlb = new HugetlbFault(kernel);
   }
 
   /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
@@ -119,6 +122,8 @@ export class FaultHandler {
     assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
     if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
     if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
+    if (vma.isHugetlb)
+      return yield* this.hugetlb.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);
     if (this.huge.concerns(mm, vma, page)) {
       const served = yield* this.huge.handle(mm, vma, page, write);
       if (served !== FALLBACK) return served;

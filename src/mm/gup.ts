@@ -11,7 +11,7 @@ import { FaultFlag, type FaultHandler } from './fault.js';
 import type { Kernel } from './kernel.js';
 import type { MigrateDevice } from './migrateDevice.js';
 import type { Mm } from './mm.js';
-import { type Pte, PteBit, pteAllows, pteFromWord, pteHas, ptePfn } from './pte.js';
+import { type Pte, PteBit, pteAllows, pteFromWord, pteHas, pteIsHuge, ptePfn } from './pte.js';
 import { type Vma, VmFlag } from './vma.js';
 
 export const GupStep = {
@@ -114,7 +114,7 @@ export class GetUserPages {
     if (!pteAllows(pte, false)) return (flags & GupFlag.Write) !== 0 ? NotYet.Write : NotYet.Read;
     const writable = pteHas(pte, PteBit.Write);
     if ((flags & GupFlag.Write) !== 0 && !writable) return NotYet.Write;
-    if (this.mustUnshare(ptePfn(pte), vma, flags)) return NotYet.Unshare;
+    if (this.mustUnshare(pte, vma, flags)) return NotYet.Unshare;
     this.grab(ptePfn(pte), flags);
     return ptePfn(pte);
   }
@@ -123,8 +123,10 @@ export class GetUserPages {
    * A page that is only read through a pin must be this process's alone: the next write to a shared one would give the process a copy, and
    * leave the pin with the old page. @kernel gup_must_unshare
    */
-  private mustUnshare(pfn: Pfn, vma: Vma | null, flags: number): boolean {
+  private mustUnshare(pte: Pte, vma: Vma | null, flags: number): boolean {
     const { folios } = this.kernel;
+    // What maps the whole folio is exclusive as its head is.
+    const pfn = pteIsHuge(pte) ? folios.headOf(ptePfn(pte)) : ptePfn(pte);
     if ((flags & (GupFlag.Write | GupFlag.Pin)) !== GupFlag.Pin) return false;
     if (folios.testFlag(pfn, FolioFlag.Anon)) return !folios.testFlag(pfn, FolioFlag.AnonExclusive);
     if ((flags & GupFlag.LongTerm) === 0) return false;

@@ -105,6 +105,7 @@ export function splitLeaf(kernel: Kernel, mm: Mm, page: number): void {
     splitZeroLeaf(kernel, mm, slot, leaf);
     return;
   }
+  assert(!kernel.folios.testFlag(pfn, FolioFlag.Hugetlb), 'a hugetlb page is never split');
   if (pteKind(leaf) !== PteKind.Migration) {
     kernel.folios.entireRmapToPages(pfn);
     if (pteHas(leaf, PteBit.Dirty)) kernel.folios.setFlag(pfn, FolioFlag.Dirty);

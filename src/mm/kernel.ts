@@ -14,6 +14,7 @@ import { AnonVmaTable } from './anonVma.js';
 import type { DevPagemap } from './devPagemap.js';
 import { PageCache } from './file/pageCache.js';
 import { FolioLocks } from './folioLock.js';
+import { HugetlbPool } from './hugetlb/hugetlbPool.js';
 import type { Mm } from './mm.js';
 import { Pins } from './pinning.js';
 import { SwapCache } from './swapCache.js';
@@ -51,6 +52,8 @@ export class Kernel {
   readonly pageCache: PageCache;
   readonly swapCache: SwapCache;
   readonly pins: Pins;
+  /** Huge pages for hugetlb mappings: none until the pool is given some. */
+  readonly hugetlb: HugetlbPool;
   /** Read-only page of zeros that every untouched page reads as; neither refcounted nor mapcounted per mapping. @kernel ZERO_PAGE */
   readonly zeroPage: Pfn;
   /** Which areas get huge pages at their first touch. @kernel transparent_hugepage_flags */
@@ -82,7 +85,8 @@ export class Kernel {
     this.pageCache = new PageCache(this);
     this.swapCache = new SwapCache(folios, memory);
     this.pins = new Pins(folios);
-    folios.setReleaser(memory.layout.ram.id, (page, order) => this.ram.free(page, order));
+    this.hugetlb = new HugetlbPool(this.ram, folios);
+    folios.setReleaser(memory.layout.ram.id, (page, order) => this.freeRam(page, order));
     const zeroPage = this.ram.allocPage();
     assert(zeroPage >= 0, 'no memory for the zero page');
     this.zeroPage = zeroPage as Pfn;
@@ -111,6 +115,12 @@ export class Kernel {
   /** The pagemap of a device page, or null for RAM. @kernel page_pgmap */
   pagemapOf(page: Pfn): DevPagemap | null {
     return this.pagemaps[this.memory.layout.zoneOf(page).id] ?? null;
+  }
+
+  /** @kernel free_huge_folio, free_frozen_pages */
+  private freeRam(page: Pfn, order: number): void {
+    if (order === PMD_ORDER && this.hugetlb.owns(page)) this.hugetlb.takeBack(page);
+    else this.ram.free(page, order);
   }
 
   /** A fresh page of RAM with one reference and undefined content; 0 when there is none. @kernel alloc_page */

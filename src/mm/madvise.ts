@@ -1,7 +1,7 @@
 /** madvise: hints on the use of memory, of which the ones that throw pages away are real. */
 
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
+import { alignDown, PMD_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Collapse } from './collapse.js';
 import type { Kernel } from './kernel.js';
@@ -83,8 +83,10 @@ export class MadviseCall {
     if (change !== null) return yield* this.flags.apply(mm, vma, start, end, change);
     if (advice === Madvise.Collapse) return yield* this.collapse.collapse(mm, vma, start, end);
     if (advice === Madvise.Hint) return Errno.OK;
-    if (!allowsZap(vma, advice)) return Errno.EINVAL;
-    yield* this.adviseSpan(mm, start, end, advice);
+    if (!allowsZap(vma, start, advice)) return Errno.EINVAL;
+    // Rounding down never loses what the caller did not mention.
+    const last = vma.isHugetlb ? (alignDown(end, PMD_PAGES) as Vpn) : end;
+    if (start < last) yield* this.adviseSpan(mm, start, last, advice);
     return Errno.OK;
   }
 
@@ -115,7 +117,8 @@ export class MadviseCall {
 }
 
 /** @kernel madvise_dontneed_free_valid_vma, madvise_free_single_vma */
-function allowsZap(vma: Vma, advice: Madvise): boolean {
+function allowsZap(vma: Vma, start: Vpn, advice: Madvise): boolean {
+  if (vma.isHugetlb) return advice === Madvise.DontNeed && start % PMD_PAGES === 0;
   if ((vma.flags & VmFlag.Locked) !== 0) return false;
   return advice !== Madvise.Free || vma.isAnonymous;
 }

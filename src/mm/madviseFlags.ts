@@ -4,6 +4,7 @@ import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { Steps } from '../sim/steps.js';
 import { splitHugePmdAcross } from './hugeLeaf.js';
+import { cutsHugetlbArea } from './hugetlb/hugetlbArea.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -29,11 +30,12 @@ export class MadviseFlags {
     private readonly edit: VmaEdit,
   ) {}
 
-  /** `[start, end)` lies in the area; mmap_lock is held for write. Error: -EAGAIN when there is no memory for more areas. @kernel madvise_update_vma */
+  /** `[start, end)` lies in the area; mmap_lock is held for write. Errors: -EINVAL for a cut through a hugetlb page, -EAGAIN when there is no memory for more areas. @kernel madvise_update_vma */
   *apply(mm: Mm, vma: Vma, start: Vpn, end: Vpn, change: FlagChange): Steps<Errno> {
     mm.mmapLock.assertHeldForWrite();
     const flags = (vma.flags & ~change.clear) | change.set;
     if (flags === vma.flags) return Errno.OK;
+    if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
     if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
     if (end < vma.end) yield* splitHugePmdAcross(this.kernel, mm, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);

@@ -1,10 +1,13 @@
 /** mmap, munmap and brk: making and removing areas. */
 
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { alignUp, PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { HUGETLB_FILE } from './file/fileType.js';
 import { insertPages } from './file/insertPages.js';
 import type { MappedFile } from './file/mappedFile.js';
+import type { PageCache } from './file/pageCache.js';
+import { reserveArea } from './hugetlb/hugetlbArea.js';
 import type { Kernel } from './kernel.js';
 import type { Mlock } from './mlock.js';
 import type { Mm } from './mm.js';
@@ -41,6 +44,8 @@ export const MapFlag = {
   Shared: 16,
   /** The pages stay in memory. @kernel MAP_LOCKED */
   Locked: 32,
+  /** Huge pages from the pool; the length is rounded up to whole ones. @kernel MAP_HUGETLB */
+  Hugetlb: 64,
 } as const;
 
 export interface MmapArgs {
@@ -68,11 +73,13 @@ export class MemoryMap {
 
   /**
    * Maps memory or a file and returns the first page. Errors: -EINVAL for no pages, -ENOMEM beyond the address space or when no stretch, no
-   * more areas or (for a driver's pages) no memory is left, -EEXIST, -EPERM for a fixed place below vm.mmap_min_addr, -EACCES for a writable
+   * more areas or (for a driver's pages) no memory is left, or the pool has not enough huge pages, -EEXIST, -EINVAL for a fixed place that is not
+   * aligned to the huge pages that go or went there, -EPERM for a fixed place below vm.mmap_min_addr, -EACCES for a writable
    * shared mapping of a file that was opened for reading. Takes mmap_lock for write.
    * @kernel do_mmap
    */
-  *mmap(mm: Mm, args: MmapArgs): Steps<PageOrErrno> {
+  *mmap(mm: Mm, wanted: MmapArgs): Steps<PageOrErrno> {
+    const args = isHugetlb(wanted) ? { ...wanted, npages: alignUp(wanted.npages, PMD_PAGES) } : wanted;
     const { sched, costs } = this.kernel;
     if (sched.reach(MmapStep.mmap, args.hint, args.npages, args.flags, mm.id)) yield STEP;
     yield* sched.spend(costs.syscallNs);
@@ -88,8 +95,8 @@ export class MemoryMap {
   }
 
   /**
-   * Unmaps whatever lies in the range; nothing there is no error. Errors: -EINVAL for no pages or beyond the address space, -ENOMEM when a
-   * split would make too many areas. Takes mmap_lock for write, and for read while entries are cleared.
+   * Unmaps whatever lies in the range; nothing there is no error. Errors: -EINVAL for no pages, beyond the address space or
+   * through a hugetlb page, -ENOMEM when a split would make too many areas. Takes mmap_lock for write, and for read while entries are cleared.
    * @kernel __vm_munmap
    */
   *munmap(mm: Mm, start: Vpn, npages: number): Steps<Errno> {
@@ -141,20 +148,22 @@ export class MemoryMap {
   /** The range is free. @kernel mmap_region */
   private placeArea(mm: Mm, start: Vpn, args: MmapArgs): typeof Errno.OK | typeof Errno.ENOMEM {
     const { pageCache } = this.kernel;
-    const isShared = (args.flags & MapFlag.Shared) !== 0;
-    const file = args.file ?? (isShared ? pageCache.create(args.npages) : null);
+    const file = args.file ?? newFileFor(pageCache, args);
     const pgoff = file === null ? start : (args.fileOffset ?? 0);
     const end = (start + args.npages) as Vpn;
     const vma = this.edit.place(mm, { start, end, flags: vmFlags(args), pgoff, file, source: null });
     if (file !== null && file !== args.file) pageCache.close(file);
-    if (file === null || !file.type.insertsPages) return Errno.OK;
-    return insertPages(this.kernel, mm, vma);
+    if (file?.type.isHugetlb === true && (vma.flags & VmFlag.NoReserve) === 0)
+      return reserveArea(this.kernel, vma) ? Errno.OK : Errno.ENOMEM;
+    return file?.type.insertsPages === true ? insertPages(this.kernel, mm, vma) : Errno.OK;
   }
 
   private chooseStart(mm: Mm, args: MmapArgs): PageOrErrno {
     const { hint, npages, flags } = args;
-    if ((flags & (MapFlag.Fixed | MapFlag.FixedNoReplace)) === 0) return getUnmappedArea(mm, hint, npages);
-    const errno = checkFixedArea(hint, npages);
+    const align = isHugetlb(args) ? PMD_PAGES : 1;
+    if ((flags & (MapFlag.Fixed | MapFlag.FixedNoReplace)) === 0)
+      return getUnmappedArea(mm, hint, npages, align);
+    const errno = hint % align === 0 ? checkFixedArea(hint, npages) : Errno.EINVAL;
     if (errno !== Errno.OK) return errno;
     const mustBeFree = (flags & MapFlag.FixedNoReplace) !== 0;
     if (mustBeFree && mm.vmas.firstIn(hint, (hint + npages) as Vpn) !== null) return Errno.EEXIST;
@@ -190,6 +199,17 @@ export class MemoryMap {
   }
 }
 
+/** Memory of huge pages from the pool, with or without a name. */
+function isHugetlb({ flags, file }: MmapArgs): boolean {
+  return file?.type.isHugetlb ?? (flags & MapFlag.Hugetlb) !== 0;
+}
+
+/** The nameless file of a mapping without one: of hugetlb memory in any case, else where it is shared. @kernel hugetlb_file_setup, shmem_zero_setup */
+function newFileFor(pageCache: PageCache, { npages, flags }: MmapArgs): MappedFile | null {
+  if ((flags & MapFlag.Hugetlb) !== 0) return pageCache.create(npages, HUGETLB_FILE);
+  return (flags & MapFlag.Shared) !== 0 ? pageCache.create(npages) : null;
+}
+
 /** @kernel VM_DATA_DEFAULT_FLAGS, VM_ACCOUNT */
 const HEAP_FLAGS = Prot.Read | Prot.Write | VmFlag.MayWrite | VmFlag.Account;
 
@@ -208,6 +228,7 @@ function vmFlags(args: MmapArgs): number {
   if ((flags & MapFlag.Locked) !== 0) vm |= VmFlag.Locked;
   if ((flags & MapFlag.Shared) !== 0) vm = sharedFlags(vm, args);
   if (args.file?.type.insertsPages) vm |= VmFlag.MixedMap;
+  if (isHugetlb(args)) return vm | VmFlag.Hugetlb;
   const isCharged = (vm & (VmFlag.NoReserve | VmFlag.Shared | VmFlag.Write)) === VmFlag.Write;
   return isCharged ? vm | VmFlag.Account : vm;
 }

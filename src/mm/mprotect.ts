@@ -5,6 +5,7 @@ import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import { coversLeaf, isLeafAt, readLeaf, replaceLeaf, splitHugePmd, splitHugePmdAcross } from './hugeLeaf.js';
+import { cutsHugetlbArea } from './hugetlb/hugetlbArea.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { PROT_MASK } from './mmap.js';
@@ -40,7 +41,7 @@ export class Mprotect {
   ) {}
 
   /**
-   * Gives the range the protection `prot`. Errors: -EACCES to allow stores to a file that was opened for reading, -ENOMEM when part of it is not mapped, after everything before the hole has been changed,
+   * Gives the range the protection `prot`. Errors: -EACCES to allow stores to a file that was opened for reading, -EINVAL for a cut through a hugetlb page, -ENOMEM when part of it is not mapped, after everything before the hole has been changed,
    * when the range ends beyond the address space, or when there would be too many areas. Takes mmap_lock for write.
    * @kernel do_mprotect_pkey
    */
@@ -76,6 +77,7 @@ export class Mprotect {
     const flags = protectedFlags(vma, prot);
     if (flags === vma.flags) return Errno.OK;
     if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
+    if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
     if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
     if (end < vma.end) yield* splitHugePmdAcross(this.kernel, mm, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
@@ -148,6 +150,8 @@ export class Mprotect {
   private protectedPresentPte(vma: Vma, pte: Pte): Pte {
     const bare = pteWithout(pte, PteBit.Write | PteBit.ProtNone);
     if (!vma.isAccessible) return pteWith(bare, PteBit.ProtNone);
+    // A private hugetlb page gets its write permission from a fault only.
+    if (vma.isHugetlb) return vma.mapsWritable ? pteWith(bare, PteBit.Write) : bare;
     const writable = vma.isShared ? this.mayStoreShared(vma, pte) : this.mayStorePrivate(vma, pte);
     return writable ? pteWith(bare, PteBit.Write) : bare;
   }

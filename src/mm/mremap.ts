@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { alignUp, PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
@@ -83,10 +83,25 @@ export class Mremap {
 
   private *remap(mm: Mm, args: MremapArgs): Steps<PageOrErrno> {
     yield* mm.mmapLock.write();
-    const isMapped = mm.vmas.find(args.from) !== null;
+    const area = mm.vmas.find(args.from);
+    if (area?.isHugetlb === true) return yield* this.remapHugetlb(mm, args);
+    const isMapped = area !== null;
     const isShrink = args.fromPages > args.toPages && !impliesNewAddress(args);
     if (isMapped && isShrink) return yield* this.shrinkAndUnlock(mm, args);
     const result = isMapped ? yield* this.remapLocked(mm, args) : Errno.EFAULT;
+    mm.mmapLock.writeUnlock();
+    return result;
+  }
+
+  /** Moves of huge pages are by whole ones, and never grow. @kernel sys_mremap (is_vm_hugetlb_page) */
+  private *remapHugetlb(mm: Mm, wanted: MremapArgs): Steps<PageOrErrno> {
+    const fromPages = alignUp(wanted.fromPages, PMD_PAGES);
+    const toPages = alignUp(wanted.toPages, PMD_PAGES);
+    const aligned = wanted.from % PMD_PAGES === 0 && wanted.target % PMD_PAGES === 0;
+    const args = { ...wanted, fromPages, toPages };
+    if (aligned && toPages < fromPages && !impliesNewAddress(args))
+      return yield* this.shrinkAndUnlock(mm, args);
+    const result = aligned && toPages <= fromPages ? yield* this.remapLocked(mm, args) : Errno.EINVAL;
     mm.mmapLock.writeUnlock();
     return result;
   }
@@ -108,6 +123,7 @@ export class Mremap {
     const fromPages = Math.min(args.fromPages, toPages);
     const errno = this.checkSource(mm, from, fromPages, toPages);
     if (errno !== Errno.OK) return errno;
+    if ((flags & MremapFlag.DontUnmap) !== 0 && this.areaOf(mm, from).isHugetlb) return Errno.EINVAL;
     const to = isFixed ? fixedTarget(target, toPages) : getUnmappedArea(mm, target, toPages);
     if (isFailure(to)) return to;
     const dontUnmap = (flags & MremapFlag.DontUnmap) !== 0;
@@ -165,6 +181,7 @@ export class Mremap {
       yield* this.unmapRegion.unmap(mm, to, (to + toPages) as Vpn);
       return Errno.ENOMEM;
     }
+    this.handOverHugePages(mm, move);
     if (move.dontUnmap) this.keepOldArea(mm, move);
     else yield* this.unmapOld(mm, move);
     return to;
@@ -187,6 +204,15 @@ export class Mremap {
     old.flags &= ~VmFlag.Locked;
     const isNew = old.start <= to && to < old.end;
     if (!isNew && old.start === from && old.pages === fromPages) this.edit.leaveAnonVma(old);
+  }
+
+  /** What was promised to the old place is the new one's: the area that is about to go must not give it up. @kernel clear_vma_resv_huge_pages */
+  private handOverHugePages(mm: Mm, { from, fromPages }: Move): void {
+    const old = this.areaOf(mm, from);
+    if (old.reservation === null || fromPages === 0) return;
+    const gone = this.edit.carve(mm, old, from, (from + fromPages) as Vpn);
+    assert(gone !== Errno.ENOMEM, 'a move had room for the areas that it makes');
+    gone.reservation = null;
   }
 
   /** Raises UNMAP over the old range once more, as any munmap does. -ENOMEM leaves the area mapped and empty. @kernel move_vma (do_vmi_munmap) */

@@ -4,6 +4,7 @@ import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { defineStep, type Steps } from '../sim/steps.js';
 import { splitHugePmdAcross } from './hugeLeaf.js';
+import { cutsHugetlb } from './hugetlb/hugetlbArea.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -81,8 +82,9 @@ export class UnmapRegion {
     return (first.start < start ? 1 : 0) + (last !== null && last.start < end ? 1 : 0);
   }
 
-  /** Both, with mmap_lock held for write throughout. Errors: -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
+  /** Both, with mmap_lock held for write throughout. Errors: -EINVAL for a cut through a hugetlb page, -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
   *unmap(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    if (cutsHugetlb(mm, start) || cutsHugetlb(mm, end)) return Errno.EINVAL;
     yield* this.splitLeavesAcross(mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM) return region;
@@ -92,6 +94,10 @@ export class UnmapRegion {
 
   /** Both, letting readers in while entries are cleared. mmap_lock is held for write and is released in any case. @kernel do_vmi_align_munmap */
   *unmapAndUnlock(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    if (cutsHugetlb(mm, start) || cutsHugetlb(mm, end)) {
+      mm.mmapLock.writeUnlock();
+      return Errno.EINVAL;
+    }
     yield* this.splitLeavesAcross(mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM || region === null) {

@@ -1,7 +1,7 @@
 /** Where a new mapping goes: the layout of the user address space and the choice of a free stretch. */
 
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import { alignDown, alignUp, TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import type { Mm } from './mm.js';
 import type { PageOrErrno } from './pageResult.js';
 
@@ -19,19 +19,21 @@ export function checkFixedArea(start: Vpn, npages: number): Errno {
 }
 
 /**
- * A free stretch: at the hint (0 for none) if it is free there, else the highest one below mmap_base, else anywhere. -ENOMEM when there is
- * none. mmap_lock is held.
+ * A free stretch: at the hint (0 for none) if it is free there, else the highest one below mmap_base, else anywhere; a multiple of
+ * `align`, a power of two. -ENOMEM when there is none. mmap_lock is held.
  * @kernel get_unmapped_area, arch_get_unmapped_area_topdown
  */
-export function getUnmappedArea(mm: Mm, hint: Vpn, npages: number): PageOrErrno {
+export function getUnmappedArea(mm: Mm, hint: Vpn, npages: number, align = 1): PageOrErrno {
   if (npages > TASK_SIZE_PAGES - MMAP_MIN) return Errno.ENOMEM;
   if (hint !== 0) {
-    const start = Math.max(hint, MMAP_MIN) as Vpn;
+    const start = alignUp(Math.max(hint, MMAP_MIN), align) as Vpn;
     const end = (start + npages) as Vpn;
     if (end <= TASK_SIZE_PAGES && mm.vmas.firstIn(start, end) === null) return start;
   }
-  const below = mm.vmas.findGap(npages, MMAP_MIN, MMAP_BASE);
-  if (below >= 0) return below as Vpn;
-  const above = mm.vmas.findGap(npages, MMAP_MIN, TASK_SIZE_PAGES);
-  return above >= 0 ? (above as Vpn) : Errno.ENOMEM;
+  // The highest stretch with room for the alignment holds the highest aligned one.
+  const room = npages + align - 1;
+  const below = mm.vmas.findGap(room, MMAP_MIN, MMAP_BASE);
+  if (below >= 0) return alignDown(below + align - 1, align) as Vpn;
+  const above = mm.vmas.findGap(room, MMAP_MIN, TASK_SIZE_PAGES);
+  return above >= 0 ? (alignDown(above + align - 1, align) as Vpn) : Errno.ENOMEM;
 }

@@ -3,6 +3,7 @@
 import type { Vpn } from '../base/units.js';
 import type { AnonVma, AnonVmaChain } from './anonVma.js';
 import type { MappedFile } from './file/mappedFile.js';
+import type { HugetlbReservation } from './hugetlb/hugetlbReservation.js';
 
 /** @kernel vm_flags_t */
 export const VmFlag = {
@@ -39,7 +40,7 @@ export const VmFlag = {
 } as const;
 
 /** Areas with one of these flags are never merged, and migrate_vma refuses them. @kernel VM_SPECIAL */
-const SPECIAL_FLAGS = VmFlag.MixedMap;
+const SPECIAL_FLAGS = VmFlag.MixedMap | VmFlag.Hugetlb;
 
 export function hasSpecialFlags(flags: number): boolean {
   return (flags & SPECIAL_FLAGS) !== 0;
@@ -51,6 +52,10 @@ export class Vma {
   anonVma: AnonVma | null = null;
   /** All whose pages the area may map, its ancestors' first and its own last. @kernel anon_vma_chain */
   readonly anonVmaChain: AnonVmaChain[] = [];
+  /** Huge pages that a private hugetlb mapping counts on: null after a fork, in the child. @kernel HPAGE_RESV_OWNER */
+  reservation: HugetlbReservation | null = null;
+  /** Lost huge pages to the process that they were promised to: what is missing now stays missing. @kernel HPAGE_RESV_UNMAPPED */
+  lostHugePages = false;
 
   constructor(
     public start: Vpn,
@@ -92,6 +97,11 @@ export class Vma {
   /** Whether stores reach the file, and so everybody who maps it. @kernel VM_SHARED */
   get isShared(): boolean {
     return (this.flags & VmFlag.Shared) !== 0;
+  }
+
+  /** @kernel is_vm_hugetlb_page */
+  get isHugetlb(): boolean {
+    return (this.flags & VmFlag.Hugetlb) !== 0;
   }
 
   /** @kernel VM_SPECIAL */

@@ -22,7 +22,11 @@ export class VmaEdit {
     const { file } = spec;
     const vma = new Vma(spec.start, spec.end, spec.flags, spec.pgoff, file);
     mm.vmas.insert(vma);
-    if (spec.source !== null) shareAnonVma(mm, vma, spec.source);
+    if (spec.source !== null) {
+      shareAnonVma(mm, vma, spec.source);
+      vma.reservation = spec.source.reservation;
+      vma.lostHugePages = spec.source.lostHugePages;
+    }
     file?.get();
     file?.mapping.link(mm, vma);
     return vma;
@@ -96,6 +100,7 @@ export class VmaEdit {
     this.leaveAnonVma(vma);
     const { file } = vma;
     if (file === null) return;
+    vma.reservation?.giveBack(vma.pgoff, vma.pgoff + vma.pages);
     file.mapping.unlink(vma);
     this.kernel.pageCache.close(file);
   }

@@ -70,7 +70,7 @@ export class Zap {
   private clearEntries(mm: Mm, start: number, end: number, gather: MmuGather): void {
     const slot = mm.pageTable.slot(start);
     if (pteIsHuge(mm.pageTable.read(slot))) {
-      this.clearHugeLeaf(mm, slot, gather);
+      this.clearHugeLeaf(mm, start, slot, gather);
       return;
     }
     for (let at = slot; at < slot + end - start; at++) {
@@ -79,7 +79,7 @@ export class Zap {
   }
 
   /** @kernel zap_huge_pmd */
-  private clearHugeLeaf(mm: Mm, slot: number, gather: MmuGather): void {
+  private clearHugeLeaf(mm: Mm, page: number, slot: number, gather: MmuGather): void {
     const { folios } = this.kernel;
     const leaf = clearLeaf(mm.pageTable, slot);
     const head = ptePfn(leaf);
@@ -87,8 +87,16 @@ export class Zap {
     if (kind === PteKind.Present) gather.needsFlush = true;
     if (kind === PteKind.Migration || this.kernel.isZeroPage(head)) return;
     folios.removeEntireRmap(head);
+    if (folios.testFlag(head, FolioFlag.Hugetlb)) this.keepPromise(mm, page, head);
     if (kind === PteKind.Present) gather.add(head);
     else folios.put(head);
+  }
+
+  /** An area that stays keeps the right to a huge page where it just lost one. @kernel __unmap_hugepage_range (adjust_reservation) */
+  private keepPromise(mm: Mm, page: number, head: Pfn): void {
+    const vma = mm.vmas.find(page as Vpn);
+    if (vma !== null && this.kernel.folios.testFlag(head, FolioFlag.Anon))
+      vma.reservation?.restoreOnFree(head, vma.indexOf(page as Vpn));
   }
 
   private clearEntry(mm: Mm, slot: number, gather: MmuGather): void {

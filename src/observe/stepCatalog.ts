@@ -23,6 +23,7 @@ import { GupStep } from '../mm/gup.js';
 import { HmmStep } from '../mm/hmm.js';
 import { HugeFaultStep } from '../mm/hugeFault.js';
 import { HugeStep } from '../mm/hugeLeaf.js';
+import { HugetlbStep } from '../mm/hugetlb/hugetlbFault.js';
 import { MadviseStep } from '../mm/madvise.js';
 import { MadviseFreeStep } from '../mm/madviseFree.js';
 import { MigrateStep } from '../mm/migrateUnmap.js';
@@ -79,6 +80,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   ExclusiveStep,
   HugeStep,
   HugeFaultStep,
+  HugetlbStep,
   CollapseStep,
   SplitStep,
   NotifierStep,

@@ -85,6 +85,7 @@ function configOf(scenario: Scenario, { preset, traces }: Attachments, path: str
     seed: scenario.seed,
     executor: scenario.executor,
     ramPages: scenario.ram,
+    thp: scenario.thp,
     deviceCount: devices.count,
     device: {
       vramPages: devices.vram,

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { TASK_SIZE_PAGES } from '../base/units.js';
-import { executors, LIMITS, layouts, placements } from '../simulation/simulationConfig.js';
+import { executors, LIMITS, layouts, placements, thpModes } from '../simulation/simulationConfig.js';
 import { accessPatterns, invalidationCalls } from '../workload/workloadConfig.js';
 import { costKeys, eachCostKey } from './costKeys.js';
 import {
@@ -206,6 +206,11 @@ export const scenarioSchema = map({
     'Wall time (threads) or simulated time (virtual) after which workloads without an end stop; unlimited: when all work is done.',
   ),
   ram: key(physicalSize, '256MiB', 'System memory.'),
+  thp: key(
+    oneOf(thpModes),
+    'madvise',
+    'Which mappings get transparent huge pages of 2MiB at their first touch. never: none; madvise: those for which a program asked; always: all that are large enough.',
+  ),
   devices: devices.prefault({}).describe('The GPUs; all are alike.'),
   svm: svm.prefault({}).describe('How the address space is mirrored.'),
   cost: cost

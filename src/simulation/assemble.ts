@@ -12,6 +12,7 @@ import { FolioTable } from '../memory/folios.js';
 import { PageArrays } from '../memory/pageArrays.js';
 import { PhysicalLayout } from '../memory/physicalLayout.js';
 import { TableArena } from '../memory/radixTable.js';
+import { ThpMode } from '../mm/kernel.js';
 import { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { type ActorId, actorId } from '../sim/task.js';
@@ -19,7 +20,7 @@ import { GhostBoard } from '../workload/ghostBoard.js';
 import { makeWorkload } from '../workload/makeWorkload.js';
 import type { Workload } from '../workload/workload.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
-import type { CostConfig, SimulationConfig } from './simulationConfig.js';
+import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
 
 /** Pages that loops handle between two points where others may run: few where interleavings are looked for, many where speed counts. */
 const PAGES_PER_STEP_VIRTUAL = 16;
@@ -145,6 +146,12 @@ function placementPolicy(config: SimulationConfig): PlacementPolicy {
   }
 }
 
+const THP_MODES: Readonly<Record<ThpName, ThpMode>> = {
+  never: ThpMode.Never,
+  madvise: ThpMode.Madvise,
+  always: ThpMode.Always,
+};
+
 function coordinatorConfig(config: SimulationConfig, sched: Scheduler): CoordinatorConfig {
   const { svm, cost, machine } = config;
   const mirror = machine?.driver === 'mirror' ? { mirror: { chunkPages: machine.mirrorChunkPages } } : {};
@@ -156,6 +163,8 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
     notifierPages: svm.notifierPages,
     timesliceNs: svm.timesliceUs * 1000,
     checkPagesThreshold: 16,
+    thp: THP_MODES[config.thp ?? 'madvise'],
+    hugetlbPages: machine?.hugetlbPages ?? 0,
     mirrorAll: !config.workloads.some(({ kind }) => kind === 'case'),
     pagesPerStep: sched.modelsTime ? PAGES_PER_STEP_VIRTUAL : PAGES_PER_STEP_THREADS,
     costs: {

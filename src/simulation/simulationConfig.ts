@@ -17,6 +17,10 @@ export type LayoutName = (typeof layouts)[number];
 export const placements = ['migrate', 'migrate-system-pages', 'system', 'preferred'] as const;
 export type PlacementName = (typeof placements)[number];
 
+/** Which areas get huge pages of 2 MiB at their first touch. @kernel transparent_hugepage= */
+export const thpModes = ['never', 'madvise', 'always'] as const;
+export type ThpName = (typeof thpModes)[number];
+
 export interface DeviceConfig {
   readonly vramPages: number;
   /** Contexts per device that stall on a fault while others run. */
@@ -69,6 +73,8 @@ export interface SimulationConfig {
   readonly seed: number;
   readonly executor: ExecutorName;
   readonly ramPages: number;
+  /** `madvise` unless told. */
+  readonly thp?: ThpName;
   readonly deviceCount: number;
   readonly device: DeviceConfig;
   readonly svm: SvmConfig;
@@ -97,6 +103,8 @@ export interface MachineSpec {
   readonly payloadBytes: number;
   /** Pages of one chunk of a test device's memory. */
   readonly mirrorChunkPages: number;
+  /** Huge pages that are set aside for hugetlb mappings. */
+  readonly hugetlbPages: number;
 }
 
 /** Limits that a configuration is checked against. */

@@ -3,8 +3,9 @@
 import { expect } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
-import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
+import { PAGE_WORDS, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
 import { checkFiles } from '../../src/check/filePages.js';
+import { checkHugetlb } from '../../src/check/hugetlb.js';
 import { AccessBracket, BRACKET_WORDS } from '../../src/memory/accessBracket.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import { FolioFlag, FolioTable } from '../../src/memory/folios.js';
@@ -371,14 +372,14 @@ export class TestDevice implements DevPagemapOps {
  */
 export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
   const { entries, references, mappings } = countPageHolders(kernel);
-  for (const rule of checkFiles(kernel, mms, entries)) {
+  for (const rule of [...checkFiles(kernel, mms, entries), ...checkHugetlb(kernel)]) {
     const { name, ok, detail } = rule.result(() => []);
     assert(ok, () => `${name}: ${detail}`);
   }
   expect(swapViolations(kernel, entries)).toEqual([]);
   for (const mm of mms) forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
   const { folios } = kernel;
-  let ramPages = 0;
+  let ramPages = kernel.hugetlb.free * PMD_PAGES;
   for (const [pfn, count] of references) {
     const maps = mappings.get(pfn) ?? 0;
     const exact = folios.refcount(pfn) === count && folios.mapcount(pfn) === maps;

@@ -92,6 +92,7 @@ describe('a new mapping', () => {
       servesFaults: false,
       tracksDirty: false,
       insertsPages: true,
+      isHugetlb: false,
     });
     map(HIGH, 1, { file });
     map(HIGH + 1, 1, { file, fileOffset: 1 });

@@ -3,6 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { type IntervalNode, IntervalTree } from '../../base/intervalTree.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { HugetlbReservation } from '../hugetlb/hugetlbReservation.js';
 import type { Mm } from '../mm.js';
 import type { Vma } from '../vma.js';
 
@@ -22,6 +23,8 @@ export class AddressSpace {
   readonly stored = new Map<number, Int32Array>();
   /** Open files, and with them their areas. @kernel i_count */
   references = 1;
+  /** Huge pages that its shared mappings count on; null without such mappings. */
+  reservation: HugetlbReservation | null = null;
   private readonly nodes = new Map<Vma, IntervalNode<MappingArea>>();
 
   constructor(

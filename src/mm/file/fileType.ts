@@ -9,6 +9,8 @@ export interface FileType {
   readonly tracksDirty: boolean;
   /** mmap fills the area with zeroed pages of the driver, outside any page cache and LRU. @kernel vm_insert_page */
   readonly insertsPages: boolean;
+  /** Its pages are huge ones, from the pool. @kernel is_file_hugepages */
+  readonly isHugetlb: boolean;
 }
 
 /** Memory without a name, and tmpfs: holes read as zeros, pages are never clean. @kernel shmem_vm_ops */
@@ -17,6 +19,7 @@ export const SHMEM_FILE: FileType = {
   servesFaults: true,
   tracksDirty: false,
   insertsPages: false,
+  isHugetlb: false,
 };
 
 /** A file of a file system with a disk behind it, to which dirty pages are written back. @kernel generic_file_vm_ops */
@@ -25,6 +28,7 @@ export const DISK_FILE: FileType = {
   servesFaults: true,
   tracksDirty: true,
   insertsPages: false,
+  isHugetlb: false,
 };
 
 /** A device node whose driver inserts its own pages. @kernel dmirror_fops_mmap */
@@ -33,4 +37,14 @@ export const DEVICE_FILE: FileType = {
   servesFaults: false,
   tracksDirty: false,
   insertsPages: true,
+  isHugetlb: false,
+};
+
+/** Memory of huge pages: what MAP_HUGETLB maps without a file is a nameless one of these. @kernel hugetlb_vm_ops */
+export const HUGETLB_FILE: FileType = {
+  name: 'hugetlb',
+  servesFaults: true,
+  tracksDirty: false,
+  insertsPages: false,
+  isHugetlb: true,
 };

@@ -1,7 +1,7 @@
 /** All files of one kernel and their pages in memory: creation, content, growth and end. */
 
 import { assert } from '../../base/assert.js';
-import { PAGE_WORDS } from '../../base/units.js';
+import { PAGE_WORDS, PMD_PAGES } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../kernel.js';
@@ -50,6 +50,7 @@ export class PageCache {
     if (mapping.references > 0) return;
     assert(mapping.areas.size === 0, 'a file is gone that is still mapped');
     for (const index of [...mapping.pages.keys()]) this.evict(mapping, index);
+    mapping.reservation?.giveBack(0, mapping.npages);
     this.byId.delete(mapping.id);
   }
 
@@ -71,6 +72,13 @@ export class PageCache {
     else memory.words.set(stored, memory.wordIndex(pfn));
     this.insert(mapping, index, pfn);
     return pfn;
+  }
+
+  /** A fresh huge page of a hugetlb file becomes the file's at this offset; the cache takes over the caller's reference. @kernel hugetlb_add_to_page_cache */
+  insertHugetlb(mapping: AddressSpace, index: number, head: Pfn): void {
+    assert(index % PMD_PAGES === 0 && !mapping.pages.has(index), 'a huge page has no place in its file');
+    this.kernel.folios.setFileMapping(head, mapping.id, index);
+    mapping.pages.set(index, head);
   }
 
   /** Stores words as write() does. False when memory has run out. @kernel generic_perform_write */

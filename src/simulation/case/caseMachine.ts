@@ -63,6 +63,8 @@ interface Needs {
   isMirror: boolean;
   /** It asks for more device memory than there should be. */
   overcommits: boolean;
+  /** Huge pages of hugetlb mappings, those that processes copy from one another included. */
+  hugetlbPages: number;
   coherent: Set<string>;
 }
 
@@ -78,7 +80,8 @@ export function caseMachine(one: Case, executor: ExecutorName, seed: number): Si
     name: one.name,
     seed,
     executor,
-    ramPages: alignUp(2 * needs.pages * needs.processes + SPARE_PAGES, 64),
+    // Huge pages need aligned room.
+    ramPages: alignUp(2 * needs.pages * needs.processes + SPARE_PAGES, 64) + hugetlbRam(needs),
     deviceCount: driver === 'mirror' ? 0 : needs.devices,
     device: {
       vramPages: machine.memories[0]?.pages ?? PMD_PAGES,
@@ -125,6 +128,7 @@ function machineOf(needs: Needs, driver: CaseDriver, params: Case['params']): Ma
     ringMessages: 64,
     payloadBytes: needs.largest * PAGE_BYTES + PAYLOAD_SPARE_BYTES,
     mirrorChunkPages: everything,
+    hugetlbPages: needs.hugetlbPages,
   };
 }
 
@@ -147,9 +151,11 @@ function needsOf({ steps }: Case): Needs {
     threads: 1,
     isMirror: false,
     overcommits: false,
+    hugetlbPages: 0,
     coherent: new Set(),
   };
   countSteps(steps, 1, needs);
+  needs.hugetlbPages *= needs.processes;
   return needs;
 }
 
@@ -164,10 +170,12 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
   if (/^(gpuvm|bo)_|^gpu_store_va$/.test(step.op)) needs.devices = Math.max(needs.devices, 1);
   switch (step.op) {
     case 'mmap':
+      if (step.args.backing === 'hugetlb')
+        needs.hugetlbPages += rounds * Math.ceil(step.args.pages / PMD_PAGES);
+      countBuffer(step.args.pages, rounds, needs);
+      break;
     case 'file_create':
-      needs.pages += rounds * step.args.pages;
-      needs.largest = Math.max(needs.largest, step.args.pages);
-      needs.buffers += rounds;
+      countBuffer(step.args.pages, rounds, needs);
       break;
     case 'mremap':
       needs.buffers += rounds;
@@ -206,6 +214,17 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       countSteps(step.args.steps, rounds, needs);
       break;
   }
+}
+
+/** Aligned blocks of RAM. */
+function hugetlbRam({ hugetlbPages }: Needs): number {
+  return hugetlbPages === 0 ? 0 : (hugetlbPages + 1) * PMD_PAGES;
+}
+
+function countBuffer(pages: number, rounds: number, needs: Needs): void {
+  needs.pages += rounds * pages;
+  needs.largest = Math.max(needs.largest, pages);
+  needs.buffers += rounds;
 }
 
 const deviceName = /^gpu(\d+)$/;

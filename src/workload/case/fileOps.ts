@@ -4,7 +4,7 @@ import { PAGE_WORDS, vpn } from '../../base/units.js';
 import { contentOf, fillPage, type PageContent } from '../../case/pageContent.js';
 import { IoctlRequest } from '../../mm/ioctlRequest.js';
 import type { Steps } from '../../sim/steps.js';
-import { CaseMisuse, type CaseThread } from './caseThread.js';
+import type { CaseThread } from './caseThread.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
 
 const NO_FILE = 0;
@@ -21,7 +21,6 @@ export function* mappedFile(thread: CaseThread, { backing, file }: OpArgs['mmap'
       return reply.a;
     }
     case 'hugetlb':
-      throw new CaseMisuse('hugetlb cannot be mapped here');
     case 'anon':
       return NO_FILE;
   }

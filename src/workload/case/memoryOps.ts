@@ -1,7 +1,7 @@
 /** Operations of a case that are memory calls of a process. */
 
 import { Errno } from '../../base/errno.js';
-import { type Vpn, vpn } from '../../base/units.js';
+import { PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { Advice, MapFlag, Prot, RemapFlag } from '../workload.js';
@@ -33,14 +33,18 @@ function mapPlace(
       flags: args.fixed === true ? MapFlag.Fixed : MapFlag.FixedNoReplace,
     };
   }
-  return { page: thread.reserve(process, args.pages, args.align_pages ?? 1), flags: MapFlag.FixedNoReplace };
+  const align = Math.max(args.align_pages ?? 1, args.backing === 'hugetlb' ? PMD_PAGES : 1);
+  return { page: thread.reserve(process, args.pages, align), flags: MapFlag.FixedNoReplace };
 }
 
 function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
   const file = yield* mappedFile(thread, args);
   const { page, flags } = mapPlace(thread, process, args);
-  const kind = (args.share === 'shared' ? MapFlag.Shared : 0) | (args.locked === true ? MapFlag.Locked : 0);
+  const kind =
+    (args.share === 'shared' ? MapFlag.Shared : 0) |
+    (args.locked === true ? MapFlag.Locked : 0) |
+    (args.backing === 'hugetlb' ? MapFlag.Hugetlb : 0);
   // A part of a file's buffer shows the same part of the file.
   const fileOffset = file === 0 ? 0 : (args.at_off ?? 0);
   const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags | kind, file, fileOffset);

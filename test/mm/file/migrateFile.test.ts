@@ -162,6 +162,7 @@ describe('migrate_vma', () => {
       servesFaults: false,
       tracksDirty: false,
       insertsPages: true,
+      isHugetlb: false,
     });
     map(mm, 0);
     expect(run(machine.kernel, migrateAll(argsOf(), true))).toBe(Errno.EINVAL);
