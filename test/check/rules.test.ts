@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { assert } from '../../src/base/assert.js';
-import { formatVpn, type Vpn, vpn } from '../../src/base/units.js';
+import { formatVpn, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
 import { iommuWord } from '../../src/device/iommu.js';
 import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
 import type { PlacementPolicy } from '../../src/driver/placement.js';
@@ -43,7 +43,8 @@ const SHARED = vpn(BUFFER + 60);
 let machine: TestMachine;
 
 beforeEach(() => {
-  machine = new TestMachine({ policy: onlyDevice0 });
+  machine = new TestMachine({ policy: onlyDevice0, ramPages: 256 + 2 * PMD_PAGES });
+  expect(machine.coordinator.kernel.hugetlb.resize(1)).toBe(1);
   machine.run(machine.map(64));
   machine.run(machine.store(machine.cpus[0], IN_VRAM, 16, 1));
   machine.run(machine.store(machine.gpu(0), IN_VRAM, 16, 100));
@@ -90,6 +91,25 @@ it('starts from a machine on which every rule holds and has something to look at
   const results = machine.verify();
   expect(failed(results)).toEqual([]);
   for (const { name, detail } of results) expect(`${name}: ${detail}`).not.toMatch(/: 0 /);
+});
+
+describe('hugetlb', () => {
+  it('sees a promise that no mapping has', () => {
+    expect(machine.coordinator.kernel.hugetlb.reserve(1)).toBe(true);
+    expect(broken()).toEqual(['hugetlb']);
+  });
+
+  it('sees a huge page that nobody gave back', () => {
+    expect(machine.coordinator.kernel.hugetlb.alloc(false)).not.toBe(NO_PFN);
+    expect(broken()).toEqual(['M2', 'zones']);
+  });
+
+  it('sees a used huge page on the LRU, and one that is no hugetlb page any more', () => {
+    const head = machine.coordinator.kernel.hugetlb.alloc(false);
+    machine.folioField('flags')[head] = FolioFlag.Large | FolioFlag.Lru;
+    expect(rule(machine.verify(), 'hugetlb').detail).toContain('is on the LRU');
+    expect(rule(machine.verify(), 'hugetlb').detail).toContain('no huge page of the pool any more');
+  });
 });
 
 describe('M1, content', () => {

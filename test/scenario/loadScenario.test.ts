@@ -14,7 +14,7 @@ const scratch = new Scratch();
 const TRACE = 'mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ff6a1eb7000\n';
 
 const TOP_KEYS =
-  'name, description, seed, executor, duration, ram, devices, svm, cost, workloads, invalidation';
+  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, invalidation';
 const SIZE = '4KiB to 16380MiB in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages';
 const CHUNKS = 'descending powers of two ending in 4KiB, the first at most 2MiB, such as [2MiB, 64KiB, 4KiB]';
 const SCENARIO = 'a scenario: a YAML map with keys such as devices, ram, svm and workloads';
@@ -34,6 +34,7 @@ describe('what a scenario file becomes', () => {
       seed: 1,
       executor: 'threads',
       ramPages: 65_536,
+      thp: 'madvise',
       deviceCount: 4,
       device: {
         vramPages: 16_384,
