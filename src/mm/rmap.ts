@@ -7,7 +7,7 @@ import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../sim/steps.js';
 import type { MappingArea } from './file/addressSpace.js';
-import { isLeafAt, leafStart, readLeaf, replaceLeaf, splitLeaf, writeLeaf } from './hugeLeaf.js';
+import { isLeafAt, leafStart, readLeaf, replaceLeaf, splitLeaf, splitRange, writeLeaf } from './hugeLeaf.js';
 import type { Kernel } from './kernel.js';
 import type { Mm } from './mm.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
@@ -45,7 +45,7 @@ export class Rmap {
 
   /**
    * Replaces every entry that maps a page of the locked folio by a migration entry, in each mm inside one CLEAR invalidation of what an area
-   * may map of it. It ends with the last mapping: mirrors of the areas after that hear nothing. PMD leaves become migration leaves, or with
+   * may map of it, after one of its own for a leaf that is split. It ends with the last mapping: mirrors of the areas after that hear nothing. PMD leaves become migration leaves, or with
    * `splitLeaves` entries per page. Entries that cannot be replaced stay; the caller looks at the mapcount.
    * @kernel try_to_migrate
    */
@@ -56,9 +56,10 @@ export class Rmap {
     for (const mapping of this.mappings(head)) {
       const { mm, start, end } = mapping;
       if (folios.mapcount(head) > 0) {
+        if (splitLeaves) yield* this.splitAndUnmap(mapping, head);
         const range = notifierRange(NotifyEvent.Clear, start, end);
         yield* mm.notifiers.invalidateStart(range);
-        if (this.unmapFolio(mapping, head, splitLeaves)) this.kernel.flushCpuTlbs();
+        if (this.unmapFolio(mapping, head)) this.kernel.flushCpuTlbs();
         if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
         yield* mm.notifiers.invalidateEnd(range);
       }
@@ -66,9 +67,24 @@ export class Rmap {
     }
   }
 
+  /**
+   * The leaf is split inside a CLEAR invalidation of its own, and its pages are unmapped there; the invalidation comes also where entries of
+   * single pages map the folio already. @kernel split_huge_pmd_address (freeze)
+   */
+  private *splitAndUnmap(mapping: Mapping, head: Pfn): Steps<void> {
+    const { mm, start } = mapping;
+    if (mm.count === 0 || mm.pageTable.slot(start) < 0) return;
+    const range = splitRange(start);
+    yield* mm.notifiers.invalidateStart(range);
+    if (this.leafMaps(mm, start, head)) {
+      splitLeaf(this.kernel, mm, start);
+      if (this.unmapFolio(mapping, head)) this.kernel.flushCpuTlbs();
+    }
+    yield* mm.notifiers.invalidateEnd(range);
+  }
+
   /** Under the page-table lock. Returns whether an entry was replaced. @kernel try_to_migrate_one */
-  private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn, splitLeaves: boolean): boolean {
-    if (splitLeaves && this.leafMaps(mm, start, head)) splitLeaf(this.kernel, mm, start);
+  private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
     if (this.leafMaps(mm, start, head)) {
       const mayShare = this.kernel.pins.mayShare(head);
       if (mayShare) this.replaceByMigrationLeaf(mm, start);
