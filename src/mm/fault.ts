@@ -121,6 +121,20 @@ export class FaultHandler {
     mm.mmapLock.assertHeld();
     assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
     if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
+    for (;;) {
+      const errno = yield* this.serve(mm, vma, page, write, flags);
+      if (errno !== Errno.ENOMEM || !(yield* this.makeRoom())) return errno;
+    }
+  }
+
+  /** Whether trying again may help. Ends: each time there is less to free. @kernel __alloc_pages_direct_reclaim */
+  private *makeRoom(): Steps<boolean> {
+    const { makeRoom } = this.kernel;
+    return makeRoom !== null && (yield* makeRoom());
+  }
+
+  /** @kernel __handle_mm_fault */
+  private *serve(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
     if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
     if (vma.isHugetlb)
       return yield* this.hugetlb.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);

@@ -10,6 +10,7 @@ import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { RamAllocator } from '../memory/ramAllocator.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
 import { AnonVmaTable } from './anonVma.js';
 import type { DevPagemap } from './devPagemap.js';
 import { PageCache } from './file/pageCache.js';
@@ -62,6 +63,8 @@ export class Kernel {
   readonly mms = new Set<Mm>();
   /** Tears down an address space that has just lost its last user, in a task of its own. */
   reapMm: ((mm: Mm) => void) | null = null;
+  /** Frees memory that nobody needs, when there is no other; whether there was any. May sleep, with mmap_lock held or not. @kernel shrink_slab */
+  makeRoom: (() => Steps<boolean>) | null = null;
   private hugeZero: Pfn = 0 as Pfn;
   private readonly pagemaps: (DevPagemap | undefined)[] = [];
   private injector: FailureInjector | null = null;

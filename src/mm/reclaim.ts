@@ -37,10 +37,11 @@ export class Reclaim {
   }
 
   /**
-   * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it. Returns how
+   * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it, first those that are partly unused. Returns how
    * many pages were freed. No lock is held. @kernel shrink_folio_list, memory.reclaim
    */
   *shrinkMm(mm: Mm): Steps<number> {
+    if (this.kernel.makeRoom !== null) yield* this.kernel.makeRoom();
     const found = this.pagesOf(mm);
     if (this.kernel.sched.reach(ReclaimStep.shrink, found.length, mm.id)) yield STEP;
     let freed = 0;

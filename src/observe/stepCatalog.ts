@@ -11,6 +11,7 @@ import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { CollapseStep } from '../mm/collapse.js';
 import { CowStep } from '../mm/copyOnWrite.js';
 import { CopyStep } from '../mm/copyPageRange.js';
+import { DeferredSplitStep } from '../mm/deferredSplit.js';
 import { ExclusiveStep } from '../mm/exclusiveEntries.js';
 import { ExitStep } from '../mm/exitMm.js';
 import { FaultStep } from '../mm/fault.js';
@@ -79,6 +80,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   CopyStep,
   ExclusiveStep,
   HugeStep,
+  DeferredSplitStep,
   HugeFaultStep,
   HugetlbStep,
   CollapseStep,
