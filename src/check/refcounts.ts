@@ -1,5 +1,6 @@
 /** M2: a folio's reference count is the number of its holders, and a page of RAM is free exactly when it has none. */
 
+import { PMD_PAGES } from '../base/units.js';
 import { pfn as pfnOf } from '../memory/pfn.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
@@ -34,15 +35,15 @@ export function checkRefcounts(view: MachineView): Rule[] {
 
 /** The allocator has as many free pages as the metadata; only where it does not are they looked at one by one. */
 function checkFree({ kernel, layout, used }: MachineView, rule: Rule): void {
-  const { ram } = kernel;
+  const { ram, hugetlb } = kernel;
   const held = new Set<number>(used);
   let inUse = 0;
   for (const pfn of used) if (layout.zoneOf(pfn).id === layout.ram.id && !ram.isFree(pfn)) inUse++;
-  if (ram.countFree() + inUse === layout.ram.pages) return;
+  if (ram.countFree() + hugetlb.free * PMD_PAGES + inUse === layout.ram.pages) return;
   for (let i = 0; i < layout.ram.pages; i++) {
     const pfn = pfnOf(layout.ram.firstPfn + i);
     rule.require(
-      held.has(pfn) || ram.isFree(pfn),
+      held.has(pfn) || ram.isFree(pfn) || hugetlb.isFree(pfn),
       { pfn },
       () => 'not free in the allocator, but nobody holds it',
     );
