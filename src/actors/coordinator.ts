@@ -159,6 +159,8 @@ export class Coordinator {
     this.vmBind = new VmBindService({
       gpus: this.gpus,
       vmOf: (mm, gpu) => {
+        // Nobody would close it.
+        if (mm.users === 0) return null;
         if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
         return this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null;
       },
@@ -170,7 +172,7 @@ export class Coordinator {
     const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
     memoryCalls.register(this.ioctls);
     // Commands of devices may wait for the userfaults that the first of them ends.
-    const files = [memoryCalls, ...this.serveMirror()];
+    const files = [memoryCalls, ...this.serveMirror(), this.mirrorFiles(), this.vmBind];
     this.processCalls = new ProcessService(this.processes, this.calls, files);
     this.processCalls.register(this.ioctls);
     devicePorts.forEach((port, i) => {
@@ -215,6 +217,11 @@ export class Coordinator {
       assert(mm.users === 0, () => `somebody still uses mm ${mm.id}`);
     }
     this.files.closeAll();
+  }
+
+  /** A process that has bound something has its mirrors open. */
+  private mirrorFiles(): OpenFiles {
+    return { closeAll: (mm) => this.mirrors.close(mm) };
   }
 
   /** What processes may have open. */

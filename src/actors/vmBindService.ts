@@ -15,6 +15,7 @@ import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Mm } from '../mm/mm.js';
 import type { Steps } from '../sim/steps.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+import type { OpenFiles } from './processService.js';
 import { reportOps, reportVa } from './vmBindReport.js';
 
 /** Finds what a call is about. */
@@ -28,9 +29,11 @@ export interface VmBindWorld {
 
 type BindCall = (deviceVm: DeviceVm, span: PageSpan, call: IoctlCall) => Steps<BindResult>;
 
-export class VmBindService {
-  /** By handle. Each holds a reference, dropped when the handle is closed or the service ends. */
+export class VmBindService implements OpenFiles {
+  /** By handle. Each holds a reference, dropped when the handle is closed, its process ends, or the service does. */
   private readonly handles = new Map<number, VramBo>();
+  /** The process that made the object, by handle. */
+  private readonly owners = new Map<number, Mm>();
   private readonly handleByBo = new Map<GemObject, number>();
   private nextHandle = 1;
 
@@ -47,9 +50,13 @@ export class VmBindService {
 
   /** All handles are closed; the mappings must be gone. */
   close(): void {
-    for (const bo of this.handles.values()) bo.put();
-    this.handles.clear();
+    for (const handle of [...this.handles.keys()]) this.drop(handle);
     this.handleByBo.clear();
+  }
+
+  /** Those of a process that has ended. @kernel drm_gem_release */
+  *closeAll(mm: Mm): Steps<void> {
+    for (const [handle, owner] of [...this.owners]) if (owner === mm) this.drop(handle);
   }
 
   private registerBinds(ioctls: IoctlTable): void {
@@ -83,7 +90,7 @@ export class VmBindService {
     return ioctlReply(Errno.OK, found.length);
   }
 
-  private *create({ device, npages }: IoctlCall): Steps<IoctlReply> {
+  private *create({ mm, device, npages }: IoctlCall): Steps<IoctlReply> {
     const gpu = this.world.gpus[device];
     if (gpu === undefined) return ioctlReply(Errno.ENODEV);
     if (npages <= 0) return ioctlReply(Errno.EINVAL);
@@ -93,17 +100,22 @@ export class VmBindService {
     const name = `bo${handle}`;
     const bo = new VramBo(name, { name: `reservation of ${name}` }, gpu, pieces);
     this.handles.set(handle, bo);
+    this.owners.set(handle, mm);
     this.handleByBo.set(bo, handle);
     return ioctlReply(Errno.OK, handle);
   }
 
   /** Mappings keep the object alive. @kernel drm_gem_close */
   private *closeHandle({ a: handle }: IoctlCall): Steps<IoctlReply> {
+    return ioctlReply(this.drop(handle) ? Errno.OK : Errno.ENOENT);
+  }
+
+  private drop(handle: number): boolean {
     const bo = this.handles.get(handle);
-    if (bo === undefined) return ioctlReply(Errno.ENOENT);
     this.handles.delete(handle);
-    bo.put();
-    return ioctlReply(Errno.OK);
+    this.owners.delete(handle);
+    bo?.put();
+    return bo !== undefined;
   }
 
   private *fill({ a: handle, b: byte, page, npages }: IoctlCall): Steps<IoctlReply> {

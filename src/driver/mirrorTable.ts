@@ -72,9 +72,11 @@ export class MirrorTable {
     return this.open_.filter((vm) => vm.mm === mm);
   }
 
-  /** No device can reach the process's memory afterwards. */
+  /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */
   *close(mm: Mm): Steps<void> {
     for (const vm of this.of(mm)) {
+      // Where all ends, mirrors are closed before the processes are.
+      if (vm.closed) continue;
       yield* vm.close();
       this.open_.splice(this.open_.indexOf(vm), 1);
     }
