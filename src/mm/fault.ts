@@ -139,7 +139,7 @@ export class FaultHandler {
     if (vma.isHugetlb)
       return yield* this.hugetlb.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);
     if (this.huge.concerns(mm, vma, page)) {
-      const served = yield* this.huge.handle(mm, vma, page, write);
+      const served = yield* this.huge.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);
       if (served !== FALLBACK) return served;
     }
     // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.

@@ -54,12 +54,12 @@ export class HugeFault {
     return word === PTE_NONE && wantsHugePage(this.kernel, vma, page) && isPmdNone(mm.pageTable, page);
   }
 
-  /** mmap_lock is held for read and the access is allowed. Leaves that are not present are for the caller. @kernel create_huge_pmd, wp_huge_pmd */
-  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof FALLBACK> {
+  /** mmap_lock is held for read and the access is allowed. With `unshare` the page becomes this mm's alone. Leaves that are not present are for the caller. @kernel create_huge_pmd, wp_huge_pmd */
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, unshare = false): Steps<FaultErrno | typeof FALLBACK> {
     const pte = pteFromWord(mm.pageTable.get(page));
     if (!pteIsHuge(pte)) return yield* this.mapNew(mm, vma, page, write);
     if (pteKind(pte) !== PteKind.Present) return FALLBACK;
-    return yield* this.handlePresent(mm, vma, page, write);
+    return yield* this.handlePresent(mm, vma, page, write, unshare);
   }
 
   /** @kernel do_huge_pmd_anonymous_page */
@@ -104,7 +104,13 @@ export class HugeFault {
     return FALLBACK;
   }
 
-  private *handlePresent(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof FALLBACK> {
+  private *handlePresent(
+    mm: Mm,
+    vma: Vma,
+    page: Vpn,
+    write: boolean,
+    unshare: boolean,
+  ): Steps<FaultErrno | typeof FALLBACK> {
     const table = mm.pageTable;
     const slot = table.slot(leafStart(page));
     const leaf = readLeaf(table, slot);
@@ -114,7 +120,8 @@ export class HugeFault {
       replaceLeaf(table, slot, open);
       return Errno.OK;
     }
-    if (write && !pteHas(leaf, PteBit.Write)) return yield* this.breakCow(mm, vma, page, slot, leaf);
+    if (unshare || (write && !pteHas(leaf, PteBit.Write)))
+      return yield* this.breakCow(mm, vma, page, slot, leaf, unshare);
     changeLeaf(table, slot, write ? PteBit.Young | PTE_WRITTEN : PteBit.Young, 0);
     return Errno.OK;
   }
@@ -123,19 +130,21 @@ export class HugeFault {
     return this.kernel.folios.testFlag(ptePfn(leaf), FolioFlag.AnonExclusive);
   }
 
-  /** A folio that nobody else can see is written as it is; else the leaf is split and only the page that is written is copied. @kernel do_huge_pmd_wp_page */
+  /** A folio that nobody else can see is written as it is; else the leaf is split and only the page that is written is copied. With
+   * `unshare` it is to be this mm's alone without being written. @kernel do_huge_pmd_wp_page */
   private *breakCow(
     mm: Mm,
     vma: Vma,
     page: Vpn,
     slot: number,
     leaf: Pte,
+    unshare: boolean,
   ): Steps<FaultErrno | typeof FALLBACK> {
     const head = ptePfn(leaf);
     const reuse =
       !this.kernel.isZeroPage(head) && (this.isExclusive(leaf) || this.takeOver(mm, vma, page, head));
     if (reuse) {
-      replaceLeaf(mm.pageTable, slot, pteWith(leaf, WRITTEN));
+      if (!unshare) replaceLeaf(mm.pageTable, slot, pteWith(leaf, WRITTEN));
       this.kernel.sched.at(HugeFaultStep.reused, leafStart(page), head, mm.id);
       return Errno.OK;
     }
