@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
-import { applyOps } from '../../drm/gpuvm/applyOps.js';
+import { type AppliedOps, applyOps, undoOps } from '../../drm/gpuvm/applyOps.js';
 import type { GpuVa, GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
 import type { GpuVaOp } from '../../drm/gpuvm/gpuVaOps.js';
 import { GpuVm } from '../../drm/gpuvm/gpuVm.js';
@@ -53,14 +53,17 @@ export class DeviceVm {
     assert(errno === Errno.OK, 'a new GPU address space is not empty');
   }
 
-  /** Errors: -EINVAL (no range of the VM, or beyond the object), -EBUSY (a mirror there holds ranges). @kernel DRM_XE_VM_BIND_OP_MAP */
+  /**
+   * Errors: -EINVAL (no range of the VM, or beyond the object), -EBUSY (a mirror there holds ranges), -ENOMEM (no page tables), -ENODEV. After an
+   * error everything is mapped as before. @kernel DRM_XE_VM_BIND_OP_MAP
+   */
   bindBo(span: PageSpan, bo: VramBo, offset: number): Steps<BindResult> {
     const place: GpuVaPlace = { ...span, obj: bo, offset };
     if (offset < 0 || offset + (span.end - span.start) > bo.npages) return refuse(Errno.EINVAL);
     return this.change(() => smMapOps(this.gpuvm, place), span, 'bo');
   }
 
-  /** Errors: as {@link bindBo}, and those of pinning; then nothing has changed. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
+  /** Errors: as {@link bindBo}, and those of pinning. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
   *bindUserptr(span: PageSpan, userPage: Vpn): Steps<BindResult> {
     const errno = yield* this.tryPin(span, userPage);
     if (errno !== Errno.OK) return { errno, ops: [] };
@@ -151,11 +154,34 @@ export class DeviceVm {
       yield* this.vm.removeRangesAcross(cut);
       for (const va of goingOf(ops)) yield* this.zap(va, cut);
     }
-    const { added, removed } = applyOps(this.gpuvm, ops, (place, from) => this.newVa(place, from, kind));
-    for (const va of removed) yield* this.release(own(va));
-    // An error leaves a mapping to its first access, which reports it.
-    for (const va of added) yield* this.activate(own(va));
-    return { errno: Errno.OK, ops };
+    // So that an object whose handle is closed is still there if its mapping must come back.
+    const held = goingOf(ops).flatMap(({ obj }) => (obj === null ? [] : [obj.get()]));
+    const errno = yield* this.apply(ops, kind);
+    for (const obj of held) obj.put();
+    return { errno, ops: errno === Errno.OK ? ops : [] };
+  }
+
+  /** All of it or, after an error, nothing. @kernel vm_bind_ioctl_ops_execute */
+  private *apply(ops: readonly GpuVaOp[], kind: VaKind): Steps<Errno> {
+    const applied = applyOps(this.gpuvm, ops, (place, from) => this.newVa(place, from, kind));
+    for (const va of applied.removed) yield* this.release(own(va));
+    for (const va of applied.added) {
+      const errno = yield* this.activate(own(va));
+      if (errno === Errno.OK) continue;
+      yield* this.unwind(applied);
+      return errno;
+    }
+    return Errno.OK;
+  }
+
+  /** The mappings are those from before; what they have lost of their entries they get with their next access. @kernel vm_bind_ioctl_ops_unwind */
+  private *unwind(applied: AppliedOps): Steps<void> {
+    for (const va of applied.added.map(own)) {
+      if (va.kind === 'bo' && va.bound) yield* this.binder.zap(va.start, va.end);
+      yield* this.release(va);
+    }
+    undoOps(this.gpuvm, applied);
+    for (const { userptr } of applied.removed.map(own)) if (userptr !== null) yield* userptr.register();
   }
 
   /** A mirror may not lose pages for which it has ranges. @kernel xe_svm_has_mapping */
@@ -200,10 +226,13 @@ export class DeviceVm {
     return new Userptr(this.vm, this.gpu, page, npages, unbind);
   }
 
-  private *activate(va: DriverVa): Steps<void> {
-    if (va.kind === 'mirror' || va.bound) return;
-    if (va.userptr !== null) yield* va.userptr.register();
-    yield* this.binder.bind(va);
+  /** Errors: -ENOMEM, -ENODEV, no page tables. That the process's pages cannot be had is left to the first access, which reports it. */
+  private *activate(va: DriverVa): Steps<Errno> {
+    const { userptr } = va;
+    if (va.kind === 'mirror' || va.bound) return Errno.OK;
+    if (userptr !== null) yield* userptr.register();
+    const errno = yield* this.binder.bind(va);
+    return userptr === null || userptr.isPinned ? errno : Errno.OK;
   }
 
   private *release(va: DriverVa): Steps<void> {

@@ -27,6 +27,12 @@ export function applyOps(vm: GpuVm, ops: readonly GpuVaOp[], make: GpuVaFactory)
   return applied;
 }
 
+/** Takes steps back; whoever calls holds references to the objects of what was removed. @kernel vm_bind_ioctl_ops_unwind */
+export function undoOps(vm: GpuVm, { added, removed }: AppliedOps): void {
+  for (const va of added) takeOut(vm, va);
+  for (const va of removed) putIn(vm, va);
+}
+
 function applyOp(vm: GpuVm, op: GpuVaOp, make: GpuVaFactory, applied: Applied): void {
   switch (op.op) {
     case 'map':

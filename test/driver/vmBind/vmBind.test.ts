@@ -234,6 +234,29 @@ describe('the rules of GPU mappings', () => {
     expect(rule(machine.verify(), 'G3').detail).toContain('where nothing is bound');
   });
 
+  it('see mappings that overlap, are empty, or lie beyond the address space', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(4);
+    machine.bind(0, 2, bo, 0);
+    machine.bind(2, 4, bo, 2);
+    const outOfOrder = (): boolean => failed(machine.verify()).includes('G1');
+    expect(outOfOrder()).toBe(false);
+    const [first, second] = [machine.vm().vaAt(BASE), machine.vm().vaAt(BASE + 2)];
+    if (first === null || second === null) throw new Error('nothing is bound');
+    for (const [va, end] of [
+      [first, BASE + 3],
+      [first, BASE],
+      [second, 2 ** 36],
+    ] as const) {
+      const right = va.end;
+      Object.defineProperty(va, 'end', { value: end, configurable: true });
+      expect(outOfOrder(), `end at ${end}`).toBe(true);
+      Object.defineProperty(va, 'end', { value: right });
+      expect(outOfOrder()).toBe(false);
+    }
+    machine.finish(bo);
+  });
+
   it('see a page of the process that is not the one behind the entry', () => {
     const machine = new BindMachine();
     machine.run(machine.map(2));
