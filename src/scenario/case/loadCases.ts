@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { UserError } from '../../base/userError.js';
+import { CASE_THREADS_MAX, tooWideBlocks } from '../../case/blockThreads.js';
 import { type Case, caseFileSchema } from '../../case/caseSchema.js';
 import { LIST_SEPARATOR } from '../../case/values.js';
 import { didYouMean } from '../didYouMean.js';
@@ -42,9 +43,18 @@ export function loadCaseFile(path: string): Case[] {
   const value = parse(path, text);
   const parsed = caseFileSchema.safeParse(value);
   if (!parsed.success) throw firstMistake(path, text, value, parsed.error.issues.flatMap(mistakesOf));
-  const mistakes = parsed.data.flatMap((one, i) => labelMistakes(one, [i]));
+  const mistakes = parsed.data.flatMap((one, i) => [...labelMistakes(one, [i]), ...blockMistakes(one, [i])]);
   if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
   return parsed.data;
+}
+
+/** Blocks that no machine has threads for. */
+function blockMistakes({ steps }: Case, path: JsonPath): CaseMistake[] {
+  return tooWideBlocks(steps, [...path, 'steps']).map((block) => ({
+    path: block,
+    found: 'more branches or processes at the same time',
+    allowed: `at most ${CASE_THREADS_MAX - 1} branches and processes at the same time, those of blocks within counted`,
+  }));
 }
 
 function filesAt(path: string): string[] {

@@ -1,6 +1,7 @@
 /** The machine that a case runs on: as small as the case allows, since building it is most of what a short case costs. */
 
 import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
+import { threadsBeside } from '../../case/blockThreads.js';
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
 import { ZoneKind } from '../../memory/zone.js';
@@ -155,6 +156,7 @@ function needsOf({ steps }: Case): Needs {
     coherent: new Set(),
   };
   countSteps(steps, 1, needs);
+  needs.threads += threadsBeside(steps);
   needs.hugetlbPages *= needs.processes;
   return needs;
 }
@@ -202,18 +204,36 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       needs.pages += rounds * (step.args.pages ?? needs.largest);
       break;
     case 'concurrent':
-      needs.threads = Math.max(needs.threads, 1 + step.args.branches.length);
       for (const branch of step.args.branches) countSteps(branch, rounds, needs);
       break;
     case 'repeat':
       countSteps(step.args.steps, rounds * step.args.count, needs);
       break;
     case 'repeat_processes':
-      needs.threads = Math.max(needs.threads, 1 + step.args.count);
+      // They end with the block, so that those of the next round need no more; those that they fork may stay.
       needs.processes += step.args.count;
       countSteps(step.args.steps, rounds, needs);
+      needs.processes += rounds * (step.args.count - 1) * forksIn(step.args.steps);
       break;
   }
+}
+
+/** Forks of each run of the steps. */
+function forksIn(steps: readonly Step[]): number {
+  const ofStep = (step: Step): number => {
+    switch (step.op) {
+      case 'fork':
+        return 1;
+      case 'concurrent':
+        return forksIn(step.args.branches.flat());
+      case 'repeat':
+      case 'repeat_processes':
+        return step.args.count * forksIn(step.args.steps);
+      default:
+        return 0;
+    }
+  };
+  return steps.reduce((sum, step) => sum + ofStep(step), 0);
 }
 
 /** Aligned blocks of RAM. */

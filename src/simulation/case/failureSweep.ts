@@ -19,6 +19,10 @@ const BREATHE_MS = 50;
 /** Sequences whose order depends on the schedule: which step an allocation belongs to cannot be told. */
 const concurrentOps: ReadonlySet<string> = new Set(['concurrent', 'repeat_processes']);
 
+function isConcurrent(step: Step): boolean {
+  return concurrentOps.has(step.op) || (step.op === 'repeat' && step.args.steps.some(isConcurrent));
+}
+
 export interface FailureSweep {
   readonly problems: readonly CaseProblem[];
   readonly verifications: number;
@@ -55,7 +59,7 @@ class Sweep implements FailureSweep {
     private readonly stride: number,
     private readonly signal: AbortSignal | undefined,
   ) {
-    this.isOrdered = !one.steps.some(({ op }) => concurrentOps.has(op));
+    this.isOrdered = !one.steps.some(isConcurrent);
   }
 
   async run(): Promise<void> {

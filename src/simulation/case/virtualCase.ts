@@ -29,6 +29,8 @@ export class VirtualCase {
   private readonly program: CaseProgram;
   private readonly problems: CaseProblem[] = [];
   private verifications = 0;
+  /** Between two steps of branches, with every thread at its gate. */
+  private isStandingStill = false;
   private final: CaseResults | null = null;
   /** Of labelled steps: what to hold against them when they have run. */
   private readonly due = new Map<string, CaseExpectation[]>();
@@ -87,9 +89,16 @@ export class VirtualCase {
     first.start(({ caseResults }) => {
       this.final = caseResults ?? null;
     });
-    for (const other of others) other.start(() => {});
+    for (const other of others) {
+      if (other.workload instanceof CaseProgram) other.workload.branchStepEnded = () => this.standStill();
+      other.start(() => {});
+    }
     while (this.problems.length === 0) {
       if (!this.runUntilStill()) return;
+      if (this.isStandingStill) {
+        this.lookAtBranches();
+        continue;
+      }
       if (this.final !== null) {
         this.reportBroken(this.final);
         return;
@@ -115,12 +124,29 @@ export class VirtualCase {
     return end === 'idle';
   }
 
-  private lookAround(): void {
+  /** A step of a branch has ended: no thread begins another one until the rest of the machine has come to an end with what it is doing. */
+  private standStill(): void {
+    if (this.isStandingStill) return;
+    this.isStandingStill = true;
+    for (const { thread } of this.fleet.cpus) thread.gate.close(() => {});
+  }
+
+  private lookAtBranches(): void {
+    this.checkInvariants();
+    this.isStandingStill = false;
+    for (const { thread } of this.fleet.cpus) thread.gate.open();
+  }
+
+  private checkInvariants(): void {
     const { devices, coordinator } = this.fleet;
-    const step = this.one.steps[this.program.lastStep];
     const snapshots = devices.map((device) => device.snapshot());
     this.verifications++;
     this.noteChecks(coordinator.violations(snapshots));
+  }
+
+  private lookAround(): void {
+    const step = this.one.steps[this.program.lastStep];
+    this.checkInvariants();
     if (step?.as !== undefined)
       this.report(evaluate(this.due.get(step.as) ?? [], this.withEvents(this.program.results())));
   }

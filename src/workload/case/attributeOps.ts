@@ -57,8 +57,8 @@ function* onProcess(
   value: unknown,
   a = 0,
 ): Steps<StepResult> {
-  const { nextStart } = yield* thread.enter(proc);
-  return returned((yield* call(thread, request, { page: nextStart, npages: 1 }, dev, value, a)).errno);
+  const page = thread.unused(yield* thread.enter(proc));
+  return returned((yield* call(thread, request, { page, npages: 1 }, dev, value, a)).errno);
 }
 
 /** A code of the API, where the call itself went well. */

@@ -16,13 +16,12 @@ import type {
 } from '../workload.js';
 import type { CaseConfig } from '../workloadConfig.js';
 import { boSizes } from './boSizes.js';
-import { adopt, BranchCalls, type BranchEnd, type BranchJob, BranchServer } from './branches.js';
-import { CaseMisuse, CaseThread } from './caseThread.js';
+import { BranchCalls, type BranchOutcome, endThreads, serveBranches } from './branches.js';
+import { adopt, type BranchJob } from './branchJob.js';
+import { breaksCase } from './brokenSteps.js';
+import { type BrokenStep, CaseMisuse, CaseThread } from './caseThread.js';
 import { commandKernel } from './gpuKernels.js';
-import { type AfterStep, type Branches, runStep, runSteps } from './runSteps.js';
-
-/** Stores and loads that raise a signal end a program, so nobody expects them without saying so. */
-const raisesSignal = /^(cpu_|read_bytes|verify_lists|build_lists)/;
+import { type AfterStep, runStep, runSteps } from './runSteps.js';
 
 /** What a step gave that could not be carried out, since it needs what another one did not make. */
 export const LEFT_OUT = 'left out';
@@ -37,8 +36,12 @@ export class CaseProgram implements Workload {
   lastResult: StepResult = { ret: 0 };
   /** Who hears of each step; the program then goes on whatever its steps give. */
   watcher: AfterStep | null = null;
+  /** Called when a step of a branch has ended. */
+  branchStepEnded: (() => void) | null = null;
   private broken: CaseResults['broken'] = null;
-  private readonly branches: BranchCalls;
+  private readonly branches = new BranchCalls(0, null);
+  /** The case says how its processes exit. */
+  private readonly judgesExits: boolean;
 
   constructor(
     private readonly config: CaseConfig,
@@ -47,7 +50,7 @@ export class CaseProgram implements Workload {
     private readonly payload: CallPayload | null,
   ) {
     this.name = config.name;
-    this.branches = new BranchCalls(config.threads);
+    this.judgesExits = config.program.expect.some(({ type }) => type === 'all_processes_exit');
   }
 
   *run(host: HostContext): Steps<WorkloadResult> {
@@ -60,7 +63,7 @@ export class CaseProgram implements Workload {
       if (!(error instanceof CaseMisuse)) throw error;
       this.broken = { step: this.describeStep(this.lastStep + 1), found: error.message };
     }
-    yield* this.branches.end(thread);
+    yield* endThreads(host, this.config.threads);
     return {
       workload: this.name,
       ok: this.broken === null,
@@ -102,36 +105,34 @@ export class CaseProgram implements Workload {
     return thread;
   }
 
-  /** Carries out what the first thread hands over. */
+  /** Carries out what other threads hand over. */
   private *serve(host: HostContext): Steps<WorkloadResult> {
-    const server = new BranchServer(host, this.index);
-    const branches: Branches = {
-      concurrent: () => nested(),
-      processes: () => nested(),
-      barrier: () => server.barrier(),
+    const makeThread = (job: BranchJob): CaseThread => {
+      const thread = this.makeThread(host);
+      adopt(thread, job);
+      return thread;
     };
-    const run = (job: BranchJob) => this.runJob(host, job, branches);
-    yield* server.serve(run);
+    yield* serveBranches(host, this.index, makeThread, (thread, job, calls) =>
+      this.runJob(thread, job, calls),
+    );
     return { workload: this.name, ok: true, detail: 'branches', counts: {} };
   }
 
-  private *runJob(
-    host: HostContext,
-    job: BranchJob,
-    branches: Branches,
-  ): Steps<BranchEnd & { thread: CaseThread }> {
-    const thread = this.makeThread(host);
-    adopt(thread, job);
+  private *runJob(thread: CaseThread, job: BranchJob, calls: BranchCalls): Steps<BranchOutcome> {
     let exit = 0;
     try {
-      yield* runSteps(thread, job.steps, branches, (step, { ret }) => {
-        if (ret !== 0 && step.as === undefined) exit = 1;
+      yield* runSteps(thread, job.steps, calls, (step, result) => {
+        if (result.ret !== 0 && step.as === undefined) exit = 1;
+        // The failed step of such a process is for its exit code to tell, where the case looks at that.
+        if (!job.exits || !this.judgesExits) this.noteStep(thread, step, result);
+        else this.watcher?.(step, result);
+        this.branchStepEnded?.();
       });
     } catch (error) {
       if (!(error instanceof CaseMisuse)) throw error;
-      return { thread, exit: 1, misuse: error.message };
+      return { exit: 1, misuse: error.message };
     }
-    return { thread, exit, misuse: null };
+    return { exit, misuse: null };
   }
 
   private *runAll(thread: CaseThread, host: HostContext): Steps<void> {
@@ -142,30 +143,36 @@ export class CaseProgram implements Workload {
       this.lastStep++;
       this.lastResult = result;
       if (step.as !== undefined) thread.results[step.as] = result;
-      this.noteBroken(step, result);
+      this.noteStep(thread, step, result);
+      if (thread.broken !== null) this.broken = this.brokenStep(this.lastStep, thread.broken);
       yield* host.checkpoint();
       if (this.broken !== null) return;
     }
   }
 
   private *runOne(thread: CaseThread, step: Step): Steps<StepResult> {
-    const { watcher } = this;
-    if (watcher === null) return yield* runStep(thread, step, this.branches, () => {});
-    let result: StepResult;
+    const after: AfterStep = (inner, result) => this.noteStep(thread, inner, result);
+    if (this.watcher === null) return yield* runStep(thread, step, this.branches, after);
     try {
-      result = yield* runStep(thread, step, this.branches, watcher);
+      return yield* runStep(thread, step, this.branches, after);
     } catch (error) {
       if (!(error instanceof CaseMisuse)) throw error;
-      result = { ret: LEFT_OUT };
+      return { ret: LEFT_OUT };
     }
-    watcher(step, result);
-    return result;
   }
 
-  private noteBroken(step: Step, result: StepResult): void {
-    const isExpected = step.as !== undefined || this.watcher !== null;
-    if (isExpected || result.ret === 0 || !raisesSignal.test(step.op)) return;
-    this.broken = { step: this.describeStep(this.lastStep), found: `ret ${formatRet(result.ret)}` };
+  private noteStep(thread: CaseThread, step: Step, result: StepResult): void {
+    const { watcher } = this;
+    if (watcher !== null) watcher(step, result);
+    else if (thread.broken === null && breaksCase(step, result))
+      thread.broken = { op: step.op, found: `ret ${formatRet(result.ret)}` };
+  }
+
+  /** A step within a block is told with the block. */
+  private brokenStep(index: number, { op, found }: BrokenStep): CaseResults['broken'] {
+    const outer = this.config.program.steps[index];
+    const inner = outer !== undefined && outer.op !== op ? `: ${op} within it` : '';
+    return { step: `${this.describeStep(index)}${inner}`, found };
   }
 
   private describeStep(index: number): string {
@@ -182,9 +189,4 @@ export class CaseProgram implements Workload {
       [...buffers].map(([name, { start, pages }]) => ({ process, mm, name, start, pages })),
     );
   }
-}
-
-/** The other threads are all taken by the block around. */
-function nested(): never {
-  throw new CaseMisuse('concurrent and repeat_processes cannot be within one another');
 }

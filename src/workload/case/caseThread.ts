@@ -1,6 +1,5 @@
 /** One thread of a case: the processes it knows, their buffers, and where it writes down what steps gave. */
 
-import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { alignUp, PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { StepResult } from '../../case/stepResult.js';
@@ -22,8 +21,14 @@ export interface CaseBuffer {
 export interface CaseProcess {
   readonly mm: number;
   readonly buffers: Map<string, CaseBuffer>;
-  /** Where its next buffer begins unless something lies there. */
-  nextStart: Vpn;
+  /** Where the next buffer that a thread maps begins; each has a part of the address space of its own, so that none waits for others. */
+  readonly nextStarts: Map<number, Vpn>;
+}
+
+/** A step that failed although no expectation names it. */
+export interface BrokenStep {
+  readonly op: string;
+  readonly found: string;
 }
 
 /** A part of a buffer. */
@@ -51,31 +56,40 @@ export class CaseThread {
   boPages: ReadonlyMap<string, number> = new Map();
   /** What the readers of polling kernels have left. */
   readonly readerResults: number[] = [];
-  /** The process that the thread runs now. */
-  current = MAIN_PROCESS;
+  /** The address space that the thread runs in now. Not a name: that of a process that ended may be given again. */
+  private currentMm = MAIN_MM;
   /** The process of steps that name none. */
   home = MAIN_PROCESS;
+  /** The first step that failed although no expectation can look at it; nothing is carried out after it. */
+  broken: BrokenStep | null = null;
+  /** The first of the threads that blocks of its steps may use. */
+  firstFree = 1;
   /** Rounds of the `repeat` steps around, for `$i`. */
   round = 0;
 
   constructor(
     readonly host: HostContext,
     readonly driver: CaseDriver,
-    index: number,
+    private readonly index: number,
   ) {
-    this.processes.set(MAIN_PROCESS, { mm: MAIN_MM, buffers: new Map(), nextStart: bufferBase(index) });
+    this.processes.set(MAIN_PROCESS, { mm: MAIN_MM, buffers: new Map(), nextStarts: new Map() });
   }
 
   /** Makes the thread run the process that a step names. */
   *enter(named: string | undefined): Steps<CaseProcess> {
     const name = named ?? this.home;
     const process = this.process(name);
-    if (name !== this.current) {
+    if (process.mm !== this.currentMm) {
       const errno = yield* this.host.enterProcess(process.mm);
-      assert(errno === Errno.OK, () => `process ${name} cannot be entered`);
-      this.current = name;
+      if (errno !== Errno.OK) throw new CaseMisuse(`process ${name} has ended`);
+      this.currentMm = process.mm;
     }
     return process;
+  }
+
+  /** Goes where no step of another thread can end the process under this one. */
+  *leave(): Steps<void> {
+    yield* this.enter(MAIN_PROCESS);
   }
 
   /** @throws CaseMisuse */
@@ -119,9 +133,20 @@ export class CaseThread {
   /** A place of its own for a buffer, aligned so that the largest pages fit, with a hole before the next one. */
   reserve(process: CaseProcess, pages: number, alignPages: number): Vpn {
     const align = Math.max(PMD_PAGES, alignPages);
-    const start = vpn(alignUp(process.nextStart, align));
-    process.nextStart = vpn(alignUp(start + pages + 1, PMD_PAGES));
+    const start = vpn(alignUp(this.unused(process), align));
+    process.nextStarts.set(this.index, vpn(alignUp(start + pages + 1, PMD_PAGES)));
     return start;
+  }
+
+  /** An address at which nothing of the process lies yet. */
+  unused(process: CaseProcess): Vpn {
+    return process.nextStarts.get(this.index) ?? bufferBase(this.index);
+  }
+
+  /** A new process with the same buffers at the same addresses. */
+  addProcess(name: string, parent: CaseProcess, mm: number): void {
+    const { buffers, nextStarts } = parent;
+    this.processes.set(name, { mm, buffers: new Map(buffers), nextStarts: new Map(nextStarts) });
   }
 
   /** `$i` in a name is the round of the repetition. */

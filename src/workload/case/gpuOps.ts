@@ -114,7 +114,7 @@ export const gpuOps: OpHandlers<
 
   *gpu_prefetch_hint(thread, { proc, dev, addr, lanes }) {
     const process = yield* thread.enter(proc);
-    const page = addr.startsWith(UNMAPPED) ? process.nextStart : thread.buffer(process, addr).start;
+    const page = addr.startsWith(UNMAPPED) ? thread.unused(process) : thread.buffer(process, addr).start;
     return yield* launchCommand(thread, thread.device(dev), { kind: 'prefetchHint', page, lanes });
   },
 

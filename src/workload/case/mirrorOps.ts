@@ -59,7 +59,7 @@ export const mirrorOps: OpHandlers<
 
   *evict_device(thread, { proc, dev }) {
     const process = yield* thread.enter(proc);
-    const page = [...process.buffers.values()][0]?.start ?? process.nextStart;
+    const page = [...process.buffers.values()][0]?.start ?? thread.unused(process);
     const { errno } = yield* thread.host.ioctl(IoctlRequest.mirrorRelease, thread.device(dev), page, 1, 0, 0);
     return returned(errno);
   },
@@ -93,23 +93,23 @@ export const mirrorDeviceOps: OpHandlers<
   },
 
   *bind_mirror(thread, { proc, dev }) {
-    const { nextStart } = yield* thread.enter(proc);
-    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorOpen, thread.device(dev), nextStart, 1, 0, 0);
+    const page = thread.unused(yield* thread.enter(proc));
+    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorOpen, thread.device(dev), page, 1, 0, 0);
     return returned(reply.errno);
   },
 
   *unbind_mirror(thread, { proc, dev }) {
-    const { nextStart } = yield* thread.enter(proc);
-    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorClose, thread.device(dev), nextStart, 1, 0, 0);
+    const page = thread.unused(yield* thread.enter(proc));
+    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorClose, thread.device(dev), page, 1, 0, 0);
     return returned(reply.errno);
   },
 
   /** The device's flag means its next allocation alone. */
   *inject_alloc_failure(thread, { proc, dev, count }) {
-    const { nextStart } = yield* thread.enter(proc);
+    const page = thread.unused(yield* thread.enter(proc));
     const flags = count > 0 ? 1 : 0;
     const device = thread.device(dev);
-    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorFlags, device, nextStart, 1, flags, 0);
+    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorFlags, device, page, 1, flags, 0);
     return returned(reply.errno);
   },
 };

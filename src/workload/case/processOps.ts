@@ -4,7 +4,7 @@ import { vpn } from '../../base/units.js';
 import type { StepResult } from '../../case/stepResult.js';
 import { IoctlRequest } from '../../mm/ioctlRequest.js';
 import type { Steps } from '../../sim/steps.js';
-import { type CaseThread, MAIN_PROCESS } from './caseThread.js';
+import type { CaseThread } from './caseThread.js';
 import { type OpHandlers, returned } from './opHandler.js';
 
 const NO_PAGE = vpn(0);
@@ -13,7 +13,7 @@ const NO_PAGE = vpn(0);
 function* end(thread: CaseThread, request: number, named: string | undefined): Steps<StepResult> {
   const name = named ?? thread.home;
   const { mm } = thread.process(name);
-  yield* thread.enter(MAIN_PROCESS);
+  yield* thread.leave();
   const { errno } = yield* thread.host.ioctl(request, -1, NO_PAGE, 0, mm, 0);
   thread.processes.delete(name);
   return returned(errno);
@@ -25,7 +25,7 @@ export const processOps: OpHandlers<'fork' | 'exit' | 'kill'> = {
     const process = yield* thread.enter(proc);
     const { errno, a } = yield* thread.host.ioctl(IoctlRequest.fork, -1, NO_PAGE, 0, 0, 0);
     if (errno !== 0) return returned(errno);
-    thread.processes.set(child, { ...process, mm: a, buffers: new Map(process.buffers) });
+    thread.addProcess(child, process, a);
     return returned(errno);
   },
 

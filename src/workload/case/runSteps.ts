@@ -1,6 +1,6 @@
 /** Carries out the steps of a case on one thread, blocks of steps included. */
 
-import type { PlainOp, Step } from '../../case/opSchemas.js';
+import type { PlainOp, RepeatStep, Step } from '../../case/opSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { CaseMisuse, type CaseThread } from './caseThread.js';
@@ -14,8 +14,8 @@ export type AfterStep = (step: Step, result: StepResult) => void;
 export interface Branches {
   concurrent(thread: CaseThread, branches: readonly (readonly Step[])[]): Steps<void>;
   processes(thread: CaseThread, count: number, steps: readonly Step[]): Steps<void>;
-  /** Waits until all processes of `repeat_processes` are here or have ended. */
-  barrier(): Steps<void>;
+  /** Waits until all branches or processes of the innermost block around are here or have ended. */
+  barrier(thread: CaseThread): Steps<void>;
 }
 
 const DONE: StepResult = { ret: 0 };
@@ -26,7 +26,10 @@ export function* runSteps(
   branches: Branches,
   after: AfterStep,
 ): Steps<void> {
+  const { gate } = thread.host;
   for (const step of steps) {
+    if (thread.broken !== null) return;
+    if (gate.isClosed) yield* gate.pass();
     const result = yield* runStep(thread, step, branches, after);
     if (step.as !== undefined) thread.results[step.as] = result;
     after(step, result);
@@ -47,17 +50,29 @@ export function* runStep(
       yield* branches.processes(thread, step.args.count, step.args.steps);
       return DONE;
     case 'barrier':
-      yield* branches.barrier();
+      yield* branches.barrier(thread);
       return DONE;
     case 'repeat':
-      for (let round = 0; round < step.args.count; round++) {
-        thread.round = round;
-        yield* runSteps(thread, step.args.steps, branches, after);
-      }
+      yield* repeat(thread, step, branches, after);
       return DONE;
     default:
       return yield* runPlain(thread, step);
   }
+}
+
+/** `$i` is the round of the innermost repetition: after it, that of the one around again. */
+function* repeat(
+  thread: CaseThread,
+  { args }: RepeatStep,
+  branches: Branches,
+  after: AfterStep,
+): Steps<void> {
+  const { round } = thread;
+  for (thread.round = 0; thread.round < args.count; thread.round++) {
+    yield* runSteps(thread, args.steps, branches, after);
+    if (thread.broken !== null) break;
+  }
+  thread.round = round;
 }
 
 function* runPlain<O extends PlainOp>(thread: CaseThread, step: OpStep<O>): Steps<StepResult> {

@@ -88,6 +88,16 @@ describe('a case file', () => {
     });
   });
 
+  it('with more branches at the same time than there can be threads is refused, those within counted', () => {
+    const wide = (count: number, inner: string) =>
+      `{"op": "repeat", "args": {"count": 2, "steps": [{"op": "repeat_processes", "args": {"count": ${count}, "steps": [${inner}]}}]}}`;
+    const pair = '{"op": "concurrent", "args": {"branches": [[], []]}}';
+    expect(loadCaseFile(file(withSteps([MMAP, wide(21, pair), wide(21, pair)])))).toHaveLength(1);
+    const error = mistakeIn(withSteps([MMAP, wide(22, pair)]));
+    expect(error).toMatchObject({ line: 4, key: '0.steps.1.args', exitCode: 2 });
+    expect(error.allowed).toContain('at most 63');
+  });
+
   it('that is no JSON is refused where it ends to be', () => {
     const error = mistakeIn('[\n{"suite": }\n]');
     expect(error.line).toBe(2);
