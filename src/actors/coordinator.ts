@@ -159,8 +159,8 @@ export class Coordinator {
     this.vmBind = new VmBindService({
       gpus: this.gpus,
       vmOf: (mm, gpu) => {
-        // Nobody would close it.
-        if (mm.users === 0) return null;
+        // It has ended, though others may still use its memory: nobody would close what it opens now.
+        if (this.processes.find(mm.id) !== mm) return null;
         if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
         return this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null;
       },
