@@ -183,12 +183,21 @@ export class GpuFaultHandler {
     isPrefetch: boolean,
     isAtomic = false,
   ): Fault {
-    const { timesliceNs } = this.config;
-    const tries = 1;
-    const readOnly = false;
-    const isStrict = isPrefetch || isAtomic;
-    const asked = { vm, gpu, owner, page, write, policy, isPrefetch, isAtomic, isStrict };
-    return { ...asked, tries, timesliceNs, readOnly, servedEnd: page };
+    return {
+      vm,
+      gpu,
+      owner,
+      page,
+      write,
+      policy,
+      isPrefetch,
+      isAtomic,
+      isStrict: isPrefetch || isAtomic,
+      tries: 1,
+      timesliceNs: this.config.timesliceNs,
+      readOnly: false,
+      servedEnd: page,
+    };
   }
 
   private *runRounds(fault: Fault): Steps<Errno> {

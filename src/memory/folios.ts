@@ -340,6 +340,14 @@ export class FolioTable {
     this.flags[home] |= flag;
   }
 
+  /** Sets in `to` those flags of `mask` that `from` has; they are the folio's own, not a single page's. */
+  copyFlags(from: Pfn, to: Pfn, mask: number): void {
+    assert((mask & (DERIVED_FLAGS | PAGE_FLAGS)) === 0, 'a folio flag that is not copied');
+    const head = this.headOf(to);
+    this.assertLive(head);
+    this.flags[head] |= this.flags[this.headOf(from)] & mask;
+  }
+
   clearFlag(page: Pfn, flag: FolioFlag): void {
     const home = this.flagHome(page, flag);
     this.assertLive(this.headOf(page));
@@ -433,16 +441,9 @@ export class FolioTable {
   /** Memory short, such a folio is split, and what nobody maps of it is freed. @kernel deferred_split_folio */
   private notePartialMapping(head: Pfn): void {
     if ((this.flags[head] & FolioFlag.PartiallyMapped) !== 0) return;
-    if (this.countMappedPages(head) === this.npages(head)) return;
+    if (!this.pageMaps.subarray(head, head + this.npages(head)).includes(0)) return;
     this.flags[head] |= FolioFlag.PartiallyMapped;
     this.partialMappingListener?.(head);
-  }
-
-  private countMappedPages(head: Pfn): number {
-    let mapped = 0;
-    for (let page: number = head; page < head + this.npages(head); page++)
-      if (this.pageMaps[page] > 0) mapped++;
-    return mapped;
   }
 
   private formTails(page: Pfn, npages: number): void {

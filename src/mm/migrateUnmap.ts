@@ -32,6 +32,9 @@ export interface AreaActions {
   spreadHole(i: number): void;
 }
 
+/** What a page's copy takes over. @kernel folio_migrate_flags */
+const MOVED_FLAGS = FolioFlag.Dirty | FolioFlag.LazyFree | FolioFlag.Referenced;
+
 export class MigrateUnmap {
   constructor(
     readonly kernel: Kernel,
@@ -98,8 +101,7 @@ export class MigrateUnmap {
     const isRam = this.kernel.memory.layout.zoneOf(to).kind === ZoneKind.System;
     if (!this.isMovable(from, faultPage) || !(isRam || this.leavesSwapCache(from))) return false;
     if (!folios.testFlag(from, FolioFlag.Anon) && !(isRam && folios.isCached(from))) return false;
-    for (const flag of [FolioFlag.Dirty, FolioFlag.LazyFree, FolioFlag.Referenced])
-      if (folios.testFlag(from, flag)) folios.setFlag(to, flag);
+    folios.copyFlags(from, to, MOVED_FLAGS);
     if (folios.testFlag(from, FolioFlag.Anon))
       folios.setMapping(to, folios.mapping(from), folios.index(from));
     else this.kernel.pageCache.replace(from, to);
@@ -133,10 +135,14 @@ export class MigrateUnmap {
     for (let i = 0; i < npages; i++) {
       if ((src[i] & MigratePfnFlag.MIGRATE) === 0) continue;
       const to = migratePfnToPfn(migratePfnAt(dst, i));
+      const from = migratePfnToPfn(migratePfnAt(src, i));
+      const isPlain = from !== NO_PFN && ((src[i] ^ dst[i]) & MigratePfnFlag.COMPOUND) === 0;
       const moved =
         to !== NO_PFN &&
-        (yield* this.makeOrdersEqual(src, dst, i, area)) &&
-        (yield* this.moveEntry(src, i, to, faultPage, area));
+        (isPlain
+          ? this.moveMapping(from, to, faultPage)
+          : (yield* this.makeOrdersEqual(src, dst, i, area)) &&
+            (yield* this.moveEntry(src, i, to, faultPage, area)));
       if (!moved) src[i] = migratePfnWithout(migratePfnAt(src, i), MigratePfnFlag.MIGRATE);
       if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.pages, i, npages)) yield STEP;
     }

@@ -20,7 +20,7 @@ export const BenchStep = { sample: defineStep('bench.sample', 'count', 'ns') } a
 /** Target of a prefetch that means RAM. */
 export const BENCH_RAM = -1;
 /** Ranges in flight at once: the host works on one while a device copies another. */
-const DEPTH = 4;
+const DEPTH = 16;
 /** Plain copies before the first that counts. */
 const COPY_WARMUPS = 2;
 
