@@ -2,6 +2,7 @@
 
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
+import { vpn } from '../base/units.js';
 import { GupFlag } from '../mm/gup.js';
 import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -28,8 +29,9 @@ export class MemoryService implements OpenFiles {
     ioctls.register(IoctlRequest.munlock, function* ({ mm, page, npages }) {
       return ioctlReply(yield* mlock.munlock(mm, page, npages));
     });
-    ioctls.register(IoctlRequest.reclaim, function* ({ mm }) {
-      return ioctlReply(Errno.OK, yield* reclaim.shrinkMm(mm));
+    ioctls.register(IoctlRequest.reclaim, function* ({ mm, page, npages }) {
+      const span = npages === 0 ? null : { start: page, end: vpn(page + npages) };
+      return ioctlReply(Errno.OK, yield* reclaim.shrinkMm(mm, span));
     });
     ioctls.register(IoctlRequest.pinUnpin, (call) => this.pinUnpin(call));
     ioctls.register(IoctlRequest.pagemapRead, (call) => this.readPagemap(call));

@@ -99,10 +99,10 @@ export class MirrorService {
     return ioctlReply(Errno.OK);
   }
 
-  private *setFlags({ mm, device, a }: IoctlCall): Steps<IoctlReply> {
+  private *setFlags({ mm, device, a, b }: IoctlCall): Steps<IoctlReply> {
     const context = this.find(mm, device);
     if (context === null) return ioctlReply(Errno.ENODEV);
-    this.driver.setFlags(context, a);
+    this.driver.setFlags(context, a, b);
     return ioctlReply(Errno.OK);
   }
 

@@ -85,7 +85,7 @@ export const IoctlRequest = {
   munlock: 81,
   /** a = flags of `GupFlag`, b: 1 for the fast variant. Replies a = how many pages could be had. */
   pinUnpin: 82,
-  /** Swaps out what the process maps. Replies a = how many pages were freed. */
+  /** Swaps out what the process maps; of `npages` pages from `page` on, or of all where that is 0. Replies a = how many pages were freed. */
   reclaim: 83,
   /** Payload: a `PagemapEntry` per page. */
   pagemapRead: 84,

@@ -1,6 +1,7 @@
 /** Reclaim: anonymous pages go to swap, pages of files to their disk, and their memory is free again. */
 
 import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import type { Pfn } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
@@ -13,6 +14,12 @@ import { forEachPte } from './mmCensus.js';
 import { PteKind, pteKind, ptePfn } from './pte.js';
 import type { Rmap } from './rmap.js';
 import { TryToUnmap } from './tryToUnmap.js';
+
+/** Pages from `start` to before `end`. */
+interface VpnSpan {
+  readonly start: Vpn;
+  readonly end: Vpn;
+}
 
 export const ReclaimStep = {
   shrink: defineStep('reclaim.shrink', 'count', 'id'),
@@ -38,11 +45,11 @@ export class Reclaim {
 
   /**
    * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it, first those that are partly unused. Returns how
-   * many pages were freed. No lock is held. @kernel shrink_folio_list, memory.reclaim
+   * many pages were freed. With a span only of what lies there, as MADV_PAGEOUT does. No lock is held. @kernel shrink_folio_list, memory.reclaim
    */
-  *shrinkMm(mm: Mm): Steps<number> {
+  *shrinkMm(mm: Mm, span: VpnSpan | null = null): Steps<number> {
     if (this.kernel.makeRoom !== null) yield* this.kernel.makeRoom();
-    const found = this.pagesOf(mm);
+    const found = this.pagesOf(mm, span);
     if (this.kernel.sched.reach(ReclaimStep.shrink, found.length, mm.id)) yield STEP;
     let freed = 0;
     for (const folio of found) {
@@ -54,10 +61,11 @@ export class Reclaim {
   }
 
   /** Pages of RAM that the address space maps now, each once; others may take them away before it is their turn. */
-  private pagesOf(mm: Mm): Pfn[] {
+  private pagesOf(mm: Mm, span: VpnSpan | null): Pfn[] {
     const { folios, memory } = this.kernel;
     const found = new Set<Pfn>();
-    forEachPte(mm, (_page, pte) => {
+    forEachPte(mm, (page, pte) => {
+      if (span !== null && (page < span.start || page >= span.end)) return;
       if (pteKind(pte) !== PteKind.Present || this.kernel.isZeroPage(ptePfn(pte))) return;
       const folio = folios.headOf(ptePfn(pte));
       if (memory.layout.zoneOf(folio).kind === ZoneKind.System) found.add(folio);

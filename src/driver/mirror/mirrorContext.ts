@@ -28,7 +28,9 @@ export const MirrorFlag = {
 /** @kernel dmirror */
 export class MirrorContext implements IntervalNotifierOps {
   /** Of `MirrorFlag`. */
-  flags = 0;
+  private flags = 0;
+  /** How many allocations still fail while the flag asks for it. */
+  private failuresLeft = 0;
   /** Guarded by the mutex. */
   readonly table = new MirrorTable();
   /** Migrations under way to the device. Guarded by the mutex where they are marked. */
@@ -66,10 +68,17 @@ export class MirrorContext implements IntervalNotifierOps {
     return true;
   }
 
-  /** Whether this allocation must fail, which it does once. */
+  /** What was set before no longer counts. The device of the kernel lets one allocation fail; cases may ask for more. */
+  setFlags(flags: number, failures: number): void {
+    this.flags = flags;
+    this.failuresLeft = failures;
+  }
+
+  /** Whether this allocation must fail; after the last one that must, the flag is gone. */
   takeFailure(): boolean {
-    const fails = (this.flags & MirrorFlag.FailAlloc) !== 0;
-    this.flags &= ~MirrorFlag.FailAlloc;
-    return fails;
+    if ((this.flags & MirrorFlag.FailAlloc) === 0) return false;
+    this.failuresLeft--;
+    if (this.failuresLeft <= 0) this.flags &= ~MirrorFlag.FailAlloc;
+    return true;
   }
 }

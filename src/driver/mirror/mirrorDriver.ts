@@ -130,9 +130,9 @@ export class MirrorDriver {
     return this.command(MirrorCommand.CheckExclusive, context, start, npages, run);
   }
 
-  /** Sets the flags of the context, of `MirrorFlag`. @kernel HMM_DMIRROR_FLAGS */
-  setFlags(context: MirrorContext, flags: number): void {
-    context.flags = flags;
+  /** Sets the flags of the context, of `MirrorFlag`; so many allocations fail if they say so. @kernel HMM_DMIRROR_FLAGS */
+  setFlags(context: MirrorContext, flags: number, failures = 1): void {
+    context.setFlags(flags, failures);
   }
 
   /** Checks the arguments as the device file does, before any command of its own. @kernel dmirror_fops_unlocked_ioctl */

@@ -49,7 +49,14 @@ const mirrorOps: ReadonlySet<string> = new Set([
   'exclusive',
   'check_exclusive',
   'evict_device',
+  'inject_alloc_failure',
 ]);
+
+/** What only the test device tells of its commands. */
+const mirrorExpectations: ReadonlySet<string> = new Set(['cpages', 'faults', 'prot']);
+
+/** Transfer buffers are no larger than this, however many pages a step names: such a step is there to be refused. */
+const TRANSFER_PAGES_MAX = 16 * PMD_PAGES;
 
 /** What a case needs of a machine. */
 interface Needs {
@@ -142,7 +149,7 @@ function vramPages(needs: Needs, params: Case['params']): number {
   return Math.max(PMD_PAGES, alignDown(everything / OVERCOMMIT, PMD_PAGES));
 }
 
-function needsOf({ steps }: Case): Needs {
+function needsOf({ steps, expect }: Case): Needs {
   const needs: Needs = {
     pages: 0,
     largest: 1,
@@ -150,7 +157,7 @@ function needsOf({ steps }: Case): Needs {
     processes: 1,
     devices: 0,
     threads: 1,
-    isMirror: false,
+    isMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
     overcommits: false,
     hugetlbPages: 0,
     coherent: new Set(),
@@ -168,6 +175,7 @@ function countSteps(steps: readonly Step[], rounds: number, needs: Needs): void 
 function countStep(step: Step, rounds: number, needs: Needs): void {
   if (mirrorOps.has(step.op)) needs.isMirror = true;
   countDevices(step, needs);
+  countTransfer(step, needs);
   // Where steps on GPU addresses name no device they mean the first.
   if (/^(gpuvm|bo)_|^gpu_store_va$/.test(step.op)) needs.devices = Math.max(needs.devices, 1);
   switch (step.op) {
@@ -245,6 +253,12 @@ function countBuffer(pages: number, rounds: number, needs: Needs): void {
   needs.pages += rounds * pages;
   needs.largest = Math.max(needs.largest, pages);
   needs.buffers += rounds;
+}
+
+/** A device command may reach beyond the buffer that it names. */
+function countTransfer({ args }: Step, needs: Needs): void {
+  if (!('pages' in args) || args.pages === undefined) return;
+  needs.largest = Math.max(needs.largest, Math.min(args.pages, TRANSFER_PAGES_MAX));
 }
 
 const deviceName = /^gpu(\d+)$/;

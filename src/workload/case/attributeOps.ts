@@ -66,12 +66,14 @@ function codeOf({ errno, a }: CallReply): StepResult {
   return errno === Errno.OK && a !== 0 ? { ret: API_ERRORS[a] ?? a } : returned(errno);
 }
 
-/** By pages of a buffer, or by bytes from an address or from a byte of a buffer. */
+/** From a page and a byte of a buffer or an address on, so many bytes or pages; without either to the end of the buffer. */
 function prefetchSpan(thread: CaseThread, process: CaseProcess, args: OpArgs['prefetch']): Place {
   const { buf, off = 0, pages, addr, byte_off: byteOff = 0, bytes } = args;
-  if (buf === undefined) return bytesAt(addr ?? 0, bytes ?? 0);
-  if (bytes === undefined) return thread.span(process, { buf, off, pages });
-  return bytesAt(thread.buffer(process, buf).start * PAGE_BYTES + byteOff, bytes);
+  const length = bytes ?? (pages === undefined ? undefined : pages * PAGE_BYTES);
+  if (buf === undefined) return bytesAt((addr ?? 0) + off * PAGE_BYTES + byteOff, length ?? 0);
+  const buffer = thread.buffer(process, buf);
+  const first = off * PAGE_BYTES + byteOff;
+  return bytesAt(buffer.start * PAGE_BYTES + first, length ?? Math.max(0, buffer.pages * PAGE_BYTES - first));
 }
 
 /** The pages that hold these bytes. */

@@ -20,16 +20,26 @@ const ADVICE = {
   dontfork: Advice.DontFork,
 } as const;
 
+/** Fixed alone means the start of a buffer that exists. Undefined for a new buffer. */
+function offsetInBuffer(
+  thread: CaseThread,
+  process: CaseProcess,
+  { buf, at_off: offset, fixed }: OpArgs['mmap'],
+): number | undefined {
+  return offset ?? (fixed === true && process.buffers.has(thread.expand(buf)) ? 0 : undefined);
+}
+
 /** Into a buffer that exists, replacing a part of it, or at a place of its own. */
 function mapPlace(
   thread: CaseThread,
   process: CaseProcess,
   args: OpArgs['mmap'],
 ): { page: Vpn; flags: number } {
-  if (args.at_off !== undefined) {
+  const offset = offsetInBuffer(thread, process, args);
+  if (offset !== undefined) {
     const { start } = thread.buffer(process, args.buf);
     return {
-      page: vpn(start + args.at_off),
+      page: vpn(start + offset),
       flags: args.fixed === true ? MapFlag.Fixed : MapFlag.FixedNoReplace,
     };
   }
@@ -40,16 +50,17 @@ function mapPlace(
 function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
   const file = yield* mappedFile(thread, args);
+  const offset = offsetInBuffer(thread, process, args);
   const { page, flags } = mapPlace(thread, process, args);
   const kind =
     (args.share === 'shared' ? MapFlag.Shared : 0) |
     (args.locked === true ? MapFlag.Locked : 0) |
     (args.backing === 'hugetlb' ? MapFlag.Hugetlb : 0);
   // A part of a file's buffer shows the same part of the file.
-  const fileOffset = file === 0 ? 0 : (args.at_off ?? 0);
+  const fileOffset = file === 0 ? 0 : (offset ?? 0);
   const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags | kind, file, fileOffset);
   if (result < 0) return { ret: result };
-  if (args.at_off === undefined) thread.addBuffer(process, args.buf, vpn(result), args.pages);
+  if (offset === undefined) thread.addBuffer(process, args.buf, vpn(result), args.pages);
   return { ret: 0 };
 }
 

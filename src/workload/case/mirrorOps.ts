@@ -10,6 +10,9 @@ import type { CallReply } from '../workload.js';
 import type { CaseSpan, CaseThread } from './caseThread.js';
 import { type OpHandlers, returned } from './opHandler.js';
 
+/** @kernel HMM_DMIRROR_FLAG_FAIL_ALLOC */
+const FAIL_ALLOC = 1;
+
 interface DeviceSpanArgs {
   readonly proc?: string | undefined;
   readonly dev: string;
@@ -104,12 +107,12 @@ export const mirrorDeviceOps: OpHandlers<
     return returned(reply.errno);
   },
 
-  /** The device's flag means its next allocation alone. */
+  /** So many of the next allocations for the process fail, of device memory or on the way home. */
   *inject_alloc_failure(thread, { proc, dev, count }) {
     const page = thread.unused(yield* thread.enter(proc));
-    const flags = count > 0 ? 1 : 0;
+    const { mirrorFlags } = IoctlRequest;
     const device = thread.device(dev);
-    const reply = yield* thread.host.ioctl(IoctlRequest.mirrorFlags, device, page, 1, flags, 0);
+    const reply = yield* thread.host.ioctl(mirrorFlags, device, page, 1, FAIL_ALLOC, count);
     return returned(reply.errno);
   },
 };

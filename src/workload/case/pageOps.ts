@@ -62,10 +62,13 @@ export const pageOps: OpHandlers<
     return returning(onSpan(thread, IoctlRequest.pinUnpin, args, gupFlags(args.mode), isFast));
   },
 
-  /** All memory of the process, as far as it can go. */
-  *reclaim(thread, { proc }) {
-    yield* thread.enter(proc);
-    return returned((yield* thread.host.ioctl(IoctlRequest.reclaim, NO_DEVICE, NO_PAGE, 0, 0, 0)).errno);
+  /** Without a buffer all memory of the process, as far as it can go. */
+  *reclaim(thread, { proc, buf, off, pages }) {
+    const process = yield* thread.enter(proc);
+    const { page, npages } =
+      buf === undefined ? { page: NO_PAGE, npages: 0 } : thread.span(process, { buf, off, pages });
+    if (buf !== undefined && npages === 0) return returned(0);
+    return returned((yield* thread.host.ioctl(IoctlRequest.reclaim, NO_DEVICE, page, npages, 0, 0)).errno);
   },
 
   *pagemap_read(thread, args) {
