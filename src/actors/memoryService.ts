@@ -1,8 +1,7 @@
 /** Calls about memory that are no mapping calls: locking, pinning, reclaim, page states and userfaults. */
 
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
-import { vpn } from '../base/units.js';
+import { type Vpn, vpn } from '../base/units.js';
 import { GupFlag } from '../mm/gup.js';
 import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';

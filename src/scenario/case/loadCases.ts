@@ -12,6 +12,7 @@ import { readTextFile } from '../readTextFile.js';
 import { valueAt } from '../yamlSource.js';
 import { type JsonPath, jsonPlaces, placeOfSyntaxError } from './jsonPlace.js';
 import { labelMistakes } from './labels.js';
+import { nameMistakes } from './names.js';
 
 const WHAT = 'a case file: a JSON list of cases';
 const FILE_BYTES_MAX = 256 * 2 ** 20;
@@ -43,7 +44,11 @@ export function loadCaseFile(path: string): Case[] {
   const value = parse(path, text);
   const parsed = caseFileSchema.safeParse(value);
   if (!parsed.success) throw firstMistake(path, text, value, parsed.error.issues.flatMap(mistakesOf));
-  const mistakes = parsed.data.flatMap((one, i) => [...labelMistakes(one, [i]), ...blockMistakes(one, [i])]);
+  const mistakes = parsed.data.flatMap((one, i) => [
+    ...labelMistakes(one, [i]),
+    ...blockMistakes(one, [i]),
+    ...nameMistakes(one, [i]),
+  ]);
   if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
   return parsed.data;
 }

@@ -98,6 +98,31 @@ describe('a case file', () => {
     expect(error.allowed).toContain('at most 63');
   });
 
+  it.each([
+    ['buffer', '{"op": "cpu_read", "args": {"buf": "X"}}', 'buf', 'a buffer that a step maps'],
+    [
+      'process',
+      '{"op": "cpu_read", "args": {"buf": "A", "proc": "c0"}}',
+      'proc',
+      'p0, or a process that a step forks',
+    ],
+    ['file', '{"op": "file_read", "args": {"file": "f"}}', 'file', 'a file that a step creates'],
+  ])('with a %s that no step makes is refused, also within blocks', (_, step, key, allowed) => {
+    const error = mistakeIn(
+      withSteps([MMAP, `{"op": "repeat", "args": {"count": 2, "steps": [\n${step}]}}`]),
+    );
+    expect(error).toMatchObject({ line: 5, key: `0.steps.1.args.steps.0.args.${key}`, allowed });
+  });
+
+  it('may name buffers of rounds one by one', () => {
+    const map = MMAP.replace('"A"', '"A$i"').replace(', "as": "m"', '');
+    const steps = [
+      `{"op": "repeat", "args": {"count": 2, "steps": [${map}]}}`,
+      '{"op": "cpu_read", "args": {"buf": "A1"}}',
+    ];
+    expect(loadCaseFile(file(withSteps(steps)))).toHaveLength(1);
+  });
+
   it('that is no JSON is refused where it ends to be', () => {
     const error = mistakeIn('[\n{"suite": }\n]');
     expect(error.line).toBe(2);

@@ -101,6 +101,14 @@ describe('blocks within one another', () => {
     expect(await run(steps, [value('v', 7)])).toMatchObject(good);
   });
 
+  it('may end a process under another branch, which then goes no further', async () => {
+    const inChild = { proc: 'c0' };
+    const kill = { op: 'kill', args: { proc: 'c0' } };
+    const busy = repeat(5, add('A', 1, inChild));
+    const report = await run([mmap('A'), fork('c0'), concurrent([busy], [add('A'), kill])]);
+    expect(report.problems.map(({ expectation }) => expectation)).toEqual(['the step to be carried out']);
+  });
+
   it('count rounds each for itself: after an inner repetition the round is the outer one again', async () => {
     const steps = [
       repeat(2, mmap('A$i'), repeat(3, { ...mmap('B'), op: 'mmap' }), add('A$i', 1)),

@@ -1,0 +1,112 @@
+/** That every buffer, file and process which a step names is one that some step of the case makes. */
+
+import type { Case } from '../../case/caseSchema.js';
+import type { Step } from '../../case/opSchemas.js';
+import type { JsonPath } from './jsonPlace.js';
+import type { CaseMistake } from './loadCases.js';
+
+const ROUND = '$i';
+/** What `alloc_and_register` calls its buffers. */
+const ALLOCATED = `alloc${ROUND}`;
+const MAIN_PROCESS = 'p0';
+
+type Kind = 'buffer' | 'file' | 'process';
+
+const made: Record<Kind, string> = {
+  buffer: 'a buffer that a step maps',
+  file: 'a file that a step creates',
+  process: `${MAIN_PROCESS}, or a process that a step forks`,
+};
+
+/** Those of one case, which stands at `path`. The order of steps is not looked at: what exists when is for the run to find out. */
+export function nameMistakes({ steps }: Case, path: JsonPath): CaseMistake[] {
+  const names: Record<Kind, Set<string>> = {
+    buffer: new Set(),
+    file: new Set(),
+    process: new Set([MAIN_PROCESS]),
+  };
+  eachStep(steps, [], (step) => collect(step, names));
+  const patterns = {
+    buffer: patternOf(names.buffer),
+    file: patternOf(names.file),
+    process: patternOf(names.process),
+  };
+  const mistakes: CaseMistake[] = [];
+  eachStep(steps, [...path, 'steps'], (step, at) => {
+    for (const [kind, key, name] of usesOf(step)) {
+      // A name with a round in it may be any; the run knows.
+      if (name.includes(ROUND) || patterns[kind].test(name)) continue;
+      mistakes.push({ path: [...at, 'args', key], allowed: made[kind] });
+    }
+  });
+  return mistakes;
+}
+
+function eachStep(steps: readonly Step[], path: JsonPath, visit: (step: Step, at: JsonPath) => void): void {
+  steps.forEach((step, i) => {
+    const at = [...path, i];
+    visit(step, at);
+    if (step.op === 'concurrent') {
+      for (const [j, branch] of step.args.branches.entries()) {
+        eachStep(branch, [...at, 'args', 'branches', j], visit);
+      }
+    } else if (step.op === 'repeat' || step.op === 'repeat_processes') {
+      eachStep(step.args.steps, [...at, 'args', 'steps'], visit);
+    }
+  });
+}
+
+function collect(step: Step, names: Record<Kind, Set<string>>): void {
+  switch (step.op) {
+    case 'mmap':
+      names.buffer.add(step.args.buf);
+      break;
+    case 'mremap':
+      names.buffer.add(step.args.new_buf);
+      break;
+    case 'alloc_and_register':
+      names.buffer.add(ALLOCATED);
+      break;
+    case 'file_create':
+      names.file.add(step.args.file);
+      break;
+    case 'fork':
+      names.process.add(step.args.child);
+      break;
+  }
+}
+
+/** `$i` stands for any number. */
+function patternOf(names: ReadonlySet<string>): RegExp {
+  const escaped = [...names].map((name) =>
+    name
+      .split(ROUND)
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('\\d+'),
+  );
+  return new RegExp(`^(?:${escaped.join('|') || '(?!)'})$`);
+}
+
+function usesOf(step: Step): [kind: Kind, key: string, name: string][] {
+  const uses: [Kind, string, string][] = [];
+  for (const [key, value] of Object.entries(step.args)) {
+    const kind = kindOf(step, key);
+    if (kind !== null && typeof value === 'string') uses.push([kind, key, value]);
+  }
+  return uses;
+}
+
+function kindOf({ op, args }: Step, key: string): Kind | null {
+  switch (key) {
+    case 'proc':
+      return 'process';
+    case 'buf':
+    case 'src':
+    case 'dst':
+      return 'buffer';
+    case 'file':
+      return op === 'mmap' && 'backing' in args && args.backing !== 'file' ? null : 'file';
+    default:
+      return null;
+  }
+}
