@@ -61,7 +61,7 @@ const REGIONS = {
   // Modelled time does not fluctuate, so a few migrations tell as much as many.
   virtual: { migrations: 32, bytesMin: 2 ** 20, bytesMax: 8 * 2 ** 20 },
 } as const;
-const WARMUPS_WALL = 20;
+const WARMUPS_WALL = 60;
 const WARMUPS_SIMULATED = 1;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
