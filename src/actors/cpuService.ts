@@ -3,8 +3,8 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { CallPayload } from '../memory/callPayload.js';
-import type { Mm } from '../mm/mm.js';
 import type { MmCalls } from '../mm/mmCalls.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Port } from '../sim/port.js';
 import { type FileTable, NO_FILE } from './fileTable.js';
 import type { IoctlTable } from './ioctl.js';

@@ -4,9 +4,9 @@ import { Errno } from '../base/errno.js';
 import { PAGE_WORDS } from '../base/units.js';
 import { DEVICE_FILE, SHMEM_FILE } from '../mm/file/fileType.js';
 import type { MappedFile } from '../mm/file/mappedFile.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 
 /** The number of no file. */

@@ -4,9 +4,9 @@ import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { CallPayload } from '../memory/callPayload.js';
-import type { IoctlRequest } from '../mm/ioctlRequest.js';
-import type { Mm } from '../mm/mm.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
+import type { IoctlRequest } from '../uapi/ioctlRequest.js';
 
 /** One call as its handler sees it. What the numbers and the payload mean is told where the request is named. */
 export interface IoctlCall {

@@ -2,14 +2,14 @@
 
 import { Errno } from '../base/errno.js';
 import { type Vpn, vpn } from '../base/units.js';
-import { GupFlag } from '../mm/gup.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
+import { Userfaultfd } from '../mm/fault/userfaultfd.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { Mm } from '../mm/mm.js';
+import { GupFlag } from '../mm/mirror/gup.js';
 import type { MmCalls } from '../mm/mmCalls.js';
-import { Userfaultfd } from '../mm/userfaultfd.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import type { OpenFiles } from './processService.js';
 

@@ -6,7 +6,7 @@ import type { VramAllocationId } from '../device/gpuPort.js';
 import type { SpaceId } from '../device/gpuSpace.js';
 import type { FaultKind } from '../memory/faultKind.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
-import type { Madvise } from '../mm/madvise.js';
+import type { Madvise } from '../mm/area/madvise.js';
 import { defineMessage, field } from '../sim/message.js';
 
 const page = field<Vpn>();

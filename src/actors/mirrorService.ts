@@ -7,9 +7,9 @@ import type { MirrorContext } from '../driver/mirror/mirrorContext.js';
 import type { MirrorDriver } from '../driver/mirror/mirrorDriver.js';
 import type { MirrorResult, PageSink, PageSource } from '../driver/mirror/mirrorResult.js';
 import type { CallPayload } from '../memory/callPayload.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
-import type { Mm } from '../mm/mm.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 
 /** One command of an open device. */

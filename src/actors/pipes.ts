@@ -1,10 +1,10 @@
 /** Pipes with which the threads of one program talk to one another and wait for one another, through the kernel. */
 
 import { Errno } from '../base/errno.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 
 interface Pipe {

@@ -1,11 +1,11 @@
 /** fork, exit and kill: how processes begin and end. */
 
 import { Errno } from '../base/errno.js';
-import type { ExitMm } from '../mm/exitMm.js';
-import type { Fork } from '../mm/fork.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
-import type { Mm } from '../mm/mm.js';
+import type { ExitMm } from '../mm/process/exitMm.js';
+import type { Fork } from '../mm/process/fork.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import type { ProcessTable } from './processTable.js';
 

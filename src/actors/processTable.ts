@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import type { Kernel } from '../mm/kernel.js';
-import { Mm } from '../mm/mm.js';
+import { Mm } from '../mm/process/mm.js';
 
 /** The process that exists from the start. */
 export const FIRST_PROCESS = 1;

@@ -1,9 +1,9 @@
 /** Where the pages of a process are, for programs that only look: no page is touched. */
 
 import { Errno } from '../base/errno.js';
-import { IoctlRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';
-import { pteFromWord, pteIsMapping, ptePfn } from '../mm/pte.js';
+import { pteFromWord, pteIsMapping, ptePfn } from '../mm/table/pte.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlTable, ioctlReply } from './ioctl.js';
 
 export function registerResidency(ioctls: IoctlTable, kernel: Kernel): void {

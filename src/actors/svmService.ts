@@ -11,10 +11,10 @@ import type { ProcessAttributes } from '../driver/attributes/processAttributes.j
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { CallPayload } from '../memory/callPayload.js';
-import { IoctlRequest, type SvmRequest } from '../mm/ioctlRequest.js';
 import type { Kernel } from '../mm/kernel.js';
-import { pteFromWord, pteIsMapping, ptePfn } from '../mm/pte.js';
+import { pteFromWord, pteIsMapping, ptePfn } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest, type SvmRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import {
   accessByName,

@@ -6,7 +6,7 @@ import type { DriverVa } from '../driver/vmBind/driverVa.js';
 import type { GemObject } from '../drm/gpuvm/gemObject.js';
 import type { GpuVaPlace } from '../drm/gpuvm/gpuVa.js';
 import type { GpuVaOp } from '../drm/gpuvm/gpuVaOps.js';
-import type { VaOpReport, VaPlaceReport, VaReport } from '../mm/vmBindReport.js';
+import type { VaOpReport, VaPlaceReport, VaReport } from '../uapi/vmBindReport.js';
 
 /** The handle of an object. */
 export type HandleOf = (obj: GemObject) => number;

@@ -1,7 +1,7 @@
 /** Entries lie in areas, allow no more than these (M7), and are of the kind that their page's zone demands. */
 
 import type { CpuEntry } from '../mm/pageHolders.js';
-import { formatPte, PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
+import { formatPte, PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 

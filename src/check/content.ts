@@ -1,7 +1,7 @@
 /** M1: every byte is what it must be, wherever the page lives; and no page is populated that nobody knows the content of. */
 
 import { IntervalTree } from '../base/intervalTree.js';
-import { formatPte, PteKind, pteKind } from '../mm/pte.js';
+import { formatPte, PteKind, pteKind } from '../mm/table/pte.js';
 import type { Expectation } from '../workload/workload.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';

@@ -2,8 +2,8 @@
 
 import type { Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
-import type { Mm } from '../mm/mm.js';
-import { PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/pte.js';
+import type { Mm } from '../mm/process/mm.js';
+import { PteBit, PteKind, pteHas, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
 import type { MachineView } from './machineView.js';
 
 /** Whether the CPU page table of `mm` maps `pfn` at `page` with at least this right. */

@@ -3,7 +3,7 @@
 import { formatVpn } from '../base/units.js';
 import { DmaDir, DmaProto, dmaDir, dmaProto } from '../memory/dmaAddr.js';
 import { formatPfn, NO_PFN } from '../memory/pfn.js';
-import { formatPte } from '../mm/pte.js';
+import { formatPte } from '../mm/table/pte.js';
 import { cpuAllows } from './cpuRights.js';
 import type { DmaPage, MachineView } from './machineView.js';
 import { Rule } from './rule.js';

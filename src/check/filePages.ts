@@ -3,11 +3,11 @@
 import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { ZoneKind } from '../memory/zone.js';
+import type { Vma } from '../mm/area/vma.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { Mm } from '../mm/mm.js';
 import type { CpuEntry } from '../mm/pageHolders.js';
-import { type Pte, pteIsMapping, ptePfn } from '../mm/pte.js';
-import type { Vma } from '../mm/vma.js';
+import type { Mm } from '../mm/process/mm.js';
+import { type Pte, pteIsMapping, ptePfn } from '../mm/table/pte.js';
 import { Rule } from './rule.js';
 
 /** At rest; `mms` are all that have areas, `entries` those of their page tables. */

@@ -1,6 +1,6 @@
 /** M4: at rest no folio is locked, and no entry says that its page is in migration. */
 
-import { formatPte, PteKind, pteKind, ptePfn } from '../mm/pte.js';
+import { formatPte, PteKind, pteKind, ptePfn } from '../mm/table/pte.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 

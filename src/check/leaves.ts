@@ -1,8 +1,8 @@
 /** Large folios and PMD leaves: the 512 words of a leaf agree, lie in one area, and map a folio of just that size from its first page on. */
 
 import { PMD_ORDER, PMD_PAGES, type Vpn } from '../base/units.js';
-import type { Mm } from '../mm/mm.js';
 import type { CpuEntry } from '../mm/pageHolders.js';
+import type { Mm } from '../mm/process/mm.js';
 import {
   formatPte,
   type Pte,
@@ -12,7 +12,7 @@ import {
   pteIsMapping,
   ptePfn,
   ptePlus,
-} from '../mm/pte.js';
+} from '../mm/table/pte.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 

@@ -19,10 +19,10 @@ import { NO_PFN, type Pfn, pfn as pfnOf } from '../memory/pfn.js';
 import type { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { Mm } from '../mm/mm.js';
 import { type CpuEntry, countPageHolders } from '../mm/pageHolders.js';
-import { PTE_NONE, type Pte, PteKind, pteFromWord, pteHoldsFolio, pteKind, ptePfn } from '../mm/pte.js';
-import { swapSlotOf } from '../mm/swapCache.js';
+import type { Mm } from '../mm/process/mm.js';
+import { swapSlotOf } from '../mm/swap/swapCache.js';
+import { PTE_NONE, type Pte, PteKind, pteFromWord, pteHoldsFolio, pteKind, ptePfn } from '../mm/table/pte.js';
 
 /** One device's part of one range. */
 export interface MirrorPart {

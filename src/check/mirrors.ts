@@ -7,8 +7,8 @@ import { MirrorTag } from '../driver/mirror/mirrorTable.js';
 import { type Pfn, pfn as pfnOf } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { Mm } from '../mm/mm.js';
-import { formatPte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../mm/pte.js';
+import type { Mm } from '../mm/process/mm.js';
+import { formatPte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../mm/table/pte.js';
 import { Rule } from './rule.js';
 
 /** At rest: no command, migration or fault is under way. */

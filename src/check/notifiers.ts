@@ -1,6 +1,6 @@
 /** I1: at rest no invalidation runs, the sequence is even, and every interval notifier is where it belongs. */
 
-import type { Mm } from '../mm/mm.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 

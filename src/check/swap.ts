@@ -1,6 +1,6 @@
 /** Swap: every slot is counted as often as entries of all address spaces name it, and the swap cache holds what it says. */
 
-import { swapViolations } from '../mm/swapCensus.js';
+import { swapViolations } from '../mm/swap/swapCensus.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 

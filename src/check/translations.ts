@@ -14,7 +14,7 @@ import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { inSpace, pageInSpace, spaceOf } from '../device/gpuSpace.js';
 import type { SvmVm } from '../driver/svmVm.js';
 import { formatPfn, NO_PFN } from '../memory/pfn.js';
-import { formatPte } from '../mm/pte.js';
+import { formatPte } from '../mm/table/pte.js';
 import { cpuAllows } from './cpuRights.js';
 import type { MachineView, MirrorPart } from './machineView.js';
 import { Rule } from './rule.js';

@@ -4,7 +4,7 @@ import type { Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import { Devmem, type DevmemOps } from '../drm/pagemap/devmem.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
-import type { Mm } from '../mm/mm.js';
+import type { Mm } from '../mm/process/mm.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { GpuHandle } from './gpuHandle.js';
 

@@ -7,7 +7,7 @@ import { inSpace } from '../device/gpuSpace.js';
 import { defaultContext, type GpuSvm, type GpuSvmContext, type GpuSvmOps } from '../drm/gpusvm/gpusvm.js';
 import type { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
 import type { GpuSvmRange } from '../drm/gpusvm/range.js';
-import { type NotifierRange, NotifyEvent } from '../mm/mmuNotifier.js';
+import { type NotifierRange, NotifyEvent } from '../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../sim/steps.js';
 import { DriverRange, type RangeDevice } from './driverRange.js';
 import { DriverStep } from './driverStep.js';

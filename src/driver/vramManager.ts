@@ -12,9 +12,9 @@ import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/
 import { AllocSite } from '../memory/failureInjector.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
-import type { DevPagemap, PagemapOwner } from '../mm/devPagemap.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { Mm } from '../mm/mm.js';
+import type { DevPagemap, PagemapOwner } from '../mm/migrate/devPagemap.js';
+import type { Mm } from '../mm/process/mm.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import { DriverDevmem } from './driverDevmem.js';
 import { DriverStep, MigrateTrigger } from './driverStep.js';

@@ -11,14 +11,14 @@ import type { TableArena } from '../memory/radixTable.js';
 import { RamAllocator } from '../memory/ramAllocator.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
-import { AnonVmaTable } from './anonVma.js';
-import type { DevPagemap } from './devPagemap.js';
 import { PageCache } from './file/pageCache.js';
-import { FolioLocks } from './folioLock.js';
 import { HugetlbPool } from './hugetlb/hugetlbPool.js';
-import type { Mm } from './mm.js';
-import { Pins } from './pinning.js';
-import { SwapCache } from './swapCache.js';
+import type { DevPagemap } from './migrate/devPagemap.js';
+import { Pins } from './mirror/pinning.js';
+import type { Mm } from './process/mm.js';
+import { AnonVmaTable } from './rmap/anonVma.js';
+import { FolioLocks } from './rmap/folioLock.js';
+import { SwapCache } from './swap/swapCache.js';
 
 /** Modelled CPU cost of mm work, in nanoseconds. */
 export interface MmCosts {

@@ -1,37 +1,37 @@
 /** All memory calls of one kernel, wired together: what a CPU thread or a driver can ask of the mm. */
 
 import type { Pfn } from '../memory/pfn.js';
-import { Collapse } from './collapse.js';
-import { CopyOnWrite } from './copyOnWrite.js';
-import { CopyPageRange } from './copyPageRange.js';
-import { DeferredSplit } from './deferredSplit.js';
-import { DeviceExclusive } from './deviceExclusive.js';
-import { ExclusiveEntries } from './exclusiveEntries.js';
-import { ExitMm } from './exitMm.js';
-import { FaultHandler } from './fault.js';
+import { MadviseCall } from './area/madvise.js';
+import { MadviseFlags } from './area/madviseFlags.js';
+import { Mlock } from './area/mlock.js';
+import { MemoryMap } from './area/mmap.js';
+import { Mprotect } from './area/mprotect.js';
+import { Mremap } from './area/mremap.js';
+import { UnmapRegion } from './area/unmapRegion.js';
+import { VmaEdit } from './area/vmaEdit.js';
+import { CopyOnWrite } from './fault/copyOnWrite.js';
+import { FaultHandler } from './fault/fault.js';
 import { FileFault } from './file/fileFault.js';
 import { Truncate } from './file/truncate.js';
 import { Writeback } from './file/writeback.js';
-import { FolioSplit } from './folioSplit.js';
-import { Fork } from './fork.js';
-import { GetUserPages } from './gup.js';
+import { Collapse } from './huge/collapse.js';
+import { DeferredSplit } from './huge/deferredSplit.js';
+import { FolioSplit } from './huge/folioSplit.js';
 import type { Kernel } from './kernel.js';
-import { MadviseCall } from './madvise.js';
-import { MadviseFlags } from './madviseFlags.js';
-import { MigrateDevice } from './migrateDevice.js';
-import { MigrateUnmap } from './migrateUnmap.js';
-import { Mlock } from './mlock.js';
-import { MemoryMap } from './mmap.js';
-import { MovePageTables } from './movePageTables.js';
-import { Mprotect } from './mprotect.js';
-import { Mremap } from './mremap.js';
-import { Pagemap } from './pagemap.js';
-import type { Pte } from './pte.js';
-import { Reclaim } from './reclaim.js';
-import { Rmap } from './rmap.js';
-import { UnmapRegion } from './unmapRegion.js';
-import { VmaEdit } from './vmaEdit.js';
-import { Zap } from './zap.js';
+import { MigrateDevice } from './migrate/migrateDevice.js';
+import { MigrateUnmap } from './migrate/migrateUnmap.js';
+import { DeviceExclusive } from './mirror/deviceExclusive.js';
+import { ExclusiveEntries } from './mirror/exclusiveEntries.js';
+import { GetUserPages } from './mirror/gup.js';
+import { CopyPageRange } from './process/copyPageRange.js';
+import { ExitMm } from './process/exitMm.js';
+import { Fork } from './process/fork.js';
+import { Rmap } from './rmap/rmap.js';
+import { Reclaim } from './swap/reclaim.js';
+import { MovePageTables } from './table/movePageTables.js';
+import { Pagemap } from './table/pagemap.js';
+import type { Pte } from './table/pte.js';
+import { Zap } from './table/zap.js';
 
 /** One per kernel; the parts keep no state of an address space. */
 export class MmCalls {

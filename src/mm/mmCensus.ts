@@ -3,8 +3,8 @@
 import { PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from './kernel.js';
-import type { Mm } from './mm.js';
-import { type Pte, PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './pte.js';
+import type { Mm } from './process/mm.js';
+import { type Pte, PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './table/pte.js';
 
 /** Visits every entry that is not empty, in address order, also those outside all areas. Atomic; `visit` leaves the table as it is. */
 export function forEachPte(mm: Mm, visit: (page: Vpn, pte: Pte) => void): void {

@@ -3,9 +3,9 @@
 import { PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from './kernel.js';
-import type { Mm } from './mm.js';
 import { forEachPte } from './mmCensus.js';
-import { type Pte, PteKind, pteHoldsFolio, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './pte.js';
+import type { Mm } from './process/mm.js';
+import { type Pte, PteKind, pteHoldsFolio, pteIsHuge, pteIsMapping, pteKind, ptePfn } from './table/pte.js';
 
 /** An entry of a CPU page table that is not empty. */
 export interface CpuEntry {

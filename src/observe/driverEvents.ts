@@ -2,7 +2,7 @@
 
 import { DriverStep, MigrateTrigger } from '../driver/driverStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
-import { FaultStep } from '../mm/fault.js';
+import { FaultStep } from '../mm/fault/fault.js';
 import type { StepObserver } from '../sim/scheduler.js';
 import type { StepId } from '../sim/steps.js';
 import type { Task } from '../sim/task.js';

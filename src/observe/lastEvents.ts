@@ -3,7 +3,7 @@
 import { errnoName, isErrno } from '../base/errno.js';
 import { formatVpn, type Vpn } from '../base/units.js';
 import { formatPfn, type Pfn } from '../memory/pfn.js';
-import { NotifierStep, notifyEventName } from '../mm/mmuNotifier.js';
+import { NotifierStep, notifyEventName } from '../mm/mirror/mmuNotifier.js';
 import { messageName } from '../sim/message.js';
 import { type StepField, stepDefinition } from '../sim/steps.js';
 import type { ObserverBuffers } from './actorObserver.js';

@@ -7,8 +7,8 @@ import { DeviceStep } from '../device/deviceStep.js';
 import { DriverStep } from '../driver/driverStep.js';
 import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
-import { HmmStep } from '../mm/hmm.js';
-import { NotifierStep } from '../mm/mmuNotifier.js';
+import { HmmStep } from '../mm/mirror/hmm.js';
+import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
 import type { StepField, StepId } from '../sim/steps.js';
 import { argumentOf } from './stepCatalog.js';
 

@@ -2,7 +2,7 @@
 
 import { PAGE_BYTES } from '../base/units.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
-import { NotifierStep } from '../mm/mmuNotifier.js';
+import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { StepId } from '../sim/steps.js';

@@ -6,14 +6,14 @@ import type { CaseResults } from '../case/stepResult.js';
 import type { AccessPort } from '../memory/accessPort.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { FaultKind } from '../memory/faultKind.js';
-import type { Madvise } from '../mm/madvise.js';
+import type { Madvise } from '../mm/area/madvise.js';
 import type { Gate } from '../sim/gate.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
 
-export { Madvise as Advice } from '../mm/madvise.js';
-export { MapFlag, Prot } from '../mm/mmap.js';
-export { MremapFlag as RemapFlag } from '../mm/mremap.js';
+export { Madvise as Advice } from '../mm/area/madvise.js';
+export { MapFlag, Prot } from '../mm/area/mmap.js';
+export { MremapFlag as RemapFlag } from '../mm/area/mremap.js';
 
 /** The system calls and the memory of one CPU thread. Negative results are errno values. */
 export interface HostContext extends AccessPort {

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
-import { Prot } from '../../src/mm/mmap.js';
-import { PteBit, pteHas } from '../../src/mm/pte.js';
+import { Prot } from '../../src/mm/area/mmap.js';
+import { PteBit, pteHas } from '../../src/mm/table/pte.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { increment, load, System, store } from '../driver/harness.js';
 

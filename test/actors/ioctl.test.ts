@@ -5,8 +5,8 @@ import { type IoctlCall, IoctlTable, ioctlReply } from '../../src/actors/ioctl.j
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
-import { IoctlRequest } from '../../src/mm/ioctlRequest.js';
-import { Mm } from '../../src/mm/mm.js';
+import { Mm } from '../../src/mm/process/mm.js';
+import { IoctlRequest } from '../../src/uapi/ioctlRequest.js';
 import { System } from '../driver/harness.js';
 
 function callOn(system: System): IoctlCall {

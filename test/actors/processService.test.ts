@@ -8,9 +8,9 @@ import { type Vpn, vpn } from '../../src/base/units.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
 import { spaceId } from '../../src/device/gpuSpace.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
-import { IoctlRequest } from '../../src/mm/ioctlRequest.js';
-import type { Mm } from '../../src/mm/mm.js';
+import type { Mm } from '../../src/mm/process/mm.js';
 import type { Steps } from '../../src/sim/steps.js';
+import { IoctlRequest } from '../../src/uapi/ioctlRequest.js';
 import { BUFFER, failed } from '../check/harness.js';
 import { BASE, BindMachine, read, write } from '../driver/vmBind/bindMachine.js';
 

@@ -7,8 +7,8 @@ import { type Vpn, vpn } from '../../src/base/units.js';
 import { ApiCode } from '../../src/driver/attributes/managedMemory.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
 import { FaultKind } from '../../src/memory/faultKind.js';
-import { IoctlRequest, type SvmRequest } from '../../src/mm/ioctlRequest.js';
 import type { Steps } from '../../src/sim/steps.js';
+import { IoctlRequest, type SvmRequest } from '../../src/uapi/ioctlRequest.js';
 import { fill, load, System, type SystemOptions, store } from '../driver/harness.js';
 
 const AREA = 0x1000;

@@ -3,9 +3,9 @@
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { type AccessPort, holdPage } from '../../src/memory/accessPort.js';
-import { Madvise } from '../../src/mm/madvise.js';
-import { MapFlag, Prot } from '../../src/mm/mmap.js';
-import { MremapFlag } from '../../src/mm/mremap.js';
+import { Madvise } from '../../src/mm/area/madvise.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../src/mm/area/mremap.js';
 import { Random } from '../../src/sim/random.js';
 import type { Steps } from '../../src/sim/steps.js';
 import type { Expectation } from '../../src/workload/workload.js';

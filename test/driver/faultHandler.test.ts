@@ -6,7 +6,7 @@ import { vpn } from '../../src/base/units.js';
 import { NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import type { PageArrayId } from '../../src/memory/pageArrays.js';
-import { Prot } from '../../src/mm/mmap.js';
+import { Prot } from '../../src/mm/area/mmap.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { fill, findDifference, increment, load, System, type SystemOptions, store } from './harness.js';
 

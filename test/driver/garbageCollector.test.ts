@@ -5,7 +5,7 @@ import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { migrateToFaulting, stayInRam } from '../../src/driver/placement.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
-import { MapFlag, Prot } from '../../src/mm/mmap.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { fill, load, System, type SystemOptions, store } from './harness.js';
 

@@ -5,8 +5,8 @@ import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
 import { spaceId } from '../../src/device/gpuSpace.js';
-import type { Mm } from '../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../src/mm/mmap.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import type { Mm } from '../../src/mm/process/mm.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { load, System, store } from './harness.js';
 

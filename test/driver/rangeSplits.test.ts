@@ -5,9 +5,9 @@ import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { stayWhereTheyAre } from '../../src/driver/placement.js';
 import type { SvmVm } from '../../src/driver/svmVm.js';
-import { Madvise } from '../../src/mm/madvise.js';
-import { Prot } from '../../src/mm/mmap.js';
-import { MremapFlag } from '../../src/mm/mremap.js';
+import { Madvise } from '../../src/mm/area/madvise.js';
+import { Prot } from '../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../src/mm/area/mremap.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { load, System, store } from './harness.js';
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
-import { ptePfn } from '../../src/mm/pte.js';
+import { ptePfn } from '../../src/mm/table/pte.js';
 import { Random } from '../../src/sim/random.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { fill, findDifference, increment, load, System, type SystemOptions } from './harness.js';

@@ -34,16 +34,21 @@ import {
 } from '../../src/memory/dmaAddr.js';
 import { type PageArrayId, PageArrayPool, PageArrays } from '../../src/memory/pageArrays.js';
 import { type Pfn, pfn as pfnOf } from '../../src/memory/pfn.js';
-import { type DevPagemap, NO_OWNER, type PagemapOwner, pagemapOwner } from '../../src/mm/devPagemap.js';
-import { Hmm } from '../../src/mm/hmm.js';
 import type { Kernel } from '../../src/mm/kernel.js';
-import { MigrateDevice } from '../../src/mm/migrateDevice.js';
-import { MigrateUnmap } from '../../src/mm/migrateUnmap.js';
-import { MigrateVma } from '../../src/mm/migrateVma.js';
-import type { Mm } from '../../src/mm/mm.js';
-import { type NotifierRange, NotifyEvent, notifyEventName } from '../../src/mm/mmuNotifier.js';
-import { PteKind, pteKind, ptePfn } from '../../src/mm/pte.js';
-import { Rmap } from '../../src/mm/rmap.js';
+import {
+  type DevPagemap,
+  NO_OWNER,
+  type PagemapOwner,
+  pagemapOwner,
+} from '../../src/mm/migrate/devPagemap.js';
+import { MigrateDevice } from '../../src/mm/migrate/migrateDevice.js';
+import { MigrateUnmap } from '../../src/mm/migrate/migrateUnmap.js';
+import { MigrateVma } from '../../src/mm/migrate/migrateVma.js';
+import { Hmm } from '../../src/mm/mirror/hmm.js';
+import { type NotifierRange, NotifyEvent, notifyEventName } from '../../src/mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../src/mm/process/mm.js';
+import { Rmap } from '../../src/mm/rmap/rmap.js';
+import { PteKind, pteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { LockClass } from '../../src/sim/lockOrder.js';
 import { Mutex } from '../../src/sim/mutex.js';
 import { defineStep, STEP, type Steps } from '../../src/sim/steps.js';

@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
-import type { Mm } from '../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../src/mm/mmap.js';
-import { MremapFlag } from '../../src/mm/mremap.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../src/mm/area/mremap.js';
+import type { Mm } from '../../src/mm/process/mm.js';
 import type { Steps } from '../../src/sim/steps.js';
 import { type FailureTrial, forEachFailure } from './failureLoop.js';
 import {

@@ -14,24 +14,25 @@ import { PhysicalLayout } from '../../src/memory/physicalLayout.js';
 import { PhysicalMemory } from '../../src/memory/physicalMemory.js';
 import { TableArena } from '../../src/memory/radixTable.js';
 import { ZoneKind } from '../../src/memory/zone.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import { Kernel, type MmCosts } from '../../src/mm/kernel.js';
 import {
   type DeviceFault,
   type DevPagemap,
   type DevPagemapOps,
   pagemapOwner,
-} from '../../src/mm/devPagemap.js';
-import { Kernel, type MmCosts } from '../../src/mm/kernel.js';
-import { Mm } from '../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../src/mm/mmap.js';
-import { MmCalls } from '../../src/mm/mmCalls.js';
-import { forEachPte } from '../../src/mm/mmCensus.js';
+} from '../../src/mm/migrate/devPagemap.js';
 import {
   IntervalNotifier,
   type IntervalNotifierOps,
   type NotifierRange,
   notifyEventName,
-} from '../../src/mm/mmuNotifier.js';
+} from '../../src/mm/mirror/mmuNotifier.js';
+import { MmCalls } from '../../src/mm/mmCalls.js';
+import { forEachPte } from '../../src/mm/mmCensus.js';
 import { countPageHolders } from '../../src/mm/pageHolders.js';
+import { Mm } from '../../src/mm/process/mm.js';
+import { swapViolations } from '../../src/mm/swap/swapCensus.js';
 import {
   makePte,
   type Pte,
@@ -43,8 +44,7 @@ import {
   pteKind,
   ptePfn,
   pteWith,
-} from '../../src/mm/pte.js';
-import { swapViolations } from '../../src/mm/swapCensus.js';
+} from '../../src/mm/table/pte.js';
 import type { StepObserver } from '../../src/sim/scheduler.js';
 import { type StepId, type Steps, stepDefinition } from '../../src/sim/steps.js';
 import { actorId, type Task } from '../../src/sim/task.js';

@@ -12,21 +12,21 @@ import {
   type Pfn,
   pfn,
 } from '../../src/memory/pfn.js';
+import { isLeafAt } from '../../src/mm/huge/hugeLeaf.js';
 import {
   type DeviceFault,
   type DevPagemap,
   type DevPagemapOps,
   pagemapOwner,
-} from '../../src/mm/devPagemap.js';
-import { isLeafAt } from '../../src/mm/hugeLeaf.js';
-import { MigrateDevice } from '../../src/mm/migrateDevice.js';
-import { MigrateUnmap } from '../../src/mm/migrateUnmap.js';
-import { MigrateSelect, MigrateVma, type MigrateVmaArgs } from '../../src/mm/migrateVma.js';
-import type { Mm } from '../../src/mm/mm.js';
-import { Rmap } from '../../src/mm/rmap.js';
+} from '../../src/mm/migrate/devPagemap.js';
+import { MigrateDevice } from '../../src/mm/migrate/migrateDevice.js';
+import { MigrateUnmap } from '../../src/mm/migrate/migrateUnmap.js';
+import { MigrateSelect, MigrateVma, type MigrateVmaArgs } from '../../src/mm/migrate/migrateVma.js';
+import type { Mm } from '../../src/mm/process/mm.js';
+import { Rmap } from '../../src/mm/rmap/rmap.js';
 import type { Steps } from '../../src/sim/steps.js';
 import type { Machine } from './harness.js';
-import { HUGE_AREA } from './hugeHarness.js';
+import { HUGE_AREA } from './huge/hugeHarness.js';
 
 export class HugeDevice implements DevPagemapOps {
   readonly vram: BuddyAllocator;

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { NO_PFN, pfn } from '../../src/memory/pfn.js';
-import { pagemapOwner } from '../../src/mm/devPagemap.js';
+import { pagemapOwner } from '../../src/mm/migrate/devPagemap.js';
 import { makeKernel, makeMachine, TestDevice } from './harness.js';
 
 describe('the kernel', () => {

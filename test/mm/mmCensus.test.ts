@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from 'vitest';
 import { TASK_SIZE_PAGES, vpn } from '../../src/base/units.js';
-import { Prot } from '../../src/mm/mmap.js';
+import { Prot } from '../../src/mm/area/mmap.js';
 import { census, forEachPte } from '../../src/mm/mmCensus.js';
-import { makePte, PteKind, ptePfn } from '../../src/mm/pte.js';
+import { makePte, PteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { makeMachine, makeMm, mapFixed, pteOf, run, TestCpu, TestDevice } from './harness.js';
 
 describe('forEachPte', () => {

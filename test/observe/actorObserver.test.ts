@@ -7,7 +7,7 @@ import { DeviceStep } from '../../src/device/deviceStep.js';
 import { DriverStep } from '../../src/driver/driverStep.js';
 import { GpuSvmStep } from '../../src/drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../../src/drm/pagemap/pagemapStep.js';
-import { NotifierStep, NotifyEvent } from '../../src/mm/mmuNotifier.js';
+import { NotifierStep, NotifyEvent } from '../../src/mm/mirror/mmuNotifier.js';
 import { ActorObserver, ObserverBuffers, wallClockOffsetNs } from '../../src/observe/actorObserver.js';
 import { deviceKey, errnoKey, Meters } from '../../src/observe/meters.js';
 import {

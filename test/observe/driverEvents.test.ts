@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { DriverStep, MigrateTrigger } from '../../src/driver/driverStep.js';
 import { PagemapStep } from '../../src/drm/pagemap/pagemapStep.js';
-import { FaultStep } from '../../src/mm/fault.js';
+import { FaultStep } from '../../src/mm/fault/fault.js';
 import { DriverEvents } from '../../src/observe/driverEvents.js';
 
 const MM = 3;

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { MmapStep } from '../../src/mm/mmap.js';
+import { MmapStep } from '../../src/mm/area/mmap.js';
 import {
   catalogedStep,
   hasArguments,

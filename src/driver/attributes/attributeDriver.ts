@@ -2,10 +2,10 @@
 
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
-import type { PagemapOwner } from '../../mm/devPagemap.js';
-import type { Mm } from '../../mm/mm.js';
-import { PteKind, pteFromWord, pteKind } from '../../mm/pte.js';
-import { VmFlag } from '../../mm/vma.js';
+import { VmFlag } from '../../mm/area/vma.js';
+import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
+import type { Mm } from '../../mm/process/mm.js';
+import { PteKind, pteFromWord, pteKind } from '../../mm/table/pte.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep, MigrateTrigger } from '../driverStep.js';

@@ -4,13 +4,13 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { RangeMap } from '../../base/rangeMap.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
-import type { Mm } from '../../mm/mm.js';
 import {
   IntervalNotifier,
   type IntervalNotifierOps,
   type NotifierRange,
   NotifyEvent,
-} from '../../mm/mmuNotifier.js';
+} from '../../mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import { KfdSvm } from './kfdSvm.js';
 import { ManagedMemory } from './managedMemory.js';

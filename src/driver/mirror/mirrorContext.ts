@@ -2,13 +2,13 @@
 
 import { assert } from '../../base/assert.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
-import type { Mm } from '../../mm/mm.js';
 import {
   IntervalNotifier,
   type IntervalNotifierOps,
   type NotifierRange,
   NotifyEvent,
-} from '../../mm/mmuNotifier.js';
+} from '../../mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../mm/process/mm.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
 import type { Steps } from '../../sim/steps.js';

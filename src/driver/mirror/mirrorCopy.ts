@@ -13,7 +13,7 @@ import {
   type Pfn,
 } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
-import type { MigrateVmaArgs } from '../../mm/migrateVma.js';
+import type { MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { MigrationWatch } from './migrationWatch.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { MirrorStep } from './mirrorStep.js';

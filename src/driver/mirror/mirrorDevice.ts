@@ -5,9 +5,14 @@ import { Errno } from '../../base/errno.js';
 import { AllocSite } from '../../memory/failureInjector.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Zone } from '../../memory/zone.js';
-import { type DeviceFault, type DevPagemap, type DevPagemapOps, pagemapOwner } from '../../mm/devPagemap.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { Mm } from '../../mm/mm.js';
+import {
+  type DeviceFault,
+  type DevPagemap,
+  type DevPagemapOps,
+  pagemapOwner,
+} from '../../mm/migrate/devPagemap.js';
+import type { Mm } from '../../mm/process/mm.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
 import { STEP, type Steps } from '../../sim/steps.js';

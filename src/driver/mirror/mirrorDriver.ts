@@ -2,14 +2,14 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
-import { FolioSplit } from '../../mm/folioSplit.js';
-import { Hmm } from '../../mm/hmm.js';
+import { FolioSplit } from '../../mm/huge/folioSplit.js';
 import type { Kernel } from '../../mm/kernel.js';
-import { MigrateDevice } from '../../mm/migrateDevice.js';
-import { MigrateUnmap } from '../../mm/migrateUnmap.js';
-import { MigrateVma } from '../../mm/migrateVma.js';
+import { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
+import { MigrateUnmap } from '../../mm/migrate/migrateUnmap.js';
+import { MigrateVma } from '../../mm/migrate/migrateVma.js';
+import { Hmm } from '../../mm/mirror/hmm.js';
 import type { MmCalls } from '../../mm/mmCalls.js';
-import { Rmap } from '../../mm/rmap.js';
+import { Rmap } from '../../mm/rmap/rmap.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';

@@ -10,9 +10,9 @@ import {
   NO_PFN,
   type Pfn,
 } from '../../memory/pfn.js';
-import type { FolioSplit } from '../../mm/folioSplit.js';
+import type { FolioSplit } from '../../mm/huge/folioSplit.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { MigrateDevice } from '../../mm/migrateDevice.js';
+import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorChunk } from './mirrorMemory.js';
 import { MirrorStep } from './mirrorStep.js';

@@ -3,8 +3,8 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
-import { NO_OWNER, type PagemapOwner } from '../../mm/devPagemap.js';
-import type { Mm } from '../../mm/mm.js';
+import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
+import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorAccess } from './mirrorAccess.js';
 import type { MirrorContext } from './mirrorContext.js';

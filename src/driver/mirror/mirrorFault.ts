@@ -3,8 +3,8 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
-import type { Hmm, HmmRange } from '../../mm/hmm.js';
-import type { IntervalNotifier } from '../../mm/mmuNotifier.js';
+import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
+import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { MirrorStep } from './mirrorStep.js';

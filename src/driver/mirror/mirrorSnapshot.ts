@@ -4,7 +4,11 @@ import { Errno } from '../../base/errno.js';
 import { PMD_ORDER, type Vpn } from '../../base/units.js';
 import { type HmmPfn, HmmPfnFlag, hmmPfnAt, hmmPfnOrder, hmmPfnToPfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
-import { IntervalNotifier, type IntervalNotifierOps, type NotifierRange } from '../../mm/mmuNotifier.js';
+import {
+  IntervalNotifier,
+  type IntervalNotifierOps,
+  type NotifierRange,
+} from '../../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorContext } from './mirrorContext.js';
 import { type MirrorFault, type MirrorLook, PIECE_PAGES } from './mirrorFault.js';

@@ -4,7 +4,11 @@ import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { GpuSvmPages, PagesFlag } from '../../drm/gpusvm/pages.js';
-import { IntervalNotifier, type IntervalNotifierOps, type NotifierRange } from '../../mm/mmuNotifier.js';
+import {
+  IntervalNotifier,
+  type IntervalNotifierOps,
+  type NotifierRange,
+} from '../../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';

@@ -3,7 +3,7 @@
 import type { IntervalNode } from '../../base/intervalTree.js';
 import { IntervalTree } from '../../base/intervalTree.js';
 import type { Vpn } from '../../base/units.js';
-import { IntervalNotifier, type IntervalNotifierOps } from '../../mm/mmuNotifier.js';
+import { IntervalNotifier, type IntervalNotifierOps } from '../../mm/mirror/mmuNotifier.js';
 import type { GpuSvm } from './gpusvm.js';
 import type { GpuSvmRange } from './range.js';
 

@@ -2,9 +2,9 @@
 
 import { Errno } from '../../base/errno.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
-import type { PagemapOwner } from '../../mm/devPagemap.js';
-import type { Hmm } from '../../mm/hmm.js';
 import type { Kernel } from '../../mm/kernel.js';
+import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
+import type { Hmm } from '../../mm/mirror/hmm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';

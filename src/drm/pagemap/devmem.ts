@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { PageArrayId } from '../../memory/pageArrays.js';
-import type { Mm } from '../../mm/mm.js';
+import type { Mm } from '../../mm/process/mm.js';
 import { Completion } from '../../sim/completion.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import type { Steps } from '../../sim/steps.js';

@@ -5,8 +5,8 @@ import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { DmaAddr, DmaDir } from '../../memory/dmaAddr.js';
 import type { Pfn } from '../../memory/pfn.js';
-import type { DevPagemap } from '../../mm/devPagemap.js';
-import type { Mm } from '../../mm/mm.js';
+import type { DevPagemap } from '../../mm/migrate/devPagemap.js';
+import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 

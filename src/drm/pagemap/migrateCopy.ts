@@ -5,7 +5,7 @@ import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, NO_DMA_ADDR } from '../../memory/
 import { PAGE_ARRAY_PAGES, type PageArrayPool } from '../../memory/pageArrays.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { MigrateVmaArgs } from '../../mm/migrateVma.js';
+import type { MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { StepId, Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { Devmem, Zdd, ZddTable } from './devmem.js';

@@ -3,9 +3,9 @@
 import { assert } from '../../base/assert.js';
 import { type IntervalNode, IntervalTree } from '../../base/intervalTree.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { Vma } from '../area/vma.js';
 import type { HugetlbReservation } from '../hugetlb/hugetlbReservation.js';
-import type { Mm } from '../mm.js';
-import type { Vma } from '../vma.js';
+import type { Mm } from '../process/mm.js';
 
 /** One area that may map pages of a file or an anon_vma. */
 export interface MappingArea {

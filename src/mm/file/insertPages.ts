@@ -3,9 +3,9 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { NO_PFN } from '../../memory/pfn.js';
+import type { Vma } from '../area/vma.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import type { Vma } from '../vma.js';
+import type { Mm } from '../process/mm.js';
 import { mapFilePage } from './mapFilePage.js';
 
 /**

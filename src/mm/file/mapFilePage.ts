@@ -3,10 +3,10 @@
 import { assert } from '../../base/assert.js';
 import type { Vpn } from '../../base/units.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { Vma } from '../area/vma.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import { makePte, PTE_NONE, PteBit, PteKind } from '../pte.js';
-import type { Vma } from '../vma.js';
+import type { Mm } from '../process/mm.js';
+import { makePte, PTE_NONE, PteBit, PteKind } from '../table/pte.js';
 
 /** Under the page-table lock: the slot exists and is empty. The entry takes a reference of its own; `bits` are added to those that the area gives. @kernel set_pte_range */
 export function mapFilePage(kernel: Kernel, mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, bits: number): void {

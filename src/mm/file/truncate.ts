@@ -5,9 +5,9 @@ import type { Vpn } from '../../base/units.js';
 import { NO_PFN } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import { NotifyEvent, notifierRange } from '../mmuNotifier.js';
-import type { Zap } from '../zap.js';
+import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import type { Mm } from '../process/mm.js';
+import type { Zap } from '../table/zap.js';
 import type { AddressSpace } from './addressSpace.js';
 
 export const TruncateStep = {

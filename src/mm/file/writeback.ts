@@ -6,10 +6,10 @@ import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import { NotifyEvent, notifierRange } from '../mmuNotifier.js';
-import { PTE_NONE, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn, pteWithout } from '../pte.js';
-import type { Rmap } from '../rmap.js';
+import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import type { Mm } from '../process/mm.js';
+import type { Rmap } from '../rmap/rmap.js';
+import { PTE_NONE, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn, pteWithout } from '../table/pte.js';
 
 export const WritebackStep = {
   cleaned: defineStep('writeback.cleaned', 'vpn', 'pfn', 'id'),

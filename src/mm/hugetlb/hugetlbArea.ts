@@ -2,9 +2,9 @@
 
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { Vma } from '../area/vma.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import type { Vma } from '../vma.js';
+import type { Mm } from '../process/mm.js';
 import { HugetlbReservation } from './hugetlbReservation.js';
 
 /** Whether a cut at `page` would go through a huge page of a hugetlb area. @kernel hugetlb_vm_op_split */

@@ -6,14 +6,32 @@ import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import { anonVmaFails, prepareAnonVma } from '../anonVmaPrepare.js';
-import type { FaultErrno } from '../fault.js';
-import { changeLeaf, clearLeaf, isLeafAt, leafStart, readLeaf, replaceLeaf, writeLeaf } from '../hugeLeaf.js';
+import type { Vma } from '../area/vma.js';
+import type { FaultErrno } from '../fault/fault.js';
+import {
+  changeLeaf,
+  clearLeaf,
+  isLeafAt,
+  leafStart,
+  readLeaf,
+  replaceLeaf,
+  writeLeaf,
+} from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
-import type { Mm } from '../mm.js';
-import { NotifyEvent, notifierRange } from '../mmuNotifier.js';
-import { makePte, PTE_NONE, type Pte, PteBit, PteKind, pteHas, ptePfn, pteWith, pteWithout } from '../pte.js';
-import type { Vma } from '../vma.js';
+import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import type { Mm } from '../process/mm.js';
+import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import {
+  makePte,
+  PTE_NONE,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteHas,
+  ptePfn,
+  pteWith,
+  pteWithout,
+} from '../table/pte.js';
 import { allocForArea, reservationOf } from './hugetlbArea.js';
 
 export const HugetlbStep = {

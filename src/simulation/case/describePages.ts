@@ -3,8 +3,16 @@
 import type { Coordinator } from '../../actors/coordinator.js';
 import { formatVpn, type Vpn, vpn } from '../../base/units.js';
 import type { Step } from '../../case/opSchemas.js';
-import type { Mm } from '../../mm/mm.js';
-import { formatPte, PTE_NONE, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../../mm/pte.js';
+import type { Mm } from '../../mm/process/mm.js';
+import {
+  formatPte,
+  PTE_NONE,
+  PteKind,
+  pteFromWord,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from '../../mm/table/pte.js';
 import type { CaseProgram } from '../../workload/case/caseProgram.js';
 
 const PAGES_MAX = 8;

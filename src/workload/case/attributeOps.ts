@@ -3,8 +3,8 @@
 import { Errno } from '../../base/errno.js';
 import { PAGE_BYTES, pagesFor, vpn } from '../../base/units.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { IoctlRequest, type SvmRequest } from '../../mm/ioctlRequest.js';
 import type { Steps } from '../../sim/steps.js';
+import { IoctlRequest, type SvmRequest } from '../../uapi/ioctlRequest.js';
 import { type CallReply, MapFlag, Prot } from '../workload.js';
 import type { CaseProcess, CaseSpan, CaseThread } from './caseThread.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';

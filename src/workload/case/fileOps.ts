@@ -2,8 +2,8 @@
 
 import { PAGE_WORDS, vpn } from '../../base/units.js';
 import { contentOf, fillPage, type PageContent } from '../../case/pageContent.js';
-import { IoctlRequest } from '../../mm/ioctlRequest.js';
 import type { Steps } from '../../sim/steps.js';
+import { IoctlRequest } from '../../uapi/ioctlRequest.js';
 import type { CaseThread } from './caseThread.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
 

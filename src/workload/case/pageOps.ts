@@ -3,10 +3,10 @@
 import { vpn } from '../../base/units.js';
 import { patternContent } from '../../case/pageContent.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { GupFlag } from '../../mm/gup.js';
-import { IoctlRequest } from '../../mm/ioctlRequest.js';
-import type { PagemapEntry } from '../../mm/pagemap.js';
+import { GupFlag } from '../../mm/mirror/gup.js';
+import type { PagemapEntry } from '../../mm/table/pagemap.js';
 import type { Steps } from '../../sim/steps.js';
+import { IoctlRequest } from '../../uapi/ioctlRequest.js';
 import type { CallReply } from '../workload.js';
 import type { CaseSpan, CaseThread } from './caseThread.js';
 import { type OpHandlers, returned } from './opHandler.js';

@@ -2,8 +2,8 @@
 
 import { vpn } from '../../base/units.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { IoctlRequest } from '../../mm/ioctlRequest.js';
 import type { Steps } from '../../sim/steps.js';
+import { IoctlRequest } from '../../uapi/ioctlRequest.js';
 import type { CaseThread } from './caseThread.js';
 import { type OpHandlers, returned } from './opHandler.js';
 

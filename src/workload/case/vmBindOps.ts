@@ -3,9 +3,9 @@
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { Va, VmOp } from '../../case/expectSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { IoctlRequest } from '../../mm/ioctlRequest.js';
-import type { VaOpReport, VaPlaceReport, VaReport } from '../../mm/vmBindReport.js';
 import type { Steps } from '../../sim/steps.js';
+import { IoctlRequest } from '../../uapi/ioctlRequest.js';
+import type { VaOpReport, VaPlaceReport, VaReport } from '../../uapi/vmBindReport.js';
 import { CaseMisuse, type CaseThread } from './caseThread.js';
 import { launchCommand } from './gpuOps.js';
 import { type OpHandlers, returned } from './opHandler.js';

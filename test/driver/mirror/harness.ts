@@ -9,7 +9,7 @@ import type { MirrorDevice } from '../../../src/driver/mirror/mirrorDevice.js';
 import { MirrorDriver } from '../../../src/driver/mirror/mirrorDriver.js';
 import type { MirrorResult, PageSink, PageSource } from '../../../src/driver/mirror/mirrorResult.js';
 import { usedPages } from '../../../src/memory/folioScan.js';
-import { Mm } from '../../../src/mm/mm.js';
+import { Mm } from '../../../src/mm/process/mm.js';
 import {
   checkAccounting,
   type KernelOptions,

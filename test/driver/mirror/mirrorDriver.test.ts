@@ -5,8 +5,8 @@ import { AssertionFailure } from '../../../src/base/assert.js';
 import { vpn } from '../../../src/base/units.js';
 import { MirrorFlag } from '../../../src/driver/mirror/mirrorContext.js';
 import { MirrorProt } from '../../../src/driver/mirror/mirrorSnapshot.js';
-import { Prot } from '../../../src/mm/mmap.js';
-import { NotifyEvent, notifierRange } from '../../../src/mm/mmuNotifier.js';
+import { Prot } from '../../../src/mm/area/mmap.js';
+import { NotifyEvent, notifierRange } from '../../../src/mm/mirror/mmuNotifier.js';
 import { mapFixed, run, StepRecorder, TestCpu } from '../../mm/harness.js';
 import { BUF, MirrorMachine, type MirrorMachineOptions } from './harness.js';
 

@@ -3,9 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { vpn } from '../../../src/base/units.js';
 import { MirrorProt } from '../../../src/driver/mirror/mirrorSnapshot.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { DEVICE_FILE, type FileType, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
 import { run } from '../../mm/harness.js';
 import { BUF, MirrorMachine } from './harness.js';
 

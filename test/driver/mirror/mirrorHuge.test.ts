@@ -7,9 +7,9 @@ import { MirrorFlag } from '../../../src/driver/mirror/mirrorContext.js';
 import { MirrorProt } from '../../../src/driver/mirror/mirrorSnapshot.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { pfn } from '../../../src/memory/pfn.js';
-import { isLeafAt } from '../../../src/mm/hugeLeaf.js';
-import { Madvise } from '../../../src/mm/madvise.js';
-import { ptePfn } from '../../../src/mm/pte.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
+import { isLeafAt } from '../../../src/mm/huge/hugeLeaf.js';
+import { ptePfn } from '../../../src/mm/table/pte.js';
 import { mapFixed, pteOf, run, StepRecorder } from '../../mm/harness.js';
 import { BUF, MirrorMachine, type MirrorMachineOptions } from './harness.js';
 

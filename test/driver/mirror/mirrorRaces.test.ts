@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, vpn } from '../../../src/base/units.js';
 import type { PageSink } from '../../../src/driver/mirror/mirrorResult.js';
-import { Madvise } from '../../../src/mm/madvise.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { mapFixed, run, runAll } from '../../mm/harness.js';
 import { BUF, MirrorMachine, type MirrorMachineOptions } from './harness.js';

@@ -6,7 +6,7 @@ import { type Vpn, vpn } from '../../../src/base/units.js';
 import type { GpuContext } from '../../../src/device/gpuContext.js';
 import { stayInRam } from '../../../src/driver/placement.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { BUFFER } from '../../check/harness.js';
 import { BASE, BindMachine, read } from './bindMachine.js';

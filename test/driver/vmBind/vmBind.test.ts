@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { BUFFER, failed, rule } from '../../check/harness.js';
 import { BASE, BindMachine, read, write } from './bindMachine.js';

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
-import { HmmStep } from '../../../src/mm/hmm.js';
+import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { DrmMachine, NO_OWNER, TestDriver } from '../harness.js';
 
 const AREA = 0x1000;

@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_ORDER, PMD_PAGES, vpn } from '../../../src/base/units.js';
 import { NO_PFN, type Pfn } from '../../../src/memory/pfn.js';
+import { Prot } from '../../../src/mm/area/mmap.js';
 import { ThpMode } from '../../../src/mm/kernel.js';
-import { Prot } from '../../../src/mm/mmap.js';
-import { PteKind, pteIsHuge, pteKind } from '../../../src/mm/pte.js';
+import { PteKind, pteIsHuge, pteKind } from '../../../src/mm/table/pte.js';
 import { pteOf } from '../../mm/harness.js';
 import { DrmMachine, type TestGpu } from '../harness.js';
 

@@ -6,14 +6,14 @@ import { vpn } from '../../../src/base/units.js';
 import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { NO_PFN } from '../../../src/memory/pfn.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../../src/mm/area/mremap.js';
+import { VmFlag } from '../../../src/mm/area/vma.js';
 import { DEVICE_FILE, DISK_FILE, type FileType, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
-import { Madvise } from '../../../src/mm/madvise.js';
-import type { Mm } from '../../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
-import { MremapFlag } from '../../../src/mm/mremap.js';
-import { PteBit, pteHas, pteKind, ptePfn } from '../../../src/mm/pte.js';
-import { VmFlag } from '../../../src/mm/vma.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import { PteBit, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import {
   areasOf,
   checkAccounting,

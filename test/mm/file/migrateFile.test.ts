@@ -12,13 +12,13 @@ import {
   NO_PFN,
   pfn as pfnOf,
 } from '../../../src/memory/pfn.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
-import { MigrateUnmap } from '../../../src/mm/migrateUnmap.js';
-import { MigrateSelect, MigrateVma, type MigrateVmaArgs } from '../../../src/mm/migrateVma.js';
-import type { Mm } from '../../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
-import { PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/pte.js';
-import { Rmap } from '../../../src/mm/rmap.js';
+import { MigrateUnmap } from '../../../src/mm/migrate/migrateUnmap.js';
+import { MigrateSelect, MigrateVma, type MigrateVmaArgs } from '../../../src/mm/migrate/migrateVma.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import { Rmap } from '../../../src/mm/rmap/rmap.js';
+import { PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,

@@ -3,11 +3,11 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { DISK_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
-import type { Mm } from '../../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
-import { PTE_NONE } from '../../../src/mm/pte.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import { PTE_NONE } from '../../../src/mm/table/pte.js';
 import {
   checkAccounting,
   type Machine,

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { DISK_FILE, type FileType, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
-import type { Mm } from '../../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
-import { PTE_NONE, PteBit, pteHas, ptePfn } from '../../../src/mm/pte.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import { PTE_NONE, PteBit, pteHas, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,

@@ -5,12 +5,12 @@ import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, type Vpn, vpn } from '../../../src/base/units.js';
 import type { Pfn } from '../../../src/memory/pfn.js';
-import { GupFlag } from '../../../src/mm/gup.js';
-import { Madvise } from '../../../src/mm/madvise.js';
-import type { Mm } from '../../../src/mm/mm.js';
-import { MapFlag, Prot } from '../../../src/mm/mmap.js';
-import { MremapFlag } from '../../../src/mm/mremap.js';
-import { PteBit, pteHas, ptePfn } from '../../../src/mm/pte.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../../src/mm/area/mremap.js';
+import { GupFlag } from '../../../src/mm/mirror/gup.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import { PteBit, pteHas, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,
@@ -23,7 +23,7 @@ import {
   run,
   TestCpu,
 } from '../harness.js';
-import { HUGE_AREA } from '../hugeHarness.js';
+import { HUGE_AREA } from '../huge/hugeHarness.js';
 
 const RW = Prot.Read | Prot.Write;
 

@@ -1,0 +1,113 @@
+/** mlock and munlock: memory that stays in RAM, and is there from the start. */
+
+import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
+import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import type { FaultHandler } from '../fault/fault.js';
+import type { Kernel } from '../kernel.js';
+import type { Mm } from '../process/mm.js';
+import { pteAllows, pteFromWord } from '../table/pte.js';
+import { type Vma, VmFlag } from './vma.js';
+import type { VmaEdit } from './vmaEdit.js';
+
+export const MlockStep = {
+  mlock: defineStep('mm.mlock', 'vpn', 'npages', 'flags', 'id'),
+  populate: defineStep('mlock.populate', 'vpn', 'npages', 'id'),
+  done: defineStep('mlock.done', 'vpn', 'npages', 'errno', 'id'),
+} as const;
+
+/** Areas whose pages are not reclaimed in any case. @kernel VM_SPECIAL */
+const NEVER_LOCKED = VmFlag.MixedMap | VmFlag.Hugetlb;
+
+export class Mlock {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly edit: VmaEdit,
+    private readonly faults: FaultHandler,
+  ) {}
+
+  /**
+   * Locks the range and faults all of it in. Errors: -ENOMEM when part of it is not mapped, after what comes before is locked, when there would
+   * be too many areas, or for an area that allows no access; -EAGAIN when memory runs out.
+   * @kernel do_mlock
+   */
+  *mlock(mm: Mm, start: Vpn, npages: number): Steps<Errno> {
+    const end = (start + npages) as Vpn;
+    let errno = yield* this.applyFlag(mm, start, end, VmFlag.Locked);
+    if (errno === Errno.OK) errno = mlockErrno(yield* this.populate(mm, start, end));
+    this.kernel.sched.at(MlockStep.done, start, npages, errno, mm.id);
+    return errno;
+  }
+
+  /** Errors: -ENOMEM as for {@link mlock}. The pages stay where they are. @kernel sys_munlock */
+  *munlock(mm: Mm, start: Vpn, npages: number): Steps<Errno> {
+    const errno = yield* this.applyFlag(mm, start, (start + npages) as Vpn, 0);
+    this.kernel.sched.at(MlockStep.done, start, npages, errno, mm.id);
+    return errno;
+  }
+
+  /**
+   * Makes every page of the range present, writable ones for writing, so that a first store needs no copy. Stops at the first that fails.
+   * mmap_lock is taken for read. Errors: those of the fault; -EFAULT for an area without access. @kernel __mm_populate
+   */
+  *populate(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    if (this.kernel.sched.reach(MlockStep.populate, start, end - start, mm.id)) yield STEP;
+    yield* mm.mmapLock.read();
+    const errno = yield* this.populateLocked(mm, start, end);
+    mm.mmapLock.readUnlock();
+    return errno;
+  }
+
+  private *populateLocked(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    for (let page = start; page < end; ) {
+      const vma = mm.vmas.firstIn(page, end);
+      if (vma === null) break;
+      if (page < vma.start) page = vma.start;
+      const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
+      const skip = (vma.flags & VmFlag.MixedMap) !== 0;
+      if (!skip && !pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
+        const errno = yield* this.faults.handleMmFault(mm, vma, page, write);
+        if (errno !== Errno.OK) return errno;
+        continue;
+      }
+      page = (skip ? Math.min(end, vma.end) : page + 1) as Vpn;
+    }
+    return Errno.OK;
+  }
+
+  /** @kernel apply_vma_lock_flags */
+  private *applyFlag(mm: Mm, start: Vpn, end: Vpn, flag: number): Steps<Errno> {
+    const { sched, costs } = this.kernel;
+    if (sched.reach(MlockStep.mlock, start, end - start, flag, mm.id)) yield STEP;
+    yield* sched.spend(costs.syscallNs);
+    if (end <= start) return Errno.OK;
+    yield* mm.mmapLock.write();
+    const errno = this.applyLocked(mm, start, end, flag);
+    mm.mmapLock.writeUnlock();
+    return errno;
+  }
+
+  private applyLocked(mm: Mm, start: Vpn, end: Vpn, flag: number): Errno {
+    for (let at = start; at < end; ) {
+      const vma = mm.vmas.find(at);
+      if (vma === null) return Errno.ENOMEM;
+      const pieceEnd = Math.min(vma.end, end) as Vpn;
+      if (!this.fixup(mm, vma, at, pieceEnd, flag)) return Errno.ENOMEM;
+      at = pieceEnd;
+    }
+    return Errno.OK;
+  }
+
+  /** @kernel mlock_fixup */
+  private fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flag: number): boolean {
+    const flags = (vma.flags & ~VmFlag.Locked) | flag;
+    if (flags === vma.flags || (vma.flags & NEVER_LOCKED) !== 0) return true;
+    return this.edit.modifyFlags(mm, vma, start, end, flags) !== Errno.ENOMEM;
+  }
+}
+
+/** @kernel __mlock_posix_error_return */
+function mlockErrno(errno: Errno): Errno {
+  if (errno === Errno.EFAULT) return Errno.ENOMEM;
+  return errno === Errno.ENOMEM ? Errno.EAGAIN : errno;
+}

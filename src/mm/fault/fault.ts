@@ -1,0 +1,277 @@
+/** CPU page faults: making one page accessible, or saying why it cannot be. */
+
+import { assert, unreachable } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { formatVpn, type Vpn } from '../../base/units.js';
+import { FolioFlag } from '../../memory/folios.js';
+import { NO_PFN } from '../../memory/pfn.js';
+import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import { type Vma, VmFlag } from '../area/vma.js';
+import { FileFault } from '../file/fileFault.js';
+import { FALLBACK, HugeFault } from '../huge/hugeFault.js';
+import { HugetlbFault } from '../hugetlb/hugetlbFault.js';
+import type { Kernel } from '../kernel.js';
+import { ExclusiveEntries } from '../mirror/exclusiveEntries.js';
+import type { Mm } from '../process/mm.js';
+import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
+import {
+  makePte,
+  PTE_NONE,
+  PTE_WRITTEN,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteKind,
+  ptePfn,
+  pteWith,
+  pteWithout,
+} from '../table/pte.js';
+import { replacePte } from '../table/pteUpdate.js';
+import { mustNoticeStore } from '../table/softDirty.js';
+import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
+import { SwapFault } from './swapFault.js';
+
+export const FaultStep = {
+  /** `flags` is 1 for a store. */
+  cpuFault: defineStep('fault.cpu', 'vpn', 'flags', 'id'),
+  cpuFaultDone: defineStep('fault.cpuDone', 'vpn', 'errno', 'id'),
+  handle: defineStep('fault.handle', 'vpn', 'flags', 'id'),
+  zeroPage: defineStep('fault.zeroPage', 'vpn', 'id'),
+  /** A zeroed page is ready; the entry may have been filled meanwhile. */
+  allocated: defineStep('fault.allocated', 'vpn', 'pfn', 'id'),
+  anonymous: defineStep('fault.anonymous', 'vpn', 'pfn', 'id'),
+  spurious: defineStep('fault.spurious', 'vpn', 'pfn', 'id'),
+  waitMigration: defineStep('fault.waitMigration', 'vpn', 'pfn', 'id'),
+  /** The device page is somebody else's just now. */
+  deviceBusy: defineStep('fault.deviceBusy', 'vpn', 'pfn', 'id'),
+  deviceLocked: defineStep('fault.deviceLocked', 'vpn', 'pfn', 'id'),
+  /** migrate_to_ram is back; the page was unlocked and put. */
+  deviceDone: defineStep('fault.deviceDone', 'vpn', 'pfn', 'errno', 'id'),
+} as const;
+
+/**
+ * How a fault ends. OK: access again, which may fault again. -EFAULT: no mapping or not allowed (SIGSEGV), or the device could not give the
+ * page back, or the file ends before the page (SIGBUS; the steps `fault.deviceDone` and `fault.beyondFile` tell). -ENOMEM: no page or page table left.
+ * @kernel vm_fault_t
+ */
+export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.ENOMEM;
+
+/** -EAGAIN, only with `FaultFlag.AllowRetry`: mmap_lock was dropped while the fault waited; the caller takes it and begins again. @kernel VM_FAULT_RETRY */
+export type FaultOrRetry = FaultErrno | typeof Errno.EAGAIN;
+
+/** What a fault may or must do beyond making the page accessible. @kernel fault_flag */
+export const FaultFlag = {
+  /** A shared page becomes this mm's alone, so that it can be pinned for reading. @kernel FAULT_FLAG_UNSHARE */
+  Unshare: 1,
+  /** It may drop mmap_lock. @kernel FAULT_FLAG_ALLOW_RETRY */
+  AllowRetry: 2,
+} as const;
+
+export class FaultHandler {
+  private readonly swapFault: SwapFault;
+  private readonly huge: HugeFault;
+  private readonly hugetlb: HugetlbFault;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
+    private readonly files: FileFault = new FileFault(kernel),
+    private readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
+  ) {
+    this.swapFault = new SwapFault(kernel);
+    this.huge = new HugeFault(kernel);
+    this.hugetlb = new HugetlbFault(kernel);
+  }
+
+  /** A CPU thread's access to `page` failed. Takes mmap_lock for read. @kernel do_user_addr_fault */
+  *cpuFault(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
+    const { sched } = this.kernel;
+    if (sched.reach(FaultStep.cpuFault, page, write ? 1 : 0, mm.id)) yield STEP;
+    const errno = yield* this.faultUntilServed(mm, page, write);
+    sched.at(FaultStep.cpuFaultDone, page, errno, mm.id);
+    return errno;
+  }
+
+  /** Begins again, with whatever area is there then, after each wait for a handler in user space. */
+  private *faultUntilServed(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
+    for (;;) {
+      yield* mm.mmapLock.read();
+      const vma = mm.vmas.find(page);
+      const errno: FaultOrRetry =
+        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, FaultFlag.AllowRetry);
+      if (errno === Errno.EAGAIN) continue;
+      yield* this.kernel.sched.spend(this.kernel.costs.cpuFaultNs);
+      mm.mmapLock.readUnlock();
+      return errno;
+    }
+  }
+
+  /** mmap_lock is held for read throughout, and `vma` contains `page`. On OK the caller looks at the entry again. @kernel handle_mm_fault */
+  *handleMmFault(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags = 0): Steps<FaultErrno> {
+    assert((flags & FaultFlag.AllowRetry) === 0, 'a fault that may drop the lock has another result');
+    const errno = yield* this.handle(mm, vma, page, write, flags);
+    return errno === Errno.EAGAIN ? Errno.EFAULT : errno;
+  }
+
+  /** The same for a caller that can begin again. `flags` of {@link FaultFlag}. */
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
+    mm.mmapLock.assertHeld();
+    assert(vma.start <= page && page < vma.end, () => `fault at ${formatVpn(page)} outside its area`);
+    if (write ? !vma.isWritable : !vma.isAccessible) return Errno.EFAULT;
+    for (;;) {
+      const errno = yield* this.serve(mm, vma, page, write, flags);
+      if (errno !== Errno.ENOMEM || !(yield* this.makeRoom())) return errno;
+    }
+  }
+
+  /** Whether trying again may help. Ends: each time there is less to free. @kernel __alloc_pages_direct_reclaim */
+  private *makeRoom(): Steps<boolean> {
+    const { makeRoom } = this.kernel;
+    return makeRoom !== null && (yield* makeRoom());
+  }
+
+  /** @kernel __handle_mm_fault */
+  private *serve(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
+    if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
+    if (vma.isHugetlb)
+      return yield* this.hugetlb.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);
+    if (this.huge.concerns(mm, vma, page)) {
+      const served = yield* this.huge.handle(mm, vma, page, write, (flags & FaultFlag.Unshare) !== 0);
+      if (served !== FALLBACK) return served;
+    }
+    // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.
+    const slot = mm.pageTable.ensure(page);
+    if (slot < 0) return Errno.ENOMEM;
+    return yield* this.handlePte(mm, vma, page, write, pteFromWord(mm.pageTable.read(slot)), flags);
+  }
+
+  /** `pte` was read in this atomic section. @kernel handle_pte_fault */
+  private *handlePte(
+    mm: Mm,
+    vma: Vma,
+    page: Vpn,
+    write: boolean,
+    pte: Pte,
+    flags: number,
+  ): Steps<FaultOrRetry> {
+    const kind = pteKind(pte);
+    switch (kind) {
+      case PteKind.None:
+        if ((vma.flags & VmFlag.UffdMissing) !== 0) return yield* this.askUserspace(mm, page, write, flags);
+        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write);
+        return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
+      case PteKind.Present:
+        if ((flags & FaultFlag.Unshare) !== 0) return yield* this.unshare(mm, vma, page, pte);
+        return yield* this.handlePresent(mm, vma, page, write, pte);
+      case PteKind.Migration:
+        return yield* this.waitForMigration(mm, page, pte);
+      case PteKind.DevicePrivate:
+        return yield* this.bringHome(mm, vma, page, pte);
+      case PteKind.HwPoison:
+      case PteKind.Marker:
+        return Errno.EFAULT;
+      case PteKind.Swap:
+        return yield* this.swapFault.fault(mm, page, write, pte);
+      case PteKind.DeviceExclusive:
+        yield* this.exclusive.restoreAtFault(mm, vma, page, pte);
+        return Errno.OK;
+      default:
+        return unreachable(kind);
+    }
+  }
+
+  /** Whoever cannot let go of mmap_lock is refused: the handler could not serve him. @kernel handle_userfault */
+  private *askUserspace(mm: Mm, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
+    if ((flags & FaultFlag.AllowRetry) === 0 || mm.userfaultfd === null) return Errno.EFAULT;
+    yield* mm.userfaultfd.wait(page, write);
+    return Errno.EAGAIN;
+  }
+
+  private *unshare(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte, true);
+    return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
+  }
+
+  /** A page that was never written reads as zeros, without memory of its own. @kernel do_anonymous_page */
+  private mapZeroPage(mm: Mm, page: Vpn): FaultErrno {
+    const { sched, zeroPage } = this.kernel;
+    mm.pageTable.write(mm.pageTable.slot(page), makePte(PteKind.Present, zeroPage, PteBit.Young));
+    sched.at(FaultStep.zeroPage, page, mm.id);
+    return Errno.OK;
+  }
+
+  /** @kernel do_anonymous_page */
+  private *mapFreshPage(mm: Mm, vma: Vma, page: Vpn): Steps<FaultErrno> {
+    const { sched, folios, memory } = this.kernel;
+    const pfn = anonVmaFails(this.kernel, vma) ? NO_PFN : this.kernel.allocPage();
+    if (pfn === NO_PFN) return Errno.ENOMEM;
+    memory.zeroPages(pfn, 1);
+    if (sched.reach(FaultStep.allocated, page, pfn, mm.id)) yield STEP;
+    if (mm.pageTable.get(page) !== PTE_NONE) {
+      folios.put(pfn);
+      return Errno.OK;
+    }
+    mapNewAnonPage(this.kernel, mm, vma, page, pfn);
+    sched.at(FaultStep.anonymous, page, pfn, mm.id);
+    return Errno.OK;
+  }
+
+  private *handlePresent(mm: Mm, vma: Vma, page: Vpn, write: boolean, pte: Pte): Steps<FaultErrno> {
+    if (pteHas(pte, PteBit.ProtNone)) return this.allowAgain(mm, vma, page, pte);
+    if (write && !pteHas(pte, PteBit.Write)) {
+      if (vma.isShared) return yield* this.files.makeWritable(mm, vma, page, pte);
+      const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte);
+      return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
+    }
+    // Somebody else was faster, or a TLB still held the entry of before.
+    const marked = pteWith(pte, write ? PteBit.Young | PTE_WRITTEN : PteBit.Young);
+    if (marked !== pte) replacePte(mm.pageTable, mm.pageTable.slot(page), marked);
+    this.kernel.sched.at(FaultStep.spurious, page, ptePfn(pte), mm.id);
+    return Errno.OK;
+  }
+
+  /** The area is accessible, so only the entry forbade it. @kernel do_numa_page */
+  private allowAgain(mm: Mm, vma: Vma, page: Vpn, pte: Pte): FaultErrno {
+    const pfn = ptePfn(pte);
+    const { folios, sched } = this.kernel;
+    const isOwn = vma.mapsWritable || folios.testFlag(pfn, FolioFlag.AnonExclusive);
+    const mayWrite = vma.isWritable && isOwn && !mustNoticeStore(vma, pte);
+    const allowed = pteWith(pteWithout(pte, PteBit.ProtNone), PteBit.Young | (mayWrite ? PteBit.Write : 0));
+    replacePte(mm.pageTable, mm.pageTable.slot(page), allowed);
+    sched.at(FaultStep.spurious, page, pfn, mm.id);
+    return Errno.OK;
+  }
+
+  /** The page is locked as long as the entry is there. @kernel migration_entry_wait */
+  private *waitForMigration(mm: Mm, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const { sched, folios, folioLocks } = this.kernel;
+    const pfn = ptePfn(pte);
+    assert(folios.isLocked(pfn), () => `${folios.describe(pfn)} has a migration entry but is not locked`);
+    sched.at(FaultStep.waitMigration, page, pfn, mm.id);
+    yield* folioLocks.waitUnlocked(pfn);
+    return Errno.OK;
+  }
+
+  /** A locked page is on its way already: wait and look again. Of a leaf the whole folio is asked for. @kernel do_swap_page, do_huge_pmd_device_private */
+  private *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+    const { sched, folios, folioLocks } = this.kernel;
+    const pfn = pteIsHuge(pte) ? folios.headOf(ptePfn(pte)) : ptePfn(pte);
+    if (!folioLocks.trylock(pfn)) {
+      sched.at(FaultStep.deviceBusy, page, pfn, mm.id);
+      yield* folioLocks.waitUnlocked(pfn);
+      return Errno.OK;
+    }
+    folios.get(pfn);
+    if (sched.reach(FaultStep.deviceLocked, page, pfn, mm.id)) yield STEP;
+    const pagemap = this.kernel.pagemapOf(pfn);
+    assert(pagemap !== null, () => `${folios.describe(pfn)} is device-private but has no pagemap`);
+    const errno = yield* pagemap.ops.migrateToRam({ mm, vma, page, pfn });
+    folioLocks.unlock(pfn);
+    folios.put(pfn);
+    if (sched.reach(FaultStep.deviceDone, page, pfn, errno, mm.id)) yield STEP;
+    return errno === Errno.OK ? Errno.OK : Errno.EFAULT;
+  }
+}

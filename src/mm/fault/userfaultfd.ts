@@ -1,0 +1,193 @@
+/** userfaultfd for missing pages: a program fills the pages of its own memory when they are first touched. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
+import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import { WaitQueue } from '../../sim/waitQueue.js';
+import { VmFlag } from '../area/vma.js';
+import type { VmaEdit } from '../area/vmaEdit.js';
+import type { Kernel } from '../kernel.js';
+import type { Mm } from '../process/mm.js';
+import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
+import { makePte, PTE_NONE, PteBit, PteKind } from '../table/pte.js';
+import { mapNewAnonPage } from './copyOnWrite.js';
+
+export const UserfaultStep = {
+  /** `flags` is 1 for a store. */
+  raised: defineStep('userfault.raised', 'vpn', 'flags', 'id'),
+  filled: defineStep('userfault.filled', 'vpn', 'pfn', 'errno', 'id'),
+} as const;
+
+/** A touch of a missing page that waits to be served. @kernel uffd_msg */
+export interface Userfault {
+  readonly page: Vpn;
+  readonly write: boolean;
+}
+
+/** At most one per address space; a fork's child has none. @kernel userfaultfd_ctx */
+export class Userfaultfd {
+  private pending: Userfault[] = [];
+  private isClosed = false;
+  private readonly readers: WaitQueue;
+  private readonly faulting: WaitQueue;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly mm: Mm,
+    private readonly edit: VmaEdit,
+  ) {
+    this.readers = new WaitQueue(kernel.sched, `a userfault in mm ${mm.id}`);
+    this.faulting = new WaitQueue(kernel.sched, `the handler of userfaults in mm ${mm.id}`);
+    mm.userfaultfd = this;
+  }
+
+  /**
+   * From now on missing pages of the range are the handler's to fill. Errors: -EINVAL when part of it is no mapping of anonymous memory, -ENOMEM.
+   * Takes mmap_lock for write. @kernel userfaultfd_register
+   */
+  *register(start: Vpn, npages: number): Steps<Errno> {
+    yield* this.mm.mmapLock.write();
+    const errno = this.setFlag((start + npages) as Vpn, start, VmFlag.UffdMissing);
+    this.mm.mmapLock.writeUnlock();
+    return errno;
+  }
+
+  /** Missing pages of the range are zeros again, also for those who wait. @kernel userfaultfd_unregister */
+  *unregister(start: Vpn, npages: number): Steps<Errno> {
+    const end = (start + npages) as Vpn;
+    yield* this.mm.mmapLock.write();
+    const errno = this.setFlag(end, start, 0);
+    this.mm.mmapLock.writeUnlock();
+    this.forget(start, end);
+    this.faulting.wakeAll();
+    return errno;
+  }
+
+  /**
+   * The handler closes it or dies: missing pages are zeros again, for devices too that still hold the address space and wait. No lock is held.
+   * @kernel userfaultfd_release
+   */
+  *release(): Steps<void> {
+    const { mm } = this;
+    this.isClosed = true;
+    this.readers.wakeAll();
+    if (mm.getNotZero()) {
+      yield* mm.mmapLock.write();
+      this.clearAll();
+      mm.mmapLock.writeUnlock();
+      this.pending = [];
+      this.faulting.wakeAll();
+      mm.put();
+    }
+    mm.userfaultfd = null;
+  }
+
+  /** The next touch of a missing page; waits for one. Null once it is closed. @kernel userfaultfd_read */
+  *read(): Steps<Userfault | null> {
+    while (!this.isClosed) {
+      const fault = this.pending.shift();
+      if (fault !== undefined) return fault;
+      yield* this.readers.wait();
+    }
+    return null;
+  }
+
+  /** The number of touches that nobody has read. */
+  get waiting(): number {
+    return this.pending.length;
+  }
+
+  /**
+   * Puts a page where there is none and lets those go on that wait; `fill` writes the whole page. Errors: -EEXIST when there is one already,
+   * -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
+   */
+  *copy(page: Vpn, fill: (pfn: Pfn) => void): Steps<Errno> {
+    const pfn = this.kernel.allocPage();
+    if (pfn === NO_PFN) return Errno.ENOMEM;
+    fill(pfn);
+    return yield* this.install(page, pfn);
+  }
+
+  /** The same with a page of zeros. @kernel UFFDIO_ZEROPAGE, mfill_atomic_zeropage */
+  *zeroPage(page: Vpn): Steps<Errno> {
+    return yield* this.install(page, NO_PFN);
+  }
+
+  /**
+   * A fault found the page missing. mmap_lock, held for read, is dropped before it waits: the handler must be able to take it.
+   * @kernel handle_userfault
+   */
+  *wait(page: Vpn, write: boolean): Steps<void> {
+    this.kernel.sched.at(UserfaultStep.raised, page, write ? 1 : 0, this.mm.id);
+    if (!this.pending.some((fault) => fault.page === page)) this.pending.push({ page, write });
+    this.readers.wakeAll();
+    this.mm.mmapLock.readUnlock();
+    yield* this.faulting.wait();
+  }
+
+  private *install(page: Vpn, pfn: Pfn): Steps<Errno> {
+    const { sched, folios } = this.kernel;
+    const errno = this.mm.getNotZero() ? yield* this.mapLocked(page, pfn) : Errno.ENOENT;
+    if (errno !== Errno.OK && pfn !== NO_PFN) folios.put(pfn);
+    this.faulting.wakeAll();
+    if (sched.reach(UserfaultStep.filled, page, pfn, errno, this.mm.id)) yield STEP;
+    return errno;
+  }
+
+  private *mapLocked(page: Vpn, pfn: Pfn): Steps<Errno> {
+    const { mm } = this;
+    yield* mm.mmapLock.read();
+    const errno = this.map(page, pfn);
+    mm.mmapLock.readUnlock();
+    if (errno === Errno.OK) this.forget(page, (page + 1) as Vpn);
+    mm.put();
+    return errno;
+  }
+
+  /** Nobody waits for these pages any more. */
+  private forget(start: Vpn, end: Vpn): void {
+    this.pending = this.pending.filter(({ page }) => page < start || page >= end);
+  }
+
+  /** Under the page-table lock. @kernel mfill_atomic_install_pte */
+  private map(page: Vpn, pfn: Pfn): Errno {
+    const { mm, kernel } = this;
+    const vma = mm.vmas.find(page);
+    if (vma === null || (vma.flags & VmFlag.UffdMissing) === 0) return Errno.ENOENT;
+    const slot = anonVmaFails(kernel, vma) ? -1 : mm.pageTable.ensure(page);
+    if (slot < 0) return Errno.ENOMEM;
+    if (mm.pageTable.read(slot) !== PTE_NONE) return Errno.EEXIST;
+    if (pfn === NO_PFN) mm.pageTable.write(slot, makePte(PteKind.Present, kernel.zeroPage, PteBit.Young));
+    else mapNewAnonPage(kernel, mm, vma, page, pfn);
+    return Errno.OK;
+  }
+
+  private clearAll(): void {
+    const { mm, edit } = this;
+    let vma = mm.vmas.firstFrom(0 as Vpn);
+    while (vma !== null) {
+      const { start, end, flags } = vma;
+      if ((flags & VmFlag.UffdMissing) !== 0) {
+        const errno = edit.modifyFlags(mm, vma, start, end, flags & ~VmFlag.UffdMissing);
+        assert(errno !== Errno.ENOMEM, 'a whole area changes its flags without memory');
+      }
+      vma = mm.vmas.firstFrom(end);
+    }
+  }
+
+  private setFlag(end: Vpn, start: Vpn, flag: number): Errno {
+    const { mm, edit } = this;
+    for (let at = start; at < end; ) {
+      const vma = mm.vmas.find(at);
+      if (vma === null || !vma.isAnonymous) return Errno.EINVAL;
+      const from = at;
+      at = Math.min(vma.end, end) as Vpn;
+      const flags = (vma.flags & ~VmFlag.UffdMissing) | flag;
+      if (flags === vma.flags) continue;
+      if (edit.modifyFlags(mm, vma, from, at, flags) === Errno.ENOMEM) return Errno.ENOMEM;
+    }
+    return Errno.OK;
+  }
+}

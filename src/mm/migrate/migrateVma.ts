@@ -1,0 +1,247 @@
+/** migrate_vma: collects the pages of a span of one area, lets the caller copy them, and maps the copies. */
+
+import { Errno } from '../../base/errno.js';
+import { PMD_PAGES, type Vpn } from '../../base/units.js';
+import { FolioFlag } from '../../memory/folios.js';
+import {
+  MigratePfnFlag,
+  migratePfn,
+  migratePfnAt,
+  migratePfnToPfn,
+  NO_PFN,
+  type Pfn,
+} from '../../memory/pfn.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { type Vma, VmFlag } from '../area/vma.js';
+import { FolioSplit } from '../huge/folioSplit.js';
+import { isLeafAt, splitHugePmd } from '../huge/hugeLeaf.js';
+import type { Kernel } from '../kernel.js';
+import { type NotifierRange, NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import type { Mm } from '../process/mm.js';
+import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import type { Rmap } from '../rmap/rmap.js';
+import {
+  PTE_NONE,
+  PTE_WRITTEN,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from '../table/pte.js';
+import { isSelected, MigrateSelect, type MigrateVmaArgs } from './migrateArgs.js';
+import { MigrateHuge } from './migrateHuge.js';
+import { type AreaActions, MigrateStep, type MigrateUnmap } from './migrateUnmap.js';
+
+export { MigrateSelect, type MigrateVmaArgs };
+
+/** The one invalidation that covers all holes that a call fills; raised at the first of them. */
+interface HoleNotice {
+  range: NotifierRange | null;
+}
+
+export class MigrateVma {
+  private readonly huge: MigrateHuge;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly unmapper: MigrateUnmap,
+    private readonly rmap: Rmap,
+  ) {
+    this.huge = new MigrateHuge(kernel, rmap, new FolioSplit(kernel, rmap));
+  }
+
+  /**
+   * Fills `src`: pages that are locked, unmapped everywhere and held by nobody else, and holes that can be filled. mmap_lock is held for
+   * read until finalize. Pages that cannot move are left alone with entry 0. Error: -EINVAL for arguments that make no sense.
+   * @kernel migrate_vma_setup
+   */
+  *setup(args: MigrateVmaArgs): Steps<Errno> {
+    args.mm.mmapLock.assertHeld();
+    if (!this.argumentsAreValid(args)) return Errno.EINVAL;
+    const npages = args.end - args.start;
+    args.src.fill(0, 0, npages);
+    args.cpages = 0;
+    const range = notifierRange(NotifyEvent.Migrate, args.start, args.end, args.pgmapOwner);
+    yield* args.mm.notifiers.invalidateStart(range);
+    yield* this.collect(args);
+    yield* args.mm.notifiers.invalidateEnd(range);
+    if (args.cpages > 0) yield* this.unmap(args, npages);
+    return Errno.OK;
+  }
+
+  /** Gives what was collected its destination's identity. Afterwards a cleared MIGRATE says that the page did not move. @kernel migrate_vma_pages */
+  *pages(args: MigrateVmaArgs): Steps<void> {
+    const hole: HoleNotice = { range: null };
+    const actions: AreaActions = {
+      insertHole: (i, page) => this.insertHole(args, i, page, hole),
+      splitSource: (i, head) => this.huge.splitSource(args, i, head),
+      spreadHole: (i) => this.huge.spreadHole(args.src, i),
+    };
+    yield* this.unmapper.movePages(args.src, args.dst, args.end - args.start, args.faultPage, actions);
+    if (hole.range !== null) yield* args.mm.notifiers.invalidateEnd(hole.range);
+  }
+
+  /** Maps, unlocks and lets go of everything. @kernel migrate_vma_finalize */
+  *finalize(args: MigrateVmaArgs): Steps<void> {
+    const npages = args.end - args.start;
+    yield* this.unmapper.finalize(args.src, args.dst, npages, args.faultPage);
+    yield* this.kernel.sched.spend(args.cpages * this.kernel.costs.migratePageNs);
+  }
+
+  private argumentsAreValid(args: MigrateVmaArgs): boolean {
+    const { vma, start, end, faultPage } = args;
+    if (vma.isSpecial || (vma.flags & VmFlag.Hugetlb) !== 0) return false;
+    if (start >= end || start < vma.start || end > vma.end) return false;
+    if (args.src.length < end - start || args.dst.length < end - start) return false;
+    if (faultPage === NO_PFN) return true;
+    return this.kernel.memory.layout.isDevicePrivate(faultPage) && this.kernel.folios.isLocked(faultPage);
+  }
+
+  /** Page-table leaf by leaf, or at the run's grain; each part is atomic and flushes the CPU TLBs before others run. @kernel migrate_vma_collect */
+  private *collect(args: MigrateVmaArgs): Steps<void> {
+    const { sched, pagesPerStep } = this.kernel;
+    const grain = Math.min(PMD_PAGES, pagesPerStep);
+    let page: number = args.start;
+    while (page < args.end) {
+      const from = page;
+      if (isLeafAt(args.mm.pageTable, page)) {
+        page = yield* this.huge.collectLeaf(args, page as Vpn);
+      } else if (this.huge.collectHole(args, page)) {
+        page += PMD_PAGES;
+      } else {
+        page = yield* this.collectSmall(args, page, Math.min(args.end, page - (page % grain) + grain));
+      }
+      if (sched.reach(MigrateStep.collect, from, page - from, args.mm.id)) yield STEP;
+    }
+  }
+
+  /** Returns where to go on. A page of a large folio ends the walk until the folio is split; if that fails, the rest of the PMD is left alone. */
+  private *collectSmall(args: MigrateVmaArgs, start: number, end: number): Steps<number> {
+    const reached = this.collectTable(args, start, end);
+    if (reached === end) return end;
+    const pfn = ptePfn(pteFromWord(args.mm.pageTable.get(reached)));
+    if (yield* this.huge.splitFolio(args, pfn)) return reached;
+    return Math.min(args.end, reached - (reached % PMD_PAGES) + PMD_PAGES);
+  }
+
+  /** Under the page-table lock. Returns the first page of a large folio that is wanted, or `end`. @kernel migrate_vma_collect_pmd */
+  private collectTable(args: MigrateVmaArgs, start: number, end: number): number {
+    const table = args.mm.pageTable;
+    const slot = table.slot(start);
+    let unmapped = false;
+    let page = start;
+    for (; page < end; page++) {
+      const pte = pteFromWord(slot < 0 ? 0 : table.read(slot + page - start));
+      if (this.isPartOfLarge(args, pte)) break;
+      if (this.collectEntry(args, page as Vpn, pte)) unmapped = true;
+    }
+    if (unmapped) this.kernel.flushCpuTlbs();
+    return page;
+  }
+
+  private isPartOfLarge(args: MigrateVmaArgs, pte: Pte): boolean {
+    if (!pteIsMapping(pte) || !this.kernel.folios.isLarge(ptePfn(pte))) return false;
+    return isSelected(this.kernel, args, pteKind(pte), ptePfn(pte));
+  }
+
+  /** Returns whether the entry was changed. */
+  private collectEntry(args: MigrateVmaArgs, page: Vpn, pte: Pte): boolean {
+    const i = page - args.start;
+    const kind = pteKind(pte);
+    if (kind === PteKind.None) {
+      if (args.vma.isAnonymous) this.collectHole(args, i);
+      return false;
+    }
+    if (kind === PteKind.Present && ptePfn(pte) === this.kernel.zeroPage) {
+      if ((args.flags & MigrateSelect.System) !== 0) this.collectHole(args, i);
+      return false;
+    }
+    if (!isSelected(this.kernel, args, kind, ptePfn(pte))) return false;
+    return this.collectPage(args, page, i, pte);
+  }
+
+  /** Whatever was selected, a hole of an anonymous area counts: a fresh page can be put there. */
+  private collectHole(args: MigrateVmaArgs, i: number): void {
+    args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
+    args.cpages++;
+  }
+
+  /** A page that somebody has locked is skipped: waiting here could deadlock. */
+  private collectPage(args: MigrateVmaArgs, page: Vpn, i: number, pte: Pte): boolean {
+    const { folios, folioLocks } = this.kernel;
+    const pfn = ptePfn(pte);
+    if (!this.kernel.pins.mayShare(pfn)) return false;
+    folios.get(pfn);
+    if (pfn !== args.faultPage && !folioLocks.trylock(pfn)) {
+      folios.put(pfn);
+      return false;
+    }
+    const writable = pteHas(pte, PteBit.Write);
+    this.rmap.replaceByMigrationEntry(args.mm, page);
+    args.src[i] = migratePfn(pfn, MigratePfnFlag.MIGRATE | (writable ? MigratePfnFlag.WRITE : 0));
+    args.cpages++;
+    return true;
+  }
+
+  /** cpages becomes holes plus the pages that can really move. */
+  private *unmap(args: MigrateVmaArgs, npages: number): Steps<void> {
+    let holes = 0;
+    for (let i = 0; i < npages; i++) {
+      const entry = migratePfnAt(args.src, i);
+      if ((entry & MigratePfnFlag.MIGRATE) !== 0 && migratePfnToPfn(entry) === NO_PFN) holes++;
+    }
+    args.cpages = holes + (yield* this.unmapper.unmap(args.src, npages, args.faultPage));
+  }
+
+  /**
+   * Maps a fresh page where there was none, if there still is none. One MIGRATE invalidation covers all holes of the call, from the first on.
+   * @kernel migrate_vma_insert_page
+   */
+  private *insertHole(args: MigrateVmaArgs, i: number, pfn: Pfn, hole: HoleNotice): Steps<boolean> {
+    const { mm, vma } = args;
+    const page = (args.start + i) as Vpn;
+    if (hole.range === null) {
+      hole.range = notifierRange(NotifyEvent.Migrate, page, args.end, args.pgmapOwner);
+      yield* mm.notifiers.invalidateStart(hole.range);
+    }
+    if (!vma.isAnonymous || (vma.flags & VmFlag.UffdMissing) !== 0) return false;
+    if (this.kernel.folios.isLarge(pfn)) {
+      if (anonVmaFails(this.kernel, vma) || !this.huge.insertLeaf(args, page, pfn)) return false;
+      args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
+      return true;
+    }
+    if (this.isHugeZeroAt(mm, page)) yield* splitHugePmd(this.kernel, mm, page);
+    const slot = mm.pageTable.ensure(page);
+    if (slot < 0 || anonVmaFails(this.kernel, vma)) return false;
+    const old = pteFromWord(mm.pageTable.read(slot));
+    const isZeroPage = pteKind(old) === PteKind.Present && ptePfn(old) === this.kernel.zeroPage;
+    if (pteKind(old) !== PteKind.None && !isZeroPage) return false;
+    if (isZeroPage) {
+      // Nobody reads zeros any more when the first store to the new page is possible.
+      mm.pageTable.write(slot, PTE_NONE);
+      this.kernel.flushCpuTlbs();
+    }
+    this.mapFresh(mm, vma, page, pfn, slot);
+    return true;
+  }
+
+  private isHugeZeroAt(mm: Mm, page: Vpn): boolean {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    return pteIsHuge(pte) && pteKind(pte) === PteKind.Present && this.kernel.isZeroPage(ptePfn(pte));
+  }
+
+  private mapFresh(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, slot: number): void {
+    const { folios } = this.kernel;
+    folios.setMapping(pfn, prepareAnonVma(this.kernel, mm, vma).id, vma.indexOf(page));
+    folios.setFlag(pfn, FolioFlag.AnonExclusive);
+    folios.get(pfn);
+    folios.addRmap(pfn);
+    const carried = PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
+    mm.pageTable.write(slot, this.rmap.mappingEntry(vma, pfn, vma.isWritable, carried));
+  }
+}

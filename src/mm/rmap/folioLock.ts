@@ -1,0 +1,69 @@
+/** The folio lock: a bit in shared metadata, with the tasks that sleep for it. */
+
+import { assert } from '../../base/assert.js';
+import type { FolioTable } from '../../memory/folios.js';
+import { formatPfn, type Pfn } from '../../memory/pfn.js';
+import type { Scheduler } from '../../sim/scheduler.js';
+import type { Steps } from '../../sim/steps.js';
+import type { Task } from '../../sim/task.js';
+import { WaitQueue } from '../../sim/waitQueue.js';
+
+/**
+ * Owned by tasks, but not listed among the locks that a task must have released when it ends: migration keeps folios locked across many
+ * calls. At quiescence none may be locked (M4).
+ */
+export class FolioLocks {
+  private readonly waiters = new Map<Pfn, WaitQueue>();
+
+  constructor(
+    private readonly sched: Scheduler,
+    private readonly folios: FolioTable,
+  ) {}
+
+  /** @kernel folio_trylock */
+  trylock(pfn: Pfn): boolean {
+    return this.folios.trylock(pfn, this.sched.self.id);
+  }
+
+  /** For a page that nobody else can know of yet. */
+  lockNew(pfn: Pfn): void {
+    assert(this.trylock(pfn), 'a new page is locked already');
+  }
+
+  /** The caller holds a reference. @kernel folio_lock */
+  *lock(pfn: Pfn): Steps<void> {
+    while (!this.trylock(pfn)) yield* this.waitersOf(pfn).wait();
+  }
+
+  /** @kernel folio_unlock */
+  unlock(pfn: Pfn): void {
+    this.folios.unlock(pfn, this.sched.self.id);
+    if (this.waiters.size === 0) return;
+    const head = this.folios.headOf(pfn);
+    const waiters = this.waiters.get(head);
+    if (waiters === undefined) return;
+    this.waiters.delete(head);
+    waiters.wakeAll();
+  }
+
+  /** Sleeps until the lock was released once; the caller looks again. @kernel migration_entry_wait, softleaf_entry_wait_on_locked */
+  *waitUnlocked(pfn: Pfn): Steps<void> {
+    if (this.folios.isLocked(pfn)) yield* this.waitersOf(pfn).wait();
+  }
+
+  private waitersOf(page: Pfn): WaitQueue {
+    const pfn = this.folios.headOf(page);
+    let queue = this.waiters.get(pfn);
+    if (queue === undefined) {
+      queue = new WaitQueue(this.sched, `the lock of folio ${formatPfn(pfn)}`, () => this.holderOf(pfn));
+      this.waiters.set(pfn, queue);
+    }
+    return queue;
+  }
+
+  /** For reports only, hence the scan. */
+  private holderOf(pfn: Pfn): readonly Task[] {
+    const owner = this.folios.lockOwner(pfn);
+    return [...this.sched.tasks].filter((task) => task.id === owner);
+  }
+}

@@ -1,0 +1,270 @@
+/** The reverse map: from a page to the entries that map it, and their replacement by migration entries and back. */
+
+import { assert } from '../../base/assert.js';
+import type { IntervalTree } from '../../base/intervalTree.js';
+import { PMD_PAGES, type Vpn } from '../../base/units.js';
+import { FolioFlag } from '../../memory/folios.js';
+import type { Pfn } from '../../memory/pfn.js';
+import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import type { Vma } from '../area/vma.js';
+import type { MappingArea } from '../file/addressSpace.js';
+import {
+  isLeafAt,
+  leafStart,
+  readLeaf,
+  replaceLeaf,
+  splitLeaf,
+  splitRange,
+  writeLeaf,
+} from '../huge/hugeLeaf.js';
+import type { Kernel } from '../kernel.js';
+import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import type { Mm } from '../process/mm.js';
+import {
+  makePte,
+  type Pte,
+  PteBit,
+  PteKind,
+  pteFromWord,
+  pteHas,
+  pteIsHuge,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from '../table/pte.js';
+
+export const RmapStep = {
+  tryToMigrate: defineStep('rmap.tryToMigrate', 'vpn', 'pfn', 'id'),
+} as const;
+
+/** Where an area may map pages of a folio, which its entries say: `[start, end)`, which begins with page `first` of the folio. */
+export interface Mapping {
+  readonly mm: Mm;
+  readonly start: Vpn;
+  readonly end: Vpn;
+  readonly first: number;
+}
+
+/** Bits that an entry carries through a migration. */
+const CARRIED = PteBit.Young | PteBit.Dirty | PteBit.SoftDirty | PteBit.UffdWp;
+
+export class Rmap {
+  constructor(private readonly kernel: Kernel) {}
+
+  /**
+   * Replaces every entry that maps a page of the locked folio by a migration entry, in each mm inside one CLEAR invalidation of what an area
+   * may map of it, after one of its own for a leaf that is split. It ends with the last mapping: mirrors of the areas after that hear nothing. PMD leaves become migration leaves, or with
+   * `splitLeaves` entries per page. Entries that cannot be replaced stay; the caller looks at the mapcount.
+   * @kernel try_to_migrate
+   */
+  *tryToMigrate(pfn: Pfn, splitLeaves = false): Steps<void> {
+    const { folios, sched } = this.kernel;
+    assert(folios.isLocked(pfn), 'a page that is unmapped for migration must be locked');
+    const head = folios.headOf(pfn);
+    for (const mapping of this.mappings(head)) {
+      const { mm, start, end } = mapping;
+      if (folios.mapcount(head) > 0) {
+        if (splitLeaves) yield* this.splitAndUnmap(mapping, head);
+        const range = notifierRange(NotifyEvent.Clear, start, end);
+        yield* mm.notifiers.invalidateStart(range);
+        if (this.unmapFolio(mapping, head)) this.kernel.flushCpuTlbs();
+        if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
+        yield* mm.notifiers.invalidateEnd(range);
+      }
+      mm.drop();
+    }
+  }
+
+  /**
+   * The leaf is split inside a CLEAR invalidation of its own, and its pages are unmapped there; the invalidation comes also where entries of
+   * single pages map the folio already. @kernel split_huge_pmd_address (freeze)
+   */
+  private *splitAndUnmap(mapping: Mapping, head: Pfn): Steps<void> {
+    const { mm, start } = mapping;
+    if (mm.count === 0 || mm.pageTable.slot(start) < 0) return;
+    const range = splitRange(start);
+    yield* mm.notifiers.invalidateStart(range);
+    if (this.leafMaps(mm, start, head)) {
+      splitLeaf(this.kernel, mm, start);
+      if (this.unmapFolio(mapping, head)) this.kernel.flushCpuTlbs();
+    }
+    yield* mm.notifiers.invalidateEnd(range);
+  }
+
+  /** Under the page-table lock. Returns whether an entry was replaced. @kernel try_to_migrate_one */
+  private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
+    if (this.leafMaps(mm, start, head)) {
+      const mayShare = this.kernel.pins.mayShare(head);
+      if (mayShare) this.replaceByMigrationLeaf(mm, start);
+      return mayShare;
+    }
+    let replaced = false;
+    for (let page = start; page < end; page++) {
+      const pfn = (head + first + page - start) as Pfn;
+      if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
+      this.replaceByMigrationEntry(mm, page);
+      replaced = true;
+    }
+    return replaced;
+  }
+
+  private leafMaps(mm: Mm, page: Vpn, head: Pfn): boolean {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    return pteIsHuge(pte) && pteIsMapping(pte) && this.kernel.folios.headOf(ptePfn(pte)) === head;
+  }
+
+  /** The same as {@link replaceByMigrationEntry} for the leaf that covers `page`. @kernel set_pmd_migration_entry */
+  replaceByMigrationLeaf(mm: Mm, page: Vpn): Pte {
+    const { folios } = this.kernel;
+    const slot = mm.pageTable.slot(leafStart(page));
+    const old = readLeaf(mm.pageTable, slot);
+    const head = ptePfn(old);
+    const exclusive = folios.testFlag(head, FolioFlag.AnonExclusive);
+    if (exclusive) folios.clearFlag(head, FolioFlag.AnonExclusive);
+    const access = pteHas(old, PteBit.Write) ? PteBit.Write : exclusive ? PteBit.Exclusive : 0;
+    const last = replaceLeaf(
+      mm.pageTable,
+      slot,
+      makePte(PteKind.Migration, head, PteBit.Huge | access | (old & CARRIED)),
+    );
+    if (pteHas(last, PteBit.Dirty)) folios.setFlag(head, FolioFlag.Dirty);
+    folios.removeEntireRmap(head);
+    folios.put(head);
+    return last;
+  }
+
+  /**
+   * Under the page-table lock: turns a mapping entry into a migration entry. The entry's reference goes; the caller holds its own, and
+   * flushes the CPU TLBs before it lets go of the page-table lock.
+   */
+  replaceByMigrationEntry(mm: Mm, page: Vpn): Pte {
+    const { folios } = this.kernel;
+    const slot = mm.pageTable.slot(page);
+    const old = pteFromWord(mm.pageTable.read(slot));
+    const pfn = ptePfn(old);
+    const exclusive = folios.testFlag(pfn, FolioFlag.AnonExclusive);
+    if (exclusive) folios.clearFlag(pfn, FolioFlag.AnonExclusive);
+    const access = pteHas(old, PteBit.Write) ? PteBit.Write : exclusive ? PteBit.Exclusive : 0;
+    const entry = makePte(PteKind.Migration, pfn, access | (old & CARRIED));
+    // The hardware may set young and dirty until the exchange; what it set last counts.
+    const last = pteFromWord(mm.pageTable.exchange(slot, entry));
+    if ((last & CARRIED) !== (old & CARRIED)) mm.pageTable.write(slot, entry | (last & CARRIED));
+    if (pteHas(last, PteBit.Dirty)) folios.setFlag(pfn, FolioFlag.Dirty);
+    folios.removeRmap(pfn);
+    folios.put(pfn);
+    return last;
+  }
+
+  /**
+   * Makes every migration entry of `from` a mapping of `to`, which is locked; the two are the same page when a migration failed. Of `npages`
+   * pages from there on, which are those of the folio, or of a large one that has been split.
+   * @kernel remove_migration_ptes
+   */
+  removeMigrationPtes(from: Pfn, to: Pfn, npages = this.kernel.folios.npages(to)): void {
+    const { folios } = this.kernel;
+    const areas = this.areasOf(to);
+    const index = folios.index(to);
+    for (
+      let node = areas?.firstOverlap(index, index + npages) ?? null;
+      node !== null;
+      node = areas?.nextOverlap(node, index, index + npages) ?? null
+    ) {
+      const { mm, vma } = node.value;
+      const first = Math.max(0, vma.pgoff - index);
+      const last = Math.min(npages, vma.pgoff + vma.pages - index);
+      const start = vma.start + (index + first - vma.pgoff);
+      if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) continue;
+      for (let i = first; i < last; i++)
+        this.restoreEntry(mm, vma, (start + i - first) as Vpn, (from + i) as Pfn, (to + i) as Pfn);
+    }
+  }
+
+  /** Makes the migration leaves of a folio that is about to be split entries per page. Atomic. */
+  splitMigrationLeaves(head: Pfn): void {
+    const index = this.kernel.folios.index(head);
+    const areas = this.areasOf(head);
+    let node = areas?.firstOverlap(index, index + PMD_PAGES) ?? null;
+    for (; node !== null; node = areas?.nextOverlap(node, index, index + PMD_PAGES) ?? null) {
+      const { mm, vma } = node.value;
+      const page = vma.addressOfIndex(index);
+      if (page < 0 || !isLeafAt(mm.pageTable, page)) continue;
+      const entry = pteFromWord(mm.pageTable.get(page));
+      if (pteKind(entry) === PteKind.Migration && ptePfn(entry) === head) splitLeaf(this.kernel, mm, page);
+    }
+  }
+
+  /** @kernel remove_migration_pmd */
+  private restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
+    const { folios } = this.kernel;
+    if (!isLeafAt(mm.pageTable, page)) return false;
+    const slot = mm.pageTable.slot(leafStart(page));
+    const entry = readLeaf(mm.pageTable, slot);
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return true;
+    const writable = pteHas(entry, PteBit.Write);
+    if (writable || pteHas(entry, PteBit.Exclusive)) folios.setFlag(to, FolioFlag.AnonExclusive);
+    folios.get(to);
+    folios.addEntireRmap(to);
+    const carried = (entry & CARRIED) | PteBit.Huge;
+    writeLeaf(mm.pageTable, slot, this.mappingEntry(vma, to, writable, carried));
+    return true;
+  }
+
+  private restoreEntry(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): void {
+    const { folios } = this.kernel;
+    const slot = mm.pageTable.slot(page);
+    if (slot < 0) return;
+    const entry = pteFromWord(mm.pageTable.read(slot));
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return;
+    const writable = pteHas(entry, PteBit.Write);
+    const isExclusive = writable || pteHas(entry, PteBit.Exclusive);
+    if (isExclusive && folios.testFlag(folios.headOf(to), FolioFlag.Anon))
+      folios.setFlag(to, FolioFlag.AnonExclusive);
+    folios.get(to);
+    folios.addRmap(to);
+    mm.pageTable.write(slot, this.mappingEntry(vma, to, writable, entry & CARRIED));
+  }
+
+  /** An entry that maps `pfn` as its zone demands: present, or device-private. */
+  mappingEntry(vma: Vma, pfn: Pfn, writable: boolean, carried: number): Pte {
+    const kind = this.kernel.memory.layout.isDevicePrivate(pfn) ? PteKind.DevicePrivate : PteKind.Present;
+    const protNone = kind === PteKind.Present && !vma.isAccessible ? PteBit.ProtNone : 0;
+    return makePte(kind, pfn, (writable && vma.isWritable ? PteBit.Write : 0) | carried | protNone);
+  }
+
+  private mapsPage(mm: Mm, page: Vpn, pfn: Pfn): boolean {
+    const pte = pteFromWord(mm.pageTable.get(page));
+    return pteIsMapping(pte) && ptePfn(pte) === pfn;
+  }
+
+  /**
+   * A copy, since areas may come and go while the caller sleeps. Each entry holds an mm_count, which the caller drops: the kernel keeps exit
+   * out with the anon_vma lock instead.
+   * @kernel rmap_walk
+   */
+  mappings(head: Pfn): Mapping[] {
+    const { folios } = this.kernel;
+    const areas = this.areasOf(head);
+    const found: Mapping[] = [];
+    const index = folios.index(head);
+    const limit = index + folios.npages(head);
+    let node = areas?.firstOverlap(index, limit) ?? null;
+    for (; node !== null; node = areas?.nextOverlap(node, index, limit) ?? null) {
+      const { mm, vma } = node.value;
+      const from = Math.max(index, vma.pgoff);
+      const npages = Math.min(limit, vma.pgoff + vma.pages) - from;
+      assert(npages > 0, 'the reverse map finds an area at an offset that it does not cover');
+      const start = (vma.start + (from - vma.pgoff)) as Vpn;
+      mm.grab();
+      found.push({ mm, start, end: (start + npages) as Vpn, first: from - index });
+    }
+    return found;
+  }
+
+  /** Every area that may map the page, by offset: those of its anon_vma, or of its file. @kernel folio_anon_vma, folio_mapping */
+  private areasOf(pfn: Pfn): IntervalTree<MappingArea> | null {
+    const { folios, anonVmas, pageCache } = this.kernel;
+    const id = folios.mapping(pfn);
+    if (folios.testFlag(folios.headOf(pfn), FolioFlag.Anon)) return anonVmas.get(id)?.areas ?? null;
+    return pageCache.get(id)?.areas ?? null;
+  }
+}

@@ -1,9 +1,0 @@
-/** Soft-dirty bits: which pages were written since a program last cleared them. */
-
-import { type Pte, PteBit, pteHas } from './pte.js';
-import type { Vma } from './vma.js';
-
-/** Whether the next store to the page must fault, as nothing else would set its bit. @kernel pte_needs_soft_dirty_wp */
-export function mustNoticeStore(vma: Vma, pte: Pte): boolean {
-  return vma.tracksSoftDirty && !pteHas(pte, PteBit.SoftDirty);
-}

@@ -1,0 +1,184 @@
+/** userfaultfd: missing pages wait for their handler; who cannot let go of mmap_lock is refused. */
+
+import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
+import { vpn } from '../../../src/base/units.js';
+import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../../src/memory/pfn.js';
+import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
+import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
+import { Hmm, type HmmRange } from '../../../src/mm/mirror/hmm.js';
+import type { Mm } from '../../../src/mm/process/mm.js';
+import type { Steps } from '../../../src/sim/steps.js';
+import {
+  checkAccounting,
+  type Machine,
+  makeMachine,
+  makeMm,
+  mapFixed,
+  RecordingNotifier,
+  run,
+  runAll,
+  settle,
+  spawn,
+  TestCpu,
+} from '../harness.js';
+
+const HIGH = 2 ** 34;
+
+interface Setup {
+  readonly machine: Machine;
+  readonly mm: Mm;
+  readonly cpu: TestCpu;
+  readonly uffd: Userfaultfd;
+  /** Serves so many faults: word 0 becomes 100 + the page's number in the area. */
+  readonly serve: (faults: number) => Steps<number>;
+}
+
+function setup(seed = 1): Setup {
+  const machine = makeMachine({ seed });
+  const { kernel } = machine;
+  const mm = makeMm(kernel);
+  mapFixed(machine, mm, HIGH, 4);
+  const uffd = new Userfaultfd(kernel, mm, machine.calls.edit);
+  expect(run(kernel, uffd.register(vpn(HIGH), 4))).toBe(Errno.OK);
+  function* serve(faults: number): Steps<number> {
+    let served = 0;
+    while (served < faults) {
+      const fault = yield* uffd.read();
+      if (fault === null) break;
+      const { page } = fault;
+      const errno = yield* uffd.copy(page, (pfn) => {
+        kernel.memory.zeroPages(pfn, 1);
+        kernel.memory.words[kernel.memory.wordIndex(pfn)] = 100 + page - HIGH;
+      });
+      if (errno === Errno.OK) served++;
+    }
+    return served;
+  }
+  return { machine, mm, cpu: new TestCpu(machine, mm), uffd, serve };
+}
+
+function* keep(body: Steps<number>, results: number[]): Steps<void> {
+  results.push(yield* body);
+}
+
+/** A request for all four pages of a device. */
+function rangeOf({ machine, mm }: Setup, pfns: Uint32Array): HmmRange {
+  const { notifier } = new RecordingNotifier(machine.kernel, mm, HIGH, 4);
+  return {
+    mm,
+    notifier,
+    notifierSeq: 0,
+    start: vpn(HIGH),
+    end: vpn(HIGH + 4),
+    pfns,
+    defaultFlags: HmmPfnFlag.REQ_FAULT,
+    pfnFlagsMask: 0,
+    devPrivateOwner: pagemapOwner(1),
+  };
+}
+
+describe('userfaultfd', () => {
+  it('fills pages at first touch, once for all that touch them', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { machine, mm, cpu, serve } = setup(seed);
+      const other = new TestCpu(machine, mm, 1);
+      const results = runAll<number>(machine.kernel, [
+        cpu.load(HIGH),
+        other.load(HIGH),
+        other.store(HIGH + 2, 5, 1),
+        serve(2),
+      ]);
+      expect(results.slice(0, 3)).toEqual([100, 100, Errno.OK]);
+      expect([0, 1].map((word) => run(machine.kernel, cpu.load(HIGH + 2, word)))).toEqual([102, 5]);
+      checkAccounting(machine.kernel, [mm]);
+    }
+  });
+
+  it('lets a device fault in through the variant of HMM that drops the lock', () => {
+    const made = setup();
+    const hmm = new Hmm(made.machine.kernel, made.machine.calls.faults);
+    const pfns = new Uint32Array(4);
+    const results = runAll<number>(made.machine.kernel, [
+      hmm.rangeFaultUnlocked(rangeOf(made, pfns), 1e9),
+      made.serve(4),
+    ]);
+    expect(results[0]).toBe(Errno.OK);
+    const { memory } = made.machine.kernel;
+    const words = [0, 1, 2, 3].map((i) => memory.words[memory.wordIndex(hmmPfnToPfn(hmmPfnAt(pfns, i)))]);
+    expect(words).toEqual([100, 101, 102, 103]);
+  });
+
+  it('refuses a device that keeps mmap_lock, and a pin', () => {
+    const made = setup();
+    const { kernel, calls } = made.machine;
+    const hmm = new Hmm(kernel, calls.faults);
+    const range = rangeOf(made, new Uint32Array(4));
+    const out = new Uint32Array(1);
+    function* withLock(body: Steps<number>): Steps<number> {
+      range.notifierSeq = yield* made.mm.notifiers.readBegin(range.notifier);
+      yield* made.mm.mmapLock.read();
+      const result = yield* body;
+      made.mm.mmapLock.readUnlock();
+      return result;
+    }
+    expect(run(kernel, withLock(hmm.rangeFault(range)))).toBe(Errno.EFAULT);
+    expect(run(kernel, withLock(calls.gup.getUserPages(made.mm, vpn(HIGH), 1, 0, out)))).toBe(Errno.EFAULT);
+    expect(made.uffd.waiting).toBe(0);
+  });
+
+  it('lets all go that wait when their memory is unregistered, and forgets them', () => {
+    const { machine, mm, cpu, uffd } = setup();
+    const { kernel } = machine;
+    const loaded: number[] = [];
+    spawn(kernel, 'load', keep(cpu.load(HIGH + 1), loaded));
+    settle(kernel);
+    expect(uffd.waiting).toBe(1);
+    expect(run(kernel, uffd.unregister(vpn(HIGH), 2))).toBe(Errno.OK);
+    expect(loaded).toEqual([0]);
+    expect(uffd.waiting).toBe(0);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('lets a device go that still uses the memory of a process that has ended, as does the handler that serves nobody', () => {
+    const made = setup();
+    const { mm, uffd, machine } = made;
+    const { kernel, calls } = machine;
+    const ended: number[] = [];
+    expect(mm.getNotZero()).toBe(true);
+    const range = rangeOf(made, new Uint32Array(4));
+    function* device(): Steps<number> {
+      const errno = yield* new Hmm(kernel, calls.faults).rangeFaultUnlocked(range, 1e9);
+      yield* calls.exit.mmput(mm);
+      return errno;
+    }
+    spawn(kernel, 'device', keep(device(), ended));
+    settle(kernel);
+    spawn(kernel, 'exit', calls.exit.mmput(mm));
+    settle(kernel);
+    expect([mm.users, uffd.waiting]).toEqual([1, 1]);
+    run(kernel, uffd.release());
+    expect(ended).toEqual([Errno.OK]);
+    expect([mm.users, mm.userfaultfd]).toEqual([0, null]);
+    expect(
+      run(
+        kernel,
+        uffd.copy(vpn(HIGH), () => {}),
+      ),
+    ).toBe(Errno.ENOENT);
+    expect(run(kernel, uffd.read())).toBe(null);
+    checkAccounting(kernel, []);
+  });
+
+  it('does not fill a page twice, nor one outside its memory; zero pages serve too; after unregister pages are zeros', () => {
+    const { machine, mm, cpu, uffd } = setup();
+    const { kernel } = machine;
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH)))).toBe(Errno.OK);
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH)))).toBe(Errno.EEXIST);
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH + 4)))).toBe(Errno.ENOENT);
+    expect(run(kernel, cpu.load(HIGH))).toBe(0);
+    expect(run(kernel, uffd.unregister(vpn(HIGH), 4))).toBe(Errno.OK);
+    expect(run(kernel, cpu.load(HIGH + 3))).toBe(0);
+    checkAccounting(kernel, [mm]);
+  });
+});
