@@ -7,7 +7,7 @@ import { Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import { MMAP_BASE, MMAP_MIN } from '../../../src/mm/area/unmappedArea.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
-import { makePte, PteBit, PteKind, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
+import { makePte, PteBit, PteKind, pteKind, ptePfn, pteWith } from '../../../src/mm/table/pte.js';
 import {
   areasOf,
   checkAccounting,
@@ -193,7 +193,7 @@ describe('mremap that moves', () => {
     checkAccounting(machine.kernel, [mm]);
   });
 
-  it('moves device-private and migration entries as they are', () => {
+  it('moves device-private and migration entries as they are, but marks them soft-dirty', () => {
     const { machine, mm, remap, store, load } = setup();
     const device = new TestDevice(machine.kernel);
     for (let i = 0; i < 3; i++) store(HIGH + i, 40 + i);
@@ -203,7 +203,7 @@ describe('mremap that moves', () => {
     mm.pageTable.write(mm.pageTable.slot(HIGH + 1), entry);
     remap(HIGH, 3, 3, MayMove | Fixed, TO);
     expect([pteKind(pteOf(mm, TO)), ptePfn(pteOf(mm, TO))]).toEqual([PteKind.DevicePrivate, onDevice]);
-    expect(pteOf(mm, TO + 1)).toBe(entry);
+    expect(pteOf(mm, TO + 1)).toBe(pteWith(entry, PteBit.SoftDirty));
     mm.pageTable.write(mm.pageTable.slot(TO + 1), present);
     expect([load(TO), load(TO + 1), load(TO + 2)]).toEqual([40, 41, 42]);
     checkAccounting(machine.kernel, [mm]);
