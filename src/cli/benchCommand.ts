@@ -2,40 +2,40 @@
 
 import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
+import type { JsonDocument } from '../report/json.js';
 import { didYouMean } from '../scenario/didYouMean.js';
-import { type BenchMigrateOptions, benchMigrate, DEFAULT_SIZES } from './benchMigrate.js';
+import type { Benchmark, BenchOptions, BenchOutcome } from './bench/benchmark.js';
+import { benchmarks } from './bench/benchmarks.js';
 import type { CliHost } from './cliHost.js';
 import { addCommonOptions, addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
+import { ResultOutput } from './resultOutput.js';
 
-export interface BenchCommandOptions extends BenchMigrateOptions {
+export interface BenchCommandOptions extends BenchOptions {
   readonly list?: boolean;
 }
 
 export type BenchRunner = (names: string[], options: BenchCommandOptions) => Promise<void>;
 
-const benchmarks = [
-  {
-    name: 'migrate',
-    what: 'migration throughput from RAM to VRAM, back, and from device to device, directly and through RAM',
-  },
-] as const;
+/** The worst first: it is the status of all. */
+const severity: readonly ExitStatus[] = [
+  ExitStatus.InternalError,
+  ExitStatus.CheckFailed,
+  ExitStatus.Interrupted,
+];
 
 export function addBenchCommand(program: Command, action: BenchRunner): void {
   const command = program
     .command('bench')
     .summary('throughput and latency tables')
-    .description('Measures, prints matrices and tables, and verifies every byte that it moved.')
+    .description('Measures, prints matrices and tables, and checks what it measured.')
     .argument('[name...]', `benchmarks (default: all): ${benchmarks.map(({ name }) => name).join(', ')}`);
   addCommonOptions(command)
     .option('--list', 'lists the benchmarks')
-    .option(
-      '--scenario <file>',
-      'machine to measure on: devices, memory, interconnect (default: bench-migrate)',
-    )
-    .option('--sizes <list>', 'buffer sizes', DEFAULT_SIZES)
-    .option('--samples <n>', 'measurements per cell, of which the median counts; at least 3', '9')
-    .action(action);
+    .option('--scenario <file>', 'machine to measure on (default: that of the benchmark)')
+    .option('--samples <n>', 'measurements per figure, of which the median counts; at least 3', '9');
+  for (const benchmark of benchmarks) benchmark.addOptions(command);
+  command.action(action);
   addExamples(command, [
     ['svmsim bench migrate', 'a matrix of GB/s for each size, RAM and two GPUs'],
     ['svmsim bench migrate --devices 4 --sizes 64KiB,2MiB --samples 9', 'four GPUs, two sizes'],
@@ -47,22 +47,54 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
   ]);
 }
 
+/** All that was typed is looked at before the first benchmark begins. */
 export async function benchCommand(
   names: readonly string[],
   options: BenchCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  for (const name of names) checkName(name);
+  const chosen = names.length === 0 ? benchmarks : [...new Set(names)].map(benchmarkNamed);
   if (options.list === true) {
-    host.stdout.write(benchmarks.map(({ name, what }) => `${name}  ${what}\n`).join(''));
+    const width = Math.max(...benchmarks.map(({ name }) => name.length));
+    host.stdout.write(benchmarks.map(({ name, what }) => `${name.padEnd(width)}  ${what}\n`).join(''));
     return ExitStatus.Ok;
   }
-  return benchMigrate(options, host);
+  const output = new ResultOutput(host, options.json);
+  const measurements = chosen.map((benchmark) => benchmark.prepare(options, host));
+  const outcomes: BenchOutcome[] = [];
+  for (const measure of measurements) {
+    outcomes.push(await measure());
+    if (outcomes.at(-1)?.status === ExitStatus.Interrupted) break;
+  }
+  output.publish(
+    () => outcomes.map(({ table }) => table()).join('\n'),
+    () => joined(outcomes.map(({ document }) => document())),
+  );
+  return severity.find((status) => outcomes.some((outcome) => outcome.status === status)) ?? ExitStatus.Ok;
 }
 
-function checkName(name: string): void {
-  const known = benchmarks.map((benchmark): string => benchmark.name);
-  if (known.includes(name)) return;
+/** One document of several: their checks and results one after another, under the head of the first. */
+function joined(documents: readonly JsonDocument[]): JsonDocument {
+  const [first, ...others] = documents;
+  if (others.length === 0) return first;
+  return {
+    ...first,
+    ok: documents.every(({ ok }) => ok),
+    partial: documents.some(({ partial }) => partial),
+    benchmarks: documents.flatMap(({ benchmarks: names }) => names),
+    checks: documents.flatMap(({ checks }) => checks),
+    results: documents.flatMap(({ results }) => results),
+    time: {
+      wallNs: documents.reduce((sum, { time }) => sum + time.wallNs, 0),
+      simulatedNs: documents.reduce((sum, { time }) => sum + time.simulatedNs, 0),
+    },
+  };
+}
+
+function benchmarkNamed(name: string): Benchmark {
+  const found = benchmarks.find((benchmark) => benchmark.name === name);
+  if (found !== undefined) return found;
+  const known = benchmarks.map((benchmark) => benchmark.name);
   throw new UserError({
     where: `bench ${name}`,
     found: name,

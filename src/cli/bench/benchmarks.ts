@@ -1,0 +1,6 @@
+/** The benchmarks that `svmsim bench` knows, in the order in which all of them run. */
+
+import type { Benchmark } from './benchmark.js';
+import { migrateBenchmark } from './migrate.js';
+
+export const benchmarks: readonly Benchmark[] = [migrateBenchmark];
