@@ -4,6 +4,9 @@ import type { Case } from '../case/caseSchema.js';
 import type { EnvironmentVariables } from '../report/colors.js';
 import type { Environment } from '../report/json.js';
 import type { StatusOutput } from '../report/statusLine.js';
+import type { CheckedFile } from '../scenario/checkFile.js';
+import type { EditorSchema } from '../scenario/editorSchema.js';
+import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
@@ -42,6 +45,9 @@ export interface Simulator {
   /** Of all files and folders, in order. Rejects with a UserError. */
   loadCases(paths: readonly string[]): Promise<Case[]>;
   runCase(one: Case, options: CaseOptions): Promise<CaseReport>;
+  /** Without `kind`, by the name and content of the file. Rejects with a UserError. */
+  checkFile(path: string, kind: FileKind | undefined): Promise<CheckedFile>;
+  editorSchema(kind: FileKind): Promise<EditorSchema>;
 }
 
 /** One run of a sweep, as it is sent to a worker. */

@@ -43,6 +43,8 @@ const simulator: Simulator = {
     return loadCaseFiles(paths).flatMap(({ cases }) => cases);
   },
   runCase: async (one, options) => (await import('../simulation/case/runCase.js')).runCase(one, options),
+  checkFile: async (path, kind) => (await import('../scenario/checkFile.js')).checkFile(path, kind),
+  editorSchema: async (kind) => (await import('../scenario/editorSchema.js')).editorSchema(kind),
   openSweepPool: async (jobs) => (await import('./sweepPool.js')).openSweepPool(jobs),
 };
 

@@ -6,10 +6,13 @@ import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
+import { addInitCommand, initCommand } from './initCommand.js';
 import { withErrorDocument } from './resultOutput.js';
 import { addRunCommand, runCommand } from './runCommand.js';
 import { scenarioNames } from './scenarioPath.js';
+import { addSchemaCommand, schemaCommand } from './schemaCommand.js';
 import { addStressCommand, stressCommand } from './stressCommand.js';
+import { addValidateCommand, validateCommand } from './validateCommand.js';
 
 /** Runs one command line (without the program's name) to its end; never throws. */
 export async function runCli(words: readonly string[], host: CliHost): Promise<ExitStatus> {
@@ -64,6 +67,9 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   addCaseCommand(program, (files, options) =>
     acting('case', options, () => caseCommand(files, options, host)),
   );
+  addInitCommand(program, (file, options) => initCommand(file, options, host).then(ended));
+  addValidateCommand(program, (files, options) => validateCommand(files, options, host).then(ended));
+  addSchemaCommand(program, (kind) => schemaCommand(kind, host).then(ended));
   return program;
 }
 
@@ -79,6 +85,8 @@ function programNotes(): string {
     '  svmsim bench migrate',
     '  # test suites of others, replayed',
     '  svmsim case test/cases',
+    '  # a scenario of your own',
+    '  svmsim init my.yaml',
     '  # options and examples of a command',
     '  svmsim run --help',
     '',

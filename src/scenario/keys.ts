@@ -24,30 +24,48 @@ export interface KeyDoc {
 /** Every key of every file, by its schema; `keyReference` lists them. */
 export const keyDocs = z.registry<KeyDoc>();
 
+/** What an editor is told of a value, in the words of JSON Schema: no more than it can check. */
+export type EditorType = z.core.JSONSchema.BaseSchema;
+
+/** The {@link EditorType} of every value's schema, which zod itself cannot know. */
+export const editorTypes = z.registry<{ readonly type: EditorType }>();
+
 /** A schema whose issues all carry `allowed` as their message. */
 export interface Value<T> {
   readonly schema: z.ZodType<T>;
   readonly unit: string;
   readonly allowed: string;
+  readonly editorType: EditorType;
 }
+
+const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
 
 /** Between the names in "allowed: a, b, c"; no name contains it. */
 export const LIST_SEPARATOR = ', ';
 
-function value<T>(unit: string, allowed: string, read: (raw: unknown) => T | null): Value<T> {
+/** A number, or a number with its unit. */
+const quantity: EditorType = { type: ['string', 'integer'] };
+
+function value<T>(
+  unit: string,
+  allowed: string,
+  editorType: EditorType,
+  read: (raw: unknown) => T | null,
+): Value<T> {
   const schema = z.unknown().transform((raw, context): T => {
     const result = read(raw);
     if (result !== null) return result;
     context.addIssue({ code: 'custom', message: allowed });
     return z.NEVER;
   });
-  return { schema, unit, allowed };
+  editorTypes.add(schema, { type: editorType });
+  return { schema, unit, allowed, editorType };
 }
 
 /** In pages; `least` and `most` in pages too. */
 export function size(least: number, most: number): Value<number> {
   const allowed = `${formatPages(least)} to ${formatPages(most)} in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages`;
-  return value('size', allowed, (raw) => {
+  return value('size', allowed, quantity, (raw) => {
     const pages = wholePages(raw);
     return pages !== null && pages >= least && pages <= most ? pages : null;
   });
@@ -55,7 +73,7 @@ export function size(least: number, most: number): Value<number> {
 
 export function powerOfTwoSize(least: number, most: number): Value<number> {
   const allowed = `a power of two from ${formatPages(least)} to ${formatPages(most)}, such as 512MiB`;
-  return value('size', allowed, (raw) => {
+  return value('size', allowed, quantity, (raw) => {
     const pages = wholePages(raw);
     return pages !== null && isPowerOfTwo(pages) && pages >= least && pages <= most ? pages : null;
   });
@@ -64,7 +82,7 @@ export function powerOfTwoSize(least: number, most: number): Value<number> {
 /** Range sizes in pages. */
 export function chunkSizes(mostPages: number): Value<number[]> {
   const allowed = `descending powers of two ending in 4KiB, the first at most ${formatPages(mostPages)}, such as [2MiB, 64KiB, 4KiB]`;
-  return value('list of sizes', allowed, (raw) => {
+  return value('list of sizes', allowed, { type: 'array', items: quantity }, (raw) => {
     if (!Array.isArray(raw)) return null;
     const chunks = raw.map(wholePages).filter((pages) => pages !== null);
     return chunks.length === raw.length && areChunks(chunks, mostPages) ? chunks : null;
@@ -78,7 +96,7 @@ const STEP_NS = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6 } as cons
 export function duration(leastNs: number, mostNs: number, step: keyof typeof STEP_NS): Value<number> {
   const least = leastNs === 0 ? '0' : formatDuration(leastNs);
   const allowed = `${least} to ${formatDuration(mostNs)} in whole ${step}, such as 20s, 500ms or 5us`;
-  return value('duration', allowed, (raw) => {
+  return value('duration', allowed, quantity, (raw) => {
     const ns = parseDurationNs(raw);
     return ns !== null && ns >= leastNs && ns <= mostNs && ns % STEP_NS[step] === 0 ? ns : null;
   });
@@ -86,57 +104,87 @@ export function duration(leastNs: number, mostNs: number, step: keyof typeof STE
 
 /** In gigabytes per second. */
 export function bandwidth(): Value<number> {
-  return value('bandwidth', 'more than 0 to 100000GB/s, such as 26GB/s or 500MB/s', (raw) => {
-    const rate = parseBandwidthGBps(raw);
-    return rate !== null && rate > 0 && rate <= 100_000 ? rate : null;
-  });
+  return value(
+    'bandwidth',
+    'more than 0 to 100000GB/s, such as 26GB/s or 500MB/s',
+    { type: 'string' },
+    (raw) => {
+      const rate = parseBandwidthGBps(raw);
+      return rate !== null && rate > 0 && rate <= 100_000 ? rate : null;
+    },
+  );
 }
 
 export function count(least: number, most: number): Value<number> {
-  return value('count', `a whole number from ${least} to ${most}`, (raw) =>
+  const editorType: EditorType = { type: 'integer', minimum: least, maximum: most };
+  return value('count', `a whole number from ${least} to ${most}`, editorType, (raw) =>
     typeof raw === 'number' && Number.isInteger(raw) && raw >= least && raw <= most ? raw : null,
   );
 }
 
 export function ratio(): Value<number> {
-  return value('ratio', 'a number from 0 to 1', (raw) =>
+  return value('ratio', 'a number from 0 to 1', { type: 'number', minimum: 0, maximum: 1 }, (raw) =>
     typeof raw === 'number' && raw >= 0 && raw <= 1 ? raw : null,
   );
 }
 
 export function oneOf<const Name extends string>(names: readonly Name[]): Value<Name> {
-  return value('one of', names.join(LIST_SEPARATOR), (raw) => names.find((name) => name === raw) ?? null);
+  return value(
+    'one of',
+    names.join(LIST_SEPARATOR),
+    { enum: [...names] },
+    (raw) => names.find((name) => name === raw) ?? null,
+  );
 }
 
 export function someOf<const Name extends string>(names: readonly Name[]): Value<Name[]> {
-  return value('list', `a list of one or more of ${names.join(LIST_SEPARATOR)}, each once`, (raw) => {
-    if (!Array.isArray(raw) || raw.length === 0 || new Set(raw).size !== raw.length) return null;
-    const known = names.filter((name) => raw.includes(name));
-    return known.length === raw.length ? known : null;
-  });
+  const editorType: EditorType = {
+    type: 'array',
+    items: { enum: [...names] },
+    minItems: 1,
+    uniqueItems: true,
+  };
+  return value(
+    'list',
+    `a list of one or more of ${names.join(LIST_SEPARATOR)}, each once`,
+    editorType,
+    (raw) => {
+      if (!Array.isArray(raw) || raw.length === 0 || new Set(raw).size !== raw.length) return null;
+      const known = names.filter((name) => raw.includes(name));
+      return known.length === raw.length ? known : null;
+    },
+  );
 }
 
 export function yesOrNo(): Value<boolean> {
-  return value('true or false', 'true or false', (raw) => (typeof raw === 'boolean' ? raw : null));
+  return value('true or false', 'true or false', { type: 'boolean' }, (raw) =>
+    typeof raw === 'boolean' ? raw : null,
+  );
 }
 
 export function text(mostChars: number): Value<string> {
-  return value('text', `a text of 1 to ${mostChars} characters`, (raw) =>
+  const editorType: EditorType = { type: 'string', minLength: 1, maxLength: mostChars };
+  return value('text', `a text of 1 to ${mostChars} characters`, editorType, (raw) =>
     typeof raw === 'string' && raw.trim() !== '' && raw.length <= mostChars ? raw.trim() : null,
   );
 }
 
 /** What names an actor in tables and messages. */
 export function name(): Value<string> {
-  return value('name', 'a name of 1 to 40 letters, digits, dots, dashes and underscores', (raw) =>
-    typeof raw === 'string' && /^[A-Za-z0-9_.-]{1,40}$/.test(raw) ? raw : null,
+  const editorType: EditorType = { type: 'string', pattern: NAME.source };
+  return value(
+    'name',
+    'a name of 1 to 40 letters, digits, dots, dashes and underscores',
+    editorType,
+    (raw) => (typeof raw === 'string' && NAME.test(raw) ? raw : null),
   );
 }
 
 /** Infinity for `unlimited`. */
 export function orUnlimited(limited: Value<number>): Value<number> {
   const allowed = `${limited.allowed}, or unlimited`;
-  return value(limited.unit, allowed, (raw) => {
+  const editorType: EditorType = { anyOf: [limited.editorType, { const: 'unlimited' }] };
+  return value(limited.unit, allowed, editorType, (raw) => {
     if (raw === 'unlimited') return Number.POSITIVE_INFINITY;
     const result = limited.schema.safeParse(raw);
     return result.success ? result.data : null;

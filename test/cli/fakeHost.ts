@@ -2,6 +2,8 @@
 
 import type { Case } from '../../src/case/caseSchema.js';
 import type { CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
+import { checkFile } from '../../src/scenario/checkFile.js';
+import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
 import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
@@ -69,6 +71,8 @@ export class FakeHost implements CliHost {
     openSweepPool: async (jobs) => this.openPool(jobs),
     loadCases: async () => this.cases,
     runCase: async (one, options) => this.runCase(one, options),
+    checkFile: async (path, kind) => checkFile(path, kind),
+    editorSchema: async (kind) => editorSchema(kind),
   };
 
   environment(): typeof environment {

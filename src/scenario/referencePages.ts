@@ -1,0 +1,111 @@
+/** The reference pages of scenario, preset and case files, as Markdown made from their schemas. */
+
+import { z } from 'zod';
+import { expectDocs } from '../case/expectDocs.js';
+import { expectationSchema } from '../case/expectSchemas.js';
+import { opDocs } from '../case/opDocs.js';
+import { stepSchema } from '../case/opSchemas.js';
+import { type KeyReference, keyReference } from './keyReference.js';
+import { presetSchema } from './presets.js';
+import { scenarioSchema } from './schema.js';
+
+/** Keys of scenario and preset files. */
+export function scenarioReferencePage(): string {
+  return [
+    '# Scenario files',
+    '',
+    'A scenario is a YAML file. Every key may be left out, but for those marked required; `--set key=value` sets any of them from the command line.',
+    'Sizes are written 256MiB, 64KiB, 4096 (bytes) or 16pages; times 20s, 500ms or 5us. `svmsim init` writes a commented scenario to start from,',
+    'and `svmsim validate` checks one without running it.',
+    '',
+    ...keyTable(keyReference(scenarioSchema)),
+    '',
+    '# Cost presets',
+    '',
+    'A preset is a YAML file with the numbers of the cost model, each with its source. Scenarios name one under `cost.preset`.',
+    '',
+    ...keyTable(keyReference(presetSchema)),
+    '',
+  ].join('\n');
+}
+
+/** Operations and expectations of case files. */
+export function caseReferencePage(): string {
+  return [
+    '# Case files',
+    '',
+    'A case file is a JSON list of cases: `suite`, `name`, `steps` and `expect`, and where they help `variant`, `source`, `needs`, `deterministic`,',
+    '`notes`, `params`. A step is `{"op": ..., "args": {...}, "as": ...}`; `as` is the label by which expectations name it. Offsets and sizes are in',
+    'pages of 4 KiB unless the argument says bytes or dword. Without `proc` it is process `p0`; without `pages` a span reaches to the end of its buffer.',
+    'Devices are `gpu0`, `gpu1` and so on; `sys` and `cpu` are system memory. Content is a pattern, counted by dwords from the start of the buffer:',
+    '`{"p":"index","k":K}` dword i holds i+K; `{"p":"neg_index"}` -i; `{"p":"zero"}`; `{"p":"const","v":V}`; `{"p":"byte","v":B}`.',
+    '',
+    '## Operations',
+    '',
+    '| operation | what it does | arguments |',
+    '|---|---|---|',
+    ...membersOf(stepSchema, 'op').map(
+      ({ name, shape }) => `| \`${name}\` | ${docOf(opDocs, name)} | ${argumentsOf(shape.args)} |`,
+    ),
+    '',
+    '## Expectations',
+    '',
+    '| type | what must hold | keys |',
+    '|---|---|---|',
+    ...membersOf(expectationSchema, 'type').map(
+      ({ name, shape }) =>
+        `| \`${name}\` | ${docOf(expectDocs, name)} | ${keysOf(shape, ['type', 'basis'])} |`,
+    ),
+    '',
+    'Every expectation may have a `basis`, which says where it comes from if the suite does not check it itself.',
+    '',
+  ].join('\n');
+}
+
+function keyTable(keys: readonly KeyReference[]): string[] {
+  const row = ({ path, text, unit, range, default: fallback }: KeyReference): string =>
+    unit === ''
+      ? `| **\`${path}\`** | ${text} | | |`
+      : `| \`${path}\` | ${text} | ${cell(range)} | ${cell(fallback)} |`;
+  return ['| key | meaning | allowed | default |', '|---|---|---|---|', ...keys.map(row)];
+}
+
+interface Member {
+  readonly name: string;
+  readonly shape: z.core.$ZodShape;
+}
+
+/** The members of a union in which one key tells them apart. */
+function membersOf(schema: z.ZodType, key: string): Member[] {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return [];
+  return schema.options.flatMap((option) => {
+    if (!(option instanceof z.ZodObject)) return [];
+    const literal = option.shape[key];
+    return literal instanceof z.ZodLiteral ? [{ name: String(literal.value), shape: option.shape }] : [];
+  });
+}
+
+function argumentsOf(args: z.core.$ZodType | undefined): string {
+  return args instanceof z.ZodObject ? keysOf(args.shape, []) : '';
+}
+
+/** What may be left out is marked by a question mark. */
+function keysOf(shape: z.core.$ZodShape, without: readonly string[]): string {
+  return Object.entries(shape)
+    .filter(([key]) => !without.includes(key))
+    .map(([key, type]) => `\`${key}${z.safeParse(type, undefined).success ? '?' : ''}\`${choicesOf(type)}`)
+    .join(', ');
+}
+
+function choicesOf(type: z.core.$ZodType): string {
+  if (type instanceof z.ZodOptional || type instanceof z.ZodDefault) return choicesOf(type.unwrap());
+  return type instanceof z.ZodEnum ? ` (${type.options.join(', ')})` : '';
+}
+
+function docOf(docs: Readonly<Record<string, string>>, name: string): string {
+  return cell(docs[name]);
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}

@@ -1,0 +1,49 @@
+/** The JSON Schemas for editors: they take every file that comes with svmsim and refuse what the loader refuses. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { editorSchema } from '../../src/scenario/editorSchema.js';
+import type { FileKind } from '../../src/scenario/fileKind.js';
+
+/** As another program would check it: from the JSON Schema alone. */
+function accepts(kind: FileKind, value: unknown): boolean {
+  return z.fromJSONSchema(JSON.parse(JSON.stringify(editorSchema(kind)))).safeParse(value).success;
+}
+
+function filesIn(folder: string, ending: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
+}
+
+describe('the editor schema', () => {
+  it.each([...filesIn('config', '.yaml'), ...filesIn('config/templates', '.yaml')])('takes %s', (file) => {
+    expect(accepts('scenario', parse(readFileSync(file, 'utf8')))).toBe(true);
+  });
+
+  it.each(filesIn('config/presets', '.yaml'))('takes %s', (file) => {
+    expect(accepts('preset', parse(readFileSync(file, 'utf8')))).toBe(true);
+  });
+
+  it.each(['igt-xe-madvise.json', 'drm-gpuvm-split-merge.json'])('takes %s', (file) => {
+    expect(accepts('case', JSON.parse(readFileSync(join('test/cases', file), 'utf8')))).toBe(true);
+  });
+
+  it.each<[string, FileKind, unknown]>([
+    ['an unknown key', 'scenario', { devcies: {} }],
+    ['a value of another type', 'scenario', { devices: { count: 'four' } }],
+    ['a count out of range', 'scenario', { devices: { count: 0 } }],
+    ['a name that is no choice', 'scenario', { svm: { layout: 'n2' } }],
+    ['a preset without numbers', 'preset', { name: 'x' }],
+    ['an unknown operation', 'case', [{ suite: 's', name: 'n', steps: [{ op: 'mmpa', args: {} }] }]],
+  ])('refuses %s', (_what, kind, value) => {
+    expect(accepts(kind, value)).toBe(false);
+  });
+
+  it('says of every scenario key what it means', () => {
+    expect(JSON.stringify(editorSchema('scenario'))).toContain('Memory of each device.');
+  });
+});
