@@ -1,7 +1,6 @@
 /** `svmsim case`: replays cases and compares with what they expect. */
 
 import { type Command, Option } from 'commander';
-import { UserError } from '../base/userError.js';
 import type { Case } from '../case/caseSchema.js';
 import { caseDocument } from '../report/caseJson.js';
 import { caseLines, caseTitle, suiteTable } from '../report/caseReport.js';
@@ -10,14 +9,18 @@ import { junitXml } from '../report/junit.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import { type ExecutorName, executors } from '../simulation/simulationConfig.js';
+import { CaseQueue, type CaseQueueEvents, type RunTask } from './caseQueue.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
-import { ExitStatus, isAbort } from './exitStatus.js';
-import { wholeNumber } from './optionValues.js';
+import { ExitStatus } from './exitStatus.js';
+import { refusal, wholeNumber } from './optionValues.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 
 const SEED_MAX = 2 ** 32 - 1;
 const STRIDE_MAX = 1e9;
+const JOBS_MAX = 1024;
+/** Below, one worker is done before others have started. */
+const CASES_WORTH_WORKERS = 100;
 /** Between two looks at signals, where a case never waits. */
 const BREATHE_MS = 50;
 
@@ -28,6 +31,7 @@ export interface CaseCommandOptions {
   readonly seed: string;
   readonly failAllocations?: boolean;
   readonly failStride?: string;
+  readonly jobs?: string;
   readonly junit?: string;
   readonly json?: string;
   readonly quiet?: boolean;
@@ -60,8 +64,9 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
     )
     .option(
       '--fail-stride <n>',
-      'of allocations of one kind within one step, only the first, the last and every n-th fail (default: 1, with --fail-allocations)',
+      'of allocations in the rounds of one loop, only the first two, the last two and every n-th fail (default: 1, with --fail-allocations)',
     )
+    .option('--jobs <n>', 'cases at the same time (default: as many as cores where there are many cases)')
     .option('--junit <file>', 'writes the results as JUnit XML')
     .option(
       '--json <file>',
@@ -87,14 +92,17 @@ export async function caseCommand(
   const json = new ResultOutput(host, options.json);
   const junit = new FileOutput('--junit', options.junit);
   const seed = wholeNumber('--seed', options.seed, 0, SEED_MAX);
-  const failStride = strideOf(options);
-  const cases = selected(await host.simulator.loadCases(files), options.filter);
+  const failures = failuresOf(options);
+  const filter = patternOf(options.filter);
+  const cases = selected(await host.simulator.loadCases(files), filter);
+  const jobs = jobsOf(options, cases.length, host.environment().cores);
   if (options.list === true) {
     host.stdout.write(cases.map((one) => `${titleOf(one)}\n`).join(''));
     return ExitStatus.Ok;
   }
   const startMs = host.nowMs();
-  const run = new CaseRun(cases, { executor: options.executor, seed, ...failStride }, options, host);
+  const how = { executor: options.executor, seed, ...failures };
+  const run = new CaseRun(cases, how, jobs, options, host);
   const partial = await run.run();
   const { reports } = run;
   junit.write(() => junitXml(reports));
@@ -107,8 +115,8 @@ export async function caseCommand(
   return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }
 
-/** One after the other: each under `virtual` uses one core fully, and under `threads` several. */
-class CaseRun {
+/** Under `virtual` each case uses one core, so that several run at a time; under `threads` it uses several. */
+class CaseRun implements CaseQueueEvents {
   readonly reports: CaseReport[] = [];
   readonly colors;
   private breathedMs: number;
@@ -116,6 +124,7 @@ class CaseRun {
   constructor(
     private readonly cases: readonly Case[],
     private readonly how: CaseOptions,
+    private readonly jobs: number,
     private readonly options: CaseCommandOptions,
     private readonly host: CliHost,
   ) {
@@ -124,50 +133,48 @@ class CaseRun {
   }
 
   /** True when the user ended it before all cases had run. */
-  run(): Promise<boolean> {
-    return this.host.interruptible(
-      async (signal) => {
-        for (const one of this.cases) {
-          if (signal.aborted) return true;
-          this.showProgress(one);
-          if (!(await this.runOne(one, signal))) return true;
-          await this.breathe();
-        }
-        return false;
-      },
-      () => this.note('svmsim: stopping after this case; once more to kill'),
-    );
-  }
-
-  /** False when the signal ended the case. */
-  private async runOne(one: Case, signal: AbortSignal): Promise<boolean> {
+  async run(): Promise<boolean> {
+    if (this.jobs === 1)
+      return this.drain((one, options, signal) => this.runHere(one, { ...options, signal }));
+    const pool = await this.host.simulator.openCasePool(this.jobs);
     try {
-      const report = await this.host.simulator.runCase(one, { ...this.how, signal });
-      this.reports.push(report);
-      this.print(report);
-      return true;
-    } catch (error) {
-      if (isAbort(error)) return false;
-      throw error;
+      return await this.drain((one, options, signal) => pool.run({ one, options }, signal));
+    } finally {
+      await pool.close();
     }
   }
 
-  private print(report: CaseReport): void {
+  starts(one: Case): void {
+    if (!this.showsProgress) return;
+    const { columns } = this.host.stderr;
+    const line = `${this.reports.length}/${this.cases.length} ${titleOf(one)}`;
+    this.host.stderr.write(`\r${line.slice(0, columns - 1)}\x1b[K`);
+  }
+
+  ended(report: CaseReport): void {
+    this.reports.push(report);
     this.clearProgress();
     const isQuiet = this.options.quiet === true && report.status === 'pass';
     if (this.options.json === '-' || isQuiet) return;
     this.host.stdout.write(caseLines(report, this.colors));
   }
 
-  private get showsProgress(): boolean {
-    return this.host.stderr.isTTY && this.options.quiet !== true;
+  private drain(runTask: RunTask): Promise<boolean> {
+    const queue = new CaseQueue(this.cases, this.how, runTask, this);
+    return this.host.interruptible(
+      async (signal) => !(await queue.run(this.jobs, signal)),
+      () => this.note('svmsim: stopping after this case; once more to kill'),
+    );
   }
 
-  private showProgress(one: Case): void {
-    if (!this.showsProgress) return;
-    const { columns } = this.host.stderr;
-    const line = `${this.reports.length}/${this.cases.length} ${titleOf(one)}`;
-    this.host.stderr.write(`\r${line.slice(0, columns - 1)}\x1b[K`);
+  private async runHere(one: Case, options: CaseOptions): Promise<CaseReport> {
+    const report = await this.host.simulator.runCase(one, options);
+    await this.breathe();
+    return report;
+  }
+
+  private get showsProgress(): boolean {
+    return this.host.stderr.isTTY && this.options.quiet !== true;
   }
 
   private clearProgress(): void {
@@ -188,30 +195,55 @@ class CaseRun {
 }
 
 /** Nothing where no allocation is to fail. */
-function strideOf({ failAllocations, failStride, executor }: CaseCommandOptions): { failStride?: number } {
-  if (failStride === undefined && failAllocations !== true) return {};
+function failuresOf({
+  failAllocations,
+  failStride,
+  executor,
+}: CaseCommandOptions): Pick<CaseOptions, 'failures'> {
+  if (failStride !== undefined && failAllocations !== true)
+    throw refusal(`--fail-stride ${failStride}`, 'no --fail-allocations', 'both together');
+  if (failAllocations !== true) return {};
   if (executor !== 'virtual') {
     const allowed = 'virtual, since a run must repeat for the n-th allocation to be the same one';
-    throw new UserError({ where: '--fail-allocations', found: `--executor ${executor}`, allowed });
+    throw refusal('--fail-allocations', `--executor ${executor}`, allowed);
   }
-  return { failStride: wholeNumber('--fail-stride', failStride ?? '1', 1, STRIDE_MAX) };
+  return { failures: { stride: wholeNumber('--fail-stride', failStride ?? '1', 1, STRIDE_MAX) } };
 }
 
-function selected(cases: readonly Case[], filter: string | undefined): Case[] {
-  if (filter === undefined) return [...cases];
-  const pattern = patternOf(filter);
-  const found = cases.filter((one) => pattern.test(titleOf(one)));
+/** As many as cores where there is enough to do: workers take a while to start. */
+function jobsOf(
+  { jobs, executor, failAllocations }: CaseCommandOptions,
+  cases: number,
+  cores: number,
+): number {
+  if (jobs === undefined) {
+    const isLong = failAllocations === true || cases >= CASES_WORTH_WORKERS;
+    return executor === 'virtual' && isLong ? Math.max(1, cores) : 1;
+  }
+  const asked = wholeNumber('--jobs', jobs, 1, JOBS_MAX);
+  if (executor === 'virtual' || asked === 1) return asked;
+  throw refusal(
+    `--jobs ${jobs}`,
+    `--executor ${executor}`,
+    '1 with that executor, which uses all cores for each case',
+  );
+}
+
+function selected(cases: readonly Case[], filter: RegExp | null): Case[] {
+  if (filter === null) return [...cases];
+  const found = cases.filter((one) => filter.test(titleOf(one)));
   if (found.length > 0) return found;
   const allowed = `a pattern that one of the ${cases.length} cases matches; --list shows them`;
-  throw new UserError({ where: `--filter ${filter}`, found: 'no case that matches', allowed });
+  throw refusal(`--filter ${filter.source}`, 'no case that matches', allowed);
 }
 
-function patternOf(filter: string): RegExp {
+function patternOf(filter: string | undefined): RegExp | null {
+  if (filter === undefined) return null;
   try {
     return new RegExp(filter);
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
-    throw new UserError({ where: `--filter ${filter}`, found, allowed: 'a regular expression' });
+    throw refusal(`--filter ${filter}`, found, 'a regular expression');
   }
 }
 

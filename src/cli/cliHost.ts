@@ -42,6 +42,7 @@ export interface Simulator {
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
   benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
   openSweepPool(jobs: number): Promise<SweepPool>;
+  openCasePool(jobs: number): Promise<CasePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */
   loadCases(paths: readonly string[]): Promise<Case[]>;
   runCase(one: Case, options: CaseOptions): Promise<CaseReport>;
@@ -56,8 +57,18 @@ export interface SweepTask {
   readonly overrides: ScenarioOverrides;
 }
 
-export interface SweepPool {
+/** One case, or some of the runs of a case of which allocations fail, as it is sent to a worker. */
+export interface CaseTask {
+  readonly one: Case;
+  readonly options: Omit<CaseOptions, 'signal'>;
+}
+
+/** Workers for tasks that know nothing of one another. */
+export interface TaskPool<Task, Report> {
   /** Rejects with an AbortError when the signal ends it first. */
-  run(task: SweepTask, signal: AbortSignal): Promise<RunReport>;
+  run(task: Task, signal: AbortSignal): Promise<Report>;
   close(): Promise<void>;
 }
+
+export type SweepPool = TaskPool<SweepTask, RunReport>;
+export type CasePool = TaskPool<CaseTask, CaseReport>;

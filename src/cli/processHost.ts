@@ -45,7 +45,8 @@ const simulator: Simulator = {
   runCase: async (one, options) => (await import('../simulation/case/runCase.js')).runCase(one, options),
   checkFile: async (path, kind) => (await import('../scenario/checkFile.js')).checkFile(path, kind),
   editorSchema: async (kind) => (await import('../scenario/editorSchema.js')).editorSchema(kind),
-  openSweepPool: async (jobs) => (await import('./sweepPool.js')).openSweepPool(jobs),
+  openSweepPool: async (jobs) => (await import('./workerPool.js')).openTaskPool('sweep', jobs),
+  openCasePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('case', jobs),
 };
 
 function outputTo(stream: NodeJS.WriteStream): StatusOutput {

@@ -2,7 +2,7 @@
 
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { ExecutorName } from '../simulation/simulationConfig.js';
-import { caseDetail, sumOfRuns } from './caseReport.js';
+import { caseDetail, sumOfFailures } from './caseReport.js';
 import type { Environment, JsonDocument } from './json.js';
 
 export interface CaseDocumentContext {
@@ -32,9 +32,7 @@ export function caseDocument(reports: readonly CaseReport[], context: CaseDocume
       fail: count('fail'),
       pass: count('pass'),
       skip: count('skip'),
-      ...(reports.some(({ failureRuns }) => failureRuns !== undefined) && {
-        failureRuns: sumOfRuns(reports),
-      }),
+      ...(reports.some(({ failures }) => failures !== undefined) && failureCounters(reports)),
       verifications: reports.reduce((sum, { verifications }) => sum + verifications, 0),
     },
     results: reports.map((report) => resultOf(report)),
@@ -42,9 +40,15 @@ export function caseDocument(reports: readonly CaseReport[], context: CaseDocume
   };
 }
 
+function failureCounters(reports: readonly CaseReport[]) {
+  const { allocations, runs } = sumOfFailures(reports);
+  return { allocations, failureRuns: runs };
+}
+
 function resultOf(report: CaseReport) {
-  const { suite, name, variant, status, problems, wallMs, failureRuns } = report;
-  const runs = failureRuns === undefined ? {} : { failureRuns };
+  const { suite, name, variant, status, problems, wallMs, failures } = report;
+  const runs =
+    failures === undefined ? {} : { allocations: failures.allocations, failureRuns: failures.runs };
   const head = { suite, name, variant, status, ...runs, wallMs };
   if (status === 'pass') return head;
   return {

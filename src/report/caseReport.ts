@@ -1,6 +1,6 @@
 /** What became of cases, as text: a line for each, what went wrong, and a table of suites. */
 
-import type { CaseProblem, CaseReport, CaseStatus } from '../simulation/case/caseReport.js';
+import type { CaseProblem, CaseReport, CaseStatus, FailureRuns } from '../simulation/case/caseReport.js';
 import type { Colors } from './colors.js';
 import { left, right, textTable } from './textTable.js';
 
@@ -21,8 +21,11 @@ export function caseLines(report: CaseReport, colors: Colors): string {
   return head + shown.join('') + (more > 0 ? `      and ${more} more\n` : '');
 }
 
-function runsOf({ failureRuns }: CaseReport): string {
-  return failureRuns === undefined ? '' : ` (${failureRuns} runs with a failing allocation)`;
+function runsOf({ failures }: CaseReport): string {
+  if (failures === undefined) return '';
+  const { allocations, runs } = failures;
+  const left = allocations === runs ? '' : ` of ${allocations}`;
+  return ` (${runs} runs with a failing allocation${left})`;
 }
 
 /** The same in one paragraph, without colours: for JSON and JUnit. */
@@ -48,7 +51,7 @@ function paintStatus(status: CaseStatus, colors: Colors): string {
 
 /** Counts of each suite, and of all. */
 export function suiteTable(reports: readonly CaseReport[], colors: Colors): string {
-  const withFailures = reports.some(({ failureRuns }) => failureRuns !== undefined);
+  const withFailures = reports.some(({ failures }) => failures !== undefined);
   const suites = [...new Set(reports.map(({ suite }) => suite))];
   const rows = suites.map((suite) =>
     rowOf(
@@ -59,7 +62,7 @@ export function suiteTable(reports: readonly CaseReport[], colors: Colors): stri
   );
   if (suites.length > 1) rows.push(rowOf('all', reports, withFailures));
   const columns = [left('suite'), right('cases'), right('pass'), right('fail'), right('skip')];
-  if (withFailures) columns.push(right('runs with a failure'));
+  if (withFailures) columns.push(right('allocations'), right('runs with one failing'));
   return `${textTable(columns, rows, { title: colors.bold }).join('\n')}\n`;
 }
 
@@ -67,10 +70,18 @@ function rowOf(title: string, reports: readonly CaseReport[], withFailures: bool
   const count = (status: CaseStatus): string =>
     String(reports.filter((report) => report.status === status).length);
   const row = [title, String(reports.length), count('pass'), count('fail'), count('skip')];
-  return withFailures ? [...row, String(sumOfRuns(reports))] : row;
+  if (!withFailures) return row;
+  const { allocations, runs } = sumOfFailures(reports);
+  return [...row, String(allocations), String(runs)];
 }
 
-/** Runs in which an allocation failed on purpose. */
-export function sumOfRuns(reports: readonly CaseReport[]): number {
-  return reports.reduce((sum, { failureRuns }) => sum + (failureRuns ?? 0), 0);
+/** Over all cases of which allocations were to fail. */
+export function sumOfFailures(reports: readonly CaseReport[]): Pick<FailureRuns, 'allocations' | 'runs'> {
+  let allocations = 0;
+  let runs = 0;
+  for (const { failures } of reports) {
+    allocations += failures?.allocations ?? 0;
+    runs += failures?.runs ?? 0;
+  }
+  return { allocations, runs };
 }

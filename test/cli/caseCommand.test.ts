@@ -48,15 +48,45 @@ describe('case', () => {
 
   it('lets allocations fail, in runs that can repeat alone', async () => {
     const strides: (number | undefined)[] = [];
-    host.runCase = async (one, { failStride }) => {
-      strides.push(failStride);
-      return { ...passed(one), failureRuns: 5 };
+    host.runCase = async (one, { failures }) => {
+      strides.push(failures?.stride);
+      return { ...passed(one), failures: { allocations: 9, chosen: 5, runs: 5 } };
     };
     expect(await runCli(['case', 'a.json', '--filter', 'read', '--fail-allocations'], host)).toBe(0);
-    expect(host.stdout.text).toContain('(5 runs with a failing allocation)');
-    expect(await runCli(['case', 'a.json', '--filter', 'read', '--fail-stride', '9'], host)).toBe(0);
+    expect(host.stdout.text).toContain('(5 runs with a failing allocation of 9)');
+    expect(host.stdout.text).toMatch(/hmm +1 +1 +0 +0 +9 +5\n$/);
+    const every9th = ['--fail-allocations', '--fail-stride', '9'];
+    expect(await runCli(['case', 'a.json', '--filter', 'read', ...every9th], host)).toBe(0);
     expect(strides).toEqual([1, 9]);
     expect(await runCli(['case', 'a.json', '--fail-allocations', '--executor', 'threads'], host)).toBe(2);
+  });
+
+  it('shares the runs of a long case among workers, and tells of the cases in their order', async () => {
+    const parts: string[] = [];
+    host.runCase = async (one, { failures }) => {
+      const { from = 0, to = 0 } = failures ?? {};
+      parts.push(`${one.name} ${from}`);
+      if (one.name === 'read') await new Promise((resolve) => setTimeout(resolve, 5));
+      const chosen = one.name === 'write' ? 450 : 3;
+      return { ...passed(one), failures: { allocations: chosen, chosen, runs: Math.min(chosen, to) - from } };
+    };
+    expect(await runCli(['case', 'a.json', '--fail-allocations', '--jobs', '2'], host)).toBe(0);
+    expect(host.poolJobs).toBe(2);
+    expect(host.poolsOpen).toBe(0);
+    expect(parts.sort()).toEqual(['migrate 0', 'read 0', 'write 0', 'write 200', 'write 400']);
+    expect(host.stdout.text.match(/^pass.*$/gm)).toEqual([
+      'pass  hmm: read (3 runs with a failing allocation)',
+      'pass  hmm: write [private] (450 runs with a failing allocation)',
+      'pass  hmm: migrate (3 runs with a failing allocation)',
+    ]);
+  });
+
+  it('ends all when a worker fails by itself, and closes the pool', async () => {
+    host.runCase = async () => {
+      throw new Error('worker lost');
+    };
+    expect(await runCli(['case', 'a.json', '--jobs', '2'], host)).toBe(3);
+    expect(host.poolsOpen).toBe(0);
   });
 
   it('runs what the filter names, and lists without running', async () => {

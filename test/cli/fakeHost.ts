@@ -1,7 +1,7 @@
 /** A process and a simulator that exist only as far as a command can see. */
 
 import type { Case } from '../../src/case/caseSchema.js';
-import type { CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
+import type { CasePool, CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
@@ -73,6 +73,7 @@ export class FakeHost implements CliHost {
     runCase: async (one, options) => this.runCase(one, options),
     checkFile: async (path, kind) => checkFile(path, kind),
     editorSchema: async (kind) => editorSchema(kind),
+    openCasePool: async (jobs) => this.openCasePool(jobs),
   };
 
   environment(): typeof environment {
@@ -92,6 +93,17 @@ export class FakeHost implements CliHost {
   interrupt(): void {
     this.onInterrupt();
     this.controller.abort();
+  }
+
+  private openCasePool(jobs: number): CasePool {
+    this.poolJobs = jobs;
+    this.poolsOpen++;
+    return {
+      run: async ({ one, options }, signal) => this.runCase(one, { ...options, signal }),
+      close: async () => {
+        this.poolsOpen--;
+      },
+    };
   }
 
   private openPool(jobs: number): SweepPool {

@@ -23,6 +23,16 @@ export interface CaseReport {
   /** Points at which all invariants were checked. */
   readonly verifications: number;
   readonly wallMs: number;
-  /** Runs of the case in which an allocation failed on purpose; absent where none was to. */
-  readonly failureRuns?: number;
+  /** Absent where no allocation was to fail. */
+  readonly failures?: FailureRuns;
+}
+
+/** Of a case whose allocations fail on purpose, one in each run. */
+export interface FailureRuns {
+  /** Of a run in which none fails. */
+  readonly allocations: number;
+  /** Those that are to fail; fewer where rounds of a loop stand for others. */
+  readonly chosen: number;
+  /** Runs in which one failed. */
+  readonly runs: number;
 }

@@ -1,6 +1,7 @@
 /** A run of a case that is not judged by its expectations: allocations may fail, and somebody hears what each step gave. */
 
 import { AllocSite, type FailureInjector } from '../../memory/failureInjector.js';
+import type { StepObserver } from '../../sim/scheduler.js';
 import type { AfterStep } from '../../workload/case/runSteps.js';
 import type { VirtualFleet } from '../virtualFleet.js';
 
@@ -10,6 +11,9 @@ export interface CaseTrial {
   readonly injector: FailureInjector;
   /** Called when a step without steps of its own has ended, on whichever thread. */
   readonly afterStep: AfterStep;
+  /** Asked after each step: false for as long as the run is one that was checked before. */
+  readonly isChecked?: () => boolean;
+  readonly observer?: StepObserver;
 }
 
 /** Lets every allocator of the machine ask: those of the mm and of the drivers' objects, I/O addresses, and device memory. */

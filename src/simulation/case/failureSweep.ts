@@ -6,10 +6,11 @@ import { formatRet } from '../../case/evaluate.js';
 import { mayFailWith } from '../../case/failureErrnos.js';
 import type { Step } from '../../case/opSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
-import { type AllocSite, allocSiteName, FailureInjector } from '../../memory/failureInjector.js';
+import { allocSiteName, FailureInjector } from '../../memory/failureInjector.js';
 import { caseMachine } from './caseMachine.js';
-import type { CaseProblem } from './caseReport.js';
+import type { CaseProblem, FailureRuns } from './caseReport.js';
 import type { CaseTrial } from './caseTrial.js';
+import { AllocationLog, chosenAllocations } from './failurePlan.js';
 import { VirtualCase } from './virtualCase.js';
 
 /** Problems beyond these are of the same kind, most likely. */
@@ -23,32 +24,35 @@ function isConcurrent(step: Step): boolean {
   return concurrentOps.has(step.op) || (step.op === 'repeat' && step.args.steps.some(isConcurrent));
 }
 
+export interface FailureOptions {
+  /** Of the rounds of one loop only the first two, the last two and every so many between them fail; 1 for all. */
+  readonly stride: number;
+  /** Only these of the runs, counted from 0: several workers share them. */
+  readonly from?: number;
+  readonly to?: number;
+}
+
 export interface FailureSweep {
   readonly problems: readonly CaseProblem[];
   readonly verifications: number;
-  /** Runs in which an allocation failed. */
-  readonly failureRuns: number;
+  readonly failures: FailureRuns;
 }
 
-/**
- * Of allocations of the same site within one step, the first and the last fail, and every `stride`-th between them; 1 for all. Rejects with an
- * AbortError when the signal ends it first.
- */
+/** Rejects with an AbortError when the signal ends it first. */
 export async function failEachAllocation(
   one: Case,
   seed: number,
-  stride: number,
+  options: FailureOptions,
   signal: AbortSignal | undefined,
 ): Promise<FailureSweep> {
-  const sweep = new Sweep(one, seed, stride, signal);
-  await sweep.run();
-  return sweep;
+  const sweep = new Sweep(one, seed, options, signal);
+  const failures = await sweep.run();
+  return { problems: sweep.problems, verifications: sweep.verifications, failures };
 }
 
-class Sweep implements FailureSweep {
+class Sweep {
   readonly problems: CaseProblem[] = [];
   verifications = 0;
-  failureRuns = 0;
   /** What each step gives when nothing fails, in the order in which they end. */
   private plain: readonly StepResult[] = [];
   private readonly isOrdered: boolean;
@@ -56,34 +60,41 @@ class Sweep implements FailureSweep {
   constructor(
     private readonly one: Case,
     private readonly seed: number,
-    private readonly stride: number,
+    private readonly options: FailureOptions,
     private readonly signal: AbortSignal | undefined,
   ) {
     this.isOrdered = !one.steps.some(isConcurrent);
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<FailureRuns> {
+    const { stride, from = 0, to = Number.POSITIVE_INFINITY } = this.options;
+    const { allocations } = this.runPlain();
+    const chosen = chosenAllocations(allocations, stride);
+    const counts = { allocations: allocations.length, chosen: chosen.length };
+    let runs = 0;
     let breathedMs = performance.now();
-    for (const n of chosenAllocations(this.runPlain(), this.stride)) {
+    for (const n of chosen.slice(from, to)) {
       this.runFailing(n);
-      if (this.problems.length >= PROBLEMS_MAX) return;
+      runs++;
+      if (this.problems.length >= PROBLEMS_MAX) break;
       if (performance.now() - breathedMs > BREATHE_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         breathedMs = performance.now();
       }
       this.signal?.throwIfAborted();
     }
+    return { ...counts, runs };
   }
 
-  /** The allocations of a run without failures. */
-  private runPlain(): readonly Allocation[] {
+  private runPlain(): AllocationLog {
     const results: StepResult[] = [];
-    const injector = new AllocationLog(() => results.length);
-    this.runTrial({ injector, afterStep: (_, result) => results.push(result) });
+    const log = new AllocationLog(() => results.length);
+    this.runTrial({ injector: log, observer: log, afterStep: (_, result) => results.push(result) });
     this.plain = results;
-    return injector.allocations;
+    return log;
   }
 
+  /** Up to the failure it is the run in which nothing fails, of which every step was checked. */
   private runFailing(n: number): void {
     const injector = new FailureInjector();
     injector.failNth(n);
@@ -97,8 +108,7 @@ class Sweep implements FailureSweep {
       const problem = judge(step, result, expected);
       if (problem !== null) wrong.push(problem);
     };
-    const found = this.runTrial({ injector, afterStep });
-    this.failureRuns++;
+    const found = this.runTrial({ injector, afterStep, isChecked: () => injector.injected > 0 });
     const site = injector.lastSite === null ? 'none' : allocSiteName(injector.lastSite);
     for (const problem of [...found, ...wrong]) {
       this.problems.push({ ...problem, step: `with allocation ${n} failing (${site}): ${problem.step}` });
@@ -122,37 +132,4 @@ function judge(step: Step, result: StepResult, plain: StepResult | undefined): C
     found: `ret ${formatRet(result.ret)}`,
     pages: [],
   };
-}
-
-interface Allocation {
-  readonly step: number;
-  readonly site: AllocSite;
-}
-
-/** Fails nothing, and writes down what is asked. */
-class AllocationLog extends FailureInjector {
-  readonly allocations: Allocation[] = [];
-
-  constructor(private readonly step: () => number) {
-    super();
-  }
-
-  override shouldFail(site: AllocSite): boolean {
-    this.allocations.push({ step: this.step(), site });
-    return super.shouldFail(site);
-  }
-}
-
-/** Numbers of allocations, from 1: of each site in each step the first, the last, and every `stride`-th between them. */
-export function chosenAllocations(allocations: readonly Allocation[], stride: number): number[] {
-  const groups = new Map<string, number[]>();
-  allocations.forEach(({ step, site }, i) => {
-    const key = `${step} ${site}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [i + 1]);
-    else group.push(i + 1);
-  });
-  return [...groups.values()]
-    .flatMap((group) => group.filter((_, i) => i % stride === 0 || i === group.length - 1))
-    .sort((a, b) => a - b);
 }

@@ -5,7 +5,7 @@ import type { Case } from '../../case/caseSchema.js';
 import type { ExecutorName } from '../simulationConfig.js';
 import { caseMachine } from './caseMachine.js';
 import type { CaseReport } from './caseReport.js';
-import { failEachAllocation } from './failureSweep.js';
+import { type FailureOptions, failEachAllocation } from './failureSweep.js';
 import { missingFeature } from './missingFeature.js';
 import { runOnThreads } from './threadsCase.js';
 import { VirtualCase } from './virtualCase.js';
@@ -13,11 +13,8 @@ import { VirtualCase } from './virtualCase.js';
 export interface CaseOptions {
   readonly executor: ExecutorName;
   readonly seed: number;
-  /**
-   * Instead of being held against its expectations the case runs again and again under `virtual`, each time with another allocation failing: of
-   * those of one kind within one step the first, the last, and every so many between them. 1 for all.
-   */
-  readonly failStride?: number;
+  /** The case is not held against its expectations but runs again and again under `virtual`, each time with another allocation failing. */
+  readonly failures?: FailureOptions;
   /** Ends the case early; it then rejects with an AbortError. */
   readonly signal?: AbortSignal;
 }
@@ -30,17 +27,17 @@ export async function runCase(one: Case, options: CaseOptions): Promise<CaseRepo
   if (missing !== null) {
     return { ...head, status: 'skip', problems: [], missing, verifications: 0, wallMs: 0 };
   }
-  const { problems, verifications, failureRuns } = await carryOut(one, options);
+  const { problems, verifications, failures } = await carryOut(one, options);
   const status = problems.length === 0 ? 'pass' : 'fail';
   const wallMs = performance.now() - startMs;
   const report = { ...head, status, problems, missing: null, verifications, wallMs } as const;
-  return failureRuns === undefined ? report : { ...report, failureRuns };
+  return failures === undefined ? report : { ...report, failures };
 }
 
-interface Outcome extends Pick<CaseReport, 'problems' | 'verifications' | 'failureRuns'> {}
+interface Outcome extends Pick<CaseReport, 'problems' | 'verifications' | 'failures'> {}
 
-async function carryOut(one: Case, { executor, seed, failStride, signal }: CaseOptions): Promise<Outcome> {
-  if (failStride !== undefined) return failEachAllocation(one, seed, failStride, signal);
+async function carryOut(one: Case, { executor, seed, failures, signal }: CaseOptions): Promise<Outcome> {
+  if (failures !== undefined) return failEachAllocation(one, seed, failures, signal);
   const config = caseMachine(one, executor, seed);
   return executor === 'threads' ? runOnThreads(one, config, signal) : new VirtualCase(one, config).run();
 }

@@ -35,6 +35,7 @@ export class VirtualCase {
   /** Of labelled steps: what to hold against them when they have run. */
   private readonly due = new Map<string, CaseExpectation[]>();
   private readonly later: CaseExpectation[] = [];
+  private isChecked = (): boolean => true;
 
   constructor(
     private readonly one: Case,
@@ -60,8 +61,10 @@ export class VirtualCase {
     return { problems: this.problems, verifications: this.verifications };
   }
 
-  private prepare({ injector, afterStep }: CaseTrial): void {
+  private prepare({ injector, afterStep, isChecked, observer }: CaseTrial): void {
     injectEverywhere(this.fleet, injector);
+    if (isChecked !== undefined) this.isChecked = isChecked;
+    if (observer !== undefined) this.fleet.executor.addObserver(observer);
     for (const { workload } of this.fleet.cpus) {
       if (workload instanceof CaseProgram) workload.watcher = afterStep;
     }
@@ -138,6 +141,7 @@ export class VirtualCase {
   }
 
   private checkInvariants(): void {
+    if (!this.isChecked()) return;
     const { devices, coordinator } = this.fleet;
     const snapshots = devices.map((device) => device.snapshot());
     this.verifications++;
@@ -147,8 +151,8 @@ export class VirtualCase {
   private lookAround(): void {
     const step = this.one.steps[this.program.lastStep];
     this.checkInvariants();
-    if (step?.as !== undefined)
-      this.report(evaluate(this.due.get(step.as) ?? [], this.withEvents(this.program.results())));
+    const due = step?.as === undefined ? undefined : this.due.get(step.as);
+    if (due !== undefined) this.report(evaluate(due, this.withEvents(this.program.results())));
   }
 
   private noteChecks(checks: readonly CheckResult[]): void {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { type Case, caseSchema } from '../../../src/case/caseSchema.js';
 import { mayFailWith } from '../../../src/case/failureErrnos.js';
 import { loadCaseFile } from '../../../src/scenario/case/loadCases.js';
-import { chosenAllocations } from '../../../src/simulation/case/failureSweep.js';
+import { chosenAllocations } from '../../../src/simulation/case/failurePlan.js';
 import { runCase } from '../../../src/simulation/case/runCase.js';
 
 const NIGHTLY = process.env.SVMSIM_NIGHTLY === '1';
@@ -30,8 +30,8 @@ const all = (): Sample[] =>
 
 const samples = NIGHTLY ? all() : few;
 
-function sweep(one: Case, failStride = 1) {
-  return runCase(one, { executor: 'virtual', seed: 1, failStride });
+function sweep(one: Case, stride = 1) {
+  return runCase(one, { executor: 'virtual', seed: 1, failures: { stride } });
 }
 
 function caseOf(steps: readonly object[]): Case {
@@ -45,9 +45,9 @@ describe('allocations that fail', () => {
       const cases = loadCaseFile(join(CASES, file)).filter((_, i) => i % every === 0);
       let runs = 0;
       for (const one of cases) {
-        const { problems, failureRuns } = await sweep(one, stride);
+        const { problems, failures } = await sweep(one, stride);
         expect(problems, one.name).toEqual([]);
-        runs += failureRuns ?? 0;
+        runs += failures?.runs ?? 0;
       }
       expect(runs).toBeGreaterThan(0);
       if (NIGHTLY) process.stdout.write(`${file}: ${runs} runs with a failing allocation\n`);
@@ -60,7 +60,10 @@ describe('allocations that fail', () => {
       { op: 'mmap', args: { buf: 'A', pages: 1, prot: 'rw' } },
       { op: 'cpu_store32', args: { buf: 'A', dword: 0, value: 7 } },
     ]);
-    expect(await sweep(one)).toMatchObject({ status: 'pass', failureRuns: 6 });
+    expect(await sweep(one)).toMatchObject({
+      status: 'pass',
+      failures: { allocations: 6, chosen: 6, runs: 6 },
+    });
   });
 
   it('leave out steps that need what was not made, and the others are carried out', async () => {
@@ -71,7 +74,8 @@ describe('allocations that fail', () => {
     ]);
     const { status, verifications } = await sweep(one);
     expect(status).toBe('pass');
-    expect(verifications).toBe(7 * 3);
+    // The run without failures after each step; one that fails in the first step likewise, and five that fail in the second from there on.
+    expect(verifications).toBe(3 + 3 + 5 * 2);
   });
 
   it('may be errors that the kernel gives, and no others', () => {
@@ -83,11 +87,18 @@ describe('allocations that fail', () => {
 });
 
 describe('chosenAllocations', () => {
-  it('takes the first, the last and every n-th of each site in each step', () => {
-    const page = { step: 1, site: 0 } as const;
-    const seven = [{ step: 0, site: 3 } as const, ...Array.from({ length: 6 }, () => page)];
-    expect(chosenAllocations(seven, 1)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(chosenAllocations(seven, 4)).toEqual([1, 2, 6, 7]);
-    expect(chosenAllocations(seven, 100)).toEqual([1, 2, 7]);
+  const page = { step: 1, site: 0, path: 7 } as const;
+  const pages = (n: number) => Array.from({ length: n }, () => page);
+
+  it('takes the first two, the last two and every n-th of the rounds of a loop', () => {
+    const eight = [{ step: 0, site: 3, path: 1 } as const, ...pages(7)];
+    expect(chosenAllocations(eight, 1)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(chosenAllocations(eight, 4)).toEqual([1, 2, 3, 6, 7, 8]);
+    expect(chosenAllocations(eight, 100)).toEqual([1, 2, 3, 7, 8]);
+  });
+
+  it('takes each to which the protocol came on a way of its own, such as the first of a chunk', () => {
+    const chunk = { step: 1, site: 0, path: 9 } as const;
+    expect(chosenAllocations([chunk, ...pages(5), chunk, ...pages(5)], 100)).toEqual([1, 2, 3, 7, 11, 12]);
   });
 });
