@@ -5,6 +5,7 @@ import { addBenchCommand, benchCommand } from './benchCommand.js';
 import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
+import { addCompletionCommand } from './completionCommand.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
 import { addInitCommand, initCommand } from './initCommand.js';
 import { withErrorDocument } from './resultOutput.js';
@@ -70,6 +71,7 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   addInitCommand(program, (file, options) => initCommand(file, options, host).then(ended));
   addValidateCommand(program, (files, options) => validateCommand(files, options, host).then(ended));
   addSchemaCommand(program, (kind) => schemaCommand(kind, host).then(ended));
+  addCompletionCommand(program);
   return program;
 }
 
