@@ -7,6 +7,7 @@ import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSp
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
 import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
+import { DeviceMembership } from '../driver/deviceMembership.js';
 import { GpuFaultHandler } from '../driver/faultHandler.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
@@ -101,6 +102,7 @@ export class Coordinator {
   readonly zdds = new ZddTable();
   readonly gpus: readonly GpuHandle[];
   readonly mirrors: MirrorTable;
+  readonly membership: DeviceMembership;
   readonly arrays: PageArrayPool;
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
@@ -146,6 +148,7 @@ export class Coordinator {
     for (const gpu of this.gpus) this.vram.addGpu(gpu, this.ownerOf(gpu));
     const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
     this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
+    this.membership = new DeviceMembership(this.mirrors, this.vram);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
     this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
     const attributes = new AttributeDriver(this.gpus, this.mirrors, this.gpuFaults, (gpu) =>
@@ -162,7 +165,7 @@ export class Coordinator {
         // It has ended, though others may still use its memory: nobody would close what it opens now.
         if (this.processes.find(mm.id) !== mm) return null;
         if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
-        return this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu)) ?? null;
+        return this.mirrors.memberVm(mm, gpu);
       },
       vram: this.vram,
       memory,
@@ -237,7 +240,8 @@ export class Coordinator {
     const { gpuFaults, mirrors } = this;
     port.serve(DeviceMessage.fault, function* ({ page, write, kind }) {
       const vm = mirrors.find(gpu, spaceOf(page));
-      if (vm === null) return { errno: Errno.ENOENT };
+      // A process that is mirrored, but not by this device any more.
+      if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
       return {
         errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0, kind),
       };
@@ -248,6 +252,7 @@ export class Coordinator {
     const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
     service.serve(port);
     port.serve(CpuMessage.prefetch, (request) => this.prefetch(service.process, request));
+    port.serve(CpuMessage.membership, (request) => this.changeMembership(service.process, request));
     port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);
   }
 
@@ -259,8 +264,8 @@ export class Coordinator {
     const end = (page + npages) as Vpn;
     const gpu = this.gpus[target];
     if (gpu !== undefined) {
-      const vm = this.mirrors.of(mm).find(({ gpus }) => gpus.includes(gpu));
-      if (vm === undefined) return { errno: Errno.ENODEV };
+      const vm = this.mirrors.memberVm(mm, gpu);
+      if (vm === null) return { errno: Errno.ENODEV };
       const owner = this.ownerOf(gpu);
       const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchRange(vm, gpu, owner, at);
       return { errno: yield* this.prefetchAll(page, end, depth, one) };
@@ -291,14 +296,23 @@ export class Coordinator {
     return yield* runAll(this.kernel.sched, COORDINATOR, 'prefetch', tasks);
   }
 
+  private *changeMembership(
+    mm: Mm,
+    { device, joins }: { device: number; joins: number },
+  ): Steps<{ errno: Errno }> {
+    const gpu = this.gpus[device];
+    if (gpu === undefined) return { errno: Errno.ENODEV };
+    return { errno: yield* joins !== 0 ? this.membership.join(mm, gpu) : this.membership.leave(mm, gpu) };
+  }
+
   private *launch(
     mm: Mm,
     request: { device: number; workload: number; phase: number; a: number; b: number },
   ): Steps<{ errno: Errno }> {
     const { device, workload, phase, a, b } = request;
     const remote = this.remotes[device];
-    const [vm] = this.mirrors.of(mm);
-    if (remote === undefined || vm === undefined) return { errno: Errno.ENODEV };
+    const vm = remote === undefined ? null : this.mirrors.memberVm(mm, this.gpus[device]);
+    if (vm === null) return { errno: Errno.ENODEV };
     return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
 }

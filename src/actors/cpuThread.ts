@@ -158,6 +158,11 @@ export class CpuThread implements AccessPort {
     return (yield* this.host.call(CpuMessage.prefetch, { page, npages, target, depth })).errno;
   }
 
+  /** A device begins to mirror the process's addresses, or stops. Errors: -EEXIST, -ENODEV, -ENOENT, -EBUSY, -ENOMEM. */
+  *setMembership(device: number, joins: boolean): Steps<Errno> {
+    return (yield* this.host.call(CpuMessage.membership, { device, joins: joins ? 1 : 0 })).errno;
+  }
+
   /** Of the executor's clock. */
   now(): number {
     return this.sched.now();

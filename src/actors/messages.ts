@@ -41,7 +41,9 @@ export const CpuMessage = {
   brk: defineMessage('cpu.brk', { end: page }, { end: page }),
   /** Migrate a span to a device, or with target -1 to RAM, `depth` ranges at a time. */
   prefetch: defineMessage('cpu.prefetch', { page, npages: number, target: number, depth: number }, { errno }),
-  /** Run a kernel of a workload on a device. */
+  /** From now on the device mirrors the process's addresses, or no longer (`joins` 0). */
+  membership: defineMessage('cpu.membership', { device: number, joins: number }, { errno }),
+  /** Run a kernel of a workload on a device; -ENODEV where it does not mirror the process. */
   launch: defineMessage(
     'cpu.launch',
     { device: number, workload: number, phase: number, a: number, b: number },

@@ -18,6 +18,7 @@ import { checkLifetimes } from './lifetimes.js';
 import { checkLru } from './lru.js';
 import { MachineView } from './machineView.js';
 import { checkMapcounts } from './mapcounts.js';
+import { checkMembership } from './membership.js';
 import { checkMirrors } from './mirrors.js';
 import { checkNotifiers } from './notifiers.js';
 import { checkQuiescence } from './quiescence.js';
@@ -72,6 +73,7 @@ function checkRules(input: VerifyInput): Rule[] {
     ...checkDma(view),
     ...checkDmaTargets(view),
     ...checkStructure(view),
+    ...checkMembership(view),
     ...checkLifetimes(view),
     ...checkSwap(view),
     ...checkZones(view),

@@ -12,6 +12,8 @@ import type { GpuHandle } from './gpuHandle.js';
 export class DriverDevmem extends Devmem {
   /** Somebody evicts it already. */
   evicting = false;
+  /** Its device has left the process's mirror, but pages were in use and could not come home with it. */
+  stranded = false;
 
   constructor(
     sched: Scheduler,

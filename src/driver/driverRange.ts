@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
 import type { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
-import { GpuSvmPages } from '../drm/gpusvm/pages.js';
+import { GpuSvmPages, PagesFlag } from '../drm/gpusvm/pages.js';
 import { GpuSvmRange } from '../drm/gpusvm/range.js';
 import { LockClass } from '../sim/lockOrder.js';
 import { Mutex } from '../sim/mutex.js';
@@ -55,13 +55,19 @@ export class RangeDevice {
   }
 }
 
+/** Who mirrors the address space of a range, in their order; changes as devices join and leave. */
+export interface RangeMembers {
+  readonly gpus: readonly GpuHandle[];
+}
+
 /**
- * With one device the part is kept inline; when a second one joins, the parts of all devices of the address space stand in one array, so
- * that one call marks all of them unmapped. Growing happens under the notifier lock for write, since a callback may walk the parts.
+ * With one device the part is kept inline; with more, the parts of all devices of the address space stand in one array, so that one call marks
+ * all of them unmapped. A callback may walk the parts, so they are replaced under the notifier lock for write; and since memory may not be
+ * reclaimed under that lock, the new ones are made before it is taken: {@link prepare}, lock, {@link install}.
  */
 export class DriverRange extends GpuSvmRange {
   private inline: RangeDevice | null = null;
-  private array: RangeDevice[] | null = null;
+  private array: readonly RangeDevice[] | null = null;
   /** On the garbage collector's list. */
   queued = false;
 
@@ -71,7 +77,7 @@ export class DriverRange extends GpuSvmRange {
     end: Vpn,
     migrateDevmem: boolean,
     private readonly sched: Scheduler,
-    private readonly gpus: readonly GpuHandle[],
+    private readonly members: RangeMembers,
   ) {
     super(notifier, start, end, migrateDevmem);
   }
@@ -82,6 +88,7 @@ export class DriverRange extends GpuSvmRange {
     return this.inline === null ? [] : [this.inline];
   }
 
+  /** Which member of the union is in use. @kernel num_pages */
   get numPages(): number {
     return this.array !== null ? this.array.length : this.inline === null ? 0 : 1;
   }
@@ -97,25 +104,31 @@ export class DriverRange extends GpuSvmRange {
     return null;
   }
 
-  /** Makes room for one more device; the notifier lock is held for write. A range that was unmapped stays unmapped for the newcomers. */
-  grow(gpu: GpuHandle): RangeDevice {
-    assert(this.find(gpu) === null, () => `device ${gpu.index} has a part of the range already`);
-    if (this.numPages === 0) {
-      this.inline = this.newPart(gpu);
-      return this.inline;
-    }
-    assert(this.array === null && this.inline !== null, 'a device is not among those of its address space');
-    const first = this.inline;
-    this.array = this.gpus.map((other) => (other === first.gpu ? first : this.newPart(other)));
-    this.inline = null;
-    const part = this.find(gpu);
-    assert(part !== null, 'the device does not mirror this address space');
-    return part;
+  /** The devices that have parts once `gpu` has one: itself alone, or all of the address space. */
+  gpusWith(gpu: GpuHandle): readonly GpuHandle[] {
+    const { gpus } = this.members;
+    assert(gpus.includes(gpu), () => `device ${gpu.index} does not mirror this address space`);
+    return this.numPages === 0 ? [gpu] : gpus;
   }
 
-  private newPart(gpu: GpuHandle): RangeDevice {
-    const part = new RangeDevice(this.sched, gpu);
-    if (this.unmapped) part.pages.markUnmapped();
-    return part;
+  /** Parts for these devices, zeroed where they have none yet. No lock: what is there may change until they are installed. @kernel kcalloc, drm_gpusvm_init_pages */
+  prepare(gpus: readonly GpuHandle[]): readonly RangeDevice[] {
+    return gpus.map((gpu) => this.find(gpu) ?? new RangeDevice(this.sched, gpu));
+  }
+
+  /**
+   * Replaces the parts; the notifier lock is held for write. One is kept inline, more in an array. A range that was unmapped stays so for the
+   * newcomers; a part that goes has nothing mapped.
+   */
+  install(parts: readonly RangeDevice[]): void {
+    for (const part of this.parts) {
+      if (parts.includes(part)) continue;
+      const isIdle = !part.bound && !part.pages.has(PagesFlag.HasDmaMapping) && !part.lock.isLocked;
+      assert(isIdle, () => `device ${part.gpu.index} leaves a range that it uses`);
+      part.pages.dmaAddrs = null;
+    }
+    if (this.unmapped) for (const { pages } of parts) pages.markUnmapped();
+    this.inline = parts.length === 1 ? parts[0] : null;
+    this.array = parts.length > 1 ? parts : null;
   }
 }

@@ -27,4 +27,10 @@ export const DriverStep = {
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),
+  /** A device mirrors a process (id) from now on, or no longer; the count is that of its mirror's devices. */
+  joined: defineStep('driver.joined', 'device', 'count', 'id'),
+  left: defineStep('driver.left', 'device', 'count', 'id'),
+  /** The ranges of one notifier are about to get a part for a device, or to lose it. */
+  growRanges: defineStep('driver.growRanges', 'vpn', 'count', 'device'),
+  shrinkRanges: defineStep('driver.shrinkRanges', 'vpn', 'count', 'device'),
 } as const;

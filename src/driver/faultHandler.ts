@@ -86,7 +86,7 @@ export class GpuFaultHandler {
 
   /**
    * OK: the access may be tried again. Errors: -EFAULT (no mapping), -EPERM (a store to a read-only mapping), -ENOMEM, -EBUSY (it never
-   * settled).
+   * settled), -ENODEV (the device has left the mirror).
    */
   *handle(
     vm: SvmVm,
@@ -202,6 +202,7 @@ export class GpuFaultHandler {
 
   private *runRounds(fault: Fault): Steps<Errno> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
+      if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
       if (fault.vm.closed) return Errno.ENOENT;
       const result = yield* this.round(fault);
       if (result !== RETRY) return result;
@@ -211,6 +212,8 @@ export class GpuFaultHandler {
 
   private *round(fault: Fault): Steps<Round> {
     yield* this.collectGarbage(fault.vm);
+    // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
+    if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
     const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
     if (va === null) return Errno.EFAULT;
     if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);

@@ -27,8 +27,8 @@ export class Invalidation implements GpuSvmOps {
   constructor(private readonly vm: SvmVm) {}
 
   rangeAlloc(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, migrateDevmem: boolean): GpuSvmRange {
-    const { kernel, gpus } = this.vm;
-    return new DriverRange(notifier, start, end, migrateDevmem, kernel.sched, gpus);
+    const { kernel, membership } = this.vm;
+    return new DriverRange(notifier, start, end, migrateDevmem, kernel.sched, membership);
   }
 
   /** The last reference never goes in the callback; by then nothing is mapped. */

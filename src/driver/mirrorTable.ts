@@ -1,6 +1,7 @@
 /** The driver's mirrors of all processes: one per process under N:1, one per process and device under 1:1. */
 
 import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { type SpaceId, spaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
@@ -46,16 +47,58 @@ export class MirrorTable {
     const space = spaceId(mm.id - 1);
     assert(!this.isOpen(mm), () => `mm ${mm.id} is mirrored already`);
     this.said.set(mm, new ProcessAttributes(mm, this.gpus.length));
-    const suffix = space === 0 ? '' : ` of mm ${mm.id}`;
     const groups = this.config.layout === 'n1' ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
     groups.forEach((gpus, i) => {
-      const name = this.config.layout === 'n1' ? `svm${suffix}` : `svm${i}${suffix}`;
-      this.add(mm, space, name, gpus);
+      this.add(mm, space, this.nameOf(mm, i), gpus);
     });
   }
 
+  private nameOf(mm: Mm, device: number): string {
+    const suffix = mm.id === 1 ? '' : ` of mm ${mm.id}`;
+    return this.config.layout === 'n1' ? `svm${suffix}` : `svm${device}${suffix}`;
+  }
+
+  /** Devices can join; at the moment there may be none. */
   isOpen(mm: Mm): boolean {
-    return this.open_.some((vm) => vm.mm === mm);
+    return this.said.has(mm);
+  }
+
+  /** A process is mirrored under this number, by whatever devices. */
+  hasSpace(space: SpaceId): boolean {
+    for (const mm of this.said.keys()) if (spaceId(mm.id - 1) === space) return true;
+    return false;
+  }
+
+  /** The device mirrors the process's addresses. */
+  has(mm: Mm, gpu: GpuHandle): boolean {
+    return this.memberVm(mm, gpu) !== null;
+  }
+
+  /** The mirror through which a device uses a process's addresses; null when it is no member. */
+  memberVm(mm: Mm, gpu: GpuHandle): SvmVm | null {
+    return this.open_.find((vm) => vm.mm === mm && vm.gpus.includes(gpu)) ?? null;
+  }
+
+  /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
+  *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    if (!this.isOpen(mm)) return Errno.ENOENT;
+    if (this.has(mm, gpu)) return Errno.EEXIST;
+    if (this.config.layout === 'one-to-one') {
+      this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
+      return Errno.OK;
+    }
+    const [vm] = this.of(mm);
+    return yield* vm.membership.join(gpu, this.config.mirrorAll ?? true);
+  }
+
+  /** N:1: the device leaves the mirror of the others. 1:1: its own is closed. Errors: those of {@link Membership.leave}. */
+  *leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    if (!this.isOpen(mm)) return Errno.ENOENT;
+    const vm = this.memberVm(mm, gpu);
+    if (vm === null) return Errno.ENODEV;
+    const errno = yield* vm.membership.leave(gpu);
+    if (errno === Errno.OK && this.config.layout === 'one-to-one') yield* this.closeVm(vm);
+    return errno;
   }
 
   /** What a mirrored process has said about its memory. */
@@ -74,13 +117,15 @@ export class MirrorTable {
 
   /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */
   *close(mm: Mm): Steps<void> {
-    for (const vm of this.of(mm)) {
-      // Where all ends, mirrors are closed before the processes are.
-      if (vm.closed) continue;
-      yield* vm.close();
-      this.open_.splice(this.open_.indexOf(vm), 1);
-    }
+    // Where all ends, mirrors are closed before the processes are.
+    for (const vm of this.of(mm)) yield* this.closeVm(vm);
     yield* this.forget(mm);
+  }
+
+  private *closeVm(vm: SvmVm): Steps<void> {
+    if (vm.closed) return;
+    yield* vm.close();
+    this.open_.splice(this.open_.indexOf(vm), 1);
   }
 
   /** The end of all: closed mirrors stay in the list, so that what they leave behind can be seen. */

@@ -21,7 +21,8 @@ import { DriverStep } from './driverStep.js';
 import { GarbageCollector } from './garbageCollector.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { Invalidation } from './invalidation.js';
-import { DeviceVm } from './vmBind/deviceVm.js';
+import { Membership } from './membership.js';
+import type { DeviceVm } from './vmBind/deviceVm.js';
 
 const vmLockClass = new LockClass('vm lock');
 const svmLockClass = new LockClass('svm lock');
@@ -38,8 +39,7 @@ export class SvmVm {
   /** Guards the trees of notifiers and ranges. @kernel driver svm lock */
   readonly svmLock: Mutex;
   closed = false;
-  /** What each device sees where. */
-  readonly deviceVms: ReadonlyMap<GpuHandle, DeviceVm>;
+  readonly membership: Membership;
   /** What the process has said about its memory; set once, before the first fault. Null where programs say nothing. */
   attributes: ProcessAttributes | null = null;
   private readonly invalidation: Invalidation;
@@ -47,7 +47,7 @@ export class SvmVm {
   constructor(
     readonly kernel: Kernel,
     readonly mm: Mm,
-    readonly gpus: readonly GpuHandle[],
+    gpus: readonly GpuHandle[],
     /** What its devices know the address space as; no other mirror of any of them has it. */
     readonly space: SpaceId,
     readonly config: GpuSvmConfig,
@@ -61,22 +61,37 @@ export class SvmVm {
     this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
     this.collector = new GarbageCollector(this);
     this.invalidation = new Invalidation(this);
-    this.deviceVms = new Map(gpus.map((gpu) => [gpu, new DeviceVm(this, gpu, arrays)]));
+    this.membership = new Membership(this, gpus, arrays);
     this.gpusvm = new GpuSvm(sched, config, mm, hmm, this.invalidation, () => this.svmLock.assertHeld());
   }
 
-  /** The part of `range` that belongs to `gpu`, made if need be. */
+  /** The devices that mirror the address space now. Changes under the vm lock for write. */
+  get gpus(): readonly GpuHandle[] {
+    return this.membership.gpus;
+  }
+
+  /** What each device sees where. */
+  get deviceVms(): ReadonlyMap<GpuHandle, DeviceVm> {
+    return this.membership.deviceVms;
+  }
+
+  /** The part of `range` that belongs to `gpu`, made if need be. The vm lock is held for read. */
   *partOf(range: DriverRange, gpu: GpuHandle): Steps<RangeDevice> {
     const { notifierLock } = this.gpusvm;
-    yield* notifierLock.read();
-    const found = range.find(gpu);
-    notifierLock.readUnlock();
-    if (found !== null) return found;
-    yield* notifierLock.write();
-    const part = range.find(gpu) ?? range.grow(gpu);
-    notifierLock.writeUnlock();
-    this.kernel.sched.at(DriverStep.growPages, range.start, range.numPages);
-    return part;
+    for (;;) {
+      yield* notifierLock.read();
+      const found = range.find(gpu);
+      const gpus = range.gpusWith(gpu);
+      notifierLock.readUnlock();
+      if (found !== null) return found;
+      const prepared = range.prepare(gpus);
+      yield* notifierLock.write();
+      // Another device may have come first meanwhile: what was prepared without it is thrown away.
+      const isCurrent = range.find(gpu) === null && range.parts.every((part) => prepared.includes(part));
+      if (isCurrent) range.install(prepared);
+      notifierLock.writeUnlock();
+      if (isCurrent) this.kernel.sched.at(DriverStep.growPages, range.start, range.numPages);
+    }
   }
 
   /**
@@ -98,19 +113,24 @@ export class SvmVm {
 
   /** fini does not unmap: the driver must, before. */
   private *unmapEverything(): Steps<void> {
-    const first = inSpace(this.space, 0 as Vpn);
-    for (const gpu of this.gpus) gpu.port.zap(first, TASK_SIZE_PAGES);
-    for (const gpu of this.gpus) {
-      const invalidation = gpu.port.startTlbInvalidation(first, TASK_SIZE_PAGES);
-      yield* gpu.port.finishTlbInvalidation(invalidation);
-      gpu.port.removeSpace(this.space);
-    }
+    yield* this.detach(this.gpus);
+    for (const gpu of this.gpus) gpu.port.removeSpace(this.space);
     for (const range of this.gpusvm.allRanges()) {
       const { parts } = range as DriverRange;
       for (const part of parts) {
         part.bound = false;
         yield* this.dma.unmapPages(this.gpusvm, part.pages, range.npages, defaultContext);
       }
+    }
+  }
+
+  /** On return no translation of the address space is left on these devices. The vm lock is held for write, so that none comes back. */
+  *detach(gpus: readonly GpuHandle[]): Steps<void> {
+    const first = inSpace(this.space, 0 as Vpn);
+    for (const gpu of gpus) gpu.port.zap(first, TASK_SIZE_PAGES);
+    for (const gpu of gpus) {
+      const invalidation = gpu.port.startTlbInvalidation(first, TASK_SIZE_PAGES);
+      yield* gpu.port.finishTlbInvalidation(invalidation);
     }
   }
 

@@ -23,6 +23,8 @@ import type { VramPiece } from './vmBind/vramBo.js';
 
 /** Victims that one allocation may evict before it reports -ENOMEM. */
 const EVICTIONS_MAX = 1024;
+/** Attempts to bring home what a device held that leaves. */
+const LEAVE_PASSES = 5;
 
 export class VramManager implements DrmPagemapOps, DevmemOps {
   /** What a process has said of the order in which its pages migrate; set once, null where it says nothing. */
@@ -104,6 +106,22 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
+  }
+
+  /**
+   * Brings home what a device that has left a process holds of it; stops when it is back. -EBUSY when pages stayed in use. The process may end
+   * meanwhile: its exit frees the pages.
+   */
+  *evictOf(gpu: GpuHandle, mm: Mm, isBack: () => boolean): Steps<Errno> {
+    for (let pass = 0; pass < LEAVE_PASSES; pass++) {
+      for (const victim of allocationsOf(gpu, mm)) {
+        if (isBack()) return Errno.OK;
+        yield* this.evict(victim);
+      }
+      if (allocationsOf(gpu, mm).length === 0) return Errno.OK;
+    }
+    for (const devmem of allocationsOf(gpu, mm)) devmem.stranded = true;
+    return Errno.EBUSY;
   }
 
   /** Memory for a buffer object, in pieces, full of zeros; evicts migrated pages if need be. Errors: -ENOMEM, -ENODEV. @kernel xe_bo_create */
@@ -209,4 +227,8 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     if (errno !== Errno.OK && victim.gpu.allocations.delete(victim)) victim.gpu.allocations.add(victim);
     return errno;
   }
+}
+
+function allocationsOf(gpu: GpuHandle, mm: Mm): DriverDevmem[] {
+  return [...gpu.allocations].filter((devmem) => devmem.mm === mm);
 }

@@ -87,6 +87,10 @@ export class ProgramHost implements HostContext {
     return this.thread.prefetch(page, npages, target, depth);
   }
 
+  setMembership(device: number, joins: boolean): Steps<Errno> {
+    return this.thread.setMembership(device, joins);
+  }
+
   now(): number {
     return this.thread.now();
   }

@@ -47,6 +47,11 @@ export interface HostContext extends AccessPort {
   parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]>;
   /** Migrates a span to a device's memory and maps it there, or with target -1 to RAM; `depth` ranges at a time. */
   prefetch(page: Vpn, npages: number, target: number, depth: number): Steps<Errno>;
+  /**
+   * A device begins to mirror the process's addresses, or stops; one that has stopped runs nothing for the process. Errors: -EEXIST, -ENODEV (it does
+   * not), -EBUSY (it has, but pages of its memory were in use and stay), -ENOMEM.
+   */
+  setMembership(device: number, joins: boolean): Steps<Errno>;
   /** Nanoseconds since the start, of the executor's clock. */
   now(): number;
   /** Waits on the executor's clock. */

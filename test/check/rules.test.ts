@@ -496,10 +496,17 @@ describe('DMA', () => {
 });
 
 describe('structure', () => {
+  /** With a part for one device. */
+  function newRange(notifier: GpuSvmNotifier, start: number, end: number): DriverRange {
+    const { gpus, kernel, vms } = machine.coordinator;
+    const range = new DriverRange(notifier, vpn(start), vpn(end), true, kernel.sched, vms[0]);
+    range.install(range.prepare([gpus[0]]));
+    return range;
+  }
+
   function insertRange(start: number, end: number): void {
     const { notifier } = partAt(IN_VRAM, 0).range;
-    const { gpus, kernel } = machine.coordinator;
-    const range = new DriverRange(notifier, vpn(start), vpn(end), true, kernel.sched, gpus);
+    const range = newRange(notifier, start, end);
     range.node = notifier.ranges.insert(start, end, range);
   }
 
@@ -515,7 +522,7 @@ describe('structure', () => {
 
   it('S1: overlapping ranges, one of which a look-up misses', () => {
     insertRange(BUFFER + 4, BUFFER + 8);
-    expect(broken()).toEqual(['S1', 'S5']);
+    expect(broken()).toEqual(['I4', 'S1', 'S5']);
   });
 
   it('S2: a range that leaves its notifier', () => {
@@ -527,14 +534,9 @@ describe('structure', () => {
 
   it('S2: a range in the tree of another notifier', () => {
     const { gpusvm } = machine.coordinator.vms[0];
-    const { gpus, kernel } = machine.coordinator;
     const other = new GpuSvmNotifier(gpusvm, vpn(BUFFER + 512), vpn(BUFFER + 1024), gpusvm);
     const { notifier } = partAt(IN_VRAM, 0).range;
-    notifier.ranges.insert(
-      BUFFER + 48,
-      BUFFER + 64,
-      new DriverRange(other, vpn(BUFFER + 48), vpn(BUFFER + 64), true, kernel.sched, gpus),
-    );
+    notifier.ranges.insert(BUFFER + 48, BUFFER + 64, newRange(other, BUFFER + 48, BUFFER + 64));
     expect(rule(machine.verify(), 'S2').detail).toContain('the range is in the tree of another notifier');
   });
 
@@ -561,6 +563,22 @@ describe('structure', () => {
     const { pages } = partAt(IN_VRAM, 0).part;
     pages.flags = PagesFlag.HasDevmemPages;
     expect(rule(machine.verify(), 'S4').detail).toContain('gpu0 has device pages, but no DMA mapping');
+  });
+
+  it('S7: a range that lacks the part of a device, or has one too many', () => {
+    const { range } = partAt(IN_VRAM, 0);
+    const { gpus } = machine.coordinator;
+    range.install([...range.prepare(gpus), ...range.prepare([gpus[0]])]);
+    expect(broken()).toContain('S7');
+  });
+
+  it('S7: a device that has left, but holds pages of the process', () => {
+    const [vm] = machine.coordinator.vms;
+    const [, gpu] = vm.gpus;
+    Object.defineProperty(vm.membership, 'members', { value: vm.gpus.filter((one) => one !== gpu) });
+    const results = machine.verify();
+    expect(failed(results)).toContain('S7');
+    expect(rule(results, 'S7').detail).toContain('but other GPU address spaces');
   });
 
   it('S6: addresses that do not cover the range', () => {

@@ -2,7 +2,8 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { vpn } from '../../src/base/units.js';
-import { DriverRange } from '../../src/driver/driverRange.js';
+import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
+import type { GpuHandle } from '../../src/driver/gpuHandle.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
@@ -10,40 +11,77 @@ import { System } from './harness.js';
 
 let system: System;
 let range: DriverRange;
+let members: { gpus: readonly GpuHandle[] };
 
 beforeEach(() => {
   system = new System({ devices: 3 });
   const [{ gpusvm }] = system.coordinator.vms;
   const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(64), gpusvm);
-  range = new DriverRange(notifier, vpn(16), vpn(32), true, system.executor, system.coordinator.gpus);
+  members = { gpus: system.coordinator.gpus };
+  range = new DriverRange(notifier, vpn(16), vpn(32), true, system.executor, members);
 });
+
+function addPartOf(gpu: GpuHandle): RangeDevice | null {
+  range.install(range.prepare(range.gpusWith(gpu)));
+  return range.find(gpu);
+}
 
 describe('the parts of a range', () => {
   it('are none at first, then one, then those of all devices, in their order', () => {
     const [first, second, third] = system.coordinator.gpus;
     expect([range.numPages, range.parts, range.find(first)]).toEqual([0, [], null]);
-    const part = range.grow(second);
+    const part = addPartOf(second);
     expect([range.numPages, range.find(second), range.find(first)]).toEqual([1, part, null]);
-    const other = range.grow(third);
+    const other = addPartOf(third);
     expect(range.parts.map(({ gpu }) => gpu)).toEqual([first, second, third]);
     expect([range.find(second), range.find(third)]).toEqual([part, other]);
     expect(range.allPages).toEqual(range.parts.map(({ pages }) => pages));
   });
 
-  it('know when the range was unmapped before they came', () => {
+  it('know when the range was unmapped before they came, also after they were made', () => {
     const [first, second] = system.coordinator.gpus;
-    range.grow(first).pages.markUnmapped();
+    addPartOf(first)?.pages.markUnmapped();
+    const prepared = range.prepare(range.gpusWith(second));
     range.unmapped = true;
-    range.grow(second);
+    range.install(prepared);
     expect(range.allPages.map((pages) => pages.has(PagesFlag.Unmapped))).toEqual([true, true, true]);
   });
 
-  it('are made once for each device, and only for those of the mirror', () => {
-    const [first] = system.coordinator.gpus;
-    range.grow(first);
-    expect(() => range.grow(first)).toThrow('has a part of the range already');
-    const stranger = new System({ devices: 1 }).coordinator.gpus[0];
-    expect(() => range.grow(stranger)).toThrow('does not mirror this address space');
+  it('are kept by those that stay when others go, down to one inline and none', () => {
+    const [first, second, third] = system.coordinator.gpus;
+    addPartOf(first);
+    addPartOf(second);
+    const [a, , c] = range.parts;
+    range.install([a, c]);
+    expect([range.numPages, range.find(second)]).toEqual([2, null]);
+    range.install([c]);
+    expect([range.numPages, range.find(third), range.parts]).toEqual([1, c, [c]]);
+    range.install([]);
+    expect([range.numPages, range.parts]).toEqual([0, []]);
+  });
+
+  it.each([
+    [
+      'is bound',
+      (part: RangeDevice) => {
+        part.bound = true;
+      },
+    ],
+    [
+      'has DMA mappings',
+      (part: RangeDevice) => {
+        part.pages.flags = PagesFlag.HasDmaMapping;
+      },
+    ],
+  ])('do not go while one %s', (_, use) => {
+    const part = addPartOf(system.coordinator.gpus[0]);
+    if (part !== null) use(part);
+    expect(() => range.install([])).toThrow('leaves a range that it uses');
+  });
+
+  it('are only those of devices that mirror the address space', () => {
+    const [stranger] = new System({ devices: 1 }).coordinator.gpus;
+    expect(() => range.gpusWith(stranger)).toThrow('does not mirror this address space');
   });
 });
 

@@ -200,6 +200,7 @@ export class FlatMachine {
       brk: () => never('brk'),
       counter: () => null,
       prefetch: () => never('prefetch'),
+      setMembership: () => unsupported(),
       now: () => sched.now(),
       sleep: (ns) => sched.sleep(ns),
       launch: (device, phase, a, b) => this.launch(index, device, phase, a, b),

@@ -117,6 +117,7 @@ export class AttributeDriver {
       if (value === undefined) continue;
       const users = said.kfd.xnackEnabled ? value.inPlace : value.access | value.inPlace;
       for (const device of devicesIn(users)) {
+        if (!this.mirrors.has(span.mm, this.gpus[device])) continue;
         const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
         const errno = yield* this.bindAt(piece, this.gpus[device], () => stayWhereTheyAre);
         if (errno !== Errno.OK) return errno;

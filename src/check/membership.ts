@@ -1,0 +1,58 @@
+/** S7: a range has parts for one device inline or for all that mirror its address space, and one that has left keeps nothing of it. */
+
+import type { DriverRange } from '../driver/driverRange.js';
+import type { GpuHandle } from '../driver/gpuHandle.js';
+import type { SvmVm } from '../driver/svmVm.js';
+import type { Mm } from '../mm/process/mm.js';
+import type { MachineView } from './machineView.js';
+import { Rule } from './rule.js';
+
+export function checkMembership(view: MachineView): Rule[] {
+  const rule = new Rule('S7', 'mirrors', 'ranges', 'ranges with an array', 'devices that are away');
+  for (const vm of view.vms) {
+    rule.look('mirrors');
+    checkDeviceVms(rule, vm);
+    for (const range of vm.gpusvm.allRanges()) checkParts(rule, vm, range as DriverRange);
+  }
+  for (const mm of new Set(view.vms.filter(({ closed }) => !closed).map((vm) => vm.mm))) {
+    for (const gpu of view.gpus) {
+      if (!view.coordinator.mirrors.has(mm, gpu)) checkAway(view, rule, mm, gpu);
+    }
+  }
+  return [rule];
+}
+
+function checkDeviceVms(rule: Rule, { gpus, deviceVms, config }: SvmVm): void {
+  const inOrder = gpus.every((gpu, i) => i === 0 || gpu.index > gpus[i - 1].index);
+  rule.require(inOrder, {}, () => `the devices of ${config.name} are not in their order, or twice there`);
+  const same = deviceVms.size === gpus.length && gpus.every((gpu) => deviceVms.has(gpu));
+  rule.require(same, {}, () => `${config.name} has ${gpus.length} devices, but other GPU address spaces`);
+}
+
+function checkParts(rule: Rule, { gpus, config }: SvmVm, range: DriverRange): void {
+  rule.look('ranges');
+  const { parts, start: page } = range;
+  if (parts.length > 1) rule.look('ranges with an array');
+  rule.require(
+    parts.length === 1 || (parts.length > 1 && parts.length === gpus.length),
+    { page },
+    () => `the range has ${parts.length} parts, but ${config.name} ${gpus.length} devices`,
+  );
+  const order = parts.map(({ gpu }) => gpus.indexOf(gpu));
+  rule.require(
+    order.every((at, i) => at >= 0 && (i === 0 || at > order[i - 1])),
+    { page },
+    () => `the range has parts for gpu${parts.map(({ gpu }) => gpu.index).join(', gpu')}`,
+  );
+}
+
+/** Translations and DMA mappings of such a device are for I4 and D1 to find. */
+function checkAway(view: MachineView, rule: Rule, mm: Mm, gpu: GpuHandle): void {
+  rule.look('devices that are away');
+  const left = view.allocationsOf(gpu).filter((devmem) => devmem.mm === mm && !devmem.stranded);
+  rule.require(
+    left.length === 0,
+    {},
+    () => `gpu${gpu.index} has left mm ${mm.id}, but keeps ${left.length} allocations of its pages`,
+  );
+}

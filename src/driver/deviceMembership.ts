@@ -1,0 +1,31 @@
+/** Devices that join and leave the mirrors of a process while it runs: who they are to the mirror, and what they hold of its memory. */
+
+import { Errno } from '../base/errno.js';
+import type { Mm } from '../mm/process/mm.js';
+import type { Steps } from '../sim/steps.js';
+import type { GpuHandle } from './gpuHandle.js';
+import type { MirrorTable } from './mirrorTable.js';
+import type { VramManager } from './vramManager.js';
+
+export class DeviceMembership {
+  constructor(
+    private readonly mirrors: MirrorTable,
+    private readonly vram: VramManager,
+  ) {}
+
+  /** Errors: -EEXIST, -ENOENT (the process has no mirror), -ENOMEM. */
+  *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    return yield* this.mirrors.join(mm, gpu);
+  }
+
+  /**
+   * Takes the device out, then brings home what it holds of the process's memory; no lock is held meanwhile, so that faults of the others go on.
+   * Errors: -ENODEV (it is no member), -ENOENT (no mirror); -EBUSY when it is out, but some of its pages are in use and stay until a CPU fault or
+   * an eviction brings them.
+   */
+  *leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    const errno = yield* this.mirrors.leave(mm, gpu);
+    if (errno !== Errno.OK) return errno;
+    return yield* this.vram.evictOf(gpu, mm, () => this.mirrors.has(mm, gpu));
+  }
+}
