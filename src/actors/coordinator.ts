@@ -12,12 +12,14 @@ import { GpuFaultHandler } from '../driver/faultHandler.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
 import { MirrorTable } from '../driver/mirrorTable.js';
+import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { SvmVm } from '../driver/svmVm.js';
 import { VramManager } from '../driver/vramManager.js';
 import { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { ScanMm } from '../drm/gpusvm/scanMm.js';
 import { ZddTable } from '../drm/pagemap/devmem.js';
+import { PagemapUnhold } from '../drm/pagemap/pagemapHold.js';
 import { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
 import type { CallPayload } from '../memory/callPayload.js';
@@ -26,7 +28,7 @@ import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { Kernel, type MmCosts, ThpMode } from '../mm/kernel.js';
-import { type PagemapOwner, pagemapOwner } from '../mm/migrate/devPagemap.js';
+import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
 import { MigrateDevice } from '../mm/migrate/migrateDevice.js';
 import { MigrateUnmap } from '../mm/migrate/migrateUnmap.js';
 import { MigrateVma } from '../mm/migrate/migrateVma.js';
@@ -57,8 +59,8 @@ export const COORDINATOR: ActorId = actorId(0);
 
 export interface CoordinatorConfig {
   readonly layout: 'n1' | 'one-to-one';
-  /** All devices reach one another and own pages together, or each is alone. */
-  readonly interconnect: 'peer' | 'none';
+  /** Devices that reach one another own pages together, as far as all of a group do. */
+  readonly interconnect: PeerLinks;
   readonly chunkPages: readonly number[];
   readonly notifierPages: number;
   readonly timesliceNs: number;
@@ -140,12 +142,14 @@ export class Coordinator {
       this.zdds,
       this.arrays,
     );
-    this.vram = new VramManager(this.kernel, this.migrate, this.arrays);
+    const unhold = new PagemapUnhold(sched, COORDINATOR);
+    const linked = hasInterconnect(config.interconnect);
+    this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
     this.gpus = this.remotes.map(
       (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i)),
     );
-    for (const gpu of this.gpus) this.vram.addGpu(gpu, this.ownerOf(gpu));
+    for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
     const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
     this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
     this.membership = new DeviceMembership(this.mirrors, this.vram);
@@ -206,9 +210,9 @@ export class Coordinator {
     return vm;
   }
 
-  /** Whose device-private pages a device may use as they are. @kernel drm_pagemap_acquire_owner */
+  /** Whose device-private pages a device may use as they are: those of its own group; none of a device without memory. @kernel xe_svm_private_page_owner */
   ownerOf(gpu: GpuHandle): PagemapOwner {
-    return pagemapOwner(this.config.interconnect === 'peer' ? 1 : 1 + gpu.index);
+    return gpu.dpagemap?.pagemap.owner ?? NO_OWNER;
   }
 
   /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */

@@ -107,10 +107,11 @@ function checkPagemapRefs(view: MachineView): Rule {
     if (dpagemap !== null) hold(dpagemap);
   }
   for (const zdd of view.zdds) hold(zdd.dpagemap);
-  for (const { index, dpagemap } of view.gpus) {
-    if (dpagemap === null) continue;
+  // The driver's own, as long as it is bound to the device.
+  for (const { dpagemap } of view.gpus) if (dpagemap !== null) hold(dpagemap);
+  for (const [dpagemap, expected] of holders) {
     rule.look('pagemaps');
-    const expected = 1 + (holders.get(dpagemap) ?? 0);
+    const { index } = dpagemap.device;
     rule.require(
       dpagemap.references === expected,
       {},

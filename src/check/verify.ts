@@ -21,6 +21,7 @@ import { checkMapcounts } from './mapcounts.js';
 import { checkMembership } from './membership.js';
 import { checkMirrors } from './mirrors.js';
 import { checkNotifiers } from './notifiers.js';
+import { checkPagemaps } from './pagemaps.js';
 import { checkQuiescence } from './quiescence.js';
 import { checkRefcounts } from './refcounts.js';
 import type { EventSource, Rule } from './rule.js';
@@ -75,6 +76,7 @@ function checkRules(input: VerifyInput): Rule[] {
     ...checkStructure(view),
     ...checkMembership(view),
     ...checkLifetimes(view),
+    ...checkPagemaps(view),
     ...checkSwap(view),
     ...checkZones(view),
     ...checkQuiescence(view),

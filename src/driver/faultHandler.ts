@@ -370,11 +370,10 @@ export class GpuFaultHandler {
     return errno;
   }
 
-  /** @kernel drm_pagemap_populate_mm */
   private *tryMigrate(fault: Fault, range: DriverRange, target: GpuHandle): Steps<Errno> {
     const { mm, gpusvm } = fault.vm;
     const { dpagemap } = target;
-    assert(dpagemap !== null, 'device without a pagemap');
+    if (dpagemap === null) return Errno.ENODEV;
     const where = yield* this.scan.scan(gpusvm, range, fault.owner, dpagemap);
     if (where === 'equal') return Errno.OK;
     if (fault.policy.onlySystemPages && (where === 'other' || where === 'mixed-device')) return Errno.OK;
@@ -384,12 +383,7 @@ export class GpuFaultHandler {
       this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, mm.id, GpuFault);
     }
     if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
-    if (!mm.getNotZero()) return Errno.EFAULT;
-    yield* mm.mmapLock.read();
-    const errno = yield* dpagemap.ops.populateMm(dpagemap, mm, range.start, range.end, fault.timesliceNs);
-    mm.mmapLock.readUnlock();
-    mm.put();
-    return errno;
+    return yield* dpagemap.populateMm(mm, range.start, range.end, fault.timesliceNs);
   }
 
   private getPages(fault: Fault, range: DriverRange, part: RangeDevice): Steps<Errno> {

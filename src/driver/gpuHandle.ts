@@ -4,6 +4,7 @@ import type { Errno } from '../base/errno.js';
 import type { GpuPort } from '../device/gpuPort.js';
 import type { IommuMapper } from '../device/iommuMapper.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
+import { DrmDeviceLife } from '../drm/drmDeviceLife.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import { type DmaAddr, type DmaDir, DmaProto, dmaAddr, dmaPage } from '../memory/dmaAddr.js';
 import type { Pfn } from '../memory/pfn.js';
@@ -12,7 +13,8 @@ import type { VramBo } from './vmBind/vramBo.js';
 
 /** @kernel xe_device, xe_tile */
 export class GpuHandle implements DrmDevice {
-  /** Set once, when the driver has made the device's pagemap. */
+  readonly life: DrmDeviceLife;
+  /** The driver's own reference, from the moment at which it binds to the device until it lets go of it. */
   dpagemap: DrmPagemap | null = null;
   /** Live allocations of migrated pages, the least recently migrated first: a Set keeps the order of insertion. */
   readonly allocations = new Set<DriverDevmem>();
@@ -24,7 +26,9 @@ export class GpuHandle implements DrmDevice {
     readonly index: number,
     readonly port: GpuPort,
     readonly iommu: IommuMapper,
-  ) {}
+  ) {
+    this.life = new DrmDeviceLife(`gpu${index}`);
+  }
 
   dmaMapPage(pfn: Pfn, dir: DmaDir): DmaAddr | Errno {
     const iova = this.iommu.map(pfn, dir);

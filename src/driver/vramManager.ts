@@ -6,19 +6,21 @@ import type { Vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
 import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
-import { DrmPagemap, type DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
+import type { DrmPagemap, DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
+import type { PagemapUnhold } from '../drm/pagemap/pagemapHold.js';
 import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
+import type { HasInterconnect } from '../drm/pagemap/pagemapOwner.js';
 import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/dmaAddr.js';
 import { AllocSite } from '../memory/failureInjector.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { DevPagemap, PagemapOwner } from '../mm/migrate/devPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import { DriverDevmem } from './driverDevmem.js';
 import { DriverStep, MigrateTrigger } from './driverStep.js';
 import { GpuHandle } from './gpuHandle.js';
+import { GpuPagemaps } from './gpuPagemaps.js';
 import type { VramPiece } from './vmBind/vramBo.js';
 
 /** Victims that one allocation may evict before it reports -ENOMEM. */
@@ -29,27 +31,21 @@ const LEAVE_PASSES = 5;
 export class VramManager implements DrmPagemapOps, DevmemOps {
   /** What a process has said of the order in which its pages migrate; set once, null where it says nothing. */
   granularityAt: (mm: Mm, page: Vpn) => number | null = () => null;
+  readonly pagemaps: GpuPagemaps;
 
   constructor(
     private readonly kernel: Kernel,
     private readonly migrate: PagemapMigrate,
     private readonly arrays: PageArrayPool,
-  ) {}
+    unhold: PagemapUnhold,
+    hasInterconnect: HasInterconnect<GpuHandle>,
+  ) {
+    this.pagemaps = new GpuPagemaps(kernel, migrate, this, hasInterconnect, unhold);
+  }
 
-  /** Registers a GPU's memory with the mm. @kernel xe_devm_add */
-  addGpu(gpu: GpuHandle, owner: PagemapOwner): void {
-    const zoneId = this.kernel.memory.layout.vramOf(gpu.index).id;
-    const pagemap: DevPagemap = {
-      zoneId,
-      owner,
-      ops: {
-        migrateToRam: (fault) => this.migrate.migrateToRam(fault),
-        folioFree: (head) => this.migrate.folioFree(head),
-        folioSplit: (head, npages) => this.migrate.folioSplit(head, npages),
-      },
-    };
-    gpu.dpagemap = new DrmPagemap(gpu, pagemap, this);
-    this.kernel.addPagemap(pagemap);
+  /** @kernel xe_pagemap_destroy */
+  destroy(dpagemap: DrmPagemap): void {
+    this.pagemaps.destroy(dpagemap);
   }
 
   /** VRAM of the device itself by its own address, that of a peer by the peer link. @kernel xe_drm_pagemap_device_map */
@@ -63,6 +59,21 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   /** mmap_lock is held for read, so eviction on this path must not need it. @kernel xe_drm_pagemap_populate_mm */
   *populateMm(dpagemap: DrmPagemap, mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {
     const gpu = this.gpuOf(dpagemap);
+    if (!gpu.life.enter()) return Errno.ENODEV;
+    const errno = yield* this.populate(gpu, dpagemap, mm, start, end, timesliceNs);
+    gpu.life.exit();
+    return errno;
+  }
+
+  /** The device stays plugged in meanwhile. */
+  *populate(
+    gpu: GpuHandle,
+    dpagemap: DrmPagemap,
+    mm: Mm,
+    start: Vpn,
+    end: Vpn,
+    timesliceNs: number,
+  ): Steps<Errno> {
     const devmem = yield* this.allocate(gpu, dpagemap, mm, start, end - start);
     if (!(devmem instanceof DriverDevmem)) return devmem;
     const details = { timesliceNs, canMigrateSamePagemap: false };
@@ -126,6 +137,13 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
 
   /** Memory for a buffer object, in pieces, full of zeros; evicts migrated pages if need be. Errors: -ENOMEM, -ENODEV. @kernel xe_bo_create */
   *allocatePieces(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
+    if (!gpu.life.enter()) return Errno.ENODEV;
+    const pieces = yield* this.allocateAll(gpu, npages);
+    gpu.life.exit();
+    return pieces;
+  }
+
+  private *allocateAll(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
     const pieces: VramPiece[] = [];
     for (let left = npages; left > 0; left -= PAGE_ARRAY_PAGES) {
       const piece = yield* this.allocatePiece(gpu, Math.min(left, PAGE_ARRAY_PAGES));

@@ -115,6 +115,18 @@ export class Kernel {
     this.folios.setReleaser(pagemap.zoneId, (page, order) => pagemap.ops.folioFree(page, order));
   }
 
+  /** Its memory is no memory of the machine's any more; no page of it is in use. @kernel devm_memunmap_pages */
+  removePagemap(pagemap: DevPagemap): void {
+    assert(this.pagemaps[pagemap.zoneId] === pagemap, 'a pagemap is removed that is not there');
+    const { firstPfn, pages } = this.memory.layout.zones[pagemap.zoneId];
+    for (let i = 0; i < pages; i++)
+      assert(
+        this.folios.refcount((firstPfn + i) as Pfn) === 0,
+        'device memory is removed while it is in use',
+      );
+    this.pagemaps[pagemap.zoneId] = undefined;
+  }
+
   /** The pagemap of a device page, or null for RAM. @kernel page_pgmap */
   pagemapOf(page: Pfn): DevPagemap | null {
     return this.pagemaps[this.memory.layout.zoneOf(page).id] ?? null;

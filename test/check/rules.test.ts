@@ -462,6 +462,25 @@ describe('DMA', () => {
     expect(broken()).toEqual(['D3']);
   });
 
+  it('R2: a pagemap that is destroyed while its pages are in use', () => {
+    const { dpagemap } = machine.coordinator.gpus[0];
+    assert(dpagemap !== null, 'no pagemap');
+    dpagemap.destroyed = true;
+    expect(broken()).toEqual(['R2 pagemaps']);
+  });
+
+  it('R3: a device that its pagemap does not keep', () => {
+    machine.coordinator.gpus[0].life.put();
+    const results = machine.verify();
+    expect(failed(results)).toEqual(['R3']);
+    expect(rule(results, 'R3').detail).toContain('gpu0 has 1 references, its module 2, but 2 are held');
+  });
+
+  it('R3: a module that nobody lets go of', () => {
+    machine.coordinator.gpus[1].life.moduleGet();
+    expect(broken()).toEqual(['R3']);
+  });
+
   it('D5: a reference to a pagemap too many', () => {
     machine.coordinator.gpus[1].dpagemap?.get();
     expect(broken()).toEqual(['D5']);

@@ -4,6 +4,7 @@ import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import type { DrmDevice } from '../../src/drm/drmDevice.js';
+import { DrmDeviceLife } from '../../src/drm/drmDeviceLife.js';
 import { GpuSvmDma } from '../../src/drm/gpusvm/getPages.js';
 import {
   defaultContext,
@@ -19,6 +20,7 @@ import { GpuSvmRange } from '../../src/drm/gpusvm/range.js';
 import { ScanMm } from '../../src/drm/gpusvm/scanMm.js';
 import { Devmem, type DevmemOps, ZddTable } from '../../src/drm/pagemap/devmem.js';
 import { DrmPagemap, type DrmPagemapOps } from '../../src/drm/pagemap/drmPagemap.js';
+import { PagemapUnhold } from '../../src/drm/pagemap/pagemapHold.js';
 import { PagemapMigrate } from '../../src/drm/pagemap/pagemapMigrate.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import {
@@ -52,6 +54,7 @@ import { PteKind, pteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { LockClass } from '../../src/sim/lockOrder.js';
 import { Mutex } from '../../src/sim/mutex.js';
 import { defineStep, STEP, type Steps } from '../../src/sim/steps.js';
+import { actorId } from '../../src/sim/task.js';
 import {
   checkAccounting,
   type KernelOptions,
@@ -82,6 +85,7 @@ export class DrmMachine {
   readonly dma: GpuSvmDma;
   readonly scan: ScanMm;
   readonly gpus: readonly TestGpu[];
+  readonly unhold: PagemapUnhold;
 
   /** `owners`: of each device; all the same unless told, so that they are peers. */
   constructor(options: KernelOptions = {}, owners: readonly number[] = []) {
@@ -105,6 +109,7 @@ export class DrmMachine {
     );
     this.dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
     this.scan = new ScanMm(this.kernel, this.hmm, this.zdds);
+    this.unhold = new PagemapUnhold(this.kernel.sched, actorId(0));
     this.gpus = vramPages.map((_, i) => new TestGpu(this, i, pagemapOwner(owners[i] ?? 1)));
   }
 
@@ -177,7 +182,10 @@ export class DrmMachine {
 
 /** A GPU without a page table: memory, DMA ledgers and a copy engine, each of which can be told to fail. */
 export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
+  readonly life: DrmDeviceLife;
   readonly dpagemap: DrmPagemap;
+  /** Pagemaps that the generic layer has destroyed. */
+  readonly destroyed: DrmPagemap[] = [];
   readonly vram: BuddyAllocator;
   /** Live DMA mappings of RAM. */
   readonly system = new Map<number, { pfn: Pfn; dir: DmaDir }>();
@@ -203,19 +211,18 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     readonly index: number,
     owner: PagemapOwner,
   ) {
+    this.life = new DrmDeviceLife(`test gpu${index}`);
     const { kernel } = drm;
     const zone = kernel.memory.layout.vramOf(index);
     this.vram = new BuddyAllocator(zone.firstPfn, zone.pages);
     const pagemap: DevPagemap = {
       zoneId: zone.id,
       owner,
-      ops: {
-        migrateToRam: (fault) => drm.migrate.migrateToRam(fault),
-        folioFree: (head) => drm.migrate.folioFree(head),
-        folioSplit: (head, npages) => drm.migrate.folioSplit(head, npages),
-      },
+      ops: drm.migrate.pagemapOps,
     };
-    this.dpagemap = new DrmPagemap(this, pagemap, this);
+    const dpagemap = DrmPagemap.create(this, pagemap, this, drm.unhold);
+    assert(typeof dpagemap !== 'number', 'no memory for a pagemap');
+    this.dpagemap = dpagemap;
     kernel.addPagemap(pagemap);
   }
 
@@ -288,8 +295,14 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     else this.peers.set(addr, count - 1);
   }
 
+  destroy(dpagemap: DrmPagemap): void {
+    this.destroyed.push(dpagemap);
+  }
+
   *populateMm(_dpagemap: DrmPagemap, _mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {
-    return yield* this.migrateHere(start, end - start, { timesliceNs });
+    const { mm, migrate } = this.drm;
+    const details = { timesliceNs, canMigrateSamePagemap: false };
+    return yield* migrate.migrateToDevmem(this.allocate(end - start), mm, start, end, details);
   }
 
   devmemRelease(devmem: Devmem): void {

@@ -6,7 +6,7 @@ import { AllocSite } from '../../memory/failureInjector.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { DeviceFault } from '../../mm/migrate/devPagemap.js';
+import type { DeviceFault, DevPagemapOps } from '../../mm/migrate/devPagemap.js';
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
 import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { Mm } from '../../mm/process/mm.js';
@@ -34,6 +34,12 @@ export class PagemapMigrate {
   private readonly targets: MigrateTargets;
   private readonly copies: MigrateCopy;
   private readonly home: DevmemToRam;
+  /** What the mm calls for pages of any pagemap. @kernel drm_pagemap_pagemap_ops, drm_pagemap_pagemap_ops_get */
+  readonly pagemapOps: DevPagemapOps = {
+    migrateToRam: (fault) => this.migrateToRam(fault),
+    folioFree: (head) => this.folioFree(head),
+    folioSplit: (head, npages) => this.folioSplit(head, npages),
+  };
 
   constructor(
     private readonly kernel: Kernel,
