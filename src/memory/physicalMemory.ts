@@ -5,6 +5,8 @@ import { PAGE_BYTES, PAGE_WORDS } from '../base/units.js';
 import type { Pfn } from './pfn.js';
 import type { PhysicalLayout } from './physicalLayout.js';
 
+const PAGE_DOUBLES = PAGE_BYTES / Float64Array.BYTES_PER_ELEMENT;
+
 /**
  * One view of the physical address space per thread, all over the same buffer. Byte `b` of frame `p` is `bytes[p * 4096 + b]`;
  * indexes exceed 2^31, so they are made by multiplication, never by shifts. Fresh memory reads zero.
@@ -59,7 +61,8 @@ export class PhysicalMemory {
   /** @kernel clear_highpage */
   zeroPages(page: Pfn, npages: number): void {
     this.checkFrames(page, npages);
-    this.bytes.fill(0, page * PAGE_BYTES, (page + npages) * PAGE_BYTES);
+    // Of the views, this one is filled several times as fast as that of bytes.
+    this.doubles.fill(0, page * PAGE_DOUBLES, (page + npages) * PAGE_DOUBLES);
   }
 
   /** Whether every byte of a frame is zero. */

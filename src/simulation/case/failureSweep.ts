@@ -7,6 +7,8 @@ import { mayFailWith } from '../../case/failureErrnos.js';
 import type { Step } from '../../case/opSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
 import { allocSiteName, FailureInjector } from '../../memory/failureInjector.js';
+import { allocateBuffers, clearBuffers, type SharedBuffers } from '../sharedBuffers.js';
+import type { SimulationConfig } from '../simulationConfig.js';
 import { caseMachine } from './caseMachine.js';
 import type { CaseProblem, FailureRuns } from './caseReport.js';
 import type { CaseTrial } from './caseTrial.js';
@@ -56,13 +58,18 @@ class Sweep {
   /** What each step gives when nothing fails, in the order in which they end. */
   private plain: readonly StepResult[] = [];
   private readonly isOrdered: boolean;
+  private readonly config: SimulationConfig;
+  /** Of one run after the other. */
+  private readonly buffers: SharedBuffers;
 
   constructor(
     private readonly one: Case,
-    private readonly seed: number,
+    seed: number,
     private readonly options: FailureOptions,
     private readonly signal: AbortSignal | undefined,
   ) {
+    this.config = caseMachine(one, 'virtual', seed);
+    this.buffers = allocateBuffers(this.config);
     this.isOrdered = !one.steps.some(isConcurrent);
   }
 
@@ -116,8 +123,8 @@ class Sweep {
   }
 
   private runTrial(trial: CaseTrial): readonly CaseProblem[] {
-    const config = caseMachine(this.one, 'virtual', this.seed);
-    const { problems, verifications } = new VirtualCase(this.one, config, trial).run();
+    clearBuffers(this.buffers);
+    const { problems, verifications } = new VirtualCase(this.one, this.config, trial, this.buffers).run();
     this.verifications += verifications;
     return problems;
   }

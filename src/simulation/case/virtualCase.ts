@@ -42,10 +42,11 @@ export class VirtualCase {
     config: SimulationConfig,
     /** Null for a run that is judged by the expectations of the case. */
     trial: CaseTrial | null = null,
+    buffers = allocateBuffers(config),
   ) {
     const strategy = new RandomStrategy(config.seed);
     strategy.newExecution();
-    this.fleet = new VirtualFleet(config, allocateBuffers(config), strategy);
+    this.fleet = new VirtualFleet(config, buffers, strategy);
     const { workload } = this.fleet.cpus[0];
     assert(workload instanceof CaseProgram, 'the first thread runs no case');
     this.program = workload;
