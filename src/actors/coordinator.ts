@@ -8,7 +8,12 @@ import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
 import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
 import { DeviceMembership } from '../driver/deviceMembership.js';
-import { GpuFaultHandler } from '../driver/faultHandler.js';
+import { GpuFaultHandler } from '../driver/fault/faultHandler.js';
+import { FaultRecovery } from '../driver/fault/faultRecovery.js';
+import { RangeBinding } from '../driver/fault/rangeBinding.js';
+import { RangeMigration } from '../driver/fault/rangeMigration.js';
+import { RangePlacement } from '../driver/fault/rangePlacement.js';
+import { RangePrefetch } from '../driver/fault/rangePrefetch.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
 import { MirrorTable } from '../driver/mirrorTable.js';
@@ -109,6 +114,7 @@ export class Coordinator {
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
   readonly gpuFaults: GpuFaultHandler;
+  readonly prefetches: RangePrefetch;
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
   readonly mirror: MirrorDriver | null = null;
@@ -154,14 +160,26 @@ export class Coordinator {
     this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
-    this.gpuFaults = new GpuFaultHandler(this.kernel, scan, this.arrays, world.policy, config);
-    const attributes = new AttributeDriver(this.gpus, this.mirrors, this.gpuFaults, (gpu) =>
-      this.ownerOf(gpu),
+    const placement = new RangePlacement(world.policy);
+    for (const gpu of this.gpus) placement.owners.push(this.ownerOf(gpu));
+    const parts = {
+      placement,
+      migration: new RangeMigration(this.kernel, scan),
+      binding: new RangeBinding(this.arrays),
+      recovery: new FaultRecovery(this.kernel),
+    };
+    this.gpuFaults = new GpuFaultHandler(this.kernel, parts, config);
+    this.prefetches = new RangePrefetch(this.gpuFaults);
+    const attributes = new AttributeDriver(
+      this.gpus,
+      this.mirrors,
+      this.prefetches,
+      placement.linked,
+      (gpu) => this.ownerOf(gpu),
     );
     new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
     this.vram.granularityAt = (mm, page) =>
       this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
-    for (const gpu of this.gpus) this.gpuFaults.owners.push(this.ownerOf(gpu));
     this.mirrors.open(this.mm);
     this.vmBind = new VmBindService({
       gpus: this.gpus,
@@ -271,12 +289,12 @@ export class Coordinator {
       const vm = this.mirrors.memberVm(mm, gpu);
       if (vm === null) return { errno: Errno.ENODEV };
       const owner = this.ownerOf(gpu);
-      const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchRange(vm, gpu, owner, at);
+      const one = (at: Vpn): Steps<Vpn | Errno> => this.prefetches.toDevice(vm, gpu, owner, at);
       return { errno: yield* this.prefetchAll(page, end, depth, one) };
     }
     if (target !== -1) return { errno: Errno.ENODEV };
     for (const vm of this.mirrors.of(mm)) {
-      const one = (at: Vpn): Steps<Vpn | Errno> => this.gpuFaults.prefetchToRam(vm, at);
+      const one = (at: Vpn): Steps<Vpn | Errno> => this.prefetches.toRam(vm, at);
       const errno = yield* this.prefetchAll(page, end, depth, one);
       if (errno !== Errno.OK) return { errno };
     }

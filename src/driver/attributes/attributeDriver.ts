@@ -9,7 +9,7 @@ import { PteKind, pteFromWord, pteKind } from '../../mm/table/pte.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep, MigrateTrigger } from '../driverStep.js';
-import type { GpuFaultHandler } from '../faultHandler.js';
+import type { RangePrefetch } from '../fault/rangePrefetch.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { MirrorTable } from '../mirrorTable.js';
 import { type PlacementPolicy, preferDevice, stayWhereTheyAre } from '../placement.js';
@@ -17,7 +17,7 @@ import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
 import type { SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
-import { type AccessKind, placementFor, prefetchPlace } from './placement.js';
+import { type AccessKind, type Linked, placementFor, prefetchPlace } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
 
 /** A span of a process's addresses. */
@@ -31,18 +31,15 @@ export class AttributeDriver {
   constructor(
     private readonly gpus: readonly GpuHandle[],
     private readonly mirrors: MirrorTable,
-    private readonly faults: GpuFaultHandler,
+    private readonly prefetches: RangePrefetch,
+    /** Whether two devices use each other's memory as it is. */
+    readonly linked: Linked,
     private readonly ownerOf: (gpu: GpuHandle) => PagemapOwner,
   ) {}
 
   /** What the process has said; null when it is not mirrored. */
   attributesOf(mm: Mm): ProcessAttributes | null {
     return this.mirrors.attributesOf(mm);
-  }
-
-  /** Whether two devices use each other's memory as it is. */
-  linked(a: number, b: number): boolean {
-    return this.faults.linked(a, b);
   }
 
   /** -EFAULT unless all of the span is mapped, with memory that can be faulted in. @kernel svm_range_is_valid */
@@ -103,7 +100,7 @@ export class AttributeDriver {
   private *migrate(span: Span, said: ProcessAttributes): Steps<Errno> {
     for (const { start, end, value } of [...said.shared.pieces(span.start, span.end)]) {
       if (value === undefined) continue;
-      const place = prefetchPlace(value, said.kfd.xnackEnabled, this.faults.linked);
+      const place = prefetchPlace(value, said.kfd.xnackEnabled, this.linked);
       const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
       const errno = yield* this.prefetch(piece, place, null);
       if (errno !== Errno.OK) return errno;
@@ -135,7 +132,7 @@ export class AttributeDriver {
     if (!isDevice(place)) return Errno.OK;
     const target = this.gpus[place];
     if (target === undefined) return Errno.EINVAL;
-    const reaches = gpu !== null && this.faults.linked(gpu.index, place);
+    const reaches = gpu !== null && this.linked(gpu.index, place);
     this.noteStart(span, MigrateTrigger.Prefetch);
     return yield* this.bindAt(span, reaches ? gpu : target, () => preferDevice(place));
   }
@@ -145,7 +142,7 @@ export class AttributeDriver {
     const said = this.attributesOf(span.mm);
     const kind: AccessKind = 'load';
     const policyAt = (page: Vpn): PlacementPolicy => {
-      const placed = said === null ? null : placementFor(said, gpu, page, kind, this.faults.linked);
+      const placed = said === null ? null : placementFor(said, gpu, page, kind, this.linked);
       return placed === null || typeof placed === 'number' ? fallback : placed;
     };
     this.noteStart(span, MigrateTrigger.Prefetch);
@@ -155,7 +152,7 @@ export class AttributeDriver {
   private *prefetchHome(span: Span): Steps<Errno> {
     if (hasDevicePage(span)) this.noteStart(span, MigrateTrigger.Prefetch);
     for (const vm of this.mirrors.of(span.mm)) {
-      const errno = yield* this.walk(span, (page) => this.faults.prefetchToRam(vm, page));
+      const errno = yield* this.walk(span, (page) => this.prefetches.toRam(vm, page));
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -167,7 +164,7 @@ export class AttributeDriver {
     const owner = this.ownerOf(gpu);
     return yield* this.walk(span, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;
-      return this.faults.prefetchRange(vm, gpu, owner, page, policyAt(page), write);
+      return this.prefetches.toDevice(vm, gpu, owner, page, policyAt(page), write);
     });
   }
 

@@ -1,14 +1,14 @@
 /** The GPU fault handler: what an access of a device ends in, for every state of the memory, and that the bytes are right. */
 
 import { describe, expect, it } from 'vitest';
-import { Errno } from '../../src/base/errno.js';
-import { vpn } from '../../src/base/units.js';
-import { NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
-import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
-import type { PageArrayId } from '../../src/memory/pageArrays.js';
-import { Prot } from '../../src/mm/area/mmap.js';
-import type { Steps } from '../../src/sim/steps.js';
-import { fill, findDifference, increment, load, System, type SystemOptions, store } from './harness.js';
+import { Errno } from '../../../src/base/errno.js';
+import { vpn } from '../../../src/base/units.js';
+import { NO_GPU_COSTS } from '../../../src/device/gpuConfig.js';
+import { migrateToFaulting, preferDevice, stayInRam } from '../../../src/driver/placement.js';
+import type { PageArrayId } from '../../../src/memory/pageArrays.js';
+import { Prot } from '../../../src/mm/area/mmap.js';
+import type { Steps } from '../../../src/sim/steps.js';
+import { fill, findDifference, increment, load, System, type SystemOptions, store } from '../harness.js';
 
 const AREA = 0x1000;
 const RW = Prot.Read | Prot.Write;
@@ -435,7 +435,7 @@ describe('prefetch', () => {
     const system = filled();
     const { coordinator } = system;
     const [gpu] = coordinator.gpus;
-    const prefetch = coordinator.gpuFaults.prefetchRange(
+    const prefetch = coordinator.prefetches.toDevice(
       coordinator.vmOf(gpu),
       gpu,
       coordinator.ownerOf(gpu),
@@ -453,11 +453,9 @@ describe('prefetch', () => {
     const system = filled();
     const { coordinator } = system;
     system.run(load(system.context(0), AREA));
-    expect(system.run(coordinator.gpuFaults.prefetchToRam(coordinator.vms[0], vpn(AREA)))).toBe(AREA + 16);
+    expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA)))).toBe(AREA + 16);
     expect(system.placesOf(AREA, 16)).toEqual(['ram']);
-    expect(system.run(coordinator.gpuFaults.prefetchToRam(coordinator.vms[0], vpn(AREA + 20)))).toBe(
-      AREA + 21,
-    );
+    expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA + 20)))).toBe(AREA + 21);
     system.checkAtRest();
     system.tearDown();
   });

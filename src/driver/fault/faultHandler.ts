@@ -1,0 +1,202 @@
+/** Serves GPU faults: finds the range, migrates its pages if policy says so, maps them for DMA and binds them. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { type Vpn, vpn } from '../../base/units.js';
+import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import { FaultKind } from '../../memory/faultKind.js';
+import type { Kernel } from '../../mm/kernel.js';
+import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { DriverRange, type RangeDevice } from '../driverRange.js';
+import { DriverStep } from '../driverStep.js';
+import type { GpuHandle } from '../gpuHandle.js';
+import type { PlacementPolicy } from '../placement.js';
+import type { SvmVm } from '../svmVm.js';
+import type { DriverVa } from '../vmBind/driverVa.js';
+import type { FaultRecovery } from './faultRecovery.js';
+import { type FaultRequest, GpuFault, RETRY, type Round } from './gpuFault.js';
+import type { RangeBinding } from './rangeBinding.js';
+import type { RangeMigration } from './rangeMigration.js';
+import type { RangePlacement } from './rangePlacement.js';
+
+/** Rounds after which a fault that never settles is given up; the kernel has no such bound. */
+const ROUNDS_MAX = 10_000;
+
+export interface FaultHandlerConfig {
+  readonly timesliceNs: number;
+  /** Below this many pages a range is only made where all pages are there. */
+  readonly checkPagesThreshold: number;
+}
+
+/** The steps that a fault is made of. */
+export interface FaultParts {
+  readonly placement: RangePlacement;
+  readonly migration: RangeMigration;
+  readonly binding: RangeBinding;
+  readonly recovery: FaultRecovery;
+}
+
+/** The range that a fault is about, or why there is none. */
+type Found = { readonly range: DriverRange } | { readonly errno: Errno };
+
+/** @kernel xe_svm_handle_pagefault */
+export class GpuFaultHandler {
+  constructor(
+    private readonly kernel: Kernel,
+    readonly parts: FaultParts,
+    private readonly config: FaultHandlerConfig,
+  ) {}
+
+  /**
+   * OK: the access may be tried again. Errors: -EFAULT (no mapping), -EPERM (a store to a read-only mapping), -EACCES (an atomic that the
+   * device may not or cannot do there), -ENOMEM, -EBUSY (it never settled), -ENODEV (the device has left the mirror).
+   */
+  *handle(
+    vm: SvmVm,
+    gpu: GpuHandle,
+    owner: PagemapOwner,
+    page: Vpn,
+    write: boolean,
+    kind: FaultKind = FaultKind.Demand,
+  ): Steps<Errno> {
+    const { sched } = this.kernel;
+    const startedNs = sched.now();
+    if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
+    const policy = this.parts.placement.policyFor(vm, gpu, page, write, kind);
+    const errno = isPolicy(policy)
+      ? yield* this.serve(this.begin({ vm, gpu, owner, page, write, kind, policy, isPrefetch: false }))
+      : policy;
+    sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
+    if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
+    return errno;
+  }
+
+  begin(request: FaultRequest): GpuFault {
+    return new GpuFault(request, 1, this.config.timesliceNs);
+  }
+
+  /** Errors: as {@link handle}. The vm lock is free on entry and return. */
+  *serve(fault: GpuFault): Steps<Errno> {
+    yield* fault.vm.vmLock.read();
+    const errno = yield* this.runRounds(fault);
+    fault.vm.vmLock.readUnlock();
+    return errno;
+  }
+
+  /** A prefetch instruction that asks for what cannot be had is dropped; any other access is reported to the process. */
+  private noteFailure(vm: SvmVm, gpu: GpuHandle, page: Vpn, kind: FaultKind, errno: Errno): void {
+    const step = kind === FaultKind.Prefetch ? DriverStep.prefetchDropped : DriverStep.memoryFault;
+    this.kernel.sched.at(step, page, gpu.index, errno, vm.mm.id);
+  }
+
+  private *runRounds(fault: GpuFault): Steps<Errno> {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
+      if (fault.vm.closed) return Errno.ENOENT;
+      const result = yield* this.round(fault);
+      if (result !== RETRY) return result;
+    }
+    return Errno.EBUSY;
+  }
+
+  private *round(fault: GpuFault): Steps<Round> {
+    yield* this.collectGarbage(fault.vm);
+    // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
+    if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
+    const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
+    if (va === null) return Errno.EFAULT;
+    if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);
+    const found = yield* this.findRange(fault);
+    if ('errno' in found) return this.parts.recovery.afterLookup(fault, found.errno);
+    const { range } = found;
+    fault.servedEnd = range.end;
+    const part = yield* fault.vm.partOf(range, fault.gpu);
+    yield* part.lock.lock();
+    const result = yield* this.serveRange(fault, range, part);
+    part.lock.unlock();
+    fault.vm.gpusvm.rangePut(range);
+    return result;
+  }
+
+  /** Memory that the program has bound by hand; nothing of it moves for a fault. @kernel handle_vma_pagefault */
+  private *serveBound(fault: GpuFault, va: DriverVa): Steps<Errno> {
+    fault.servedEnd = vpn(va.end);
+    // Atomics work in the device's own memory only, and nothing that was bound by hand moves there.
+    if (fault.isAtomic && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
+    return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
+  }
+
+  /** The vm lock is held for read on entry and return. */
+  private *collectGarbage(vm: SvmVm): Steps<void> {
+    if (!vm.collector.hasWork) return;
+    vm.vmLock.readUnlock();
+    yield* vm.vmLock.write();
+    yield* vm.collector.collectLocked();
+    vm.vmLock.downgrade();
+  }
+
+  /** With a reference, so that it survives outside the svm lock. @kernel xe_svm_range_find_or_insert */
+  private *findRange(fault: GpuFault): Steps<Found> {
+    const { vm, page } = fault;
+    const bound = vm.spanAround(page);
+    const { start, end } = vm.attributes?.uniform(page, vpn(bound.start), vpn(bound.end)) ?? {
+      start: vpn(bound.start),
+      end: vpn(bound.end),
+    };
+    yield* vm.svmLock.lock();
+    const found = yield* vm.gpusvm.rangeFindOrInsert(page, start, end, this.context(fault));
+    if ('range' in found) vm.gpusvm.rangeGet(found.range);
+    vm.svmLock.unlock();
+    if ('errno' in found) return found;
+    assert(found.range instanceof DriverRange, 'a range of another driver');
+    return { range: found.range };
+  }
+
+  /** @kernel drm_gpusvm_ctx */
+  context(fault: GpuFault): GpuSvmContext {
+    return {
+      ...defaultContext,
+      checkPagesThreshold: this.config.checkPagesThreshold,
+      timesliceNs: fault.timesliceNs,
+      owner: fault.owner,
+      readOnly: fault.readOnly,
+      devmemPossible: true,
+    };
+  }
+
+  /** One round on a range that nobody else serves for this device meanwhile. @kernel __xe_svm_handle_pagefault */
+  private *serveRange(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Round> {
+    const { placement, migration, binding, recovery } = this.parts;
+    if (fault.isAtomic && !range.migrateDevmem) return Errno.EACCES;
+    if (yield* this.isServed(fault, range, part)) return Errno.OK;
+    const target = placement.targetOf(fault, range, part);
+    if (target !== null && fault.tries > 0) {
+      fault.tries--;
+      const errno = yield* migration.migrate(fault, range, target);
+      if (errno !== Errno.OK) return recovery.afterMigrate(fault, errno);
+    }
+    if (fault.policy.toSystem === true && fault.tries > 0) {
+      fault.tries--;
+      yield* fault.vm.gpusvm.rangeEvict(range);
+    }
+    // Mapped for loads when the area was read-only: stores need other addresses.
+    if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
+    const errno = yield* binding.getPages(fault, range, part, this.context(fault));
+    if (errno !== Errno.OK) return yield* recovery.afterGetPages(fault, range, errno);
+    return recovery.afterBind(fault, yield* binding.bind(fault, range, part));
+  }
+
+  private *isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<boolean> {
+    const { notifierLock } = fault.vm.gpusvm;
+    yield* notifierLock.read();
+    const served = this.parts.placement.isServed(fault, range, part);
+    notifierLock.readUnlock();
+    if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
+    return served;
+  }
+}
+
+function isPolicy(result: PlacementPolicy | Errno): result is PlacementPolicy {
+  return typeof result !== 'number';
+}

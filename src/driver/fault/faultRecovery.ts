@@ -1,0 +1,66 @@
+/** What a fault does about the errors on its way: which of them it tries again, and with how much more patience. */
+
+import { Errno } from '../../base/errno.js';
+import type { Kernel } from '../../mm/kernel.js';
+import type { Steps } from '../../sim/steps.js';
+import type { DriverRange } from '../driverRange.js';
+import { DriverStep } from '../driverStep.js';
+import { type GpuFault, RETRY, type Round } from './gpuFault.js';
+
+/** A timeslice doubles with each retry, up to this. */
+const TIMESLICE_MAX_NS = 100_000_000;
+
+export class FaultRecovery {
+  constructor(private readonly kernel: Kernel) {}
+
+  /** No range: a load of a read-only area is legal, and is mapped for reading. -ENOENT is an access to nothing. */
+  afterLookup(fault: GpuFault, errno: Errno): Round {
+    if (errno === Errno.EPERM && !fault.write && !fault.readOnly) {
+      fault.readOnly = true;
+      return RETRY;
+    }
+    return errno === Errno.ENOENT ? Errno.EFAULT : errno;
+  }
+
+  /** The pages did not get to where they should be: the next round takes them where they are. */
+  afterMigrate(fault: GpuFault, errno: Errno): Round {
+    return this.retry(fault, errno);
+  }
+
+  /** The CPU's mapping changed under us, or pages lie in places that do not mix: look again. */
+  *afterGetPages(fault: GpuFault, range: DriverRange, errno: Errno): Steps<Round> {
+    if (errno === Errno.EOPNOTSUPP) yield* fault.vm.gpusvm.rangeEvict(range);
+    else if (errno === Errno.EFAULT || errno === Errno.EPERM) return this.recheckArea(fault, range, errno);
+    else if (errno !== Errno.EBUSY) return errno;
+    return this.retry(fault, errno);
+  }
+
+  /** -EAGAIN: an invalidation came between mapping and binding. */
+  afterBind(fault: GpuFault, errno: Errno): Round {
+    return errno === Errno.EAGAIN ? this.retry(fault, errno) : errno;
+  }
+
+  retry(fault: GpuFault, errno: Errno): Round {
+    this.doubleTimeslice(fault);
+    this.kernel.sched.at(DriverStep.retry, fault.page, fault.gpu.index, errno);
+    return RETRY;
+  }
+
+  /** The next migration keeps its pages longer, so that two who want them both get on. */
+  doubleTimeslice(fault: GpuFault): void {
+    fault.timesliceNs = Math.min(fault.timesliceNs * 2, TIMESLICE_MAX_NS);
+  }
+
+  /**
+   * The error may concern another page of the range than the one that was accessed: a range that reaches beyond its area, whose other part
+   * has other rights now, makes way for smaller ones. The kernel's driver tries such a range again for ever.
+   */
+  private recheckArea(fault: GpuFault, range: DriverRange, errno: Errno): Round {
+    const vma = fault.vm.mm.vmas.find(fault.page);
+    // Without an area the next look-up fails.
+    if (vma === null) return this.retry(fault, errno);
+    if (!vma.isReadable || (fault.write && !vma.isWritable)) return errno;
+    if (range.start < vma.start || range.end > vma.end) fault.vm.collector.add(range);
+    return this.retry(fault, errno);
+  }
+}

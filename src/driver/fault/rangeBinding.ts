@@ -1,0 +1,72 @@
+/** Makes a range's pages valid for a device, and publishes them in the device's page table by the commit rule. */
+
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import type { BindRequest } from '../../device/gpuPort.js';
+import { inSpace } from '../../device/gpuSpace.js';
+import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import type { DriverRange, RangeDevice } from '../driverRange.js';
+import { DriverStep } from '../driverStep.js';
+import type { GpuFault } from './gpuFault.js';
+
+export class RangeBinding {
+  constructor(private readonly arrays: PageArrayPool) {}
+
+  /** Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
+  getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
+    const { gpusvm, dma } = fault.vm;
+    const { interval } = range.notifier;
+    return dma.getPages(gpusvm, part.pages, interval, range.start, range.end, ctx);
+  }
+
+  /**
+   * The commit rule: under the notifier lock the pages must be valid at the moment that the device's entries are published. Errors: -EAGAIN
+   * when they are not; -ENOMEM for page tables; -ENODEV. @kernel xe_vm_range_rebind
+   */
+  *bind(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
+    const { gpu, vm } = fault;
+    const { sched } = vm.kernel;
+    // Before the lock: waiting for an array may not hold up an invalidation.
+    const array = yield* this.arrays.borrow();
+    yield* vm.gpusvm.notifierLock.read();
+    const isValid = this.mayCommit(fault, part);
+    if (isValid) if (sched.reach(DriverStep.bind, range.start, range.npages, gpu.index)) yield STEP;
+    const { bound, boundWritable } = part;
+    const request = isValid ? this.publish(fault, range, part, array) : null;
+    vm.gpusvm.notifierLock.readUnlock();
+    const errno = request === null ? Errno.EAGAIN : yield* gpu.port.finishBind(request);
+    if (request !== null) part.endBind();
+    this.arrays.giveBack(array);
+    if (request !== null && errno !== Errno.OK) yield* this.retract(fault, part, bound, boundWritable);
+    sched.at(DriverStep.bound, range.start, range.npages, gpu.index, errno);
+    return errno;
+  }
+
+  /** Nothing has been invalidated since the pages were mapped; the notifier lock is held. @kernel xe_pt_svm_pre_commit */
+  mayCommit({ vm }: GpuFault, part: RangeDevice): boolean {
+    return vm.dma.pagesValid(vm.gpusvm, part.pages);
+  }
+
+  /** Publishing is sending the request: whatever an invalidation sends to the device afterwards takes effect after it. */
+  publish(fault: GpuFault, range: DriverRange, part: RangeDevice, array: PageArrayId): BindRequest {
+    const { dmaAddrs } = part.pages;
+    assert(dmaAddrs !== null, 'valid pages have addresses');
+    this.arrays.arrays.view(array).set(dmaAddrs);
+    part.beginBind();
+    part.bound = true;
+    part.boundWritable = !fault.readOnly;
+    const first = inSpace(fault.vm.space, range.start);
+    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly);
+  }
+
+  /** The device could not bind: it has what it had before, unless an invalidation has taken that away meanwhile. */
+  private *retract(fault: GpuFault, part: RangeDevice, wasBound: boolean, wasWritable: boolean): Steps<void> {
+    const { notifierLock } = fault.vm.gpusvm;
+    yield* notifierLock.read();
+    if (!wasBound) part.bound = false;
+    part.boundWritable = wasWritable;
+    notifierLock.readUnlock();
+  }
+}

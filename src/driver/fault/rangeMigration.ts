@@ -1,0 +1,77 @@
+/** Brings a range's pages to a device's memory, one device at a time where several want the same pages. */
+
+import { Errno } from '../../base/errno.js';
+import type { ScanMm, ScanResult } from '../../drm/gpusvm/scanMm.js';
+import type { DrmPagemap } from '../../drm/pagemap/drmPagemap.js';
+import type { Kernel } from '../../mm/kernel.js';
+import { LockClass } from '../../sim/lockOrder.js';
+import { RwLock } from '../../sim/rwLock.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import type { DriverRange } from '../driverRange.js';
+import { DriverStep, MigrateTrigger } from '../driverStep.js';
+import type { GpuHandle } from '../gpuHandle.js';
+import type { GpuFault } from './gpuFault.js';
+
+const migrateLockClass = new LockClass('migration lock');
+
+export class RangeMigration {
+  /** Read: a migration. Write: one that was in the way of another, so that it has the field to itself. @kernel driver_migrate_lock */
+  private readonly lock: RwLock;
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly scan: ScanMm,
+  ) {
+    this.lock = new RwLock(kernel.sched, 'migration lock', migrateLockClass);
+  }
+
+  /**
+   * Two devices that migrate the same span each hold pages that the other needs; the one that finds itself blocked waits until nobody else
+   * migrates, brings all pages to RAM, and tries once more. Errors: those of `populate_mm`, -EFAULT (the process is gone).
+   * @kernel xe_svm_alloc_vram
+   */
+  *migrate(fault: GpuFault, range: DriverRange, target: GpuHandle): Steps<Errno> {
+    const { dpagemap } = target;
+    if (dpagemap === null) return Errno.ENODEV;
+    const where = yield* this.scan.scan(fault.vm.gpusvm, range, fault.owner, dpagemap);
+    if (this.isNeedless(fault, where)) return Errno.OK;
+    this.noteStart(fault, range);
+    yield* this.lock.read();
+    const errno = yield* this.populate(fault, range, target, dpagemap);
+    this.lock.readUnlock();
+    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, range, target, dpagemap) : errno;
+  }
+
+  /** All pages are there, or they lie where the policy leaves them. */
+  isNeedless(fault: GpuFault, where: ScanResult): boolean {
+    if (where === 'equal') return true;
+    return fault.policy.onlySystemPages && (where === 'other' || where === 'mixed-device');
+  }
+
+  private *migrateAlone(
+    fault: GpuFault,
+    range: DriverRange,
+    target: GpuHandle,
+    dpagemap: DrmPagemap,
+  ): Steps<Errno> {
+    this.kernel.sched.at(DriverStep.migrateBusy, range.start, range.npages, target.index);
+    yield* this.lock.write();
+    // Whether all came home shows in the second attempt.
+    yield* fault.vm.gpusvm.rangeEvict(range);
+    const errno = yield* this.populate(fault, range, target, dpagemap);
+    this.lock.writeUnlock();
+    return errno;
+  }
+
+  *populate(fault: GpuFault, range: DriverRange, target: GpuHandle, dpagemap: DrmPagemap): Steps<Errno> {
+    if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
+    return yield* dpagemap.populateMm(fault.vm.mm, range.start, range.end, fault.timesliceNs);
+  }
+
+  /** Who prefetches a span has said so of all of it. */
+  private noteStart({ vm, isPrefetch }: GpuFault, range: DriverRange): void {
+    if (isPrefetch) return;
+    const { GpuFault: trigger } = MigrateTrigger;
+    this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, vm.mm.id, trigger);
+  }
+}
