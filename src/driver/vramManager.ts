@@ -3,7 +3,8 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
-import type { VramAllocationId } from '../device/gpuPort.js';
+import type { GpuPort, VramAllocationId } from '../device/gpuPort.js';
+import type { DmaFence } from '../drm/dmaFence.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
 import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
 import type { DrmPagemap, DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
@@ -96,8 +97,15 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return Errno.OK;
   }
 
-  copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
-    return this.own(devmem).gpu.port.copy(src, dst, npages);
+  copyToDevmem(
+    devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
+    const { port } = this.own(devmem).gpu;
+    return fence === null ? port.copy(src, dst, npages) : this.copyAfter(fence, port, src, dst, npages);
   }
 
   /** @kernel svm_migrate_to_ram */
@@ -106,8 +114,27 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return order === null ? devmem.npages : Math.min(devmem.npages, 2 ** order);
   }
 
-  copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
-    return this.own(devmem).gpu.port.copy(src, dst, npages);
+  copyToRam(
+    devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
+    const { port } = this.own(devmem).gpu;
+    return fence === null ? port.copy(src, dst, npages) : this.copyAfter(fence, port, src, dst, npages);
+  }
+
+  /** Earlier work on the destination would overwrite what is copied. Its failure is that of the copy. */
+  *copyAfter(
+    fence: DmaFence,
+    port: GpuPort,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+  ): Steps<Errno> {
+    const errno = yield* fence.wait();
+    return errno === Errno.OK ? yield* port.copy(src, dst, npages) : errno;
   }
 
   /** Brings everything home that a device holds. The first error, or OK when nothing is left. @kernel xe_pagemap_destroy, ttm_resource_manager_evict_all */

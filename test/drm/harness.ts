@@ -3,6 +3,7 @@
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
+import type { DmaFence } from '../../src/drm/dmaFence.js';
 import type { DrmDevice } from '../../src/drm/drmDevice.js';
 import { DrmDeviceLife } from '../../src/drm/drmDeviceLife.js';
 import { GpuSvmDma } from '../../src/drm/gpusvm/getPages.js';
@@ -21,7 +22,7 @@ import { ScanMm } from '../../src/drm/gpusvm/scanMm.js';
 import { Devmem, type DevmemOps, ZddTable } from '../../src/drm/pagemap/devmem.js';
 import { DrmPagemap, type DrmPagemapOps } from '../../src/drm/pagemap/drmPagemap.js';
 import { PagemapUnhold } from '../../src/drm/pagemap/pagemapHold.js';
-import { PagemapMigrate } from '../../src/drm/pagemap/pagemapMigrate.js';
+import { type MigrateDetails, PagemapMigrate } from '../../src/drm/pagemap/pagemapMigrate.js';
 import { BuddyAllocator } from '../../src/memory/buddyAllocator.js';
 import {
   type DmaAddr,
@@ -245,14 +246,15 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
   *migrateHere(
     start: number,
     npages: number,
-    details: { timesliceNs?: number; canMigrateSamePagemap?: boolean } = {},
+    details: Partial<MigrateDetails> = {},
     devmem: Devmem = this.allocate(npages),
   ): Steps<Errno> {
     const { mm, migrate } = this.drm;
     yield* mm.mmapLock.read();
     const errno = yield* migrate.migrateToDevmem(devmem, mm, vpn(start), vpn(start + npages), {
-      timesliceNs: details.timesliceNs ?? 0,
-      canMigrateSamePagemap: details.canMigrateSamePagemap ?? false,
+      timesliceNs: 0,
+      canMigrateSamePagemap: false,
+      ...details,
     });
     mm.mmapLock.readUnlock();
     return errno;
@@ -321,16 +323,28 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     return Errno.OK;
   }
 
-  copyToDevmem(_devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
-    return this.copy(`to devmem ${npages}`, src, dst, npages);
+  copyToDevmem(
+    _devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
+    return this.copy(`to devmem ${npages}`, src, dst, npages, fence);
   }
 
   pagesPerCpuFault(devmem: Devmem): number {
     return devmem.npages;
   }
 
-  copyToRam(_devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
-    return this.copy(`to ram ${npages}`, src, dst, npages);
+  copyToRam(
+    _devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
+    return this.copy(`to ram ${npages}`, src, dst, npages, fence);
   }
 
   /** Every page in use belongs to a live allocation, and pages objects aside nothing is mapped for DMA. */
@@ -342,8 +356,16 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     );
   }
 
-  private *copy(what: string, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
+  private *copy(
+    what: string,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
     this.copies.push(what);
+    const fenceErrno = fence === null ? Errno.OK : yield* fence.wait();
+    if (fenceErrno !== Errno.OK) return fenceErrno;
     if (this.drm.kernel.sched.reach(Step.copy, this.index, npages)) yield STEP;
     if (this.onCopy !== null) yield* this.onCopy();
     if (this.copyErrno !== Errno.OK) return this.copyErrno;

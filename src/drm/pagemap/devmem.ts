@@ -8,20 +8,45 @@ import type { Mm } from '../../mm/process/mm.js';
 import { Completion } from '../../sim/completion.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import type { Steps } from '../../sim/steps.js';
+import type { DmaFence } from '../dmaFence.js';
 import type { DrmPagemap } from './drmPagemap.js';
 
-/** @kernel drm_pagemap_devmem_ops */
-export interface DevmemOps {
-  /** The memory may be reused. Called once, when the last page and the last migration have let go. @kernel devmem_release */
-  devmemRelease(devmem: Devmem): void;
+/** What a driver must be able to do before pages can move to its memory. */
+export interface MigrationOps {
   /** Writes the allocation's pfns, one per page, raw. @kernel populate_devmem_pfn */
   populateDevmemPfn(devmem: Devmem, npages: number, pfns: Uint32Array): Errno;
-  /** Copies page i from `src[i]` to `dst[i]`, DMA addresses as this device sees them; source 0 means zeros, destination 0 nothing. @kernel copy_to_devmem */
-  copyToDevmem(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
-  /** The same from this device's memory to RAM or to a peer. @kernel copy_to_ram */
-  copyToRam(devmem: Devmem, src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno>;
+  /**
+   * Copies page i from `src[i]` to `dst[i]`, DMA addresses as this device sees them; source 0 means zeros, destination 0 nothing. Not before
+   * the fence, if there is one, is signalled. @kernel copy_to_devmem
+   */
+  copyToDevmem(
+    devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    preMigrateFence: DmaFence | null,
+  ): Steps<Errno>;
+  /** The same from this device's memory to RAM or to a peer, whose fence it is. @kernel copy_to_ram */
+  copyToRam(
+    devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    preMigrateFence: DmaFence | null,
+  ): Steps<Errno>;
+}
+
+/** @kernel drm_pagemap_devmem_ops */
+export interface DevmemOps extends Partial<MigrationOps> {
+  /** The memory may be reused. Called once, when the last page and the last migration have let go. @kernel devmem_release */
+  devmemRelease?(devmem: Devmem): void;
   /** How many pages around one come home for a CPU fault on it: a power of two, at most the allocation's. */
   pagesPerCpuFault(devmem: Devmem, mm: Mm, page: Vpn): number;
+}
+
+function canMigrate(ops: DevmemOps): ops is DevmemOps & MigrationOps {
+  const { populateDevmemPfn, copyToDevmem, copyToRam } = ops;
+  return populateDevmemPfn !== undefined && copyToDevmem !== undefined && copyToRam !== undefined;
 }
 
 /** @kernel drm_pagemap_devmem */
@@ -32,7 +57,10 @@ export class Devmem {
   timesliceExpirationNs = 0;
   /** Set once {@link DevmemOps.devmemRelease} ran. */
   released = false;
+  /** Null: the driver cannot have pages migrated. */
+  readonly migrationOps: MigrationOps | null;
 
+  /** @kernel drm_pagemap_devmem_init */
   constructor(
     sched: Scheduler,
     readonly dpagemap: DrmPagemap,
@@ -42,11 +70,20 @@ export class Devmem {
     readonly npages: number,
     /** The driver's handle for the memory. */
     readonly allocation: number,
+    /** Earlier work on the memory, for which the first copy to it must wait; null when there is none, and after that copy. */
+    public preMigrateFence: DmaFence | null = null,
   ) {
+    this.migrationOps = canMigrate(ops) ? ops : null;
     this.detached = new Completion(
       sched,
       `detach of allocation ${allocation} of device ${dpagemap.device.index}`,
     );
+  }
+
+  /** Of memory that has pages: they could not have come without. */
+  get copyOps(): MigrationOps {
+    assert(this.migrationOps !== null, 'pages in memory that none can migrate to');
+    return this.migrationOps;
   }
 }
 
@@ -56,7 +93,7 @@ export class Devmem {
  */
 export class Zdd {
   refs = 1;
-  /** Set when the migration that fills it has copied; owns the driver's reference from then on. */
+  /** Set before any page refers to this; owns the driver's reference from then on. */
   devmem: Devmem | null = null;
 
   constructor(
@@ -97,6 +134,13 @@ export class ZddTable {
     return this.byId.values();
   }
 
+  /** One more folio refers to it, or a task that uses it. @kernel drm_pagemap_zdd_get */
+  take(zdd: Zdd, references = 1): Zdd {
+    assert(zdd.refs > 0, () => `zone device data ${zdd.id} is gone`);
+    zdd.refs += references;
+    return zdd;
+  }
+
   /** Never sleeps: the last folio may go under the page-table lock. @kernel drm_pagemap_zdd_put, drm_pagemap_zdd_destroy */
   put(zdd: Zdd): void {
     assert(zdd.refs > 0, () => `zone device data ${zdd.id} is put once too often`);
@@ -113,5 +157,5 @@ export function releaseDevmem(devmem: Devmem): void {
   assert(!devmem.released, 'device memory is released twice');
   devmem.released = true;
   devmem.detached.completeAll();
-  devmem.ops.devmemRelease(devmem);
+  devmem.ops.devmemRelease?.(devmem);
 }

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { alignDown, type Vpn } from '../../base/units.js';
-import { NO_PFN, type Pfn, pfn as pfnOf } from '../../memory/pfn.js';
+import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { DeviceFault } from '../../mm/migrate/devPagemap.js';
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
@@ -39,26 +39,39 @@ export class DevmemToRam {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     const device = devmem.dpagemap.device.index;
-    if (!devmem.mm.getNotZero()) return Errno.EFAULT;
     if (sched.reach(PagemapStep.evict, device, devmem.npages, devmem.allocation)) yield STEP;
-    let errno: Errno = Errno.OK;
-    for (let pass = 0; pass < EVICT_PASSES && !devmem.detached.isDone; pass++) {
-      errno = yield* this.evictPass(devmem);
-    }
-    devmem.mm.put();
-    if (devmem.detached.isDone) errno = Errno.OK;
-    else if (errno === Errno.OK) errno = Errno.EBUSY;
+    const errno = yield* this.evictInPasses(devmem);
     sched.at(PagemapStep.evictDone, device, devmem.npages, errno, sched.now() - startedNs);
     return errno;
   }
 
-  private *evictPass(devmem: Devmem): Steps<Errno> {
+  /** Whatever a pass reports, only `detached` says that no page is left; of several errors the last one counts. */
+  private *evictInPasses(devmem: Devmem): Steps<Errno> {
+    let errno: Errno = Errno.OK;
+    for (let pass = 0; pass < EVICT_PASSES; pass++) {
+      if (devmem.detached.isDone) return Errno.OK;
+      if (
+        pass > 0 &&
+        this.kernel.sched.reach(PagemapStep.evictRetry, devmem.npages, devmem.allocation, errno)
+      )
+        yield STEP;
+      if (!devmem.mm.getNotZero()) return Errno.EFAULT;
+      errno = yield* this.evictPass(devmem);
+      devmem.mm.put();
+    }
+    if (devmem.detached.isDone) return Errno.OK;
+    return errno === Errno.OK ? Errno.EBUSY : errno;
+  }
+
+  /** Pages that were freed meanwhile, or that somebody else has locked, are not collected. */
+  *evictPass(devmem: Devmem): Steps<Errno> {
     const { npages } = devmem;
+    // It was given back between two passes: its pages are others' now.
+    if (devmem.detached.isDone) return Errno.OK;
     const src = new Uint32Array(npages);
     const dst = new Uint32Array(npages);
-    const populateErrno = devmem.ops.populateDevmemPfn(devmem, npages, src);
+    const populateErrno = devmem.copyOps.populateDevmemPfn(devmem, npages, src);
     if (populateErrno !== Errno.OK) return populateErrno;
-    this.dropForeignPages(devmem, src, npages);
     const collected = yield* this.migrateDevice.pfns(src, npages);
     let errno: Errno = Errno.OK;
     if (collected > 0) {
@@ -67,15 +80,6 @@ export class DevmemToRam {
     }
     yield* this.migrateDevice.finalize(src, dst, npages);
     return errno;
-  }
-
-  /** Pages of the allocation that were freed need no move. */
-  private dropForeignPages(devmem: Devmem, src: Uint32Array, npages: number): void {
-    const { folios } = this.kernel;
-    for (let i = 0; i < npages; i++) {
-      const zdd = this.zdds.find(folios.zoneData(pfnOf(src[i])));
-      if (zdd === null || zdd.devmem !== devmem) src[i] = 0;
-    }
   }
 
   /**
@@ -88,26 +92,28 @@ export class DevmemToRam {
     const zdd = this.zdds.get(folios.zoneData(fault.pfn));
     const { devmem } = zdd;
     assert(devmem !== null, 'a mapped device page belongs to no allocation');
-    const remainingNs = devmem.timesliceExpirationNs - sched.now();
+    const remainingNs = this.timesliceLeft(devmem);
     if (remainingNs > 0) {
       if (sched.reach(PagemapStep.timeslice, fault.page, remainingNs, devmem.dpagemap.device.index))
         yield STEP;
       return Errno.OK;
     }
-    zdd.refs++;
+    this.zdds.take(zdd);
     const errno = yield* this.migrateAround(fault, zdd, devmem);
     this.zdds.put(zdd);
     return errno;
   }
 
+  /** Nanoseconds for which the pages stay, whoever faults on them; not positive: none. */
+  timesliceLeft(devmem: Devmem): number {
+    return devmem.timesliceExpirationNs - this.kernel.sched.now();
+  }
+
   private *migrateAround(fault: DeviceFault, zdd: Zdd, devmem: Devmem): Steps<Errno> {
     const { sched } = this.kernel;
     const startedNs = sched.now();
-    const { mm, vma, page, pfn } = fault;
-    const around = devmem.ops.pagesPerCpuFault(devmem, mm, page);
-    const low = alignDown(page, around);
-    const start = Math.max(low, vma.start) as Vpn;
-    const end = Math.min(low + around, vma.end) as Vpn;
+    const { mm, vma, pfn } = fault;
+    const { start, end } = this.spanOf(fault, devmem);
     const npages = end - start;
     if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index, mm.id)) yield STEP;
     const args: MigrateVmaArgs = {
@@ -134,8 +140,15 @@ export class DevmemToRam {
     return errno;
   }
 
+  /** The aligned window around the page that the allocation may fill, within the area, part of which may be unmapped. */
+  spanOf({ mm, vma, page }: DeviceFault, devmem: Devmem): { start: Vpn; end: Vpn } {
+    const around = devmem.ops.pagesPerCpuFault(devmem, mm, page);
+    const low = alignDown(page, around);
+    return { start: Math.max(low, vma.start) as Vpn, end: Math.min(low + around, vma.end) as Vpn };
+  }
+
   /** Only pages with the fault page's zone device data come home; holes and others are restored. */
-  private onlyOf(src: Uint32Array, npages: number, zdd: Zdd): Uint32Array {
+  onlyOf(src: Uint32Array, npages: number, zdd: Zdd): Uint32Array {
     const mine = new Uint32Array(npages);
     for (let i = 0; i < npages; i += pagesOfEntry(src, i)) {
       if (this.copies.sourceAt(src, i) === zdd) mine[i] = src[i];

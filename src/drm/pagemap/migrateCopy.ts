@@ -2,7 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, NO_DMA_ADDR } from '../../memory/dmaAddr.js';
-import { PAGE_ARRAY_PAGES, type PageArrayPool } from '../../memory/pageArrays.js';
+import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
@@ -12,6 +12,15 @@ import type { Devmem, Zdd, ZddTable } from './devmem.js';
 import type { DrmPagemap } from './drmPagemap.js';
 import { countPages, expandFrames, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
 import { PagemapStep } from './pagemapStep.js';
+
+/** Pages that one device copies, with the arrays that their addresses go into. */
+interface CopyRun {
+  /** The destination. */
+  readonly devmem: Devmem;
+  readonly srcId: PageArrayId;
+  readonly dstId: PageArrayId;
+  readonly npages: number;
+}
 
 export class MigrateCopy {
   /** The last one looked up: pages of one allocation come in a row. Numbers are never used again. */
@@ -35,20 +44,26 @@ export class MigrateCopy {
     return this.lastZdd;
   }
 
-  /** Splits the span into runs with the same source and has each copied by whoever owns its source. Errors: -ENOMEM, -EFAULT, -EIO. */
-  *toDevmem(devmem: Devmem, args: MigrateVmaArgs, npages: number): Steps<Errno> {
+  /** Splits the span into runs with the same source and has each copied by whoever should. Errors: -ENOMEM, -EFAULT, -EIO. */
+  *toDevmem(devmem: Devmem, args: MigrateVmaArgs, npages: number, sourcePeerMigrates: boolean): Steps<Errno> {
     const startedNs = this.kernel.sched.now();
     let first = 0;
     while (first < npages) {
-      const source = this.ownerAt(args.src, first);
-      let end = first + pagesOfEntry(args.src, first);
-      while (end < npages && this.ownerAt(args.src, end) === source) end += pagesOfEntry(args.src, end);
-      const errno = yield* this.copyRun(devmem, source, args, first, end);
+      const end = this.endOfRun(args.src, first, npages);
+      const errno = yield* this.copyRun(devmem, args, first, end, sourcePeerMigrates);
       if (errno !== Errno.OK) return errno;
       first = end;
     }
     this.noteCopy(PagemapStep.copiedToDevice, devmem, args.src, npages, startedNs);
     return Errno.OK;
+  }
+
+  /** Where the pages from `first` on stop coming from the same memory: that of one device, or RAM and holes. @kernel drm_pagemap_migrate_range, migrate_range_loc */
+  endOfRun(src: Uint32Array, first: number, npages: number): number {
+    const source = this.pagemapAt(src, first);
+    let end = first + pagesOfEntry(src, first);
+    while (end < npages && this.pagemapAt(src, end) === source) end += pagesOfEntry(src, end);
+    return end;
   }
 
   /** Has the device copy its pages in `src` to RAM in `dst`, where there is a destination. Errors: -ENOMEM, -EIO. */
@@ -59,7 +74,7 @@ export class MigrateCopy {
     const from = this.arrays.arrays.view(fromId);
     const to = this.arrays.arrays.view(toId);
     let errno = this.mapToSystem(device, src, dst, npages, from, to);
-    if (errno === Errno.OK) errno = yield* devmem.ops.copyToRam(devmem, fromId, toId, npages);
+    if (errno === Errno.OK) errno = yield* devmem.copyOps.copyToRam(devmem, fromId, toId, npages, null);
     if (errno === Errno.OK) this.noteCopy(PagemapStep.copiedToRam, devmem, dst, npages, startedNs);
     this.unmapAll(device, to, npages);
     this.arrays.giveBack(fromId);
@@ -80,46 +95,75 @@ export class MigrateCopy {
     sched.at(step, index, npages, countPages(entries, npages), sched.now() - startedNs);
   }
 
-  private ownerAt(src: Uint32Array, i: number): Devmem | null {
-    return this.sourceAt(src, i)?.devmem ?? null;
+  /** The memory that a page comes from; null for RAM and holes. */
+  pagemapAt(src: Uint32Array, i: number): DrmPagemap | null {
+    return this.sourceAt(src, i)?.dpagemap ?? null;
   }
 
   private *copyRun(
     devmem: Devmem,
-    source: Devmem | null,
     args: MigrateVmaArgs,
     first: number,
     end: number,
+    sourcePeerMigrates: boolean,
   ): Steps<Errno> {
     const { sched } = this.kernel;
     const startedNs = sched.now();
+    // All source pages stay locked, so whose they are does not change while we wait.
+    const source = this.sourceAt(args.src, first)?.devmem ?? null;
     const [srcId, dstId] = yield* this.arrays.borrowPair();
-    const src = this.arrays.arrays.view(srcId);
-    const dst = this.arrays.arrays.view(dstId);
     expandFrames(args.src, first, end, this.srcFrames);
     expandFrames(args.dst, first, end, this.dstFrames);
-    const npages = end - first;
-    let errno =
-      source === null
-        ? this.mapFromSystem(devmem.dpagemap.device, src, dst, npages)
-        : this.mapFromPeer(devmem.dpagemap, source.dpagemap.device, src, dst, npages);
-    if (errno === Errno.OK) {
-      errno =
-        source === null
-          ? yield* devmem.ops.copyToDevmem(devmem, srcId, dstId, npages)
-          : yield* source.ops.copyToRam(source, srcId, dstId, npages);
-    }
-    if (source === null) this.unmapAll(devmem.dpagemap.device, src, npages);
-    else this.unmapFromPeer(devmem.dpagemap, source.dpagemap.device, dst, npages);
+    const run: CopyRun = { devmem, srcId, dstId, npages: end - first };
+    let errno: Errno;
+    if (source === null) errno = yield* this.copyFromSystem(run);
+    else if (sourcePeerMigrates) errno = yield* this.pushFromPeer(run, source);
+    else errno = yield* this.pullFromPeer(run, source);
     this.arrays.giveBack(srcId);
     this.arrays.giveBack(dstId);
     const device = source === null ? -1 : source.dpagemap.device.index;
-    sched.at(PagemapStep.copied, args.start + first, npages, device, sched.now() - startedNs);
+    sched.at(PagemapStep.copied, args.start + first, end - first, device, sched.now() - startedNs);
     return errno;
   }
 
-  /** RAM and holes: the destination reads system memory. */
-  private mapFromSystem(device: DrmDevice, src: Uint32Array, dst: Uint32Array, npages: number): Errno {
+  /** The destination reads RAM and fills holes. @kernel drm_pagemap_migrate_sys_to_dev */
+  *copyFromSystem({ devmem, srcId, dstId, npages }: CopyRun): Steps<Errno> {
+    const { device } = devmem.dpagemap;
+    const src = this.arrays.arrays.view(srcId);
+    let errno = this.mapFromSystem(device, src, this.arrays.arrays.view(dstId), npages);
+    if (errno === Errno.OK)
+      errno = yield* devmem.copyOps.copyToDevmem(devmem, srcId, dstId, npages, devmem.preMigrateFence);
+    this.unmapAll(device, src, npages);
+    return errno;
+  }
+
+  /** Another device writes its pages to the destination. @kernel drm_pagemap_migrate_remote_to_local */
+  *pushFromPeer({ devmem, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
+    const { dpagemap, preMigrateFence } = devmem;
+    const { device } = source.dpagemap;
+    const dst = this.arrays.arrays.view(dstId);
+    mapOwn(this.srcFrames, this.arrays.arrays.view(srcId), npages);
+    let errno = this.mapRemote(dpagemap, device, this.dstFrames, dst, npages, DmaDir.FromDevice);
+    if (errno === Errno.OK)
+      errno = yield* source.copyOps.copyToRam(source, srcId, dstId, npages, preMigrateFence);
+    this.unmapRemote(dpagemap, device, dst, npages);
+    return errno;
+  }
+
+  /** The destination reads another device's pages, as for a source that cannot write to others. @kernel drm_pagemap_migrate_details.source_peer_migrates */
+  *pullFromPeer({ devmem, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
+    const { device } = devmem.dpagemap;
+    const src = this.arrays.arrays.view(srcId);
+    mapOwn(this.dstFrames, this.arrays.arrays.view(dstId), npages);
+    let errno = this.mapRemote(source.dpagemap, device, this.srcFrames, src, npages, DmaDir.ToDevice);
+    if (errno === Errno.OK)
+      errno = yield* devmem.copyOps.copyToDevmem(devmem, srcId, dstId, npages, devmem.preMigrateFence);
+    this.unmapRemote(source.dpagemap, device, src, npages);
+    return errno;
+  }
+
+  /** System memory as the destination reads it; holes have no address. @kernel drm_pagemap_migrate_map_system_pages */
+  mapFromSystem(device: DrmDevice, src: Uint32Array, dst: Uint32Array, npages: number): Errno {
     src.fill(0, 0, npages);
     for (let i = 0; i < npages; i++) {
       dst[i] = dmaAddr(DmaProto.Vram, this.dstFrames[i], DmaDir.Bidirectional);
@@ -132,34 +176,34 @@ export class MigrateCopy {
     return Errno.OK;
   }
 
-  /** Another device's pages: the source writes to the destination over the peer link. */
-  private mapFromPeer(
+  /** Memory of `dpagemap` as `device` reaches it. @kernel drm_pagemap_migrate_map_device_private_pages */
+  mapRemote(
     dpagemap: DrmPagemap,
-    source: DrmDevice,
-    src: Uint32Array,
-    dst: Uint32Array,
+    device: DrmDevice,
+    frames: Uint32Array,
+    addrs: Uint32Array,
     npages: number,
+    dir: DmaDir,
   ): Errno {
-    dst.fill(0, 0, npages);
+    addrs.fill(NO_DMA_ADDR, 0, npages);
     for (let i = 0; i < npages; i++) {
-      src[i] = dmaAddr(DmaProto.Vram, this.srcFrames[i], DmaDir.Bidirectional);
-      const to = this.dstFrames[i] as Pfn;
-      const addr = dpagemap.ops.deviceMap(dpagemap, source, to, 0, DmaDir.FromDevice);
+      const addr = dpagemap.ops.deviceMap(dpagemap, device, frames[i] as Pfn, 0, dir);
       if (addr < 0) return Errno.EFAULT;
-      dst[i] = addr;
+      addrs[i] = addr;
     }
     return Errno.OK;
   }
 
-  /** Undoes {@link mapFromPeer}, as far as it got. */
-  private unmapFromPeer(dpagemap: DrmPagemap, device: DrmDevice, addrs: Uint32Array, npages: number): void {
+  /** Undoes {@link mapRemote}, as far as it got. @kernel drm_pagemap_migrate_unmap_pages */
+  unmapRemote(dpagemap: DrmPagemap, device: DrmDevice, addrs: Uint32Array, npages: number): void {
     for (let i = 0; i < npages; i++) {
       const addr = dmaAddrAt(addrs, i);
       if (addr !== NO_DMA_ADDR) dpagemap.ops.deviceUnmap(dpagemap, device, addr);
     }
   }
 
-  private mapToSystem(
+  /** RAM as the source writes it, and the source's own pages, where there is a destination. @kernel drm_pagemap_migrate_populate_src_pages */
+  mapToSystem(
     device: DrmDevice,
     src: Uint32Array,
     dst: Uint32Array,
@@ -181,11 +225,16 @@ export class MigrateCopy {
     return Errno.OK;
   }
 
-  /** Ends DMA access to RAM. */
-  private unmapAll(device: DrmDevice, addrs: Uint32Array, npages: number): void {
+  /** Ends DMA access to RAM. @kernel drm_pagemap_migrate_unmap_pages */
+  unmapAll(device: DrmDevice, addrs: Uint32Array, npages: number): void {
     for (let i = 0; i < npages; i++) {
       const addr = dmaAddrAt(addrs, i);
       if (addr !== NO_DMA_ADDR) device.dmaUnmapPage(addr);
     }
   }
+}
+
+/** Memory of the very device that copies. */
+function mapOwn(frames: Uint32Array, addrs: Uint32Array, npages: number): void {
+  for (let i = 0; i < npages; i++) addrs[i] = dmaAddr(DmaProto.Vram, frames[i], DmaDir.Bidirectional);
 }

@@ -5,16 +5,18 @@ import { Errno } from '../../base/errno.js';
 import { PMD_ORDER, PMD_PAGES } from '../../base/units.js';
 import { MigratePfnFlag, migratePfn, NO_PFN, type Pfn, pfn as pfnOf } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { Zdd } from './devmem.js';
+import type { Zdd, ZddTable } from './devmem.js';
 import { pageOfEntry, pagesOfEntry } from './migrateEntries.js';
 
 export class MigrateTargets {
-  constructor(private readonly kernel: Kernel) {}
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly zdds: ZddTable,
+  ) {}
 
   /**
    * Turns the raw pfns in `dst` into locked folios that refer to `zdd`, one reference each: a large one where the source is, if the memory is
    * one aligned block there; else small ones, for which the source will be split.
-   * @kernel drm_pagemap_get_devmem_page
    */
   initDevice(zdd: Zdd, src: Uint32Array, dst: Uint32Array, npages: number): void {
     for (let i = 0; i < npages; ) {
@@ -25,15 +27,15 @@ export class MigrateTargets {
     }
   }
 
-  private initFolio(zdd: Zdd, dst: Uint32Array, i: number, order: number): void {
+  /** @kernel drm_pagemap_get_devmem_page, zone_device_folio_init */
+  initFolio(zdd: Zdd, dst: Uint32Array, i: number, order: number): void {
     const { folios, folioLocks } = this.kernel;
     const pfn = pfnOf(dst[i]);
     // Initialising a page that an old owner still refers to would destroy that reference.
     assert(folios.refcount(pfn) === 0, 'a device page is initialised while it is in use');
     folios.prepareNew(pfn, order, 1);
     folioLocks.lockNew(pfn);
-    folios.setZoneData(pfn, zdd.id);
-    zdd.refs++;
+    folios.setZoneData(pfn, this.zdds.take(zdd).id);
     if (order > 0) dst.fill(0, i, i + (1 << order));
     dst[i] = migratePfn(pfn, order > 0 ? MigratePfnFlag.COMPOUND : 0);
   }
@@ -55,7 +57,8 @@ export class MigrateTargets {
     return Errno.OK;
   }
 
-  private allocLarge(dst: Uint32Array, i: number): boolean {
+  /** False: there is none, and small pages will do. */
+  allocLarge(dst: Uint32Array, i: number): boolean {
     const head = this.kernel.allocFolio(PMD_ORDER);
     if (head === NO_PFN) return false;
     this.kernel.folioLocks.lockNew(head);
@@ -63,7 +66,7 @@ export class MigrateTargets {
     return true;
   }
 
-  private allocSmall(dst: Uint32Array, first: number, npages: number): boolean {
+  allocSmall(dst: Uint32Array, first: number, npages: number): boolean {
     for (let i = first; i < first + npages; i++) {
       const page = this.kernel.allocPage();
       if (page === NO_PFN) return false;
@@ -78,10 +81,14 @@ export class MigrateTargets {
     for (let i = 0; i < npages; i++) {
       const pfn: Pfn = pageOfEntry(dst, i);
       dst[i] = 0;
-      if (pfn === NO_PFN) continue;
-      this.kernel.folioLocks.unlock(pfn);
-      this.kernel.folios.put(pfn);
+      if (pfn !== NO_PFN) this.unlockAndPut(pfn);
     }
+  }
+
+  /** Of a whole folio, by its head. @kernel drm_pagemap_migration_unlock_put_folio */
+  unlockAndPut(head: Pfn): void {
+    this.kernel.folioLocks.unlock(head);
+    this.kernel.folios.put(head);
   }
 }
 

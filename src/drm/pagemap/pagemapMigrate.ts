@@ -1,5 +1,6 @@
 /** drm_pagemap: migration of a span to device memory; with the way back and the life of device pages, all that drivers call. */
 
+import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { AllocSite } from '../../memory/failureInjector.js';
@@ -25,15 +26,20 @@ export interface MigrateDetails {
   readonly timesliceNs: number;
   /** Pages that already lie in the target's memory may be moved within it. */
   readonly canMigrateSamePagemap: boolean;
+  /** Between devices the source writes, unless this is false: then the destination reads. */
+  readonly sourcePeerMigrates?: boolean;
 }
+
+/** All pages are where they should be. */
+const NOTHING_TO_DO = 'nothing to do';
 
 const SELECT_ALL =
   MigrateSelect.System | MigrateSelect.DevicePrivate | MigrateSelect.DeviceCoherent | MigrateSelect.Compound;
 
 export class PagemapMigrate {
-  private readonly targets: MigrateTargets;
-  private readonly copies: MigrateCopy;
-  private readonly home: DevmemToRam;
+  readonly targets: MigrateTargets;
+  readonly copies: MigrateCopy;
+  readonly home: DevmemToRam;
   /** What the mm calls for pages of any pagemap. @kernel drm_pagemap_pagemap_ops, drm_pagemap_pagemap_ops_get */
   readonly pagemapOps: DevPagemapOps = {
     migrateToRam: (fault) => this.migrateToRam(fault),
@@ -48,15 +54,15 @@ export class PagemapMigrate {
     readonly zdds: ZddTable,
     arrays: PageArrayPool,
   ) {
-    this.targets = new MigrateTargets(kernel);
+    this.targets = new MigrateTargets(kernel, zdds);
     this.copies = new MigrateCopy(kernel, zdds, arrays);
     this.home = new DevmemToRam(kernel, migrateVma, migrateDevice, zdds, this.targets, this.copies);
   }
 
   /**
    * Moves [start, end) to the allocation, from RAM, holes and other devices, all pages or none. mmap_lock is held for read. The caller's
-   * reference on `devmem` is consumed in every outcome. Errors: -ENOENT (no area), -EINVAL (beyond it), -EBUSY (not anonymous; some page
-   * could not be collected or moved), -EIO, -ENOMEM.
+   * reference on `devmem` is consumed in every outcome. Errors: -EOPNOTSUPP (the driver lacks an operation), -ENOENT (no area), -EINVAL (beyond
+   * it), -EBUSY (not anonymous; some page could not be collected or moved), -EFAULT (a peer cannot be reached), -EIO, -ENOMEM.
    * @kernel drm_pagemap_migrate_to_devmem
    */
   *migrateToDevmem(devmem: Devmem, mm: Mm, start: Vpn, end: Vpn, details: MigrateDetails): Steps<Errno> {
@@ -65,18 +71,35 @@ export class PagemapMigrate {
     const startedNs = sched.now();
     const device = devmem.dpagemap.device.index;
     if (sched.reach(PagemapStep.toDevmem, start, end - start, device, devmem.allocation)) yield STEP;
-    if (this.kernel.allocationFails(AllocSite.MirrorObject)) {
+    let errno = this.checkSpan(devmem, mm, start, end);
+    const zdd = errno === Errno.OK ? this.allocZdd(devmem) : null;
+    if (zdd === null) {
+      if (errno === Errno.OK) errno = Errno.ENOMEM;
       releaseDevmem(devmem);
-      sched.at(PagemapStep.toDevmemFailed, start, end - start, Errno.ENOMEM, sched.now() - startedNs);
-      return Errno.ENOMEM;
+    } else {
+      errno = yield* this.migrateSpan(devmem, zdd, mm, start, end, details);
+      this.zdds.put(zdd);
     }
-    const zdd = this.zdds.create(devmem.dpagemap);
-    const errno = yield* this.migrateSpan(devmem, zdd, mm, start, end, details);
-    if (zdd.devmem === null) releaseDevmem(devmem);
-    this.zdds.put(zdd);
     const tookNs = sched.now() - startedNs;
     if (errno !== Errno.OK) sched.at(PagemapStep.toDevmemFailed, start, end - start, errno, tookNs);
     return errno;
+  }
+
+  /** Whether there is anything that could migrate. */
+  checkSpan(devmem: Devmem, mm: Mm, start: Vpn, end: Vpn): Errno {
+    if (devmem.migrationOps === null) return Errno.EOPNOTSUPP;
+    const vma = mm.vmas.find(start);
+    if (vma === null) return Errno.ENOENT;
+    if (end > vma.end || start < vma.start) return Errno.EINVAL;
+    return vma.isAnonymous ? Errno.OK : Errno.EBUSY;
+  }
+
+  /** The migration's own reference; with it the allocation belongs to the data. Null: no memory. @kernel drm_pagemap_zdd_alloc */
+  allocZdd(devmem: Devmem): Zdd | null {
+    if (this.kernel.allocationFails(AllocSite.MirrorObject)) return null;
+    const zdd = this.zdds.create(devmem.dpagemap);
+    zdd.devmem = devmem;
+    return zdd;
   }
 
   private *migrateSpan(
@@ -90,9 +113,7 @@ export class PagemapMigrate {
     const { sched } = this.kernel;
     const npages = end - start;
     const vma = mm.vmas.find(start);
-    if (vma === null) return Errno.ENOENT;
-    if (end > vma.end) return Errno.EINVAL;
-    if (!vma.isAnonymous) return Errno.EBUSY;
+    assert(vma !== null, 'the area went away under mmap_lock');
     const args: MigrateVmaArgs = {
       mm,
       vma,
@@ -109,43 +130,68 @@ export class PagemapMigrate {
     const setupErrno = yield* this.migrateVma.setup(args);
     if (setupErrno !== Errno.OK) return setupErrno;
     sched.at(PagemapStep.collected, start, npages, args.cpages, sched.now() - startedNs);
-    const errno = yield* this.fillDevmem(devmem, zdd, args, details);
+    // Raced with others, or pages of devices that are no peers: there is nothing to put back.
+    if (args.cpages === 0) return Errno.EBUSY;
+    const obstacle = this.obstacleTo(devmem, args, details);
+    const errno = obstacle === Errno.OK ? yield* this.moveAll(devmem, zdd, args, details) : obstacle;
     yield* this.migrateVma.finalize(args);
-    if (errno === Errno.OK && zdd.devmem !== null) this.reportMoved(args, devmem, startedNs);
+    if (errno === NOTHING_TO_DO) return Errno.OK;
+    if (errno === Errno.OK) this.reportMoved(args, devmem, startedNs);
     return errno;
   }
 
-  /** Between setup and finalize. An error leaves `dst` empty, so that finalize restores everything. */
-  private *fillDevmem(devmem: Devmem, zdd: Zdd, args: MigrateVmaArgs, details: MigrateDetails): Steps<Errno> {
+  /** All or nothing: what was collected must be all, and none of it in this memory already, unless it may move within it. */
+  obstacleTo(devmem: Devmem, args: MigrateVmaArgs, details: MigrateDetails): Errno | typeof NOTHING_TO_DO {
     const npages = args.end - args.start;
-    // All or nothing; cpages counts a large folio once.
-    if (countCollected(args.src, npages) !== npages) return Errno.EBUSY;
+    // cpages counts a large folio once.
+    if (args.cpages !== npages && countCollected(args.src, npages) !== npages) return Errno.EBUSY;
     const own = this.countOwn(args.src, npages, devmem.dpagemap);
-    if (own > 0 && !details.canMigrateSamePagemap) return own === npages ? Errno.OK : Errno.EBUSY;
-    let errno = devmem.ops.populateDevmemPfn(devmem, npages, args.dst);
-    if (errno !== Errno.OK) {
-      args.dst.fill(0, 0, npages);
-      return errno;
-    }
-    this.targets.initDevice(zdd, args.src, args.dst, npages);
+    if (own === npages) return NOTHING_TO_DO;
+    return own > 0 && !details.canMigrateSamePagemap ? Errno.EBUSY : Errno.OK;
+  }
+
+  /** Between setup and finalize. An error before the last step leaves `dst` empty, so that finalize restores everything. */
+  private *moveAll(devmem: Devmem, zdd: Zdd, args: MigrateVmaArgs, details: MigrateDetails): Steps<Errno> {
+    const npages = args.end - args.start;
+    let errno = this.populate(devmem, zdd, args);
+    if (errno !== Errno.OK) return errno;
     if (this.kernel.sched.reach(PagemapStep.populated, args.start, npages, devmem.dpagemap.device.index))
       yield STEP;
-    errno = yield* this.copies.toDevmem(devmem, args, npages);
+    errno = yield* this.copies.toDevmem(devmem, args, npages, details.sourcePeerMigrates ?? true);
     if (errno !== Errno.OK) {
       this.targets.unlockAndPutAll(args.dst, npages);
       return errno;
     }
-    // The pages are still locked, so nobody sees them before the allocation is known.
-    zdd.devmem = devmem;
-    devmem.timesliceExpirationNs = this.kernel.sched.now() + details.timesliceNs;
+    this.finishCopy(devmem, details);
     yield* this.migrateVma.pages(args);
+    return this.verdict(args);
+  }
+
+  /** The allocation's pages as locked folios in `dst`. The driver writes raw numbers there, which must not stay if it fails. */
+  populate(devmem: Devmem, zdd: Zdd, args: MigrateVmaArgs): Errno {
+    const npages = args.end - args.start;
+    const errno = devmem.copyOps.populateDevmemPfn(devmem, npages, args.dst);
+    if (errno === Errno.OK) this.targets.initDevice(zdd, args.src, args.dst, npages);
+    else args.dst.fill(0, 0, npages);
+    return errno;
+  }
+
+  /** The pages are still locked, so nobody faults on them before the timeslice is known. */
+  finishCopy(devmem: Devmem, details: MigrateDetails): void {
+    devmem.preMigrateFence = null;
+    devmem.timesliceExpirationNs = this.kernel.sched.now() + details.timesliceNs;
+  }
+
+  /** A page that somebody took a reference to during the copy has not moved, though its content was copied. */
+  verdict(args: MigrateVmaArgs): Errno {
+    const npages = args.end - args.start;
     return countMigrated(args.src, args.dst, npages) === npages ? Errno.OK : Errno.EBUSY;
   }
 
   private countOwn(src: Uint32Array, npages: number, dpagemap: DrmPagemap): number {
     let own = 0;
     for (let i = 0; i < npages; i += pagesOfEntry(src, i)) {
-      if (this.copies.sourceAt(src, i)?.dpagemap === dpagemap) own += pagesOfEntry(src, i);
+      if (this.copies.pagemapAt(src, i) === dpagemap) own += pagesOfEntry(src, i);
     }
     return own;
   }
@@ -169,13 +215,23 @@ export class PagemapMigrate {
 
   /** The last reference to a device folio is gone. Never sleeps. @kernel drm_pagemap_folio_free */
   folioFree(head: Pfn): void {
-    const zdd = this.zdds.get(this.kernel.folios.zoneData(head));
+    const zdd = this.zddOf(head);
     this.kernel.folios.setZoneData(head, 0);
     this.zdds.put(zdd);
   }
 
   /** A large device folio has become `npages` small ones: each refers to the data now. @kernel drm_pagemap_folio_split */
   folioSplit(head: Pfn, npages: number): void {
-    this.zdds.get(this.kernel.folios.zoneData(head)).refs += npages - 1;
+    this.zdds.take(this.zddOf(head), npages - 1);
+  }
+
+  /** What a device page points to. @kernel drm_pagemap_page_zone_device_data */
+  zddOf(page: Pfn): Zdd {
+    return this.zdds.get(this.kernel.folios.zoneData(page));
+  }
+
+  /** The memory that a device page is in. @kernel drm_pagemap_page_to_dpagemap */
+  pageToDpagemap(page: Pfn): DrmPagemap {
+    return this.zddOf(page).dpagemap;
   }
 }

@@ -19,5 +19,7 @@ export const PagemapStep = {
   toRamDone: defineStep('pagemap.toRamDone', 'vpn', 'npages', 'errno', 'ns'),
   timeslice: defineStep('pagemap.timeslice', 'vpn', 'ns', 'device'),
   evict: defineStep('pagemap.evict', 'device', 'npages', 'id'),
+  /** Pages were left; the errno is that of the pass before. */
+  evictRetry: defineStep('pagemap.evictRetry', 'npages', 'id', 'errno'),
   evictDone: defineStep('pagemap.evictDone', 'device', 'npages', 'errno', 'ns'),
 } as const;
