@@ -11,34 +11,95 @@ import { Rule } from './rule.js';
 export function checkDma(view: MachineView): Rule[] {
   const ledger = new Rule('D1', 'pages objects', 'mapped I/O pages');
   const kinds = new Rule('D2', 'I/O pages');
-  for (const gpu of view.gpus) checkLedger(view, ledger, kinds, gpu);
-  return [ledger, kinds, checkUnmapped(view), checkPagemapRefs(view), checkSizes(view)];
+  const reservations = new Rule('D4', 'devices', 'reserved I/O pages');
+  for (const gpu of view.gpus) {
+    const held = collectHeld(view, ledger, kinds, gpu);
+    checkIommu(ledger, gpu, held);
+    checkAccount(ledger, kinds, gpu, held);
+    checkReservations(view, reservations, gpu);
+  }
+  return [ledger, kinds, reservations, checkUnmapped(view), checkPagemapRefs(view), checkSizes(view)];
 }
 
-/** Maps less unmaps is what is live, and that is what the pages objects of the device hold. */
-function checkLedger(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandle): void {
-  const { iommu } = gpu;
-  const held = new Set<number>();
+/** What the pages objects of one device hold. */
+interface Held {
+  readonly iovas: Set<number>;
+  /** By protocol: pages, and the sum of the addresses. */
+  readonly pages: number[];
+  readonly sums: number[];
+}
+
+function collectHeld(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandle): Held {
+  const held: Held = { iovas: new Set(), pages: [0, 0, 0, 0], sums: [0, 0, 0, 0] };
   for (const holder of view.holders) {
     if (holder.gpu !== gpu) continue;
     ledger.look('pages objects');
     view.forEachDmaPage(holder, (page) => {
-      checkHeld(ledger, page, held);
+      checkHeld(ledger, page, held.iovas);
       checkKind(kinds, gpu, page);
+      const proto = dmaProto(page.addr);
+      held.pages[proto]++;
+      if (page.index === 0) held.sums[proto] += page.addr;
     });
   }
-  ledger.look('mapped I/O pages', iommu.live);
-  const name = `gpu${gpu.index}`;
-  ledger.require(
-    iommu.live === held.size,
+  return held;
+}
+
+/** Maps less unmaps is what is live, and that is what the pages objects of the device hold. */
+function checkIommu(rule: Rule, { iommu, index }: GpuHandle, { iovas }: Held): void {
+  rule.look('mapped I/O pages', iommu.live);
+  rule.require(
+    iommu.live === iovas.size,
     {},
-    () => `${name} has ${iommu.live} I/O pages mapped, its mirrors hold ${held.size}`,
+    () => `gpu${index} has ${iommu.live} I/O pages mapped, its mirrors hold ${iovas.size}`,
   );
   const balance = iommu.mapsTotal - iommu.unmapsTotal;
-  ledger.require(
+  rule.require(
     balance === iommu.live,
     {},
-    () => `${name}: maps less unmaps is ${balance}, but ${iommu.live} are live`,
+    () => `gpu${index}: maps less unmaps is ${balance}, but ${iommu.live} are live`,
+  );
+}
+
+/** The device's own account of maps and unmaps, also of memory that no IOMMU is asked for; an unmap is of what was mapped. */
+function checkAccount(ledger: Rule, kinds: Rule, { ledger: account, index }: GpuHandle, held: Held): void {
+  for (const what of account.mismatches) kinds.violate({}, what);
+  for (const [name, proto] of Object.entries(DmaProto)) {
+    const live = account.liveOf(proto);
+    ledger.require(
+      live === held.pages[proto],
+      {},
+      () =>
+        `gpu${index} has mapped ${live} pages by ${name} addresses, its mirrors hold ${held.pages[proto]}`,
+    );
+    kinds.require(
+      live !== held.pages[proto] || account.sumOf(proto) === held.sums[proto],
+      {},
+      () => `gpu${index}: ${name} addresses were unmapped with another page, size or direction than mapped`,
+    );
+  }
+}
+
+/** D4: reservations are given back whole: those that are left are those of pages objects. */
+function checkReservations(view: MachineView, rule: Rule, gpu: GpuHandle): void {
+  let held = 0;
+  for (const holder of view.holders) {
+    const { state, stateOffset } = holder.pages;
+    if (holder.gpu !== gpu) continue;
+    held += state.npages;
+    rule.require(
+      stateOffset <= state.npages,
+      { page: holder.start },
+      () => `gpu${gpu.index} has linked ${stateOffset} I/O pages of ${state.npages} that it has reserved`,
+    );
+  }
+  const { reserved } = gpu.iommu;
+  rule.look('devices');
+  rule.look('reserved I/O pages', reserved);
+  rule.require(
+    reserved === held,
+    {},
+    () => `gpu${gpu.index} has ${reserved} I/O pages reserved, its mirrors hold ${held}`,
   );
 }
 

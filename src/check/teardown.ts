@@ -2,6 +2,7 @@
 
 import { PMD_PAGES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import { DmaProto } from '../memory/dmaAddr.js';
 import type { MachineView } from './machineView.js';
 import { checkQuiescence } from './quiescence.js';
 import { Rule } from './rule.js';
@@ -51,12 +52,18 @@ function checkDevice(rule: Rule, { device, vram, ptePages, tlbPages }: GpuSnapsh
 
 function checkMappings(view: MachineView): Rule {
   const rule = new Rule('torn-down DMA', 'devices', 'maps');
-  for (const { index, iommu } of view.gpus) {
+  for (const { index, iommu, ledger } of view.gpus) {
     rule.look('devices');
     rule.look('maps', iommu.mapsTotal);
     rule.require(iommu.live === 0, {}, () => `gpu${index}: ${iommu.live} I/O pages are still mapped`);
     const balance = iommu.mapsTotal - iommu.unmapsTotal;
     rule.require(balance === 0, {}, () => `gpu${index}: maps less unmaps is ${balance}`);
+    const { reserved } = iommu;
+    rule.require(reserved === 0, {}, () => `gpu${index}: ${reserved} I/O pages are still reserved`);
+    for (const [name, proto] of Object.entries(DmaProto)) {
+      const live = ledger.liveOf(proto);
+      rule.require(live === 0, {}, () => `gpu${index}: ${live} pages are still mapped by ${name} addresses`);
+    }
   }
   return rule;
 }

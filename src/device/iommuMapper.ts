@@ -3,66 +3,120 @@
 import { AssertionFailure, assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { DmaDir } from '../memory/dmaAddr.js';
+import type { DmaIovaState } from '../memory/dmaIova.js';
 import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
 import { type Iommu, iommuWord, iommuWordDir, iommuWordPfn } from './iommu.js';
+import { IovaSpace } from './iovaSpace.js';
 
 /**
- * Owned by the Coordinator; one per device. I/O pages are handed out again in the order in which they were freed, so a stale address
- * meets an unmapped page for as long as possible. Invariant at every point: `mapsTotal - unmapsTotal === live`.
+ * Owned by the Coordinator; one per device. I/O addresses are taken for a single mapping, or reserved as a whole and filled by link after
+ * link. Invariant at every point: `mapsTotal - unmapsTotal === live`, in pages.
  */
 export class IommuMapper {
+  /** Pages mapped so far. */
   mapsTotal = 0;
   unmapsTotal = 0;
+  /** I/O pages of reservations made so far, linked or not. */
+  reservedTotal = 0;
+  releasedTotal = 0;
   /** Maps that found no free I/O page. */
   failures = 0;
-  /** Failure injection: asked once per map; true makes it return -ENOMEM. */
+  /** Failure injection: asked once per map, reservation and link; true makes it return -ENOMEM. */
   shouldFail: (() => boolean) | null = null;
-  /** Free I/O pages in order of their freeing, as a ring. */
-  private readonly free: Uint32Array;
-  private freeHead = 0;
-  private freeCount: number;
+  private readonly space: IovaSpace;
+  /** By first I/O page of a mapping: its pages. */
+  private readonly sizes: Uint16Array;
+  private livePages = 0;
 
   constructor(
     readonly iommu: Iommu,
     /** Names the device in messages. */
     readonly device: number,
   ) {
-    this.freeCount = iommu.words.length - 1;
-    this.free = new Uint32Array(this.freeCount);
-    for (let i = 0; i < this.freeCount; i++) this.free[i] = i + 1;
+    this.space = new IovaSpace(iommu.words.length - 1);
+    this.sizes = new Uint16Array(iommu.words.length);
   }
 
-  /** Mappings that exist now. */
+  /** Pages mapped now. */
   get live(): number {
-    return this.free.length - this.freeCount;
+    return this.livePages;
+  }
+
+  /** I/O pages in reservations now. */
+  get reserved(): number {
+    return this.reservedTotal - this.releasedTotal;
   }
 
   get freeIoPages(): number {
-    return this.freeCount;
+    return this.space.freePages;
   }
 
-  /** The I/O page that now stands for a frame, positive; -ENOMEM when all are in use. @kernel dma_map_page, iommu_map */
-  map(page: Pfn, dir: DmaDir): number {
-    if (page === NO_PFN) this.refuse('DMA map of no page');
-    if (this.freeCount === 0 || this.shouldFail?.()) {
-      this.failures++;
-      return Errno.ENOMEM;
-    }
-    const iova = this.takeOldestFree();
-    if (this.iommu.words[iova] !== 0) this.refuse(`I/O page ${iova} is free but mapped`);
-    Atomics.store(this.iommu.words, iova, iommuWord(page, dir));
-    this.mapsTotal++;
+  /**
+   * The first of the I/O pages that now stand for consecutive frames, positive; -ENOMEM when there is no such run.
+   * @kernel iommu_dma_map_page, iommu_map
+   */
+  map(page: Pfn, dir: DmaDir, npages = 1): number {
+    const iova = this.take(npages);
+    if (iova < 0) return iova;
+    this.enter(iova, page, npages, dir);
     return iova;
   }
 
-  /** Ends a mapping; returns the frame that it stood for. Unmapping twice is asserted against. @kernel dma_unmap_page, iommu_unmap */
-  unmap(iova: number): Pfn {
-    if (iova <= 0 || iova >= this.iommu.words.length) this.refuse(`no I/O page ${iova}`);
-    const word = Atomics.exchange(this.iommu.words, iova, 0);
-    if (word === 0) this.refuse(`DMA unmap of I/O page ${iova}, which is not mapped`);
-    this.appendFree(iova);
-    this.unmapsTotal++;
-    return iommuWordPfn(word);
+  /**
+   * Ends a mapping as it was made; returns the frame that it stood for. Unmapping twice, in part or more than was mapped is asserted against.
+   * @kernel iommu_dma_unmap_page, iommu_unmap
+   */
+  unmap(iova: number, npages = 1): Pfn {
+    const page = this.leave(iova, npages);
+    this.space.free(iova, npages);
+    return page;
+  }
+
+  /** False, with the state empty, when there is no such run of I/O pages. @kernel dma_iova_try_alloc */
+  tryAlloc(state: DmaIovaState, npages: number): boolean {
+    assert(!state.isUsed, 'a reservation is made over another one');
+    const iova = this.take(npages);
+    if (iova < 0) return false;
+    state.addr = iova;
+    state.npages = npages;
+    this.reservedTotal += npages;
+    return true;
+  }
+
+  /** Maps frames at a page of the reservation. Error: -ENOMEM. @kernel dma_iova_link */
+  link(state: DmaIovaState, page: Pfn, offset: number, npages: number, dir: DmaDir): Errno {
+    assert(offset + npages <= state.npages, 'a link reaches beyond its reservation');
+    if (this.shouldFail?.()) {
+      this.failures++;
+      return Errno.ENOMEM;
+    }
+    this.enter(state.addr + offset, page, npages, dir);
+    return Errno.OK;
+  }
+
+  /** Unmaps what was linked in a part of the reservation. @kernel dma_iova_unlink */
+  unlink(state: DmaIovaState, offset: number, npages: number): void {
+    assert(offset + npages <= state.npages, 'an unlink reaches beyond its reservation');
+    const end = state.addr + offset + npages;
+    for (let iova = state.addr + offset; iova < end; ) {
+      const size = this.sizes[iova];
+      this.leave(iova, size);
+      iova += size;
+    }
+  }
+
+  /** Gives the whole reservation back; nothing is linked in it. @kernel dma_iova_free */
+  free(state: DmaIovaState): void {
+    this.release(state.addr, state.npages);
+    state.clear();
+  }
+
+  private release(iova: number, npages: number): void {
+    for (let at = iova; at < iova + npages; at++) {
+      if (this.iommu.words[at] !== 0) this.refuse(`I/O page ${at} is freed while it is mapped`);
+    }
+    this.space.free(iova, npages);
+    this.releasedTotal += npages;
   }
 
   /** Asserts that a mapping is what its holder believes it to be: same frame, same direction. */
@@ -74,6 +128,11 @@ export class IommuMapper {
     );
   }
 
+  /** How the mapping that starts at an I/O page was made; 0 where none starts. */
+  sizeAt(iova: number): number {
+    return this.sizes[iova];
+  }
+
   /** In order of I/O pages. */
   forEachLive(visit: (iova: number, page: Pfn, dir: DmaDir) => void): void {
     const words = this.iommu.words;
@@ -83,18 +142,37 @@ export class IommuMapper {
     }
   }
 
-  private takeOldestFree(): number {
-    const iova = this.free[this.freeHead];
-    this.freeHead = this.freeHead + 1 === this.free.length ? 0 : this.freeHead + 1;
-    this.freeCount--;
-    return iova;
+  private take(npages: number): number {
+    const iova = this.shouldFail?.() ? 0 : this.space.allocate(npages);
+    if (iova !== 0) return iova;
+    this.failures++;
+    return Errno.ENOMEM;
   }
 
-  private appendFree(iova: number): void {
-    assert(this.freeCount < this.free.length, 'more I/O pages are freed than there are');
-    const at = this.freeHead + this.freeCount;
-    this.free[at < this.free.length ? at : at - this.free.length] = iova;
-    this.freeCount++;
+  private enter(iova: number, page: Pfn, npages: number, dir: DmaDir): void {
+    if (page === NO_PFN) this.refuse('DMA map of no page');
+    const { words } = this.iommu;
+    for (let i = 0; i < npages; i++) {
+      if (words[iova + i] !== 0) this.refuse(`I/O page ${iova + i} is free but mapped`);
+      Atomics.store(words, iova + i, iommuWord((page + i) as Pfn, dir));
+    }
+    this.sizes[iova] = npages;
+    this.livePages += npages;
+    this.mapsTotal += npages;
+  }
+
+  private leave(iova: number, npages: number): Pfn {
+    const { words } = this.iommu;
+    if (iova <= 0 || iova >= words.length) this.refuse(`no I/O page ${iova}`);
+    const first = Atomics.load(words, iova);
+    if (first === 0) this.refuse(`DMA unmap of I/O page ${iova}, which is not mapped`);
+    if (this.sizes[iova] !== npages)
+      this.refuse(`DMA unmap of ${npages} pages at I/O page ${iova}, where ${this.sizes[iova]} were mapped`);
+    for (let i = 0; i < npages; i++) Atomics.store(words, iova + i, 0);
+    this.sizes[iova] = 0;
+    this.livePages -= npages;
+    this.unmapsTotal += npages;
+    return iommuWordPfn(first);
   }
 
   /** Apart from its callers, which run for every page and so make no closures. */

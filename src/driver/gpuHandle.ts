@@ -1,18 +1,16 @@
 /** The driver's record of one GPU: how to ask it, how DMA reaches it, and what memory it offers. */
 
-import type { Errno } from '../base/errno.js';
+import { DeviceDma } from '../device/deviceDma.js';
 import type { GpuPort } from '../device/gpuPort.js';
 import type { IommuMapper } from '../device/iommuMapper.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
 import { DrmDeviceLife } from '../drm/drmDeviceLife.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
-import { type DmaAddr, type DmaDir, DmaProto, dmaAddr, dmaPage } from '../memory/dmaAddr.js';
-import type { Pfn } from '../memory/pfn.js';
 import type { DriverDevmem } from './driverDevmem.js';
 import type { VramBo } from './vmBind/vramBo.js';
 
 /** @kernel xe_device, xe_tile */
-export class GpuHandle implements DrmDevice {
+export class GpuHandle extends DeviceDma implements DrmDevice {
   readonly life: DrmDeviceLife;
   /** The driver's own reference, from the moment at which it binds to the device until it lets go of it. */
   dpagemap: DrmPagemap | null = null;
@@ -23,20 +21,11 @@ export class GpuHandle implements DrmDevice {
   readonly bos = new Set<VramBo>();
 
   constructor(
-    readonly index: number,
+    index: number,
     readonly port: GpuPort,
-    readonly iommu: IommuMapper,
+    iommu: IommuMapper,
   ) {
+    super(index, iommu);
     this.life = new DrmDeviceLife(`gpu${index}`);
-  }
-
-  dmaMapPage(pfn: Pfn, dir: DmaDir): DmaAddr | Errno {
-    const iova = this.iommu.map(pfn, dir);
-    if (iova < 0) return iova as Errno;
-    return dmaAddr(DmaProto.System, iova, dir);
-  }
-
-  dmaUnmapPage(addr: DmaAddr): void {
-    this.iommu.unmap(dmaPage(addr));
   }
 }

@@ -51,11 +51,15 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
 
   /** VRAM of the device itself by its own address, that of a peer by the peer link. @kernel xe_drm_pagemap_device_map */
   deviceMap(dpagemap: DrmPagemap, device: DrmDevice, pfn: Pfn, order: number, dir: DmaDir): DmaAddr {
-    return dmaAddr(dpagemap.device === device ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
+    const addr = dmaAddr(dpagemap.device === device ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
+    device.ledger.map(addr);
+    return addr;
   }
 
-  /** Peer addresses are physical: there is nothing to undo. @kernel xe_drm_pagemap_device_unmap */
-  deviceUnmap(): void {}
+  /** Addresses of device memory are physical: only the account has to know. @kernel xe_drm_pagemap_device_unmap */
+  deviceUnmap(_dpagemap: DrmPagemap, device: DrmDevice, addr: DmaAddr): void {
+    device.ledger.unmap(addr);
+  }
 
   /** mmap_lock is held for read, so eviction on this path must not need it. @kernel xe_drm_pagemap_populate_mm */
   *populateMm(dpagemap: DrmPagemap, mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {

@@ -9,6 +9,7 @@ import type { PlacementPolicy } from '../../src/driver/placement.js';
 import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaPage } from '../../src/memory/dmaAddr.js';
+import { DmaIovaState } from '../../src/memory/dmaIova.js';
 import { FolioFlag } from '../../src/memory/folios.js';
 import { formatPfn, NO_PFN, pfn } from '../../src/memory/pfn.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
@@ -429,7 +430,7 @@ describe('DMA', () => {
     const entries = addresses(IN_RAM, 1);
     entries[IN_RAM - range.start + 1] = entries[IN_RAM - range.start];
     const results = machine.verify();
-    expect(failed(results)).toEqual(['D1', 'D6']);
+    expect(failed(results)).toEqual(['D1', 'D2', 'D6']);
     expect(rule(results, 'D1').detail).toContain('of gpu1 is held twice');
   });
 
@@ -453,6 +454,36 @@ describe('DMA', () => {
   it('D2: a mapping that has gone', () => {
     machine.coordinator.gpus[1].iommu.iommu.words[iovaOf(IN_RAM)] = 0;
     expect(broken()).toEqual(['I4', 'D2', 'D6']);
+  });
+
+  it('D1: device memory that was mapped and that nobody holds', () => {
+    const gpu = machine.coordinator.gpus[1];
+    gpu.ledger.map(dmaAddr(DmaProto.Peer, machine.pfn(IN_VRAM), DmaDir.Bidirectional));
+    expect(broken()).toEqual(['D1']);
+  });
+
+  it('D2: device memory that was unmapped in another direction than mapped', () => {
+    const { ledger } = machine.coordinator.gpus[1];
+    ledger.map(dmaAddr(DmaProto.Peer, machine.pfn(IN_VRAM), DmaDir.Bidirectional));
+    ledger.unmap(dmaAddr(DmaProto.Peer, machine.pfn(IN_VRAM), DmaDir.ToDevice));
+    expect(broken()).toEqual(['D2']);
+  });
+
+  it('D2: RAM that was unmapped in another direction than mapped', () => {
+    const gpu = machine.coordinator.gpus[1];
+    const addr = gpu.dmaMapPage(machine.pfn(CPU_ONLY), DmaDir.ToDevice);
+    assert(addr > 0, 'no I/O page');
+    gpu.dmaUnmapPage(
+      dmaAddr(DmaProto.System, dmaPage(dmaAddrAt(new Uint32Array([addr]), 0)), DmaDir.FromDevice),
+    );
+    const results = machine.verify();
+    expect(failed(results)).toEqual(['D2']);
+    expect(rule(results, 'D2').detail).toContain('was mapped in direction 1 and unmapped in 2');
+  });
+
+  it('D4: a reservation that nobody gives back', () => {
+    machine.coordinator.gpus[0].dmaIovaTryAlloc(new DmaIovaState(), 16);
+    expect(broken()).toEqual(['D4']);
   });
 
   it('D3: a mapping of a range that the CPU has unmapped', () => {
@@ -501,7 +532,7 @@ describe('DMA', () => {
 
   it('D6: own memory as if it were that of a peer', () => {
     addresses(IN_VRAM, 0)[0] = dmaAddr(DmaProto.Peer, machine.pfn(IN_VRAM), DmaDir.Bidirectional);
-    expect(broken()).toEqual(['D6']);
+    expect(broken()).toEqual(['D1', 'D6']);
   });
 
   it('D6: an access that the IOMMU refused', () => {
@@ -602,7 +633,7 @@ describe('structure', () => {
 
   it('S6: addresses that do not cover the range', () => {
     addresses(IN_VRAM, 0)[5] = 0;
-    expect(broken()).toEqual(['S6']);
+    expect(broken()).toEqual(['D1', 'S6']);
   });
 });
 

@@ -6,7 +6,9 @@ import { AssertionFailure } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { Iommu } from '../../src/device/iommu.js';
 import { IommuMapper } from '../../src/device/iommuMapper.js';
+import { IovaSpace } from '../../src/device/iovaSpace.js';
 import { DmaDir } from '../../src/memory/dmaAddr.js';
+import { DmaIovaState } from '../../src/memory/dmaIova.js';
 import { NO_PFN, PFN_MAX, pfn } from '../../src/memory/pfn.js';
 
 const dir = fc.constantFrom(DmaDir.Bidirectional, DmaDir.ToDevice, DmaDir.FromDevice);
@@ -65,21 +67,16 @@ describe('IOMMU', () => {
     );
   });
 
-  it('reuses the I/O page that was freed longest ago, so that a stale address stays unmapped', () => {
+  it('goes round all I/O pages before it uses a freed one again, so that a stale address stays unmapped', () => {
     const { mapper, device } = make(8);
     const frame = pfn(700);
-    const all = Array.from({ length: 8 }, () => mapper.map(frame, DmaDir.Bidirectional));
-    for (const i of [5, 0, 3]) mapper.unmap(all[i]);
-    const again = [5, 0, 3].map(() => {
-      const stale = [5, 0, 3].map((i) => device.translate(all[i], false));
-      const iova = mapper.map(frame, DmaDir.Bidirectional);
-      return [iova, stale.filter((translated) => translated < 0).length];
-    });
-    expect(again).toEqual([
-      [all[5], 3],
-      [all[0], 2],
-      [all[3], 1],
-    ]);
+    const stale = mapper.map(frame, DmaDir.Bidirectional);
+    mapper.unmap(stale);
+    for (let i = 0; i < 7; i++) {
+      mapper.map(frame, DmaDir.Bidirectional);
+      expect(device.translate(stale, false)).toBe(-1);
+    }
+    expect(mapper.map(frame, DmaDir.Bidirectional)).toBe(stale);
   });
 
   it('asserts against unmapping twice, and against what was never mapped', () => {
@@ -105,5 +102,89 @@ describe('IOMMU', () => {
     mapper.shouldFail = () => true;
     expect(mapper.map(pfn(600), DmaDir.ToDevice)).toBe(Errno.ENOMEM);
     expect([mapper.failures, mapper.mapsTotal, mapper.live]).toEqual([1, 0, 0]);
+  });
+});
+
+describe('IOMMU reservations', () => {
+  it('are filled link after link at consecutive I/O pages, and given back whole', () => {
+    const { mapper, device } = make(16);
+    const state = new DmaIovaState();
+    expect(mapper.tryAlloc(state, 8)).toBe(true);
+    expect([state.isUsed, state.npages, mapper.reserved, mapper.freeIoPages]).toEqual([true, 8, 8, 8]);
+    expect(mapper.link(state, pfn(700), 0, 1, DmaDir.ToDevice)).toBe(Errno.OK);
+    expect(mapper.link(state, pfn(800), 1, 4, DmaDir.ToDevice)).toBe(Errno.OK);
+    const seen = Array.from({ length: 8 }, (_, i) => device.translate(state.addr + i, false));
+    expect(seen).toEqual([700, 800, 801, 802, 803, -1, -1, -1]);
+    expect(mapper.live).toBe(5);
+    const first = state.addr;
+    mapper.unlink(state, 0, 5);
+    expect(device.translate(first + 2, false)).toBe(-1);
+    expect([mapper.live, mapper.reserved]).toEqual([0, 8]);
+    mapper.free(state);
+    expect([state.isUsed, mapper.reserved, mapper.freeIoPages]).toEqual([false, 0, 16]);
+  });
+
+  it('are refused where no run of I/O pages is long enough, though single ones are left', () => {
+    const { mapper } = make(8);
+    const all = Array.from({ length: 8 }, () => mapper.map(pfn(600), DmaDir.ToDevice));
+    for (const i of [1, 3, 4, 6]) mapper.unmap(all[i]);
+    const state = new DmaIovaState();
+    expect(mapper.tryAlloc(state, 3)).toBe(false);
+    expect([state.isUsed, mapper.reserved]).toEqual([false, 0]);
+    expect(mapper.tryAlloc(state, 2)).toBe(true);
+    expect(state.addr).toBe(all[3]);
+  });
+
+  it('assert against being freed while something is linked, and against links beyond their end', () => {
+    const { mapper } = make(8);
+    const state = new DmaIovaState();
+    mapper.tryAlloc(state, 4);
+    expect(() => mapper.link(state, pfn(600), 3, 2, DmaDir.ToDevice)).toThrow(AssertionFailure);
+    mapper.link(state, pfn(600), 0, 1, DmaDir.ToDevice);
+    expect(() => mapper.free(state)).toThrow(/is freed while it is mapped/);
+  });
+
+  it('a mapping of several pages ends as it was made, not in parts', () => {
+    const { mapper, device } = make(8);
+    const iova = mapper.map(pfn(600), DmaDir.Bidirectional, 4);
+    expect(device.translate(iova + 3, true)).toBe(603);
+    expect(() => mapper.unmap(iova, 2)).toThrow(/unmap of 2 pages at I\/O page 1, where 4 were mapped/);
+    expect(mapper.unmap(iova, 4)).toBe(600);
+    expect([mapper.live, mapper.freeIoPages]).toEqual([0, 8]);
+  });
+});
+
+describe('I/O addresses', () => {
+  it('are runs of pages that nobody else has, wherever a naive search finds one', () => {
+    const operation = fc.record({ size: fc.integer({ min: 1, max: 5 }), free: fc.boolean(), pick: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60, size: 'max' }), (operations) => {
+        const space = new IovaSpace(16);
+        const taken = new Map<number, number>();
+        const isTaken = (page: number): boolean =>
+          [...taken].some(([first, size]) => page >= first && page < first + size);
+        for (const { size, free, pick } of operations) {
+          if (free && taken.size > 0) {
+            const first = [...taken.keys()][pick % taken.size];
+            space.free(first, taken.get(first) ?? 0);
+            taken.delete(first);
+            continue;
+          }
+          const starts = Array.from({ length: 17 - size }, (_, i) => i + 1);
+          const fits = starts.some(
+            (at) => !Array.from({ length: size }, (_, i) => isTaken(at + i)).includes(true),
+          );
+          const found = space.allocate(size);
+          expect(found > 0).toBe(fits);
+          if (found === 0) continue;
+          for (let i = 0; i < size; i++) expect(isTaken(found + i)).toBe(false);
+          expect(found + size).toBeLessThanOrEqual(17);
+          taken.set(found, size);
+        }
+        const used = [...taken.values()].reduce((sum, size) => sum + size, 0);
+        expect(space.freePages).toBe(16 - used);
+      }),
+      { numRuns: 100, seed: 20250101 },
+    );
   });
 });

@@ -3,6 +3,9 @@
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
+import { DeviceDma } from '../../src/device/deviceDma.js';
+import { Iommu, iommuWordPfn } from '../../src/device/iommu.js';
+import { IommuMapper } from '../../src/device/iommuMapper.js';
 import type { DmaFence } from '../../src/drm/dmaFence.js';
 import type { DrmDevice } from '../../src/drm/drmDevice.js';
 import { DrmDeviceLife } from '../../src/drm/drmDeviceLife.js';
@@ -30,7 +33,7 @@ import {
   DmaProto,
   dmaAddr,
   dmaAddrAt,
-  dmaDir,
+  dmaOrder,
   dmaPage,
   dmaProto,
   NO_DMA_ADDR,
@@ -69,6 +72,8 @@ import {
 } from '../mm/harness.js';
 
 const driverLockClass = new LockClass('test driver lock');
+/** I/O pages of a test GPU. */
+const TEST_IO_PAGES = 4096;
 const Step = { copy: defineStep('testgpu.copy', 'device', 'npages') } as const;
 
 /** The mm with everything that drm calls of it. */
@@ -182,14 +187,12 @@ export class DrmMachine {
 }
 
 /** A GPU without a page table: memory, DMA ledgers and a copy engine, each of which can be told to fail. */
-export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
+export class TestGpu extends DeviceDma implements DrmDevice, DrmPagemapOps, DevmemOps {
   readonly life: DrmDeviceLife;
   readonly dpagemap: DrmPagemap;
   /** Pagemaps that the generic layer has destroyed. */
   readonly destroyed: DrmPagemap[] = [];
   readonly vram: BuddyAllocator;
-  /** Live DMA mappings of RAM. */
-  readonly system = new Map<number, { pfn: Pfn; dir: DmaDir }>();
   /** Live mappings of this device's memory by any device. */
   readonly peers = new Map<DmaAddr, number>();
   readonly released: Devmem[] = [];
@@ -204,14 +207,15 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
   /** Runs in each copy, before the bytes move. */
   onCopy: (() => Steps<void>) | null = null;
   private readonly pages = new Map<Devmem, Pfn[]>();
-  private nextIova = 1;
   private nextAllocation = 1;
 
   constructor(
     private readonly drm: DrmMachine,
-    readonly index: number,
+    index: number,
     owner: PagemapOwner,
   ) {
+    super(index, new IommuMapper(Iommu.allocate(TEST_IO_PAGES), index));
+    this.iommu.shouldFail = () => this.mapsLeft-- <= 0;
     this.life = new DrmDeviceLife(`test gpu${index}`);
     const { kernel } = drm;
     const zone = kernel.memory.layout.vramOf(index);
@@ -260,24 +264,14 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     return errno;
   }
 
+  /** Pages of RAM mapped for DMA now. */
+  get system(): { readonly size: number } {
+    return { size: this.iommu.live };
+  }
+
   /** Allocations that were not released. */
   get live(): Devmem[] {
     return [...this.pages.keys()];
-  }
-
-  dmaMapPage(pfn: Pfn, dir: DmaDir): DmaAddr | Errno {
-    if (this.mapsLeft === 0) return Errno.ENOMEM;
-    this.mapsLeft--;
-    const iova = this.nextIova++;
-    this.system.set(iova, { pfn, dir });
-    return dmaAddr(DmaProto.System, iova, dir);
-  }
-
-  dmaUnmapPage(addr: DmaAddr): void {
-    const mapping = this.system.get(dmaPage(addr));
-    assert(dmaProto(addr) === DmaProto.System && mapping !== undefined, 'unmap of what is not mapped');
-    assert(mapping.dir === dmaDir(addr), 'unmap with another direction');
-    this.system.delete(dmaPage(addr));
   }
 
   deviceMap(dpagemap: DrmPagemap, device: DrmDevice, pfn: Pfn, order: number, dir: DmaDir): DmaAddr | Errno {
@@ -285,11 +279,13 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
     if (this.deviceMapsLeft === 0) return Errno.EIO;
     this.deviceMapsLeft--;
     const addr = dmaAddr(device === this ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
+    device.ledger.map(addr);
     this.peers.set(addr, (this.peers.get(addr) ?? 0) + 1);
     return addr;
   }
 
-  deviceUnmap(dpagemap: DrmPagemap, _device: DrmDevice, addr: DmaAddr): void {
+  deviceUnmap(dpagemap: DrmPagemap, device: DrmDevice, addr: DmaAddr): void {
+    device.ledger.unmap(addr);
     assert(dpagemap === this.dpagemap, "device_unmap of another device's pagemap");
     const count = this.peers.get(addr) ?? 0;
     assert(count > 0, 'device_unmap of what is not mapped');
@@ -385,9 +381,9 @@ export class TestGpu implements DrmDevice, DrmPagemapOps, DevmemOps {
 
   private resolve(addr: DmaAddr): Pfn {
     if (dmaProto(addr) !== DmaProto.System) return pfnOf(dmaPage(addr));
-    const mapping = this.system.get(dmaPage(addr));
-    assert(mapping !== undefined, 'DMA through an address that is not mapped');
-    return mapping.pfn;
+    const word = this.iommu.iommu.words[dmaPage(addr)];
+    assert(word !== 0, 'DMA through an address that is not mapped');
+    return iommuWordPfn(word);
   }
 }
 
@@ -503,12 +499,19 @@ export class TestDriver implements GpuSvmOps {
   /** The pages that a device's addresses lead to. */
   targets(range: GpuSvmRange, device = 0): (Pfn | null)[] {
     const { dmaAddrs } = this.pagesOf(range)[device];
-    return Array.from({ length: range.npages }, (_, i) => {
-      const addr = dmaAddrs === null ? NO_DMA_ADDR : dmaAddrAt(dmaAddrs, i);
-      if (addr === NO_DMA_ADDR) return null;
-      if (dmaProto(addr) !== DmaProto.System) return pfnOf(dmaPage(addr));
-      return this.gpus[device].system.get(dmaPage(addr))?.pfn ?? null;
-    });
+    const targets: (Pfn | null)[] = [];
+    for (let j = 0; targets.length < range.npages; j++) {
+      const addr = dmaAddrs === null ? NO_DMA_ADDR : dmaAddrAt(dmaAddrs, j);
+      for (let i = 0; i < 1 << dmaOrder(addr); i++) targets.push(this.targetOf(addr, i, device));
+    }
+    return targets;
+  }
+
+  private targetOf(addr: DmaAddr, index: number, device: number): Pfn | null {
+    if (addr === NO_DMA_ADDR) return null;
+    if (dmaProto(addr) !== DmaProto.System) return pfnOf(dmaPage(addr) + index);
+    const word = this.gpus[device].iommu.iommu.words[dmaPage(addr) + index];
+    return word === 0 ? null : iommuWordPfn(word);
   }
 }
 

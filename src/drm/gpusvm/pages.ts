@@ -1,6 +1,7 @@
 /** The DMA state of one device's view of a range: what N:1 keeps N of. */
 
 import { DmaDir, dmaAddrAt, dmaDir } from '../../memory/dmaAddr.js';
+import { DmaIovaState } from '../../memory/dmaIova.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
 
@@ -22,6 +23,10 @@ export class GpuSvmPages {
   /** The memory of the device pages among them; holds a reference while set. */
   dpagemap: DrmPagemap | null = null;
   notifierSeq = NEVER;
+  /** The reservation that the pages in RAM share, where the device has one. @kernel state */
+  readonly state = new DmaIovaState();
+  /** I/O pages of the reservation that are linked. @kernel state_offset */
+  stateOffset = 0;
   /** Of {@link PagesFlag}; replaced as a whole. */
   flags = 0;
 

@@ -1,0 +1,90 @@
+/** The kernel's DMA interface of one device over its IOMMU: maps RAM for it, page by page or through a reservation, and keeps its ledger. */
+
+import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
+import {
+  type DmaAddr,
+  type DmaDir,
+  DmaProto,
+  dmaAddr,
+  dmaDir,
+  dmaOrder,
+  dmaPage,
+} from '../memory/dmaAddr.js';
+import type { DmaIovaState } from '../memory/dmaIova.js';
+import { DmaLedger } from '../memory/dmaLedger.js';
+import type { Pfn } from '../memory/pfn.js';
+import { iommuWordDir } from './iommu.js';
+import type { IommuMapper } from './iommuMapper.js';
+
+/** What `DrmDevice` says of these methods holds. @kernel device */
+export class DeviceDma {
+  readonly ledger = new DmaLedger();
+
+  constructor(
+    readonly index: number,
+    readonly iommu: IommuMapper,
+  ) {}
+
+  dmaMapPage(pfn: Pfn, dir: DmaDir, order = 0): DmaAddr | Errno {
+    const iova = this.iommu.map(pfn, dir, 1 << order);
+    return iova < 0 ? (iova as Errno) : this.entered(iova, dir, order);
+  }
+
+  dmaUnmapPage(addr: DmaAddr): void {
+    const iova = dmaPage(addr);
+    this.checkDir(iova, dmaDir(addr));
+    this.ledger.unmap(addr);
+    this.iommu.unmap(iova, 1 << dmaOrder(addr));
+  }
+
+  dmaIovaTryAlloc(state: DmaIovaState, npages: number): boolean {
+    return this.iommu.tryAlloc(state, npages);
+  }
+
+  dmaIovaLink(state: DmaIovaState, pfn: Pfn, offset: number, order: number, dir: DmaDir): DmaAddr | Errno {
+    const errno = this.iommu.link(state, pfn, offset, 1 << order, dir);
+    return errno === Errno.OK ? this.entered(state.addr + offset, dir, order) : errno;
+  }
+
+  /** The IOMMU is looked into at each access, so there is nothing to flush. */
+  dmaIovaSync(state: DmaIovaState, offset: number, npages: number): Errno {
+    assert(offset + npages <= state.npages, 'a sync reaches beyond its reservation');
+    return Errno.OK;
+  }
+
+  dmaIovaUnlink(state: DmaIovaState, offset: number, npages: number, dir: DmaDir): void {
+    const end = state.addr + offset + npages;
+    for (let iova = state.addr + offset; iova < end; ) {
+      const size = this.iommu.sizeAt(iova);
+      assert(size > 0, 'an unlink of I/O pages that are not linked');
+      this.checkDir(iova, dir);
+      this.ledger.unmap(dmaAddr(DmaProto.System, iova, dir, orderOf(size)));
+      iova += size;
+    }
+    this.iommu.unlink(state, offset, npages);
+  }
+
+  dmaIovaFree(state: DmaIovaState): void {
+    this.iommu.free(state);
+  }
+
+  private entered(iova: number, dir: DmaDir, order: number): DmaAddr {
+    const addr = dmaAddr(DmaProto.System, iova, dir, order);
+    this.ledger.map(addr);
+    return addr;
+  }
+
+  /** An unmap must name the direction of its map. */
+  private checkDir(iova: number, dir: DmaDir): void {
+    const made = iommuWordDir(Atomics.load(this.iommu.iommu.words, iova));
+    if (made === dir) return;
+    this.ledger.mismatch(
+      `I/O page ${iova} of gpu${this.index} was mapped in direction ${made} and unmapped in ${dir}`,
+    );
+  }
+}
+
+function orderOf(npages: number): number {
+  return 31 - Math.clz32(npages);
+}
