@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AssertionFailure } from '../../src/base/assert.js';
 import { type IntervalNode, IntervalTree } from '../../src/base/intervalTree.js';
+import { Random } from '../../src/sim/random.js';
 
 /** Keeps nodes in the promised order: by start, then by insertion. */
 class NaiveIntervals {
@@ -27,30 +28,6 @@ function overlapping<T>(tree: IntervalTree<T>, start: number, end: number): Inte
     node = tree.nextOverlap(node, start, end);
   }
   return found;
-}
-
-/** The two rules that every look-up relies on: heights differ by one at most, `maxEnd` covers the subtree. */
-function checkSubtree(node: IntervalNode<number> | null): { height: number; maxEnd: number } {
-  if (node === null) return { height: 0, maxEnd: 0 };
-  const left = checkSubtree(node.left);
-  const right = checkSubtree(node.right);
-  expect(Math.abs(left.height - right.height)).toBeLessThanOrEqual(1);
-  const own = {
-    height: 1 + Math.max(left.height, right.height),
-    maxEnd: Math.max(node.end, left.maxEnd, right.maxEnd),
-  };
-  expect({ height: node.height, maxEnd: node.maxEnd }).toEqual(own);
-  return own;
-}
-
-function rootOf(node: IntervalNode<number> | null): IntervalNode<number> | null {
-  let root = node;
-  while (root !== null && root.parent !== null) root = root.parent;
-  return root;
-}
-
-function depthOf(node: IntervalNode<number> | null): number {
-  return rootOf(node)?.height ?? 0;
 }
 
 const far = 2 ** 40;
@@ -83,7 +60,7 @@ describe('IntervalTree', () => {
               tree.remove(node);
             }
           });
-          checkSubtree(rootOf(tree.first()));
+          tree.check();
           expect(tree.size).toBe(naive.nodes.length);
           expect([...tree].map((node) => node.value)).toEqual(naive.nodes.map((node) => node.value));
           expect(tree.first()).toBe(naive.nodes[0] ?? null);
@@ -96,6 +73,9 @@ describe('IntervalTree', () => {
             const values = (nodes: IntervalNode<number>[]) => nodes.map((node) => node.value);
             expect(values(overlapping(tree, start, start + pages))).toEqual(
               values(naive.overlapping(start, start + pages)),
+            );
+            expect(tree.firstValue(start, start + pages)).toBe(
+              naive.overlapping(start, start + pages)[0]?.value ?? null,
             );
             expect(tree.lowerBound(start)).toBe(naive.nodes.find((node) => node.start >= start) ?? null);
             expect(tree.before(start)).toBe(naive.nodes.findLast((node) => node.start < start) ?? null);
@@ -131,13 +111,39 @@ describe('IntervalTree', () => {
     expect(overlapping(tree, 995, 2 ** 34).map((node) => node.value)).toEqual(['everything']);
   });
 
-  it('stays balanced when starts ascend', () => {
+  it('fills its blocks when starts ascend, and gives them back when nodes go', () => {
     const tree = new IntervalTree<number>();
     const nodes: IntervalNode<number>[] = [];
     for (let i = 0; i < 4096; i++) nodes.push(tree.insert(i, i + 1, i));
-    expect(depthOf(tree.first())).toBeLessThanOrEqual(13);
+    expect(tree.levels).toBe(3);
     for (const node of nodes.slice(0, 4000)) tree.remove(node);
-    expect(depthOf(tree.first())).toBeLessThanOrEqual(9);
+    expect(tree.levels).toBe(2);
+    for (const node of nodes.slice(4000)) tree.remove(node);
+    expect(tree.levels).toBe(1);
+    tree.check();
+  });
+
+  it('finds its way through thousands of intervals that come and go at random', () => {
+    const random = new Random(7);
+    const tree = new IntervalTree<number>();
+    let nodes: IntervalNode<number>[] = [];
+    for (let round = 0; round < 6; round++) {
+      for (let i = 0; i < 3000; i++) {
+        const start = random.below(5000);
+        nodes.push(tree.insert(start, start + 1 + random.below(round % 2 === 0 ? 4 : 400), i));
+      }
+      tree.check();
+      const kept = nodes.filter(() => random.below(4) === 0);
+      const gone = new Set(nodes.filter((node) => !kept.includes(node)));
+      for (const node of gone) tree.remove(node);
+      nodes = kept;
+      tree.check();
+      expect(new Set(tree)).toEqual(new Set(nodes));
+      for (let page = 0; page < 5500; page += 137) {
+        const there = nodes.filter((node) => node.start < page + 3 && node.end > page);
+        expect(new Set(overlapping(tree, page, page + 3))).toEqual(new Set(there));
+      }
+    }
   });
 
   it('lets the consumer remove the node that iteration has just given', () => {
