@@ -8,6 +8,7 @@ import type { CheckedFile } from '../scenario/checkFile.js';
 import type { EditorSchema } from '../scenario/editorSchema.js';
 import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
+import type { LookupCell, LookupOptions } from '../simulation/benchLookup.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
@@ -41,6 +42,7 @@ export interface Simulator {
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
   benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
+  benchLookup(config: SimulationConfig, options: LookupOptions): Promise<LookupCell[]>;
   openSweepPool(jobs: number): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */

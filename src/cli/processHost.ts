@@ -38,6 +38,8 @@ const simulator: Simulator = {
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   benchMigrate: async (config, options) =>
     (await import('../simulation/benchMigrate.js')).runBenchMigrate(config, options),
+  benchLookup: async (config, options) =>
+    (await import('../simulation/benchLookup.js')).runBenchLookup(config, options),
   loadCases: async (paths) => {
     const { loadCaseFiles } = await import('../scenario/case/loadCases.js');
     return loadCaseFiles(paths).flatMap(({ cases }) => cases);

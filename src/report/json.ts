@@ -4,10 +4,12 @@
  */
 
 import { PAGE_BYTES } from '../base/units.js';
+import type { LookupCell } from '../simulation/benchLookup.js';
 import type { MigrateCell } from '../simulation/benchMigrate.js';
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { clockOf } from './clock.js';
+import { lookupChecks, lookupVerdict } from './lookupReport.js';
 import { migrateChecks, migrateVerdict } from './migrateReport.js';
 import { sweepVerdict } from './sweepTable.js';
 import { verdictOf } from './verdict.js';
@@ -153,6 +155,36 @@ export function migrateDocument(
     checks: migrateChecks(cells),
     counters: {},
     results: cells.map((cell) => cellOf(cell, config.executor)),
+    time: { wallNs: measured.wallNs, simulatedNs: 0 },
+  };
+}
+
+/** Of `bench lookup`: a result for each kind of look-up and number of entries. */
+export function lookupDocument(
+  cells: readonly LookupCell[],
+  measured: { readonly wallNs: number; readonly partial: boolean },
+  { command, config, environment }: DocumentContext,
+): JsonDocument {
+  return {
+    svmsim: environment.svmsim,
+    command,
+    benchmarks: ['lookup'],
+    scenario: config.name,
+    executor: config.executor,
+    seed: config.seed,
+    ok: lookupVerdict(cells, measured.partial).ok,
+    partial: measured.partial,
+    environment,
+    configuration: configurationOf(config),
+    checks: lookupChecks(cells),
+    counters: {},
+    results: cells.map(({ name, entries, wall, ratio, verified }) => ({
+      name,
+      entries,
+      wall: { ...wall },
+      ratio,
+      verified,
+    })),
     time: { wallNs: measured.wallNs, simulatedNs: 0 },
   };
 }

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { migrateCell, simulationConfig } from '../report/fixtures.js';
-import { abortError, FakeHost } from './fakeHost.js';
+import { abortError, FakeHost, lookupCell } from './fakeHost.js';
 
 let host: FakeHost;
 beforeEach(() => {
@@ -20,10 +20,61 @@ describe('bench', () => {
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
-    ['xyzzy', 'allowed: a benchmark: migrate\n'],
+    ['xyzzy', 'allowed: a benchmark: migrate, lookup\n'],
   ])('refuses %s', async (name, message) => {
     expect(await runCli(['bench', name], host)).toBe(2);
     expect(host.stderr.text).toContain(message);
+  });
+});
+
+describe('bench of several', () => {
+  it('runs all, one after another, and has one document with all results', async () => {
+    expect(await runCli(['bench', '--json', '-'], host)).toBe(0);
+    const document = JSON.parse(host.stdout.text);
+    expect(document.benchmarks).toEqual(['migrate', 'lookup']);
+    expect(document.checks.map(({ name }: { name: string }) => name)).toEqual(['content', 'found']);
+    expect(document.results).toHaveLength(2);
+  });
+
+  it('looks at all options before the first one begins', async () => {
+    expect(await runCli(['bench', '--entries', 'many'], host)).toBe(2);
+    expect(host.benches).toEqual([]);
+  });
+
+  it('ends as badly as the worst', async () => {
+    host.bench = async ({ onCell }) => onCell?.(migrateCell({ verified: false }));
+    expect(await runCli(['bench'], host)).toBe(1);
+  });
+
+  it('begins no further one after an interrupt', async () => {
+    host.bench = async () => host.interrupt();
+    expect(await runCli(['bench'], host)).toBe(130);
+    expect(host.lookups).toEqual([]);
+  });
+});
+
+describe('bench lookup', () => {
+  it('measures up to a million entries and prints a row for each', async () => {
+    expect(await runCli(['bench', 'lookup'], host)).toBe(0);
+    expect(host.lookups[0]).toMatchObject({ entries: [1000, 10_000, 100_000, 1_000_000], samples: 9 });
+    expect(host.stdout.text).toMatch(/range +1,000,000 +200ns +190ns +240ns +2\.00/);
+    expect(host.stdout.text).toMatch(/\nPASSED: every look-up found its entry in 1 measurement\n$/);
+  });
+
+  it('has a document with the figures', async () => {
+    expect(await runCli(['bench', 'lookup', '--json', '-'], host)).toBe(0);
+    const { results } = JSON.parse(host.stdout.text);
+    expect(results).toEqual([lookupCell()]);
+  });
+
+  it('fails when a look-up found another entry', async () => {
+    host.lookup = async ({ onCell }) => onCell?.(lookupCell({ verified: false }));
+    expect(await runCli(['bench', 'lookup'], host)).toBe(1);
+  });
+
+  it.each(['', '0', '10,5', '5,5', '1e3', '1,,2', '20000000'])('refuses --entries %s', async (entries) => {
+    expect(await runCli(['bench', 'lookup', '--entries', entries], host)).toBe(2);
+    expect(host.stderr.text).toContain('ascending whole numbers from 1 to 10000000');
   });
 });
 

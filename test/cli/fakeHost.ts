@@ -5,6 +5,7 @@ import type { CasePool, CliHost, Simulator, SweepPool, SweepTask } from '../../s
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
+import type { LookupCell, LookupOptions } from '../../src/simulation/benchLookup.js';
 import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
@@ -31,6 +32,7 @@ export class FakeHost implements CliHost {
   readonly loaded: { path: string; overrides: ScenarioOverrides }[] = [];
   readonly runs: { config: SimulationConfig; options: RunOptions }[] = [];
   readonly benches: MigrateOptions[] = [];
+  readonly lookups: LookupOptions[] = [];
   readonly swept: SweepTask[] = [];
   poolJobs = 0;
   poolsOpen = 0;
@@ -42,6 +44,7 @@ export class FakeHost implements CliHost {
   /** Runs that take no time and hold; tests put others in their place. */
   run = async (_config: SimulationConfig, _options: RunOptions): Promise<RunReport> => runReport();
   bench = async (options: MigrateOptions): Promise<void> => options.onCell?.(migrateCell());
+  lookup = async (options: LookupOptions): Promise<void> => options.onCell?.(lookupCell());
   sweep = async (seed: number, _signal: AbortSignal): Promise<RunReport> =>
     runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
   load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
@@ -66,6 +69,11 @@ export class FakeHost implements CliHost {
     benchMigrate: async (_config, options) => {
       this.benches.push(options);
       await this.bench(options);
+      return [];
+    },
+    benchLookup: async (_config, options) => {
+      this.lookups.push(options);
+      await this.lookup(options);
       return [];
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
@@ -130,4 +138,10 @@ export function passed({ suite, name, variant }: Case): CaseReport {
 /** What a signal that is aborted makes of the operation that was given it. */
 export function abortError(): Error {
   return Object.assign(new Error('The operation was aborted'), { name: 'AbortError' });
+}
+
+/** A million ranges, looked up in 200 ns each. */
+export function lookupCell(changed: Partial<LookupCell> = {}): LookupCell {
+  const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 9 };
+  return { name: 'range', entries: 1_000_000, wall, ratio: 2, verified: true, ...changed };
 }

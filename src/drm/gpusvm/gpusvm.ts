@@ -137,7 +137,7 @@ export class GpuSvm implements IntervalNotifierOps {
 
   /** @kernel drm_gpusvm_notifier_find */
   findNotifier(page: Vpn): GpuSvmNotifier | null {
-    return this.notifiers.firstOverlap(page, page + 1)?.value ?? null;
+    return this.notifiers.firstValue(page, page + 1);
   }
 
   findRange(page: Vpn): GpuSvmRange | null {

@@ -27,7 +27,7 @@ export class GpuSvmNotifier {
 
   /** The range that contains the page, or null. @kernel drm_gpusvm_range_find */
   findRange(page: Vpn): GpuSvmRange | null {
-    return this.ranges.firstOverlap(page, page + 1)?.value ?? null;
+    return this.ranges.firstValue(page, page + 1);
   }
 
   /** Ranges that overlap the half-open span, in order of address. @kernel drm_gpusvm_for_each_range */

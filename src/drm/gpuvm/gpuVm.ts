@@ -69,7 +69,7 @@ export class GpuVm {
 
   /** The lowest mapping that has a page of these. @kernel drm_gpuva_find_first */
   findFirst(start: number, end: number): GpuVa | null {
-    return end <= start ? null : (this.vas.firstOverlap(start, end)?.value ?? null);
+    return end <= start ? null : this.vas.firstValue(start, end);
   }
 
   /** The mapping that ends at `start`. @kernel drm_gpuva_find_prev */
