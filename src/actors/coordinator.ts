@@ -15,6 +15,7 @@ import { RangeMigration } from '../driver/fault/rangeMigration.js';
 import { RangePlacement } from '../driver/fault/rangePlacement.js';
 import { RangePrefetch } from '../driver/fault/rangePrefetch.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
+import { GpuUnbind } from '../driver/gpuUnbind.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
 import { MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
@@ -113,6 +114,8 @@ export class Coordinator {
   readonly arrays: PageArrayPool;
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
+  /** For when a device is to go while others go on. */
+  readonly gpuUnbind: GpuUnbind;
   readonly gpuFaults: GpuFaultHandler;
   readonly prefetches: RangePrefetch;
   private readonly vmBind: VmBindService;
@@ -151,6 +154,7 @@ export class Coordinator {
     const unhold = new PagemapUnhold(sched, COORDINATOR);
     const linked = hasInterconnect(config.interconnect);
     this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked);
+    this.gpuUnbind = new GpuUnbind(this.kernel, this.vram);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
     this.gpus = this.remotes.map(
       (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i)),
@@ -258,14 +262,14 @@ export class Coordinator {
   }
 
   private serveDevice(port: Port, gpu: GpuHandle): void {
-    const owner = this.ownerOf(gpu);
     const { gpuFaults, mirrors } = this;
+    const ownerNow = (): PagemapOwner => this.ownerOf(gpu);
     port.serve(DeviceMessage.fault, function* ({ page, write, kind }) {
       const vm = mirrors.find(gpu, spaceOf(page));
       // A process that is mirrored, but not by this device any more.
       if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
       return {
-        errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0, kind),
+        errno: yield* gpuFaults.handle(vm, gpu, ownerNow(), pageInSpace(page), write !== 0, kind),
       };
     });
   }

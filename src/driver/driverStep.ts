@@ -26,6 +26,9 @@ export const DriverStep = {
   /** Pages of a process (id) are about to move; the flags say why. For a CPU's fault `pagemap.toRam` says it. */
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
+  /** The device takes no more requests; the count is that of allocations that are left to bring home. */
+  unplugged: defineStep('driver.unplugged', 'device', 'count'),
+  unbound: defineStep('driver.unbound', 'device', 'errno'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),
   /** A device mirrors a process (id) from now on, or no longer; the count is that of its mirror's devices. */
   joined: defineStep('driver.joined', 'device', 'count', 'id'),

@@ -264,7 +264,8 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return null;
   }
 
-  private *evict(victim: DriverDevmem): Steps<Errno> {
+  /** Brings one allocation home. @kernel xe_svm_bo_evict */
+  *evict(victim: DriverDevmem): Steps<Errno> {
     const { sched } = this.kernel;
     const { mm, start, npages } = victim;
     victim.evicting = true;

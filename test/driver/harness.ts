@@ -18,6 +18,7 @@ import {
 import type { LinkSpec } from '../../src/device/interconnect.js';
 import { Iommu } from '../../src/device/iommu.js';
 import { DriverRange } from '../../src/driver/driverRange.js';
+import { areLinked, type PeerLinks } from '../../src/driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy } from '../../src/driver/placement.js';
 import { AccessBracket } from '../../src/memory/accessBracket.js';
 import { type AccessPort, holdPage } from '../../src/memory/accessPort.js';
@@ -50,7 +51,7 @@ export interface SystemOptions {
   /** N:1 unless told. */
   readonly layout?: 'n1' | 'one-to-one';
   /** Peers unless told. */
-  readonly interconnect?: 'peer' | 'none';
+  readonly interconnect?: PeerLinks;
   /** To the faulting device unless told. */
   readonly policy?: PlacementPolicy;
   /** 512 unless told. */
@@ -283,7 +284,7 @@ export class System implements StepObserver {
       assert(pageTable.entries === 0, () => `gpu${device} keeps ${pageTable.entries} entries`);
       assert(mmu.iommuFaults.length === 0, 'IOMMU fault');
       assert(
-        gpu.dpagemap?.references === 1,
+        (gpu.dpagemap?.references ?? 1) === 1,
         () => `pagemap of gpu${device} has ${gpu.dpagemap?.references} references`,
       );
       assert(gpu.allocations.size === 0, 'an allocation outlives everything');
@@ -312,9 +313,9 @@ export class System implements StepObserver {
   ): DeviceActor {
     const { options } = this;
     const link = options.link ?? INSTANT;
-    const hasPeers = (options.interconnect ?? 'peer') === 'peer';
+    const links = options.interconnect ?? 'peer';
     const peers = Array.from({ length: deviceCount }, (_, other) =>
-      other !== index && hasPeers ? link : null,
+      other !== index && areLinked(links, index, other) ? link : null,
     );
     const config = {
       ...GPU_DEFAULTS,
