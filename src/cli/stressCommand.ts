@@ -48,6 +48,10 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
     ],
     ['svmsim stress my.yaml --executor virtual --seed 3', 'a scenario of your own, in simulated time'],
     [
+      'svmsim stress --devices 16 --set join-leave.operations=unlimited --set join-leave.pause=5ms',
+      'devices that leave the process and join it again under the same load',
+    ],
+    [
       'svmsim stress --seconds 600 --json stress.json --quiet',
       'for a nightly job: the exit status tells, the document has the figures',
     ],

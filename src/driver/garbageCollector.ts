@@ -40,8 +40,11 @@ export class GarbageCollector {
     kernel.sched.at(DriverStep.collectGarbage, this.list.length);
     yield* svmLock.lock();
     for (let range = this.list.pop(); range !== undefined; range = this.list.pop()) {
-      yield* this.vm.unmapParts(range, range.parts);
-      yield* gpusvm.rangeRemove(range);
+      // Whoever changes what devices see may have removed it already, after the invalidation that has put it here.
+      if (range.node !== null) {
+        yield* this.vm.unmapParts(range, range.parts);
+        yield* gpusvm.rangeRemove(range);
+      }
       if (range.unmapped) this.resetAttributes(range);
       gpusvm.rangePut(range);
     }

@@ -288,6 +288,8 @@ const runCounterTable: readonly RunCounter[] = [
   counted('svm_range_remove_count', GpuSvmStep.rangeRemoved, 'Ranges removed'),
   counted('svm_notifier_insert_count', GpuSvmStep.notifierInserted, 'Interval notifiers made'),
   counted('svm_garbage_count', DriverStep.collectGarbage, 'Runs of the garbage collector that found work'),
+  counted('svm_join_count', DriverStep.joined, 'Devices that joined a running mirror of several'),
+  counted('svm_leave_count', DriverStep.left, 'Devices that left one'),
   counted('mmap_count', MmapStep.mmap, 'Calls of mmap'),
   counted('munmap_count', MmapStep.munmap, 'Calls of munmap'),
   counted('brk_count', MmapStep.brk, 'Calls of brk'),

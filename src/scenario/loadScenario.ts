@@ -153,6 +153,11 @@ function workloadOf(workload: ScenarioWorkload, name: string, trace: MmTrace | u
       const amounts = { touchPages: workload['touch-pages'], deviceAccesses: workload['device-accesses'] };
       return { kind: workload.kind, name, trace, ...amounts };
     }
+    case 'join-leave': {
+      const { kind, stay, operations, pause } = workload;
+      const pauseUs = pause / NANOSECONDS_PER_MICROSECOND;
+      return { kind, name, stay, atOnce: workload['at-once'], operations, pauseUs };
+    }
     case 'invalidate': {
       const { kind, size, calls, operations } = workload;
       const spanPages = Math.min(workload.span, size);

@@ -8,7 +8,7 @@ import { workloadPages } from './workloadMemory.js';
 import { firstDuplicate, type NameRequest } from './workloadNames.js';
 import { type KeyPath, type Problem, valueAt, type YamlSource } from './yamlSource.js';
 
-/** A workload and where it stands; the `invalidation` section counts as one. */
+/** A workload and where it stands; the sections `invalidation` and `join-leave` count as one each. */
 export interface PlacedWorkload {
   readonly path: KeyPath;
   readonly workload: ScenarioWorkload;
@@ -24,6 +24,10 @@ export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
       path: ['invalidation'],
       workload: { kind: 'invalidate', name: undefined, ...scenario.invalidation },
     });
+  }
+  const joinLeave = scenario['join-leave'];
+  if (joinLeave !== undefined) {
+    placed.push({ path: ['join-leave'], workload: { kind: 'join-leave', name: undefined, ...joinLeave } });
   }
   return placed;
 }
@@ -109,12 +113,20 @@ function workloadProblems(
   if (workload.kind === 'invalidate' && workload.span > workload.size && isGiven(source, [...path, 'span'])) {
     problems.push({ path: [...path, 'span'], allowed: `at most the size, ${formatPages(workload.size)}` });
   }
+  if (workload.kind === 'join-leave' && workload.stay >= scenario.devices.count) {
+    const { count } = scenario.devices;
+    problems.push({
+      path: [...path, 'stay'],
+      allowed: `fewer than the devices, ${count}: somebody has to leave`,
+    });
+  }
   return problems;
 }
 
 function endlessKeyOf(workload: ScenarioWorkload): string | null {
   if (workload.kind === 'pattern' && workload.rounds === Number.POSITIVE_INFINITY) return 'rounds';
-  if (workload.kind === 'invalidate' && workload.operations === Number.POSITIVE_INFINITY) return 'operations';
+  const hasCalls = workload.kind === 'invalidate' || workload.kind === 'join-leave';
+  if (hasCalls && workload.operations === Number.POSITIVE_INFINITY) return 'operations';
   return null;
 }
 

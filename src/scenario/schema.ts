@@ -24,7 +24,15 @@ import {
   yesOrNo,
 } from './keys.js';
 
-export const workloadKinds = ['saxpy', 'jacobi', 'histogram', 'pattern', 'trace', 'invalidate'] as const;
+export const workloadKinds = [
+  'saxpy',
+  'jacobi',
+  'histogram',
+  'pattern',
+  'trace',
+  'invalidate',
+  'join-leave',
+] as const;
 
 const DAY_NS = 86_400e9;
 const MINUTE_NS = 60e9;
@@ -183,9 +191,27 @@ const invalidationKeys = {
 const invalidate = map({ kind: z.literal('invalidate'), name: workloadName, ...invalidationKeys });
 const invalidation = map(invalidationKeys);
 
-const workload = z.discriminatedUnion('kind', [saxpy, jacobi, histogram, pattern, trace, invalidate], {
-  error: ({ code }) => (code === 'invalid_union' ? workloadKinds.join(', ') : "a map with the key 'kind'"),
-});
+const joinLeaveKeys = {
+  pause: key(
+    duration(0, MINUTE_NS, 'microseconds'),
+    '5ms',
+    'Wait between two changes, on average: the rate.',
+  ),
+  stay: key(count(0, LIMITS.devicesMax - 1), 0, 'Devices that never leave, from gpu0 on.'),
+  'at-once': key(count(1, LIMITS.devicesMax), 2, 'Devices that join or leave at the same time, at most.'),
+  operations: key(unlimitedCount, 100, 'Joins and leaves; unlimited needs a duration.'),
+};
+
+const joinLeave = map({ kind: z.literal('join-leave'), name: workloadName, ...joinLeaveKeys });
+const joiningAndLeaving = map(joinLeaveKeys);
+
+const workload = z.discriminatedUnion(
+  'kind',
+  [saxpy, jacobi, histogram, pattern, trace, invalidate, joinLeave],
+  {
+    error: ({ code }) => (code === 'invalid_union' ? workloadKinds.join(', ') : "a map with the key 'kind'"),
+  },
+);
 
 export const scenarioSchema = map({
   name: optionalKey(name(), 'the name of the file', 'Names the scenario in results.'),
@@ -220,6 +246,11 @@ export const scenarioSchema = map({
     .array(workload, { error: () => 'a list of workloads' })
     .prefault([])
     .describe('What runs; each on a CPU thread of its own, together with every device.'),
+  'join-leave': joiningAndLeaving
+    .optional()
+    .describe(
+      'Devices that keep leaving the process and joining it again, with work waiting for them: short for a workload of kind join-leave.',
+    ),
   invalidation: invalidation
     .optional()
     .describe(

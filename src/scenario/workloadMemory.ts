@@ -18,6 +18,8 @@ export function workloadPages(workload: ScenarioWorkload): number | null {
     case 'pattern':
     case 'invalidate':
       return workload.size;
+    case 'join-leave':
+      return 0;
     case 'trace':
       return null;
   }

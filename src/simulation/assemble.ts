@@ -2,7 +2,7 @@
 
 import { COORDINATOR, Coordinator, type CoordinatorConfig } from '../actors/coordinator.js';
 import { CpuThread } from '../actors/cpuThread.js';
-import { DeviceActor } from '../actors/deviceActor.js';
+import { DeviceActor, type KernelSource } from '../actors/deviceActor.js';
 import { GPU_DEFAULTS, type GpuConfig } from '../device/gpuConfig.js';
 import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
@@ -15,10 +15,13 @@ import { TableArena } from '../memory/radixTable.js';
 import { ThpMode } from '../mm/kernel.js';
 import { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
 import { makeWorkload } from '../workload/makeWorkload.js';
-import type { Workload } from '../workload/workload.js';
+import { PatientContext } from '../workload/patience.js';
+import type { DeviceKernel, Workload } from '../workload/workload.js';
+import { devicesLeave } from '../workload/workloadConfig.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
 
@@ -107,9 +110,22 @@ export function buildDevice(
     arrays: new PageArrays(buffers.arrays),
     iommu: new Iommu(buffers.iommus[device]),
   };
-  return new DeviceActor(gpuConfig(config, device), world, port, (workload, phase, a, b) =>
-    workloads[workload].kernel(device, phase, a, b),
-  );
+  const kernelOf: WorkloadKernels = (workload, phase, a, b) =>
+    workloads[workload].kernel(device, phase, a, b);
+  const kernels = devicesLeave(config.workloads) ? patientKernels(sched, kernelOf) : kernelOf;
+  return new DeviceActor(gpuConfig(config, device), world, port, kernels);
+}
+
+/** As a device's actor asks for them. */
+type WorkloadKernels = (...launch: Parameters<KernelSource>) => DeviceKernel;
+
+/** Kernels whose contexts wait for the device to come back when it leaves. */
+function patientKernels(sched: Scheduler, kernels: WorkloadKernels): KernelSource {
+  const sleep = (ns: number): Steps<void> => sched.sleep(ns);
+  return (...launch) => {
+    const kernel = kernels(...launch);
+    return (context) => kernel(new PatientContext(context, sleep));
+  };
 }
 
 export function buildCpuThread(

@@ -9,6 +9,7 @@ import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import type { ActorProgress, Workload, WorkloadResult } from '../workload/workload.js';
+import { devicesLeave } from '../workload/workloadConfig.js';
 import type { CpuHost } from './actorHost.js';
 import { actorPort, buildCpuThread, buildWorkloads, cpuActorId } from './assemble.js';
 import { type CounterReader, ProgramHost } from './programHost.js';
@@ -36,7 +37,9 @@ export class LocalCpu implements CpuHost {
     this.workload = buildWorkloads(config, buffers)[cpu];
     // Test devices have no actor.
     const deviceCount = config.machine?.memories.length ?? config.deviceCount;
-    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed, observedCounters(buffers));
+    const counters = observedCounters(buffers);
+    const isPatient = devicesLeave(config.workloads);
+    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed, counters, isPatient);
   }
 
   runProgram(): Promise<WorkloadResult> {

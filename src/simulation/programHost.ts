@@ -10,6 +10,7 @@ import { Random } from '../sim/random.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
+import { untilPresent } from '../workload/patience.js';
 import type { Advice, CallReply, HostContext } from '../workload/workload.js';
 
 /** Streams of random numbers for programs; devices and contexts use others. */
@@ -31,6 +32,8 @@ export class ProgramHost implements HostContext {
     readonly deviceCount: number,
     seed: number,
     private readonly counters: CounterReader,
+    /** Devices may leave the process and come back. */
+    private readonly isPatient: boolean,
   ) {
     this.random = new Random(seed, PROGRAM_STREAM + index);
   }
@@ -95,8 +98,11 @@ export class ProgramHost implements HostContext {
     return this.thread.now();
   }
 
+  /** Where devices come and go, one that is away is waited for. */
   launch(device: number, phase: number, a: number, b: number): Steps<Errno> {
-    return this.thread.launchKernel(device, this.index, phase, a, b);
+    const { thread, index } = this;
+    const attempt = (): Steps<Errno> => thread.launchKernel(device, index, phase, a, b);
+    return this.isPatient ? untilPresent(thread.gate, (ns) => thread.sleep(ns), attempt) : attempt();
   }
 
   enterProcess(mm: number): Steps<Errno> {

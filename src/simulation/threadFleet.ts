@@ -45,7 +45,8 @@ const POLL_MS = 20;
 const CLOSE_MS = 2_000;
 
 export class ThreadFleet implements Fleet {
-  private readonly startMs = performance.now();
+  /** Of the programs' time, which a duration limits: starting a worker per actor can take seconds. */
+  private startMs = performance.now();
   private failureOf: ActorFailure | null = null;
   private readonly whenFailed: Promise<never>;
   private fail: (failure: ActorFailure) => void = () => {};
@@ -84,6 +85,7 @@ export class ThreadFleet implements Fleet {
     const fleet = new ThreadFleet(config, buffers, pool);
     try {
       await fleet.during(fleet.startActors());
+      fleet.startMs = performance.now();
     } catch (error) {
       await fleet.close();
       throw error;

@@ -5,6 +5,7 @@ import { CaseProgram } from './case/caseProgram.js';
 import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
+import { JoinLeave } from './joinLeave.js';
 import { MigrateBench } from './migrateBench.js';
 import { Pattern } from './pattern.js';
 import { Saxpy } from './saxpy.js';
@@ -31,6 +32,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new TraceReplay(config, index, world);
     case 'invalidate':
       return new Invalidate(config, index, world);
+    case 'join-leave':
+      return new JoinLeave(config, index, world);
     case 'migrate-bench':
       return new MigrateBench(config, index);
     case 'case':

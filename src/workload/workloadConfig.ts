@@ -78,6 +78,25 @@ export interface InvalidateConfig {
   readonly pauseUs: number;
 }
 
+/** Takes devices out of the process's mirror and puts them back, while other workloads use them. */
+export interface JoinLeaveConfig {
+  readonly kind: 'join-leave';
+  readonly name: string;
+  /** Devices that never leave, from the first on. */
+  readonly stay: number;
+  /** Changes under way at the same time. */
+  readonly atOnce: number;
+  /** Changes altogether; Infinity while a duration ends the run. */
+  readonly operations: number;
+  /** Mean pause between two changes in microseconds of the executor's clock. */
+  readonly pauseUs: number;
+}
+
+/** Whether work has to expect that its device is away for a while. */
+export function devicesLeave(workloads: readonly WorkloadConfig[]): boolean {
+  return workloads.some(({ kind }) => kind === 'join-leave');
+}
+
 /** Moves a region from one memory to another, again and again; made by the benchmark, not by scenario files. */
 export interface MigrateBenchConfig {
   readonly kind: 'migrate-bench';
@@ -118,5 +137,6 @@ export type WorkloadConfig =
   | PatternConfig
   | TraceConfig
   | InvalidateConfig
+  | JoinLeaveConfig
   | MigrateBenchConfig
   | CaseConfig;

@@ -14,7 +14,7 @@ const scratch = new Scratch();
 const TRACE = 'mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ff6a1eb7000\n';
 
 const TOP_KEYS =
-  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, invalidation';
+  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, join-leave, invalidation';
 const SIZE = '4KiB to 16380MiB in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages';
 const CHUNKS = 'descending powers of two ending in 4KiB, the first at most 2MiB, such as [2MiB, 64KiB, 4KiB]';
 const SCENARIO = 'a scenario: a YAML map with keys such as devices, ram, svm and workloads';
@@ -154,6 +154,19 @@ workloads:
     const { workloads } = load('invalidation: { threads: 2, size: 16pages }\nworkloads: [{ kind: saxpy }]');
     expect(workloads.map(({ name }) => name)).toEqual(['saxpy', 'invalidate-1', 'invalidate-2']);
     expect(workloads[1]).toMatchObject({ kind: 'invalidate', pages: 16, spanPages: 8, operations: 200 });
+  });
+
+  it('makes a workload of the section about joining and leaving, which stands last', () => {
+    const { workloads } = load('join-leave: { pause: 250us, at-once: 3 }\ninvalidation: { threads: 1 }');
+    expect(workloads.map(({ kind }) => kind)).toEqual(['invalidate', 'join-leave']);
+    expect(workloads[1]).toEqual({
+      kind: 'join-leave',
+      name: 'join-leave',
+      stay: 0,
+      atOnce: 3,
+      operations: 100,
+      pauseUs: 250,
+    });
   });
 
   it('follows anchors and aliases', () => {
@@ -343,11 +356,11 @@ describe('a value of the wrong type or out of range', () => {
     ['workloads: [saxpy]', "s.yaml:1: key 'workloads.0': found saxpy, allowed: a map with the key 'kind'"],
     [
       'workloads:\n  - rounds: 2',
-      "s.yaml:2: key 'workloads.0.kind': found nothing, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate",
+      "s.yaml:2: key 'workloads.0.kind': found nothing, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate, join-leave",
     ],
     [
       'workloads:\n  - rounds: 2\n    kind: axpy',
-      "s.yaml:3: key 'workloads.0.kind': found axpy, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate",
+      "s.yaml:3: key 'workloads.0.kind': found axpy, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate, join-leave",
     ],
     [
       'workloads: [{ kind: jacobi, rows: 2 }]',
@@ -446,6 +459,14 @@ describe('values that make no sense together', () => {
     [
       'invalidation:\n  operations: unlimited',
       "s.yaml:2: key 'invalidation.operations': found unlimited, allowed: a whole number, or unlimited in a scenario with a duration",
+    ],
+    [
+      'join-leave: { operations: unlimited }',
+      "s.yaml:1: key 'join-leave.operations': found unlimited, allowed: a whole number, or unlimited in a scenario with a duration",
+    ],
+    [
+      'devices: { count: 3 }\njoin-leave: { stay: 3 }',
+      "s.yaml:2: key 'join-leave.stay': found 3, allowed: fewer than the devices, 3: somebody has to leave",
     ],
     [
       'invalidation: { size: 4pages, span: 5pages }',

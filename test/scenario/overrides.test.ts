@@ -112,7 +112,7 @@ describe('--set', () => {
     ],
     [
       'foo.bar=1',
-      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, invalidation",
+      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, join-leave, invalidation",
     ],
     [
       'ram=0',

@@ -37,6 +37,14 @@ describe.each(executors)('the default scenario in small, under %s', (executor) =
     expect(report.counters.svm_evict_count).toBeGreaterThan(0);
   });
 
+  it.each(layouts)('holds them while devices leave and join, with layout %s', async (layout) => {
+    const set = ['join-leave={pause: 200us, operations: 60}'];
+    const report = await makeSimulation(smallScenario({ executor, layout, set })).run();
+    expectSound(report);
+    expect(report.workloads.find(({ workload }) => workload === 'join-leave')?.counts.fewest).toBeLessThan(2);
+    if (layout === 'n1') expect(report.counters.svm_leave_count).toBeGreaterThan(10);
+  });
+
   it('ends early and cleanly when it is told to', async () => {
     const config = smallScenario({ executor, set: ['workloads.saxpy.rounds=1000'] });
     const report = await makeSimulation(config).run({ signal: AbortSignal.timeout(300) });
