@@ -55,8 +55,13 @@ export class Invalidation implements GpuSvmOps {
     const windows = new Map<GpuHandle, Window>();
     this.beginParts(range, parts, windows);
     yield* this.invalidateTlbs(windows);
-    for (const part of parts)
-      yield* this.vm.dma.unmapPages(this.vm.gpusvm, part.pages, range.npages, inNotifier);
+    yield* this.unmapParts(range, parts);
+  }
+
+  /** Ends DMA to the range's pages for these devices; the notifier lock is held for write. */
+  *unmapParts(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
+    const { gpusvm, dma } = this.vm;
+    for (const part of parts) yield* dma.unmapPages(gpusvm, part.pages, range.npages, inNotifier);
   }
 
   /** Takes the range's translations away on each device that has them: the whole range, not just the overlap. @kernel xe_svm_range_notifier_event_begin */
@@ -104,8 +109,8 @@ export class Invalidation implements GpuSvmOps {
 
   /** @kernel xe_svm_range_notifier_event_end */
   private *endRange(range: DriverRange, event: NotifierRange): Steps<void> {
-    const { gpusvm, dma, closed, collector } = this.vm;
-    for (const part of range.parts) yield* dma.unmapPages(gpusvm, part.pages, range.npages, inNotifier);
+    const { gpusvm, closed, collector } = this.vm;
+    yield* this.unmapParts(range, range.parts);
     if (event.event !== NotifyEvent.Unmap || closed) return;
     gpusvm.rangeSetUnmapped(range, range.allPages, event);
     collector.add(range);

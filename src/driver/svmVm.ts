@@ -42,7 +42,7 @@ export class SvmVm {
   readonly membership: Membership;
   /** What the process has said about its memory; set once, before the first fault. Null where programs say nothing. */
   attributes: ProcessAttributes | null = null;
-  private readonly invalidation: Invalidation;
+  readonly invalidation: Invalidation;
 
   constructor(
     readonly kernel: Kernel,

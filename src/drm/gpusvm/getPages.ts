@@ -72,6 +72,11 @@ export class GpuSvmDma {
     return pages.has(PagesFlag.HasDevmemPages) || pages.has(PagesFlag.HasDmaMapping);
   }
 
+  /** What was read since `seq` still holds; the notifier lock is held, so it does until that is released. */
+  isCurrent(notifier: IntervalNotifier, seq: number): boolean {
+    return !notifier.readRetry(seq);
+  }
+
   /** Ends the device's DMA access to the pages. @kernel drm_gpusvm_unmap_pages */
   *unmapPages(gpusvm: GpuSvm, pages: GpuSvmPages, npages: number, ctx: GpuSvmContext): Steps<void> {
     if (ctx.inNotifier) {
@@ -148,7 +153,7 @@ export class GpuSvmDma {
   ): Errno {
     // Before the retry check: nobody would ever make an unmapped range valid again.
     if (pages.has(PagesFlag.Unmapped)) return Errno.EFAULT;
-    if (notifier.readRetry(seq)) return Errno.EAGAIN;
+    if (!this.isCurrent(notifier, seq)) return Errno.EAGAIN;
     // Another fault of this device may have mapped the pages since we looked.
     if (this.pagesValid(gpusvm, pages)) return Errno.OK;
     if (pages.dmaAddrs === null || pages.dmaAddrs.length < pfns.length) {

@@ -1,0 +1,35 @@
+/** Makes the small case that shows a bug: the fields that all of them share are filled in. */
+
+import { type Case, caseSchema } from '../case/caseSchema.js';
+import type { BugSubject } from './bugOverlay.js';
+
+/** As in a case file, without the suite. Throws for what is no case: a mistake in the overlay. */
+export interface BugCase {
+  readonly name: string;
+  readonly steps: readonly unknown[];
+  readonly expect?: readonly unknown[];
+  readonly params?: Case['params'];
+}
+
+export function bugCase(one: BugCase): BugSubject {
+  const program = caseSchema.parse({ suite: 'bugs', deterministic: false, ...one });
+  return { kind: 'case', program };
+}
+
+/** `bind_mirror` of the first process for each device. */
+export function mirrorOn(devices: number): unknown[] {
+  return Array.from({ length: devices }, (_, i) => ({
+    op: 'bind_mirror',
+    args: { proc: 'p0', dev: `gpu${i}` },
+  }));
+}
+
+/** A private anonymous buffer, readable and writable. */
+export function buffer(buf: string, pages: number): unknown {
+  return { op: 'mmap', args: { buf, pages, prot: 'rw', share: 'private', backing: 'anon' } };
+}
+
+/** Branches that run side by side. */
+export function concurrent(...branches: readonly (readonly unknown[])[]): unknown {
+  return { op: 'concurrent', args: { branches } };
+}

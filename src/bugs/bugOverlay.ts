@@ -1,0 +1,35 @@
+/** A bug as it was, or might have been: a file that replaces one step of the protocol with the wrong version of it. */
+
+import type { Machine } from '../actors/machine.js';
+import type { Case } from '../case/caseSchema.js';
+import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import type { VerdictKind } from './verdictKind.js';
+
+/** A small program that can show the bug. */
+export type BugSubject =
+  | { readonly kind: 'case'; readonly program: Case }
+  | { readonly kind: 'scenario'; readonly config: SimulationConfig };
+
+/** What a schedule that shows the bug ends with. */
+export interface ExpectedVerdict {
+  readonly kind: VerdictKind;
+  /** The invariant that is violated; any of the kind where there is none. */
+  readonly invariant?: string;
+}
+
+export interface BugOverlay {
+  /** As in the catalogue of known bugs: `B107`. */
+  readonly id: string;
+  readonly title: string;
+  /** What the wrong version does, and what comes of it. */
+  readonly wrong: string;
+  /** A commit, CVE, or list message; or that it is only predicted. */
+  readonly reference: string;
+  readonly subject: BugSubject;
+  /** A schedule that ends with any of these shows the bug. */
+  readonly expected: readonly ExpectedVerdict[];
+  /** Steps of one run after which it counts as one without an end; the explorer's own unless told. */
+  readonly stepsMax?: number;
+  /** Called once for each machine, before its first step. */
+  apply(machine: Machine): void;
+}

@@ -1,0 +1,71 @@
+/** Puts into words how a run ended that did not end well. */
+
+import { AssertionFailure } from '../base/assert.js';
+import type { Case } from '../case/caseSchema.js';
+import type { TaskFailure } from '../sim/scheduler.js';
+import { stepDefinition } from '../sim/steps.js';
+import type { VirtualMachine } from '../simulation/virtualMachine.js';
+import type { WorkloadResult } from '../workload/workload.js';
+import type { Verdict } from './verdict.js';
+
+const LOCK_ORDER = 'lock order: ';
+
+/** A task ended by an exception: a broken assumption, or plainly a mistake. */
+export function judgeFailure({ task, cause }: TaskFailure): Verdict {
+  const what = cause instanceof AssertionFailure ? cause.message : `${cause.name}: ${cause.message}`;
+  const where = `${task.name}, after step ${stepDefinition(task.lastStep).name}`;
+  const isOrder = what.startsWith(LOCK_ORDER);
+  return {
+    kind: isOrder ? 'invariant' : 'assertion',
+    invariant: isOrder ? 'L3' : null,
+    message: what,
+    details: [`in ${where}`],
+  };
+}
+
+/** Nothing can run, and somebody has not ended. */
+export function judgeStandstill(machine: VirtualMachine): Verdict {
+  return {
+    kind: 'deadlock',
+    invariant: null,
+    message: 'every task waits for another',
+    details: describeWaits(machine),
+  };
+}
+
+/** It goes on and on. */
+export function judgeUnending(machine: VirtualMachine, stepsMax: number): Verdict {
+  const busy = [...machine.executor.tasks].filter(({ daemon, state }) => !daemon && state === 'runnable');
+  return {
+    kind: 'livelock',
+    invariant: null,
+    message: `no end within ${stepsMax} steps`,
+    details: [
+      ...busy.map((task) => `${task.name} is at ${stepDefinition(task.lastStep).name}`),
+      ...describeWaits(machine),
+    ],
+  };
+}
+
+/** A program that says of itself that it went wrong. */
+export function judgeResult(result: WorkloadResult, program: Case | null): Verdict | null {
+  const broken = result.caseResults?.broken ?? null;
+  if (broken !== null) {
+    const message = `step ${broken.step}: ${broken.found}`;
+    return { kind: 'wrong-result', invariant: null, message, details: [] };
+  }
+  if (result.ok) return null;
+  const isData = program === null && (result.counts.violations ?? 0) > 0;
+  return {
+    kind: isData ? 'wrong-data' : 'wrong-result',
+    invariant: isData ? 'M1' : null,
+    message: `${result.workload}: ${result.detail}`,
+    details: [],
+  };
+}
+
+function describeWaits({ coordinator, devices, cpus, names }: VirtualMachine): string[] {
+  return [coordinator, ...devices, ...cpus].flatMap((actor, i) =>
+    actor.waits().map((line) => `${names[i]}: ${line}`),
+  );
+}

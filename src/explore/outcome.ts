@@ -1,0 +1,18 @@
+/** What became of one run. */
+
+import type { Verdict } from './verdict.js';
+
+export interface Outcome {
+  /** Null when all was well. */
+  readonly verdict: Verdict | null;
+  /** Steps of the protocol, all those included at which there was no choice. */
+  readonly steps: number;
+  /** Simulated nanoseconds. */
+  readonly simulatedNs: number;
+  /** Times that a task that could have gone on had to wait for another one. */
+  readonly preemptions: number;
+  /** Equal for equal schedules, 52 bits. */
+  readonly hash: number;
+  /** The choices, in order. */
+  readonly choices: Uint32Array;
+}

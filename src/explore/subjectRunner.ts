@@ -1,0 +1,59 @@
+/** Runs a subject again and again, each time on a machine as new, and says what became of each run. */
+
+import type { BugOverlay } from '../bugs/bugOverlay.js';
+import type { CheckerKind } from '../check/online/checker.js';
+import type { Strategy } from '../sim/strategy.js';
+import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
+import { VirtualMachine } from '../simulation/virtualMachine.js';
+import { Execution } from './execution.js';
+import type { Outcome } from './outcome.js';
+import { RecordingStrategy } from './recordingStrategy.js';
+import type { Subject } from './subject.js';
+import { zeroBuffers } from './zeroBuffers.js';
+
+/** More than any run of a small program needs that gets anywhere. */
+export const STEPS_MAX = 20_000;
+
+export interface RunnerOptions {
+  readonly checkers: readonly CheckerKind[];
+  readonly overlay: BugOverlay | null;
+  /** Steps after which a run counts as one that has no end. */
+  readonly stepsMax: number;
+}
+
+export class SubjectRunner {
+  private readonly buffers: SharedBuffers;
+  private isFresh = true;
+
+  constructor(
+    readonly subject: Subject,
+    private readonly options: RunnerOptions,
+  ) {
+    this.buffers = allocateBuffers(subject.config);
+  }
+
+  /** One run with the next schedule of the strategy; null when it has no more to offer. */
+  run(strategy: Strategy): Outcome | null {
+    const recording = new RecordingStrategy(strategy);
+    if (!recording.newExecution()) return null;
+    const { executor, verdict } = this.begin(recording).run();
+    const { schedule, preemptions } = recording;
+    return {
+      verdict,
+      steps: executor.steps,
+      simulatedNs: executor.now(),
+      preemptions,
+      hash: schedule.hash,
+      choices: schedule.choices(),
+    };
+  }
+
+  /** A run that has not begun; the one before must have ended. The strategy has prepared for it. */
+  begin(strategy: Strategy): Execution {
+    if (!this.isFresh) zeroBuffers(this.buffers);
+    this.isFresh = false;
+    const machine = new VirtualMachine(this.subject.config, this.buffers, strategy);
+    this.options.overlay?.apply(machine.parts);
+    return new Execution(this.subject, machine, this.options);
+  }
+}

@@ -1,0 +1,40 @@
+/** That every bug of the catalogue shows when it is put in, and nothing shows when it is not. */
+
+import { describe, expect, it } from 'vitest';
+import { allBugs, findBug } from '../../src/bugs/catalogue.js';
+import { allCheckers } from '../../src/check/online/allCheckers.js';
+import { subjectOf } from '../../src/explore/subject.js';
+import { STEPS_MAX, SubjectRunner } from '../../src/explore/subjectRunner.js';
+import { isExpected, type Verdict } from '../../src/explore/verdict.js';
+import { RandomStrategy } from '../../src/sim/virtual/randomStrategy.js';
+
+const SCHEDULES = 30;
+
+/** The first verdict, and which schedule it came with. */
+function hunt(bug: (typeof allBugs)[number], withBug: boolean): { verdict: Verdict; at: number } | null {
+  const overlay = withBug ? bug : null;
+  const stepsMax = bug.stepsMax ?? STEPS_MAX;
+  const runner = new SubjectRunner(subjectOf(bug.subject), { checkers: allCheckers, overlay, stepsMax });
+  const strategy = new RandomStrategy(1);
+  for (let at = 0; at < SCHEDULES; at++) {
+    const verdict = runner.run(strategy)?.verdict ?? null;
+    if (verdict !== null) return { verdict, at };
+  }
+  return null;
+}
+
+describe('the catalogue of bugs', () => {
+  it('has each number once, in order, and finds a bug by its number', () => {
+    const numbers = allBugs.map(({ id }) => Number(/^B(\d+)$/.exec(id)?.[1]));
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    for (const bug of allBugs) expect(findBug(bug.id)).toBe(bug);
+    expect(findBug('B9999')).toBeNull();
+  });
+
+  it.each(allBugs.map((bug) => [bug.id, bug] as const))('%s shows, and only with the bug', (_id, bug) => {
+    const found = hunt(bug, true);
+    expect(found).not.toBeNull();
+    if (found !== null) expect(isExpected(found.verdict, bug.expected), found.verdict.message).toBe(true);
+    expect(hunt(bug, false)).toBeNull();
+  });
+});

@@ -1,0 +1,75 @@
+/** How a subject is run again and again, and judged. */
+
+import { describe, expect, it } from 'vitest';
+import { buffer, bugCase, concurrent, mirrorOn } from '../../src/bugs/bugCase.js';
+import { findBug } from '../../src/bugs/catalogue.js';
+import { allCheckers } from '../../src/check/online/allCheckers.js';
+import { ReplayStrategy } from '../../src/explore/strategies/replay.js';
+import { type Subject, subjectOf } from '../../src/explore/subject.js';
+import { STEPS_MAX, SubjectRunner } from '../../src/explore/subjectRunner.js';
+import { RandomStrategy } from '../../src/sim/virtual/randomStrategy.js';
+
+const race = bugCase({
+  name: 'two devices add to a page',
+  steps: [
+    ...mirrorOn(2),
+    buffer('A', 1),
+    concurrent(
+      [{ op: 'gpu_add', args: { dev: 'gpu0', buf: 'A', off: 0, pages: 1, value: 1 }, as: 'a' }],
+      [{ op: 'gpu_add', args: { dev: 'gpu1', buf: 'A', off: 0, pages: 1, value: 1 }, as: 'b' }],
+    ),
+    { op: 'cpu_read', args: { buf: 'A', off: 0, pages: 1 }, as: 'c' },
+  ],
+  expect: [{ type: 'ret', step: 'a', value: 0 }],
+});
+
+function runnerFor(subject: Subject, bug: string | null = null): SubjectRunner {
+  const overlay = bug === null ? null : findBug(bug);
+  return new SubjectRunner(subject, { checkers: allCheckers, overlay, stepsMax: STEPS_MAX });
+}
+
+describe('SubjectRunner', () => {
+  it('runs a case again and again, each time on a machine as new', () => {
+    const runner = runnerFor(subjectOf(race));
+    const strategy = new RandomStrategy(1, 20);
+    const hashes = new Set<number>();
+    for (let outcome = runner.run(strategy); outcome !== null; outcome = runner.run(strategy)) {
+      expect(outcome.verdict).toBeNull();
+      expect(outcome.steps).toBeGreaterThan(100);
+      hashes.add(outcome.hash);
+    }
+    expect(hashes.size).toBe(20);
+  });
+
+  it('repeats a run from its choices alone', () => {
+    const runner = runnerFor(subjectOf(race));
+    const strategy = new RandomStrategy(7);
+    for (let i = 0; i < 10; i++) {
+      const first = runner.run(strategy);
+      if (first === null) throw new Error('the random strategy has an end');
+      const replay = new ReplayStrategy(first.choices);
+      const again = runner.run(replay);
+      expect(again).toEqual(first);
+      expect(replay.isExact).toBe(true);
+    }
+  });
+
+  it('judges a case by its expectations', () => {
+    if (race.kind !== 'case') throw new Error('no case');
+    const expected = bugCase({
+      name: 'wrong on purpose',
+      steps: race.program.steps,
+      expect: [{ type: 'data', step: 'c', equals: { p: 'const', v: 3 } }],
+    });
+    const verdict = runnerFor(subjectOf(expected)).run(new RandomStrategy(1))?.verdict;
+    expect(verdict?.kind).toBe('wrong-data');
+  });
+
+  it('says who waits for what in a deadlock', () => {
+    const bug = findBug('B112');
+    if (bug === null) throw new Error('B112 is missing');
+    const verdict = runnerFor(subjectOf(bug.subject), 'B112').run(new RandomStrategy(1))?.verdict;
+    expect(verdict?.kind).toBe('deadlock');
+    expect(verdict?.details.join('\n')).toContain('waits for detach of allocation 1');
+  });
+});
