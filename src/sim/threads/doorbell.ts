@@ -32,6 +32,14 @@ export class Doorbell {
     return Atomics.load(this.words, COUNT);
   }
 
+  /**
+   * Owner: the count as it may have been a moment ago, for a fraction of what {@link count} costs: a builtin call on this engine. Who polls often
+   * sees a ring soon, and sleeps only after {@link count} has told it that there was none.
+   */
+  peek(): number {
+    return this.words[COUNT];
+  }
+
   /** Owner: from now on it counts among those awake; {@link leave} ends that. */
   join(): void {
     Atomics.add(this.common, AWAKE, 1);

@@ -18,8 +18,8 @@ export interface Link {
 
 /** Messages taken from one ring before tasks run again. */
 const DRAIN_BATCH = 64;
-/** Named steps one task takes before mailboxes are looked at again; a TLB invalidation waits at most this long for a busy device. */
-const STEPS_PER_SLICE = 32;
+/** Named steps one task takes before others run. Mailboxes are looked at between any two of them. */
+const STEPS_PER_SLICE = 128;
 /** Tasks run between two looks at the mailboxes. */
 const TASKS_PER_TURN = 64;
 /**
@@ -52,6 +52,10 @@ export class ThreadExecutor extends Scheduler {
   private stopping = false;
   /** Of the slice of the task that runs. */
   private stepsLeft = 0;
+  /** The doorbell's count when the mailboxes were looked at last. */
+  private seen = 0;
+  /** What went wrong in a delivery in the middle of a task, which is not to blame. */
+  private deliveryError: unknown = null;
   /** Kept, so that the pauses cannot be optimised away. */
   private pauseState = 1;
   private doorbell: Doorbell | null = null;
@@ -96,7 +100,9 @@ export class ThreadExecutor extends Scheduler {
     let controlDueMs = performance.now() + CONTROL_SLICE_MS;
     while (!this.stopping) {
       const seen = doorbell.count();
+      this.seen = seen;
       const progressed = this.turn();
+      if (this.deliveryError !== null) throw this.deliveryError;
       if (this.failure !== null) throw this.failure;
       const nowMs = performance.now();
       if (nowMs >= controlDueMs) {
@@ -109,10 +115,30 @@ export class ThreadExecutor extends Scheduler {
     doorbell.leave();
   }
 
-  /** A task goes on until it must wait, or until its slice is used up. */
+  /**
+   * A task goes on until it must wait, or until its slice is used up. Messages are sent on and delivered here all the same: a peer that waits
+   * for an answer, perhaps with a lock held, would otherwise wait for whatever is queued here. The way out of the task and back would cost more.
+   */
   protected stopsHere(): boolean {
+    if (this.unrung.length > 0) this.ringDoorbells();
+    if (this.doorbell !== null && this.doorbell.peek() !== this.seen) this.deliverDuringTask(this.doorbell);
     this.stepsLeft--;
     return this.stepsLeft <= 0;
+  }
+
+  /** Answers are given outside any task, as between two of them. */
+  private deliverDuringTask(doorbell: Doorbell): void {
+    const task = this.current;
+    this.current = null;
+    this.seen = doorbell.count();
+    try {
+      for (const link of this.links) link.port.drain(DRAIN_BATCH);
+    } catch (error) {
+      this.deliveryError = error;
+      this.stepsLeft = 0;
+    }
+    this.current = task;
+    this.ringDoorbells();
   }
 
   protected makeRunnable(task: Task): void {
@@ -151,7 +177,7 @@ export class ThreadExecutor extends Scheduler {
 
   private runTasks(): number {
     let ran = 0;
-    while (ran < TASKS_PER_TURN && this.queueHead < this.queue.length && this.failure === null) {
+    while (ran < TASKS_PER_TURN && this.queueHead < this.queue.length && !this.hasFailed) {
       const task = this.queue[this.queueHead++];
       this.runSlice(task);
       // At once: the peer can work while this actor goes on.
@@ -166,6 +192,10 @@ export class ThreadExecutor extends Scheduler {
       this.queueHead = 0;
     }
     return ran;
+  }
+
+  private get hasFailed(): boolean {
+    return this.failure !== null || this.deliveryError !== null;
   }
 
   private ringDoorbells(): void {

@@ -50,7 +50,7 @@ describe('an executor in a thread of its own', () => {
   it('runs tasks in turn, each for a while', async () => {
     const log: string[] = [];
     const body = function* (name: string): Steps<void> {
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < 400; i++) {
         if (log.at(-1) !== name) log.push(name);
         yield TestStep.a;
       }
@@ -108,6 +108,53 @@ describe('an executor in a thread of its own', () => {
     await runTasks(executor, body());
     expect(executor.failure).toBe(null);
     expect(peerDoorbell.count()).toBeGreaterThanOrEqual(50);
+  });
+
+  it('answers between two steps of a task, which need not be over for it', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+    const executor = new ThreadExecutor(1);
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const [own, other] = [new Doorbell(bells, 0), new Doorbell(bells, 1)];
+    executor.attach(own);
+    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+    server.answer(Echo, ({ value }) => ({ value: value + 1 }));
+    executor.addLink({ port: server, peerDoorbell: other });
+    const seen: boolean[] = [];
+    const body = function* (): Steps<void> {
+      if (executor.reach(TestStep.a)) yield STEP;
+      client.start(Echo, { value: 1 });
+      seen.push(client.hasIncoming);
+      own.ring();
+      if (executor.reach(TestStep.b)) yield STEP;
+      seen.push(client.hasIncoming);
+      expect(executor.self.name).toBe('t0');
+    };
+    await runTasks(executor, body());
+    expect(executor.failure).toBe(null);
+    expect(seen).toEqual([false, true]);
+    expect(other.count()).toBe(1);
+  });
+
+  it('fails with what went wrong in a delivery, whichever task ran', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+    const executor = new ThreadExecutor(1);
+    const bell = new Doorbell(new SharedArrayBuffer(Doorbell.bytesFor(1)), 0);
+    executor.attach(bell);
+    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+    server.answer(Echo, () => {
+      throw new Error('no answer');
+    });
+    executor.addLink({ port: server, peerDoorbell: bell });
+    const body = function* (): Steps<void> {
+      client.start(Echo, { value: 1 });
+      bell.ring();
+      for (;;) if (executor.reach(TestStep.a)) yield STEP;
+    };
+    executor.spawn(actorId(0), 'busy', body());
+    await expect(executor.run()).rejects.toThrow('no answer');
+    expect(executor.failure).toBe(null);
   });
 
   it('needs a doorbell', async () => {
