@@ -63,10 +63,10 @@ export class MmCalls {
     this.faults = new FaultHandler(kernel, new CopyOnWrite(kernel), new FileFault(kernel), exclusiveEntries);
     this.mlock = new Mlock(kernel, this.edit, this.faults);
     this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion, this.mlock);
-    this.mprotect = new Mprotect(kernel, this.edit);
+    this.mprotect = new Mprotect(kernel, this.edit, this.mlock);
     const collapse = new Collapse(kernel, this.faults);
     this.madvise = new MadviseCall(kernel, this.zap, collapse, new MadviseFlags(kernel, this.edit));
-    this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel));
+    this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel), this.mlock);
     this.rmap = new Rmap(kernel);
     this.writeback = new Writeback(kernel, this.rmap);
     this.truncate = new Truncate(kernel, this.zap);

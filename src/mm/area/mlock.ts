@@ -62,15 +62,24 @@ export class Mlock {
     for (let page = start; page < end; ) {
       const vma = mm.vmas.firstIn(page, end);
       if (vma === null) break;
-      if (page < vma.start) page = vma.start;
-      const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
-      const skip = (vma.flags & VmFlag.MixedMap) !== 0;
-      if (!skip && !pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
-        const errno = yield* this.faults.handleMmFault(mm, vma, page, write);
-        if (errno !== Errno.OK) return errno;
+      const pieceEnd = Math.min(end, vma.end) as Vpn;
+      const errno = yield* this.populateArea(mm, vma, Math.max(page, vma.start) as Vpn, pieceEnd);
+      if (errno !== Errno.OK) return errno;
+      page = pieceEnd;
+    }
+    return Errno.OK;
+  }
+
+  /** A part of one area; mmap_lock is held. Errors: those of the fault. @kernel populate_vma_page_range */
+  *populateArea(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
+    const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
+    for (let page = start; page < end; ) {
+      if (pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
+        page = (page + 1) as Vpn;
         continue;
       }
-      page = (skip ? Math.min(end, vma.end) : page + 1) as Vpn;
+      const errno = yield* this.faults.handleMmFault(mm, vma, page, write);
+      if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
   }

@@ -31,6 +31,7 @@ import {
 import { pteSpanEnd } from '../table/pteSpan.js';
 import { replacePte } from '../table/pteUpdate.js';
 import { mustNoticeStore } from '../table/softDirty.js';
+import type { Mlock } from './mlock.js';
 import { PROT_MASK } from './mmap.js';
 import { type Vma, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
@@ -45,6 +46,8 @@ export class Mprotect {
   constructor(
     private readonly kernel: Kernel,
     private readonly edit: VmaEdit,
+    /** Fills locked areas; null where nobody asks for them. */
+    private readonly mlock: Mlock | null = null,
   ) {}
 
   /**
@@ -81,8 +84,9 @@ export class Mprotect {
 
   /** One area's part of the range. @kernel mprotect_fixup */
   private *fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, prot: number): Steps<Errno> {
+    const oldFlags = vma.flags;
     const flags = protectedFlags(vma, prot);
-    if (flags === vma.flags) return Errno.OK;
+    if (flags === oldFlags) return Errno.OK;
     if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
     if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
     if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
@@ -90,6 +94,9 @@ export class Mprotect {
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
     if (area === Errno.ENOMEM) return Errno.ENOMEM;
     if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, area, start, end);
+    // Like the kernel it does not matter to the caller if that fails.
+    if (needsCopies(oldFlags, flags) && this.mlock !== null)
+      yield* this.mlock.populateArea(mm, area, start, end);
     return Errno.OK;
   }
 
@@ -178,6 +185,12 @@ export class Mprotect {
     if (!vma.isWritable || mustNoticeStore(vma, pte)) return false;
     return this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.AnonExclusive);
   }
+}
+
+/** Private memory that is to stay becomes writable: its copies are made now, so that no store faults. @kernel mprotect_fixup */
+function needsCopies(oldFlags: number, flags: number): boolean {
+  const { Write, Shared, Locked } = VmFlag;
+  return (oldFlags & (Write | Shared | Locked)) === Locked && (flags & Write) !== 0;
 }
 
 const CHARGED_ALREADY = VmFlag.Account | VmFlag.Write | VmFlag.Hugetlb | VmFlag.Shared | VmFlag.NoReserve;

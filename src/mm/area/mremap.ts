@@ -8,6 +8,7 @@ import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import type { MovePageTables } from '../table/movePageTables.js';
 import { isFailure, type PageOrErrno } from '../table/pageResult.js';
+import type { Mlock } from './mlock.js';
 import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
 import type { UnmapRegion } from './unmapRegion.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -57,6 +58,8 @@ export class Mremap {
     private readonly edit: VmaEdit,
     private readonly unmapRegion: UnmapRegion,
     private readonly tables: MovePageTables,
+    /** Fills locked areas; null where nobody asks for them. */
+    private readonly mlock: Mlock | null = null,
   ) {}
 
   /**
@@ -89,7 +92,11 @@ export class Mremap {
     const isShrink = args.fromPages > args.toPages && !impliesNewAddress(args);
     if (isMapped && isShrink) return yield* this.shrinkAndUnlock(mm, args);
     const result = isMapped ? yield* this.remapLocked(mm, args) : Errno.EFAULT;
+    const isLocked = !isFailure(result) && (this.areaOf(mm, result).flags & VmFlag.Locked) !== 0;
     mm.mmapLock.writeUnlock();
+    // Like the kernel it does not matter to the caller if that fails.
+    if (isLocked && args.toPages > args.fromPages && this.mlock !== null)
+      yield* this.mlock.populate(mm, (result + args.fromPages) as Vpn, (result + args.toPages) as Vpn);
     return result;
   }
 

@@ -5,6 +5,7 @@ import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteKind, pteKind } from '../../../src/mm/table/pte.js';
 import {
@@ -53,6 +54,34 @@ describe('mlock', () => {
     expect(pteKind(pteOf(mm, HIGH + 4))).toBe(PteKind.None);
     mapFixed(machine, mm, HIGH + 16, 1, Prot.None);
     expect(run(kernel, calls.mlock.mlock(mm, vpn(HIGH + 16), 1))).toBe(Errno.ENOMEM);
+  });
+
+  it('copies pages of a private mapping as soon as they may be written', () => {
+    const { machine, mm } = setup();
+    const { kernel, calls } = machine;
+    const file = kernel.pageCache.create(2);
+    const args = { hint: vpn(HIGH), npages: 2, prot: Prot.Read, flags: MapFlag.Fixed, file };
+    run(kernel, calls.memoryMap.mmap(mm, args));
+    run(kernel, calls.mlock.mlock(mm, vpn(HIGH), 2));
+    run(kernel, calls.mprotect.mprotect(mm, vpn(HIGH), 1, Prot.Read | Prot.Write));
+    for (const index of [0, 1]) kernel.pageCache.write(file.mapping, index, new Int32Array([7]));
+    const cpu = new TestCpu(machine, mm);
+    expect([0, 1].map((i) => run(kernel, cpu.load(HIGH + i)))).toEqual([0, 7]);
+  });
+
+  it('reaches what the area grows by', () => {
+    const { machine, mm } = setup();
+    const { kernel, calls } = machine;
+    run(kernel, calls.mlock.mlock(mm, vpn(HIGH), 8));
+    for (const flags of [0, MremapFlag.MayMove]) {
+      const { end } = [...mm.vmas][0];
+      const grown = { from: vpn(end - 4), fromPages: 4, toPages: 6, flags, target: vpn(0) };
+      const at = run(kernel, calls.mremap.mremap(mm, grown));
+      expect([4, 5].map((i) => pteKind(pteOf(mm, at + i)))).toEqual([PteKind.Present, PteKind.Present]);
+      // What comes next cannot grow where it is.
+      mapFixed(machine, mm, at + 6, 1, Prot.None);
+    }
+    checkAccounting(kernel, [mm]);
   });
 
   it('comes with MAP_LOCKED too', () => {

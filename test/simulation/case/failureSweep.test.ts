@@ -1,6 +1,5 @@
-/** Cases with each of their allocations failing in turn: a sample here, all of them in the nightly run. */
+/** Cases with each of their allocations failing in turn: a sample, since `svmsim case --fail-allocations` does it for all. */
 
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -10,25 +9,17 @@ import { loadCaseFile } from '../../../src/scenario/case/loadCases.js';
 import { chosenAllocations } from '../../../src/simulation/case/failurePlan.js';
 import { runCase } from '../../../src/simulation/case/runCase.js';
 
-const NIGHTLY = process.env.SVMSIM_NIGHTLY === '1';
 const CASES = fileURLToPath(new URL('../../cases', import.meta.url));
-const NIGHTLY_MS = 12 * 3600 * 1000;
-const SAMPLE_MS = 60_000;
 
 /** Name of the file, every which of its cases, and every which allocation. */
 type Sample = readonly [file: string, every: number, stride: number];
 
-const few: readonly Sample[] = [
+const samples: readonly Sample[] = [
   ['linux-6.12-recorded-anon.json', 449, 1000],
   ['linux-6.12-recorded-mixed.json', 299, 1000],
   ['drm-gpuvm-split-merge.json', 8, 1],
   ['hip-tests-managed.json', 5, 1000],
 ];
-
-const all = (): Sample[] =>
-  readdirSync(CASES).map((file) => [file, 1, Number(process.env.SVMSIM_FAIL_STRIDE ?? 1)]);
-
-const samples = NIGHTLY ? all() : few;
 
 function sweep(one: Case, stride = 1) {
   return runCase(one, { executor: 'virtual', seed: 1, failures: { stride } });
@@ -39,21 +30,16 @@ function caseOf(steps: readonly object[]): Case {
 }
 
 describe('allocations that fail', () => {
-  it.each(samples)(
-    'harm nothing in %s, one of %i',
-    async (file, every, stride) => {
-      const cases = loadCaseFile(join(CASES, file)).filter((_, i) => i % every === 0);
-      let runs = 0;
-      for (const one of cases) {
-        const { problems, failures } = await sweep(one, stride);
-        expect(problems, one.name).toEqual([]);
-        runs += failures?.runs ?? 0;
-      }
-      expect(runs).toBeGreaterThan(0);
-      if (NIGHTLY) process.stdout.write(`${file}: ${runs} runs with a failing allocation\n`);
-    },
-    NIGHTLY ? NIGHTLY_MS : SAMPLE_MS,
-  );
+  it.each(samples)('harm nothing in %s, one of %i', async (file, every, stride) => {
+    const cases = loadCaseFile(join(CASES, file)).filter((_, i) => i % every === 0);
+    let runs = 0;
+    for (const one of cases) {
+      const { problems, failures } = await sweep(one, stride);
+      expect(problems, one.name).toEqual([]);
+      runs += failures?.runs ?? 0;
+    }
+    expect(runs).toBeGreaterThan(0);
+  });
 
   it('are each tried once: an area, three tables, the anon_vma and the page of a first store', async () => {
     const one = caseOf([
