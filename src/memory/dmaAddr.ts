@@ -31,7 +31,7 @@ const ORDER_MASK = 0xf;
 const PAGE_SHIFT = 10;
 const PAGE_MAX = 2 ** 22 - 1;
 
-/** `page` is a pfn or an I/O virtual page; at most 22 bits. The entry covers `1 << order` pages. */
+/** `page` is a pfn or an I/O virtual page; at most 22 bits. The entry covers `1 << order` pages. @kernel drm_pagemap_addr_encode */
 export function dmaAddr(proto: DmaProto, page: number, dir: DmaDir, order = 0): DmaAddr {
   assert(page >= 0 && page <= PAGE_MAX, 'a DMA page has at most 22 bits');
   return (((page << PAGE_SHIFT) | (order << ORDER_SHIFT) | (dir << DIR_SHIFT) | proto) >>> 0) as DmaAddr;

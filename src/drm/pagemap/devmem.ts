@@ -70,7 +70,7 @@ export class Devmem {
     readonly npages: number,
     /** The driver's handle for the memory. */
     readonly allocation: number,
-    /** Earlier work on the memory, for which the first copy to it must wait; null when there is none, and after that copy. */
+    /** Earlier work on the memory, for which the first copy to it must wait; null when there is none, and after that copy. @kernel pre_migrate_fence */
     public preMigrateFence: DmaFence | null = null,
   ) {
     this.migrationOps = canMigrate(ops) ? ops : null;

@@ -83,7 +83,7 @@ export class DrmPagemap {
     return this.refs === 0 ? null : this.get();
   }
 
-  /** Never sleeps. @kernel drm_pagemap_put */
+  /** Never sleeps, and takes no lock that its callers could hold. @kernel drm_pagemap_put, drm_pagemap_shrinker_might_lock */
   put(): void {
     assert(this.refs > 0, 'pagemap is put once too often');
     this.refs--;

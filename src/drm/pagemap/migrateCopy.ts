@@ -162,7 +162,7 @@ export class MigrateCopy {
     return errno;
   }
 
-  /** System memory as the destination reads it; holes have no address. @kernel drm_pagemap_migrate_map_system_pages */
+  /** System memory as the destination reads it; holes have no address. @kernel drm_pagemap_migrate_map_system_pages, drm_pagemap_migrate_map_pages */
   mapFromSystem(device: DrmDevice, src: Uint32Array, dst: Uint32Array, npages: number): Errno {
     src.fill(0, 0, npages);
     for (let i = 0; i < npages; i++) {

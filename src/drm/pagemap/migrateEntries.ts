@@ -3,7 +3,7 @@
 import { PMD_PAGES } from '../../base/units.js';
 import { MigratePfnFlag, migratePfnAt, migratePfnToPfn, NO_PFN, type Pfn } from '../../memory/pfn.js';
 
-/** Pages that an entry stands for; those after the first have empty entries. */
+/** Pages that an entry stands for; those after the first have empty entries. @kernel NR_PAGES */
 export function pagesOfEntry(entries: Uint32Array, i: number): number {
   return (entries[i] & MigratePfnFlag.COMPOUND) !== 0 ? PMD_PAGES : 1;
 }
@@ -13,7 +13,7 @@ export function pageOfEntry(entries: Uint32Array, i: number): Pfn {
   return migratePfnToPfn(migratePfnAt(entries, i));
 }
 
-/** Pages that are to migrate, of what `src` names. */
+/** Pages that are to migrate, of what `src` names. @kernel drm_pagemap_cpages */
 export function countCollected(src: Uint32Array, npages: number): number {
   return countMigrating(src, src, npages);
 }

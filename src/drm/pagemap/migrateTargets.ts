@@ -57,7 +57,7 @@ export class MigrateTargets {
     return Errno.OK;
   }
 
-  /** False: there is none, and small pages will do. */
+  /** False: there is none, and small pages will do. @kernel drm_pagemap_fault_inject_folio */
   allocLarge(dst: Uint32Array, i: number): boolean {
     const head = this.kernel.allocFolio(PMD_ORDER);
     if (head === NO_PFN) return false;
@@ -85,7 +85,7 @@ export class MigrateTargets {
     }
   }
 
-  /** Of a whole folio, by its head. @kernel drm_pagemap_migration_unlock_put_folio */
+  /** Of a whole folio, by its head. @kernel drm_pagemap_migration_unlock_put_folio, drm_pagemap_migration_unlock_put_page */
   unlockAndPut(head: Pfn): void {
     this.kernel.folioLocks.unlock(head);
     this.kernel.folios.put(head);

@@ -22,11 +22,11 @@ import { PagemapStep } from './pagemapStep.js';
 
 /** @kernel drm_pagemap_migrate_details */
 export interface MigrateDetails {
-  /** How long the pages stay on the device at least. */
+  /** How long the pages stay on the device at least. @kernel timeslice_ms */
   readonly timesliceNs: number;
-  /** Pages that already lie in the target's memory may be moved within it. */
+  /** Pages that already lie in the target's memory may be moved within it. @kernel can_migrate_same_pagemap */
   readonly canMigrateSamePagemap: boolean;
-  /** Between devices the source writes, unless this is false: then the destination reads. */
+  /** Between devices the source writes, unless this is false: then the destination reads. @kernel source_peer_migrates */
   readonly sourcePeerMigrates?: boolean;
 }
 
@@ -213,7 +213,7 @@ export class PagemapMigrate {
     return this.home.migrateToRam(fault);
   }
 
-  /** The last reference to a device folio is gone. Never sleeps. @kernel drm_pagemap_folio_free */
+  /** The last reference to a device folio is gone. Never sleeps. @kernel drm_pagemap_folio_free, drm_pagemap_page_free */
   folioFree(head: Pfn): void {
     const zdd = this.zddOf(head);
     this.kernel.folios.setZoneData(head, 0);
