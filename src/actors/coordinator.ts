@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
+import type { SystemAtomics } from '../device/gpuConfig.js';
 import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
@@ -61,6 +62,9 @@ import { registerResidency } from './residency.js';
 import { SvmService } from './svmService.js';
 import { VmBindService } from './vmBindService.js';
 
+/** @kernel xe_device.atomic_svm_timeslice_ms */
+const ATOMIC_TIMESLICE_NS = 5_000_000;
+
 export const COORDINATOR: ActorId = actorId(0);
 
 export interface CoordinatorConfig {
@@ -70,6 +74,12 @@ export interface CoordinatorConfig {
   readonly chunkPages: readonly number[];
   readonly notifierPages: number;
   readonly timesliceNs: number;
+  /** Where an atomic needs the pages on the device; 5 ms unless told. */
+  readonly atomicTimesliceNs?: number;
+  /** Smaller ranges are not migrated; 1 unless told. */
+  readonly migratePagesMin?: number;
+  /** What the devices can do atomically in RAM; nothing unless told. */
+  readonly systemAtomics?: SystemAtomics;
   readonly checkPagesThreshold: number;
   readonly pagesPerStep: number;
   readonly costs: MmCosts;
@@ -157,29 +167,38 @@ export class Coordinator {
     this.gpuUnbind = new GpuUnbind(this.kernel, this.vram);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
     this.gpus = this.remotes.map(
-      (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i)),
+      (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i), config.systemAtomics),
     );
     for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
     const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
     this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     const scan = new ScanMm(this.kernel, hmm, this.zdds);
-    const placement = new RangePlacement(world.policy);
-    for (const gpu of this.gpus) placement.owners.push(this.ownerOf(gpu));
+    const sharesOwner = (a: number, b: number): boolean =>
+      a === b || this.ownerOf(this.gpus[a]) === this.ownerOf(this.gpus[b]);
+    const placement = new RangePlacement({
+      fallback: world.policy,
+      linked: sharesOwner,
+      deviceOf: (vm, index) => {
+        const gpu = this.gpus[index];
+        return gpu !== undefined && this.mirrors.has(vm.mm, gpu) ? gpu : null;
+      },
+      migratePagesMin: config.migratePagesMin ?? 1,
+    });
     const parts = {
       placement,
       migration: new RangeMigration(this.kernel, scan),
       binding: new RangeBinding(this.arrays),
       recovery: new FaultRecovery(this.kernel),
     };
-    this.gpuFaults = new GpuFaultHandler(this.kernel, parts, config);
+    const faultConfig = { ...config, atomicTimesliceNs: config.atomicTimesliceNs ?? ATOMIC_TIMESLICE_NS };
+    this.gpuFaults = new GpuFaultHandler(this.kernel, parts, faultConfig, {
+      membersOf: ({ mm }) => this.gpus.filter((gpu) => this.mirrors.has(mm, gpu)).map(({ index }) => index),
+      linked: sharesOwner,
+    });
     this.prefetches = new RangePrefetch(this.gpuFaults);
-    const attributes = new AttributeDriver(
-      this.gpus,
-      this.mirrors,
-      this.prefetches,
-      placement.linked,
-      (gpu) => this.ownerOf(gpu),
+    const attributes = new AttributeDriver(this.gpus, this.mirrors, this.prefetches, sharesOwner, (gpu) =>
+      this.ownerOf(gpu),
     );
     new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
     this.vram.granularityAt = (mm, page) =>

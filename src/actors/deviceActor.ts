@@ -7,11 +7,12 @@ import type { GpuConfig } from '../device/gpuConfig.js';
 import type { SpaceId } from '../device/gpuSpace.js';
 import type { GpuKernel } from '../device/kernelLaunch.js';
 import type { FaultKind } from '../memory/faultKind.js';
+import type { PageArrayId } from '../memory/pageArrays.js';
 import { Gate } from '../sim/gate.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
-import { DeviceMessage, HostMessage } from './messages.js';
+import { BindRight, DeviceMessage, HostMessage } from './messages.js';
 
 /** Makes the kernel that a launch names; the workloads provide it. */
 export type KernelSource = (workload: number, phase: number, a: number, b: number) => GpuKernel;
@@ -71,9 +72,9 @@ export class DeviceActor {
   private registerTimedHandlers(): void {
     const { host, gpu, sched } = this;
     if (sched.modelsTime) {
-      host.serve(HostMessage.bind, ({ page, npages, addrs, write }) => {
-        const errno = gpu.bind(page, npages, addrs, write !== 0);
-        return this.replyAfter(gpu.bindCostNs(npages), { errno });
+      host.serve(HostMessage.bind, (request) => {
+        const errno = this.bind(request);
+        return this.replyAfter(gpu.bindCostNs(request.npages), { errno });
       });
       host.serve(HostMessage.invalidateTlb, ({ page, npages }) => {
         gpu.invalidateTlb(page, npages);
@@ -81,13 +82,22 @@ export class DeviceActor {
       });
       return;
     }
-    host.answer(HostMessage.bind, ({ page, npages, addrs, write }) => ({
-      errno: gpu.bind(page, npages, addrs, write !== 0),
-    }));
+    host.answer(HostMessage.bind, (request) => ({ errno: this.bind(request) }));
     host.answer(HostMessage.invalidateTlb, ({ page, npages }) => {
       gpu.invalidateTlb(page, npages);
       return nothing;
     });
+  }
+
+  private bind(request: { page: Vpn; npages: number; addrs: PageArrayId; rights: number }): Errno {
+    const { page, npages, addrs, rights } = request;
+    return this.gpu.bind(
+      page,
+      npages,
+      addrs,
+      (rights & BindRight.Write) !== 0,
+      (rights & BindRight.Atomic) !== 0,
+    );
   }
 
   private *replyAfter<R>(ns: number, reply: R): Steps<R> {

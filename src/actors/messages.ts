@@ -56,6 +56,9 @@ export const DeviceMessage = {
   fault: defineMessage('gpu.fault', { page, write: number, kind: field<FaultKind>() }, { errno }),
 } as const;
 
+/** What a bind allows beyond loads. */
+export const BindRight = { Write: 1, Atomic: 2 } as const;
+
 /** The host's requests to a device, from the Coordinator. */
 export const HostMessage = {
   allocVram: defineMessage(
@@ -66,7 +69,7 @@ export const HostMessage = {
   releaseVram: defineMessage('host.releaseVram', { id: field<VramAllocationId>() }, {}),
   bind: defineMessage(
     'host.bind',
-    { page, npages: number, addrs: field<PageArrayId>(), write: number },
+    { page, npages: number, addrs: field<PageArrayId>(), rights: number },
     { errno },
   ),
   zap: defineMessage('host.zap', { page, npages: number }, {}),

@@ -7,7 +7,7 @@ import type { SpaceId } from '../device/gpuSpace.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { CallNumber, Port } from '../sim/port.js';
 import type { Steps } from '../sim/steps.js';
-import { HostMessage } from './messages.js';
+import { BindRight, HostMessage } from './messages.js';
 
 export class RemoteGpu implements GpuPort {
   constructor(private readonly port: Port) {}
@@ -20,8 +20,9 @@ export class RemoteGpu implements GpuPort {
     this.port.post(HostMessage.releaseVram, { id });
   }
 
-  startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean): BindRequest {
-    const call: number = this.port.start(HostMessage.bind, { page, npages, addrs, write: write ? 1 : 0 });
+  startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean, atomics: boolean): BindRequest {
+    const rights = (write ? BindRight.Write : 0) | (atomics ? BindRight.Atomic : 0);
+    const call: number = this.port.start(HostMessage.bind, { page, npages, addrs, rights });
     return call as BindRequest;
   }
 

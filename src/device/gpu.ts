@@ -83,7 +83,7 @@ export class Gpu {
     this.vram = new Vram(zone);
     this.pageTable = new GpuPageTable(world.tables);
     this.tlb = new GpuTlb({ entries: config.tlbEntries, ways: config.tlbWays });
-    this.mmu = new GpuMmu(config.index, sched, this.tlb, this.pageTable, iommu);
+    this.mmu = new GpuMmu(config.index, sched, this.tlb, this.pageTable, iommu, config.systemAtomics);
     this.resolver = new DmaResolver(config.index, memory.layout, iommu);
     this.faults = makeFaultBuffer(config, world);
     this.copyEngine = makeCopyEngine(config, world);
@@ -99,9 +99,9 @@ export class Gpu {
   }
 
   /** The addresses are packed as `GpuPageTable.bind` says. Errors: -ENOMEM, with nothing bound; -ENODEV once unplugged. */
-  bind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean): Errno {
+  bind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean, atomics = true): Errno {
     const view = this.world.arrays.view(addrs);
-    const errno = this.vram.isPlugged ? this.bindChecked(page, npages, view, write) : Errno.ENODEV;
+    const errno = this.vram.isPlugged ? this.bindChecked(page, npages, view, write, atomics) : Errno.ENODEV;
     this.requests.binds++;
     if (errno === Errno.OK) this.requests.boundPages += npages;
     else this.requests.bindErrors++;
@@ -201,9 +201,15 @@ export class Gpu {
     };
   }
 
-  private bindChecked(page: Vpn, npages: number, addrs: Uint32Array, write: boolean): Errno {
+  private bindChecked(
+    page: Vpn,
+    npages: number,
+    addrs: Uint32Array,
+    write: boolean,
+    atomics: boolean,
+  ): Errno {
     this.checkAddrs(addrs, npages);
-    return this.pageTable.bind(page, npages, addrs, write);
+    return this.pageTable.bind(page, npages, addrs, write, atomics);
   }
 
   /** Each address is what it claims to be, and its VRAM is allocated. System pages are checked at each access. */

@@ -16,6 +16,12 @@ export interface GpuCosts {
   readonly kernelLaunchNs: number;
 }
 
+/**
+ * What a device can do atomically in RAM: nothing; so that its own units see it, and nobody else (`device`); so that the CPU and other devices
+ * do too (`coherent`). @kernel has_device_atomics_on_smem
+ */
+export type SystemAtomics = 'none' | 'device' | 'coherent';
+
 export interface GpuConfig {
   /** Which of the layout's devices this is. */
   readonly index: number;
@@ -31,6 +37,8 @@ export interface GpuConfig {
   /** Faults that the host works on at the same time. */
   readonly faultOutstandingMax: number;
   readonly copyEngines: number;
+  /** `none` unless told. */
+  readonly systemAtomics?: SystemAtomics;
   readonly links: DeviceLinks;
   readonly costs: GpuCosts;
 }

@@ -5,14 +5,23 @@ import { formatVpn, PAGE_WORDS, type Vpn } from '../base/units.js';
 import { DmaProto } from '../memory/dmaAddr.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { DeviceStep } from './deviceStep.js';
+import type { SystemAtomics } from './gpuConfig.js';
 import type { GpuPageTable } from './gpuPageTable.js';
-import { formatGpuPte, type GpuPte, gpuPteAllows, gpuPtePage, gpuPteProto, NO_GPU_PTE } from './gpuPte.js';
+import {
+  formatGpuPte,
+  type GpuPte,
+  gpuPteAllows,
+  gpuPteAllowsAtomics,
+  gpuPtePage,
+  gpuPteProto,
+  NO_GPU_PTE,
+} from './gpuPte.js';
 import type { GpuTlb } from './gpuTlb.js';
 import type { Iommu } from './iommu.js';
 
 /** A module's own constants, unlike imported ones, cost nothing to read on the hot path. */
 const MISS: GpuPte = NO_GPU_PTE;
-const { Vram, Peer } = DmaProto;
+const { System, Vram, Peer } = DmaProto;
 const WORDS = PAGE_WORDS;
 
 /** An access of a GPU through an I/O page after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
@@ -53,6 +62,7 @@ export class GpuMmu {
     private readonly tlb: GpuTlb,
     private readonly table: GpuPageTable,
     private readonly iommu: Iommu,
+    private readonly systemAtomics: SystemAtomics = 'none',
   ) {}
 
   /** Index in 32-bit words of the page's first word, or -1 when the access faults. @throws AssertionFailure on an {@link IommuFault}. */
@@ -66,14 +76,21 @@ export class GpuMmu {
   }
 
   /**
-   * For an atomic: as {@link tryPage} for a store, but a page that is not in the device's own memory faults as well, since no other unit
-   * carries out its atomics. @kernel XE_USM_PPGTT_PTE_AE
+   * For an atomic: as {@link tryPage} for a store, but a page whose entry does not allow atomics faults as well, and so does memory on which the
+   * device cannot do them.
    */
   tryAtomic(page: Vpn): number {
     const base = this.tryPage(page, true);
-    if (base < 0 || gpuPteProto(this.table.read(page)) === Vram) return base;
+    if (base < 0 || this.canDoAtomics(this.table.read(page))) return base;
     this.counters.pageFaults++;
     return -1;
+  }
+
+  /** In its own memory always, in RAM where it is made so, in another device's memory never. */
+  private canDoAtomics(pte: GpuPte): boolean {
+    if (!gpuPteAllowsAtomics(pte)) return false;
+    const proto = gpuPteProto(pte);
+    return proto === Vram || (proto === System && this.systemAtomics !== 'none');
   }
 
   /** What the page table says; remembered if it allows the access. */

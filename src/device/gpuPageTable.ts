@@ -32,10 +32,10 @@ export class GpuPageTable {
 
   /**
    * Writes entries for `npages` pages. `addrs` is packed: its first entry covers the first `1 << order` pages, the next those after them,
-   * and so on, to exactly `npages`. A valid entry may gain or lose the right to store, but changes its page only through a zap.
+   * and so on, to exactly `npages`. A valid entry may gain or lose rights, but changes its page only through a zap.
    * Errors: -ENOMEM, with nothing written, when tables run out. @kernel xe_vm_range_rebind
    */
-  bind(page: Vpn, npages: number, addrs: Uint32Array, write: boolean): Errno {
+  bind(page: Vpn, npages: number, addrs: Uint32Array, write: boolean, atomics = true): Errno {
     checkRange(page, npages);
     if (!this.ensureSpace(page) || !this.makeTables(pageInSpace(page), npages)) return Errno.ENOMEM;
     let done = 0;
@@ -46,7 +46,7 @@ export class GpuPageTable {
         done + covered <= npages,
         () => `DMA address ${at} of a bind reaches beyond its ${npages} pages`,
       );
-      for (let i = 0; i < covered; i++) this.set(page + done + i, gpuPte(addr, i, write));
+      for (let i = 0; i < covered; i++) this.set(page + done + i, gpuPte(addr, i, write, atomics));
       done += covered;
     }
     return Errno.OK;

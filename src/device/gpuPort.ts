@@ -27,10 +27,10 @@ export interface GpuPort {
   releaseVram(id: VramAllocationId): void;
   /**
    * Sends a request to write page-table entries for `npages` pages from the array of DMA addresses, of which entry j covers `1 << order` pages;
-   * `write` allows stores. The caller holds the notifier lock for read and has found the pages valid under it. It need not hold the lock any
+   * `write` allows stores, and `atomics` atomics, where the device can do them. The caller holds the notifier lock for read and has found the pages valid under it. It need not hold the lock any
    * longer: a zap that is sent later also comes later. The array belongs to the device until {@link finishBind} returns.
    */
-  startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean): BindRequest;
+  startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean, atomics: boolean): BindRequest;
   /** Errors: -ENOMEM for page tables, -ENODEV once unplugged; nothing is bound then. */
   finishBind(request: BindRequest): Steps<Errno>;
   /** Clears page-table entries. Accesses may still go through the TLB until a TLB invalidation is finished. */

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js';
 import type { Brand } from '../base/brand.js';
 import { type DmaAddr, DmaDir, DmaProto, dmaDir, dmaPage, dmaProto, NO_DMA_ADDR } from '../memory/dmaAddr.js';
 
-/** Zero, or valid and write bits, {@link DmaProto} and a 22-bit page: 26 bits, so always a small integer. */
+/** Zero, or valid, write and atomic bits, {@link DmaProto} and a 22-bit page: 27 bits, so always a small integer. */
 export type GpuPte = Brand<number, 'GpuPte'>;
 
 /** Nothing is mapped. */
@@ -12,12 +12,14 @@ export const NO_GPU_PTE = 0 as GpuPte;
 
 const VALID = 1;
 const WRITE = 2;
-const PROTO_SHIFT = 2;
+/** @kernel XE_USM_PPGTT_PTE_AE */
+const ATOMIC = 4;
+const PROTO_SHIFT = 3;
 const PROTO_MASK = 3;
-const PAGE_SHIFT = 4;
+const PAGE_SHIFT = 5;
 
-/** The entry for page `index` of the `1 << order` pages that an address covers. A store must be possible where `write` allows it. */
-export function gpuPte(addr: DmaAddr, index: number, write: boolean): GpuPte {
+/** The entry for page `index` of the `1 << order` pages that an address covers. A store must be possible where `write` allows it; `atomics` needs it. */
+export function gpuPte(addr: DmaAddr, index: number, write: boolean, atomics = true): GpuPte {
   assert(addr !== NO_DMA_ADDR, 'GPU page-table entry without an address');
   assert(
     !write || dmaDir(addr) !== DmaDir.ToDevice,
@@ -25,7 +27,7 @@ export function gpuPte(addr: DmaAddr, index: number, write: boolean): GpuPte {
   );
   return (((dmaPage(addr) + index) << PAGE_SHIFT) |
     (dmaProto(addr) << PROTO_SHIFT) |
-    (write ? WRITE | VALID : VALID)) as GpuPte;
+    (write ? (atomics ? ATOMIC | WRITE | VALID : WRITE | VALID) : VALID)) as GpuPte;
 }
 
 export function gpuPteIsValid(pte: GpuPte): boolean {
@@ -34,6 +36,11 @@ export function gpuPteIsValid(pte: GpuPte): boolean {
 
 export function gpuPteIsWritable(pte: GpuPte): boolean {
   return (pte & WRITE) !== 0;
+}
+
+/** Whether atomics may go through the entry, if the device can do them on such memory. */
+export function gpuPteAllowsAtomics(pte: GpuPte): boolean {
+  return (pte & ATOMIC) !== 0;
 }
 
 /** Whether an access may go through the entry; false for an empty one. */

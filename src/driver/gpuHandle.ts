@@ -1,6 +1,7 @@
 /** The driver's record of one GPU: how to ask it, how DMA reaches it, and what memory it offers. */
 
 import { DeviceDma } from '../device/deviceDma.js';
+import type { SystemAtomics } from '../device/gpuConfig.js';
 import type { GpuPort } from '../device/gpuPort.js';
 import type { IommuMapper } from '../device/iommuMapper.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
@@ -24,6 +25,7 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
     index: number,
     readonly port: GpuPort,
     iommu: IommuMapper,
+    readonly systemAtomics: SystemAtomics = 'none',
   ) {
     super(index, iommu);
     this.life = new DrmDeviceLife(`gpu${index}`);

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { formatVpn, PMD_PAGES, type Vpn, vpn } from '../../src/base/units.js';
 import { iommuWord } from '../../src/device/iommu.js';
+import { Location } from '../../src/driver/attributes/location.js';
 import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
 import type { PlacementPolicy } from '../../src/driver/placement.js';
 import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
@@ -27,7 +28,7 @@ import { BUFFER, failed, rule, TestMachine } from './harness.js';
 const onlyDevice0: PlacementPolicy = {
   name: 'only device 0',
   onlySystemPages: true,
-  target: ({ gpu }) => (gpu.index === 0 ? gpu : null),
+  place: ({ device }) => (device === 0 ? 0 : Location.Undefined),
 };
 
 /** In VRAM of device 0, bound there for stores, and mapped by device 1 over the peer link. */

@@ -7,6 +7,7 @@ import { Errno, isErr } from '../../src/base/errno.js';
 import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
 import type { VramAllocationId } from '../../src/device/gpuPort.js';
+import { gpuPteOfWord, gpuPtePage } from '../../src/device/gpuPte.js';
 import { holdPage } from '../../src/memory/accessPort.js';
 import { type DmaAddr, dmaPage } from '../../src/memory/dmaAddr.js';
 import { defineStep, STEP, type Steps } from '../../src/sim/steps.js';
@@ -181,7 +182,7 @@ describe('Gpu', () => {
     test.gpu.mmu.tryPage(vpn(BASE + 1), false);
     const snapshot = structuredClone(test.gpu.snapshot());
     expect([...snapshot.ptePages]).toEqual([BASE, BASE + 1, BASE + 2]);
-    expect([...snapshot.ptes].map((pte) => pte >>> 4)).toEqual(frames);
+    expect([...snapshot.ptes].map((pte) => gpuPtePage(gpuPteOfWord(pte)))).toEqual(frames);
     expect([[...snapshot.tlbPages], [...snapshot.tlbPtes]]).toEqual([[BASE + 1], [snapshot.ptes[1]]]);
     expect([...snapshot.vramRuns]).toEqual([id, frames[0], 3]);
     expect(snapshot.vram).toEqual({ allocations: 1, releases: 0, failures: 0, usedPages: 3, freePages: 509 });

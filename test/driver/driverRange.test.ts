@@ -2,9 +2,16 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { vpn } from '../../src/base/units.js';
+import { Location } from '../../src/driver/attributes/location.js';
 import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
 import type { GpuHandle } from '../../src/driver/gpuHandle.js';
-import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
+import {
+  migrateToFaulting,
+  type PlacementQuestion,
+  preferDevice,
+  stayInRam,
+  stayWhereTheyAre,
+} from '../../src/driver/placement.js';
 import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { System } from './harness.js';
@@ -87,19 +94,38 @@ describe('the parts of a range', () => {
 
 describe('placement', () => {
   it('is with the device that faults, nowhere, or with one device', () => {
-    const [vm] = system.coordinator.vms;
-    const [, gpu, third] = vm.gpus;
+    const question: PlacementQuestion = {
+      device: 1,
+      members: [0, 1, 2],
+      process: 1,
+      page: vpn(16),
+      write: false,
+      isPrefetch: false,
+      reaches: (device) => device < 2,
+    };
     const policies = [
       migrateToFaulting(false),
       migrateToFaulting(true),
       stayInRam,
+      stayWhereTheyAre,
+      preferDevice(0),
       preferDevice(2),
       preferDevice(7),
     ];
-    expect(policies.map((policy) => policy.target({ gpu, vm }))).toEqual([gpu, gpu, null, third, null]);
+    expect(policies.map((policy) => policy.place(question))).toEqual([
+      Location.Faulting,
+      Location.Faulting,
+      Location.System,
+      Location.Undefined,
+      0,
+      Location.System,
+      Location.System,
+    ]);
     expect(policies.map(({ onlySystemPages }) => onlySystemPages)).toEqual([
       false,
       true,
+      false,
+      false,
       false,
       false,
       false,

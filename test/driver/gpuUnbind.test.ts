@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { Location } from '../../src/driver/attributes/location.js';
 import { type PlacementPolicy, preferDevice } from '../../src/driver/placement.js';
 import { SHRINK_STOP } from '../../src/drm/pagemap/pagemapShrinker.js';
 import { ptePfn } from '../../src/mm/table/pte.js';
@@ -30,7 +31,7 @@ function unbind(system: System, device: number): Steps<Errno> {
 const onlyDevice0: PlacementPolicy = {
   name: 'only device 0',
   onlySystemPages: true,
-  target: ({ gpu }) => (gpu.index === 0 ? gpu : null),
+  place: ({ device }) => (device === 0 ? 0 : Location.Undefined),
 };
 
 describe.each(['n1', 'one-to-one'] as const)('%s: a device that is unbound', (layout) => {

@@ -6,7 +6,7 @@ import { DeviceActor } from '../../src/actors/deviceActor.js';
 import { assert } from '../../src/base/assert.js';
 import type { Errno } from '../../src/base/errno.js';
 import { formatVpn, type Vpn, vpn } from '../../src/base/units.js';
-import { GPU_DEFAULTS, type GpuCosts, NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
+import { GPU_DEFAULTS, type GpuCosts, NO_GPU_COSTS, type SystemAtomics } from '../../src/device/gpuConfig.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
 import {
   formatGpuPte,
@@ -52,6 +52,12 @@ export interface SystemOptions {
   readonly layout?: 'n1' | 'one-to-one';
   /** Peers unless told. */
   readonly interconnect?: PeerLinks;
+  /** Where atomics need pages on the device; 20 us unless told. */
+  readonly atomicTimesliceNs?: number;
+  /** None unless told. */
+  readonly systemAtomics?: SystemAtomics;
+  /** 1 unless told. */
+  readonly migratePagesMin?: number;
   /** To the faulting device unless told. */
   readonly policy?: PlacementPolicy;
   /** 512 unless told. */
@@ -125,6 +131,9 @@ export class System implements StepObserver {
         chunkPages: options.chunkPages ?? [16, 1],
         notifierPages: options.notifierPages ?? 64,
         timesliceNs: options.timesliceNs ?? 0,
+        atomicTimesliceNs: options.atomicTimesliceNs ?? 20_000,
+        systemAtomics: options.systemAtomics ?? 'none',
+        migratePagesMin: options.migratePagesMin ?? 1,
         checkPagesThreshold: options.checkPagesThreshold ?? 0,
         pagesPerStep: options.pagesPerStep ?? 16,
         costs: options.costs ?? NO_COSTS,
@@ -321,6 +330,7 @@ export class System implements StepObserver {
       ...GPU_DEFAULTS,
       tlbEntries: 64,
       contexts: 2,
+      systemAtomics: options.systemAtomics ?? 'none',
       index,
       vramPages,
       links: { hostToDevice: link, deviceToHost: link, local: link, peers },

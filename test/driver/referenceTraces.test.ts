@@ -179,7 +179,7 @@ describe.each(layouts)('%s', (layout) => {
       ...migrateToFaulting(false),
     };
     const system = afterT1({ layout, interconnect: 'none', policy });
-    policy.target = stayInRam.target;
+    policy.place = stayInRam.place;
     system.seen.length = 0;
     expect(system.run(load(system.context(1), AREA + 3))).toBe(77);
     const found = layout === 'n1' ? ['driver.fault', 'gpusvm.findOrInsert'] : FIND_NEW;

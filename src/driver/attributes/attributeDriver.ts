@@ -17,7 +17,7 @@ import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
 import type { SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
-import { type AccessKind, type Linked, placementFor, prefetchPlace } from './placement.js';
+import { type Linked, policyAt, prefetchPlace } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
 
 /** A span of a process's addresses. */
@@ -140,13 +140,12 @@ export class AttributeDriver {
   /** To where the attributes want what `gpu` uses. @kernel DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC */
   *prefetchAdvised(span: Span, gpu: GpuHandle, fallback: PlacementPolicy): Steps<Errno> {
     const said = this.attributesOf(span.mm);
-    const kind: AccessKind = 'load';
-    const policyAt = (page: Vpn): PlacementPolicy => {
-      const placed = said === null ? null : placementFor(said, gpu, page, kind, this.linked);
-      return placed === null || typeof placed === 'number' ? fallback : placed;
+    const advised = (page: Vpn): PlacementPolicy => {
+      const policy = policyAt(said, gpu, page, false, this.linked);
+      return policy === null || typeof policy === 'number' ? fallback : policy;
     };
     this.noteStart(span, MigrateTrigger.Prefetch);
-    return yield* this.bindAt(span, gpu, policyAt);
+    return yield* this.bindAt(span, gpu, advised);
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
@@ -158,13 +157,13 @@ export class AttributeDriver {
     return Errno.OK;
   }
 
-  private *bindAt(span: Span, gpu: GpuHandle, policyAt: (page: Vpn) => PlacementPolicy): Steps<Errno> {
+  private *bindAt(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
     const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
     if (vm === undefined) return Errno.ENODEV;
     const owner = this.ownerOf(gpu);
     return yield* this.walk(span, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.toDevice(vm, gpu, owner, page, policyAt(page), write);
+      return this.prefetches.toDevice(vm, gpu, owner, page, policyOf(page), write);
     });
   }
 

@@ -2,13 +2,14 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
+import { FaultKind } from '../../memory/faultKind.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import {
   migrateToFaulting,
   type PlacementPolicy,
   preferDevice,
+  stayInRam,
   stayWhereTheyAre,
-  toSystem,
 } from '../placement.js';
 import { devicesIn, hasDevice } from './deviceMask.js';
 import { isDevice, Location, type Place } from './location.js';
@@ -16,43 +17,84 @@ import type { ProcessAttributes } from './processAttributes.js';
 import { type SvmAttributes, SvmFlag } from './svmAttributes.js';
 import { AtomicMode, type MirrorAttributes } from './xeMadvise.js';
 
-export type AccessKind = 'load' | 'store' | 'atomic';
-
 /** Whether two devices reach each other's memory. */
 export type Linked = (a: number, b: number) => boolean;
 
+/** Where the pages of an access should be, and whether it works nowhere else than in the device's own memory. */
+export interface Placed {
+  readonly policy: PlacementPolicy;
+  /** @kernel devmem_only */
+  readonly devmemOnly: boolean;
+}
+
 /**
- * Null: nothing was said of the page, so the machine's policy decides. Errors: -EACCES (atomics that only the CPU may do; a device without
- * access), -EPERM (a store to what devices may only load), -EFAULT (unregistered memory, where devices serve no faults).
+ * `attributes` null: the process says nothing about its memory. Errors: -EACCES (atomics that only the CPU may do; a device without access),
+ * -EPERM (a store to what devices may only load), -EFAULT (unregistered memory, where devices serve no faults).
  */
 export function placementFor(
-  attributes: ProcessAttributes,
+  attributes: ProcessAttributes | null,
   gpu: GpuHandle,
   page: Vpn,
-  access: AccessKind,
+  write: boolean,
+  kind: FaultKind,
+  linked: Linked,
+  fallback: PlacementPolicy,
+): Placed | Errno {
+  const isAtomic = kind === FaultKind.Atomic;
+  const said = attributes?.mirrors[gpu.index].find(page);
+  const needsVram = isAtomic ? needVramForAtomic(gpu, said?.atomics ?? AtomicMode.Undefined) : false;
+  if (typeof needsVram === 'number') return needsVram;
+  if (needsVram) return { policy: preferDevice(gpu.index), devmemOnly: true };
+  const policy = policyAt(attributes, gpu, page, write || isAtomic, linked) ?? fallback;
+  if (typeof policy === 'number') return policy;
+  return { policy: isAtomic ? whereAtomicsWork(policy) : policy, devmemOnly: false };
+}
+
+/** Null: nothing was said of the page. Errors: as {@link placementFor}. */
+export function policyAt(
+  attributes: ProcessAttributes | null,
+  gpu: GpuHandle,
+  page: Vpn,
+  write: boolean,
   linked: Linked,
 ): PlacementPolicy | Errno | null {
+  if (attributes === null) return null;
   const said = attributes.mirrors[gpu.index].find(page);
-  if (access === 'atomic') {
-    const placed = placeForAtomic(gpu, said);
-    if (placed !== null) return placed;
-  }
   if (said !== undefined) return placeByMirror(said);
   const shared = attributes.shared.get(page);
   if (!attributes.kfd.xnackEnabled) return shared === undefined ? Errno.EFAULT : placeRestored(shared, gpu);
-  return shared === undefined ? null : placeShared(shared, gpu, access, linked);
+  return shared === undefined ? null : placeShared(shared, gpu, write, linked);
 }
 
-/** Devices do atomics in their own memory alone. @kernel xe_vma_need_vram_for_atomic */
-function placeForAtomic(gpu: GpuHandle, said: MirrorAttributes | undefined): PlacementPolicy | Errno | null {
-  if (said?.atomics === AtomicMode.Cpu) return Errno.EACCES;
-  return preferDevice(gpu.index);
+/** Whether an atomic works only in the device's own memory. -EACCES: only the CPU may do them. @kernel xe_vma_need_vram_for_atomic */
+export function needVramForAtomic(gpu: GpuHandle, mode: AtomicMode): boolean | typeof Errno.EACCES {
+  switch (mode) {
+    case AtomicMode.Cpu:
+      return Errno.EACCES;
+    case AtomicMode.Device:
+      return gpu.systemAtomics === 'none';
+    case AtomicMode.Global:
+    case AtomicMode.Undefined:
+      return gpu.systemAtomics !== 'coherent';
+  }
+}
+
+/** A device that does atomics in RAM does none in the memory of another device. */
+function whereAtomicsWork(policy: PlacementPolicy): PlacementPolicy {
+  return {
+    ...policy,
+    onlySystemPages: false,
+    place: (question) => {
+      const place = policy.place(question);
+      return place === Location.Faulting || place === question.device ? place : Location.System;
+    },
+  };
 }
 
 /** @kernel xe_vma_resolve_pagemap */
 function placeByMirror({ preferred, onlySystemPages }: MirrorAttributes): PlacementPolicy {
   if (preferred === Location.Faulting) return migrateToFaulting(onlySystemPages);
-  return isDevice(preferred) ? preferDevice(preferred, onlySystemPages) : stayWhereTheyAre;
+  return isDevice(preferred) ? preferDevice(preferred, onlySystemPages) : stayInRam;
 }
 
 /** Queues wait while the memory is mapped again, and nothing moves for that. @kernel svm_range_restore_work */
@@ -64,17 +106,16 @@ function placeRestored({ access, inPlace }: SvmAttributes, gpu: GpuHandle): Plac
 function placeShared(
   shared: SvmAttributes,
   gpu: GpuHandle,
-  access: AccessKind,
+  store: boolean,
   linked: Linked,
 ): PlacementPolicy | Errno {
   const { preferred, flags } = shared;
-  const store = access !== 'load';
   if (store && (flags & SvmFlag.GpuReadOnly) !== 0) return Errno.EPERM;
   const isReader = !store && (flags & SvmFlag.GpuReadMostly) !== 0;
   if (!hasDevice(shared.access | shared.inPlace, gpu.index)) return Errno.EACCES;
   // Everybody who only reads shares the pages where they are.
   if (isReader) return stayWhereTheyAre;
-  if (preferred === Location.System) return toSystem;
+  if (preferred === Location.System) return stayInRam;
   if (isDevice(preferred) && linked(gpu.index, preferred)) return preferDevice(preferred);
   return hasDevice(shared.access, gpu.index) ? migrateToFaulting(false) : stayWhereTheyAre;
 }

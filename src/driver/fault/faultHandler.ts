@@ -11,20 +11,24 @@ import { STEP, type Steps } from '../../sim/steps.js';
 import { DriverRange, type RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
-import type { PlacementPolicy } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
 import type { DriverVa } from '../vmBind/driverVa.js';
 import type { FaultRecovery } from './faultRecovery.js';
-import { type FaultRequest, GpuFault, RETRY, type Round } from './gpuFault.js';
+import { type FaultRequest, type FaultWorld, GET_PAGES, GpuFault, RETRY, type Round } from './gpuFault.js';
 import type { RangeBinding } from './rangeBinding.js';
 import type { RangeMigration } from './rangeMigration.js';
 import type { RangePlacement } from './rangePlacement.js';
 
 /** Rounds after which a fault that never settles is given up; the kernel has no such bound. */
 const ROUNDS_MAX = 10_000;
+/** Attempts at migration of a fault that works nowhere but in the device's memory. */
+const ATOMIC_TRIES = 3;
 
 export interface FaultHandlerConfig {
+  /** Pages that have migrated stay on the device at least this long. */
   readonly timesliceNs: number;
+  /** The same where an atomic needs them there. @kernel atomic_svm_timeslice_ms */
+  readonly atomicTimesliceNs: number;
   /** Below this many pages a range is only made where all pages are there. */
   readonly checkPagesThreshold: number;
 }
@@ -46,6 +50,7 @@ export class GpuFaultHandler {
     private readonly kernel: Kernel,
     readonly parts: FaultParts,
     private readonly config: FaultHandlerConfig,
+    private readonly world: FaultWorld,
   ) {}
 
   /**
@@ -63,17 +68,21 @@ export class GpuFaultHandler {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
-    const policy = this.parts.placement.policyFor(vm, gpu, page, write, kind);
-    const errno = isPolicy(policy)
-      ? yield* this.serve(this.begin({ vm, gpu, owner, page, write, kind, policy, isPrefetch: false }))
-      : policy;
+    const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
+    const errno =
+      typeof placed === 'number'
+        ? placed
+        : yield* this.serve(this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed }));
     sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
     if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
     return errno;
   }
 
+  /** An atomic has more attempts at migration than others, which can do without. */
   begin(request: FaultRequest): GpuFault {
-    return new GpuFault(request, 1, this.config.timesliceNs);
+    const { timesliceNs, atomicTimesliceNs } = this.config;
+    if (!request.devmemOnly) return new GpuFault(request, 1, timesliceNs, this.world);
+    return new GpuFault(request, ATOMIC_TRIES, Math.max(timesliceNs, atomicTimesliceNs), this.world);
   }
 
   /** Errors: as {@link handle}. The vm lock is free on entry and return. */
@@ -123,7 +132,7 @@ export class GpuFaultHandler {
   private *serveBound(fault: GpuFault, va: DriverVa): Steps<Errno> {
     fault.servedEnd = vpn(va.end);
     // Atomics work in the device's own memory only, and nothing that was bound by hand moves there.
-    if (fault.isAtomic && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
+    if (fault.devmemOnly && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
     return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
   }
 
@@ -159,27 +168,30 @@ export class GpuFaultHandler {
       ...defaultContext,
       checkPagesThreshold: this.config.checkPagesThreshold,
       timesliceNs: fault.timesliceNs,
-      owner: fault.owner,
+      owner: this.parts.placement.ownerFor(fault),
       readOnly: fault.readOnly,
       devmemPossible: true,
+      devmemOnly: fault.devmemOnly,
     };
   }
 
   /** One round on a range that nobody else serves for this device meanwhile. @kernel __xe_svm_handle_pagefault */
   private *serveRange(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Round> {
     const { placement, migration, binding, recovery } = this.parts;
-    if (fault.isAtomic && !range.migrateDevmem) return Errno.EACCES;
+    if (fault.devmemOnly && !range.migrateDevmem) return Errno.EACCES;
     if (yield* this.isServed(fault, range, part)) return Errno.OK;
     const target = placement.targetOf(fault, range, part);
     if (target !== null && fault.tries > 0) {
       fault.tries--;
       const errno = yield* migration.migrate(fault, range, target);
-      if (errno !== Errno.OK) return recovery.afterMigrate(fault, errno);
+      // Mixed pages get to one place by get_pages, so that the next attempt gets on.
+      if (errno !== Errno.OK) {
+        const next = recovery.afterMigrate(fault, errno);
+        if (next !== GET_PAGES) return next;
+      }
     }
-    if (fault.policy.toSystem === true && fault.tries > 0) {
-      fault.tries--;
-      yield* fault.vm.gpusvm.rangeEvict(range);
-    }
+    // Valid pages would be taken as they are. @kernel xe_svm_range_migrate_to_smem
+    if (placement.mustComeHome(fault, part)) yield* fault.vm.gpusvm.rangeEvict(range);
     // Mapped for loads when the area was read-only: stores need other addresses.
     if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
     const errno = yield* binding.getPages(fault, range, part, this.context(fault));
@@ -195,8 +207,4 @@ export class GpuFaultHandler {
     if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
     return served;
   }
-}
-
-function isPolicy(result: PlacementPolicy | Errno): result is PlacementPolicy {
-  return typeof result !== 'number';
 }

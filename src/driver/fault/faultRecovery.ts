@@ -5,10 +5,13 @@ import type { Kernel } from '../../mm/kernel.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
-import { type GpuFault, RETRY, type Round } from './gpuFault.js';
+import { GET_PAGES, type GpuFault, RETRY, type Round } from './gpuFault.js';
 
 /** A timeslice doubles with each retry, up to this. */
 const TIMESLICE_MAX_NS = 100_000_000;
+
+/** Errors of get_pages that another look may not meet again; -EBUSY is a second full of invalidations. */
+const RETRIED: ReadonlySet<Errno> = new Set([Errno.EOPNOTSUPP, Errno.EFAULT, Errno.EPERM, Errno.EBUSY]);
 
 export class FaultRecovery {
   constructor(private readonly kernel: Kernel) {}
@@ -22,16 +25,22 @@ export class FaultRecovery {
     return errno === Errno.ENOENT ? Errno.EFAULT : errno;
   }
 
-  /** The pages did not get to where they should be: the next round takes them where they are. */
-  afterMigrate(fault: GpuFault, errno: Errno): Round {
-    return this.retry(fault, errno);
+  /**
+   * The pages did not get to where they should be: the next round takes them where they are. A fault that needs device memory lets get_pages
+   * bring mixed pages to one place before it tries again, and fails after its last attempt.
+   */
+  afterMigrate(fault: GpuFault, errno: Errno): Round | typeof GET_PAGES {
+    if (!fault.devmemOnly) return this.retry(fault, errno);
+    this.doubleTimeslice(fault);
+    return fault.tries > 0 ? GET_PAGES : errno;
   }
 
   /** The CPU's mapping changed under us, or pages lie in places that do not mix: look again. */
   *afterGetPages(fault: GpuFault, range: DriverRange, errno: Errno): Steps<Round> {
     if (errno === Errno.EOPNOTSUPP) yield* fault.vm.gpusvm.rangeEvict(range);
-    else if (errno === Errno.EFAULT || errno === Errno.EPERM) return this.recheckArea(fault, range, errno);
-    else if (errno !== Errno.EBUSY) return errno;
+    if (!RETRIED.has(errno)) return errno;
+    if (fault.devmemOnly && fault.tries === 0) return errno;
+    if (errno === Errno.EFAULT || errno === Errno.EPERM) return this.recheckArea(fault, range, errno);
     return this.retry(fault, errno);
   }
 

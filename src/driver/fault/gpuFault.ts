@@ -2,10 +2,10 @@
 
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
-import { FaultKind } from '../../memory/faultKind.js';
+import type { FaultKind } from '../../memory/faultKind.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { GpuHandle } from '../gpuHandle.js';
-import type { PlacementPolicy } from '../placement.js';
+import type { PlacementPolicy, PlacementQuestion } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
 
 /** What is known before the first round. */
@@ -20,10 +20,20 @@ export interface FaultRequest {
   readonly kind: FaultKind;
   readonly policy: PlacementPolicy;
   readonly isPrefetch: boolean;
+  /** It must end with the pages in the device's own memory: an atomic that works nowhere else. @kernel devmem_only */
+  readonly devmemOnly: boolean;
+}
+
+/** What a fault may ask about the machine. */
+export interface FaultWorld {
+  /** The devices that mirror a process. */
+  membersOf(vm: SvmVm): readonly number[];
+  /** Whether two devices use each other's memory as it is. */
+  linked(a: number, b: number): boolean;
 }
 
 /** What changes from round to round; one task owns it. */
-export class GpuFault implements FaultRequest {
+export class GpuFault implements FaultRequest, PlacementQuestion {
   readonly vm: SvmVm;
   readonly gpu: GpuHandle;
   readonly owner: PagemapOwner;
@@ -32,6 +42,7 @@ export class GpuFault implements FaultRequest {
   readonly kind: FaultKind;
   readonly policy: PlacementPolicy;
   readonly isPrefetch: boolean;
+  readonly devmemOnly: boolean;
   /** The area may not be written: map it for reading, as the fault asked no more. */
   readOnly = false;
   /** One past the range that was served, once known. */
@@ -43,6 +54,7 @@ export class GpuFault implements FaultRequest {
     public tries: number,
     /** How long pages stay on the device once they are there; doubles with each retry. */
     public timesliceNs: number,
+    private readonly world: FaultWorld,
   ) {
     this.vm = request.vm;
     this.gpu = request.gpu;
@@ -52,17 +64,29 @@ export class GpuFault implements FaultRequest {
     this.kind = request.kind;
     this.policy = request.policy;
     this.isPrefetch = request.isPrefetch;
+    this.devmemOnly = request.devmemOnly;
     this.servedEnd = request.page;
   }
 
-  /** Pages that cannot be where the policy wants them end the access. */
-  get isAtomic(): boolean {
-    return this.kind === FaultKind.Atomic;
+  get device(): number {
+    return this.gpu.index;
   }
 
-  /** Pages count as served only where the policy wants them: a prefetch, or atomics, which work nowhere else. */
+  get process(): number {
+    return this.vm.mm.id;
+  }
+
+  get members(): readonly number[] {
+    return this.world.membersOf(this.vm);
+  }
+
+  reaches(device: number): boolean {
+    return this.world.linked(this.gpu.index, device);
+  }
+
+  /** Pages count as served only where the policy wants them. */
   get isStrict(): boolean {
-    return this.isPrefetch || this.isAtomic;
+    return this.isPrefetch || this.devmemOnly;
   }
 }
 
@@ -70,3 +94,6 @@ export class GpuFault implements FaultRequest {
 export const RETRY = 'retry';
 /** How one round ended. */
 export type Round = Errno | typeof RETRY;
+
+/** Go on with the pages where they are. */
+export const GET_PAGES = 'get pages';

@@ -5,8 +5,11 @@ import { Errno } from '../../base/errno.js';
 import type { BindRequest } from '../../device/gpuPort.js';
 import { inSpace } from '../../device/gpuSpace.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
 import { STEP, type Steps } from '../../sim/steps.js';
+import { needVramForAtomic } from '../attributes/placement.js';
+import { AtomicMode } from '../attributes/xeMadvise.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuFault } from './gpuFault.js';
@@ -58,7 +61,15 @@ export class RangeBinding {
     part.bound = true;
     part.boundWritable = !fault.readOnly;
     const first = inSpace(fault.vm.space, range.start);
-    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly);
+    const atomics = this.atomicsAllowed(fault, part);
+    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly, atomics);
+  }
+
+  /** Where an atomic would not have to fault to get there. @kernel xe_atomic_for_vram, xe_atomic_for_system */
+  atomicsAllowed({ vm, gpu, page }: GpuFault, part: RangeDevice): boolean {
+    const mode = vm.attributes?.mirrors[gpu.index].find(page)?.atomics ?? AtomicMode.Undefined;
+    if (mode === AtomicMode.Cpu) return false;
+    return part.pages.has(PagesFlag.HasDevmemPages) || needVramForAtomic(gpu, mode) === false;
   }
 
   /** The device could not bind: it has what it had before, unless an invalidation has taken that away meanwhile. */

@@ -3,39 +3,70 @@
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
-import { FaultKind } from '../../memory/faultKind.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import { type Linked, placementFor } from '../attributes/placement.js';
+import type { FaultKind } from '../../memory/faultKind.js';
+import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
+import { isDevice, Location } from '../attributes/location.js';
+import { type Linked, type Placed, placementFor } from '../attributes/placement.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
 import type { GpuFault } from './gpuFault.js';
 
-export class RangePlacement {
-  /** By device; set as the devices are made. */
-  readonly owners: PagemapOwner[] = [];
-
-  constructor(
-    /** Where pages go of which nobody has said anything. */
-    private readonly fallback: PlacementPolicy,
-  ) {}
-
+/** What placement must know of the machine. */
+export interface PlacementWorld {
+  /** Where pages go of which nobody has said anything. */
+  readonly fallback: PlacementPolicy;
   /** Whether devices own pages together, and so use each other's as they are. */
-  readonly linked: Linked = (a, b) => a === b || this.owners[a] === this.owners[b];
+  readonly linked: Linked;
+  /** A device of the process by its number; null where it has none such. */
+  deviceOf(vm: SvmVm, index: number): GpuHandle | null;
+  /** Smaller ranges stay in RAM. @kernel xe_device.info.needs_64k */
+  readonly migratePagesMin: number;
+}
 
-  /** Errors: those of {@link placementFor}. @kernel xe_vma_resolve_pagemap */
-  policyFor(vm: SvmVm, gpu: GpuHandle, page: Vpn, write: boolean, kind: FaultKind): PlacementPolicy | Errno {
-    if (vm.attributes === null) return this.fallback;
-    const access = kind === FaultKind.Atomic ? 'atomic' : write ? 'store' : 'load';
-    return placementFor(vm.attributes, gpu, page, access, this.linked) ?? this.fallback;
+export class RangePlacement {
+  constructor(private readonly world: PlacementWorld) {}
+
+  /** Errors: those of {@link placementFor}. @kernel xe_vma_resolve_pagemap, xe_vma_need_vram_for_atomic */
+  resolve(vm: SvmVm, gpu: GpuHandle, page: Vpn, write: boolean, kind: FaultKind): Placed | Errno {
+    const { fallback, linked } = this.world;
+    return placementFor(vm.attributes, gpu, page, write, kind, linked, fallback);
   }
 
   /** The device to migrate to, or null when the pages should stay or are there. @kernel xe_svm_range_needs_migrate_to_vram */
   targetOf(fault: GpuFault, range: DriverRange, part: RangeDevice): GpuHandle | null {
     if (!range.migrateDevmem || fault.readOnly) return null;
-    const target = fault.policy.target(fault);
-    return target === null || this.isIn(part, target) ? null : target;
+    const target = this.wantedDevice(fault);
+    if (target === null || this.isIn(part, target)) return null;
+    return this.isLargeEnough(range) ? target : null;
+  }
+
+  /** The device whose memory the policy wants the pages in. @kernel xe_vma_resolve_pagemap */
+  wantedDevice(fault: GpuFault): GpuHandle | null {
+    const place = fault.policy.place(fault);
+    if (place === Location.Faulting) return fault.gpu;
+    return isDevice(place) ? this.world.deviceOf(fault.vm, place) : null;
+  }
+
+  /** The policy wants the pages in RAM, wherever they are. */
+  wantsSystem(fault: GpuFault): boolean {
+    return !fault.devmemOnly && fault.policy.place(fault) === Location.System;
+  }
+
+  /** The pages, as the device knows them, lie in device memory, and are to be in RAM. */
+  mustComeHome(fault: GpuFault, { pages }: RangeDevice): boolean {
+    return pages.has(PagesFlag.HasDevmemPages) && this.wantsSystem(fault);
+  }
+
+  /** Whose device pages the fault may use as they are: nobody's where they are to be in RAM, so that they come home. @kernel xe_svm_private_page_owner */
+  ownerFor(fault: GpuFault): PagemapOwner {
+    return this.wantsSystem(fault) ? NO_OWNER : fault.owner;
+  }
+
+  /** @kernel supports_4K_migration */
+  isLargeEnough(range: DriverRange): boolean {
+    return range.npages >= this.world.migratePagesMin;
   }
 
   /** The pages, as the device knows them, lie in that device's memory. @kernel xe_svm_range_has_pagemap_locked */
@@ -43,10 +74,17 @@ export class RangePlacement {
     return pages.has(PagesFlag.HasDevmemPages) && pages.dpagemap === target.dpagemap;
   }
 
-  /** The device has what the fault asks for: another fault was faster. The notifier lock is held for read. @kernel xe_svm_range_is_valid */
+  /** The device has what the fault asks for: another fault was faster. The notifier lock is held. @kernel xe_svm_range_is_valid */
   isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): boolean {
     fault.vm.gpusvm.notifierLock.assertHeld();
     if (!part.bound || (fault.write && !part.boundWritable)) return false;
-    return !fault.isStrict || fault.tries === 0 || this.targetOf(fault, range, part) === null;
+    if (!fault.isStrict) return true;
+    return this.isPlaced(fault, range, part) || (!fault.devmemOnly && fault.tries === 0);
+  }
+
+  /** The pages are where the policy wants them: in the memory of its device, in RAM, or anywhere. @kernel xe_svm_range_validate */
+  isPlaced(fault: GpuFault, range: DriverRange, part: RangeDevice): boolean {
+    if (this.mustComeHome(fault, part)) return false;
+    return this.targetOf(fault, range, part) === null;
   }
 }

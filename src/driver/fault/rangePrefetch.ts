@@ -31,7 +31,17 @@ export class RangePrefetch {
     write = true,
   ): Steps<Vpn | Errno> {
     const kind = FaultKind.Demand;
-    const fault = this.faults.begin({ vm, gpu, owner, page, write, kind, policy, isPrefetch: true });
+    const fault = this.faults.begin({
+      vm,
+      gpu,
+      owner,
+      page,
+      write,
+      kind,
+      policy,
+      isPrefetch: true,
+      devmemOnly: false,
+    });
     const errno = yield* this.faults.serve(fault);
     return errno === Errno.OK ? fault.servedEnd : errno;
   }

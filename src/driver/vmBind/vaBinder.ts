@@ -62,7 +62,7 @@ export class VaBinder {
     for (let at = 0; at < va.npages; at += PAGE_ARRAY_PAGES) {
       const npages = Math.min(PAGE_ARRAY_PAGES, va.npages - at);
       this.arrays.arrays.view(array).set(addrs.subarray(at, at + npages));
-      const request = this.gpu.port.startBind(this.tagged(va.start + at), npages, array, true);
+      const request = this.gpu.port.startBind(this.tagged(va.start + at), npages, array, true, true);
       const errno = yield* this.gpu.port.finishBind(request);
       if (errno !== Errno.OK) return errno;
     }

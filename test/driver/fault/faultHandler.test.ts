@@ -87,15 +87,12 @@ describe.each(['n1', 'one-to-one'] as const)('%s: an access of a device', (layou
     system.tearDown();
   });
 
-  // In 1:1 a mirror knows its own device only.
   it.each(['peer', 'none'] as const)(
     'uses the preferred device, or RAM if it cannot (%s)',
     (interconnect) => {
       const system = filled({ layout, interconnect, policy: preferDevice(1) });
       expect(system.run(fill(system.context(0), AREA, 16, 300))).toBe(Errno.OK);
-      expect(system.placesOf(AREA, 16)).toEqual([
-        interconnect === 'peer' && layout === 'n1' ? 'vram1' : 'ram',
-      ]);
+      expect(system.placesOf(AREA, 16)).toEqual([interconnect === 'peer' ? 'vram1' : 'ram']);
       expect(system.run(findDifference(system.context(1), AREA, 16, 300))).toBe(null);
       expect(system.placesOf(AREA, 16)).toEqual(['vram1']);
       system.checkAtRest();
