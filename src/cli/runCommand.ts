@@ -1,13 +1,14 @@
 /** `svmsim run`: one simulation with a summary and a verdict, or a sweep over seeds. */
 
 import { type Command, Option } from 'commander';
+import type { Trace } from '../observe/trace/trace.js';
 import { clockOf } from '../report/clock.js';
 import { colorsFor } from '../report/colors.js';
 import { type DocumentContext, runDocument } from '../report/json.js';
 import { StatusLine } from '../report/statusLine.js';
 import { summaryTable } from '../report/summaryTable.js';
 import { verdictOf } from '../report/verdict.js';
-import type { RunReport } from '../simulation/runReport.js';
+import type { RunProgress, RunReport } from '../simulation/runReport.js';
 import type { RunOptions } from '../simulation/simulation.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { againLine } from './againLine.js';
@@ -17,10 +18,11 @@ import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.
 import { ResultOutput } from './resultOutput.js';
 import { scenarioPath } from './scenarioPath.js';
 import { runSweep, type SweepOptions } from './sweep.js';
+import { addTraceOption, type TraceOptions, TraceOutput } from './traceOption.js';
 
 export const DEFAULT_RUN_SCENARIO = 'n1-mirror';
 
-export interface RunCommandOptions extends CommonOptions, SweepOptions {}
+export interface RunCommandOptions extends CommonOptions, SweepOptions, TraceOptions {}
 
 export type Runner<O> = (scenario: string | undefined, options: O) => Promise<void>;
 
@@ -35,7 +37,7 @@ export function addRunCommand(program: Command, action: Runner<RunCommandOptions
       '[scenario]',
       `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_RUN_SCENARIO})`,
     );
-  addCommonOptions(command)
+  addTraceOption(addCommonOptions(command))
     .addOption(
       new Option('--seeds <first..last>', 'a run for each seed under the virtual executor').conflicts('seed'),
     )
@@ -51,6 +53,7 @@ export function addRunCommand(program: Command, action: Runner<RunCommandOptions
     ['svmsim run --set devices.vram=16MiB --set svm.placement=system', 'any key of the scenario'],
     ['svmsim run --seeds 1..20 --jobs 2', 'twenty seeds, two at a time, with a line for each'],
     ['svmsim run --json - | jq .counters', 'counters for scripts'],
+    ['svmsim run --trace run.pftrace', 'what every actor did when, for ui.perfetto.dev'],
   ]);
 }
 
@@ -68,7 +71,7 @@ export async function runCommand(
 export interface OneRun {
   readonly command: string;
   readonly path: string;
-  readonly options: CommonOptions;
+  readonly options: CommonOptions & TraceOptions;
   /** Options of this command alone, to be typed again. */
   readonly more: readonly string[];
   readonly runOptions: Pick<RunOptions, 'verifyEveryMs'>;
@@ -77,9 +80,11 @@ export interface OneRun {
 export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   const { command, path, options } = run;
   const output = new ResultOutput(host, options.json);
-  const config = host.simulator.loadScenario(path, options);
+  const trace = new TraceOutput(options);
+  const loaded = host.simulator.loadScenario(path, options);
+  const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
-  const report = await simulate(config, run, host);
+  const report = await simulate(config, run, trace, host);
   const context: DocumentContext = { command, config, environment: host.environment() };
   output.publish(
     () =>
@@ -98,6 +103,7 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
 async function simulate(
   config: SimulationConfig,
   { options, runOptions }: OneRun,
+  trace: TraceOutput,
   host: CliHost,
 ): Promise<RunReport> {
   const status = new StatusLine(host.stderr, options.quiet === true, clockOf(config.executor));
@@ -105,7 +111,11 @@ async function simulate(
     return await host.interruptible(
       async (signal) => {
         const simulation = await host.simulator.makeSimulation(config);
-        return simulation.run({ ...runOptions, signal, onProgress: (progress) => status.update(progress) });
+        const recorded = trace.isWanted
+          ? { onTrace: (made: Trace): void => trace.write(made, host.stderr) }
+          : {};
+        const onProgress = (progress: RunProgress): void => status.update(progress);
+        return simulation.run({ ...runOptions, ...recorded, signal, onProgress });
       },
       () => status.note('svmsim: stopping; once more to kill'),
     );

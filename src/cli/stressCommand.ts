@@ -7,12 +7,13 @@ import type { ExitStatus } from './exitStatus.js';
 import { secondsAsMs } from './optionValues.js';
 import { type Runner, runOnce } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
+import { addTraceOption, type TraceOptions } from './traceOption.js';
 
 export const DEFAULT_STRESS_SCENARIO = 'stress';
 const DEFAULT_VERIFY_SECONDS = '5';
 const DAY_MS = 86_400_000;
 
-export interface StressCommandOptions extends CommonOptions {
+export interface StressCommandOptions extends CommonOptions, TraceOptions {
   readonly seconds?: string;
   readonly verifyEvery: string;
 }
@@ -28,7 +29,7 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
       '[scenario]',
       `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_STRESS_SCENARIO})`,
     );
-  addCommonOptions(command)
+  addTraceOption(addCommonOptions(command))
     .option(
       '--seconds <n>',
       'how long, in place of the duration of the scenario; simulated seconds under virtual',

@@ -48,6 +48,11 @@ export function wallClockOffsetNs(clock: Clock): number {
   return (performance.timeOrigin + performance.now()) * 1e6 - clock.now();
 }
 
+/** The same against a clock that all threads of the process share and that is exact to the nanosecond, since its numbers are small. */
+export function monotonicOffsetNs(clock: Clock): number {
+  return Number(process.hrtime.bigint()) - clock.now();
+}
+
 /** Numbers the steps of all actors that share it: only those that one thread runs can. */
 export class StepOrder {
   next = 0;

@@ -46,6 +46,7 @@ import { PortStep } from '../sim/port.js';
 import {
   PARK,
   STEP,
+  STEP_FIELDS_MAX,
   type StepDefinition,
   type StepField,
   type StepId,
@@ -142,6 +143,15 @@ export function stepNumber(id: StepId): StepNumber {
 /** Whether a step says anything beyond its name; those that do not are many, and are counted but not recorded. */
 export function hasArguments(number: StepNumber): boolean {
   return withArguments[number] !== 0;
+}
+
+const argumentCounts = Uint8Array.from(steps, (step, number) =>
+  number === OTHER_STEP ? STEP_FIELDS_MAX : step.fields.length,
+);
+
+/** Arguments that a step has. */
+export function argumentCount(number: StepNumber): number {
+  return argumentCounts[number];
 }
 
 /** Name and fields behind a number that was read from shared memory. */

@@ -11,6 +11,13 @@ export interface StepObserver {
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void;
 }
 
+/** Sees each task that begins or ends to wait. It must not change protocol state. */
+export interface WaitObserver {
+  /** `reason` says in words what for, and who stands in the way. */
+  onBlock(task: Task, reason: Waitable): void;
+  onWake(task: Task): void;
+}
+
 class TimeWait implements Waitable {
   describeWait(): string {
     return 'time';
@@ -38,6 +45,7 @@ export abstract class Scheduler {
   /** The task whose code runs now; null between tasks. */
   current: Task | null = null;
   observer: StepObserver | null = null;
+  waitObserver: WaitObserver | null = null;
   readonly lockOrder = new LockOrder();
   private nextTaskId = 1;
   /** Live tasks, for reports and for the end of a run. */
@@ -102,12 +110,14 @@ export abstract class Scheduler {
     const task = this.self;
     task.waitingFor = reason;
     task.state = 'blocked';
+    if (this.waitObserver !== null) this.waitObserver.onBlock(task, reason);
   }
 
   /** Makes a blocked task runnable. Waking a task that is not blocked is a bug in the waker. */
   wake(task: Task): void {
     assert(task.state === 'blocked', () => `wake of ${task.name}, which is ${task.state}`);
     task.waitingFor = null;
+    if (this.waitObserver !== null) this.waitObserver.onWake(task);
     this.makeRunnable(task);
   }
 

@@ -3,7 +3,14 @@
 import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { ActorObserver, ObserverBuffers, wallClockOffsetNs } from '../observe/actorObserver.js';
+import {
+  ActorObserver,
+  monotonicOffsetNs,
+  ObserverBuffers,
+  wallClockOffsetNs,
+} from '../observe/actorObserver.js';
+import { TraceRecorder } from '../observe/trace/traceRecorder.js';
+import { TraceRing } from '../observe/trace/traceRing.js';
 import type { Port } from '../sim/port.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
@@ -33,6 +40,12 @@ function exposeOne<H extends ActorHost>(
   executor.attach(new Doorbell(buffers.doorbells, actor));
   const offsetNs = wallClockOffsetNs(executor);
   executor.addObserver(new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs));
+  if (config.trace === true) {
+    const ring = new TraceRing(buffers.trace, actor);
+    const recorder = new TraceRecorder(ring, executor, monotonicOffsetNs(executor), actor);
+    executor.addObserver(recorder);
+    executor.waitObserver = recorder;
+  }
   for (const own of ports) {
     executor.addLink({ port: own, peerDoorbell: new Doorbell(buffers.doorbells, own.peer) });
   }

@@ -1,10 +1,12 @@
 /** Makes the simulation of a configuration: allocates its memory, starts its actors, runs it, and ends them. */
 
+import type { TraceHead } from '../observe/trace/trace.js';
+import { TraceCollector } from '../observe/trace/traceCollector.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import { Conductor } from './conductor.js';
 import type { Fleet } from './fleet.js';
 import type { RunReport } from './runReport.js';
-import { allocateBuffers, type SharedBuffers } from './sharedBuffers.js';
+import { actorNames, allocateBuffers, type SharedBuffers } from './sharedBuffers.js';
 import type { RunOptions, Simulation } from './simulation.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { ThreadFleet } from './threadFleet.js';
@@ -20,21 +22,33 @@ export async function runWithBuffers(
   buffers: SharedBuffers,
   options: RunOptions,
 ): Promise<RunReport> {
-  const fleet = await startFleet(config, buffers, options);
+  const tracer = config.trace === true ? new TraceCollector(buffers.trace) : null;
+  const fleet = await startFleet(config, buffers, options, tracer);
   try {
     return await new Conductor(config, buffers, fleet, options).run();
   } finally {
     await fleet.close();
+    if (tracer !== null) options.onTrace?.(tracer.finish(traceHead(config)));
   }
+}
+
+function traceHead(config: SimulationConfig): TraceHead {
+  const { name: scenario, executor, seed, deviceCount: devices } = config;
+  return { scenario, executor, seed, devices, actors: actorNames(config) };
 }
 
 async function startFleet(
   config: SimulationConfig,
   buffers: SharedBuffers,
   { workers }: RunOptions,
+  tracer: TraceCollector | null,
 ): Promise<Fleet> {
-  if (config.executor === 'threads') return ThreadFleet.start(config, buffers, workers ?? null);
+  if (config.executor === 'threads') {
+    // In a thread of its own, so that nobody who records waits for it.
+    tracer?.start();
+    return ThreadFleet.start(config, buffers, workers ?? null);
+  }
   const strategy = new RandomStrategy(config.seed);
   strategy.newExecution();
-  return new VirtualFleet(config, buffers, strategy);
+  return new VirtualFleet(config, buffers, strategy, tracer);
 }

@@ -10,6 +10,7 @@ import { PhysicalMemory } from '../memory/physicalMemory.js';
 import { TableArena } from '../memory/radixTable.js';
 import { ZoneKind } from '../memory/zone.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
+import { TraceRing } from '../observe/trace/traceRing.js';
 import { Ring } from '../sim/ring.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
@@ -35,6 +36,8 @@ export interface SharedBuffers {
   readonly doorbells: SharedArrayBuffer;
   readonly observer: SharedArrayBuffer;
   readonly board: SharedArrayBuffer;
+  /** A ring per thread that runs actors; empty where nothing is traced. */
+  readonly trace: SharedArrayBuffer;
   /** What driver calls hand over, by CPU thread; empty where nobody makes such calls. */
   readonly payloads: SharedArrayBuffer;
 }
@@ -78,6 +81,7 @@ export function allocateBuffers(config: SimulationConfig): SharedBuffers {
     rings: new SharedArrayBuffer(2 * actors * Ring.bytesFor(ringMessages)),
     doorbells: new SharedArrayBuffer(Doorbell.bytesFor(actors)),
     observer: new SharedArrayBuffer(ObserverBuffers.bytesFor(actors)),
+    trace: new SharedArrayBuffer(traceBytes(config)),
     board: new SharedArrayBuffer(GhostBoard.bytesFor(config.workloads)),
     payloads: new SharedArrayBuffer(payloadBytes === 0 ? 0 : threads * CallPayload.bytesFor(payloadBytes)),
   };
@@ -97,6 +101,11 @@ function clear(buffer: SharedArrayBuffer): void {
   const rest = buffer.byteLength % Float64Array.BYTES_PER_ELEMENT;
   new Float64Array(buffer, 0, (buffer.byteLength - rest) / Float64Array.BYTES_PER_ELEMENT).fill(0);
   new Uint8Array(buffer, buffer.byteLength - rest).fill(0);
+}
+
+function traceBytes(config: SimulationConfig): number {
+  if (config.trace !== true) return 0;
+  return TraceRing.bytesFor(config.executor === 'threads' ? actorCount(config) : 1);
 }
 
 /** Sizes of what a run is made of. */

@@ -1,9 +1,12 @@
 /** One run under either executor, as the command line and the tests drive it. */
 
+import type { Trace } from '../observe/trace/trace.js';
 import type { RunProgress, RunReport } from './runReport.js';
 import type { WorkerPool } from './workerPool.js';
 
 export interface RunOptions {
+  /** Given the recorded run when it has ended; the configuration must ask for a trace. */
+  readonly onTrace?: (trace: Trace) => void;
   /** Called now and then while the run goes on. */
   readonly onProgress?: (progress: RunProgress) => void;
   /** Ends the run early, cleanly, with what was done so far. */

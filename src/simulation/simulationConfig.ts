@@ -83,6 +83,8 @@ export interface SimulationConfig {
   readonly workloads: readonly WorkloadConfig[];
   /** Wall (threads) or simulated (virtual) milliseconds after which open-ended workloads stop; Infinity: when all work is done. */
   readonly durationMs: number;
+  /** Every named step is recorded, for a trace of the run. */
+  readonly trace?: boolean;
   /** Without it the machine of a scenario: sized for large runs, its devices served by the reference driver. */
   readonly machine?: MachineSpec;
 }

@@ -1,8 +1,12 @@
 /** The actors of one run on the main thread, under the virtual executor. */
 
 import { setImmediate } from 'node:timers/promises';
+import { COORDINATOR } from '../actors/coordinator.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { RunObserver } from '../observe/runObserver.js';
+import type { TraceCollector } from '../observe/trace/traceCollector.js';
+import { TraceRecorder } from '../observe/trace/traceRecorder.js';
+import { TraceRing } from '../observe/trace/traceRing.js';
 import type { TaskFailure } from '../sim/scheduler.js';
 import type { Strategy } from '../sim/strategy.js';
 import { ActorFailure, type Fleet, type Waited } from './fleet.js';
@@ -14,9 +18,16 @@ import { VirtualMachine } from './virtualMachine.js';
 const STEPS_PER_SLICE = 50_000;
 
 export class VirtualFleet extends VirtualMachine implements Fleet {
-  constructor(config: SimulationConfig, buffers: SharedBuffers, strategy: Strategy) {
+  constructor(
+    config: SimulationConfig,
+    buffers: SharedBuffers,
+    strategy: Strategy,
+    /** Takes the trace out of the one ring that all actors share. */
+    tracer: TraceCollector | null = null,
+  ) {
     super(config, buffers, strategy);
     this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
+    if (tracer !== null) this.traceTo(tracer, buffers);
   }
 
   now(): number {
@@ -52,6 +63,13 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
   }
 
   async close(): Promise<void> {}
+
+  private traceTo(tracer: TraceCollector, { trace }: SharedBuffers): void {
+    const ring = new TraceRing(trace, 0);
+    const recorder = new TraceRecorder(ring, this.executor, 0, COORDINATOR, () => tracer.drain());
+    this.executor.addObserver(recorder);
+    this.executor.waitObserver = recorder;
+  }
 
   private failure(): ActorFailure {
     const failure = this.executor.failure as TaskFailure;

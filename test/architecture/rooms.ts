@@ -48,5 +48,5 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
   explore: ['base', 'case', 'sim', 'memory', 'actors', 'workload', 'check', 'simulation', 'scenario', 'bugs'],
   report: ['base', 'case', 'observe', 'simulation', 'explore'],
-  cli: ['base', 'case', 'simulation', 'scenario', 'bugs', 'explore', 'report'],
+  cli: ['base', 'case', 'observe', 'simulation', 'scenario', 'bugs', 'explore', 'report'],
 };

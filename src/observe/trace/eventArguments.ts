@@ -1,0 +1,34 @@
+/** The arguments of an event by name, as people read them. */
+
+import { errnoName, isErrno } from '../../base/errno.js';
+import { PAGE_BYTES } from '../../base/units.js';
+import { notifyEventName } from '../../mm/mirror/mmuNotifier.js';
+import type { StepField } from '../../sim/steps.js';
+
+export type EventArguments = Readonly<Record<string, number | string>>;
+
+export function eventArguments(fields: readonly StepField[], values: Float64Array): EventArguments {
+  const args: Record<string, number | string> = {};
+  fields.forEach((field, i) => {
+    const name = args[nameOf(field)] === undefined ? nameOf(field) : `${nameOf(field)}${i}`;
+    args[name] = shown(field, values[i]);
+  });
+  return args;
+}
+
+function nameOf(field: StepField): string {
+  return field === 'vpn' ? 'address' : field === 'npages' ? 'pages' : field;
+}
+
+function shown(field: StepField, value: number): number | string {
+  switch (field) {
+    case 'vpn':
+      return `0x${(value * PAGE_BYTES).toString(16)}`;
+    case 'errno':
+      return isErrno(value) ? errnoName(value) : value;
+    case 'event':
+      return notifyEventName(value);
+    default:
+      return value;
+  }
+}

@@ -1,0 +1,90 @@
+/** Which named steps begin and end the spans of a timeline: a table, since the protocol itself knows only of steps. */
+
+/** What a span is about; viewers colour and filter by it. */
+export type SpanCategory = 'fault' | 'migration' | 'invalidation' | 'mapping' | 'call' | 'kernel' | 'wait';
+
+export interface SpanRule {
+  readonly name: string;
+  readonly category: SpanCategory;
+  readonly begin: string;
+  readonly end: readonly string[];
+  /** Steps at which one phase of the span ends, by the name of that phase. */
+  readonly phases: Readonly<Record<string, string>>;
+  /** What comes after the last of these steps. */
+  readonly lastPhase?: string;
+}
+
+const toDevicePhases = {
+  'pagemap.collected': 'collect, unmap and invalidate',
+  'pagemap.populated': 'allocate',
+  'pagemap.copiedToDevice': 'copy',
+} as const;
+
+/** A task that is in one of them is in those around it too: spans of one task nest. */
+export const spanRules: readonly SpanRule[] = [
+  rule('GPU fault', 'fault', 'driver.fault', ['driver.faultDone']),
+  rule('CPU fault', 'fault', 'fault.cpu', ['fault.cpuDone']),
+  {
+    ...rule('migrate to device', 'migration', 'pagemap.toDevmem', [
+      'pagemap.toDevmemDone',
+      'pagemap.toDevmemFailed',
+    ]),
+    phases: toDevicePhases,
+    lastPhase: 'remap',
+  },
+  {
+    ...rule('migrate to RAM', 'migration', 'pagemap.toRam', ['pagemap.toRamDone']),
+    phases: { 'pagemap.copiedToRam': 'copy' },
+    lastPhase: 'remap',
+  },
+  {
+    ...rule('evict', 'migration', 'pagemap.evict', ['pagemap.evictDone']),
+    phases: { 'pagemap.copiedToRam': 'copy' },
+    lastPhase: 'remap',
+  },
+  {
+    ...rule('invalidate', 'invalidation', 'notifier.invStart', ['notifier.invEnd']),
+    phases: { 'notifier.invStarted': 'callbacks' },
+    lastPhase: 'change entries',
+  },
+  rule('HMM fault', 'mapping', 'hmm.rangeFault', ['hmm.done']),
+  rule('get pages', 'mapping', 'gpusvm.getPages', ['gpusvm.getPagesDone']),
+  rule('bind', 'mapping', 'driver.bind', ['driver.bound']),
+  rule('mmap', 'call', 'mm.mmap', ['mm.mapped']),
+  rule('munmap', 'call', 'mm.munmap', ['mm.unmapped']),
+  rule('mprotect', 'call', 'mm.mprotect', ['mprotect.done']),
+  rule('madvise', 'call', 'mm.madvise', ['madvise.done']),
+  rule('mremap', 'call', 'mm.mremap', ['mremap.done']),
+  rule('mlock', 'call', 'mm.mlock', ['mlock.done']),
+  rule('fork', 'call', 'mm.fork', ['fork.done']),
+  rule('exit', 'call', 'mm.exit', ['exit.torn']),
+  rule('kernel', 'kernel', 'device.kernelStart', ['device.kernelEnd']),
+];
+
+/** Steps that stand for themselves, at one moment. */
+export const instantSteps: readonly string[] = [
+  'device.faultRaised',
+  'device.faultServed',
+  'device.tlbInvalidate',
+  'device.iommuFault',
+  'driver.retry',
+  'driver.migrateBusy',
+  'driver.tlbInvalidated',
+  'driver.memoryFault',
+  'driver.prefetchDropped',
+  'driver.vramEvict',
+  'driver.collectGarbage',
+  'gpusvm.getPagesRetry',
+  'gpusvm.rangeInserted',
+  'gpusvm.rangeRemoved',
+  'gpusvm.setUnmapped',
+  'pagemap.timeslice',
+  'migrate.giveUp',
+  'fault.deviceBusy',
+  'fault.waitMigration',
+  'reclaim.written',
+];
+
+function rule(name: string, category: SpanCategory, begin: string, end: readonly string[]): SpanRule {
+  return { name, category, begin, end, phases: {} };
+}

@@ -1,0 +1,49 @@
+/** Takes what the rings hold before they are full, while a run goes on, and makes a trace of it at the end. */
+
+import { type CatalogedStep, catalogedStep, STEP_NUMBERS } from '../stepCatalog.js';
+import type { Trace, TraceHead } from './trace.js';
+import { TRACE_RING_BYTES, TraceRing } from './traceRing.js';
+
+/** A thread writes some megabytes in a second: a ring of 8 MiB lasts for many of these. */
+const DRAIN_EVERY_MS = 10;
+
+export class TraceCollector {
+  private readonly rings: readonly TraceRing[];
+  private readonly taken: Float64Array[][];
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(buffer: SharedArrayBuffer) {
+    const count = buffer.byteLength / TRACE_RING_BYTES;
+    this.rings = Array.from({ length: count }, (_, i) => new TraceRing(buffer, i));
+    this.taken = this.rings.map(() => []);
+  }
+
+  /** From now on by itself, between whatever else this thread does. */
+  start(): void {
+    this.timer = setInterval(() => this.drain(), DRAIN_EVERY_MS);
+    this.timer.unref();
+  }
+
+  drain(): void {
+    this.rings.forEach((ring, i) => {
+      const words = ring.take();
+      if (words.length > 0) this.taken[i].push(words);
+    });
+  }
+
+  /** When all writers have ended. */
+  finish(run: TraceHead): Trace {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.drain();
+    const events = this.rings.reduce((sum, ring) => sum + ring.events, 0);
+    const dropped = this.rings.reduce((sum, ring) => sum + ring.dropped, 0);
+    return { ...run, steps: allSteps(), rings: this.taken, events, dropped };
+  }
+}
+
+function allSteps(): CatalogedStep[] {
+  return Array.from({ length: STEP_NUMBERS }, (_, number) => {
+    const { name, fields } = catalogedStep(number);
+    return { name, fields };
+  });
+}

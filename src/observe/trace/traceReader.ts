@@ -1,0 +1,106 @@
+/** Reads the events of a trace in order of time, all threads together, without an object for each. */
+
+import type { Trace } from './trace.js';
+import { EVENT_WORDS, EventHead, TraceKind, textWords } from './traceWords.js';
+
+/** One event; the same object is used for all, so it must not be kept. */
+export class TraceEvent {
+  readonly head = new EventHead();
+  /** From the first event of the trace on. */
+  timeNs = 0;
+  readonly args = new Float64Array(4);
+}
+
+/** Where one ring's words have been read to. */
+class RingCursor {
+  readonly event = new TraceEvent();
+  readonly texts: string[] = [''];
+  isAtEnd = false;
+  private chunk = 0;
+  private at = 0;
+
+  constructor(private readonly chunks: readonly Float64Array[]) {
+    this.advance();
+  }
+
+  /** To the next event that is not a text. */
+  advance(): void {
+    const { event } = this;
+    for (;;) {
+      if (!this.hasMore()) {
+        this.isAtEnd = true;
+        return;
+      }
+      event.head.unpack(this.next());
+      event.timeNs = this.next();
+      if (event.head.kind !== TraceKind.Text) break;
+      this.readText();
+    }
+    for (let i = 0; i < event.head.args; i++) event.args[i] = this.next();
+  }
+
+  private hasMore(): boolean {
+    while (this.chunk < this.chunks.length && this.at === this.chunks[this.chunk].length) {
+      this.chunk++;
+      this.at = 0;
+    }
+    return this.chunk < this.chunks.length;
+  }
+
+  /** An event may lie in two chunks. */
+  private next(): number {
+    if (!this.hasMore()) throw new Error('the trace ends within an event');
+    return this.chunks[this.chunk][this.at++];
+  }
+
+  private readText(): void {
+    const number = this.next();
+    const bytes = this.next();
+    const packed = new Float64Array(textWords(bytes) - EVENT_WORDS);
+    for (let i = 0; i < packed.length; i++) packed[i] = this.next();
+    this.texts[number] = new TextDecoder().decode(new Uint8Array(packed.buffer, 0, bytes));
+  }
+}
+
+/** What a reader is told. */
+export interface TraceVisitor {
+  /** A named step; `step` is its number in `Trace.steps`. `event` is valid only within the call. */
+  onStep(event: TraceEvent, step: number, task: string): void;
+  /** The task waits for `reason`; `holder` is the number of the task in its way, 0 where that is not known. */
+  onBlocked(event: TraceEvent, task: string, reason: string, holder: number): void;
+  onWoken(event: TraceEvent, task: string): void;
+}
+
+/** Tells a visitor every event in order of time. */
+export function readTrace(trace: Trace, visitor: TraceVisitor): void {
+  const cursors = trace.rings.map((chunks) => new RingCursor(chunks)).filter(({ isAtEnd }) => !isAtEnd);
+  const startNs = Math.min(...cursors.map(({ event }) => event.timeNs));
+  while (cursors.length > 0) {
+    const cursor = earliest(cursors);
+    cursor.event.timeNs -= startNs;
+    tell(cursor, visitor);
+    cursor.advance();
+    if (cursor.isAtEnd) cursors.splice(cursors.indexOf(cursor), 1);
+  }
+}
+
+/** There are as many as actors: a scan costs less than a heap. */
+function earliest(cursors: readonly RingCursor[]): RingCursor {
+  let first = cursors[0];
+  for (let i = 1; i < cursors.length; i++) {
+    if (cursors[i].event.timeNs < first.event.timeNs) first = cursors[i];
+  }
+  return first;
+}
+
+function tell({ event, texts }: RingCursor, visitor: TraceVisitor): void {
+  const { kind, name } = event.head;
+  const task = texts[name] ?? '';
+  if (kind === TraceKind.Blocked) {
+    visitor.onBlocked(event, task, texts[event.args[0]] ?? '', event.args[1]);
+  } else if (kind === TraceKind.Woken) {
+    visitor.onWoken(event, task);
+  } else {
+    visitor.onStep(event, kind, task);
+  }
+}

@@ -1,0 +1,88 @@
+/** A ring of events in shared memory with one writer and one reader, neither of which ever waits: what does not fit is counted. */
+
+import { assert } from '../../base/assert.js';
+
+/** Doubles in one ring; a power of two. 8 MiB. */
+export const TRACE_RING_WORDS = 1 << 20;
+
+const HEAD = 0;
+const TAIL = 1;
+const DROPPED = 2;
+const EVENTS = 3;
+/** A cache line, so that the rings of two threads do not share one. */
+const HEADER_BYTES = 64;
+
+export const TRACE_RING_BYTES = HEADER_BYTES + TRACE_RING_WORDS * 8;
+
+export class TraceRing {
+  private readonly header: Int32Array;
+  private readonly words: Float64Array;
+  /** The writer's own copy of the head; positions count up and wrap at 2^32. */
+  private next: number;
+  /** Where the reader was when the writer last looked: it only moves on. */
+  private knownTail: number;
+
+  constructor(buffer: SharedArrayBuffer, index: number) {
+    const offset = index * TRACE_RING_BYTES;
+    this.header = new Int32Array(buffer, offset, HEADER_BYTES / 4);
+    this.words = new Float64Array(buffer, offset + HEADER_BYTES, TRACE_RING_WORDS);
+    this.next = Atomics.load(this.header, HEAD);
+    this.knownTail = Atomics.load(this.header, TAIL);
+  }
+
+  static bytesFor(rings: number): number {
+    return rings * TRACE_RING_BYTES;
+  }
+
+  /** Whether `count` words fit. */
+  reserve(count: number): boolean {
+    if (this.free() >= count) return true;
+    this.knownTail = Atomics.load(this.header, TAIL);
+    return this.free() >= count;
+  }
+
+  /** An event that the writer gives up. */
+  drop(): void {
+    Atomics.add(this.header, DROPPED, 1);
+  }
+
+  /** A word of an event, within what was reserved; the reader sees it after {@link publish}. */
+  push(word: number): void {
+    this.words[this.next & (TRACE_RING_WORDS - 1)] = word;
+    this.next = (this.next + 1) | 0;
+  }
+
+  /** One event that is whole now. */
+  publish(): void {
+    this.header[EVENTS]++;
+    Atomics.store(this.header, HEAD, this.next);
+  }
+
+  /** The reader's only call: a copy of all that was published since the last one. */
+  take(): Float64Array {
+    const tail = this.header[TAIL];
+    const head = Atomics.load(this.header, HEAD);
+    const count = (head - tail) | 0;
+    assert(count >= 0 && count <= TRACE_RING_WORDS, 'a trace ring with more in it than it holds');
+    const taken = new Float64Array(count);
+    const start = tail & (TRACE_RING_WORDS - 1);
+    const beforeEnd = Math.min(count, TRACE_RING_WORDS - start);
+    taken.set(this.words.subarray(start, start + beforeEnd));
+    taken.set(this.words.subarray(0, count - beforeEnd), beforeEnd);
+    Atomics.store(this.header, TAIL, head);
+    return taken;
+  }
+
+  get dropped(): number {
+    return Atomics.load(this.header, DROPPED) >>> 0;
+  }
+
+  /** Events that were written, texts among them. */
+  get events(): number {
+    return Atomics.load(this.header, EVENTS) >>> 0;
+  }
+
+  private free(): number {
+    return TRACE_RING_WORDS - ((this.next - this.knownTail) | 0);
+  }
+}

@@ -1,0 +1,94 @@
+/** A trace as Chrome's JSON, which many viewers read: the fallback where Perfetto's own format is not taken. */
+
+import type { EventArguments } from '../../observe/trace/eventArguments.js';
+import { type Instant, readTimeline, type Span, type TimelineSink } from '../../observe/trace/timeline.js';
+import type { Trace } from '../../observe/trace/trace.js';
+import type { TextOrBytes } from './traceFormat.js';
+
+const NS_PER_US = 1000;
+const FLUSH_CHARS = 1 << 20;
+/** Line numbers must not be negative. */
+const FIRST_LANE = 1;
+
+/** Writes the whole trace, piece by piece. */
+export function writeChromeTrace(trace: Trace, write: (piece: TextOrBytes) => void): void {
+  const sink = new ChromeSink(trace, write);
+  readTimeline(trace, sink);
+  sink.end();
+}
+
+class ChromeSink implements TimelineSink {
+  private text = '{"displayTimeUnit":"ns","traceEvents":[\n';
+  private isFirst = true;
+  /** What has been told of each flow so far: viewers want to know its first part. */
+  private readonly flows = new Set<number>();
+
+  constructor(
+    { actors }: Trace,
+    private readonly write: (piece: TextOrBytes) => void,
+  ) {
+    actors.forEach((name, pid) => {
+      this.put({ ph: 'M', pid, name: 'process_name', args: { name } });
+      this.put({ ph: 'M', pid, name: 'process_sort_index', args: { sort_index: pid } });
+    });
+  }
+
+  onBegin({ actor, lane, beginNs, flow }: Span): void {
+    const ph = this.flows.has(flow) ? 't' : 's';
+    this.flows.add(flow);
+    this.put({
+      ph,
+      id: flow,
+      pid: actor,
+      tid: lane + FIRST_LANE,
+      ts: beginNs / NS_PER_US,
+      name: 'flow',
+      cat: 'flow',
+      bp: 'e',
+    });
+  }
+
+  onEnd(span: Span, endNs: number, args: EventArguments): void {
+    const { name, category, actor, lane, beginNs } = span;
+    this.put({
+      ph: 'X',
+      pid: actor,
+      tid: lane + FIRST_LANE,
+      ts: beginNs / NS_PER_US,
+      dur: (endNs - beginNs) / NS_PER_US,
+      name,
+      cat: category,
+      args: { ...span.args, ...args },
+    });
+  }
+
+  onInstant({ name, actor, lane, timeNs, args }: Instant): void {
+    this.put({
+      ph: 'i',
+      s: 't',
+      pid: actor,
+      tid: lane + FIRST_LANE,
+      ts: timeNs / NS_PER_US,
+      name,
+      cat: 'step',
+      args,
+    });
+  }
+
+  onCounter(actor: number, name: string, timeNs: number, value: number): void {
+    this.put({ ph: 'C', pid: actor, ts: timeNs / NS_PER_US, name, args: { value } });
+  }
+
+  end(): void {
+    this.write(`${this.text}\n]}\n`);
+    this.text = '';
+  }
+
+  private put(event: object): void {
+    this.text += `${this.isFirst ? '' : ',\n'}${JSON.stringify(event)}`;
+    this.isFirst = false;
+    if (this.text.length < FLUSH_CHARS) return;
+    this.write(this.text);
+    this.text = '';
+  }
+}

@@ -1,0 +1,66 @@
+/** The formats of a trace file, by the ending of its name. */
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { UserError } from '../../base/userError.js';
+import type { Trace } from '../../observe/trace/trace.js';
+import { writeChromeTrace } from './chromeTrace.js';
+import { writePerfetto } from './perfetto.js';
+import { writeTraceFile } from './traceFile.js';
+
+/** A piece of a file. */
+export type TextOrBytes = string | Uint8Array;
+
+type Writer = (trace: Trace, write: (piece: TextOrBytes) => void) => void;
+
+/** The longest ending that fits counts. */
+const formats: readonly { readonly ending: string; readonly what: string; readonly write: Writer }[] = [
+  { ending: '.svmtrace', what: 'svmsim, for svmsim report', write: writeTraceFile },
+  { ending: '.pftrace', what: 'Perfetto', write: writePerfetto },
+  { ending: '.perfetto-trace', what: 'Perfetto', write: writePerfetto },
+  { ending: '.json', what: 'Chrome JSON', write: writeChromeTrace },
+];
+
+export const traceEndings: string = formats.map(({ ending, what }) => `${ending} (${what})`).join(', ');
+
+/** @throws UserError for a name that says no format. */
+export function checkTraceName(option: string, path: string): void {
+  formatOf(option, path);
+}
+
+/** @throws UserError for a file that cannot be written. */
+export function writeTrace(option: string, path: string, trace: Trace): void {
+  const { write } = formatOf(option, path);
+  const file = open(option, path);
+  try {
+    write(trace, (piece) => {
+      if (typeof piece === 'string') writeSync(file, piece);
+      else writeAll(file, piece);
+    });
+  } finally {
+    closeSync(file);
+  }
+}
+
+function formatOf(option: string, path: string): (typeof formats)[number] {
+  const format = formats.find(({ ending }) => path.endsWith(ending));
+  if (format !== undefined) return format;
+  throw new UserError({
+    where: `${option} ${path}`,
+    found: path,
+    allowed: `a file name that ends in ${traceEndings}`,
+  });
+}
+
+function open(option: string, path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw new UserError({ where: `${option} ${path}`, found, allowed: 'a file that can be written' });
+  }
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  let at = 0;
+  while (at < bytes.length) at += writeSync(file, bytes, at);
+}

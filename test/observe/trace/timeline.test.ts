@@ -1,0 +1,159 @@
+/** What is made of a recorded run: spans that nest, phases, waits with their holders, causes, flows from actor to actor. */
+
+import { beforeAll, describe, expect, it } from 'vitest';
+import { instantSteps, spanRules } from '../../../src/observe/trace/spanRules.js';
+import {
+  type Instant,
+  readTimeline,
+  type Span,
+  type TimelineSink,
+} from '../../../src/observe/trace/timeline.js';
+import type { Trace } from '../../../src/observe/trace/trace.js';
+import { recordedRun } from './recordedRun.js';
+
+interface Ended {
+  readonly span: Span;
+  readonly endNs: number;
+  readonly depth: number;
+}
+
+/** Keeps all, and sees that spans of one lane nest. */
+class Notes implements TimelineSink {
+  readonly ended: Ended[] = [];
+  readonly instants: Instant[] = [];
+  readonly counters: { actor: number; name: string; timeNs: number; value: number }[] = [];
+  readonly times: number[] = [];
+  private readonly open = new Map<string, Span[]>();
+
+  onBegin(span: Span): void {
+    this.times.push(span.beginNs);
+    const lane = this.lane(span);
+    lane.push(span);
+  }
+  onEnd(span: Span, endNs: number): void {
+    this.times.push(endNs);
+    const lane = this.lane(span);
+    if (lane.at(-1) !== span) throw new Error(`${span.name} ends within another span`);
+    lane.pop();
+    this.ended.push({ span, endNs, depth: lane.length });
+  }
+  onInstant(instant: Instant): void {
+    this.times.push(instant.timeNs);
+    this.instants.push(instant);
+  }
+  onCounter(actor: number, name: string, timeNs: number, value: number): void {
+    this.counters.push({ actor, name, timeNs, value });
+  }
+  get stillOpen(): number {
+    return [...this.open.values()].flat().length;
+  }
+  named(name: string): Ended[] {
+    return this.ended.filter(({ span }) => span.name === name);
+  }
+  private lane({ actor, lane }: Span): Span[] {
+    const key = `${actor}.${lane}`;
+    const spans = this.open.get(key) ?? [];
+    this.open.set(key, spans);
+    return spans;
+  }
+}
+
+let trace: Trace;
+let notes: Notes;
+beforeAll(async () => {
+  trace = await recordedRun();
+  notes = new Notes();
+  readTimeline(trace, notes);
+});
+
+it('every rule names steps that exist', () => {
+  const names = new Set(trace.steps.map(({ name }) => name));
+  const used = spanRules.flatMap(({ begin, end, phases }) => [begin, ...end, ...Object.keys(phases)]);
+  for (const name of [...used, ...instantSteps]) expect(names, name).toContain(name);
+});
+
+describe('a timeline', () => {
+  it('has nothing dropped, and closes every span in order of time', () => {
+    expect(trace.dropped).toBe(0);
+    expect(notes.stillOpen).toBe(0);
+    expect(notes.ended.length).toBeGreaterThan(1000);
+    expect(notes.ended.every(({ span, endNs }) => endNs >= span.beginNs)).toBe(true);
+    expect(notes.times).toEqual(notes.times.toSorted((a, b) => a - b));
+  });
+
+  it('tells faults, migrations, invalidations, calls and kernels', () => {
+    for (const name of [
+      'GPU fault',
+      'CPU fault',
+      'migrate to device',
+      'migrate to RAM',
+      'invalidate',
+      'munmap',
+      'kernel',
+    ])
+      expect(notes.named(name).length, name).toBeGreaterThan(0);
+  });
+
+  it('says why pages moved', () => {
+    const causes = new Set(
+      notes.ended.flatMap(({ span: { category, args } }) =>
+        category === 'migration' && args.cause !== undefined ? [args.cause] : [],
+      ),
+    );
+    expect(causes).toContain('GPU fault');
+    expect(causes).toContain('CPU fault');
+    for (const cause of causes)
+      expect(['GPU fault', 'CPU fault', 'eviction', 'prefetch', 'policy']).toContain(cause);
+  });
+
+  it('splits migrations to a device into phases that fill them', () => {
+    const copies = notes.named('copy');
+    expect(copies.length).toBeGreaterThan(0);
+    const whole = notes
+      .named('migrate to device')
+      .find(({ span }) =>
+        copies.some(
+          (copy) =>
+            copy.span.beginNs > span.beginNs &&
+            copy.endNs < notes.times[notes.times.length - 1] &&
+            copy.span.lane === span.lane,
+        ),
+      );
+    expect(whole).toBeDefined();
+    const { span, endNs } = whole as Ended;
+    const phases = notes.ended.filter(
+      (one) =>
+        one.span.lane === span.lane &&
+        one.span.actor === span.actor &&
+        one.span.beginNs >= span.beginNs &&
+        one.endNs <= endNs &&
+        ['collect, unmap and invalidate', 'allocate', 'copy', 'remap'].includes(one.span.name),
+    );
+    const covered = phases.reduce((sum, one) => sum + one.endNs - one.span.beginNs, 0);
+    expect(covered).toBeCloseTo(endNs - span.beginNs, 3);
+  });
+
+  it('shows waits for locks with who is in the way', () => {
+    const waits = notes.ended.filter(({ span }) => span.category === 'wait');
+    expect(waits.some(({ span }) => /mmap_lock/.test(span.name))).toBe(true);
+    expect(waits.some(({ span }) => span.args.holder !== undefined)).toBe(true);
+  });
+
+  it('ties a fault on a device to its service, and an invalidation to the device that obeys', () => {
+    const raised = new Set(
+      notes.instants.filter(({ name }) => name === 'device.faultRaised').map(({ flow }) => flow),
+    );
+    const served = notes.named('GPU fault').filter(({ span }) => raised.has(span.flow));
+    expect(served.length).toBeGreaterThan(0.9 * notes.named('GPU fault').length);
+    const invalidations = new Set(notes.named('invalidate').map(({ span }) => span.flow));
+    const obeyed = notes.instants.filter(({ name }) => name === 'device.tlbInvalidate');
+    expect(obeyed.some(({ flow }) => invalidations.has(flow))).toBe(true);
+  });
+
+  it('counts faults that are outstanding, never below none, and none at the end', () => {
+    const faults = notes.counters.filter(({ name }) => name === 'faults outstanding');
+    expect(faults.length).toBeGreaterThan(0);
+    expect(Math.min(...faults.map(({ value }) => value))).toBe(0);
+    for (const actor of [1, 2]) expect(faults.findLast((one) => one.actor === actor)?.value).toBe(0);
+  });
+});

@@ -1,0 +1,79 @@
+/** The ring of a trace: what is written comes out in order, across its end too, and what does not fit is counted. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TRACE_RING_WORDS, TraceRing } from '../../../src/observe/trace/traceRing.js';
+
+function newRing(): TraceRing {
+  return new TraceRing(new SharedArrayBuffer(TraceRing.bytesFor(1)), 0);
+}
+
+/** An event of so many words; false where there is no room. */
+function write(ring: TraceRing, words: readonly number[]): boolean {
+  if (!ring.reserve(words.length)) {
+    ring.drop();
+    return false;
+  }
+  for (const word of words) ring.push(word);
+  ring.publish();
+  return true;
+}
+
+describe('a trace ring', () => {
+  it('gives what was written since the last time, in order', () => {
+    const ring = newRing();
+    write(ring, [1, 2]);
+    write(ring, [3]);
+    expect([...ring.take()]).toEqual([1, 2, 3]);
+    expect([...ring.take()]).toEqual([]);
+    expect(ring.events).toBe(2);
+  });
+
+  it('keeps what is not published from its reader', () => {
+    const ring = newRing();
+    ring.reserve(1);
+    ring.push(7);
+    expect(ring.take()).toHaveLength(0);
+    ring.publish();
+    expect([...ring.take()]).toEqual([7]);
+  });
+
+  it('counts what does not fit, and goes on when there is room', () => {
+    const ring = newRing();
+    const half = new Array<number>(TRACE_RING_WORDS / 2).fill(1);
+    expect(write(ring, half)).toBe(true);
+    expect(write(ring, half)).toBe(true);
+    expect(write(ring, [2])).toBe(false);
+    expect(write(ring, [3])).toBe(false);
+    expect(ring.dropped).toBe(2);
+    expect(ring.take()).toHaveLength(TRACE_RING_WORDS);
+    expect(write(ring, [4])).toBe(true);
+    expect([...ring.take()]).toEqual([4]);
+  });
+
+  it('behaves as a queue of words, over its end and again', () => {
+    const action = fc.oneof(
+      fc.record({ write: fc.integer({ min: 1, max: TRACE_RING_WORDS }) }),
+      fc.constant({ take: true as const }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 12 }), (actions) => {
+        const ring = newRing();
+        let waiting: number[] = [];
+        let next = 0;
+        for (const one of actions) {
+          if ('take' in one) {
+            expect(Array.from(ring.take())).toEqual(waiting);
+            waiting = [];
+            continue;
+          }
+          const words = Array.from({ length: one.write }, () => next++);
+          const fits = waiting.length + words.length <= TRACE_RING_WORDS;
+          expect(write(ring, words)).toBe(fits);
+          if (fits) waiting = waiting.concat(words);
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+});
