@@ -205,6 +205,7 @@ export class Coordinator {
       this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
     this.mirrors.open(this.mm);
     this.vmBind = new VmBindService({
+      sched: this.kernel.sched,
       gpus: this.gpus,
       vmOf: (mm, gpu) => {
         // It has ended, though others may still use its memory: nobody would close what it opens now.

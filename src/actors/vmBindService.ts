@@ -8,10 +8,12 @@ import type { SvmVm } from '../driver/svmVm.js';
 import type { BindResult, DeviceVm } from '../driver/vmBind/deviceVm.js';
 import { VramBo } from '../driver/vmBind/vramBo.js';
 import type { VramManager } from '../driver/vramManager.js';
+import { DmaResv } from '../drm/exec/dmaResv.js';
 import type { PageSpan } from '../drm/gpuvm/addressRange.js';
 import type { GemObject } from '../drm/gpuvm/gemObject.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Mm } from '../mm/process/mm.js';
+import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
@@ -25,6 +27,7 @@ export interface VmBindWorld {
   vmOf(mm: Mm, gpu: GpuHandle): SvmVm | null;
   readonly vram: VramManager;
   readonly memory: PhysicalMemory;
+  readonly sched: Scheduler;
 }
 
 type BindCall = (deviceVm: DeviceVm, span: PageSpan, call: IoctlCall) => Steps<BindResult>;
@@ -98,7 +101,7 @@ export class VmBindService implements OpenFiles {
     if (typeof pieces === 'number') return ioctlReply(pieces);
     const handle = this.nextHandle++;
     const name = `bo${handle}`;
-    const bo = new VramBo(name, { name: `reservation of ${name}` }, gpu, pieces);
+    const bo = new VramBo(name, new DmaResv(this.world.sched, `reservation of ${name}`), gpu, pieces);
     this.handles.set(handle, bo);
     this.owners.set(handle, mm);
     this.handleByBo.set(bo, handle);

@@ -17,11 +17,13 @@ export const Errno = {
   ENODEV: -19,
   EINVAL: -22,
   ENOSPC: -28,
+  EDEADLK: -35,
   ENOLINK: -67,
   ENODATA: -61,
   ETIME: -62,
   EOVERFLOW: -75,
   EOPNOTSUPP: -95,
+  EALREADY: -114,
 } as const;
 
 export type Errno = (typeof Errno)[keyof typeof Errno];

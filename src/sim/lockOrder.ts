@@ -7,7 +7,13 @@ export class LockClass {
   private static count = 0;
   static readonly MAX = 64;
   readonly id: number;
-  constructor(readonly name: string) {
+  /** Locks of the class may be held together; whoever takes several sees to it that nobody waits for ever. @kernel ww_class */
+  readonly nests: boolean;
+  constructor(
+    readonly name: string,
+    { nests = false }: { readonly nests?: boolean } = {},
+  ) {
+    this.nests = nests;
     this.id = LockClass.count++;
     assert(this.id < LockClass.MAX, 'too many lock classes');
   }
@@ -21,6 +27,7 @@ export class LockOrder {
 
   /** To be called before waiting for `next` while `held` is held. */
   acquire(held: LockClass, next: LockClass): void {
+    if (held === next && held.nests) return;
     const edge = held.id * LockClass.MAX + next.id;
     if (this.follows[edge] === 1) return;
     this.classes[held.id] = held;

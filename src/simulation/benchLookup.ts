@@ -8,7 +8,7 @@ import type { GpuSvm } from '../drm/gpusvm/gpusvm.js';
 import { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
 import { GpuSvmRange } from '../drm/gpusvm/range.js';
 import { GpuVa } from '../drm/gpuvm/gpuVa.js';
-import { GpuVm } from '../drm/gpuvm/gpuVm.js';
+import { GpuVm, resvObjectAlloc } from '../drm/gpuvm/gpuVm.js';
 import { Random } from '../sim/random.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
@@ -72,7 +72,8 @@ const subjects: Readonly<Record<LookupName, MakeSubject>> = {
   },
   gpuvm: (_gpusvm, order) => {
     const stridePages = 2 * RANGE_PAGES;
-    const vm = new GpuVm('bench', { start: 0, end: order.length * stridePages });
+    const resvObject = resvObjectAlloc({ name: 'none', assertHeld: () => {} });
+    const vm = new GpuVm('bench', { start: 0, end: order.length * stridePages }, { resvObject });
     for (const i of order) {
       const start = i * stridePages;
       const errno = vm.insert(new GpuVa({ start, end: start + RANGE_PAGES, obj: null, offset: 0 }));

@@ -3,12 +3,14 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
+import { DmaResv } from '../../drm/exec/dmaResv.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { type AppliedOps, applyOps, undoOps } from '../../drm/gpuvm/applyOps.js';
 import type { GpuVa, GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
+import type { GpuVaOpList } from '../../drm/gpuvm/gpuVaOpList.js';
 import type { GpuVaOp } from '../../drm/gpuvm/gpuVaOps.js';
-import { GpuVm } from '../../drm/gpuvm/gpuVm.js';
-import { madviseOps, smMapOps, smUnmapOps } from '../../drm/gpuvm/splitMerge.js';
+import { GpuVm, resvObjectAlloc } from '../../drm/gpuvm/gpuVm.js';
+import { GpuVmExec } from '../../drm/gpuvm/gpuVmExec.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
@@ -28,6 +30,12 @@ export interface BindResult {
   readonly ops: readonly GpuVaOp[];
 }
 
+/** How a request is locked, and which steps it falls into. */
+interface BindPlan {
+  lock(exec: GpuVmExec): Steps<Errno>;
+  list(): GpuVaOpList | Errno;
+}
+
 /** Binding takes the vm lock for write, so that no fault sees a mapping half changed. @kernel xe_vm */
 export class DeviceVm {
   readonly gpuvm: GpuVm;
@@ -41,7 +49,10 @@ export class DeviceVm {
     arrays: PageArrayPool,
   ) {
     const name = `gpuvm of ${vm.config.name} on gpu${gpu.index}`;
-    this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES });
+    const resvObject = resvObjectAlloc(new DmaResv(vm.kernel.sched, `reservation of ${name}`));
+    this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES }, { resvObject });
+    // The VM has its own reference.
+    resvObject.put();
     this.binder = new VaBinder(vm, gpu, arrays);
     this.bindLock = new Mutex(vm.kernel.sched, `bind lock of ${name}`, bindLockClass);
   }
@@ -57,10 +68,14 @@ export class DeviceVm {
    * Errors: -EINVAL (no range of the VM, or beyond the object), -EBUSY (a mirror there holds ranges), -ENOMEM (no page tables), -ENODEV. After an
    * error everything is mapped as before. @kernel DRM_XE_VM_BIND_OP_MAP
    */
-  bindBo(span: PageSpan, bo: VramBo, offset: number): Steps<BindResult> {
+  *bindBo(span: PageSpan, bo: VramBo, offset: number): Steps<BindResult> {
     const place: GpuVaPlace = { ...span, obj: bo, offset };
-    if (offset < 0 || offset + (span.end - span.start) > bo.npages) return refuse(Errno.EINVAL);
-    return this.change(() => smMapOps(this.gpuvm, place), span, 'bo');
+    if (offset < 0 || offset + (span.end - span.start) > bo.npages) return { errno: Errno.EINVAL, ops: [] };
+    // Its handle may be closed while locks are waited for.
+    bo.get();
+    const result = yield* this.change(this.mapping(place), span, 'bo');
+    bo.put();
+    return result;
   }
 
   /** Errors: as {@link bindBo}, and those of pinning. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
@@ -68,23 +83,23 @@ export class DeviceVm {
     const errno = yield* this.tryPin(span, userPage);
     if (errno !== Errno.OK) return { errno, ops: [] };
     const place: GpuVaPlace = { ...span, obj: null, offset: userPage };
-    return yield* this.change(() => smMapOps(this.gpuvm, place), span, 'userptr');
+    return yield* this.change(this.mapping(place), span, 'userptr');
   }
 
   /** Accesses there are faults on the same addresses of the process. @kernel DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR */
   bindMirror(span: PageSpan): Steps<BindResult> {
     const place: GpuVaPlace = { ...span, obj: null, offset: 0 };
-    return this.change(() => smMapOps(this.gpuvm, place), span, 'mirror');
+    return this.change(this.mapping(place), span, 'mirror');
   }
 
   /** Errors: -EINVAL, -EBUSY. @kernel DRM_XE_VM_BIND_OP_UNMAP */
   unbind(span: PageSpan): Steps<BindResult> {
-    return this.change(() => smUnmapOps(this.gpuvm, span.start, span.end), span, 'mirror');
+    return this.change(this.unmapping(span), span, 'mirror');
   }
 
   /** Splits mirrors at the ends of the span; nothing is unmapped. */
   splitForAdvice(span: PageSpan): Steps<BindResult> {
-    return this.change(() => madviseOps(this.gpuvm, span.start, span.end), null, 'mirror');
+    return this.change(this.splitting(span), null, 'mirror');
   }
 
   /** The mapping that has the page. */
@@ -113,10 +128,40 @@ export class DeviceVm {
 
   /** The vm lock is held for write, and all entries are gone from the device. */
   *close(): Steps<void> {
-    const ops = smUnmapOps(this.gpuvm, 0, TASK_SIZE_PAGES);
-    assert(typeof ops !== 'number', 'a GPU address space has no addresses');
-    for (const va of applyOps(this.gpuvm, ops, splitVa).removed) yield* this.release(own(va));
+    const whole = { start: 0, end: TASK_SIZE_PAGES };
+    const exec = new GpuVmExec(this.gpuvm);
+    const plan = this.unmapping(whole);
+    const locked = yield* plan.lock(exec);
+    const ops = plan.list();
+    assert(locked === Errno.OK && typeof ops !== 'number', 'a GPU address space has no addresses');
+    const { removed } = applyOps(this.gpuvm, ops, splitVa);
+    ops.free();
+    exec.unlock();
+    for (const va of removed) yield* this.release(own(va));
     assert(this.gpuvm.allBos.length === 0, 'a closed GPU address space still knows an object');
+    this.gpuvm.put();
+  }
+
+  private mapping(place: GpuVaPlace): BindPlan {
+    return {
+      lock: (exec) => exec.lockForMap(place),
+      list: () => this.gpuvm.splitMerge.smMapOpsCreate(place),
+    };
+  }
+
+  private unmapping({ start, end }: PageSpan): BindPlan {
+    return {
+      lock: (exec) => exec.lockForUnmap(start, end),
+      list: () => this.gpuvm.splitMerge.smUnmapOpsCreate(start, end),
+    };
+  }
+
+  /** Touches no object. */
+  private splitting({ start, end }: PageSpan): BindPlan {
+    return {
+      lock: noLocks,
+      list: () => this.gpuvm.splitMerge.madviseOpsCreate(start, end),
+    };
   }
 
   private *tryPin(span: PageSpan, userPage: Vpn): Steps<Errno> {
@@ -128,42 +173,48 @@ export class DeviceVm {
   }
 
   /** `cut`: the pages that mappings lose; null where none do. */
-  private *change(
-    plan: () => readonly GpuVaOp[] | Errno,
-    cut: PageSpan | null,
-    kind: VaKind,
-  ): Steps<BindResult> {
+  private *change(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
     const { vmLock, collector } = this.vm;
     yield* vmLock.write();
     // So that what the process has unmapped does not count as a range of the mirror. @kernel xe_svm_flush
     yield* collector.collectLocked();
-    const result = yield* this.changeLocked(plan(), cut, kind);
+    const errno = this.vm.closed ? Errno.ENOENT : Errno.OK;
+    const result = errno === Errno.OK ? yield* this.changeLocked(plan, cut, kind) : { errno, ops: [] };
     vmLock.writeUnlock();
     return result;
   }
 
-  private *changeLocked(
-    ops: readonly GpuVaOp[] | Errno,
-    cut: PageSpan | null,
-    kind: VaKind,
-  ): Steps<BindResult> {
-    if (this.vm.closed) return { errno: Errno.ENOENT, ops: [] };
-    if (typeof ops === 'number') return { errno: ops, ops: [] };
+  /** The vm lock keeps what the list says true until it is freed. */
+  private *changeLocked(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
+    const list = plan.list();
+    if (typeof list === 'number') return { errno: list, ops: [] };
+    const errno = yield* this.carryOut(plan, list, cut, kind);
+    list.free();
+    return { errno, ops: errno === Errno.OK ? [...list] : [] };
+  }
+
+  private *carryOut(plan: BindPlan, list: GpuVaOpList, cut: PageSpan | null, kind: VaKind): Steps<Errno> {
+    const ops = [...list];
     if (cut !== null) {
-      if (this.cutsRanges(ops, cut)) return { errno: Errno.EBUSY, ops: [] };
+      if (this.cutsRanges(ops, cut)) return Errno.EBUSY;
       yield* this.vm.removeRangesAcross(cut);
       for (const va of goingOf(ops)) yield* this.zap(va, cut);
     }
     // So that an object whose handle is closed is still there if its mapping must come back.
     const held = goingOf(ops).flatMap(({ obj }) => (obj === null ? [] : [obj.get()]));
-    const errno = yield* this.apply(ops, kind);
+    const errno = yield* this.apply(plan, list, kind);
     for (const obj of held) obj.put();
-    return { errno, ops: errno === Errno.OK ? ops : [] };
+    return errno;
   }
 
   /** All of it or, after an error, nothing. @kernel vm_bind_ioctl_ops_execute */
-  private *apply(ops: readonly GpuVaOp[], kind: VaKind): Steps<Errno> {
-    const applied = applyOps(this.gpuvm, ops, (place, from) => this.newVa(place, from, kind));
+  private *apply(plan: BindPlan, list: GpuVaOpList, kind: VaKind): Steps<Errno> {
+    const exec = new GpuVmExec(this.gpuvm);
+    const locked = yield* plan.lock(exec);
+    assert(locked === Errno.OK, 'a request that has a list of steps can be locked');
+    const applied = applyOps(this.gpuvm, list, (place, from) => this.newVa(place, from, kind));
+    // Pages of the process are looked for under mmap_lock, which comes before reservations.
+    exec.unlock();
     for (const va of applied.removed) yield* this.release(own(va));
     for (const va of applied.added) {
       const errno = yield* this.activate(own(va));
@@ -180,7 +231,12 @@ export class DeviceVm {
       if (va.kind === 'bo' && va.bound) yield* this.binder.zap(va.start, va.end);
       yield* this.release(va);
     }
+    const exec = new GpuVmExec(this.gpuvm);
+    const objects = [...applied.added, ...applied.removed].flatMap(({ obj }) => (obj === null ? [] : [obj]));
+    const locked = yield* exec.lockArray(objects);
+    assert(locked === Errno.OK, 'objects of mappings can be locked');
     undoOps(this.gpuvm, applied);
+    exec.unlock();
     for (const { userptr } of applied.removed.map(own)) if (userptr !== null) yield* userptr.register();
   }
 
@@ -243,8 +299,8 @@ export class DeviceVm {
 
 function* noEntries(): Steps<void> {}
 
-function* refuse(errno: Errno): Steps<BindResult> {
-  return { errno, ops: [] };
+function* noLocks(): Steps<Errno> {
+  return Errno.OK;
 }
 
 /** The mappings that steps take out, wholly or in part. */

@@ -2,7 +2,8 @@
 
 import { PAGE_BYTES, PAGE_WORDS } from '../../base/units.js';
 import type { VramAllocationId } from '../../device/gpuPort.js';
-import { GemObject, type Reservation } from '../../drm/gpuvm/gemObject.js';
+import type { Reservation } from '../../drm/exec/dmaResv.js';
+import { GemObject } from '../../drm/gpuvm/gemObject.js';
 import { pfn as pfnOf } from '../../memory/pfn.js';
 import type { PhysicalMemory } from '../../memory/physicalMemory.js';
 import type { GpuHandle } from '../gpuHandle.js';

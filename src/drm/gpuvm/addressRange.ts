@@ -6,6 +6,9 @@ import { PAGE_BYTES } from '../../base/units.js';
 const ADDRESS_BITS = 64;
 const PAGE = BigInt(PAGE_BYTES);
 
+/** Pages that 64 bits of bytes can name: as numbers they are exact. */
+export const ADDRESS_PAGES = 2 ** ADDRESS_BITS / PAGE_BYTES;
+
 /** A span of pages. */
 export interface PageSpan {
   readonly start: number;

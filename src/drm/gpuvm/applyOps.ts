@@ -1,7 +1,6 @@
 /** Carries steps out on the VM's view of its addresses; page tables are for the driver, before or after. */
 
-import { assert, unreachable } from '../../base/assert.js';
-import { Errno } from '../../base/errno.js';
+import { unreachable } from '../../base/assert.js';
 import type { GpuVa, GpuVaPlace } from './gpuVa.js';
 import type { GpuVaOp, GpuVaRemapOp } from './gpuVaOps.js';
 import type { GpuVm } from './gpuVm.js';
@@ -21,7 +20,7 @@ interface Applied {
 }
 
 /** New mappings are linked to their objects. @kernel drm_gpuva_map, drm_gpuva_remap, drm_gpuva_unmap */
-export function applyOps(vm: GpuVm, ops: readonly GpuVaOp[], make: GpuVaFactory): AppliedOps {
+export function applyOps(vm: GpuVm, ops: Iterable<GpuVaOp>, make: GpuVaFactory): AppliedOps {
   const applied: Applied = { added: [], removed: [] };
   for (const op of ops) applyOp(vm, op, make, applied);
   return applied;
@@ -69,11 +68,11 @@ function takeOut(vm: GpuVm, va: GpuVa): void {
 }
 
 function putIn(vm: GpuVm, va: GpuVa): GpuVa {
-  const errno = vm.insert(va);
-  assert(errno === Errno.OK, 'a step maps where something is mapped');
+  vm.map(va);
   if (va.obj === null) return va;
   const vmBo = vm.obtainBo(va.obj);
   vm.link(va, vmBo);
+  vm.extobjAdd(vmBo);
   vmBo.put();
   return va;
 }

@@ -1,11 +1,15 @@
 /** A buffer object as the GPU VM manager sees it: something with pages, that may be mapped in several VMs. */
 
 import { assert } from '../../base/assert.js';
+import type { Steps } from '../../sim/steps.js';
+import type { Reservation } from '../exec/dmaResv.js';
 import type { GpuVmBo } from './gpuVmBo.js';
 
-/** What guards an object: objects that share a VM's reservation are private to that VM. @kernel dma_resv */
-export interface Reservation {
-  readonly name: string;
+/** Guards an object's lists of mappings in VMs that change them while a fence is awaited. @kernel drm_gem_object.gpuva.lock */
+export interface GpuVaListLock {
+  lock(): Steps<void>;
+  unlock(): void;
+  assertHeld(): void;
 }
 
 /** @kernel drm_gem_object */
@@ -13,17 +17,32 @@ export class GemObject {
   private refs = 1;
   /** One for each VM that has mappings of the object. @kernel gpuva.list */
   readonly vmBos = new Set<GpuVmBo>();
+  /** Null where no VM of the object needs one. @kernel drm_gem_gpuva_set_lock */
+  gpuvaLock: GpuVaListLock | null = null;
 
   constructor(
     readonly name: string,
     readonly npages: number,
     readonly resv: Reservation,
   ) {
-    assert(npages > 0, 'a buffer object without pages');
+    assert(npages >= 0, 'a buffer object of fewer pages than none');
   }
 
   get refCount(): number {
     return this.refs;
+  }
+
+  /**
+   * Whoever looks at the object's lists of mappings, or changes them, has the reservation, or the list lock where the VM changes mappings in
+   * the path of fences. @kernel drm_gem_gpuva_assert_lock_held
+   */
+  assertGpuvaLockHeld(immediateMode: boolean): void {
+    if (!immediateMode) {
+      this.resv.assertHeld();
+      return;
+    }
+    assert(this.gpuvaLock !== null, 'an object without a list lock is mapped in the path of fences');
+    this.gpuvaLock.assertHeld();
   }
 
   /** @kernel drm_gem_object_get */

@@ -12,6 +12,8 @@ export const GpuVaFlag = {
   Invalidated: 1,
   /** @kernel DRM_GPUVA_SPARSE */
   Sparse: 2,
+  /** This bit and those above are the driver's. @kernel DRM_GPUVA_USERBITS */
+  UserBits: 4,
 } as const;
 
 /** Where a mapping is to be, and what is behind it; all in pages. @kernel drm_gpuva_op_map */
@@ -40,6 +42,7 @@ export class GpuVa implements GpuVaPlace {
   /** @internal */
   node: IntervalNode<GpuVa> | null = null;
 
+  /** @kernel drm_gpuva_init, drm_gpuva_init_from_op */
   constructor(place: GpuVaPlace) {
     assert(place.end > place.start, 'a GPU mapping without pages');
     assert(place.obj === null || place.offset >= 0, 'a GPU mapping begins before its object');
@@ -57,6 +60,12 @@ export class GpuVa implements GpuVaPlace {
     return this.end - this.start;
   }
 
+  /** Accesses find no memory there, and no fault either: reads give zero. Never of an object. */
+  get isSparse(): boolean {
+    return (this.flags & GpuVaFlag.Sparse) !== 0;
+  }
+
+  /** @kernel drm_gpuva_invalidated */
   get isInvalidated(): boolean {
     return (this.flags & GpuVaFlag.Invalidated) !== 0;
   }

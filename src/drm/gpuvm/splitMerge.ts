@@ -1,104 +1,140 @@
-/** Split and merge: how a request falls into steps, as a list or one callback after another. */
+/** Split and merge: how a request falls into steps, one callback after another or as a list. */
 
 import { Errno } from '../../base/errno.js';
-import type { GemObject } from './gemObject.js';
+import type { PageSpan } from './addressRange.js';
 import type { GpuVa, GpuVaPlace } from './gpuVa.js';
-import type { GpuVaOp, GpuVaPrefetchOp, GpuVaRemapOp, GpuVaUnmapOp } from './gpuVaOps.js';
+import { type GpuVaOpList, OpMemory } from './gpuVaOpList.js';
+import type { GpuVaOp, GpuVaRemapOp, GpuVaUnmapOp } from './gpuVaOps.js';
 import type { GpuVm } from './gpuVm.js';
+import type { GpuVmBo } from './gpuVmBo.js';
 
-/** Told of each step in order; a step may change the VM at once. Anything but OK ends the request. @kernel drm_gpuvm_ops */
+/** Told of each step in order; a step may change the VM at once. Anything but OK ends the request. */
 export type GpuVaStep = (op: GpuVaOp) => Errno;
 
-/**
- * Maps `request`, whatever is there. Each mapping in its way is unmapped, or remapped to what of it sticks out; one map step comes last.
- * Errors: -EINVAL, not a range of the VM; whatever a step reports. @kernel drm_gpuvm_sm_map
- */
-export function smMap(vm: GpuVm, request: GpuVaPlace, step: GpuVaStep): Errno {
-  if (!vm.rangeValid(request.start, request.end)) return Errno.EINVAL;
-  for (const va of vm.overlapping(request.start, request.end)) {
-    const errno = step(cutOut(va, request.start, request.end, continues(va, request)));
-    if (errno !== Errno.OK) return errno;
+/** Changes nothing itself. A list must be done or given up before the next one is asked for. */
+export class SplitMerge {
+  readonly memory: OpMemory;
+
+  constructor(private readonly vm: GpuVm) {
+    this.memory = new OpMemory(vm.ops);
   }
-  return step({ op: 'map', place: request, from: null });
-}
 
-/** As {@link smMap}, with nothing in place of what goes. @kernel drm_gpuvm_sm_unmap */
-export function smUnmap(vm: GpuVm, start: number, end: number, step: GpuVaStep): Errno {
-  if (!vm.rangeValid(start, end)) return Errno.EINVAL;
-  for (const va of vm.overlapping(start, end)) {
-    const errno = step(cutOut(va, start, end, false));
-    if (errno !== Errno.OK) return errno;
+  /**
+   * Maps `request`, whatever is there, by the driver's callbacks. Errors: -EINVAL, not a range of the VM, or the driver has no callbacks; whatever a
+   * step reports. @kernel drm_gpuvm_sm_map
+   */
+  smMap(request: GpuVaPlace): Errno {
+    return this.vm.ops.steps === undefined ? Errno.EINVAL : this.map(request, (op) => this.callDriver(op));
   }
-  return Errno.OK;
-}
 
-/**
- * Splits mappings at both ends of the span, so that attributes can be given to the middle alone: those that lie inside stay, and those with
- * an object are left out. At most two remaps, each with its map. @kernel drm_gpuvm_madvise_ops_create
- */
-export function smMadvise(vm: GpuVm, start: number, end: number, step: GpuVaStep): Errno {
-  if (!vm.rangeValid(start, end)) return Errno.EINVAL;
-  for (const va of vm.overlapping(start, end)) {
-    if (va.obj !== null) continue;
-    const cut = cutOut(va, start, end, false);
-    if (cut.op === 'unmap') continue;
-    let errno = step(cut);
-    if (errno === Errno.OK) errno = step({ op: 'map', place: middleOf(va, start, end), from: va });
-    if (errno !== Errno.OK) return errno;
+  /** As {@link smMap}, with nothing in place of what goes. @kernel drm_gpuvm_sm_unmap */
+  smUnmap(start: number, end: number): Errno {
+    return this.vm.ops.steps === undefined
+      ? Errno.EINVAL
+      : this.unmap(start, end, (op) => this.callDriver(op));
   }
-  return Errno.OK;
-}
 
-/** @kernel drm_gpuvm_sm_map_ops_create */
-export function smMapOps(vm: GpuVm, request: GpuVaPlace): readonly GpuVaOp[] | Errno {
-  return listOf((step) => smMap(vm, request, step));
-}
+  /** Each mapping in the way is unmapped, or remapped to what of it sticks out; one map step comes last. @kernel __drm_gpuvm_sm_map, op_map_cb */
+  map(request: GpuVaPlace, step: GpuVaStep): Errno {
+    const { vm } = this;
+    if (!vm.rangeValid(request.start, request.end)) return Errno.EINVAL;
+    for (const va of this.inTheWay(request)) {
+      const errno = step(this.cutOut(va, request, this.continues(va, request)));
+      if (errno !== Errno.OK) return errno;
+    }
+    return step({ op: 'map', place: request, from: null });
+  }
 
-/** @kernel drm_gpuvm_sm_unmap_ops_create */
-export function smUnmapOps(vm: GpuVm, start: number, end: number): readonly GpuVaOp[] | Errno {
-  return listOf((step) => smUnmap(vm, start, end, step));
-}
+  /** @kernel __drm_gpuvm_sm_unmap */
+  unmap(start: number, end: number, step: GpuVaStep): Errno {
+    const span = { start, end };
+    if (!this.vm.rangeValid(start, end)) return Errno.EINVAL;
+    for (const va of this.inTheWay(span)) {
+      const errno = step(this.cutOut(va, span, false));
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
 
-/** @kernel drm_gpuvm_madvise_ops_create */
-export function madviseOps(vm: GpuVm, start: number, end: number): readonly GpuVaOp[] | Errno {
-  return listOf((step) => smMadvise(vm, start, end, step));
-}
+  /**
+   * Splits mappings at both ends of the span, so that attributes can be given to the middle alone: those that lie inside stay, and those with
+   * an object are left out. At most two remaps, each with its map.
+   */
+  madvise(start: number, end: number, step: GpuVaStep): Errno {
+    const span = { start, end };
+    if (!this.vm.rangeValid(start, end)) return Errno.EINVAL;
+    for (const va of this.inTheWay(span)) {
+      if (va.obj !== null) continue;
+      const cut = this.cutOut(va, span, false);
+      if (cut.op === 'unmap') continue;
+      let errno = step(cut);
+      if (errno === Errno.OK) errno = step({ op: 'map', place: middleOf(va, start, end), from: va });
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
 
-/** One for each mapping that has a page of the span. @kernel drm_gpuvm_prefetch_ops_create */
-export function prefetchOps(vm: GpuVm, start: number, end: number): readonly GpuVaPrefetchOp[] {
-  return [...vm.overlapping(start, end)].map((va) => ({ op: 'prefetch', va }));
-}
+  /** Errors: as for all lists, -ENOMEM; -EINVAL. @kernel drm_gpuvm_sm_map_ops_create */
+  smMapOpsCreate(request: GpuVaPlace): GpuVaOpList | Errno {
+    return this.listOf((step) => this.map(request, step));
+  }
 
-/** One for each mapping of an object in the VM. @kernel drm_gpuvm_bo_unmap_ops_create */
-export function boUnmapOps(vm: GpuVm, obj: GemObject): readonly GpuVaUnmapOp[] {
-  const vas = [...(vm.findBo(obj)?.vas ?? [])];
-  return vas.map((va) => ({ op: 'unmap', va, keep: false }));
-}
+  /** @kernel drm_gpuvm_sm_unmap_ops_create */
+  smUnmapOpsCreate(start: number, end: number): GpuVaOpList | Errno {
+    return this.listOf((step) => this.unmap(start, end, step));
+  }
 
-/**
- * The objects whose reservations a request needs: what it maps, then those that it takes mappings from. Runs the steps without changing
- * anything. @kernel drm_gpuvm_sm_map_exec_lock
- */
-export function objectsOfMap(vm: GpuVm, request: GpuVaPlace): readonly GemObject[] | Errno {
-  return lockList(request.obj, (step) => smMap(vm, request, step));
-}
+  /** @kernel drm_gpuvm_madvise_ops_create */
+  madviseOpsCreate(start: number, end: number): GpuVaOpList | Errno {
+    return this.listOf((step) => this.madvise(start, end, step));
+  }
 
-/** @kernel drm_gpuvm_sm_unmap_exec_lock */
-export function objectsOfUnmap(vm: GpuVm, start: number, end: number): readonly GemObject[] | Errno {
-  return lockList(null, (step) => smUnmap(vm, start, end, step));
-}
+  /** One for each mapping that has a page of the span. @kernel drm_gpuvm_prefetch_ops_create */
+  prefetchOpsCreate(start: number, end: number): GpuVaOpList | Errno {
+    return this.listOf((step) => each(this.vm.overlapping(start, end), (va) => step({ op: 'prefetch', va })));
+  }
 
-/** What becomes of a mapping when the span is taken out of it. */
-function cutOut(va: GpuVa, start: number, end: number, keep: boolean): GpuVaUnmapOp | GpuVaRemapOp {
-  const prev = va.start < start ? partOf(va, va.start, start) : null;
-  const next = va.end > end ? partOf(va, end, va.end) : null;
-  if (prev === null && next === null) return { op: 'unmap', va, keep };
-  return { op: 'remap', prev, next, unmap: { va, keep } };
-}
+  /** One for each mapping of an object in the VM; the lock of the object's list is held. @kernel drm_gpuvm_bo_unmap_ops_create, drm_gpuva_gem_unmap_ops_create */
+  boUnmapOpsCreate(vmBo: GpuVmBo): GpuVaOpList | Errno {
+    vmBo.obj.assertGpuvaLockHeld(this.vm.isImmediate);
+    return this.listOf((step) => each(vmBo.vas, (va) => step({ op: 'unmap', va, keep: false })));
+  }
 
-/** Each page of the old mapping is the page that the request puts there. */
-function continues(va: GpuVa, request: GpuVaPlace): boolean {
-  return va.obj !== null && va.obj === request.obj && va.offset - va.start === request.offset - request.start;
+  /** What a request meets, in order of address; what is given may be removed. @kernel drm_gpuvm_for_each_va_range_safe */
+  inTheWay({ start, end }: PageSpan): Iterable<GpuVa> {
+    return this.vm.overlapping(start, end);
+  }
+
+  /** What becomes of a mapping when the span is taken out of it. @kernel op_unmap_cb, op_remap_cb */
+  cutOut(va: GpuVa, { start, end }: PageSpan, keep: boolean): GpuVaUnmapOp | GpuVaRemapOp {
+    const prev = va.start < start ? partOf(va, va.start, start) : null;
+    const next = va.end > end ? partOf(va, end, va.end) : null;
+    if (prev === null && next === null) return { op: 'unmap', va, keep };
+    return { op: 'remap', prev, next, unmap: { va, keep } };
+  }
+
+  /** Each page of the old mapping is the page that the request puts there. */
+  continues(va: GpuVa, request: GpuVaPlace): boolean {
+    return (
+      va.obj !== null && va.obj === request.obj && va.offset - va.start === request.offset - request.start
+    );
+  }
+
+  private listOf(run: (step: GpuVaStep) => Errno): GpuVaOpList | Errno {
+    const ops = this.memory.newList();
+    if (ops === null) return Errno.ENOMEM;
+    const errno = run((op) => ops.append(op));
+    if (errno === Errno.OK) return ops;
+    ops.free();
+    return errno;
+  }
+
+  private callDriver(op: GpuVaOp): Errno {
+    const { steps } = this.vm.ops;
+    if (steps === undefined || op.op === 'prefetch') return Errno.EINVAL;
+    if (op.op === 'map') return steps.smStepMap(op);
+    return op.op === 'remap' ? steps.smStepRemap(op) : steps.smStepUnmap(op);
+  }
 }
 
 function partOf(va: GpuVa, start: number, end: number): GpuVaPlace {
@@ -109,21 +145,10 @@ function middleOf(va: GpuVa, start: number, end: number): GpuVaPlace {
   return partOf(va, Math.max(va.start, start), Math.min(va.end, end));
 }
 
-function listOf(run: (step: GpuVaStep) => Errno): readonly GpuVaOp[] | Errno {
-  const ops: GpuVaOp[] = [];
-  const errno = run((op) => {
-    ops.push(op);
-    return Errno.OK;
-  });
-  return errno === Errno.OK ? ops : errno;
-}
-
-function lockList(first: GemObject | null, run: (step: GpuVaStep) => Errno): readonly GemObject[] | Errno {
-  const objects = new Set<GemObject>(first === null ? [] : [first]);
-  const errno = run((op) => {
-    const obj = op.op === 'remap' ? op.unmap.va.obj : op.op === 'unmap' ? op.va.obj : null;
-    if (obj !== null) objects.add(obj);
-    return Errno.OK;
-  });
-  return errno === Errno.OK ? [...objects] : errno;
+function each(vas: Iterable<GpuVa>, step: (va: GpuVa) => Errno): Errno {
+  for (const va of vas) {
+    const errno = step(va);
+    if (errno !== Errno.OK) return errno;
+  }
+  return Errno.OK;
 }

@@ -5,6 +5,7 @@ import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import type { BindResult, DeviceVm } from '../../../src/driver/vmBind/deviceVm.js';
 import { VramBo } from '../../../src/driver/vmBind/vramBo.js';
+import { DmaResv } from '../../../src/drm/exec/dmaResv.js';
 import { type AccessPort, holdPage } from '../../../src/memory/accessPort.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { failed, type MachineOptions, TestMachine } from '../../check/harness.js';
@@ -26,7 +27,7 @@ export class BindMachine extends TestMachine {
     const gpu = this.coordinator.gpus[device];
     const [pieces] = this.run(this.coordinator.vram.allocatePieces(gpu, npages));
     if (typeof pieces === 'number') throw new Error(`no VRAM: ${pieces}`);
-    return new VramBo('bo', { name: 'of the test' }, gpu, pieces);
+    return new VramBo('bo', new DmaResv(this.coordinator.kernel.sched, 'of the test'), gpu, pieces);
   }
 
   bind(start: number, end: number, bo: VramBo, offset: number, device = 0): BindResult {

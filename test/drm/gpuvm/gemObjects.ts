@@ -1,11 +1,19 @@
 /** Objects by name for the tests of the GPU VM manager. */
 
+import type { Errno } from '../../../src/base/errno.js';
+import type { Reservation } from '../../../src/drm/exec/dmaResv.js';
 import { GemObject } from '../../../src/drm/gpuvm/gemObject.js';
 import { GpuVa, type GpuVaPlace } from '../../../src/drm/gpuvm/gpuVa.js';
+import type { GpuVaOpList } from '../../../src/drm/gpuvm/gpuVaOpList.js';
 import type { GpuVaOp } from '../../../src/drm/gpuvm/gpuVaOps.js';
-import { GpuVm } from '../../../src/drm/gpuvm/gpuVm.js';
+import { GpuVm, type GpuVmOptions, resvObjectAlloc } from '../../../src/drm/gpuvm/gpuVm.js';
 
-export const elsewhere = { name: 'a reservation of its own' };
+/** Reservations that are always held: what is tested here is not who locks. */
+export function freeForAll(name: string): Reservation {
+  return { name, assertHeld: () => {} };
+}
+
+export const elsewhere = freeForAll('a reservation of its own');
 
 export class GemObjects {
   private readonly byName = new Map<string, GemObject>();
@@ -25,8 +33,16 @@ export class GemObjects {
   }
 }
 
-export function newVm(pages = 1000): GpuVm {
-  return new GpuVm('test', { start: 0, end: pages });
+export function newVm(pages = 1000, options: Partial<GpuVmOptions> = {}): GpuVm {
+  const resvObject = options.resvObject ?? resvObjectAlloc(freeForAll('of the VM'));
+  return new GpuVm('test', { start: 0, end: pages }, { ...options, resvObject });
+}
+
+/** The steps; the list is freed. */
+export function listed(ops: GpuVaOpList | Errno): readonly GpuVaOp[] {
+  if (typeof ops === 'number') throw new Error(`errno ${ops}`);
+  ops.free();
+  return [...ops];
 }
 
 export function plainVa(place: GpuVaPlace): GpuVa {

@@ -5,19 +5,18 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { applyOps } from '../../../src/drm/gpuvm/applyOps.js';
 import { GpuVa } from '../../../src/drm/gpuvm/gpuVa.js';
-import type { GpuVaOp } from '../../../src/drm/gpuvm/gpuVaOps.js';
-import { GpuVm } from '../../../src/drm/gpuvm/gpuVm.js';
+import { GpuVm, resvObjectAlloc } from '../../../src/drm/gpuvm/gpuVm.js';
 import {
-  boUnmapOps,
-  madviseOps,
-  objectsOfMap,
-  objectsOfUnmap,
-  prefetchOps,
-  smMap,
-  smMapOps,
-  smUnmapOps,
-} from '../../../src/drm/gpuvm/splitMerge.js';
-import { elsewhere, GemObjects, newVm, plainVa, show, showAll, showOp } from './gemObjects.js';
+  elsewhere,
+  freeForAll,
+  GemObjects,
+  listed,
+  newVm,
+  plainVa,
+  show,
+  showAll,
+  showOp,
+} from './gemObjects.js';
 
 const PAGES = 40;
 
@@ -43,11 +42,6 @@ const request = fc.record({
   offset: fc.nat(20),
 });
 
-function listed(ops: readonly GpuVaOp[] | Errno): readonly GpuVaOp[] {
-  if (typeof ops === 'number') throw new Error(`errno ${ops}`);
-  return ops;
-}
-
 describe('split and merge', () => {
   it('leaves behind each page what the last request put there, whatever came before', () => {
     fc.assert(
@@ -58,9 +52,10 @@ describe('split and merge', () => {
         for (const { kind, start, length, name, offset } of requests) {
           const end = Math.min(start + length, PAGES);
           const place = objects.place(start, end, name, offset);
-          if (kind === 'map') applyOps(vm, listed(smMapOps(vm, place)), plainVa);
-          else if (kind === 'unmap') applyOps(vm, listed(smUnmapOps(vm, start, end)), plainVa);
-          else applyOps(vm, listed(madviseOps(vm, start, end)), plainVa);
+          if (kind === 'map') applyOps(vm, listed(vm.splitMerge.smMapOpsCreate(place)), plainVa);
+          else if (kind === 'unmap')
+            applyOps(vm, listed(vm.splitMerge.smUnmapOpsCreate(start, end)), plainVa);
+          else applyOps(vm, listed(vm.splitMerge.madviseOpsCreate(start, end)), plainVa);
           if (kind !== 'madvise') {
             for (let page = start; page < end; page++) {
               model[page] = kind === 'map' ? `${name ?? '-'}:${offset + page - start}` : undefined;
@@ -86,7 +81,7 @@ describe('split and merge', () => {
           vm.insert(new GpuVa(objects.place(at, at + one, 'a', at)));
           at += one + 1;
         }
-        const ops = listed(smMapOps(vm, objects.place(start, start + length, 'b', 0)));
+        const ops = listed(vm.splitMerge.smMapOpsCreate(objects.place(start, start + length, 'b', 0)));
         const kinds = ops.map((op) => op.op);
         expect(kinds.filter((kind) => kind === 'remap').length).toBeLessThanOrEqual(2);
         expect(kinds.indexOf('map')).toBe(kinds.length - 1);
@@ -101,7 +96,7 @@ describe('split and merge', () => {
     vm.insert(new GpuVa(objects.place(4, 6, 'a', 14)));
     vm.insert(new GpuVa(objects.place(8, 10, 'a', 19)));
     vm.insert(new GpuVa(objects.place(12, 14, null, 22)));
-    const ops = listed(smMapOps(vm, objects.place(0, 20, 'a', 10)));
+    const ops = listed(vm.splitMerge.smMapOpsCreate(objects.place(0, 20, 'a', 10)));
     expect(ops.map(showOp)).toEqual([
       'unmap a[14+2] at 4 keep',
       'unmap a[19+2] at 8',
@@ -114,7 +109,7 @@ describe('split and merge', () => {
     const objects = new GemObjects();
     const vm = newVm();
     vm.insert(new GpuVa(objects.place(0, 8, null, 0)));
-    const ops = listed(smMapOps(vm, objects.place(2, 4, null, 2)));
+    const ops = listed(vm.splitMerge.smMapOpsCreate(objects.place(2, 4, null, 2)));
     expect(ops.map(showOp)).toEqual([
       'remap -[0+8] at 0 prev -[0+2] at 0 next -[4+4] at 4',
       'map -[2+2] at 2',
@@ -128,7 +123,7 @@ describe('split and merge', () => {
     vm.insert(new GpuVa(objects.place(4, 6, 'a', 0)));
     vm.insert(new GpuVa(objects.place(6, 8, null, 0)));
     vm.insert(new GpuVa(objects.place(8, 12, null, 0)));
-    const ops = listed(madviseOps(vm, 2, 10));
+    const ops = listed(vm.splitMerge.madviseOpsCreate(2, 10));
     expect(ops.map(showOp)).toEqual([
       'remap -[0+4] at 0 prev -[0+2] at 0',
       'map -[2+2] at 2',
@@ -149,7 +144,7 @@ describe('split and merge', () => {
     vm.insert(new GpuVa(objects.place(0, 2, 'a', 0)));
     vm.insert(new GpuVa(objects.place(4, 6, 'a', 4)));
     const seen: string[] = [];
-    const errno = smMap(vm, objects.place(0, 6, 'b', 0), (op) => {
+    const errno = vm.splitMerge.map(objects.place(0, 6, 'b', 0), (op) => {
       seen.push(op.op);
       return seen.length === 2 ? Errno.ENOMEM : Errno.OK;
     });
@@ -158,7 +153,9 @@ describe('split and merge', () => {
 
   it('refuses what is not a range of the VM: empty, beyond its end, in the part kept for the driver', () => {
     const objects = new GemObjects();
-    const vm = new GpuVm('test', { start: 10, end: 100 }, { start: 50, end: 60 });
+    const resvObject = resvObjectAlloc(freeForAll('of the VM'));
+    const options = { resvObject, reserved: { start: 50, end: 60 } };
+    const vm = new GpuVm('test', { start: 10, end: 100 }, options);
     for (const [start, end] of [
       [20, 20],
       [0, 11],
@@ -167,38 +164,29 @@ describe('split and merge', () => {
       [40, 70],
       [30, 20],
     ]) {
-      expect(smUnmapOps(vm, start, end)).toBe(Errno.EINVAL);
-      expect(smMapOps(vm, objects.place(start, end, null, 0))).toBe(Errno.EINVAL);
-      expect(madviseOps(vm, start, end)).toBe(Errno.EINVAL);
+      expect(vm.splitMerge.smUnmapOpsCreate(start, end)).toBe(Errno.EINVAL);
+      expect(vm.splitMerge.smMapOpsCreate(objects.place(start, end, null, 0))).toBe(Errno.EINVAL);
+      expect(vm.splitMerge.madviseOpsCreate(start, end)).toBe(Errno.EINVAL);
     }
-    expect(smUnmapOps(vm, 10, 50)).toEqual([]);
-    expect(smUnmapOps(vm, 60, 100)).toEqual([]);
-  });
-
-  it('lists what to lock: the new object first, then those that lose mappings, each once', () => {
-    const objects = new GemObjects();
-    const vm = newVm();
-    vm.insert(new GpuVa(objects.place(0, 2, 'a', 0)));
-    vm.insert(new GpuVa(objects.place(2, 4, 'b', 0)));
-    vm.insert(new GpuVa(objects.place(4, 6, 'a', 4)));
-    vm.insert(new GpuVa(objects.place(6, 8, null, 0)));
-    expect(objectsOfMap(vm, objects.place(1, 8, 'c', 0))).toEqual(
-      ['c', 'a', 'b'].map((name) => objects.get(name)),
-    );
-    expect(objectsOfUnmap(vm, 3, 8)).toEqual(['b', 'a'].map((name) => objects.get(name)));
-    expect(showAll(vm)).toHaveLength(4);
+    expect(listed(vm.splitMerge.smUnmapOpsCreate(10, 50))).toEqual([]);
+    expect(listed(vm.splitMerge.smUnmapOpsCreate(60, 100))).toEqual([]);
   });
 
   it('lists the mappings of a span to prefetch, and those of an object to unmap', () => {
     const objects = new GemObjects();
     const vm = newVm();
-    applyOps(vm, listed(smMapOps(vm, objects.place(0, 2, 'a', 0))), plainVa);
-    applyOps(vm, listed(smMapOps(vm, objects.place(4, 6, 'b', 0))), plainVa);
-    applyOps(vm, listed(smMapOps(vm, objects.place(8, 9, 'a', 5))), plainVa);
-    expect(prefetchOps(vm, 1, 5).map(showOp)).toEqual(['prefetch a[0+2] at 0', 'prefetch b[0+2] at 4']);
+    applyOps(vm, listed(vm.splitMerge.smMapOpsCreate(objects.place(0, 2, 'a', 0))), plainVa);
+    applyOps(vm, listed(vm.splitMerge.smMapOpsCreate(objects.place(4, 6, 'b', 0))), plainVa);
+    applyOps(vm, listed(vm.splitMerge.smMapOpsCreate(objects.place(8, 9, 'a', 5))), plainVa);
+    expect(listed(vm.splitMerge.prefetchOpsCreate(1, 5)).map(showOp)).toEqual([
+      'prefetch a[0+2] at 0',
+      'prefetch b[0+2] at 4',
+    ]);
     const a = objects.get('a');
     if (a === null) throw new Error('no object');
-    applyOps(vm, boUnmapOps(vm, a), plainVa);
+    const vmBo = vm.findBo(a);
+    if (vmBo === null) throw new Error('not known');
+    applyOps(vm, listed(vm.splitMerge.boUnmapOpsCreate(vmBo)), plainVa);
     expect(showAll(vm)).toEqual(['b[0+2] at 4']);
     expect([a.vmBos.size, a.refCount, a.resv]).toEqual([0, 1, elsewhere]);
   });
