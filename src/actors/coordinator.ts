@@ -82,6 +82,8 @@ export interface CoordinatorConfig {
   readonly systemAtomics?: SystemAtomics;
   readonly checkPagesThreshold: number;
   readonly pagesPerStep: number;
+  /** Device memory is cleared before pages migrate to it; not unless told. */
+  readonly clearVram?: boolean;
   readonly costs: MmCosts;
   /** Which areas get huge pages; those that asked for them unless told. */
   readonly thp?: ThpMode;
@@ -164,6 +166,7 @@ export class Coordinator {
     const unhold = new PagemapUnhold(sched, COORDINATOR);
     const linked = hasInterconnect(config.interconnect);
     this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked);
+    this.vram.clearsMemory = config.clearVram ?? false;
     this.gpuUnbind = new GpuUnbind(this.kernel, this.vram);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
     this.gpus = this.remotes.map(

@@ -1,4 +1,4 @@
-/** R2 and R3: whoever uses a pagemap, directly or by a page, finds it alive, and its device and the module of its driver with it. */
+/** R2, R3 and D7: whoever uses a pagemap, directly or by a page, finds it alive, and its device and the module of its driver with it; its memory is idle. */
 
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
@@ -6,7 +6,7 @@ import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
 export function checkPagemaps(view: MachineView): Rule[] {
-  return [checkLifetimes(view), checkHolds(view)];
+  return [checkLifetimes(view), checkHolds(view), checkIdleMemory(view)];
 }
 
 /** Everything that refers to a pagemap refers to one that has references and is not destroyed. */
@@ -50,6 +50,24 @@ function checkHolds(view: MachineView): Rule {
     const users = view.holders.some(({ pages }) => pages.dpagemap?.device.life === life);
     const inUse = users || view.zdds.some(({ dpagemap: used }) => used.device.life === life);
     rule.require(!inUse || life.references > 0, {}, () => `${life.name} is gone while its memory is in use`);
+  }
+  return rule;
+}
+
+/** D7: nothing that began before a migration still writes to the memory that pages have migrated to. */
+function checkIdleMemory(view: MachineView): Rule {
+  const rule = new Rule('D7', 'allocations');
+  const { pending } = view.coordinator.vram.clears;
+  rule.require(pending === 0, {}, () => `${pending} clears of device memory are under way`);
+  for (const zdd of view.zdds) {
+    const { devmem } = zdd;
+    if (devmem === null) continue;
+    rule.look('allocations');
+    rule.require(
+      devmem.preMigrateFence === null,
+      {},
+      () => `allocation ${devmem.allocation} has pages, but earlier work on it was not waited for`,
+    );
   }
   return rule;
 }

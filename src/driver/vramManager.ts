@@ -23,6 +23,7 @@ import { DriverStep, MigrateTrigger } from './driverStep.js';
 import { GpuHandle } from './gpuHandle.js';
 import { GpuPagemaps } from './gpuPagemaps.js';
 import type { VramPiece } from './vmBind/vramBo.js';
+import { VramClear } from './vramClear.js';
 
 /** Victims that one allocation may evict before it reports -ENOMEM. */
 const EVICTIONS_MAX = 1024;
@@ -33,6 +34,9 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   /** What a process has said of the order in which its pages migrate; set once, null where it says nothing. */
   granularityAt: (mm: Mm, page: Vpn) => number | null = () => null;
   readonly pagemaps: GpuPagemaps;
+  /** Whether memory is cleared before pages migrate to it; drivers do, where a copy does not overwrite all of it at once. */
+  clearsMemory = false;
+  readonly clears: VramClear;
 
   constructor(
     private readonly kernel: Kernel,
@@ -41,6 +45,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     unhold: PagemapUnhold,
     hasInterconnect: HasInterconnect<GpuHandle>,
   ) {
+    this.clears = new VramClear(kernel.sched, arrays);
     this.pagemaps = new GpuPagemaps(kernel, migrate, this, hasInterconnect, unhold);
   }
 
@@ -81,6 +86,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   ): Steps<Errno> {
     const devmem = yield* this.allocate(gpu, dpagemap, mm, start, end - start);
     if (!(devmem instanceof DriverDevmem)) return devmem;
+    if (this.clearsMemory) yield* this.clears.start(devmem);
     const details = { timesliceNs, canMigrateSamePagemap: false };
     const errno = yield* this.migrate.migrateToDevmem(devmem, mm, start, end, details);
     // From here on eviction may find it; its pages may be gone already.
@@ -91,7 +97,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   devmemRelease(devmem: Devmem): void {
     const own = this.own(devmem);
     own.gpu.allocations.delete(own);
-    own.gpu.port.releaseVram(own.vramId);
+    this.clears.release(own);
   }
 
   populateDevmemPfn(devmem: Devmem, npages: number, pfns: Uint32Array): Errno {

@@ -7,6 +7,7 @@ import { iommuWord } from '../../src/device/iommu.js';
 import { Location } from '../../src/driver/attributes/location.js';
 import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
 import type { PlacementPolicy } from '../../src/driver/placement.js';
+import { DmaFence } from '../../src/drm/dmaFence.js';
 import { GpuSvmNotifier } from '../../src/drm/gpusvm/notifier.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaPage } from '../../src/memory/dmaAddr.js';
@@ -511,6 +512,12 @@ describe('DMA', () => {
   it('R3: a module that nobody lets go of', () => {
     machine.coordinator.gpus[1].life.moduleGet();
     expect(broken()).toEqual(['R3']);
+  });
+
+  it('D7: pages in memory that earlier work may still write to', () => {
+    const [devmem] = machine.coordinator.gpus[0].allocations;
+    devmem.preMigrateFence = new DmaFence(machine.coordinator.kernel.sched, 'work');
+    expect(broken()).toEqual(['D7']);
   });
 
   it('D5: a reference to a pagemap too many', () => {

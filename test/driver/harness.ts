@@ -58,6 +58,8 @@ export interface SystemOptions {
   readonly systemAtomics?: SystemAtomics;
   /** 1 unless told. */
   readonly migratePagesMin?: number;
+  /** Not unless told. */
+  readonly clearVram?: boolean;
   /** To the faulting device unless told. */
   readonly policy?: PlacementPolicy;
   /** 512 unless told. */
@@ -128,6 +130,7 @@ export class System implements StepObserver {
       {
         layout: options.layout ?? 'n1',
         interconnect: options.interconnect ?? 'peer',
+        clearVram: options.clearVram ?? false,
         chunkPages: options.chunkPages ?? [16, 1],
         notifierPages: options.notifierPages ?? 64,
         timesliceNs: options.timesliceNs ?? 0,
