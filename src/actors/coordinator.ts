@@ -18,7 +18,7 @@ import { RangePrefetch } from '../driver/fault/rangePrefetch.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { GpuUnbind } from '../driver/gpuUnbind.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
-import { MirrorTable } from '../driver/mirrorTable.js';
+import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { SvmVm } from '../driver/svmVm.js';
@@ -68,7 +68,7 @@ const ATOMIC_TIMESLICE_NS = 5_000_000;
 export const COORDINATOR: ActorId = actorId(0);
 
 export interface CoordinatorConfig {
-  readonly layout: 'n1' | 'one-to-one';
+  readonly layout: MirrorLayout;
   /** Devices that reach one another own pages together, as far as all of a group do. */
   readonly interconnect: PeerLinks;
   readonly chunkPages: readonly number[];

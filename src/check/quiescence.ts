@@ -32,6 +32,11 @@ function checkLocks(view: MachineView): Rule {
   for (const { range, part } of view.mirrors) {
     rule.look('locks');
     rule.require(
+      !range.fetchLock.isLocked,
+      { page: range.start },
+      () => 'the fetch lock of the range is held',
+    );
+    rule.require(
       !part.lock.isLocked,
       { page: range.start },
       () => `the range lock of gpu${part.gpu.index} is held`,

@@ -24,7 +24,7 @@ export function addCommonOptions(command: Command): Command {
     .addOption(
       new Option(
         '--layout <name>',
-        'n1: one mirror for all devices; one-to-one: a mirror per device',
+        'n1: one mirror for all devices; n1-shared-fault: and one HMM fault for all; one-to-one: a mirror per device',
       ).choices(layouts),
     )
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)

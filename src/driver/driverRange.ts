@@ -13,6 +13,7 @@ import { WaitQueue } from '../sim/waitQueue.js';
 import type { GpuHandle } from './gpuHandle.js';
 
 const rangeLockClass = new LockClass('range device lock');
+const fetchLockClass = new LockClass('range fetch lock');
 
 /** One device's part of a range. Its pages and binding are guarded by the notifier lock. */
 export class RangeDevice {
@@ -58,6 +59,8 @@ export class RangeDevice {
 /** Who mirrors the address space of a range, in their order; changes as devices join and leave. */
 export interface RangeMembers {
   readonly gpus: readonly GpuHandle[];
+  /** One HMM fault gets the pages for all of them. */
+  readonly sharesFaults: boolean;
 }
 
 /**
@@ -70,6 +73,8 @@ export class DriverRange extends GpuSvmRange {
   private array: readonly RangeDevice[] | null = null;
   /** On the garbage collector's list. */
   queued = false;
+  /** Where one HMM fault serves all devices, one of them at a time takes it; the others find their pages valid then. */
+  readonly fetchLock: Mutex;
 
   constructor(
     notifier: GpuSvmNotifier,
@@ -80,6 +85,7 @@ export class DriverRange extends GpuSvmRange {
     private readonly members: RangeMembers,
   ) {
     super(notifier, start, end, migrateDevmem);
+    this.fetchLock = new Mutex(sched, 'range fetch lock', fetchLockClass);
   }
 
   /** Parts that exist now. Notifier lock in either mode. */
@@ -104,11 +110,16 @@ export class DriverRange extends GpuSvmRange {
     return null;
   }
 
+  /** One HMM fault gets the pages for all devices. */
+  get sharesFaults(): boolean {
+    return this.members.sharesFaults;
+  }
+
   /** The devices that have parts once `gpu` has one: itself alone, or all of the address space. */
   gpusWith(gpu: GpuHandle): readonly GpuHandle[] {
-    const { gpus } = this.members;
+    const { gpus, sharesFaults } = this.members;
     assert(gpus.includes(gpu), () => `device ${gpu.index} does not mirror this address space`);
-    return this.numPages === 0 ? [gpu] : gpus;
+    return this.numPages === 0 && !sharesFaults ? [gpu] : gpus;
   }
 
   /** Parts for these devices, zeroed where they have none yet. No lock: what is there may change until they are installed. @kernel kcalloc, drm_gpusvm_init_pages */

@@ -37,6 +37,10 @@ export class Membership implements RangeMembers {
     return this.members;
   }
 
+  get sharesFaults(): boolean {
+    return this.vm.config.sharesFaults;
+  }
+
   get deviceVms(): ReadonlyMap<GpuHandle, DeviceVm> {
     return this.vms;
   }

@@ -15,8 +15,11 @@ import { ProcessAttributes } from './attributes/processAttributes.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { SvmVm } from './svmVm.js';
 
+/** `n1-shared-fault`: as `n1`, and one HMM fault gets a range's pages for all devices. */
+export type MirrorLayout = 'n1' | 'n1-shared-fault' | 'one-to-one';
+
 export interface MirrorConfig {
-  readonly layout: 'n1' | 'one-to-one';
+  readonly layout: MirrorLayout;
   readonly notifierPages: number;
   readonly chunkPages: readonly number[];
   /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
@@ -47,15 +50,20 @@ export class MirrorTable {
     const space = spaceId(mm.id - 1);
     assert(!this.isOpen(mm), () => `mm ${mm.id} is mirrored already`);
     this.said.set(mm, new ProcessAttributes(mm, this.gpus.length));
-    const groups = this.config.layout === 'n1' ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
+    const groups = this.isShared ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
     groups.forEach((gpus, i) => {
       this.add(mm, space, this.nameOf(mm, i), gpus);
     });
   }
 
+  /** One mirror for all devices of a process. */
+  private get isShared(): boolean {
+    return this.config.layout !== 'one-to-one';
+  }
+
   private nameOf(mm: Mm, device: number): string {
     const suffix = mm.id === 1 ? '' : ` of mm ${mm.id}`;
-    return this.config.layout === 'n1' ? `svm${suffix}` : `svm${device}${suffix}`;
+    return this.isShared ? `svm${suffix}` : `svm${device}${suffix}`;
   }
 
   /** Devices can join; at the moment there may be none. */
@@ -83,7 +91,7 @@ export class MirrorTable {
   *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     if (this.has(mm, gpu)) return Errno.EEXIST;
-    if (this.config.layout === 'one-to-one') {
+    if (!this.isShared) {
       this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
       return Errno.OK;
     }
@@ -97,7 +105,7 @@ export class MirrorTable {
     const vm = this.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;
     const errno = yield* vm.membership.leave(gpu);
-    if (errno === Errno.OK && this.config.layout === 'one-to-one') yield* this.closeVm(vm);
+    if (errno === Errno.OK && !this.isShared) yield* this.closeVm(vm);
     return errno;
   }
 
@@ -142,7 +150,9 @@ export class MirrorTable {
 
   private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
     const { notifierPages, chunkPages } = this.config;
-    const config = { name, start: 0 as Vpn, npages: TASK_SIZE_PAGES, notifierPages, chunkPages };
+    const sharesFaults = this.config.layout === 'n1-shared-fault';
+    const window = { start: 0 as Vpn, npages: TASK_SIZE_PAGES };
+    const config = { name, ...window, notifierPages, chunkPages, sharesFaults };
     const { kernel, actor, hmm, dma, arrays } = this;
     const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays);
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();

@@ -27,6 +27,11 @@ import type { DeviceVm } from './vmBind/deviceVm.js';
 const vmLockClass = new LockClass('vm lock');
 const svmLockClass = new LockClass('svm lock');
 
+export interface VmConfig extends GpuSvmConfig {
+  /** One HMM fault gets a range's pages for all devices of the mirror. */
+  readonly sharesFaults: boolean;
+}
+
 /** N:1: one of these with N devices. 1:1: one per device. @kernel xe_vm */
 export class SvmVm {
   readonly gpusvm: GpuSvm;
@@ -50,7 +55,7 @@ export class SvmVm {
     gpus: readonly GpuHandle[],
     /** What its devices know the address space as; no other mirror of any of them has it. */
     readonly space: SpaceId,
-    readonly config: GpuSvmConfig,
+    readonly config: VmConfig,
     readonly actor: ActorId,
     hmm: Hmm,
     readonly dma: GpuSvmDma,

@@ -70,7 +70,7 @@ const svm = map({
   layout: key(
     oneOf(layouts),
     'n1',
-    'n1: one address-space mirror with one range and notifier per span for all devices; one-to-one: a mirror per device.',
+    'n1: one address-space mirror with one range and notifier per span for all devices; n1-shared-fault: the same, and one HMM fault maps a span for all of them; one-to-one: a mirror per device.',
   ),
   chunks: key(
     chunkSizes(LIMITS.chunkPagesMax),

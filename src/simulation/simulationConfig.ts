@@ -6,8 +6,11 @@ import type { CaseDriver, WorkloadConfig } from '../workload/workloadConfig.js';
 export const executors = ['virtual', 'threads'] as const;
 export type ExecutorName = (typeof executors)[number];
 
-/** `n1`: one gpusvm, one range and notifier per span, N pages objects. `one-to-one`: a gpusvm per device. */
-export const layouts = ['n1', 'one-to-one'] as const;
+/**
+ * `n1`: one gpusvm, one range and notifier per span, N pages objects. `n1-shared-fault`: the same, with one HMM fault per span for all devices.
+ * `one-to-one`: a gpusvm per device.
+ */
+export const layouts = ['n1', 'n1-shared-fault', 'one-to-one'] as const;
 export type LayoutName = (typeof layouts)[number];
 
 /**

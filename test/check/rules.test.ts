@@ -557,7 +557,7 @@ describe('structure', () => {
   /** With a part for one device. */
   function newRange(notifier: GpuSvmNotifier, start: number, end: number): DriverRange {
     const { gpus, kernel, vms } = machine.coordinator;
-    const range = new DriverRange(notifier, vpn(start), vpn(end), true, kernel.sched, vms[0]);
+    const range = new DriverRange(notifier, vpn(start), vpn(end), true, kernel.sched, vms[0].membership);
     range.install(range.prepare([gpus[0]]));
     return range;
   }

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { vpn } from '../../src/base/units.js';
 import { Location } from '../../src/driver/attributes/location.js';
-import { DriverRange, type RangeDevice } from '../../src/driver/driverRange.js';
+import { DriverRange, type RangeDevice, type RangeMembers } from '../../src/driver/driverRange.js';
 import type { GpuHandle } from '../../src/driver/gpuHandle.js';
 import {
   migrateToFaulting,
@@ -18,13 +18,13 @@ import { System } from './harness.js';
 
 let system: System;
 let range: DriverRange;
-let members: { gpus: readonly GpuHandle[] };
+let members: RangeMembers;
 
 beforeEach(() => {
   system = new System({ devices: 3 });
   const [{ gpusvm }] = system.coordinator.vms;
   const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(64), gpusvm);
-  members = { gpus: system.coordinator.gpus };
+  members = { gpus: system.coordinator.gpus, sharesFaults: false };
   range = new DriverRange(notifier, vpn(16), vpn(32), true, system.executor, members);
 });
 

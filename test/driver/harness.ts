@@ -49,7 +49,7 @@ export interface SystemOptions {
   /** 1 unless told. */
   readonly cpuThreads?: number;
   /** N:1 unless told. */
-  readonly layout?: 'n1' | 'one-to-one';
+  readonly layout?: 'n1' | 'n1-shared-fault' | 'one-to-one';
   /** Peers unless told. */
   readonly interconnect?: PeerLinks;
   /** Where atomics need pages on the device; 20 us unless told. */

@@ -228,10 +228,11 @@ describe('while everything goes on', () => {
     }
   }
 
+  const layouts = ['n1', 'n1-shared-fault', 'one-to-one'] as const;
   const seeds = Array.from({ length: 40 }, (_, i) => 1 + i);
 
   it.each(seeds)('two of three come and go under invalidations (seed %i)', (seed) => {
-    const layout = seed % 4 === 0 ? 'one-to-one' : 'n1';
+    const layout = layouts[seed % layouts.length];
     const policy = seed % 2 === 0 ? stayInRam : migrateToFaulting(seed % 3 === 0);
     const system = mirrored([0, 1, 2], { seed, layout, policy, pagesPerStep: 4, notifierPages: 16 });
     system.runAll([

@@ -74,7 +74,7 @@ export class RandomRun {
       seed: this.seed,
       devices: this.pick(1, 2, 3),
       cpuThreads: 2,
-      layout: this.pick('n1', 'one-to-one'),
+      layout: this.pick('n1', 'n1-shared-fault', 'one-to-one'),
       interconnect: this.pick('peer', 'none'),
       policy: this.pick(migrateToFaulting(false), migrateToFaulting(true), stayInRam, preferDevice(0)),
       vramPages: this.pick(16, 32, 128),

@@ -4,9 +4,10 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import type { BindRequest } from '../../device/gpuPort.js';
 import { inSpace } from '../../device/gpuSpace.js';
-import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import type { GpuSvmContext, SharedPages } from '../../drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
+import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { needVramForAtomic } from '../attributes/placement.js';
 import { AtomicMode } from '../attributes/xeMadvise.js';
@@ -18,10 +19,16 @@ export class RangeBinding {
   constructor(private readonly arrays: PageArrayPool) {}
 
   /** Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
-  getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
+  *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
     const { gpusvm, dma } = fault.vm;
     const { interval } = range.notifier;
-    return dma.getPages(gpusvm, part.pages, interval, range.start, range.end, ctx);
+    if (!range.sharesFaults)
+      return yield* dma.getPages(gpusvm, part.pages, interval, range.start, range.end, ctx);
+    yield* range.fetchLock.lock();
+    const shared = { ...ctx, others: othersOf(range, part, ctx.owner) };
+    const errno = yield* dma.getPages(gpusvm, part.pages, interval, range.start, range.end, shared);
+    range.fetchLock.unlock();
+    return errno;
   }
 
   /**
@@ -48,8 +55,9 @@ export class RangeBinding {
   }
 
   /** Nothing has been invalidated since the pages were mapped; the notifier lock is held. @kernel xe_pt_svm_pre_commit */
-  mayCommit({ vm }: GpuFault, part: RangeDevice): boolean {
-    return vm.dma.pagesValid(vm.gpusvm, part.pages);
+  mayCommit({ vm, readOnly }: GpuFault, part: RangeDevice): boolean {
+    // Another device's fault may have mapped the pages for this one, and for loads only.
+    return vm.dma.pagesValid(vm.gpusvm, part.pages) && (readOnly || !part.pages.isMappedReadOnly);
   }
 
   /** Publishing is sending the request: whatever an invalidation sends to the device afterwards takes effect after it. */
@@ -80,4 +88,11 @@ export class RangeBinding {
     part.boundWritable = wasWritable;
     notifierLock.readUnlock();
   }
+}
+
+/** All other devices of the mirror: those that have not used the range yet probably will. The vm lock is held. */
+function othersOf(range: DriverRange, part: RangeDevice, owner: PagemapOwner): SharedPages[] {
+  return range.parts
+    .filter((other) => other !== part)
+    .map(({ pages, gpu }) => ({ pages, usesDevicePages: gpu.dpagemap?.pagemap.owner === owner }));
 }

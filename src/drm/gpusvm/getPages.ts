@@ -12,7 +12,7 @@ import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
-import { type GpuSvm, type GpuSvmContext, HMM_TIMEOUT_NS } from './gpusvm.js';
+import { type GpuSvm, type GpuSvmContext, HMM_TIMEOUT_NS, type SharedPages } from './gpusvm.js';
 import { GpuSvmStep } from './gpusvmStep.js';
 import { type GpuSvmPages, PagesFlag } from './pages.js';
 
@@ -56,6 +56,8 @@ export class GpuSvmDma {
       let errno = yield* this.faultIn(gpusvm, notifier, seq, start, end, pfns, ctx);
       if (errno === Errno.OK)
         errno = yield* this.mapUnderLock(gpusvm, pages, notifier, seq, start, pfns, ctx);
+      if (errno === Errno.OK && ctx.others !== undefined)
+        yield* this.mapForOthers(gpusvm, ctx.others, notifier, seq, start, pfns, ctx);
       const again = errno === Errno.EBUSY || errno === Errno.EAGAIN;
       if (!again || sched.now() > deadlineNs) {
         sched.at(GpuSvmStep.getPagesDone, start, npages, pages.device.index, errno);
@@ -140,6 +142,28 @@ export class GpuSvmDma {
     const errno = this.mapIfCurrent(gpusvm, pages, notifier, seq, start, pfns, ctx);
     gpusvm.notifierLock.readUnlock();
     return errno;
+  }
+
+  /**
+   * One HMM fault for all devices: each mapping is made under the lock and while the sequence stands, as if the device had faulted itself. A
+   * device for which it fails does so when it accesses the pages; when an invalidation has come, the rest do.
+   */
+  private *mapForOthers(
+    gpusvm: GpuSvm,
+    others: readonly SharedPages[],
+    notifier: IntervalNotifier,
+    seq: number,
+    start: Vpn,
+    pfns: Uint32Array,
+    ctx: GpuSvmContext,
+  ): Steps<void> {
+    const { layout } = this.kernel.memory;
+    const allInRam = pfns.every((_, i) => !layout.isDevicePrivate(hmmPfnToPfn(hmmPfnAt(pfns, i))));
+    for (const { pages, usesDevicePages } of others) {
+      if (!allInRam && !usesDevicePages) continue;
+      const errno = yield* this.mapUnderLock(gpusvm, pages, notifier, seq, start, pfns, ctx);
+      if (errno === Errno.EAGAIN) return;
+    }
   }
 
   private mapIfCurrent(

@@ -59,6 +59,15 @@ export interface GpuSvmContext {
   readonly devmemPossible: boolean;
   readonly devmemOnly: boolean;
   readonly allowMixed: boolean;
+  /** Other devices' objects of the same range, for which the pages that one HMM fault has found are mapped too; none unless told. */
+  readonly others?: readonly SharedPages[];
+}
+
+/** Another device that mirrors a range, as far as a fault of one device serves it. */
+export interface SharedPages {
+  readonly pages: GpuSvmPages;
+  /** It uses device pages of the context's owner as they are; otherwise it gets the pages only where all are in RAM. */
+  readonly usesDevicePages: boolean;
 }
 
 export const defaultContext: GpuSvmContext = {
