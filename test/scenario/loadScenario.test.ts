@@ -318,7 +318,7 @@ describe('a value of the wrong type or out of range', () => {
       'svm:',
       "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, timeslice",
     ],
-    ['svm: { layout: N1 }', "s.yaml:1: key 'svm.layout': found N1, allowed: n1, one-to-one"],
+    ['svm: { layout: N1 }', "s.yaml:1: key 'svm.layout': found N1, allowed: n1, n1-shared-fault, one-to-one"],
     [
       'svm: { placement: here }',
       "s.yaml:1: key 'svm.placement': found here, allowed: migrate, migrate-system-pages, system, preferred",
