@@ -65,7 +65,7 @@ describe('usage errors', () => {
     [['run', 'a', 'b'], "too many arguments for 'run'"],
     [['run', '--seed'], "option '--seed <n>' argument missing"],
     [['run', '--executor', 'x'], 'Allowed choices are virtual, threads.'],
-    [['run', '--layout', 'x'], 'Allowed choices are n1, one-to-one.'],
+    [['run', '--layout', 'x'], 'Allowed choices are n1, n1-shared-fault, one-to-one.'],
     [['run', '--seeds', '1..2', '--seed', '1'], 'cannot be used with'],
   ])('%j end with status 2 and one message', async (words, message) => {
     expect(await runCli(words, host)).toBe(2);
