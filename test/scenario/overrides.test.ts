@@ -50,7 +50,10 @@ describe('options with a name', () => {
     [{ seed: 'abc' }, "--seed abc: key 'seed': found abc, allowed: a whole number from 0 to 4294967295"],
     [{ seed: '1.5' }, "--seed 1.5: key 'seed': found 1.5, allowed: a whole number from 0 to 4294967295"],
     [{ devices: 0 }, "--devices 0: key 'devices.count': found 0, allowed: a whole number from 1 to 64"],
-    [{ layout: 'n:1' }, "--layout n:1: key 'svm.layout': found n:1, allowed: n1, n1-shared-fault, one-to-one"],
+    [
+      { layout: 'n:1' },
+      "--layout n:1: key 'svm.layout': found n:1, allowed: n1, n1-shared-fault, one-to-one",
+    ],
     [
       { durationMs: 0 },
       "--seconds 0: key 'duration': found 0ms, allowed: 1ms to 24h in whole milliseconds, such as 20s, 500ms or 5us, or unlimited",
