@@ -13,6 +13,9 @@ import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import type { OpenFiles } from './processService.js';
 
+/** Of a handler of userfaults, before it takes a lack of memory for lasting. */
+const FILL_ATTEMPTS = 16;
+
 export class MemoryService implements OpenFiles {
   constructor(
     private readonly kernel: Kernel,
@@ -76,15 +79,28 @@ export class MemoryService implements OpenFiles {
     return ioctlReply(errno);
   }
 
-  /** Every byte of a missing page becomes `byte`. */
+  /** Every byte of a missing page becomes `byte`. A handler that finds no memory gives up in the end, so that nobody waits for it for ever. */
   private *serve(uffd: Userfaultfd, byte: number): Steps<void> {
-    const { memory } = this.kernel;
     for (;;) {
       const fault = yield* uffd.read();
       if (fault === null) return;
-      yield* uffd.copy(fault.page, (pfn) =>
-        memory.words.fill(byte * 0x01010101, memory.wordIndex(pfn), memory.wordIndex(pfn + 1)),
-      );
+      if (yield* this.fillMissing(uffd, fault.page, byte)) continue;
+      yield* uffd.release();
+      return;
     }
+  }
+
+  /** False when there was no memory for the page, however often it was tried. */
+  private *fillMissing(uffd: Userfaultfd, page: Vpn, byte: number): Steps<boolean> {
+    const { memory, sched, costs } = this.kernel;
+    const word = byte * 0x01010101;
+    for (let attempt = 0; attempt < FILL_ATTEMPTS; attempt++) {
+      const errno = yield* uffd.copy(page, (pfn) =>
+        memory.words.fill(word, memory.wordIndex(pfn), memory.wordIndex(pfn + 1)),
+      );
+      if (errno !== Errno.ENOMEM) return true;
+      yield* sched.spend(costs.syscallNs);
+    }
+    return false;
   }
 }

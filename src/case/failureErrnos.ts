@@ -68,6 +68,7 @@ const allowed: Partial<Record<Step['op'], Allowed>> = {
   migrate_to_device: [ENOENT],
   // It faults in what it cannot move.
   prefetch: GPU_ACCESS,
+  migrate_hint: GPU_ACCESS,
   // It keeps a range for what it was told, and moves pages there where it says where they should be.
   svm_register: GPU_ACCESS,
   svm_set_attr: GPU_ACCESS,

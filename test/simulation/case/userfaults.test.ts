@@ -14,6 +14,16 @@ describe('linux-hmm-selftests with userfaultfd', () => {
     expect([status, missing, problems.slice(0, 3)]).toEqual(['pass', null, []]);
   });
 
+  it('are filled also when memory is short for a moment', async () => {
+    const { problems, failures } = await runCase(cases[0], {
+      executor: 'virtual',
+      seed: 1,
+      failures: { stride: 1 },
+    });
+    expect(problems).toEqual([]);
+    expect(failures?.runs).toBeGreaterThan(4);
+  });
+
   it('are refused where the device keeps the lock', async () => {
     for (const one of cases) {
       const steps = one.steps.map((step) =>
