@@ -8,7 +8,7 @@ import type { CliHost } from './cliHost.js';
 import type { ExitStatus } from './exitStatus.js';
 
 const ALLOWED = 'a file that can be written, or - for standard output';
-const ALLOWED_FILE = 'a file that can be written';
+const ALLOWED_FILE = 'a file that can be written; standard output is for lines or JSON';
 
 export class ResultOutput {
   private readonly host: CliHost;
@@ -40,6 +40,7 @@ export class FileOutput {
     private readonly option: string,
     private readonly path: string | undefined,
   ) {
+    if (path === '-') throw refusal(option, path, 'standard output', ALLOWED_FILE);
     if (path !== undefined) checkWritable(option, path, ALLOWED_FILE);
   }
 

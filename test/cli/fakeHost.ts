@@ -50,6 +50,7 @@ export class FakeHost implements CliHost {
   load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
     executor === 'virtual' ? { ...this.config, executor } : this.config;
   cases: Case[] = [];
+  loadCases = (_paths: readonly string[]): Case[] => this.cases;
   runCase = async (one: Case, _options: CaseOptions): Promise<CaseReport> => passed(one);
   check = (_config: SimulationConfig): void => {};
 
@@ -77,7 +78,7 @@ export class FakeHost implements CliHost {
       return [];
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
-    loadCases: async () => this.cases,
+    loadCases: async (paths) => this.loadCases(paths),
     runCase: async (one, options) => this.runCase(one, options),
     checkFile: async (path, kind) => checkFile(path, kind),
     editorSchema: async (kind) => editorSchema(kind),

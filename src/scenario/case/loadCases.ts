@@ -15,6 +15,7 @@ import { labelMistakes } from './labels.js';
 import { nameMistakes } from './names.js';
 
 const WHAT = 'a case file: a JSON list of cases';
+const AT_LEAST_ONE = 'a list with at least one case';
 const FILE_BYTES_MAX = 256 * 2 ** 20;
 const VALUE_CHARS_MAX = 60;
 
@@ -43,7 +44,9 @@ export function loadCaseFile(path: string): Case[] {
   const text = readTextFile(path, WHAT, FILE_BYTES_MAX);
   const value = parse(path, text);
   const parsed = caseFileSchema.safeParse(value);
-  if (!parsed.success) throw firstMistake(path, text, value, parsed.error.issues.flatMap(mistakesOf));
+  if (!parsed.success)
+    throw firstMistake(path, text, value, withoutAfterEffects(parsed.error.issues.flatMap(mistakesOf)));
+  if (parsed.data.length === 0) throw firstMistake(path, text, value, [{ path: [], allowed: AT_LEAST_ONE }]);
   const mistakes = parsed.data.flatMap((one, i) => [
     ...labelMistakes(one, [i]),
     ...blockMistakes(one, [i]),
@@ -110,6 +113,13 @@ function mistakesOf(issue: z.core.$ZodIssue): CaseMistake[] {
     const mistake = { path: [...path, unknown], found: 'an unknown key', allowed: issue.message };
     return meant === null ? mistake : { ...mistake, hint: `did you mean '${meant}'?` };
   });
+}
+
+/** A key that is missing where there is an unknown one is most likely the same, mistyped. */
+function withoutAfterEffects(mistakes: readonly CaseMistake[]): CaseMistake[] {
+  const objectOf = ({ path }: CaseMistake): string => path.slice(0, -1).join('.');
+  const mistyped = new Set(mistakes.filter(({ hint }) => hint !== undefined).map(objectOf));
+  return mistakes.filter((mistake) => mistake.hint !== undefined || !mistyped.has(objectOf(mistake)));
 }
 
 function show(value: unknown): string {

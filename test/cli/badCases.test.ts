@@ -1,0 +1,175 @@
+/** What `svmsim case` says to each mistake: one message that names the place, what was found and what is allowed, and exit 2. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/program.js';
+import { loadCaseFiles } from '../../src/scenario/case/loadCases.js';
+import { FakeHost } from './fakeHost.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  host.loadCases = (paths) => loadCaseFiles(paths).flatMap(({ cases }) => cases);
+});
+
+let files = 0;
+
+function file(text: string): string {
+  const path = join(folder, `case${files++}.json`);
+  writeFileSync(path, text);
+  return path;
+}
+
+const MMAP = '{"op": "mmap", "args": {"buf": "A", "pages": 1, "prot": "rw"}, "as": "m"}';
+
+/** A case of which one step or expectation stands in the second line. */
+function caseWith(step: string, expectation = ''): string {
+  return `[{"suite": "s", "name": "n", "steps": [${MMAP}\n${step === '' ? '' : `, ${step}`}], "expect": [${expectation}]}]`;
+}
+
+async function complaint(...words: string[]): Promise<string> {
+  expect(await runCli(['case', ...words], host)).toBe(2);
+  expect(host.stdout.text).toBe('');
+  return host.stderr.text;
+}
+
+const good = file(caseWith(''));
+
+describe('a mistake in a case file', () => {
+  const mistakes: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'an unknown operation',
+      caseWith('{"op": "mmapp", "args": {}}'),
+      /:2:\d+: key '0\.steps\.1\.op': found "mmapp", allowed: .*\bmmap\b/,
+    ],
+    [
+      'a wrong type',
+      caseWith('{"op": "munmap", "args": {"buf": "A", "off": "x", "pages": 1}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.off': found "x", allowed: a whole number/,
+    ],
+    [
+      'an unknown argument',
+      caseWith('{"op": "munmap", "args": {"buf": "A", "of": 0, "pages": 1}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.of': found an unknown key, allowed: .*off.*did you mean 'off'\?/,
+    ],
+    [
+      'a missing argument',
+      caseWith('{"op": "mremap", "args": {"buf": "A", "off": 0, "pages": 1, "to": "fresh"}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.new_buf': found nothing, allowed: a name/,
+    ],
+    [
+      'an unknown expectation',
+      caseWith('', '{"type": "wish", "step": "m"}'),
+      /:2:\d+: key '0\.expect\.0\.type': found "wish", allowed: .*\bret\b/,
+    ],
+    [
+      'an unknown key of an expectation',
+      caseWith('', '{"type": "ret", "step": "m", "valu": 0}'),
+      /:2:\d+: key '0\.expect\.0\.valu': found an unknown key, allowed: .*did you mean 'value'\?/,
+    ],
+    [
+      'an expectation of a step that has no label',
+      caseWith('', '{"type": "ret", "step": "x", "value": 0}'),
+      /:2:\d+: key '0\.expect\.0\.step': found "x", allowed: the label of a step/,
+    ],
+    [
+      'a buffer that nobody maps',
+      caseWith('{"op": "cpu_read", "args": {"buf": "Z", "off": 0}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.buf': found "Z", allowed: a buffer that a step maps/,
+    ],
+    [
+      'malformed JSON',
+      '[{"suite": "s",\n "name": n}]',
+      /:2:\d+: found a JSON syntax error: .*allowed: a case file/,
+    ],
+    ['an empty file', '', /:1:1: found a JSON syntax error: .*allowed: a case file/],
+    ['no list', '{"suite": "s"}', /:1:1: found .*allowed: a list of cases/],
+    ['an empty list', '[]', /:1:1: found \[\], allowed: a list with at least one case/],
+  ];
+
+  it.each(mistakes)('%s is told with file, line and key', async (_, text, message) => {
+    const path = file(text);
+    const told = await complaint(path);
+    expect(told.startsWith(`svmsim: ${path}:`)).toBe(true);
+    expect(told).toMatch(message);
+    expect(told.trimEnd()).not.toContain('\n');
+  });
+});
+
+describe('a mistake on the command line', () => {
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  const unwritable = join(folder, 'none', 'x.xml');
+  const mistakes: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['an empty folder', [empty], /empty: found a folder without \.json files, allowed: a case file/],
+    ['a missing file', [join(folder, 'no.json')], /no\.json: found no such file, allowed: a case file/],
+    ['no file', [], /missing required argument 'file'/],
+    [
+      'a filter that is no pattern',
+      [good, '--filter', '('],
+      /--filter \(: found .*allowed: a regular expression/,
+    ],
+    [
+      'a filter that nothing matches',
+      [good, '--filter', 'zzz'],
+      /--filter zzz: found no case that matches, allowed: /,
+    ],
+    [
+      'a file that cannot be written',
+      [good, '--junit', unwritable],
+      /--junit .*x\.xml: found a file that cannot/,
+    ],
+    ['a folder to write to', [good, '--json', empty], /--json .*empty: found a directory, allowed: a file/],
+    ['JUnit on standard output', [good, '--junit', '-'], /--junit -: found standard output, allowed: a file/],
+    [
+      'a stride of 0',
+      [good, '--fail-allocations', '--fail-stride', '0'],
+      /--fail-stride: found 0, allowed: a whole number from 1 to/,
+    ],
+    [
+      'a stride of nothing',
+      [good, '--fail-stride', '3'],
+      /--fail-stride 3: found no --fail-allocations, allowed: both/,
+    ],
+    [
+      'failures in an order that does not repeat',
+      [good, '--fail-allocations', '--executor', 'threads'],
+      /--fail-allocations: found --executor threads, allowed: virtual/,
+    ],
+    [
+      'an unknown executor',
+      [good, '--executor', 'fast'],
+      /'fast' is invalid\. Allowed choices are virtual, threads/,
+    ],
+    [
+      'a seed below 0',
+      [good, '--seed', '-1'],
+      /--seed: found -1, allowed: a whole number from 0 to 4294967295/,
+    ],
+    ['no jobs', [good, '--jobs', '0'], /--jobs: found 0, allowed: a whole number from 1/],
+    [
+      'jobs that would share cores',
+      [good, '--jobs', '2', '--executor', 'threads'],
+      /--jobs 2: found --executor threads, allowed: 1 with that executor/,
+    ],
+    ['an unknown option', [good, '--frob'], /unknown option '--frob'/],
+  ];
+
+  it.each(mistakes)('%s is told with what is allowed', async (_, words, message) => {
+    expect(await complaint(...words)).toMatch(message);
+  });
+
+  it('is told before anything runs', async () => {
+    host.runCase = async () => {
+      throw new Error('a case ran');
+    };
+    await complaint(good, '--junit', unwritable);
+  });
+});
