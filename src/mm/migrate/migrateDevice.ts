@@ -39,7 +39,8 @@ export class MigrateDevice {
     yield* this.kernel.sched.spend(npages * this.kernel.costs.migratePageNs);
   }
 
-  private collect(pfn: Pfn): number {
+  /** Refers to it and locks it, unless it is free or somebody else has it locked. @kernel migrate_device_pfn_lock */
+  collect(pfn: Pfn): number {
     const { folios, folioLocks } = this.kernel;
     if (pfn === NO_PFN || !folios.tryGet(pfn)) return 0;
     if (!folioLocks.trylock(pfn)) {

@@ -91,7 +91,8 @@ export class MigrateHuge {
     return beyond;
   }
 
-  private takeLeaf(args: MigrateVmaArgs, page: Vpn, leaf: Pte): void {
+  /** Under the page-table lock. A folio that is locked, or may be pinned, is left alone. */
+  takeLeaf(args: MigrateVmaArgs, page: Vpn, leaf: Pte): void {
     const { folios, folioLocks, pins } = this.kernel;
     const head = ptePfn(leaf);
     folios.get(head);

@@ -68,12 +68,12 @@ export class MigrateUnmap {
   }
 
   /** @kernel folio_isolate_lru */
-  private isolate(pfn: Pfn): void {
+  isolate(pfn: Pfn): void {
     if (this.kernel.folios.testFlag(pfn, FolioFlag.Lru)) this.kernel.folios.clearFlag(pfn, FolioFlag.Lru);
   }
 
   /** Nobody but the collector, the file's or the swap cache, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
-  private isMovable(pfn: Pfn, faultPage: Pfn): boolean {
+  isMovable(pfn: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
     const cached = folios.isCached(pfn) || folios.testFlag(pfn, FolioFlag.Swapcache) ? 1 : 0;
     const expected = 1 + cached * folios.npages(pfn) + (this.isFaultFolio(pfn, faultPage) ? 1 : 0);
@@ -113,7 +113,7 @@ export class MigrateUnmap {
    * A folio with a slot cannot go to a device. It loses the slot now, if nobody needs it, and can go the next time: the kernel has counted the
    * swap cache's reference before it lets go of it, and so finds one too few. @kernel __migrate_device_pages, folio_free_swap
    */
-  private leavesSwapCache(from: Pfn): boolean {
+  leavesSwapCache(from: Pfn): boolean {
     if (!this.kernel.folios.testFlag(from, FolioFlag.Swapcache)) return true;
     this.kernel.swapCache.freeSwap(from);
     return false;
@@ -149,12 +149,7 @@ export class MigrateUnmap {
   }
 
   /** A large source is split for small destinations; a small one cannot go to a large destination. */
-  private *makeOrdersEqual(
-    src: Uint32Array,
-    dst: Uint32Array,
-    i: number,
-    area: AreaActions | null,
-  ): Steps<boolean> {
+  *makeOrdersEqual(src: Uint32Array, dst: Uint32Array, i: number, area: AreaActions | null): Steps<boolean> {
     const isLarge = (src[i] & MigratePfnFlag.COMPOUND) !== 0;
     const toLarge = (dst[i] & MigratePfnFlag.COMPOUND) !== 0;
     if (isLarge === toLarge) return true;
@@ -165,13 +160,8 @@ export class MigrateUnmap {
     return true;
   }
 
-  private *moveEntry(
-    src: Uint32Array,
-    i: number,
-    to: Pfn,
-    faultPage: Pfn,
-    area: AreaActions | null,
-  ): Steps<boolean> {
+  /** A page goes to its copy; where there was none, the destination is mapped. */
+  *moveEntry(src: Uint32Array, i: number, to: Pfn, faultPage: Pfn, area: AreaActions | null): Steps<boolean> {
     const from = migratePfnToPfn(migratePfnAt(src, i));
     if (from !== NO_PFN) return this.moveMapping(from, to, faultPage);
     return area !== null && (yield* area.insertHole(i, to));
@@ -189,7 +179,8 @@ export class MigrateUnmap {
     }
   }
 
-  private finalizeEntry(src: Uint32Array, dst: Uint32Array, i: number, faultPage: Pfn): void {
+  /** Atomic: mapped, unlocked and let go of in one go, so that nobody sees a page without its entries. */
+  finalizeEntry(src: Uint32Array, dst: Uint32Array, i: number, faultPage: Pfn): void {
     const entry = migratePfnAt(src, i);
     const from = migratePfnToPfn(entry);
     const to = migratePfnToPfn(migratePfnAt(dst, i));
@@ -203,7 +194,7 @@ export class MigrateUnmap {
   }
 
   /** Lets go of a page that stays in use: back on the LRU if it is RAM and mapped or cached. @kernel folio_putback_lru */
-  private release(pfn: Pfn, faultPage: Pfn): void {
+  release(pfn: Pfn, faultPage: Pfn): void {
     const { folios, memory } = this.kernel;
     const isRam = memory.layout.zoneOf(pfn).kind === ZoneKind.System;
     if (isRam && (folios.mapcount(pfn) > 0 || folios.isCached(pfn))) folios.setFlag(pfn, FolioFlag.Lru);

@@ -93,7 +93,8 @@ export class MigrateVma {
     yield* this.kernel.sched.spend(args.cpages * this.kernel.costs.migratePageNs);
   }
 
-  private argumentsAreValid(args: MigrateVmaArgs): boolean {
+  /** Whether the span lies in an area that can migrate, and the fault page is a locked device page. */
+  argumentsAreValid(args: MigrateVmaArgs): boolean {
     const { vma, start, end, faultPage } = args;
     if (vma.isSpecial || (vma.flags & VmFlag.Hugetlb) !== 0) return false;
     if (start >= end || start < vma.start || end > vma.end) return false;
@@ -130,7 +131,7 @@ export class MigrateVma {
   }
 
   /** Under the page-table lock. Returns the first page of a large folio that is wanted, or `end`. @kernel migrate_vma_collect_pmd */
-  private collectTable(args: MigrateVmaArgs, start: number, end: number): number {
+  collectTable(args: MigrateVmaArgs, start: number, end: number): number {
     const table = args.mm.pageTable;
     const slot = table.slot(start);
     let unmapped = false;
@@ -140,17 +141,23 @@ export class MigrateVma {
       if (this.isPartOfLarge(args, pte)) break;
       if (this.collectEntry(args, page as Vpn, pte)) unmapped = true;
     }
-    if (unmapped) this.kernel.flushCpuTlbs();
+    if (unmapped) this.flushCollected();
     return page;
   }
 
-  private isPartOfLarge(args: MigrateVmaArgs, pte: Pte): boolean {
+  /** Before the page-table lock goes: no CPU may store through a translation that it read before. */
+  flushCollected(): void {
+    this.kernel.flushCpuTlbs();
+  }
+
+  /** It has to be split first. */
+  isPartOfLarge(args: MigrateVmaArgs, pte: Pte): boolean {
     if (!pteIsMapping(pte) || !this.kernel.folios.isLarge(ptePfn(pte))) return false;
     return isSelected(this.kernel, args, pteKind(pte), ptePfn(pte));
   }
 
   /** Returns whether the entry was changed. */
-  private collectEntry(args: MigrateVmaArgs, page: Vpn, pte: Pte): boolean {
+  collectEntry(args: MigrateVmaArgs, page: Vpn, pte: Pte): boolean {
     const i = page - args.start;
     const kind = pteKind(pte);
     if (kind === PteKind.None) {
@@ -166,13 +173,13 @@ export class MigrateVma {
   }
 
   /** Whatever was selected, a hole of an anonymous area counts: a fresh page can be put there. */
-  private collectHole(args: MigrateVmaArgs, i: number): void {
+  collectHole(args: MigrateVmaArgs, i: number): void {
     args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
     args.cpages++;
   }
 
   /** A page that somebody has locked is skipped: waiting here could deadlock. */
-  private collectPage(args: MigrateVmaArgs, page: Vpn, i: number, pte: Pte): boolean {
+  collectPage(args: MigrateVmaArgs, page: Vpn, i: number, pte: Pte): boolean {
     const { folios, folioLocks } = this.kernel;
     const pfn = ptePfn(pte);
     if (!this.kernel.pins.mayShare(pfn)) return false;
@@ -202,7 +209,7 @@ export class MigrateVma {
    * Maps a fresh page where there was none, if there still is none. One MIGRATE invalidation covers all holes of the call, from the first on.
    * @kernel migrate_vma_insert_page
    */
-  private *insertHole(args: MigrateVmaArgs, i: number, pfn: Pfn, hole: HoleNotice): Steps<boolean> {
+  *insertHole(args: MigrateVmaArgs, i: number, pfn: Pfn, hole: HoleNotice): Steps<boolean> {
     const { mm, vma } = args;
     const page = (args.start + i) as Vpn;
     if (hole.range === null) {
@@ -235,7 +242,8 @@ export class MigrateVma {
     return pteIsHuge(pte) && pteKind(pte) === PteKind.Present && this.kernel.isZeroPage(ptePfn(pte));
   }
 
-  private mapFresh(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, slot: number): void {
+  /** Under the page-table lock. @kernel migrate_vma_insert_page */
+  mapFresh(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, slot: number): void {
     const { folios } = this.kernel;
     folios.setMapping(pfn, prepareAnonVma(this.kernel, mm, vma).id, vma.indexOf(page));
     folios.setFlag(pfn, FolioFlag.AnonExclusive);

@@ -92,7 +92,7 @@ export class Rmap {
   }
 
   /** Under the page-table lock. Returns whether an entry was replaced. @kernel try_to_migrate_one */
-  private unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
+  unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
     if (this.leafMaps(mm, start, head)) {
       const mayShare = this.kernel.pins.mayShare(head);
       if (mayShare) this.replaceByMigrationLeaf(mm, start);
@@ -194,7 +194,7 @@ export class Rmap {
   }
 
   /** @kernel remove_migration_pmd */
-  private restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
+  restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
     const { folios } = this.kernel;
     if (!isLeafAt(mm.pageTable, page)) return false;
     const slot = mm.pageTable.slot(leafStart(page));
@@ -209,7 +209,8 @@ export class Rmap {
     return true;
   }
 
-  private restoreEntry(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): void {
+  /** Maps the page with what the migration entry carried; a page that was the process's own is so again. @kernel remove_migration_pte */
+  restoreEntry(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): void {
     const { folios } = this.kernel;
     const slot = mm.pageTable.slot(page);
     if (slot < 0) return;
