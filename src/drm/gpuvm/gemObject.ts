@@ -12,12 +12,12 @@ export interface GpuVaListLock {
   assertHeld(): void;
 }
 
-/** @kernel drm_gem_object */
+/** Any object may be mapped by hand. @kernel drm_gem_object, drm_gem_gpuva_init, DRIVER_GEM_GPUVA */
 export class GemObject {
   private refs = 1;
-  /** One for each VM that has mappings of the object. @kernel gpuva.list */
+  /** One for each VM that has mappings of the object. @kernel gpuva.list, drm_gem_for_each_gpuvm_bo, drm_gem_for_each_gpuva, drm_gem_for_each_gpuva_safe */
   readonly vmBos = new Set<GpuVmBo>();
-  /** Null where no VM of the object needs one. @kernel drm_gem_gpuva_set_lock */
+  /** Null where no VM of the object needs one. @kernel drm_gem_gpuva_set_lock, drm_gpuva_manager_set_ext_lock */
   gpuvaLock: GpuVaListLock | null = null;
 
   constructor(
@@ -34,7 +34,7 @@ export class GemObject {
 
   /**
    * Whoever looks at the object's lists of mappings, or changes them, has the reservation, or the list lock where the VM changes mappings in
-   * the path of fences. @kernel drm_gem_gpuva_assert_lock_held
+   * the path of fences. @kernel drm_gem_gpuva_assert_lock_held, drm_gpuva_manager_ext_assert_held
    */
   assertGpuvaLockHeld(immediateMode: boolean): void {
     if (!immediateMode) {

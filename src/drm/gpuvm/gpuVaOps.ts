@@ -4,6 +4,7 @@ import type { GpuVa, GpuVaPlace } from './gpuVa.js';
 
 /** @kernel drm_gpuva_op_map */
 export interface GpuVaMapOp {
+  /** @kernel DRM_GPUVA_OP_MAP */
   readonly op: 'map';
   readonly place: GpuVaPlace;
   /** Where a mapping is only split, so that its middle can get other attributes: that mapping. */
@@ -19,11 +20,13 @@ export interface GpuVaUnmap {
 
 /** @kernel drm_gpuva_op_unmap */
 export interface GpuVaUnmapOp extends GpuVaUnmap {
+  /** @kernel DRM_GPUVA_OP_UNMAP */
   readonly op: 'unmap';
 }
 
 /** A mapping goes but for its head, its tail, or both. @kernel drm_gpuva_op_remap */
 export interface GpuVaRemapOp {
+  /** @kernel DRM_GPUVA_OP_REMAP */
   readonly op: 'remap';
   readonly prev: GpuVaPlace | null;
   readonly next: GpuVaPlace | null;
@@ -32,9 +35,10 @@ export interface GpuVaRemapOp {
 
 /** @kernel drm_gpuva_op_prefetch */
 export interface GpuVaPrefetchOp {
+  /** @kernel DRM_GPUVA_OP_PREFETCH */
   readonly op: 'prefetch';
   readonly va: GpuVa;
 }
 
-/** @kernel drm_gpuva_op */
+/** @kernel drm_gpuva_op, drm_gpuva_op_type */
 export type GpuVaOp = GpuVaMapOp | GpuVaUnmapOp | GpuVaRemapOp | GpuVaPrefetchOp;

@@ -122,7 +122,7 @@ export class GpuVm {
     return (this.flags & GpuVmFlag.ResvProtected) !== 0;
   }
 
-  /** @kernel drm_gpuvm_immediate_mode */
+  /** @kernel drm_gpuvm_immediate_mode, drm_gpuva_manager_external_lock */
   get isImmediate(): boolean {
     return (this.flags & GpuVmFlag.ImmediateMode) !== 0;
   }
@@ -132,23 +132,23 @@ export class GpuVm {
     return obj.resv !== this.resv;
   }
 
-  /** Not empty, an end within 64 bits, inside the VM, and clear of what the driver keeps for itself. @kernel drm_gpuvm_range_valid */
+  /** Not empty, an end within 64 bits, inside the VM, and clear of what the driver keeps for itself. @kernel drm_gpuvm_range_valid, drm_gpuva_range_valid */
   rangeValid(start: number, end: number): boolean {
     if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || end <= start) return false;
     return !this.checkOverflow(start, end) && this.inMmRange(start, end) && !this.inKernelNode(start, end);
   }
 
-  /** An end of 2^64 bytes is 0 in 64 bits, and so beyond. @kernel drm_gpuvm_check_overflow, drm_gpuvm_warn_check_overflow */
+  /** An end of 2^64 bytes is 0 in 64 bits, and so beyond. @kernel drm_gpuvm_check_overflow, drm_gpuva_check_overflow, drm_gpuvm_warn_check_overflow */
   checkOverflow(start: number, end: number): boolean {
     return start < 0 || end >= ADDRESS_PAGES;
   }
 
-  /** @kernel drm_gpuvm_in_mm_range */
+  /** @kernel drm_gpuvm_in_mm_range, drm_gpuva_in_mm_range */
   inMmRange(start: number, end: number): boolean {
     return start >= this.span.start && end <= this.span.end;
   }
 
-  /** @kernel drm_gpuvm_in_kernel_node */
+  /** @kernel drm_gpuvm_in_kernel_node, drm_gpuva_in_kernel_node */
   inKernelNode(start: number, end: number): boolean {
     const node = this.kernelAllocNode;
     return node !== null && start < node.end && node.start < end;
@@ -226,7 +226,7 @@ export class GpuVm {
     return va !== null && va.start === end ? va : null;
   }
 
-  /** @kernel drm_gpuvm_interval_empty */
+  /** @kernel drm_gpuvm_interval_empty, drm_gpuva_interval_empty */
   intervalEmpty(start: number, end: number): boolean {
     return this.findFirst(start, end) === null;
   }
@@ -238,7 +238,7 @@ export class GpuVm {
     return { start: before?.end ?? this.span.start, end: after?.start ?? this.span.end };
   }
 
-  /** In order of address; the one just given may be removed. @kernel drm_gpuvm_for_each_va_range_safe */
+  /** In order of address; the one just given may be removed. @kernel drm_gpuvm_for_each_va_range, drm_gpuvm_for_each_va_range_safe, drm_gpuva_for_each_va_range, drm_gpuva_for_each_va_range_safe */
   *overlapping(start: number, end: number): Generator<GpuVa, void, void> {
     let node = end > start ? this.vas.firstOverlap(start, end) : null;
     while (node !== null) {
@@ -248,7 +248,7 @@ export class GpuVm {
     }
   }
 
-  /** All mappings, in order of address. @kernel drm_gpuvm_for_each_va */
+  /** All mappings, in order of address. @kernel drm_gpuvm_for_each_va, drm_gpuvm_for_each_va_safe, drm_gpuva_for_each_va, drm_gpuva_for_each_va_safe */
   *[Symbol.iterator](): Generator<GpuVa, void, void> {
     yield* this.overlapping(this.span.start, this.span.end);
   }

@@ -8,11 +8,11 @@ import type { GpuVaMapOp, GpuVaRemapOp, GpuVaUnmapOp } from './gpuVaOps.js';
 import type { GpuVm } from './gpuVm.js';
 import type { GpuVmBo } from './gpuVmBo.js';
 
-/** @kernel drm_gpuvm_flags */
+/** @kernel drm_gpuvm_flags, drm_gpuva_manager_flags */
 export const GpuVmFlag = {
   /** The VM's reservation guards its lists, instead of a lock of their own. @kernel DRM_GPUVM_RESV_PROTECTED */
   ResvProtected: 1,
-  /** Mappings change while a fence is awaited: nothing is allocated there, and the objects' list locks are taken. @kernel DRM_GPUVM_IMMEDIATE_MODE */
+  /** Mappings change while a fence is awaited: nothing is allocated there, and the objects' list locks are taken. @kernel DRM_GPUVM_IMMEDIATE_MODE, DRM_GPUVA_MANAGER_LOCK_EXTERN */
   ImmediateMode: 2,
   /** This bit and those above are the driver's. @kernel DRM_GPUVM_USERBITS */
   UserBits: 4,

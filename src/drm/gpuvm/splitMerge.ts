@@ -21,13 +21,13 @@ export class SplitMerge {
 
   /**
    * Maps `request`, whatever is there, by the driver's callbacks. Errors: -EINVAL, not a range of the VM, or the driver has no callbacks; whatever a
-   * step reports. @kernel drm_gpuvm_sm_map
+   * step reports. @kernel drm_gpuvm_sm_map, drm_gpuva_sm_map
    */
   smMap(request: GpuVaPlace): Errno {
     return this.vm.ops.steps === undefined ? Errno.EINVAL : this.map(request, (op) => this.callDriver(op));
   }
 
-  /** As {@link smMap}, with nothing in place of what goes. @kernel drm_gpuvm_sm_unmap */
+  /** As {@link smMap}, with nothing in place of what goes. @kernel drm_gpuvm_sm_unmap, drm_gpuva_sm_unmap */
   smUnmap(start: number, end: number): Errno {
     return this.vm.ops.steps === undefined
       ? Errno.EINVAL
@@ -74,12 +74,12 @@ export class SplitMerge {
     return Errno.OK;
   }
 
-  /** Errors: as for all lists, -ENOMEM; -EINVAL. @kernel drm_gpuvm_sm_map_ops_create */
+  /** Errors: as for all lists, -ENOMEM; -EINVAL. @kernel drm_gpuvm_sm_map_ops_create, drm_gpuva_sm_map_ops_create */
   smMapOpsCreate(request: GpuVaPlace): GpuVaOpList | Errno {
     return this.listOf((step) => this.map(request, step));
   }
 
-  /** @kernel drm_gpuvm_sm_unmap_ops_create */
+  /** @kernel drm_gpuvm_sm_unmap_ops_create, drm_gpuva_sm_unmap_ops_create */
   smUnmapOpsCreate(start: number, end: number): GpuVaOpList | Errno {
     return this.listOf((step) => this.unmap(start, end, step));
   }
@@ -89,7 +89,7 @@ export class SplitMerge {
     return this.listOf((step) => this.madvise(start, end, step));
   }
 
-  /** One for each mapping that has a page of the span. @kernel drm_gpuvm_prefetch_ops_create */
+  /** One for each mapping that has a page of the span. @kernel drm_gpuvm_prefetch_ops_create, drm_gpuva_prefetch_ops_create */
   prefetchOpsCreate(start: number, end: number): GpuVaOpList | Errno {
     return this.listOf((step) => each(this.vm.overlapping(start, end), (va) => step({ op: 'prefetch', va })));
   }
