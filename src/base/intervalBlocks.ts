@@ -2,10 +2,15 @@
 
 import { assert } from './assert.js';
 
-/** Entries of a block; a power of two. The search keys of a block fill four cache lines, of which a search touches two or three. */
-const BLOCK = 16;
-const BLOCK_BITS = 4;
-const QUARTER = BLOCK / 4;
+/** Entries of a block; a power of two. The more, the fewer levels; but insertion moves half of them. */
+const BLOCK = 32;
+const BLOCK_BITS = 5;
+/**
+ * A search first finds the group of entries, whose keys are a cache line, then the entry. Loads of a round do not wait for one another, and the line
+ * of the second round has come with the first.
+ */
+const GROUP = 4;
+const KEYS_OF_GROUP = 2 * GROUP;
 /** No block, no slot. */
 export const NONE = -1;
 /** A block with fewer entries looks for a neighbour to join. */
@@ -193,13 +198,13 @@ export class IntervalBlocks<T, I extends Stored<T>> {
    * for one another's outcome overlap.
    */
   private firstBelow(from: number, depth: number, page: number): number {
-    const { keys, kids } = this;
+    const { keys, kids, values } = this;
     let slot = from * BLOCK;
     for (let level = depth; ; level--) {
-      const key = 2 * slot;
-      slot += QUARTER * (upTo(keys[key + 6], page) + upTo(keys[key + 14], page) + upTo(keys[key + 22], page));
-      const near = 2 * slot;
-      slot += upTo(keys[near], page) + upTo(keys[near + 2], page) + upTo(keys[near + 4], page);
+      // What is found is wanted next: it comes from memory together with the keys, not after them.
+      if (level === 0) assert(values[slot] !== undefined, 'a block lies outside its storage');
+      slot += GROUP * groupsUpTo(keys, 2 * slot, page);
+      slot += entriesUpTo(keys, 2 * slot, page);
       if (level === 0) return slot;
       slot = kids[slot] * BLOCK;
     }
@@ -208,11 +213,11 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   /** How many entries of the block start at or below `page`. */
   private startingUpTo(block: number, page: number): number {
     const { keys } = this;
-    const key = 2 * block * BLOCK + 1;
-    const quarters = upTo(keys[key + 6], page) + upTo(keys[key + 14], page) + upTo(keys[key + 22], page);
-    const near = key + 2 * QUARTER * quarters;
-    const more = upTo(keys[near], page) + upTo(keys[near + 2], page) + upTo(keys[near + 4], page);
-    return QUARTER * quarters + more + upTo(keys[near + 6], page) * Number(quarters === 3);
+    const first = 2 * block * BLOCK + 1;
+    const groups = groupsUpTo(keys, first, page);
+    const near = first + KEYS_OF_GROUP * groups;
+    const isAll = Number(keys[near + KEYS_OF_GROUP - 2] <= page);
+    return GROUP * groups + entriesUpTo(keys, near, page) + isAll;
   }
 
   /** The slot in a leaf that comes first or last below an entry. */
@@ -419,9 +424,22 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 }
 
-/** 1 or 0. */
-function upTo(key: number, page: number): number {
-  return Number(key <= page);
+/** Of the groups of entries but the last, how many end with a key at or below `page`. `at`: the first entry's key. */
+function groupsUpTo(keys: readonly number[], at: number, page: number): number {
+  return (
+    Number(keys[at + KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 2 * KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 3 * KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 4 * KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 5 * KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 6 * KEYS_OF_GROUP - 2] <= page) +
+    Number(keys[at + 7 * KEYS_OF_GROUP - 2] <= page)
+  );
+}
+
+/** The same for the entries of a group but its last. */
+function entriesUpTo(keys: readonly number[], at: number, page: number): number {
+  return Number(keys[at] <= page) + Number(keys[at + 2] <= page) + Number(keys[at + 4] <= page);
 }
 
 function blockOf(slot: number): number {
