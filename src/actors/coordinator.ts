@@ -126,6 +126,10 @@ export class Coordinator {
   readonly arrays: PageArrayPool;
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
+  readonly hmm: Hmm;
+  readonly rmap: Rmap;
+  /** The unmapping half of every migration by the reference driver. */
+  readonly migrateUnmap: MigrateUnmap;
   /** For when a device is to go while others go on. */
   readonly gpuUnbind: GpuUnbind;
   readonly gpuFaults: GpuFaultHandler;
@@ -152,14 +156,14 @@ export class Coordinator {
     registerResidency(this.ioctls, this.kernel);
     this.files = new FileTable(this.kernel);
     this.files.register(this.ioctls);
-    const hmm = new Hmm(this.kernel, this.calls.faults);
-    const rmap = new Rmap(this.kernel);
-    const unmapper = new MigrateUnmap(this.kernel, rmap);
+    this.hmm = new Hmm(this.kernel, this.calls.faults);
+    this.rmap = new Rmap(this.kernel);
+    this.migrateUnmap = new MigrateUnmap(this.kernel, this.rmap);
     this.arrays = new PageArrayPool(sched, world.arrays);
     this.migrate = new PagemapMigrate(
       this.kernel,
-      new MigrateVma(this.kernel, unmapper, rmap),
-      new MigrateDevice(this.kernel, unmapper),
+      new MigrateVma(this.kernel, this.migrateUnmap, this.rmap),
+      new MigrateDevice(this.kernel, this.migrateUnmap),
       this.zdds,
       this.arrays,
     );
@@ -173,10 +177,10 @@ export class Coordinator {
       (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i), config.systemAtomics),
     );
     for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
-    const dma = new GpuSvmDma(this.kernel, hmm, this.zdds);
-    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, hmm, dma, this.arrays);
+    const dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
+    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, this.hmm, dma, this.arrays);
     this.membership = new DeviceMembership(this.mirrors, this.vram);
-    const scan = new ScanMm(this.kernel, hmm, this.zdds);
+    const scan = new ScanMm(this.kernel, this.hmm, this.zdds);
     const sharesOwner = (a: number, b: number): boolean =>
       a === b || this.ownerOf(this.gpus[a]) === this.ownerOf(this.gpus[b]);
     const placement = new RangePlacement({

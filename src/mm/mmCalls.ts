@@ -54,6 +54,7 @@ export class MmCalls {
   readonly mlock: Mlock;
   readonly pagemap: Pagemap;
   readonly gup: GetUserPages;
+  readonly collapse: Collapse;
 
   constructor(kernel: Kernel) {
     this.edit = new VmaEdit(kernel);
@@ -64,8 +65,8 @@ export class MmCalls {
     this.mlock = new Mlock(kernel, this.edit, this.faults);
     this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion, this.mlock);
     this.mprotect = new Mprotect(kernel, this.edit, this.mlock);
-    const collapse = new Collapse(kernel, this.faults);
-    this.madvise = new MadviseCall(kernel, this.zap, collapse, new MadviseFlags(kernel, this.edit));
+    this.collapse = new Collapse(kernel, this.faults);
+    this.madvise = new MadviseCall(kernel, this.zap, this.collapse, new MadviseFlags(kernel, this.edit));
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel), this.mlock);
     this.rmap = new Rmap(kernel);
     this.writeback = new Writeback(kernel, this.rmap);

@@ -51,6 +51,7 @@ export interface MirrorDriverConfig {
 export class MirrorDriver {
   /** One per device-memory zone of the kernel, in their order. */
   readonly devices: readonly MirrorDevice[];
+  readonly hmm: Hmm;
   private readonly access: MirrorAccess;
   private readonly snapshots: MirrorSnapshot;
   private readonly migrate: MirrorMigrate;
@@ -63,7 +64,8 @@ export class MirrorDriver {
   ) {
     const rmap = new Rmap(kernel);
     const unmapper = new MigrateUnmap(kernel, rmap);
-    const faults = new MirrorFault(new Hmm(kernel, calls.faults), calls.exit);
+    this.hmm = new Hmm(kernel, calls.faults);
+    const faults = new MirrorFault(this.hmm, calls.exit);
     this.access = new MirrorAccess(faults);
     this.snapshots = new MirrorSnapshot(faults, calls.exit);
     this.migrate = new MirrorMigrate(new MigrateVma(kernel, unmapper, rmap), this.access, calls.exit);

@@ -79,7 +79,7 @@ export class FaultHandler {
     private readonly kernel: Kernel,
     private readonly copyOnWrite: CopyOnWrite = new CopyOnWrite(kernel),
     private readonly files: FileFault = new FileFault(kernel),
-    private readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
+    readonly exclusive: ExclusiveEntries = new ExclusiveEntries(kernel),
   ) {
     this.swapFault = new SwapFault(kernel);
     this.huge = new HugeFault(kernel);
@@ -256,7 +256,7 @@ export class FaultHandler {
   }
 
   /** A locked page is on its way already: wait and look again. Of a leaf the whole folio is asked for. @kernel do_swap_page, do_huge_pmd_device_private */
-  private *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+  *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
     const { sched, folios, folioLocks } = this.kernel;
     const pfn = pteIsHuge(pte) ? folios.headOf(ptePfn(pte)) : ptePfn(pte);
     if (!folioLocks.trylock(pfn)) {

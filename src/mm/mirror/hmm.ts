@@ -52,8 +52,8 @@ export interface HmmRange {
 }
 
 /** What one entry needs before it can be returned. @kernel HMM_NEED_FAULT, HMM_NEED_WRITE_FAULT */
-const Need = { Nothing: 0, Fault: 1, WriteFault: 3 } as const;
-type Need = (typeof Need)[keyof typeof Need];
+export const Need = { Nothing: 0, Fault: 1, WriteFault: 3 } as const;
+export type Need = (typeof Need)[keyof typeof Need];
 
 /** The walk stopped at a page: to fault from there, or to wait for its migration. */
 const WALK_DONE = -1;
@@ -211,8 +211,7 @@ export class Hmm {
         this.stopOnMigration = true;
         return Need.Nothing;
       case PteKind.HwPoison:
-        this.stopErrno = Errno.EFAULT;
-        return Need.Fault;
+        return this.refuse(Errno.EFAULT);
       default: {
         const need = this.needOf(range, i, 0);
         return need === Need.Nothing ? this.fill(range, i, 0) : need;
@@ -234,7 +233,7 @@ export class Hmm {
    * An own page is valid as it is, also for a write request on a read-only entry: the result then lacks WRITE, and the caller must look.
    * A foreign one comes home through a CPU fault.
    */
-  private handleDevicePrivate(range: HmmRange, i: number, pte: Pte): Need {
+  handleDevicePrivate(range: HmmRange, i: number, pte: Pte): Need {
     const pagemap = this.kernel.pagemapOf(ptePfn(pte));
     if (pagemap !== null && pagemap.owner === range.devPrivateOwner && pagemap.owner !== NO_OWNER) {
       const flags = HmmPfnFlag.VALID | (pteHas(pte, PteBit.Write) ? HmmPfnFlag.WRITE : 0);
@@ -242,6 +241,12 @@ export class Hmm {
     }
     const need = this.needOf(range, i, 0);
     return need === Need.Nothing ? this.fill(range, i, 0) : need;
+  }
+
+  /** The walk ends here, with an error. */
+  refuse(errno: Errno): Need {
+    this.stopErrno = errno;
+    return Need.Fault;
   }
 
   /** @kernel hmm_pte_need_fault */

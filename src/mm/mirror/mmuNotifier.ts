@@ -182,8 +182,7 @@ export class NotifierSubscriptions {
     } else {
       sub.deferred = 'remove';
       this.deferredList.push(sub);
-      const seq = this.invalidateSeq;
-      while (this.invalidateSeq === seq) yield* this.seqChanged.wait();
+      yield* this.untilSeqChanges(this.invalidateSeq);
       assert(sub.node === null, 'a removed interval notifier is still in the tree');
     }
     this.mm.drop();
@@ -194,8 +193,13 @@ export class NotifierSubscriptions {
     if (this.sched.reach(NotifierStep.readBegin, sub.start, sub.end - sub.start, this.mm.id)) yield STEP;
     const seq = sub.invalidateSeq;
     const invalidating = seq === this.invalidateSeq && this.treeIsBusy;
-    if (invalidating) while (this.invalidateSeq === seq) yield* this.seqChanged.wait();
+    if (invalidating) yield* this.untilSeqChanges(seq);
     return seq;
+  }
+
+  /** The invalidations that run now have ended, and what they put off is done. */
+  *untilSeqChanges(seq: number): Steps<void> {
+    while (this.invalidateSeq === seq) yield* this.seqChanged.wait();
   }
 
   /**

@@ -18,7 +18,7 @@ import {
   writeLeaf,
 } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
-import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
+import { type NotifierRange, NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
 import {
   makePte,
@@ -62,10 +62,10 @@ export class Rmap {
     assert(folios.isLocked(pfn), 'a page that is unmapped for migration must be locked');
     const head = folios.headOf(pfn);
     for (const mapping of this.mappings(head)) {
-      const { mm, start, end } = mapping;
+      const { mm, start } = mapping;
       if (folios.mapcount(head) > 0) {
         if (splitLeaves) yield* this.splitAndUnmap(mapping, head);
-        const range = notifierRange(NotifyEvent.Clear, start, end);
+        const range = this.invalidationOf(mapping);
         yield* mm.notifiers.invalidateStart(range);
         if (this.unmapFolio(mapping, head)) this.kernel.flushCpuTlbs();
         if (sched.reach(RmapStep.tryToMigrate, start, head, mm.id)) yield STEP;
@@ -73,6 +73,11 @@ export class Rmap {
       }
       mm.drop();
     }
+  }
+
+  /** All pages of the folio that the mapping may map. @kernel vma_address_end */
+  invalidationOf({ start, end }: Mapping): NotifierRange {
+    return notifierRange(NotifyEvent.Clear, start, end);
   }
 
   /**
