@@ -10,6 +10,7 @@ import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
 import type { LookupCell, LookupOptions } from '../simulation/benchLookup.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
+import type { MirrorCell, MirrorOptions } from '../simulation/benchMirror.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import type { RunReport } from '../simulation/runReport.js';
@@ -43,6 +44,7 @@ export interface Simulator {
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
   benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
   benchLookup(config: SimulationConfig, options: LookupOptions): Promise<LookupCell[]>;
+  benchMirror(config: SimulationConfig, options: MirrorOptions): Promise<MirrorCell[]>;
   openSweepPool(jobs: number): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */

@@ -40,6 +40,8 @@ const simulator: Simulator = {
     (await import('../simulation/benchMigrate.js')).runBenchMigrate(config, options),
   benchLookup: async (config, options) =>
     (await import('../simulation/benchLookup.js')).runBenchLookup(config, options),
+  benchMirror: async (config, options) =>
+    (await import('../simulation/benchMirror.js')).runBenchMirror(config, options),
   loadCases: async (paths) => {
     const { loadCaseFiles } = await import('../scenario/case/loadCases.js');
     return loadCaseFiles(paths).flatMap(({ cases }) => cases);

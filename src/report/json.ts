@@ -6,11 +6,13 @@
 import { PAGE_BYTES } from '../base/units.js';
 import type { LookupCell } from '../simulation/benchLookup.js';
 import type { MigrateCell } from '../simulation/benchMigrate.js';
+import type { MirrorCell } from '../simulation/benchMirror.js';
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { clockOf } from './clock.js';
 import { lookupChecks, lookupVerdict } from './lookupReport.js';
 import { migrateChecks, migrateVerdict } from './migrateReport.js';
+import { mirrorChecks, mirrorVerdict } from './mirrorReport.js';
 import { sweepVerdict } from './sweepTable.js';
 import { verdictOf } from './verdict.js';
 
@@ -184,6 +186,34 @@ export function lookupDocument(
       wall: { ...wall },
       ratio,
       verified,
+    })),
+    time: { wallNs: measured.wallNs, simulatedNs: 0 },
+  };
+}
+
+/** Of `bench mirror`: a result for each access, number of devices and layout. */
+export function mirrorDocument(
+  cells: readonly MirrorCell[],
+  measured: { readonly wallNs: number; readonly partial: boolean },
+  { command, config, environment }: DocumentContext,
+): JsonDocument {
+  return {
+    svmsim: environment.svmsim,
+    command,
+    benchmarks: ['mirror'],
+    scenario: config.name,
+    executor: config.executor,
+    seed: config.seed,
+    ok: mirrorVerdict(cells, measured.partial).ok,
+    partial: measured.partial,
+    environment,
+    configuration: configurationOf(config),
+    checks: cells.length === 0 ? [] : mirrorChecks(cells),
+    counters: {},
+    results: cells.map((cell) => ({
+      ...cell,
+      simulated: { ...cell.simulated },
+      wall: cell.wall === null ? null : { ...cell.wall },
     })),
     time: { wallNs: measured.wallNs, simulatedNs: 0 },
   };

@@ -7,6 +7,7 @@ import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
 import { JoinLeave } from './joinLeave.js';
 import { MigrateBench } from './migrateBench.js';
+import { MirrorBench } from './mirrorBench.js';
 import { Pattern } from './pattern.js';
 import { Saxpy } from './saxpy.js';
 import { TraceReplay } from './traceReplay.js';
@@ -36,6 +37,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new JoinLeave(config, index, world);
     case 'migrate-bench':
       return new MigrateBench(config, index);
+    case 'mirror-bench':
+      return new MirrorBench(config, index, world);
     case 'case':
       return new CaseProgram(config, index, world.payloads?.[index] ?? null);
     default:

@@ -115,6 +115,17 @@ export interface MigrateBenchConfig {
   readonly measuresCopy: boolean;
 }
 
+/** All devices load from a buffer, lose it, and load again; made by the benchmark, not by scenario files. */
+export interface MirrorBenchConfig {
+  readonly kind: 'mirror-bench';
+  readonly name: string;
+  /** `shared`: every device all of it; `private`: each a part of its own. */
+  readonly access: 'shared' | 'private';
+  readonly pages: number;
+  /** Invalidations of the whole buffer. */
+  readonly rounds: number;
+}
+
 /** Which driver the devices of a case have: the test device, whose commands work on whole spans, or the reference driver with its GPUs. */
 export type CaseDriver = 'mirror' | 'reference';
 
@@ -139,4 +150,5 @@ export type WorkloadConfig =
   | InvalidateConfig
   | JoinLeaveConfig
   | MigrateBenchConfig
+  | MirrorBenchConfig
   | CaseConfig;

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { migrateCell, simulationConfig } from '../report/fixtures.js';
-import { abortError, FakeHost, lookupCell } from './fakeHost.js';
+import { abortError, FakeHost, lookupCell, mirrorCell } from './fakeHost.js';
 
 let host: FakeHost;
 beforeEach(() => {
@@ -20,7 +20,7 @@ describe('bench', () => {
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
-    ['xyzzy', 'allowed: a benchmark: migrate, lookup\n'],
+    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror\n'],
   ])('refuses %s', async (name, message) => {
     expect(await runCli(['bench', name], host)).toBe(2);
     expect(host.stderr.text).toContain(message);
@@ -31,9 +31,13 @@ describe('bench of several', () => {
   it('runs all, one after another, and has one document with all results', async () => {
     expect(await runCli(['bench', '--json', '-'], host)).toBe(0);
     const document = JSON.parse(host.stdout.text);
-    expect(document.benchmarks).toEqual(['migrate', 'lookup']);
-    expect(document.checks.map(({ name }: { name: string }) => name)).toEqual(['content', 'found']);
-    expect(document.results).toHaveLength(2);
+    expect(document.benchmarks).toEqual(['migrate', 'lookup', 'mirror']);
+    expect(document.checks.map(({ name }: { name: string }) => name)).toEqual([
+      'content',
+      'found',
+      'content',
+    ]);
+    expect(document.results).toHaveLength(3);
   });
 
   it('looks at all options before the first one begins', async () => {
@@ -50,6 +54,36 @@ describe('bench of several', () => {
     host.bench = async () => host.interrupt();
     expect(await runCli(['bench'], host)).toBe(130);
     expect(host.lookups).toEqual([]);
+  });
+});
+
+describe('bench mirror', () => {
+  it('compares layouts at 1 to 16 devices, and prints what each takes', async () => {
+    expect(await runCli(['bench', 'mirror'], host)).toBe(0);
+    expect(host.mirrors[0]).toMatchObject({ deviceCounts: [1, 2, 4, 8, 16], rounds: 9 });
+    expect(host.loaded[0].path).toMatch(/config\/bench-mirror\.yaml$/);
+    expect(host.stdout.text).toMatch(/8 +n1-shared-fault +64 +1,024 +2 +64 +2 +8,192 +0/);
+  });
+
+  it('takes --devices as the only number, and a list of them', async () => {
+    expect(await runCli(['bench', 'mirror', '--devices', '4'], host)).toBe(0);
+    expect(await runCli(['bench', 'mirror', '--device-counts', '2,3'], host)).toBe(0);
+    expect(host.mirrors.map(({ deviceCounts }) => deviceCounts)).toEqual([[4], [2, 3]]);
+  });
+
+  it('has a document with the figures', async () => {
+    expect(await runCli(['bench', 'mirror', '--json', '-'], host)).toBe(0);
+    expect(JSON.parse(host.stdout.text).results).toEqual([mirrorCell()]);
+  });
+
+  it('fails when a load was wrong', async () => {
+    host.mirror = async ({ onCell }) => onCell?.(mirrorCell({ verified: false }));
+    expect(await runCli(['bench', 'mirror'], host)).toBe(1);
+  });
+
+  it.each(['', '0', '8,4', '65', 'two'])('refuses --device-counts %s', async (counts) => {
+    expect(await runCli(['bench', 'mirror', '--device-counts', counts], host)).toBe(2);
+    expect(host.stderr.text).toContain('ascending whole numbers from 1 to 64');
   });
 });
 

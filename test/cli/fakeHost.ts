@@ -7,6 +7,7 @@ import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
 import type { LookupCell, LookupOptions } from '../../src/simulation/benchLookup.js';
 import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
+import type { MirrorCell, MirrorOptions } from '../../src/simulation/benchMirror.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
@@ -33,6 +34,7 @@ export class FakeHost implements CliHost {
   readonly runs: { config: SimulationConfig; options: RunOptions }[] = [];
   readonly benches: MigrateOptions[] = [];
   readonly lookups: LookupOptions[] = [];
+  readonly mirrors: MirrorOptions[] = [];
   readonly swept: SweepTask[] = [];
   poolJobs = 0;
   poolsOpen = 0;
@@ -45,6 +47,7 @@ export class FakeHost implements CliHost {
   run = async (_config: SimulationConfig, _options: RunOptions): Promise<RunReport> => runReport();
   bench = async (options: MigrateOptions): Promise<void> => options.onCell?.(migrateCell());
   lookup = async (options: LookupOptions): Promise<void> => options.onCell?.(lookupCell());
+  mirror = async (options: MirrorOptions): Promise<void> => options.onCell?.(mirrorCell());
   sweep = async (seed: number, _signal: AbortSignal): Promise<RunReport> =>
     runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
   load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
@@ -75,6 +78,11 @@ export class FakeHost implements CliHost {
     benchLookup: async (_config, options) => {
       this.lookups.push(options);
       await this.lookup(options);
+      return [];
+    },
+    benchMirror: async (_config, options) => {
+      this.mirrors.push(options);
+      await this.mirror(options);
       return [];
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
@@ -145,4 +153,28 @@ export function abortError(): Error {
 export function lookupCell(changed: Partial<LookupCell> = {}): LookupCell {
   const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 9 };
   return { name: 'range', entries: 1_000_000, wall, ratio: 2, verified: true, ...changed };
+}
+
+/** Eight devices, one HMM fault for all. */
+export function mirrorCell(changed: Partial<MirrorCell> = {}): MirrorCell {
+  const times = { firstAccessNs: 1000, invalidateNs: 200, againNs: 900 };
+  return {
+    name: 'n1-shared-fault/8/shared',
+    layout: 'n1-shared-fault',
+    devices: 8,
+    access: 'shared',
+    callbacksPerInvalidation: 2,
+    hmmWalks: 64,
+    hmmPages: 1024,
+    ranges: 64,
+    notifiers: 2,
+    pagesObjects: 512,
+    dmaMaps: 8192,
+    dmaMapsUnused: 0,
+    metadataBytes: 100_000,
+    simulated: times,
+    wall: null,
+    verified: true,
+    ...changed,
+  };
 }

@@ -3,5 +3,6 @@
 import type { Benchmark } from './benchmark.js';
 import { lookupBenchmark } from './lookup.js';
 import { migrateBenchmark } from './migrate.js';
+import { mirrorBenchmark } from './mirror.js';
 
-export const benchmarks: readonly Benchmark[] = [migrateBenchmark, lookupBenchmark];
+export const benchmarks: readonly Benchmark[] = [migrateBenchmark, lookupBenchmark, mirrorBenchmark];

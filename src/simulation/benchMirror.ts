@@ -1,0 +1,190 @@
+/** Compares the layouts of a mirror: the same accesses by 1 to 16 devices with a mirror each, with one for all, and with one HMM fault for all. */
+
+import { DriverStep } from '../driver/driverStep.js';
+import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { Observation } from '../observe/observation.js';
+import type { MirrorBenchConfig } from '../workload/workloadConfig.js';
+import { runWithBuffers } from './makeSimulation.js';
+import type { RunReport } from './runReport.js';
+import { allocateBuffers } from './sharedBuffers.js';
+import type { LayoutName, SimulationConfig } from './simulationConfig.js';
+
+/** Who loads what. `shared`: every device all of the buffer; `private`: each a part of its own. */
+export const mirrorAccesses = ['shared', 'private'] as const;
+export type MirrorAccess = (typeof mirrorAccesses)[number];
+
+/** In the order in which they are compared. */
+export const mirrorLayouts: readonly LayoutName[] = ['one-to-one', 'n1', 'n1-shared-fault'];
+
+/** Times of one clock, in nanoseconds. */
+export interface MirrorTimes {
+  /** Until every device has loaded all that it loads, for the first time. */
+  readonly firstAccessNs: number;
+  /** One mprotect of the buffer while all devices have it mapped, as the program sees it: median of the rounds. */
+  readonly invalidateNs: number;
+  /** Until every device has all of it again: median of the rounds. */
+  readonly againNs: number;
+}
+
+export interface MirrorCell {
+  /** Unique within a run of the benchmark. */
+  readonly name: string;
+  readonly layout: LayoutName;
+  readonly devices: number;
+  readonly access: MirrorAccess;
+  /** Mean for one invalidation. */
+  readonly callbacksPerInvalidation: number;
+  /** Walks of hmm_range_fault, and pages that they looked at, of the first access and of all rounds after it. */
+  readonly hmmWalks: number;
+  readonly hmmPages: number;
+  readonly ranges: number;
+  readonly notifiers: number;
+  readonly pagesObjects: number;
+  /** Pages mapped for a device's DMA, all times together. */
+  readonly dmaMaps: number;
+  /** Of these, in mappings of a range that the device never bound. */
+  readonly dmaMapsUnused: number;
+  /** After the first access, by the sizes of the kernel's structures. */
+  readonly metadataBytes: number;
+  /** Of the cost model. */
+  readonly simulated: MirrorTimes;
+  /** Of this machine; null where it was not asked for. */
+  readonly wall: MirrorTimes | null;
+  /** Every load gave what was stored, and every check held. */
+  readonly verified: boolean;
+}
+
+export interface MirrorOptions {
+  /** Ascending. */
+  readonly deviceCounts: readonly number[];
+  /** Invalidations in each cell. */
+  readonly rounds: number;
+  readonly signal?: AbortSignal;
+  readonly onCell?: (cell: MirrorCell) => void;
+}
+
+/** 4 MiB. */
+const BUFFER_PAGES = 1024;
+
+/**
+ * Bytes of the kernel's structures on a 64-bit machine, counted from their members: include/drm/drm_gpusvm.h with the N:1 series, drm_pagemap.h,
+ * linux/mmu_notifier.h. A driver's own part of a range is not among them.
+ */
+const KERNEL_BYTES = { notifier: 200, range: 96, pages: 64, dmaAddr: 16 } as const;
+
+export async function runBenchMirror(
+  config: SimulationConfig,
+  options: MirrorOptions,
+): Promise<MirrorCell[]> {
+  const cells: MirrorCell[] = [];
+  for (const access of mirrorAccesses) {
+    for (const devices of options.deviceCounts) {
+      for (const layout of mirrorLayouts) {
+        if (options.signal?.aborted === true) return cells;
+        const cell = await measureCell(config, layout, devices, access, options.rounds);
+        cells.push(cell);
+        options.onCell?.(cell);
+      }
+    }
+  }
+  return cells;
+}
+
+/** Counts and simulated times come from the virtual executor, so that they are the same each time; wall times from a run of the same program under threads. */
+async function measureCell(
+  config: SimulationConfig,
+  layout: LayoutName,
+  devices: number,
+  access: MirrorAccess,
+  rounds: number,
+): Promise<MirrorCell> {
+  const cellOf = (executor: SimulationConfig['executor']): SimulationConfig =>
+    cellConfig({ ...config, executor, deviceCount: devices }, layout, access, rounds);
+  const model = await runCell(cellOf('virtual'));
+  const wall = config.executor === 'threads' ? await runCell(cellOf('threads')) : null;
+  const { counts, observation } = model;
+  const in3 = (counter: string): number =>
+    counts[`first.${counter}`] + counts[`invalidate.${counter}`] + counts[`again.${counter}`];
+  const ranges = observation.count(GpuSvmStep.rangeInserted);
+  const notifiers = observation.count(GpuSvmStep.notifierInserted);
+  const pagesObjects = pagesObjectsIn(observation, ranges);
+  const dmaMaps = in3('svm_dma_map_pages');
+  const mappings = in3('svm_dma_map_count');
+  return {
+    name: `${layout}/${devices}/${access}`,
+    layout,
+    devices,
+    access,
+    callbacksPerInvalidation: counts['invalidate.mmu_callback_count'] / rounds,
+    hmmWalks: in3('hmm_range_fault_count'),
+    hmmPages: in3('hmm_range_fault_pages'),
+    ranges,
+    notifiers,
+    pagesObjects,
+    dmaMaps,
+    dmaMapsUnused: Math.round(dmaMaps * (1 - Math.min(1, in3('svm_bind_count') / mappings))),
+    metadataBytes:
+      notifiers * KERNEL_BYTES.notifier +
+      ranges * KERNEL_BYTES.range +
+      pagesObjects * KERNEL_BYTES.pages +
+      counts['first.svm_dma_map_pages'] * KERNEL_BYTES.dmaAddr,
+    simulated: timesOf(counts, rounds),
+    wall: wall === null ? null : timesOf(wall.counts, rounds),
+    verified: isVerified(model.report) && (wall === null || isVerified(wall.report)),
+  };
+}
+
+/**
+ * Each growth tells how many there are in the range then. One that has grown twice had one object inline before it had the array, so as many as
+ * there are growths beyond the ranges are counted twice.
+ */
+function pagesObjectsIn(observation: Observation, ranges: number): number {
+  const growths = observation.count(DriverStep.growPages);
+  return observation.sum(DriverStep.growPages, 'count') - (growths - ranges);
+}
+
+function cellConfig(
+  config: SimulationConfig,
+  layout: LayoutName,
+  access: MirrorAccess,
+  rounds: number,
+): SimulationConfig {
+  const workload: MirrorBenchConfig = {
+    kind: 'mirror-bench',
+    name: 'bench',
+    access,
+    pages: BUFFER_PAGES,
+    rounds,
+  };
+  return { ...config, name: 'bench mirror', svm: { ...config.svm, layout }, workloads: [workload] };
+}
+
+interface CellRun {
+  readonly report: RunReport;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly observation: Observation;
+}
+
+async function runCell(config: SimulationConfig): Promise<CellRun> {
+  const buffers = allocateBuffers(config);
+  const report = await runWithBuffers(config, buffers, {});
+  const observation = new Observation(new ObserverBuffers(buffers.observer));
+  return { report, counts: report.workloads[0]?.counts ?? {}, observation };
+}
+
+function timesOf(counts: Readonly<Record<string, number>>, rounds: number): MirrorTimes {
+  const median = (part: string): number => {
+    const values = Array.from({ length: rounds }, (_, round) => counts[`${part}${round}Ns`] ?? 0);
+    return values.sort((a, b) => a - b)[rounds >> 1];
+  };
+  return { firstAccessNs: counts.firstNs ?? 0, invalidateNs: median('invalidate'), againNs: median('again') };
+}
+
+function isVerified(report: RunReport): boolean {
+  return (
+    report.failure === null &&
+    report.workloads.every((workload) => workload.ok) &&
+    report.checks.every((check) => check.ok)
+  );
+}
