@@ -1,4 +1,4 @@
-/** G1, G3, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; and the books of their objects agree. */
+/** G1, G3, G7, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; and the books of their objects agree. */
 
 import type { Vpn } from '../base/units.js';
 import { formatGpuPte, type GpuPte, gpuPteIsWritable } from '../device/gpuPte.js';
@@ -17,17 +17,19 @@ import { Rule } from './rule.js';
 export function checkGpuVms(view: MachineView): Rule[] {
   const order = new Rule('G1', 'GPU mappings');
   const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
+  const lists = new Rule('G7', 'lists of objects');
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
   for (const vm of view.vms) {
     for (const deviceVm of vm.deviceVms.values()) {
       for (const rule of [entries, objects]) rule.look('GPU address spaces');
       checkOrder(order, deviceVm);
       checkObjects(objects, deviceVm);
+      checkLists(lists, deviceVm);
       const snapshot = view.devices[deviceVm.gpu.index];
       if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
     }
   }
-  return [order, entries, objects];
+  return [order, entries, lists, objects];
 }
 
 function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
@@ -59,6 +61,30 @@ function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
     linked === withObject,
     {},
     () => `gpu${gpu.index}: ${withObject} mappings of objects, ${linked} of them linked`,
+  );
+}
+
+/**
+ * What others can map too is on the list of what must be locked one by one, and what has lost its memory on the list of what must be validated, unless
+ * the VM's reservation guards that and nobody has prepared the VM since. Nothing else is on either, and no object waits to be freed by nobody.
+ */
+function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  const known = new Set(gpuvm.allBos);
+  rule.look('lists of objects', 2);
+  for (const vmBo of known) {
+    const late = gpuvm.isResvProtected && vmBo.isExternal;
+    const evictedRight = gpuvm.evicted.has(vmBo) === vmBo.evicted || late;
+    rule.require(
+      gpuvm.external.has(vmBo) === vmBo.isExternal && evictedRight,
+      {},
+      () => `gpu${gpu.index}: ${vmBo.obj.name} is on a list where it should not be, or on none`,
+    );
+  }
+  const strays = [...gpuvm.external, ...gpuvm.evicted].filter((vmBo) => !known.has(vmBo) && !vmBo.isZombie);
+  rule.require(
+    strays.length === 0 && (gpuvm.isImmediate || gpuvm.deferredBos.length === 0),
+    {},
+    () => `gpu${gpu.index}: an object is on a list of a VM that does not know it`,
   );
 }
 

@@ -234,6 +234,25 @@ describe('the rules of GPU mappings', () => {
     expect(rule(machine.verify(), 'G3').detail).toContain('where nothing is bound');
   });
 
+  it('see objects that a submission would forget to lock or to bring back, and those that are gone', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(2);
+    machine.bind(0, 2, bo, 0);
+    const { gpuvm } = machine.vm();
+    const broken = (): boolean => failed(machine.verify()).includes('G7');
+    const [vmBo] = gpuvm.allBos;
+    expect(broken()).toBe(false);
+    gpuvm.external.delete(vmBo);
+    expect(broken()).toBe(true);
+    gpuvm.external.add(vmBo);
+    vmBo.evicted = true;
+    expect(broken()).toBe(true);
+    gpuvm.evicted.add(vmBo);
+    expect(broken()).toBe(false);
+    gpuvm.deferCleanup(vmBo);
+    expect(broken()).toBe(true);
+  });
+
   it('see mappings that overlap, are empty, or lie beyond the address space', () => {
     const machine = new BindMachine();
     const bo = machine.bo(4);
