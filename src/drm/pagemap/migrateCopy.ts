@@ -10,6 +10,7 @@ import type { StepId, Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { Devmem, Zdd, ZddTable } from './devmem.js';
 import type { DrmPagemap } from './drmPagemap.js';
+import { MigrateDma, RunIova } from './migrateDma.js';
 import { countPages, expandFrames, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
 import { PagemapStep } from './pagemapStep.js';
 
@@ -28,6 +29,8 @@ export class MigrateCopy {
   /** Frames by page of the stretch at hand; meaningful until the next yield only. */
   private readonly srcFrames = new Uint32Array(PAGE_ARRAY_PAGES);
   private readonly dstFrames = new Uint32Array(PAGE_ARRAY_PAGES);
+
+  readonly dma = new MigrateDma();
 
   constructor(
     private readonly kernel: Kernel,
@@ -71,12 +74,13 @@ export class MigrateCopy {
     const startedNs = this.kernel.sched.now();
     const { device } = devmem.dpagemap;
     const [fromId, toId] = yield* this.arrays.borrowPair();
-    const from = this.arrays.arrays.view(fromId);
     const to = this.arrays.arrays.view(toId);
-    let errno = this.mapToSystem(device, src, dst, npages, from, to);
+    const iova = new RunIova();
+    this.mapSources(src, dst, npages, this.arrays.arrays.view(fromId));
+    let errno = this.dma.map(device, this.dstFrames, to, npages, DmaDir.FromDevice, iova);
     if (errno === Errno.OK) errno = yield* devmem.copyOps.copyToRam(devmem, fromId, toId, npages, null);
     if (errno === Errno.OK) this.noteCopy(PagemapStep.copiedToRam, devmem, dst, npages, startedNs);
-    this.unmapAll(device, to, npages);
+    this.dma.unmap(device, to, npages, DmaDir.FromDevice, iova);
     this.arrays.giveBack(fromId);
     this.arrays.giveBack(toId);
     return errno;
@@ -130,10 +134,12 @@ export class MigrateCopy {
   *copyFromSystem({ devmem, srcId, dstId, npages }: CopyRun): Steps<Errno> {
     const { device } = devmem.dpagemap;
     const src = this.arrays.arrays.view(srcId);
-    let errno = this.mapFromSystem(device, src, this.arrays.arrays.view(dstId), npages);
+    const iova = new RunIova();
+    mapOwn(this.dstFrames, this.arrays.arrays.view(dstId), npages);
+    let errno = this.dma.map(device, this.srcFrames, src, npages, DmaDir.ToDevice, iova);
     if (errno === Errno.OK)
       errno = yield* devmem.copyOps.copyToDevmem(devmem, srcId, dstId, npages, devmem.preMigrateFence);
-    this.unmapAll(device, src, npages);
+    this.dma.unmap(device, src, npages, DmaDir.ToDevice, iova);
     return errno;
   }
 
@@ -162,20 +168,6 @@ export class MigrateCopy {
     return errno;
   }
 
-  /** System memory as the destination reads it; holes have no address. @kernel drm_pagemap_migrate_map_system_pages, drm_pagemap_migrate_map_pages */
-  mapFromSystem(device: DrmDevice, src: Uint32Array, dst: Uint32Array, npages: number): Errno {
-    src.fill(0, 0, npages);
-    for (let i = 0; i < npages; i++) {
-      dst[i] = dmaAddr(DmaProto.Vram, this.dstFrames[i], DmaDir.Bidirectional);
-      const frame = this.srcFrames[i] as Pfn;
-      if (frame === NO_PFN) continue;
-      const addr = device.dmaMapPage(frame, DmaDir.ToDevice);
-      if (addr < 0) return Errno.ENOMEM;
-      src[i] = addr;
-    }
-    return Errno.OK;
-  }
-
   /** Memory of `dpagemap` as `device` reaches it. @kernel drm_pagemap_migrate_map_device_private_pages */
   mapRemote(
     dpagemap: DrmPagemap,
@@ -202,35 +194,11 @@ export class MigrateCopy {
     }
   }
 
-  /** RAM as the source writes it, and the source's own pages, where there is a destination. @kernel drm_pagemap_migrate_populate_src_pages */
-  mapToSystem(
-    device: DrmDevice,
-    src: Uint32Array,
-    dst: Uint32Array,
-    npages: number,
-    from: Uint32Array,
-    to: Uint32Array,
-  ): Errno {
+  /** The device's own pages that have a destination. @kernel drm_pagemap_migrate_populate_src_pages */
+  mapSources(src: Uint32Array, dst: Uint32Array, npages: number, from: Uint32Array): void {
     expandFrames(src, 0, npages, this.srcFrames);
     expandFrames(dst, 0, npages, this.dstFrames);
-    to.fill(0, 0, npages);
-    for (let i = 0; i < npages; i++) {
-      const frame = this.dstFrames[i] as Pfn;
-      if (frame === NO_PFN) continue;
-      const addr = device.dmaMapPage(frame, DmaDir.FromDevice);
-      if (addr < 0) return Errno.ENOMEM;
-      from[i] = dmaAddr(DmaProto.Vram, this.srcFrames[i], DmaDir.Bidirectional);
-      to[i] = addr;
-    }
-    return Errno.OK;
-  }
-
-  /** Ends DMA access to RAM. @kernel drm_pagemap_migrate_unmap_pages */
-  unmapAll(device: DrmDevice, addrs: Uint32Array, npages: number): void {
-    for (let i = 0; i < npages; i++) {
-      const addr = dmaAddrAt(addrs, i);
-      if (addr !== NO_DMA_ADDR) device.dmaUnmapPage(addr);
-    }
+    mapOwn(this.srcFrames, from, npages);
   }
 }
 
