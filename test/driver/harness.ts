@@ -300,6 +300,8 @@ export class System implements StepObserver {
         () => `pagemap of gpu${device} has ${gpu.dpagemap?.references} references`,
       );
       assert(gpu.allocations.size === 0, 'an allocation outlives everything');
+      const holds = gpu.dpagemap === null ? 0 : 2;
+      assert(gpu.life.references === holds, () => `${gpu.life.name} has ${gpu.life.references} references`);
     });
   }
 

@@ -3,13 +3,14 @@
 import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import type { PeerLinks } from '../../src/driver/peerLinks.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import type { AccessPort } from '../../src/memory/accessPort.js';
 import { Madvise } from '../../src/mm/area/madvise.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import { PteKind, pteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { Random } from '../../src/sim/random.js';
-import type { Steps } from '../../src/sim/steps.js';
+import { STEP, type Steps } from '../../src/sim/steps.js';
 import { increment, load, System, type SystemOptions } from './harness.js';
 
 const START = 0x1000;
@@ -75,7 +76,11 @@ export class RandomRun {
       devices: this.pick(1, 2, 3),
       cpuThreads: 2,
       layout: this.pick('n1', 'n1-shared-fault', 'one-to-one'),
-      interconnect: this.pick('peer', 'none'),
+      interconnect: this.pick<PeerLinks>('peer', 'none', [
+        [0, 1],
+        [1, 2],
+      ]),
+      clearVram: this.pick(true, false),
       policy: this.pick(migrateToFaulting(false), migrateToFaulting(true), stayInRam, preferDevice(0)),
       vramPages: this.pick(16, 32, 128),
       chunkPages: this.pick([16, 1], [8, 4, 1], [32, 8, 1], [1]),
@@ -100,6 +105,7 @@ export class RandomRun {
     yield this.toggleRights();
     yield this.prefetch();
     if (this.pick(true, false)) yield this.evict();
+    if (this.pick(true, false)) yield this.unbind();
     if (options.destroys) yield this.destroy();
     if (options.fails) yield this.pin();
   }
@@ -162,6 +168,18 @@ export class RandomRun {
     for (let i = 0; i < 6; i++) {
       for (const gpu of gpus) yield* vram.evictAll(gpu);
     }
+  }
+
+  /** A device goes while others use its memory. Pages that somebody holds all the time keep it. */
+  private *unbind(): Steps<void> {
+    const { gpus, gpuUnbind } = this.system.coordinator;
+    const random = new Random(this.seed, 94);
+    const gpu = gpus[random.below(gpus.length)];
+    for (let steps = random.below(3000); steps > 0; steps--) yield STEP;
+    const errno = yield* gpuUnbind.unbind(gpu);
+    assert(errno === Errno.OK || this.options.fails, () => `unbind ended with ${errno}`);
+    const isEmpty = gpu.dpagemap === null && gpu.allocations.size === 0;
+    assert(isEmpty || errno !== Errno.OK, 'unbound, but its memory is in use');
   }
 
   private *destroy(): Steps<void> {
