@@ -6,6 +6,7 @@ import type { TlbInvalidation } from '../device/gpuPort.js';
 import { inSpace } from '../device/gpuSpace.js';
 import { defaultContext, type GpuSvm, type GpuSvmContext, type GpuSvmOps } from '../drm/gpusvm/gpusvm.js';
 import type { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
+import { PagesFlag } from '../drm/gpusvm/pages.js';
 import type { GpuSvmRange } from '../drm/gpusvm/range.js';
 import { type NotifierRange, NotifyEvent } from '../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../sim/steps.js';
@@ -34,7 +35,7 @@ export class Invalidation implements GpuSvmOps {
   /** The last reference never goes in the callback; by then nothing is mapped. */
   rangeFree(range: GpuSvmRange): void {
     for (const part of own(range).parts) {
-      assert(part.pages.flags === 0 || part.pages.dpagemap === null, 'a range is freed while it is mapped');
+      assert(!part.pages.has(PagesFlag.HasDmaMapping), 'a range is freed while it is mapped');
       part.pages.dmaAddrs = null;
     }
   }
@@ -112,7 +113,7 @@ export class Invalidation implements GpuSvmOps {
     const { gpusvm, closed, collector } = this.vm;
     yield* this.unmapParts(range, range.parts);
     if (event.event !== NotifyEvent.Unmap || closed) return;
-    gpusvm.rangeSetUnmapped(range, range.allPages, event);
+    gpusvm.rangeSetUnmapped(range, range.allPages, range.numPages, event);
     collector.add(range);
   }
 }

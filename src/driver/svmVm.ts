@@ -67,7 +67,10 @@ export class SvmVm {
     this.collector = new GarbageCollector(this);
     this.invalidation = new Invalidation(this);
     this.membership = new Membership(this, gpus, arrays);
-    this.gpusvm = new GpuSvm(sched, config, mm, hmm, this.invalidation, () => this.svmLock.assertHeld());
+    const gpusvm = GpuSvm.init(sched, config, mm, hmm, this.invalidation);
+    assert(typeof gpusvm !== 'number', 'a mirror has chunks');
+    this.gpusvm = gpusvm;
+    gpusvm.driverSetLock(this.svmLock);
   }
 
   /** The devices that mirror the address space now. Changes under the vm lock for write. */

@@ -163,7 +163,7 @@ function emptyMirror(config: SimulationConfig): GpuSvm {
 }
 
 function addNotifier(gpusvm: GpuSvm, start: number, pages: number): GpuSvmNotifier {
-  const notifier = new GpuSvmNotifier(gpusvm, vpn(start), vpn(start + pages), gpusvm);
+  const notifier = new GpuSvmNotifier(gpusvm, vpn(start), vpn(start + pages));
   notifier.node = gpusvm.notifiers.insert(notifier.start, notifier.end, notifier);
   return notifier;
 }

@@ -16,7 +16,6 @@ import { FolioFlag } from '../../src/memory/folios.js';
 import { formatPfn, NO_PFN, pfn } from '../../src/memory/pfn.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import { Vma, VmFlag } from '../../src/mm/area/vma.js';
-import { IntervalNotifier } from '../../src/mm/mirror/mmuNotifier.js';
 import { Mm } from '../../src/mm/process/mm.js';
 import { makeSwapPte } from '../../src/mm/swap/swapCache.js';
 import { makePte, PteBit, PteKind, pteWith, pteWithout } from '../../src/mm/table/pte.js';
@@ -356,7 +355,7 @@ describe('I1, interval notifiers', () => {
 
   it('sees an interval that belongs to no mirror', () => {
     const { mm, vms } = machine.coordinator;
-    const stray = new IntervalNotifier(vpn(10), vpn(20), vms[0].gpusvm);
+    const stray = new GpuSvmNotifier(vms[0].gpusvm, vpn(10), vpn(20)).interval;
     machine.run(mm.notifiers.insert(stray));
     expect(broken()).toEqual(['I1']);
   });
@@ -592,7 +591,7 @@ describe('structure', () => {
 
   it('S2: a range in the tree of another notifier', () => {
     const { gpusvm } = machine.coordinator.vms[0];
-    const other = new GpuSvmNotifier(gpusvm, vpn(BUFFER + 512), vpn(BUFFER + 1024), gpusvm);
+    const other = new GpuSvmNotifier(gpusvm, vpn(BUFFER + 512), vpn(BUFFER + 1024));
     const { notifier } = partAt(IN_VRAM, 0).range;
     notifier.ranges.insert(BUFFER + 48, BUFFER + 64, newRange(other, BUFFER + 48, BUFFER + 64));
     expect(rule(machine.verify(), 'S2').detail).toContain('the range is in the tree of another notifier');
@@ -600,14 +599,14 @@ describe('structure', () => {
 
   it('S2: a notifier outside the window', () => {
     const { gpusvm } = machine.coordinator.vms[0];
-    const notifier = new GpuSvmNotifier(gpusvm, vpn(2 ** 35), vpn(2 ** 35 + 512), gpusvm);
+    const notifier = new GpuSvmNotifier(gpusvm, vpn(2 ** 35), vpn(2 ** 35 + 512));
     gpusvm.notifiers.insert(notifier.start, notifier.end, notifier);
     expect(rule(machine.verify(), 'S2').detail).toContain('a notifier outside the managed window');
   });
 
   it('S2 and S3: a notifier of a wrong size and without ranges', () => {
     const { gpusvm } = machine.coordinator.vms[0];
-    const notifier = new GpuSvmNotifier(gpusvm, vpn(1024), vpn(1030), gpusvm);
+    const notifier = new GpuSvmNotifier(gpusvm, vpn(1024), vpn(1030));
     gpusvm.notifiers.insert(1024, 1030, notifier);
     expect(broken()).toEqual(['I1', 'S2', 'S3']);
   });
@@ -879,7 +878,7 @@ describe('after the end', () => {
 
   it('sees a notifier that is left', () => {
     const { gpusvm } = machine.coordinator.vms[0];
-    const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(512), gpusvm);
+    const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(512));
     expect(mirrorsAfter(() => gpusvm.notifiers.insert(0, 512, notifier))).toContain('svm has 1 notifiers');
   });
 
@@ -891,9 +890,7 @@ describe('after the end', () => {
 
   it('sees an interval that nobody removed', () => {
     const { mm, vms } = machine.coordinator;
-    const stray = new IntervalNotifier(vpn(10), vpn(20), {
-      invalidate: vms[0].gpusvm.invalidate.bind(vms[0].gpusvm),
-    });
+    const stray = new GpuSvmNotifier(vms[0].gpusvm, vpn(10), vpn(20)).interval;
     machine.run(mm.notifiers.insert(stray));
     expect(rule(machine.tearDown(), 'torn-down mirrors').detail).toContain('1 intervals are registered');
   });

@@ -23,7 +23,7 @@ let members: RangeMembers;
 beforeEach(() => {
   system = new System({ devices: 3 });
   const [{ gpusvm }] = system.coordinator.vms;
-  const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(64), gpusvm);
+  const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(64));
   members = { gpus: system.coordinator.gpus, sharesFaults: false };
   range = new DriverRange(notifier, vpn(16), vpn(32), true, system.executor, members);
 });

@@ -22,6 +22,7 @@ import { areLinked, type PeerLinks } from '../../src/driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy } from '../../src/driver/placement.js';
 import { AccessBracket } from '../../src/memory/accessBracket.js';
 import { type AccessPort, holdPage } from '../../src/memory/accessPort.js';
+import { CallPayload } from '../../src/memory/callPayload.js';
 import { DmaProto, dmaAddrAt, dmaProto } from '../../src/memory/dmaAddr.js';
 import { FolioTable } from '../../src/memory/folios.js';
 import { PageArrays } from '../../src/memory/pageArrays.js';
@@ -33,6 +34,7 @@ import { ZoneKind } from '../../src/memory/zone.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import type { MmCosts } from '../../src/mm/kernel.js';
 import { census, forEachPte } from '../../src/mm/mmCensus.js';
+import type { Mm } from '../../src/mm/process/mm.js';
 import { formatPte, type Pte, PteKind, pteFromWord, pteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { Port } from '../../src/sim/port.js';
 import { Ring } from '../../src/sim/ring.js';
@@ -41,6 +43,7 @@ import { type StepId, type Steps, stepDefinition } from '../../src/sim/steps.js'
 import { actorId, type Task } from '../../src/sim/task.js';
 import { RandomStrategy } from '../../src/sim/virtual/randomStrategy.js';
 import { VirtualExecutor } from '../../src/sim/virtual/virtualExecutor.js';
+import { IoctlRequest } from '../../src/uapi/ioctlRequest.js';
 import { NO_COSTS } from '../mm/harness.js';
 
 export interface SystemOptions {
@@ -208,6 +211,18 @@ export class System implements StepObserver {
     const wanted = new Set(names);
     const found = this.seen.splice(0).filter(({ name }) => wanted.has(name));
     return found.map(({ name }) => name).filter((name, i, all) => name !== all[i - 1]);
+  }
+
+  /** A child of the first process, which one of the CPU threads runs from now on. */
+  fork(thread: number): Mm {
+    const { mm, ioctls } = this.coordinator;
+    const payload = new CallPayload(new SharedArrayBuffer(CallPayload.bytesFor(8)), 0, 8);
+    const call = { mm, thread: 0, payload, device: 0, page: vpn(0), npages: 0, a: 0, b: 0 };
+    const { a } = this.run(ioctls.handle(IoctlRequest.fork, call));
+    const child = this.coordinator.processes.find(a);
+    assert(child !== null, 'fork made no process');
+    this.run(this.cpus[thread].enterProcess(child.id));
+    return child;
   }
 
   /** Maps fresh memory, readable and writable unless told. */

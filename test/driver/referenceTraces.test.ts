@@ -1,9 +1,11 @@
-/** The reference traces T1 to T6: the order of the protocol's steps in a whole system, in both layouts. */
+/** The reference traces T1 to T7: the order of the protocol's steps in a whole system, in both layouts. */
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { migrateToFaulting, type PlacementPolicy, stayInRam } from '../../src/driver/placement.js';
+import { NotifyEvent } from '../../src/mm/mirror/mmuNotifier.js';
+import { PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../../src/mm/table/pte.js';
 import { fill, load, type SeenStep, System, type SystemOptions, store } from './harness.js';
 
 const AREA = 0x1000;
@@ -202,7 +204,6 @@ describe.each(layouts)('%s', (layout) => {
       'migrate.unmap',
       ...MOVE,
       'fault.deviceDone',
-      'gpusvm.getPages',
       'notifier.readBegin',
       'hmm.rangeFault',
       'gpusvm.mapped',
@@ -266,5 +267,58 @@ describe.each(layouts)('%s', (layout) => {
     expect(system.placesOf(AREA, PAGES)).toEqual(['vram1']);
     expect(system.devices[0].gpu.vram.usedPages).toBe(0);
     system.checkAtRest();
+  });
+
+  it('T7: a fork makes both processes share the device pages; a read of the child takes them home for both', () => {
+    const system = afterT1({ layout, cpuThreads: 2 });
+    const { coordinator } = system;
+    system.seen.length = 0;
+    const child = system.fork(1);
+    const started = system.seen.find(({ name }) => name === 'notifier.invStart');
+    expect(system.trace([...NAMED, 'fork.area'])).toEqual([
+      'notifier.invStart',
+      'notifier.callback',
+      ...ZAP_DEVICE,
+      'notifier.invEnd',
+      'fork.area',
+    ]);
+    expect(started?.args).toEqual([AREA, PAGES, NotifyEvent.ProtectionPage, coordinator.mm.id]);
+    for (const mm of [coordinator.mm, child]) {
+      const pte = pteFromWord(mm.pageTable.get(vpn(AREA + 3)));
+      expect([pteKind(pte), pteHas(pte, PteBit.Write)]).toEqual([PteKind.DevicePrivate, false]);
+      expect(coordinator.kernel.folios.refcount(ptePfn(pte))).toBe(2);
+      expect(coordinator.kernel.folios.mapcount(ptePfn(pte))).toBe(2);
+    }
+
+    // The device has used nothing since, so that the fork's callback has left nothing to take away.
+    system.seen.length = 0;
+    expect(system.run(load(system.cpus[1], AREA + 3))).toBe(77);
+    const perPage = ['notifier.invStart', 'notifier.callback', 'rmap.tryToMigrate', 'notifier.invEnd'];
+    const raised = system.seen.filter(({ name }) => name === 'notifier.invStart').map(({ args }) => args);
+    expect(system.trace(NAMED)).toEqual([
+      'fault.deviceLocked',
+      'pagemap.toRam',
+      'notifier.invStart',
+      'migrate.collect',
+      'notifier.invEnd',
+      ...new Array<string[]>(PAGES).fill(perPage).flat(),
+      'migrate.unmap',
+      ...MOVE,
+      'fault.deviceDone',
+    ]);
+    expect(raised[0]).toEqual([AREA, PAGES, NotifyEvent.Migrate, child.id]);
+    expect(raised.slice(1)).toEqual(
+      Array.from({ length: PAGES }, (_, i) => [AREA + i, 1, NotifyEvent.Clear, coordinator.mm.id]),
+    );
+    expect(system.placesOf(AREA, PAGES)).toEqual(['ram']);
+    expect(system.devices[0].gpu.vram.usedPages).toBe(0);
+  });
+
+  it('T7: a store of the device after the fork does not reach the child', () => {
+    const system = afterT1({ layout, cpuThreads: 2 });
+    system.fork(1);
+    expect(system.run(store(system.context(0), AREA + 3, 5))).toBe(Errno.OK);
+    expect(system.run(load(system.cpus[0], AREA + 3))).toBe(5);
+    expect(system.run(load(system.cpus[1], AREA + 3))).toBe(77);
   });
 });

@@ -412,9 +412,10 @@ export class TestDriver implements GpuSvmOps {
   ) {
     const { kernel, mm, hmm } = drm;
     this.lock = new Mutex(kernel.sched, 'test driver lock', driverLockClass);
-    this.gpusvm = new GpuSvm(kernel.sched, { ...TEST_CONFIG, ...config }, mm, hmm, this, () =>
-      this.lock.assertHeld(),
-    );
+    const gpusvm = GpuSvm.init(kernel.sched, { ...TEST_CONFIG, ...config }, mm, hmm, this);
+    assert(typeof gpusvm !== 'number', 'the configuration of a test is wrong');
+    this.gpusvm = gpusvm;
+    gpusvm.driverSetLock(this.lock);
   }
 
   *invalidate(gpusvm: GpuSvm, notifier: GpuSvmNotifier, range: NotifierRange): Steps<void> {
@@ -426,7 +427,7 @@ export class TestDriver implements GpuSvmOps {
         yield* this.drm.dma.unmapPages(gpusvm, pages, hit.npages, { ...defaultContext, inNotifier: true });
       }
       if (range.event !== NotifyEvent.Unmap) continue;
-      gpusvm.rangeSetUnmapped(hit, all, range);
+      gpusvm.rangeSetUnmapped(hit, all, all.length, range);
       this.unmapped.push(hit);
     }
   }
@@ -473,7 +474,7 @@ export class TestDriver implements GpuSvmOps {
     const { interval } = range.notifier;
     const pages = this.pagesOf(range)[device];
     const owner = this.gpus[device].dpagemap.pagemap.owner;
-    return this.drm.dma.getPages(this.gpusvm, pages, interval, range.start, range.end, {
+    return this.drm.dma.getPages(this.gpusvm, pages, this.drm.mm, interval, range.start, range.end, {
       ...defaultContext,
       owner,
       ...ctx,

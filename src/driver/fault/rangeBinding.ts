@@ -20,13 +20,13 @@ export class RangeBinding {
 
   /** Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
   *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
-    const { gpusvm, dma } = fault.vm;
+    const { gpusvm, dma, mm } = fault.vm;
     const { interval } = range.notifier;
     if (!range.sharesFaults)
-      return yield* dma.getPages(gpusvm, part.pages, interval, range.start, range.end, ctx);
+      return yield* dma.getPages(gpusvm, part.pages, mm, interval, range.start, range.end, ctx);
     yield* range.fetchLock.lock();
     const shared = { ...ctx, others: othersOf(range, part, ctx.owner) };
-    const errno = yield* dma.getPages(gpusvm, part.pages, interval, range.start, range.end, shared);
+    const errno = yield* dma.getPages(gpusvm, part.pages, mm, interval, range.start, range.end, shared);
     range.fetchLock.unlock();
     return errno;
   }

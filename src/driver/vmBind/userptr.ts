@@ -53,7 +53,7 @@ export class Userptr implements IntervalNotifierOps {
     yield* notifierLock.write();
     yield* this.drop();
     notifierLock.writeUnlock();
-    this.pages.dmaAddrs = null;
+    yield* this.vm.dma.freePages(this.vm.gpusvm, this.pages, this.npages);
   }
 
   /**
@@ -62,9 +62,9 @@ export class Userptr implements IntervalNotifierOps {
    */
   *pin(): Steps<Errno> {
     if (!this.registered) return Errno.EFAULT;
-    const { gpusvm, dma } = this.vm;
+    const { gpusvm, dma, mm } = this.vm;
     const end = vpn(this.start + this.npages);
-    return yield* dma.getPages(gpusvm, this.pages, this.interval, this.start, end, pinning);
+    return yield* dma.getPages(gpusvm, this.pages, mm, this.interval, this.start, end, pinning);
   }
 
   /** It gets callbacks. */

@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { inSpace } from '../../device/gpuSpace.js';
-import { DmaDir, DmaProto, dmaAddr } from '../../memory/dmaAddr.js';
+import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { DriverStep } from '../driverStep.js';
@@ -59,14 +59,29 @@ export class VaBinder {
 
   private *writeEntries(va: DriverVa, array: PageArrayId): Steps<Errno> {
     const addrs = this.addressesOf(va);
-    for (let at = 0; at < va.npages; at += PAGE_ARRAY_PAGES) {
-      const npages = Math.min(PAGE_ARRAY_PAGES, va.npages - at);
-      this.arrays.arrays.view(array).set(addrs.subarray(at, at + npages));
-      const request = this.gpu.port.startBind(this.tagged(va.start + at), npages, array, true, true);
+    for (let at = 0, done = 0; done < va.npages; ) {
+      const { entries, npages } = this.nextPart(addrs, at, va.npages - done);
+      this.arrays.arrays.view(array).set(addrs.subarray(at, at + entries));
+      const request = this.gpu.port.startBind(this.tagged(va.start + done), npages, array, true, true);
       const errno = yield* this.gpu.port.finishBind(request);
       if (errno !== Errno.OK) return errno;
+      at += entries;
+      done += npages;
     }
     return Errno.OK;
+  }
+
+  /** As many addresses as one request takes, from `at` on, and the pages that they cover: an address may stand for several. */
+  private nextPart(addrs: Uint32Array, at: number, left: number): { entries: number; npages: number } {
+    let npages = 0;
+    let end = at;
+    while (npages < left) {
+      const covered = 1 << dmaOrder(dmaAddrAt(addrs, end));
+      if (npages + covered > PAGE_ARRAY_PAGES) break;
+      npages += covered;
+      end++;
+    }
+    return { entries: end - at, npages };
   }
 
   private addressesOf(va: DriverVa): Uint32Array {

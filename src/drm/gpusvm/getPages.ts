@@ -1,71 +1,153 @@
 /** drm_gpusvm_get_pages: faults a span in through HMM and maps it for one device's DMA; and the way back. */
 
-import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
-import { DmaDir, DmaProto, dmaAddrAt, dmaProto, NO_DMA_ADDR } from '../../memory/dmaAddr.js';
-import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn, type Pfn } from '../../memory/pfn.js';
-import { ZoneKind } from '../../memory/zone.js';
+import { AllocSite } from '../../memory/failureInjector.js';
+import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { Hmm } from '../../mm/mirror/hmm.js';
 import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../mm/process/mm.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
-import type { DrmPagemap } from '../pagemap/drmPagemap.js';
-import { type GpuSvm, type GpuSvmContext, HMM_TIMEOUT_NS, type SharedPages } from './gpusvm.js';
+import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
+import type { GpuSvm } from './gpusvm.js';
 import { GpuSvmStep } from './gpusvmStep.js';
+import { hmmRequest } from './hmmRequest.js';
 import { type GpuSvmPages, PagesFlag } from './pages.js';
+import { PagesMapper } from './pagesMapper.js';
 
-/** What mapping has met so far in one pass over the pages. */
-interface MapState {
-  /** Memory of the device pages, once there was one. */
-  dpagemap: DrmPagemap | null;
-  zddId: number;
-  mapped: number;
+/** What one call is to make valid. */
+export interface PagesRequest {
+  readonly gpusvm: GpuSvm;
+  readonly pages: GpuSvmPages;
+  readonly mm: Mm;
+  readonly notifier: IntervalNotifier;
+  readonly start: Vpn;
+  /** One past the last page. */
+  readonly end: Vpn;
+  readonly ctx: GpuSvmContext;
 }
 
+/** The pages are as they were asked for; what is missing is the array for their addresses. */
+const NO_ARRAY = 'no array';
+
 export class GpuSvmDma {
+  readonly mapper: PagesMapper;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly hmm: Hmm,
-    private readonly zdds: ZddTable,
-  ) {}
+    zdds: ZddTable,
+  ) {
+    this.mapper = new PagesMapper(kernel, zdds);
+  }
 
   /**
-   * Makes the pages of [start, end) valid for `pages.device`. Errors: -EFAULT (no mapping, or the range was unmapped), -EPERM (not writable),
-   * -EOPNOTSUPP (pages in different places that the context does not allow to mix, or an own device page that may not be written), -EBUSY
-   * (invalidated for a second on end), -ENOMEM. As a side effect pages may have been faulted in or brought to RAM.
+   * Makes the pages of [start, end) of an address space valid for `pages.device`. Errors: -EFAULT (no mapping, or the range was unmapped),
+   * -EPERM (not writable), -EOPNOTSUPP (pages in different places that the context does not allow to mix, or an own device page that may not
+   * be written), -EBUSY (invalidated for a second on end), -ENOMEM. As a side effect pages may have been faulted in or brought to RAM.
    * @kernel drm_gpusvm_get_pages
    */
   *getPages(
     gpusvm: GpuSvm,
     pages: GpuSvmPages,
+    mm: Mm,
     notifier: IntervalNotifier,
     start: Vpn,
     end: Vpn,
     ctx: GpuSvmContext,
   ): Steps<Errno> {
     const { sched } = this.kernel;
-    const npages = end - start;
+    const request: PagesRequest = { gpusvm, pages, mm, notifier, start, end, ctx };
+    const { index } = pages.device;
+    // One second for all that the call does, however often it begins again.
     const deadlineNs = sched.now() + HMM_TIMEOUT_NS;
-    const pfns = new Uint32Array(npages);
     for (;;) {
-      if (sched.reach(GpuSvmStep.getPages, start, npages, pages.device.index)) yield STEP;
-      const seq = yield* gpusvm.mm.notifiers.readBegin(notifier);
-      if (yield* this.refreshIfValid(gpusvm, pages, seq)) return Errno.OK;
-      let errno = yield* this.faultIn(gpusvm, notifier, seq, start, end, pfns, ctx);
-      if (errno === Errno.OK)
-        errno = yield* this.mapUnderLock(gpusvm, pages, notifier, seq, start, pfns, ctx);
-      if (errno === Errno.OK && ctx.others !== undefined)
-        yield* this.mapForOthers(gpusvm, ctx.others, notifier, seq, start, pfns, ctx);
-      const again = errno === Errno.EBUSY || errno === Errno.EAGAIN;
-      if (!again || sched.now() > deadlineNs) {
-        sched.at(GpuSvmStep.getPagesDone, start, npages, pages.device.index, errno);
-        return again ? Errno.EBUSY : errno;
+      if (sched.reach(GpuSvmStep.getPages, start, end - start, index)) yield STEP;
+      const leftNs = deadlineNs - sched.now();
+      const errno = leftNs <= 0 ? Errno.EBUSY : yield* this.tryGetPages(request, leftNs);
+      if (errno !== Errno.EAGAIN) {
+        sched.at(GpuSvmStep.getPagesDone, start, end - start, index, errno);
+        return errno;
       }
-      sched.at(GpuSvmStep.getPagesRetry, start, npages, pages.device.index, errno);
-      pfns.fill(0);
+      sched.at(GpuSvmStep.getPagesRetry, start, end - start, index, errno);
     }
+  }
+
+  /** One attempt. Error besides those of {@link getPages}: -EAGAIN, the pages were invalidated meanwhile. */
+  *tryGetPages(request: PagesRequest, leftNs: number): Steps<Errno> {
+    const { gpusvm, pages, mm, notifier, start, end } = request;
+    const seq = yield* mm.notifiers.readBegin(notifier);
+    if (yield* this.pagesValidUnlocked(gpusvm, pages)) {
+      pages.notifierSeq = seq;
+      return Errno.OK;
+    }
+    if (this.allocationFails()) return Errno.ENOMEM;
+    const pfns = new Uint32Array(end - start);
+    if (!mm.getNotZero()) return Errno.EFAULT;
+    const range = this.hmmRange(request, pfns);
+    const errno = yield* this.hmm.rangeFaultUnlocked(range, leftNs);
+    mm.put();
+    if (errno !== Errno.OK) return errno;
+    const mapped = yield* this.mapUnderLock(request, range.notifierSeq, pfns);
+    if (mapped === Errno.OK) yield* this.mapForOthers(request, range.notifierSeq, pfns);
+    return mapped;
+  }
+
+  /** Every page is faulted in, and for writing unless the device will only read. */
+  hmmRange(
+    { mm, notifier, start, end, ctx }: PagesRequest,
+    pfns: Uint32Array,
+  ): ReturnType<typeof hmmRequest> {
+    const flags = HmmPfnFlag.REQ_FAULT | (ctx.readOnly ? 0 : HmmPfnFlag.REQ_WRITE);
+    return hmmRequest(mm, notifier, start, end, pfns, flags, ctx.owner);
+  }
+
+  /** The pfns hold no references: they may be used only here, under the lock and while the sequence stands. */
+  *mapUnderLock(request: PagesRequest, seq: number, pfns: Uint32Array): Steps<Errno> {
+    const { gpusvm, pages } = request;
+    for (;;) {
+      yield* gpusvm.notifierLock.read();
+      const result = this.mapIfCurrent(request, seq, pfns);
+      gpusvm.notifierLock.readUnlock();
+      if (result !== NO_ARRAY) return result;
+      // Not under the lock, which memory may not be reclaimed under; all that was looked at must be looked at again.
+      if (this.allocationFails()) return Errno.ENOMEM;
+      pages.dmaAddrs = new Uint32Array(pfns.length);
+    }
+  }
+
+  /**
+   * One HMM fault for all devices: each mapping is made under the lock and while the sequence stands, as if the device had faulted itself. A
+   * device for which it fails does so when it accesses the pages; when an invalidation has come, the rest do.
+   */
+  *mapForOthers(request: PagesRequest, seq: number, pfns: Uint32Array): Steps<void> {
+    const { others } = request.ctx;
+    if (others === undefined) return;
+    const { layout } = this.kernel.memory;
+    const allInRam = pfns.every((_, i) => !layout.isDevicePrivate(hmmPfnToPfn(hmmPfnAt(pfns, i))));
+    for (const { pages, usesDevicePages } of others) {
+      if (!allInRam && !usesDevicePages) continue;
+      const errno = yield* this.mapUnderLock({ ...request, pages }, seq, pfns);
+      if (errno === Errno.EAGAIN) return;
+    }
+  }
+
+  /** The notifier lock is held. */
+  mapIfCurrent(request: PagesRequest, seq: number, pfns: Uint32Array): Errno | typeof NO_ARRAY {
+    const { gpusvm, pages, notifier, start, ctx } = request;
+    // Before the retry check: nobody would ever make an unmapped range valid again.
+    if (pages.has(PagesFlag.Unmapped)) return Errno.EFAULT;
+    if (!this.isCurrent(notifier, seq)) return Errno.EAGAIN;
+    // Another fault of this device may have mapped the pages since we looked.
+    if (this.pagesValid(gpusvm, pages)) return Errno.OK;
+    if (pages.dmaAddrs === null) return NO_ARRAY;
+    const errno = this.mapper.mapAll(pages, pages.dmaAddrs, start, pfns, ctx);
+    if (errno !== Errno.OK) return errno;
+    pages.notifierSeq = seq;
+    this.kernel.sched.at(GpuSvmStep.mapped, start, pfns.length, pages.device.index, pages.flags);
+    return Errno.OK;
   }
 
   /** The per-range form of read-retry, since a notifier covers many ranges: the notifier lock is held. @kernel drm_gpusvm_pages_valid */
@@ -77,6 +159,16 @@ export class GpuSvmDma {
   /** What was read since `seq` still holds; the notifier lock is held, so it does until that is released. */
   isCurrent(notifier: IntervalNotifier, seq: number): boolean {
     return !notifier.readRetry(seq);
+  }
+
+  /** Takes the lock to look; an array whose addresses are gone is freed. @kernel drm_gpusvm_pages_valid_unlocked */
+  *pagesValidUnlocked(gpusvm: GpuSvm, pages: GpuSvmPages): Steps<boolean> {
+    if (pages.dmaAddrs === null) return false;
+    yield* gpusvm.notifierLock.read();
+    const valid = this.pagesValid(gpusvm, pages);
+    if (!valid) this.freeLocked(pages);
+    gpusvm.notifierLock.readUnlock();
+    return valid;
   }
 
   /** Ends the device's DMA access to the pages. @kernel drm_gpusvm_unmap_pages */
@@ -95,202 +187,23 @@ export class GpuSvmDma {
   *freePages(gpusvm: GpuSvm, pages: GpuSvmPages, npages: number): Steps<void> {
     yield* gpusvm.notifierLock.read();
     this.unmapLocked(pages, npages);
-    pages.dmaAddrs = null;
+    this.freeLocked(pages);
     gpusvm.notifierLock.readUnlock();
   }
 
-  private *refreshIfValid(gpusvm: GpuSvm, pages: GpuSvmPages, seq: number): Steps<boolean> {
-    yield* gpusvm.notifierLock.read();
-    const valid = this.pagesValid(gpusvm, pages);
-    if (valid) pages.notifierSeq = seq;
-    gpusvm.notifierLock.readUnlock();
-    return valid;
-  }
-
-  private *faultIn(
-    gpusvm: GpuSvm,
-    notifier: IntervalNotifier,
-    seq: number,
-    start: Vpn,
-    end: Vpn,
-    pfns: Uint32Array,
-    ctx: GpuSvmContext,
-  ): Steps<Errno> {
-    const { mm } = gpusvm;
-    if (!mm.getNotZero()) return Errno.EFAULT;
-    const flags = HmmPfnFlag.REQ_FAULT | (ctx.readOnly ? 0 : HmmPfnFlag.REQ_WRITE);
-    const range = gpusvm.hmmRange(notifier, start, end, pfns, flags, ctx.owner);
-    range.notifierSeq = seq;
-    yield* mm.mmapLock.read();
-    const errno = yield* this.hmm.rangeFault(range);
-    mm.mmapLock.readUnlock();
-    mm.put();
-    return errno;
-  }
-
-  /** The pfns hold no references: they may be used only here, under the lock and while the sequence stands. */
-  private *mapUnderLock(
-    gpusvm: GpuSvm,
-    pages: GpuSvmPages,
-    notifier: IntervalNotifier,
-    seq: number,
-    start: Vpn,
-    pfns: Uint32Array,
-    ctx: GpuSvmContext,
-  ): Steps<Errno> {
-    yield* gpusvm.notifierLock.read();
-    const errno = this.mapIfCurrent(gpusvm, pages, notifier, seq, start, pfns, ctx);
-    gpusvm.notifierLock.readUnlock();
-    return errno;
-  }
-
-  /**
-   * One HMM fault for all devices: each mapping is made under the lock and while the sequence stands, as if the device had faulted itself. A
-   * device for which it fails does so when it accesses the pages; when an invalidation has come, the rest do.
-   */
-  private *mapForOthers(
-    gpusvm: GpuSvm,
-    others: readonly SharedPages[],
-    notifier: IntervalNotifier,
-    seq: number,
-    start: Vpn,
-    pfns: Uint32Array,
-    ctx: GpuSvmContext,
-  ): Steps<void> {
-    const { layout } = this.kernel.memory;
-    const allInRam = pfns.every((_, i) => !layout.isDevicePrivate(hmmPfnToPfn(hmmPfnAt(pfns, i))));
-    for (const { pages, usesDevicePages } of others) {
-      if (!allInRam && !usesDevicePages) continue;
-      const errno = yield* this.mapUnderLock(gpusvm, pages, notifier, seq, start, pfns, ctx);
-      if (errno === Errno.EAGAIN) return;
-    }
-  }
-
-  private mapIfCurrent(
-    gpusvm: GpuSvm,
-    pages: GpuSvmPages,
-    notifier: IntervalNotifier,
-    seq: number,
-    start: Vpn,
-    pfns: Uint32Array,
-    ctx: GpuSvmContext,
-  ): Errno {
-    // Before the retry check: nobody would ever make an unmapped range valid again.
-    if (pages.has(PagesFlag.Unmapped)) return Errno.EFAULT;
-    if (!this.isCurrent(notifier, seq)) return Errno.EAGAIN;
-    // Another fault of this device may have mapped the pages since we looked.
-    if (this.pagesValid(gpusvm, pages)) return Errno.OK;
-    if (pages.dmaAddrs === null || pages.dmaAddrs.length < pfns.length) {
-      pages.dmaAddrs = new Uint32Array(pfns.length);
-    }
-    const state: MapState = { dpagemap: null, zddId: 0, mapped: 0 };
-    const errno = this.mapAll(pages, pages.dmaAddrs, pfns, ctx, state);
-    if (errno !== Errno.OK) {
-      this.unmapEntries(pages, pages.dmaAddrs, state.mapped, state.dpagemap);
-      return errno;
-    }
-    this.publish(pages, state, seq);
-    this.kernel.sched.at(GpuSvmStep.mapped, start, pfns.length, pages.device.index, pages.flags);
-    return Errno.OK;
-  }
-
-  private mapAll(
-    pages: GpuSvmPages,
-    dmaAddrs: Uint32Array,
-    pfns: Uint32Array,
-    ctx: GpuSvmContext,
-    state: MapState,
-  ): Errno {
-    for (let i = 0; i < pfns.length; i++) {
-      const entry = hmmPfnAt(pfns, i);
-      // HMM hands out an own device page that the CPU may not write even for a write request: only a fault in RAM can settle that.
-      if (!ctx.readOnly && (entry & HmmPfnFlag.WRITE) === 0) return Errno.EOPNOTSUPP;
-      const pfn = hmmPfnToPfn(entry);
-      const kind = this.kernel.memory.layout.zoneOf(pfn).kind;
-      const errno =
-        kind === ZoneKind.DevicePrivate
-          ? this.mapDevicePage(pages, dmaAddrs, i, pfn, ctx, state)
-          : this.mapSystemPage(pages, dmaAddrs, i, pfn, kind, ctx, state);
-      if (errno !== Errno.OK) return errno;
-      state.mapped = i + 1;
-    }
-    return Errno.OK;
-  }
-
-  private mapDevicePage(
-    pages: GpuSvmPages,
-    dmaAddrs: Uint32Array,
-    i: number,
-    pfn: Pfn,
-    ctx: GpuSvmContext,
-    state: MapState,
-  ): Errno {
-    const zdd = this.zdds.get(this.kernel.folios.zoneData(pfn));
-    if (i > 0 && !ctx.allowMixed && zdd.id !== state.zddId) return Errno.EOPNOTSUPP;
-    if (state.dpagemap !== null && state.dpagemap !== zdd.dpagemap) return Errno.EOPNOTSUPP;
-    state.zddId = zdd.id;
-    state.dpagemap = zdd.dpagemap;
-    const addr = zdd.dpagemap.ops.deviceMap(zdd.dpagemap, pages.device, pfn, 0, this.direction(ctx));
-    if (addr < 0) return Errno.EFAULT;
-    dmaAddrs[i] = addr;
-    return Errno.OK;
-  }
-
-  private mapSystemPage(
-    pages: GpuSvmPages,
-    dmaAddrs: Uint32Array,
-    i: number,
-    pfn: Pfn,
-    kind: ZoneKind,
-    ctx: GpuSvmContext,
-    state: MapState,
-  ): Errno {
-    if (kind !== ZoneKind.System) return Errno.EOPNOTSUPP;
-    if (state.dpagemap !== null && !ctx.allowMixed) return Errno.EOPNOTSUPP;
-    if (ctx.devmemOnly) return Errno.EFAULT;
-    const addr = pages.device.dmaMapPage(pfn, this.direction(ctx));
-    if (addr < 0) return Errno.EFAULT;
-    dmaAddrs[i] = addr;
-    return Errno.OK;
-  }
-
-  private direction(ctx: GpuSvmContext): DmaDir {
-    return ctx.readOnly ? DmaDir.ToDevice : DmaDir.Bidirectional;
-  }
-
-  /** The whole flag word at once, still under the lock. */
-  private publish(pages: GpuSvmPages, state: MapState, seq: number): void {
-    let flags = pages.flags | PagesFlag.HasDmaMapping;
-    if (state.dpagemap !== null) {
-      flags |= PagesFlag.HasDevmemPages;
-      pages.dpagemap = state.dpagemap.get();
-    }
-    pages.flags = flags;
-    pages.notifierSeq = seq;
-  }
-
-  private unmapLocked(pages: GpuSvmPages, npages: number): void {
+  /** The notifier lock is held. */
+  unmapLocked(pages: GpuSvmPages, npages: number): void {
     if (!pages.has(PagesFlag.HasDmaMapping)) return;
-    assert(pages.dmaAddrs !== null, 'mapped pages have no addresses');
-    this.unmapEntries(pages, pages.dmaAddrs, npages, pages.dpagemap);
-    pages.flags &= ~(PagesFlag.HasDmaMapping | PagesFlag.HasDevmemPages);
-    if (pages.dpagemap !== null) pages.dpagemap.put();
-    pages.dpagemap = null;
+    this.mapper.unmapLocked(pages, npages);
     this.kernel.sched.at(GpuSvmStep.unmapped, npages, pages.device.index);
   }
 
-  private unmapEntries(
-    pages: GpuSvmPages,
-    dmaAddrs: Uint32Array,
-    npages: number,
-    dpagemap: DrmPagemap | null,
-  ): void {
-    for (let i = 0; i < npages; i++) {
-      const addr = dmaAddrAt(dmaAddrs, i);
-      if (addr === NO_DMA_ADDR) continue;
-      if (dmaProto(addr) === DmaProto.System) pages.device.dmaUnmapPage(addr);
-      else if (dpagemap !== null) dpagemap.ops.deviceUnmap(dpagemap, pages.device, addr);
-      dmaAddrs[i] = NO_DMA_ADDR;
-    }
+  /** The notifier lock is held, and nothing is mapped. @kernel __drm_gpusvm_free_pages */
+  freeLocked(pages: GpuSvmPages): void {
+    pages.dmaAddrs = null;
+  }
+
+  private allocationFails(): boolean {
+    return this.kernel.allocationFails(AllocSite.MirrorObject);
   }
 }

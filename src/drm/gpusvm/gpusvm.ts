@@ -3,106 +3,133 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { IntervalTree } from '../../base/intervalTree.js';
-import { alignDown, alignUp, type Vpn } from '../../base/units.js';
-import { AllocSite } from '../../memory/failureInjector.js';
+import type { Vpn } from '../../base/units.js';
 import { HmmPfnFlag } from '../../memory/pfn.js';
-import { type Vma, VmFlag } from '../../mm/area/vma.js';
-import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
-import type { IntervalNotifier, IntervalNotifierOps, NotifierRange } from '../../mm/mirror/mmuNotifier.js';
+import { NO_OWNER } from '../../mm/migrate/devPagemap.js';
+import type { Hmm } from '../../mm/mirror/hmm.js';
+import type { NotifierRange } from '../../mm/mirror/mmuNotifier.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { RwLock } from '../../sim/rwLock.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import { STEP, type Steps } from '../../sim/steps.js';
+import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
 import { GpuSvmStep } from './gpusvmStep.js';
-import { GpuSvmNotifier } from './notifier.js';
+import { hmmRequest } from './hmmRequest.js';
+import type { GpuSvmNotifier } from './notifier.js';
 import type { GpuSvmPages } from './pages.js';
 import type { GpuSvmRange } from './range.js';
+import { RangeFinder, type RangeResult } from './rangeFinder.js';
+
+export { defaultContext, type GpuSvmContext, HMM_TIMEOUT_NS, type SharedPages } from './context.js';
+export type { RangeResult } from './rangeFinder.js';
 
 const notifierLockClass = new LockClass('gpusvm notifier_lock');
 
-/** HMM may fault on behalf of a range for this long before it gives up. @kernel HMM_RANGE_DEFAULT_TIMEOUT */
-export const HMM_TIMEOUT_NS = 1_000_000_000;
-
 export interface GpuSvmConfig {
+  /** @kernel drm_gpusvm.name */
   readonly name: string;
-  /** The managed window. */
+  /** The managed window. @kernel drm_gpusvm.mm_start */
   readonly start: Vpn;
+  /** @kernel drm_gpusvm.mm_range */
   readonly npages: number;
-  /** Power of two. */
+  /** Power of two. @kernel drm_gpusvm.notifier_size */
   readonly notifierPages: number;
-  /** Descending powers of two, the last 1. */
+  /** Descending powers of two, the last 1. @kernel drm_gpusvm.chunk_sizes, drm_gpusvm.num_chunks */
   readonly chunkPages: readonly number[];
+}
+
+/** A gpusvm that holds pages only, for notifiers and address spaces that its driver names call by call. */
+export function pagesOnly(name: string): GpuSvmConfig {
+  return { name, start: 0 as Vpn, npages: 0, notifierPages: 0, chunkPages: [] };
 }
 
 /** @kernel drm_gpusvm_ops */
 export interface GpuSvmOps {
-  /** Called with the notifier lock held for write; must leave no device translation or DMA mapping of the span. @kernel invalidate */
+  /**
+   * Called with the notifier lock held for write; must leave no device translation or DMA mapping of the span.
+   * @kernel drm_gpusvm_ops.invalidate
+   */
   invalidate(gpusvm: GpuSvm, notifier: GpuSvmNotifier, range: NotifierRange): Steps<void>;
-  /** Makes the range, or a driver's own kind of it. Never sleeps. @kernel range_alloc */
-  rangeAlloc(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, migrateDevmem: boolean): GpuSvmRange;
-  /** The range's last reference is gone; the driver frees what it keeps for it. Never sleeps. @kernel range_free */
-  rangeFree(range: GpuSvmRange): void;
+  /** A driver's own kind of notifier; null without memory. Never sleeps. @kernel drm_gpusvm_ops.notifier_alloc */
+  notifierAlloc?(gpusvm: GpuSvm, start: Vpn, end: Vpn): GpuSvmNotifier | null;
+  /** No callback comes any more. Never sleeps. @kernel drm_gpusvm_ops.notifier_free */
+  notifierFree?(notifier: GpuSvmNotifier): void;
+  /** A driver's own kind of range; null without memory. Never sleeps. @kernel drm_gpusvm_ops.range_alloc */
+  rangeAlloc?(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, migrateDevmem: boolean): GpuSvmRange | null;
+  /** The range's last reference is gone; the driver frees what it keeps for it. Never sleeps. @kernel drm_gpusvm_ops.range_free */
+  rangeFree?(range: GpuSvmRange): void;
 }
 
-/** @kernel drm_gpusvm_ctx */
-export interface GpuSvmContext {
-  /** Ranges of at most this many pages are only made where all pages are there already. */
-  readonly checkPagesThreshold: number;
-  readonly timesliceNs: number;
-  /** Whose device-private pages count as own. */
-  readonly owner: PagemapOwner;
-  /** The caller is the invalidation callback and holds the notifier lock for write. */
-  readonly inNotifier: boolean;
-  readonly readOnly: boolean;
-  readonly devmemPossible: boolean;
-  readonly devmemOnly: boolean;
-  readonly allowMixed: boolean;
-  /** Other devices' objects of the same range, for which the pages that one HMM fault has found are mapped too; none unless told. */
-  readonly others?: readonly SharedPages[];
-}
-
-/** Another device that mirrors a range, as far as a fault of one device serves it. */
-export interface SharedPages {
-  readonly pages: GpuSvmPages;
-  /** It uses device pages of the context's owner as they are; otherwise it gets the pages only where all are in RAM. */
-  readonly usesDevicePages: boolean;
-}
-
-export const defaultContext: GpuSvmContext = {
-  checkPagesThreshold: 0,
-  timesliceNs: 0,
-  owner: NO_OWNER,
-  inNotifier: false,
-  readOnly: false,
-  devmemPossible: false,
-  devmemOnly: false,
-  allowMixed: false,
+const noOps: GpuSvmOps = {
+  *invalidate() {
+    assert(false, 'a gpusvm without an address space gets no callbacks');
+  },
 };
 
-/** The range found or made, or why not. */
-export type RangeResult = { readonly range: GpuSvmRange } | { readonly errno: Errno };
+/** The driver's lock around find, insert and remove. */
+export interface DriverLock {
+  assertHeld(): void;
+}
 
 /**
  * Locks: the driver's svm lock guards the trees of notifiers and ranges; the notifier lock guards the pages (read to map and commit, write
  * in the callback). Order: driver's lock, mmap_lock, notifier lock. @kernel drm_gpusvm
  */
-export class GpuSvm implements IntervalNotifierOps {
+export class GpuSvm {
+  /** @kernel drm_gpusvm.notifier_lock, drm_gpusvm_notifier_lock, drm_gpusvm_notifier_unlock */
   readonly notifierLock: RwLock;
+  /** @kernel drm_gpusvm.root, drm_gpusvm.notifier_list */
   readonly notifiers = new IntervalTree<GpuSvmNotifier>();
+  /** How ranges are found and made; null where there is no address space. */
+  readonly finder: RangeFinder | null;
+  /** @kernel drm_gpusvm.lock_dep_map */
+  private driverLock: DriverLock | null = null;
 
-  constructor(
+  private constructor(
     readonly sched: Scheduler,
     readonly config: GpuSvmConfig,
-    readonly mm: Mm,
+    /** @kernel drm_gpusvm.mm */
+    readonly mm: Mm | null,
     private readonly hmm: Hmm,
-    private readonly ops: GpuSvmOps,
-    /** Asserts that the driver's svm lock is held. @kernel drm_gpusvm_driver_set_lock */
-    private readonly assertDriverLock: () => void,
+    /** @kernel drm_gpusvm.ops */
+    readonly ops: GpuSvmOps,
   ) {
     this.notifierLock = new RwLock(sched, `notifier_lock of ${config.name}`, notifierLockClass);
-    mm.grab();
+    this.finder = mm === null ? null : new RangeFinder(this, mm, hmm);
+    mm?.grab();
+  }
+
+  /**
+   * With an address space: a mirror, which takes a reference. Without: only get-pages, unmap and free work, and the driver brings notifiers
+   * of its own, as for userptr. Error: -EINVAL, no ops or chunks for a mirror, or any of window, notifier size, ops and chunks without one.
+   * @kernel drm_gpusvm_init
+   */
+  static init(
+    sched: Scheduler,
+    config: GpuSvmConfig,
+    mm: Mm | null,
+    hmm: Hmm,
+    ops: GpuSvmOps | null,
+  ): GpuSvm | Errno {
+    const { start, npages, notifierPages, chunkPages } = config;
+    if (mm !== null) {
+      if (ops === null || chunkPages.length === 0) return Errno.EINVAL;
+      return new GpuSvm(sched, config, mm, hmm, ops);
+    }
+    const isBare = start === 0 && npages === 0 && notifierPages === 0 && chunkPages.length === 0;
+    return ops === null && isBare ? new GpuSvm(sched, config, null, hmm, noOps) : Errno.EINVAL;
+  }
+
+  /** From now on find, insert and remove assert that the lock is held. Once per gpusvm. @kernel drm_gpusvm_driver_set_lock */
+  driverSetLock(lock: DriverLock): void {
+    assert(this.driverLock === null, 'the lock of a gpusvm is set once');
+    this.driverLock = lock;
+  }
+
+  /** @kernel drm_gpusvm_driver_lock_held */
+  driverLockHeld(): void {
+    this.driverLock?.assertHeld();
   }
 
   /**
@@ -110,43 +137,40 @@ export class GpuSvm implements IntervalNotifierOps {
    * @kernel drm_gpusvm_fini
    */
   *fini(): Steps<void> {
-    this.assertDriverLock();
-    for (let node = this.notifiers.first(); node !== null; node = this.notifiers.first()) {
-      const notifier = node.value;
-      yield* this.mm.notifiers.remove(notifier.interval);
+    this.driverLockHeld();
+    for (const notifier of this.notifiersInSafe(0, Number.POSITIVE_INFINITY)) {
+      // First, so that no invalidation comes while the ranges go.
+      yield* this.space.notifiers.remove(notifier.interval);
       notifier.removed = true;
-      for (const range of [...notifier.rangesIn(notifier.start, notifier.end)])
-        yield* this.rangeRemove(range);
+      for (const range of notifier.rangesInSafe(notifier.start, notifier.end)) yield* this.rangeRemove(range);
     }
+    this.mm?.drop();
     assert(this.notifiers.size === 0, 'gpusvm ends with notifiers');
-    this.mm.drop();
   }
 
   /**
    * The interval callback. It never filters by owner: the device's own migrations must tear its mappings down too.
    * @kernel drm_gpusvm_notifier_invalidate
    */
-  *invalidate(sub: IntervalNotifier, range: NotifierRange, curSeq: number): Steps<boolean> {
+  *notifierInvalidate(notifier: GpuSvmNotifier, range: NotifierRange, curSeq: number): Steps<boolean> {
     if (!range.blockable) return false;
     const startedNs = this.sched.now();
     yield* this.notifierLock.write();
-    sub.setSeq(curSeq);
-    const notifier = this.notifierOf(sub);
-    if (notifier !== null) yield* this.ops.invalidate(this, notifier, range);
+    notifier.interval.setSeq(curSeq);
+    yield* this.ops.invalidate(this, notifier, range);
     this.notifierLock.writeUnlock();
     const npages = range.end - range.start;
     this.sched.at(GpuSvmStep.invalidate, range.start, npages, range.event, this.sched.now() - startedNs);
     return true;
   }
 
-  /** Callbacks of a new notifier may come before it is in the tree; it has no ranges then. */
-  private notifierOf(sub: IntervalNotifier): GpuSvmNotifier | null {
-    return this.findNotifier(sub.start);
+  /** The first notifier that has a page of the half-open span. @kernel drm_gpusvm_notifier_find */
+  notifierFind(start: Vpn, end: number): GpuSvmNotifier | null {
+    return this.notifiers.firstValue(start, end);
   }
 
-  /** @kernel drm_gpusvm_notifier_find */
   findNotifier(page: Vpn): GpuSvmNotifier | null {
-    return this.notifiers.firstValue(page, page + 1);
+    return this.notifierFind(page, page + 1);
   }
 
   findRange(page: Vpn): GpuSvmRange | null {
@@ -155,19 +179,42 @@ export class GpuSvm implements IntervalNotifierOps {
 
   /** Whether any range lies in the half-open span. @kernel drm_gpusvm_has_mapping */
   hasMapping(start: Vpn, end: Vpn): boolean {
-    let node = this.notifiers.firstOverlap(start, end);
-    for (; node !== null; node = this.notifiers.nextOverlap(node, start, end)) {
-      if (node.value.ranges.firstOverlap(start, end) !== null) return true;
+    for (const notifier of this.notifiersIn(start, end)) {
+      if (notifier.rangeFind(start, end) !== null) return true;
     }
     return false;
   }
 
+  /** Where the first area in the half-open span begins, which may be before it; null for none. @kernel drm_gpusvm_find_vma_start */
+  *findVmaStart(start: Vpn, end: Vpn): Steps<Vpn | null> {
+    const mm = this.space;
+    if (!mm.getNotZero()) return null;
+    yield* mm.mmapLock.read();
+    const vma = mm.vmas.firstIn(start, end);
+    mm.mmapLock.readUnlock();
+    mm.put();
+    return vma?.start ?? null;
+  }
+
+  /** Those that have a page of the half-open span, in order of address. @kernel drm_gpusvm_for_each_notifier, __drm_gpusvm_notifier_next */
+  *notifiersIn(start: number, end: number): Generator<GpuSvmNotifier, void, void> {
+    let node = this.notifiers.firstOverlap(start, end);
+    for (; node !== null; node = this.notifiers.nextOverlap(node, start, end)) yield node.value;
+  }
+
+  /** The same for who removes the notifier at hand. @kernel drm_gpusvm_for_each_notifier_safe */
+  *notifiersInSafe(start: number, end: number): Generator<GpuSvmNotifier, void, void> {
+    let node = this.notifiers.firstOverlap(start, end);
+    while (node !== null) {
+      const next = this.notifiers.nextOverlap(node, start, end);
+      yield node.value;
+      node = next;
+    }
+  }
+
   /** Those that have a page of the half-open span, in order of address. */
   *rangesIn(start: Vpn, end: Vpn): Generator<GpuSvmRange, void, void> {
-    let node = this.notifiers.firstOverlap(start, end);
-    for (; node !== null; node = this.notifiers.nextOverlap(node, start, end)) {
-      yield* node.value.rangesIn(start, end);
-    }
+    for (const notifier of this.notifiersIn(start, end)) yield* notifier.rangesIn(start, end);
   }
 
   *allRanges(): IterableIterator<GpuSvmRange> {
@@ -181,122 +228,21 @@ export class GpuSvm implements IntervalNotifierOps {
    * @kernel drm_gpusvm_range_find_or_insert
    */
   *rangeFindOrInsert(page: Vpn, gpuvaStart: Vpn, gpuvaEnd: Vpn, ctx: GpuSvmContext): Steps<RangeResult> {
-    this.assertDriverLock();
-    if (this.sched.reach(GpuSvmStep.findOrInsert, page, this.mm.id)) yield STEP;
+    this.driverLockHeld();
+    const { finder, space } = this;
+    assert(finder !== null, 'a gpusvm without an address space has no ranges');
+    if (this.sched.reach(GpuSvmStep.findOrInsert, page, space.id)) yield STEP;
+    if (!this.manages(page)) return { errno: Errno.EINVAL };
+    if (!space.getNotZero()) return { errno: Errno.EFAULT };
+    const result = yield* finder.findOrInsert({ page, gpuvaStart, gpuvaEnd }, ctx);
+    space.put();
+    return result;
+  }
+
+  /** The page lies in the managed window; the one past it passes, as in the kernel. */
+  manages(page: Vpn): boolean {
     const { start, npages } = this.config;
-    // One past the window passes, as in the kernel.
-    if (page < start || page > start + npages) return { errno: Errno.EINVAL };
-    if (!this.mm.getNotZero()) return { errno: Errno.EFAULT };
-    const result = yield* this.findOrInsertInMm(page, gpuvaStart, gpuvaEnd, ctx);
-    this.mm.put();
-    return result;
-  }
-
-  private *findOrInsertInMm(
-    page: Vpn,
-    gpuvaStart: Vpn,
-    gpuvaEnd: Vpn,
-    ctx: GpuSvmContext,
-  ): Steps<RangeResult> {
-    const existing = this.findNotifier(page);
-    if (existing === null && this.allocationFails()) return { errno: Errno.ENOMEM };
-    const notifier = existing ?? this.allocNotifier(page);
-    if (existing === null) {
-      // Not under mmap_lock, which the first registration takes itself.
-      const errno = yield* this.mm.notifiers.insert(notifier.interval);
-      if (errno !== Errno.OK) return { errno };
-    }
-    yield* this.mm.mmapLock.read();
-    const result = yield* this.findOrInsertRange(notifier, page, gpuvaStart, gpuvaEnd, ctx);
-    this.mm.mmapLock.readUnlock();
-    if (existing !== null) return result;
-    if ('errno' in result) yield* this.mm.notifiers.remove(notifier.interval);
-    else this.insertNotifier(notifier);
-    return result;
-  }
-
-  private *findOrInsertRange(
-    notifier: GpuSvmNotifier,
-    page: Vpn,
-    gpuvaStart: Vpn,
-    gpuvaEnd: Vpn,
-    ctx: GpuSvmContext,
-  ): Steps<RangeResult> {
-    const vma = this.mm.vmas.find(page);
-    if (vma === null) return { errno: Errno.ENOENT };
-    if (!ctx.readOnly && (vma.flags & VmFlag.Write) === 0) return { errno: Errno.EPERM };
-    const existing = notifier.findRange(page);
-    if (existing !== null) return { range: existing };
-    const migrateDevmem = ctx.devmemPossible && vma.isAnonymous;
-    const chunk = yield* this.chunkPages(notifier, vma, page, gpuvaStart, gpuvaEnd, ctx);
-    if (chunk === 0) return { errno: Errno.EINVAL };
-    if (this.allocationFails()) return { errno: Errno.ENOMEM };
-    const start = alignDown(page, chunk) as Vpn;
-    const range = this.ops.rangeAlloc(notifier, start, (start + chunk) as Vpn, migrateDevmem);
-    yield* this.insertRange(notifier, range);
-    return { range };
-  }
-
-  /** The largest chunk that fits; 0 when not even one page does. @kernel drm_gpusvm_range_chunk_size */
-  private *chunkPages(
-    notifier: GpuSvmNotifier,
-    vma: Vma,
-    page: Vpn,
-    gpuvaStart: Vpn,
-    gpuvaEnd: Vpn,
-    ctx: GpuSvmContext,
-  ): Steps<number> {
-    const low = Math.max(vma.start, notifier.start, gpuvaStart);
-    const high = Math.min(vma.end, notifier.end, gpuvaEnd);
-    for (const chunk of this.config.chunkPages) {
-      const start = alignDown(page, chunk);
-      if (start < low || start + chunk > high) continue;
-      if (chunk === 1) return 1;
-      if (notifier.ranges.firstOverlap(start, start + chunk) !== null) continue;
-      if (chunk > ctx.checkPagesThreshold) return chunk;
-      if (yield* this.checkPages(notifier, start as Vpn, (start + chunk) as Vpn, ctx)) return chunk;
-    }
-    return 0;
-  }
-
-  /** Whether every page is there already, by a snapshot without faults. mmap_lock is held. @kernel drm_gpusvm_check_pages */
-  private *checkPages(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, ctx: GpuSvmContext): Steps<boolean> {
-    const pfns = new Uint32Array(end - start);
-    const range = this.hmmRange(notifier.interval, start, end, pfns, 0, ctx.owner);
-    let errno: Errno;
-    do {
-      range.notifierSeq = yield* this.mm.notifiers.readBegin(notifier.interval);
-      errno = yield* this.hmm.rangeFault(range);
-    } while (errno === Errno.EBUSY);
-    const valid = errno === Errno.OK && pfns.every((entry) => (entry & HmmPfnFlag.VALID) !== 0);
-    this.sched.at(GpuSvmStep.checkPages, start, end - start, valid ? 1 : 0);
-    return valid;
-  }
-
-  private allocationFails(): boolean {
-    return this.mm.kernel.allocationFails(AllocSite.MirrorObject);
-  }
-
-  private allocNotifier(page: Vpn): GpuSvmNotifier {
-    const size = this.config.notifierPages;
-    const start = alignDown(page, size) as Vpn;
-    const end = alignUp(page + 1, size) as Vpn;
-    return new GpuSvmNotifier(this, start, end, this);
-  }
-
-  /** @kernel drm_gpusvm_notifier_insert */
-  private insertNotifier(notifier: GpuSvmNotifier): void {
-    notifier.node = this.notifiers.insert(notifier.start, notifier.end, notifier);
-    const npages = notifier.end - notifier.start;
-    this.sched.at(GpuSvmStep.notifierInserted, notifier.start, npages, this.mm.id);
-  }
-
-  /** @kernel drm_gpusvm_range_insert */
-  private *insertRange(notifier: GpuSvmNotifier, range: GpuSvmRange): Steps<void> {
-    yield* this.notifierLock.read();
-    range.node = notifier.ranges.insert(range.start, range.end, range);
-    this.notifierLock.readUnlock();
-    this.sched.at(GpuSvmStep.rangeInserted, range.start, range.npages, this.mm.id);
+    return page >= start && page <= start + npages;
   }
 
   /**
@@ -305,24 +251,38 @@ export class GpuSvm implements IntervalNotifierOps {
    * @kernel drm_gpusvm_range_remove
    */
   *rangeRemove(range: GpuSvmRange): Steps<void> {
-    this.assertDriverLock();
+    this.driverLockHeld();
     const { notifier } = range;
     assert(range.node !== null, 'range is removed twice');
+    assert(this.findNotifier(range.start) === notifier, 'a range outside its notifier');
     yield* this.notifierLock.read();
-    notifier.ranges.remove(range.node);
-    range.node = null;
+    this.rangeUnlink(notifier, range);
     this.notifierLock.readUnlock();
-    if (this.sched.reach(GpuSvmStep.rangeRemoved, range.start, range.npages, this.mm.id)) yield STEP;
+    if (this.sched.reach(GpuSvmStep.rangeRemoved, range.start, range.npages, this.space.id)) yield STEP;
     this.rangePut(range);
-    if (notifier.ranges.size === 0) yield* this.removeNotifier(notifier);
+    if (notifier.ranges.size === 0) yield* this.notifierRemove(notifier);
   }
 
-  private *removeNotifier(notifier: GpuSvmNotifier): Steps<void> {
-    if (!notifier.removed) yield* this.mm.notifiers.remove(notifier.interval);
-    if (notifier.node === null) return;
+  /** @kernel __drm_gpusvm_range_remove */
+  rangeUnlink(notifier: GpuSvmNotifier, range: GpuSvmRange): void {
+    assert(range.node !== null, 'range is removed twice');
+    notifier.ranges.remove(range.node);
+    range.node = null;
+  }
+
+  /** Ends the callbacks, unless that was done before, and takes the window out of the tree. @kernel drm_gpusvm_notifier_remove */
+  *notifierRemove(notifier: GpuSvmNotifier): Steps<void> {
+    if (!notifier.removed) yield* this.space.notifiers.remove(notifier.interval);
+    assert(notifier.node !== null, 'notifier is removed twice');
     this.notifiers.remove(notifier.node);
     notifier.node = null;
-    this.sched.at(GpuSvmStep.notifierRemoved, notifier.start, notifier.end - notifier.start, this.mm.id);
+    this.sched.at(GpuSvmStep.notifierRemoved, notifier.start, notifier.npages, this.space.id);
+    this.notifierFree(notifier);
+  }
+
+  notifierFree(notifier: GpuSvmNotifier): void {
+    assert(notifier.ranges.size === 0, 'a notifier is freed with ranges');
+    this.ops.notifierFree?.(notifier);
   }
 
   /** @kernel drm_gpusvm_range_get */
@@ -336,19 +296,30 @@ export class GpuSvm implements IntervalNotifierOps {
   rangePut(range: GpuSvmRange): void {
     assert(range.refs > 0, 'range is put once too often');
     range.refs--;
-    if (range.refs === 0) this.ops.rangeFree(range);
+    if (range.refs === 0) this.rangeDestroy(range);
+  }
+
+  /** @kernel drm_gpusvm_range_destroy */
+  rangeDestroy(range: GpuSvmRange): void {
+    this.ops.rangeFree?.(range);
   }
 
   /**
-   * Marks a range that was unmapped, wholly or in part, and all its mirrors in one go. From the callback, with the notifier lock for write.
+   * Marks a range that was unmapped, wholly or in part, and the first `count` of its pages objects, which are all, in one go. From the
+   * callback, with the notifier lock for write.
    * @kernel drm_gpusvm_range_set_unmapped
    */
-  rangeSetUnmapped(range: GpuSvmRange, pages: readonly GpuSvmPages[], event: NotifierRange): void {
+  rangeSetUnmapped(
+    range: GpuSvmRange,
+    pages: readonly GpuSvmPages[],
+    count: number,
+    event: NotifierRange,
+  ): void {
     this.notifierLock.assertHeldForWrite();
     range.unmapped = true;
     if (range.start < event.start || range.end > event.end) range.partialUnmap = true;
-    for (const one of pages) one.markUnmapped();
-    this.sched.at(GpuSvmStep.setUnmapped, range.start, range.npages, pages.length);
+    for (let i = 0; i < count; i++) pages[i].markUnmapped();
+    this.sched.at(GpuSvmStep.setUnmapped, range.start, range.npages, count);
   }
 
   /**
@@ -357,33 +328,21 @@ export class GpuSvm implements IntervalNotifierOps {
    * @kernel drm_gpusvm_range_evict
    */
   *rangeEvict(range: GpuSvmRange): Steps<Errno> {
-    if (!this.mm.getNotZero()) return Errno.EFAULT;
-    const pfns = new Uint32Array(range.npages);
+    const mm = this.space;
+    const { start, end, npages } = range;
+    if (!mm.getNotZero()) return Errno.EFAULT;
+    const pfns = new Uint32Array(npages);
     const { interval } = range.notifier;
-    const request = this.hmmRange(interval, range.start, range.end, pfns, HmmPfnFlag.REQ_FAULT, NO_OWNER);
-    const deadlineNs = this.sched.now() + HMM_TIMEOUT_NS;
-    let errno: Errno = Errno.EBUSY;
-    while (errno === Errno.EBUSY && this.sched.now() <= deadlineNs) {
-      request.notifierSeq = yield* this.mm.notifiers.readBegin(interval);
-      yield* this.mm.mmapLock.read();
-      errno = yield* this.hmm.rangeFault(request);
-      this.mm.mmapLock.readUnlock();
-    }
-    this.mm.put();
-    if (errno === Errno.EBUSY) errno = Errno.ETIME;
-    this.sched.at(GpuSvmStep.evict, range.start, range.npages, errno);
+    const request = hmmRequest(mm, interval, start, end, pfns, HmmPfnFlag.REQ_FAULT, NO_OWNER);
+    const faulted = yield* this.hmm.rangeFaultUnlocked(request, HMM_TIMEOUT_NS);
+    mm.put();
+    const errno = faulted === Errno.EBUSY ? Errno.ETIME : faulted;
+    this.sched.at(GpuSvmStep.evict, start, npages, errno);
     return errno;
   }
 
-  hmmRange(
-    notifier: IntervalNotifier,
-    start: Vpn,
-    end: Vpn,
-    pfns: Uint32Array,
-    defaultFlags: number,
-    devPrivateOwner: PagemapOwner,
-  ): HmmRange {
-    const { mm } = this;
-    return { mm, notifier, notifierSeq: 0, start, end, pfns, defaultFlags, pfnFlagsMask: 0, devPrivateOwner };
+  private get space(): Mm {
+    assert(this.mm !== null, 'a gpusvm without an address space has no ranges');
+    return this.mm;
   }
 }

@@ -1,5 +1,6 @@
 /** A snapshot of where a range's pages are, so that a needless migration is not begun. */
 
+import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
@@ -8,11 +9,27 @@ import type { Hmm } from '../../mm/mirror/hmm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
+import { HMM_TIMEOUT_NS } from './context.js';
 import type { GpuSvm } from './gpusvm.js';
+import { hmmRequest } from './hmmRequest.js';
 import type { GpuSvmRange } from './range.js';
 
-/** `equal`: all in the wanted memory; `other`: all in one other device's. @kernel drm_gpusvm_scan_result */
-export type ScanResult = 'unpopulated' | 'equal' | 'other' | 'system' | 'mixed-device' | 'mixed';
+/** @kernel drm_gpusvm_scan_result */
+export const ScanResult = {
+  /** Some page is missing, or could not be looked at. @kernel DRM_GPUSVM_SCAN_UNPOPULATED */
+  Unpopulated: 'unpopulated',
+  /** All pages are in the wanted memory. @kernel DRM_GPUSVM_SCAN_EQUAL */
+  Equal: 'equal',
+  /** All pages are in the memory of one other device. @kernel DRM_GPUSVM_SCAN_OTHER */
+  Other: 'other',
+  /** All pages are in RAM. @kernel DRM_GPUSVM_SCAN_SYSTEM */
+  System: 'system',
+  /** The pages are in the memory of several devices. @kernel DRM_GPUSVM_SCAN_MIXED_DEVICE */
+  MixedDevice: 'mixed-device',
+  /** Some pages are in RAM, others in device memory. @kernel DRM_GPUSVM_SCAN_MIXED */
+  Mixed: 'mixed',
+} as const;
+export type ScanResult = (typeof ScanResult)[keyof typeof ScanResult];
 
 /** Advisory: nothing holds the pages where they were seen. */
 export class ScanMm {
@@ -22,38 +39,42 @@ export class ScanMm {
     private readonly zdds: ZddTable,
   ) {}
 
-  /** @kernel drm_gpusvm_scan_mm */
+  /** Looks for at most a second, while others invalidate. @kernel drm_gpusvm_scan_mm */
   *scan(gpusvm: GpuSvm, range: GpuSvmRange, owner: PagemapOwner, wanted: DrmPagemap): Steps<ScanResult> {
     const { mm } = gpusvm;
+    assert(mm !== null, 'a gpusvm without an address space has no ranges');
+    const { sched } = this.kernel;
     const { interval } = range.notifier;
     const pfns = new Uint32Array(range.npages);
-    const request = gpusvm.hmmRange(interval, range.start, range.end, pfns, 0, owner);
-    let errno: Errno;
-    do {
-      request.notifierSeq = yield* mm.notifiers.readBegin(interval);
-      yield* mm.mmapLock.read();
-      errno = yield* this.hmm.rangeFault(request);
-      mm.mmapLock.readUnlock();
-    } while (errno === Errno.EBUSY);
-    if (errno !== Errno.OK) return 'unpopulated';
-    // The pfns carry no references: they mean something only while no invalidation has come.
-    return interval.readRetry(request.notifierSeq) ? 'unpopulated' : this.classify(pfns, wanted);
+    const request = hmmRequest(mm, interval, range.start, range.end, pfns, 0, owner);
+    const deadlineNs = sched.now() + HMM_TIMEOUT_NS;
+    for (;;) {
+      const leftNs = deadlineNs - sched.now();
+      if (leftNs <= 0) return ScanResult.Unpopulated;
+      if ((yield* this.hmm.rangeFaultUnlocked(request, leftNs)) !== Errno.OK) return ScanResult.Unpopulated;
+      // The pfns carry no references: they mean something only under the lock, and while no invalidation has come.
+      yield* gpusvm.notifierLock.read();
+      const result = interval.readRetry(request.notifierSeq) ? null : this.classify(pfns, wanted);
+      gpusvm.notifierLock.readUnlock();
+      if (result !== null) return result;
+      pfns.fill(0);
+    }
   }
 
-  private classify(pfns: Uint32Array, wanted: DrmPagemap): ScanResult {
+  classify(pfns: Uint32Array, wanted: DrmPagemap): ScanResult {
     const { layout } = this.kernel.memory;
     let system = 0;
     const pagemaps = new Set<DrmPagemap>();
     for (let i = 0; i < pfns.length; i++) {
       const entry = hmmPfnAt(pfns, i);
-      if ((entry & HmmPfnFlag.VALID) === 0) return 'unpopulated';
+      if ((entry & HmmPfnFlag.VALID) === 0) return ScanResult.Unpopulated;
       const pfn = hmmPfnToPfn(entry);
       if (layout.isDevicePrivate(pfn)) pagemaps.add(this.zdds.get(this.kernel.folios.zoneData(pfn)).dpagemap);
       else system++;
     }
-    if (pagemaps.size === 0) return 'system';
-    if (system > 0) return 'mixed';
-    if (pagemaps.size > 1) return 'mixed-device';
-    return pagemaps.has(wanted) ? 'equal' : 'other';
+    if (pagemaps.size === 0) return ScanResult.System;
+    if (system > 0) return ScanResult.Mixed;
+    if (pagemaps.size > 1) return ScanResult.MixedDevice;
+    return pagemaps.has(wanted) ? ScanResult.Equal : ScanResult.Other;
   }
 }

@@ -1,19 +1,35 @@
 /** drm_gpusvm_get_pages: what becomes valid for a device, every way in which it does not, and the way back. */
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
-import { defaultContext } from '../../../src/drm/gpusvm/gpusvm.js';
+import { defaultContext, GpuSvm, pagesOnly } from '../../../src/drm/gpusvm/gpusvm.js';
 import { GpuSvmStep } from '../../../src/drm/gpusvm/gpusvmStep.js';
-import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
+import { GpuSvmPages, PagesFlag } from '../../../src/drm/gpusvm/pages.js';
 import type { GpuSvmRange } from '../../../src/drm/gpusvm/range.js';
-import { DmaDir, DmaProto, dmaAddrAt, dmaDir, dmaProto } from '../../../src/memory/dmaAddr.js';
+import {
+  DmaDir,
+  DmaProto,
+  dmaAddrAt,
+  dmaDir,
+  dmaOrder,
+  dmaPage,
+  dmaProto,
+} from '../../../src/memory/dmaAddr.js';
+import { HmmPfnFlag, hmmPfn, pfn } from '../../../src/memory/pfn.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
+import { ThpMode } from '../../../src/mm/kernel.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
-import { NotifyEvent, notifierRange } from '../../../src/mm/mirror/mmuNotifier.js';
+import {
+  IntervalNotifier,
+  type IntervalNotifierOps,
+  NotifyEvent,
+  notifierRange,
+} from '../../../src/mm/mirror/mmuNotifier.js';
 import { type StepId, type Steps, stepDefinition } from '../../../src/sim/steps.js';
 import { runAll } from '../../mm/harness.js';
-import { DrmMachine, TestDriver } from '../harness.js';
+import { DrmMachine, TEST_CONFIG, TestDriver } from '../harness.js';
 
 const AREA = 0x1000;
 const MAPPED = PagesFlag.HasDmaMapping;
@@ -42,6 +58,14 @@ function protos(range: GpuSvmRange, device = 0): DmaProto[] {
   return Array.from({ length: range.npages }, (_, i) =>
     dmaProto(dmaAddrAt(dmaAddrs ?? new Uint32Array(0), i)),
   );
+}
+
+/** Leaves device 0 that many I/O pages, each between two that are taken: no room for a reservation. */
+function takeAllBut(left: number): void {
+  const [gpu] = drm.gpus;
+  const taken: number[] = [];
+  while (gpu.iommu.freeIoPages > 0) taken.push(gpu.iommu.map(drm.pfnOf(AREA), DmaDir.ToDevice));
+  for (let i = 0; i < left; i++) gpu.iommu.unmap(taken[2 * i]);
 }
 
 /** How often each step of a kind is taken during `body`. */
@@ -73,6 +97,7 @@ function meddle(step: StepId, what: () => void, times = 1): void {
 function expectNothingMapped(): void {
   for (const gpu of drm.gpus) {
     expect([gpu.system.size, gpu.peers.size, gpu.dpagemap.references]).toEqual([0, 0, 1 + gpu.live.length]);
+    expect([gpu.iommu.reserved, gpu.ledger.mismatches]).toEqual([0, []]);
   }
 }
 
@@ -281,11 +306,20 @@ describe('get_pages fails with', () => {
     expectNothingMapped();
   });
 
-  it('-EFAULT and undoes what was mapped, when mapping RAM for the device fails on the way', () => {
+  it('-ENOMEM and undoes what was linked, when a link in the reservation fails on the way', () => {
     const range = filledRange();
     drm.gpus[0].mapsLeft = 7;
-    expect(drm.run(driver.getPages(range))).toBe(Errno.EFAULT);
+    expect(drm.run(driver.getPages(range))).toBe(Errno.ENOMEM);
     expectNothingMapped();
+    expect(driver.pagesOf(range)[0].flags).toBe(0);
+    expect(driver.pagesOf(range)[0].state.isUsed).toBe(false);
+  });
+
+  it('-EFAULT and undoes what was mapped page by page, when there is no room for a reservation', () => {
+    const range = filledRange();
+    takeAllBut(8);
+    expect(drm.run(driver.getPages(range))).toBe(Errno.EFAULT);
+    expect(drm.gpus[0].iommu.freeIoPages).toBe(8);
     expect(driver.pagesOf(range)[0].flags).toBe(0);
   });
 
@@ -348,6 +382,143 @@ describe('get_pages begins again', () => {
       runAll(drm.kernel, [body(), zap()]);
     },
   );
+});
+
+describe('get_pages and I/O addresses', () => {
+  it('reserves them for the whole span where it begins in RAM, and links page after page', () => {
+    const range = filledRange();
+    drm.run(driver.getPages(range));
+    const { state, stateOffset, dmaAddrs } = driver.pagesOf(range)[0];
+    expect([state.npages, stateOffset, drm.gpus[0].iommu.reserved]).toEqual([16, 16, 16]);
+    const pages = [...(dmaAddrs ?? [])].map((_, i) => dmaPage(dmaAddrAt(dmaAddrs ?? new Uint32Array(0), i)));
+    expect(pages).toEqual(Array.from({ length: 16 }, (_, i) => state.addr + i));
+    drm.run(driver.unmapPages(range));
+    expectNothingMapped();
+  });
+
+  it('gives back the whole reservation where device pages have left a part of it unused', () => {
+    const range = filledRange();
+    drm.run(drm.gpus[1].migrateHere(AREA + 4, 8));
+    drm.run(driver.getPages(range, 0, { allowMixed: true }));
+    const { state, stateOffset } = driver.pagesOf(range)[0];
+    expect([state.npages, stateOffset, drm.gpus[0].system.size]).toEqual([16, 8, 8]);
+    expect(driver.targets(range)).toEqual(Array.from({ length: 16 }, (_, i) => drm.pfnOf(AREA + i)));
+    drm.run(driver.unmapPages(range));
+    expectNothingMapped();
+    expect(drm.gpus[0].iommu.freeIoPages).toBe(drm.gpus[1].iommu.freeIoPages);
+  });
+
+  it('maps page by page where the span begins in device memory', () => {
+    const range = filledRange();
+    drm.run(drm.gpus[1].migrateHere(AREA, 8));
+    drm.run(driver.getPages(range, 0, { allowMixed: true }));
+    expect([driver.pagesOf(range)[0].state.isUsed, drm.gpus[0].system.size]).toEqual([false, 8]);
+    drm.run(driver.unmapPages(range));
+    expectNothingMapped();
+  });
+
+  it('maps page by page where there is no room for a reservation', () => {
+    const range = filledRange();
+    takeAllBut(16);
+    expect(drm.run(driver.getPages(range))).toBe(Errno.OK);
+    expect([driver.pagesOf(range)[0].state.isUsed, drm.gpus[0].iommu.freeIoPages]).toEqual([false, 0]);
+    expect(driver.targets(range)).toEqual(Array.from({ length: 16 }, (_, i) => drm.pfnOf(AREA + i)));
+  });
+
+  it('unmaps in the direction of the map', () => {
+    const range = filledRange();
+    drm.run(driver.getPages(range, 0, { readOnly: true }));
+    drm.run(driver.unmapPages(range));
+    expectNothingMapped();
+  });
+});
+
+describe('get_pages of a huge page', () => {
+  it.each([
+    [0, 512, [9]],
+    [0, 16, [4]],
+    [16, 16, [4]],
+    [496, 16, [4]],
+    [3, 10, [3, 1]],
+    [5, 507, [8, 7, 6, 5, 4, 3, 1, 0]],
+  ])(
+    'from page %i on, %i pages: addresses stay within the span and cover it exactly',
+    (first, npages, orders) => {
+      const pages = Array.from({ length: npages }, (_, i) => first + i);
+      const found: number[] = [];
+      for (let i = 0; i < npages; ) {
+        const entry = hmmPfn(pfn(1024 + pages[i]), HmmPfnFlag.VALID | HmmPfnFlag.WRITE, 9);
+        const order = drm.dma.mapper.pfnToOrder(entry, AREA + pages[i], npages - i);
+        found.push(order);
+        i += 1 << order;
+      }
+      expect(found).toEqual(orders);
+      expect(found.reduce((sum, order) => sum + (1 << order), 0)).toBe(npages);
+    },
+  );
+
+  it('is one address for all pages of a leaf', () => {
+    drm = new DrmMachine({ ramPages: 2048 });
+    drm.kernel.thp = ThpMode.Always;
+    driver = new TestDriver(drm, { notifierPages: 1024, chunkPages: [512, 16, 1] });
+    drm.mapFilled(AREA, 512);
+    const range = driver.rangeAt(AREA);
+    expect(range.npages).toBe(512);
+    expect(drm.run(driver.getPages(range))).toBe(Errno.OK);
+    const { dmaAddrs, state, stateOffset } = driver.pagesOf(range)[0];
+    expect(dmaOrder(dmaAddrAt(dmaAddrs ?? new Uint32Array(0), 0))).toBe(9);
+    expect([state.npages, stateOffset, drm.gpus[0].system.size]).toEqual([512, 512, 512]);
+    expect(driver.targets(range)).toEqual(Array.from({ length: 512 }, (_, i) => drm.pfnOf(AREA + i)));
+    drm.run(driver.unmapPages(range));
+    expectNothingMapped();
+  });
+});
+
+describe('a gpusvm without an address space', () => {
+  it('is made of nothing but a name; anything else is -EINVAL, as is a mirror without chunks or ops', () => {
+    const { sched } = drm.kernel;
+    const bare = pagesOnly('userptr');
+    expect(GpuSvm.init(sched, bare, null, drm.hmm, null)).toBeInstanceOf(GpuSvm);
+    const wrong = [{ npages: 1 }, { start: vpn(1) }, { notifierPages: 1 }, { chunkPages: [1] }];
+    for (const one of wrong)
+      expect(GpuSvm.init(sched, { ...bare, ...one }, null, drm.hmm, null)).toBe(Errno.EINVAL);
+    expect(GpuSvm.init(sched, bare, null, drm.hmm, driver)).toBe(Errno.EINVAL);
+    expect(GpuSvm.init(sched, TEST_CONFIG, drm.mm, drm.hmm, null)).toBe(Errno.EINVAL);
+    expect(GpuSvm.init(sched, { ...TEST_CONFIG, chunkPages: [] }, drm.mm, drm.hmm, driver)).toBe(
+      Errno.EINVAL,
+    );
+    expect(drm.mm.count).toBe(2);
+  });
+
+  it('maps pages of any address space through a notifier of its driver, and takes no reference', () => {
+    drm.mapFilled(AREA, 16);
+    const gpusvm = GpuSvm.init(drm.kernel.sched, pagesOnly('userptr'), null, drm.hmm, null);
+    assert(typeof gpusvm !== 'number', 'a bare gpusvm is refused');
+    const pages = new GpuSvmPages(drm.gpus[0]);
+    const clearing: IntervalNotifierOps = {
+      *invalidate(sub, _range, curSeq) {
+        yield* gpusvm.notifierLock.write();
+        sub.setSeq(curSeq);
+        yield* drm.dma.unmapPages(gpusvm, pages, 16, { ...defaultContext, inNotifier: true });
+        gpusvm.notifierLock.writeUnlock();
+        return true;
+      },
+    };
+    const interval = new IntervalNotifier(vpn(AREA), vpn(AREA + 16), clearing);
+    drm.run(drm.mm.notifiers.insert(interval));
+    const get = (): Errno =>
+      drm.run(drm.dma.getPages(gpusvm, pages, drm.mm, interval, vpn(AREA), vpn(AREA + 16), defaultContext));
+    expect(get()).toBe(Errno.OK);
+    expect(pages.flags).toBe(MAPPED);
+    drm.run(drm.machine.calls.madvise.madvise(drm.mm, vpn(AREA), 4, 0));
+    expect(pages.flags).toBe(0);
+    expectNothingMapped();
+    expect(get()).toBe(Errno.OK);
+    drm.run(drm.dma.freePages(gpusvm, pages, 16));
+    expectNothingMapped();
+    drm.run(drm.mm.notifiers.remove(interval));
+    drm.run(gpusvm.fini());
+  });
 });
 
 describe('pages_valid', () => {

@@ -102,7 +102,12 @@ describe('range_find_or_insert', () => {
     drm.map(AREA, 16);
     const range = driver.rangeAt(AREA);
     inCallback(() =>
-      driver.gpusvm.rangeSetUnmapped(range, [], notifierRange(NotifyEvent.Unmap, vpn(AREA), vpn(AREA + 1))),
+      driver.gpusvm.rangeSetUnmapped(
+        range,
+        [],
+        0,
+        notifierRange(NotifyEvent.Unmap, vpn(AREA), vpn(AREA + 1)),
+      ),
     );
     const again = drm.run(driver.find(AREA + 3, {}, AREA + 3, AREA + 4));
     expect(again).toEqual({ range });
@@ -324,7 +329,7 @@ describe('range_set_unmapped', () => {
   it('marks the range and the pages of all devices at once', () => {
     drm.map(AREA, 16);
     const range = driver.rangeAt(AREA);
-    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, driver.pagesOf(range), unmap(AREA, AREA + 16)));
+    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, driver.pagesOf(range), 2, unmap(AREA, AREA + 16)));
     expect([range.unmapped, range.partialUnmap]).toEqual([true, false]);
     expect(driver.pagesOf(range).map((pages) => pages.has(PagesFlag.Unmapped))).toEqual([true, true]);
   });
@@ -336,14 +341,14 @@ describe('range_set_unmapped', () => {
   ])('notes that only %s was unmapped', (_, start, end) => {
     drm.map(AREA, 16);
     const range = driver.rangeAt(AREA);
-    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, [], unmap(start, end)));
+    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, [], 0, unmap(start, end)));
     expect(range.partialUnmap).toBe(true);
   });
 
   it('is not partial when more than the range was unmapped', () => {
     drm.map(AREA, 16);
     const range = driver.rangeAt(AREA);
-    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, [], unmap(AREA - 5, AREA + 50)));
+    inCallback(() => driver.gpusvm.rangeSetUnmapped(range, [], 0, unmap(AREA - 5, AREA + 50)));
     expect(range.partialUnmap).toBe(false);
   });
 
@@ -351,7 +356,7 @@ describe('range_set_unmapped', () => {
     drm.map(AREA, 16);
     const range = driver.rangeAt(AREA);
     const withoutLock = function* (): Steps<void> {
-      driver.gpusvm.rangeSetUnmapped(range, [], unmap(AREA, AREA + 16));
+      driver.gpusvm.rangeSetUnmapped(range, [], 0, unmap(AREA, AREA + 16));
     };
     expect(() => drm.run(withoutLock())).toThrow('must be held for write');
   });

@@ -65,15 +65,18 @@ describe('a scan for device 0', () => {
     expect(result).toBe('unpopulated');
   });
 
-  it('does not look at what an invalidation has made stale', () => {
+  it('looks again at what an invalidation has made stale', () => {
     place('ssss');
     const { interval } = driver.rangeAt(AREA).notifier;
     let left = 1;
+    let walks = 0;
     drm.kernel.sched.observer = {
       onStep: (_task, step) => {
+        if (step === HmmStep.done) walks++;
         if (step === HmmStep.done && left-- > 0) interval.setSeq(interval.invalidateSeq + 2);
       },
     };
-    expect(scan()).toBe('unpopulated');
+    expect(scan()).toBe('system');
+    expect(walks).toBe(2);
   });
 });
