@@ -1,6 +1,6 @@
 /** One reservation of I/O addresses that several mappings fill, piece by piece. */
 
-/** Empty until a reservation is made and again after it is freed. Belongs to one device at a time. @kernel dma_iova_state */
+/** Empty until a reservation is made and again after it is freed. Belongs to one device at a time. @kernel dma_iova_state, drm_pagemap_iova_state */
 export class DmaIovaState {
   /** First I/O page of the reservation. */
   addr = 0;

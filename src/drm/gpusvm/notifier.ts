@@ -21,7 +21,7 @@ export class GpuSvmNotifier implements IntervalNotifierOps {
    * @kernel drm_gpusvm_notifier.root, drm_gpusvm_notifier.range_list
    */
   readonly ranges = new IntervalTree<GpuSvmRange>();
-  /** In the gpusvm's tree while it has ranges. @kernel drm_gpusvm_notifier.itree, drm_gpusvm_notifier.entry */
+  /** In the gpusvm's tree while it has ranges. @kernel drm_gpusvm_notifier.itree, drm_gpusvm_notifier.entry, to_drm_gpusvm_notifier */
   node: IntervalNode<GpuSvmNotifier> | null = null;
   /** The interval is out already; the last range must not remove it again. @kernel drm_gpusvm_notifier.flags.removed */
   removed = false;

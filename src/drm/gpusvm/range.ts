@@ -9,7 +9,7 @@ import type { GpuSvmNotifier } from './notifier.js';
 export class GpuSvmRange {
   /** @kernel drm_gpusvm_range.refcount */
   refs = 1;
-  /** In its notifier's tree until it is removed. @kernel drm_gpusvm_range.itree, drm_gpusvm_range.entry */
+  /** In its notifier's tree until it is removed. @kernel drm_gpusvm_range.itree, drm_gpusvm_range.entry, to_drm_gpusvm_range */
   node: IntervalNode<GpuSvmRange> | null = null;
   /**
    * Set under the notifier lock for write and never cleared: the range must be removed before its span can fault again.

@@ -1,6 +1,7 @@
 /** That each checker trips on a protocol that is wrong on purpose, and only then. */
 
 import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
 import { buffer, bugCase, mirrorOn } from '../../../src/bugs/bugCase.js';
 import type { BugOverlay } from '../../../src/bugs/bugOverlay.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
@@ -74,9 +75,10 @@ describe('checkers that watch each step', () => {
   it('L3: trips when get_pages comes back with a lock', () => {
     const verdict = verdictWith(({ coordinator }) => {
       const [{ gpusvm, dma }] = coordinator.vms;
-      replaceMethod(dma, 'isCurrent', (right) => (notifier, seq) => {
-        expect(gpusvm.notifierLock.tryRead()).toBe(true);
-        return right(notifier, seq);
+      replaceMethod(dma, 'mapIfCurrent', (right) => (...args) => {
+        const result = right(...args);
+        if (result === Errno.OK) expect(gpusvm.notifierLock.tryRead()).toBe(true);
+        return result;
       });
     });
     expect(verdict?.invariant).toBe('L3');
