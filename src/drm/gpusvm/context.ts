@@ -6,7 +6,7 @@ import type { GpuSvmPages } from './pages.js';
 /** HMM may fault on behalf of a range for this long before it gives up. @kernel HMM_RANGE_DEFAULT_TIMEOUT */
 export const HMM_TIMEOUT_NS = 1_000_000_000;
 
-/** @kernel drm_gpusvm_ctx */
+/** Of one call; another one may want something else. @kernel drm_gpusvm_ctx */
 export interface GpuSvmContext {
   /** Ranges of at most this many pages are only made where all pages are there already. @kernel drm_gpusvm_ctx.check_pages_threshold */
   readonly checkPagesThreshold: number;

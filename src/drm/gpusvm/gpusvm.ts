@@ -27,15 +27,15 @@ export type { RangeResult } from './rangeFinder.js';
 const notifierLockClass = new LockClass('gpusvm notifier_lock');
 
 export interface GpuSvmConfig {
-  /** @kernel drm_gpusvm.name */
+  /** Of the mirror, in messages. @kernel drm_gpusvm.name */
   readonly name: string;
-  /** The managed window. @kernel drm_gpusvm.mm_start */
+  /** First page of the managed window. @kernel drm_gpusvm.mm_start */
   readonly start: Vpn;
-  /** @kernel drm_gpusvm.mm_range */
+  /** Pages of the managed window. @kernel drm_gpusvm.mm_range */
   readonly npages: number;
-  /** Power of two. @kernel drm_gpusvm.notifier_size */
+  /** Pages of a notifier's window; a power of two. @kernel drm_gpusvm.notifier_size */
   readonly notifierPages: number;
-  /** Descending powers of two, the last 1. @kernel drm_gpusvm.chunk_sizes, drm_gpusvm.num_chunks */
+  /** Sizes that ranges may have, in pages: descending powers of two, the last 1. @kernel drm_gpusvm.chunk_sizes, drm_gpusvm.num_chunks */
   readonly chunkPages: readonly number[];
 }
 
@@ -44,7 +44,7 @@ export function pagesOnly(name: string): GpuSvmConfig {
   return { name, start: 0 as Vpn, npages: 0, notifierPages: 0, chunkPages: [] };
 }
 
-/** @kernel drm_gpusvm_ops */
+/** What the driver does for a mirror. @kernel drm_gpusvm_ops */
 export interface GpuSvmOps {
   /**
    * Called with the notifier lock held for write; must leave no device translation or DMA mapping of the span.
@@ -77,22 +77,22 @@ export interface DriverLock {
  * in the callback). Order: driver's lock, mmap_lock, notifier lock. @kernel drm_gpusvm
  */
 export class GpuSvm {
-  /** @kernel drm_gpusvm.notifier_lock, drm_gpusvm_notifier_lock, drm_gpusvm_notifier_unlock */
+  /** Read: pages are mapped and bindings committed. Write: the callback. @kernel drm_gpusvm.notifier_lock, drm_gpusvm_notifier_lock, drm_gpusvm_notifier_unlock */
   readonly notifierLock: RwLock;
-  /** @kernel drm_gpusvm.root, drm_gpusvm.notifier_list */
+  /** By address. @kernel drm_gpusvm.root, drm_gpusvm.notifier_list */
   readonly notifiers = new IntervalTree<GpuSvmNotifier>();
   /** How ranges are found and made; null where there is no address space. */
   readonly finder: RangeFinder | null;
-  /** @kernel drm_gpusvm.lock_dep_map */
+  /** Which lock guards the trees; null where the driver has not said so. @kernel drm_gpusvm.lock_dep_map */
   private driverLock: DriverLock | null = null;
 
   private constructor(
     readonly sched: Scheduler,
     readonly config: GpuSvmConfig,
-    /** @kernel drm_gpusvm.mm */
+    /** The address space, of which a reference is held; null for pages only. @kernel drm_gpusvm.mm */
     readonly mm: Mm | null,
     private readonly hmm: Hmm,
-    /** @kernel drm_gpusvm.ops */
+    /** The driver's. @kernel drm_gpusvm.ops */
     readonly ops: GpuSvmOps,
   ) {
     this.notifierLock = new RwLock(sched, `notifier_lock of ${config.name}`, notifierLockClass);
@@ -127,7 +127,7 @@ export class GpuSvm {
     this.driverLock = lock;
   }
 
-  /** @kernel drm_gpusvm_driver_lock_held */
+  /** Asserts that the driver holds its lock, once it has said which. @kernel drm_gpusvm_driver_lock_held */
   driverLockHeld(): void {
     this.driverLock?.assertHeld();
   }
@@ -263,7 +263,7 @@ export class GpuSvm {
     if (notifier.ranges.size === 0) yield* this.notifierRemove(notifier);
   }
 
-  /** @kernel __drm_gpusvm_range_remove */
+  /** Out of the notifier's tree; both locks are held. @kernel __drm_gpusvm_range_remove */
   rangeUnlink(notifier: GpuSvmNotifier, range: GpuSvmRange): void {
     assert(range.node !== null, 'range is removed twice');
     notifier.ranges.remove(range.node);
@@ -285,21 +285,21 @@ export class GpuSvm {
     this.ops.notifierFree?.(notifier);
   }
 
-  /** @kernel drm_gpusvm_range_get */
+  /** One more reference: the range outlives its removal. @kernel drm_gpusvm_range_get */
   rangeGet(range: GpuSvmRange): GpuSvmRange {
     assert(range.refs > 0, 'range is gone');
     range.refs++;
     return range;
   }
 
-  /** @kernel drm_gpusvm_range_put */
+  /** The last reference destroys the range; it never goes in the callback. @kernel drm_gpusvm_range_put */
   rangePut(range: GpuSvmRange): void {
     assert(range.refs > 0, 'range is put once too often');
     range.refs--;
     if (range.refs === 0) this.rangeDestroy(range);
   }
 
-  /** @kernel drm_gpusvm_range_destroy */
+  /** Nobody has the range any more. @kernel drm_gpusvm_range_destroy */
   rangeDestroy(range: GpuSvmRange): void {
     this.ops.rangeFree?.(range);
   }

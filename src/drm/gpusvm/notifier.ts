@@ -12,9 +12,9 @@ import type { Steps } from '../../sim/steps.js';
 import type { GpuSvm } from './gpusvm.js';
 import type { GpuSvmRange } from './range.js';
 
-/** @kernel drm_gpusvm_notifier */
+/** One interval notifier for all ranges of a window. @kernel drm_gpusvm_notifier */
 export class GpuSvmNotifier implements IntervalNotifierOps {
-  /** @kernel drm_gpusvm_notifier.notifier */
+  /** What the address space calls. @kernel drm_gpusvm_notifier.notifier */
   readonly interval: IntervalNotifier;
   /**
    * Changed under the driver's lock and the notifier lock; read under either.
@@ -27,9 +27,9 @@ export class GpuSvmNotifier implements IntervalNotifierOps {
   removed = false;
 
   constructor(
-    /** @kernel drm_gpusvm_notifier.gpusvm */
+    /** The mirror. @kernel drm_gpusvm_notifier.gpusvm */
     readonly gpusvm: GpuSvm,
-    /** @kernel drm_gpusvm_notifier_start */
+    /** First page. @kernel drm_gpusvm_notifier_start */
     readonly start: Vpn,
     /** One past the last page. @kernel drm_gpusvm_notifier_end */
     readonly end: Vpn,

@@ -7,7 +7,7 @@ import type { GpuSvmNotifier } from './notifier.js';
 
 /** Power-of-two sized and aligned; inside one notifier. @kernel drm_gpusvm_range, drm_gpusvm_range_flags */
 export class GpuSvmRange {
-  /** @kernel drm_gpusvm_range.refcount */
+  /** References: one of the tree, one of each who looks at it outside the driver's lock. @kernel drm_gpusvm_range.refcount */
   refs = 1;
   /** In its notifier's tree until it is removed. @kernel drm_gpusvm_range.itree, drm_gpusvm_range.entry, to_drm_gpusvm_range */
   node: IntervalNode<GpuSvmRange> | null = null;
@@ -20,9 +20,9 @@ export class GpuSvmRange {
   partialUnmap = false;
 
   constructor(
-    /** @kernel drm_gpusvm_range.notifier */
+    /** Whose window it lies in. @kernel drm_gpusvm_range.notifier */
     readonly notifier: GpuSvmNotifier,
-    /** @kernel drm_gpusvm_range_start */
+    /** First page. @kernel drm_gpusvm_range_start */
     readonly start: Vpn,
     /** One past the last page. @kernel drm_gpusvm_range_end */
     readonly end: Vpn,
@@ -30,7 +30,7 @@ export class GpuSvmRange {
     readonly migrateDevmem: boolean,
   ) {}
 
-  /** @kernel drm_gpusvm_range.gpusvm */
+  /** The mirror. @kernel drm_gpusvm_range.gpusvm */
   get gpusvm(): GpuSvm {
     return this.notifier.gpusvm;
   }

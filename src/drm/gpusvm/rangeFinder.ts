@@ -145,12 +145,12 @@ export class RangeFinder {
       : notifierAlloc.call(gpusvm.ops, gpusvm, start, end);
   }
 
-  /** @kernel drm_gpusvm_notifier_free */
+  /** Of a window that came to nothing. @kernel drm_gpusvm_notifier_free */
   notifierFree(notifier: GpuSvmNotifier): void {
     this.gpusvm.notifierFree(notifier);
   }
 
-  /** @kernel drm_gpusvm_notifier_insert */
+  /** Into the gpusvm's tree, with its first range in it. @kernel drm_gpusvm_notifier_insert */
   notifierInsert(notifier: GpuSvmNotifier): void {
     const { gpusvm, mm } = this;
     notifier.node = gpusvm.notifiers.insert(notifier.start, notifier.end, notifier);
@@ -168,7 +168,7 @@ export class RangeFinder {
       : ops.rangeAlloc(notifier, start, end, migrateDevmem);
   }
 
-  /** @kernel drm_gpusvm_range_insert */
+  /** Into the notifier's tree: from now on callbacks find the range. @kernel drm_gpusvm_range_insert */
   *rangeInsert(notifier: GpuSvmNotifier, range: GpuSvmRange): Steps<void> {
     const { gpusvm, mm } = this;
     yield* gpusvm.notifierLock.read();

@@ -14,7 +14,7 @@ import type { GpuSvm } from './gpusvm.js';
 import { hmmRequest } from './hmmRequest.js';
 import type { GpuSvmRange } from './range.js';
 
-/** @kernel drm_gpusvm_scan_result */
+/** Where the pages of a range were when they were looked at. @kernel drm_gpusvm_scan_result */
 export const ScanResult = {
   /** Some page is missing, or could not be looked at. @kernel DRM_GPUSVM_SCAN_UNPOPULATED */
   Unpopulated: 'unpopulated',
