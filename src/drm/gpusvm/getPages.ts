@@ -84,7 +84,7 @@ export class GpuSvmDma {
       return Errno.OK;
     }
     if (this.allocationFails()) return Errno.ENOMEM;
-    const pfns = new Uint32Array(end - start);
+    const pfns = this.newPfns(end - start);
     if (!mm.getNotZero()) return Errno.EFAULT;
     const range = this.hmmRange(request, pfns);
     const errno = yield* this.hmm.rangeFaultUnlocked(range, leftNs);
@@ -93,6 +93,11 @@ export class GpuSvmDma {
     const mapped = yield* this.mapUnderLock(request, range.notifierSeq, pfns);
     if (mapped === Errno.OK) yield* this.mapForOthers(request, range.notifierSeq, pfns);
     return mapped;
+  }
+
+  /** Zeroed: a walk keeps some bits of what it finds there, and takes others for requests. */
+  newPfns(npages: number): Uint32Array {
+    return new Uint32Array(npages);
   }
 
   /** Every page is faulted in, and for writing unless the device will only read. */

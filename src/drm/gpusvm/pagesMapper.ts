@@ -72,8 +72,7 @@ export class PagesMapper {
   mapEach(run: MapRun, first: Vpn, pfns: Uint32Array): Errno {
     for (let i = 0, j = 0; i < pfns.length; j++) {
       const entry = hmmPfnAt(pfns, i);
-      // HMM hands out an own device page that the CPU may not write even for a write request: only a fault in RAM can settle that.
-      if (!run.ctx.readOnly && (entry & HmmPfnFlag.WRITE) === 0) return Errno.EOPNOTSUPP;
+      if (!this.allows(entry, run.ctx)) return Errno.EOPNOTSUPP;
       const order = this.pfnToOrder(entry, first + i, pfns.length - i);
       const addr = this.mapOne(run, i, hmmPfnToPfn(entry), order);
       if (addr < 0) return addr as Errno;
@@ -82,6 +81,11 @@ export class PagesMapper {
       run.mapped = i;
     }
     return Errno.OK;
+  }
+
+  /** HMM hands out an own device page that the CPU may not write even for a write request: only a fault in RAM can settle that. */
+  allows(entry: HmmPfn, ctx: GpuSvmContext): boolean {
+    return ctx.readOnly || (entry & HmmPfnFlag.WRITE) !== 0;
   }
 
   /**

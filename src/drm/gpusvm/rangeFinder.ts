@@ -119,7 +119,7 @@ export class RangeFinder {
    */
   *checkPages(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, ctx: GpuSvmContext): Steps<boolean> {
     const { sched } = this.gpusvm;
-    const pfns = new Uint32Array(end - start);
+    const pfns = this.newPfns(end - start);
     const range = hmmRequest(this.mm, notifier.interval, start, end, pfns, 0, ctx.owner);
     const deadlineNs = sched.now() + HMM_TIMEOUT_NS;
     let errno: Errno;
@@ -130,6 +130,11 @@ export class RangeFinder {
     const valid = errno === Errno.OK && pfns.every((entry) => (entry & HmmPfnFlag.VALID) !== 0);
     sched.at(GpuSvmStep.checkPages, start, end - start, valid ? 1 : 0);
     return valid;
+  }
+
+  /** Zeroed: a walk keeps some bits of what it finds there, and takes others for requests. */
+  newPfns(npages: number): Uint32Array {
+    return new Uint32Array(npages);
   }
 
   /** Null without memory. @kernel drm_gpusvm_notifier_alloc */

@@ -5,7 +5,7 @@ import { Errno } from '../../base/errno.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import type { Hmm } from '../../mm/mirror/hmm.js';
+import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
@@ -45,20 +45,34 @@ export class ScanMm {
     assert(mm !== null, 'a gpusvm without an address space has no ranges');
     const { sched } = this.kernel;
     const { interval } = range.notifier;
-    const pfns = new Uint32Array(range.npages);
+    const pfns = this.newPfns(range.npages);
     const request = hmmRequest(mm, interval, range.start, range.end, pfns, 0, owner);
     const deadlineNs = sched.now() + HMM_TIMEOUT_NS;
     for (;;) {
       const leftNs = deadlineNs - sched.now();
       if (leftNs <= 0) return ScanResult.Unpopulated;
       if ((yield* this.hmm.rangeFaultUnlocked(request, leftNs)) !== Errno.OK) return ScanResult.Unpopulated;
-      // The pfns carry no references: they mean something only under the lock, and while no invalidation has come.
-      yield* gpusvm.notifierLock.read();
-      const result = interval.readRetry(request.notifierSeq) ? null : this.classify(pfns, wanted);
-      gpusvm.notifierLock.readUnlock();
+      const result = yield* this.look(gpusvm, request, wanted);
       if (result !== null) return result;
       pfns.fill(0);
     }
+  }
+
+  /** Zeroed: a walk keeps some bits of what it finds there, and takes others for requests. */
+  newPfns(npages: number): Uint32Array {
+    return new Uint32Array(npages);
+  }
+
+  /** Null when an invalidation has come: the pfns carry no references, and mean something only under the lock while none has. */
+  *look(
+    gpusvm: GpuSvm,
+    { notifier, notifierSeq, pfns }: HmmRange,
+    wanted: DrmPagemap,
+  ): Steps<ScanResult | null> {
+    yield* gpusvm.notifierLock.read();
+    const result = notifier.readRetry(notifierSeq) ? null : this.classify(pfns, wanted);
+    gpusvm.notifierLock.readUnlock();
+    return result;
   }
 
   classify(pfns: Uint32Array, wanted: DrmPagemap): ScanResult {
