@@ -77,7 +77,7 @@ export class DeviceDma {
 
   /** An unmap must name the direction of its map. */
   private checkDir(iova: number, dir: DmaDir): void {
-    const made = iommuWordDir(Atomics.load(this.iommu.iommu.words, iova));
+    const made = iommuWordDir(this.iommu.iommu.words[iova]);
     if (made === dir) return;
     this.ledger.mismatch(
       `I/O page ${iova} of gpu${this.index} was mapped in direction ${made} and unmapped in ${dir}`,

@@ -1,6 +1,6 @@
 /** One GPU's page tables, one per address space: from virtual pages to addresses as that GPU sees them. */
 
-import { assert } from '../base/assert.js';
+import { AssertionFailure, assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { formatVpn, TASK_SIZE_PAGES, type Vpn, vpn } from '../base/units.js';
 import { dmaAddrAt, dmaOrder } from '../memory/dmaAddr.js';
@@ -42,10 +42,7 @@ export class GpuPageTable {
     for (let at = 0; done < npages; at++) {
       const addr = dmaAddrAt(addrs, at);
       const covered = 1 << dmaOrder(addr);
-      assert(
-        done + covered <= npages,
-        () => `DMA address ${at} of a bind reaches beyond its ${npages} pages`,
-      );
+      if (done + covered > npages) refuseReach(at, npages);
       for (let i = 0; i < covered; i++) this.set(page + done + i, gpuPte(addr, i, write, atomics));
       done += covered;
     }
@@ -151,16 +148,15 @@ export class GpuPageTable {
 
   private set(page: number, pte: GpuPte): void {
     const slot = this.table.slot(pageInSpace(page as Vpn));
-    const old = gpuPteOfWord(this.table.exchange(slot, pte));
+    const old = gpuPteOfWord(this.table.exchangeUnshared(slot, pte));
     if (old === NO_GPU_PTE) this.entries++;
     else this.assertSamePage(page, old, pte);
   }
 
   private assertSamePage(page: number, old: GpuPte, pte: GpuPte): void {
-    assert(
-      gpuPteSamePage(old, pte),
-      () =>
-        `GPU page ${formatVpn(page)} is bound to ${formatGpuPte(pte)} over ${formatGpuPte(old)} without a zap`,
+    if (gpuPteSamePage(old, pte)) return;
+    throw new AssertionFailure(
+      `GPU page ${formatVpn(page)} is bound to ${formatGpuPte(pte)} over ${formatGpuPte(old)} without a zap`,
     );
   }
 
@@ -168,10 +164,15 @@ export class GpuPageTable {
     const slot = this.table.slot(page);
     let zapped = 0;
     for (let i = 0; i < npages; i++) {
-      if (this.table.exchange(slot + i, NO_GPU_PTE) !== NO_GPU_PTE) zapped++;
+      if (this.table.exchangeUnshared(slot + i, NO_GPU_PTE) !== NO_GPU_PTE) zapped++;
     }
     return zapped;
   }
+}
+
+/** Apart from its caller, so that binding makes no closures. */
+function refuseReach(at: number, npages: number): never {
+  throw new AssertionFailure(`DMA address ${at} of a bind reaches beyond its ${npages} pages`);
 }
 
 /** The first page of the leaf table after that of `page`. */

@@ -52,7 +52,8 @@ export class Iommu {
   /** The pfn behind an I/O page, or -1 when it is not mapped for this kind of access. @kernel iommu_iova_to_phys */
   translate(iova: number, write: boolean): Pfn | -1 {
     if (iova >= this.words.length) return -1;
-    const word = Atomics.load(this.words, iova);
+    // What a request names was mapped before the request was sent, and the ring orders that; a word has no halves.
+    const word = this.words[iova];
     return (word & (write ? WRITABLE : READABLE)) === 0 ? -1 : iommuWordPfn(word);
   }
 }

@@ -28,6 +28,12 @@ export class IovaSpace {
   /** The first of `npages` free I/O pages in a row, now taken; 0 where there is no such run. @kernel alloc_iova_fast */
   allocate(npages: number): number {
     if (npages > this.freePages_) return 0;
+    // The usual case, apart: one page, and the next one is free.
+    if (npages === 1 && this.pages[this.cursor] === FREE) {
+      this.pages[this.cursor] = TAKEN;
+      this.freePages_--;
+      return this.cursor++;
+    }
     const found =
       this.findRun(this.cursor, this.pages.length, npages) ||
       this.findRun(1, Math.min(this.pages.length, this.cursor + npages - 1), npages);

@@ -17,6 +17,11 @@ export class Mutex {
     return this.inner.write();
   }
 
+  /** As `RwLock.beginRead`. */
+  beginLock(): boolean {
+    return this.inner.beginWrite();
+  }
+
   tryLock(): boolean {
     return this.inner.tryWrite();
   }

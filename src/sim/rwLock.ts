@@ -1,6 +1,6 @@
 /** A fair reader-writer lock for tasks, with a name, owners, and the checks of a debug kernel. */
 
-import { assert } from '../base/assert.js';
+import { AssertionFailure, assert } from '../base/assert.js';
 import type { LockClass } from './lockOrder.js';
 import type { Scheduler } from './scheduler.js';
 import { PARK, type Steps } from './steps.js';
@@ -23,6 +23,11 @@ export class RwLock implements Waitable {
   private readonly queue: Waiter[] = [];
   /** A queue index instead of shift(): waiting lines of hundreds of faults are normal. */
   private queueHead = 0;
+  /** What tasks that hold the lock have in their lists: one object for all, since a task holds a lock once. */
+  private readonly holds: Readonly<Record<Mode, HeldLock>> = {
+    read: { lock: this, mode: 'read' },
+    write: { lock: this, mode: 'write' },
+  };
 
   constructor(
     private readonly sched: Scheduler,
@@ -36,6 +41,19 @@ export class RwLock implements Waitable {
 
   *write(): Steps<void> {
     if (!this.begin('write')) yield PARK;
+  }
+
+  /**
+   * {@link read} without a generator, for hot paths: `if (!lock.beginRead()) yield PARK;`. False: the task is in the queue, and has the lock when
+   * it goes on.
+   */
+  beginRead(): boolean {
+    return this.begin('read');
+  }
+
+  /** The same for {@link write}. */
+  beginWrite(): boolean {
+    return this.begin('write');
   }
 
   tryRead(): boolean {
@@ -120,7 +138,7 @@ export class RwLock implements Waitable {
   private begin(mode: Mode): boolean {
     const task = this.sched.self;
     for (const held of task.held) {
-      assert(held.lock !== this, () => `${task.name} takes ${this.name} twice`);
+      if (held.lock === this) this.refuseSecond(task);
       this.checkOrder(held);
     }
     if (this.queueHead === this.queue.length && this.isFree(mode)) {
@@ -130,6 +148,11 @@ export class RwLock implements Waitable {
     this.queue.push({ task, mode });
     this.sched.block(this);
     return false;
+  }
+
+  /** Apart from its caller, so that taking a lock makes no closure. */
+  private refuseSecond(task: Task): never {
+    throw new AssertionFailure(`${task.name} takes ${this.name} twice`);
   }
 
   private checkOrder(held: HeldLock): void {
@@ -150,16 +173,22 @@ export class RwLock implements Waitable {
     assert(this.isFree(mode), () => `${this.name} granted while it is held`);
     if (mode === 'write') this.writer = task;
     else this.readers.push(task);
-    task.held.push({ lock: this, mode });
+    task.held.push(this.holds[mode]);
   }
 
   private forget(task: Task, mode: Mode): void {
-    const index = task.held.findLastIndex((held) => held.lock === this && held.mode === mode);
+    const { held } = task;
+    const index = held.lastIndexOf(this.holds[mode]);
+    if (index === held.length - 1 && index >= 0) {
+      held.pop();
+      return;
+    }
     assert(index >= 0, () => `${this.name} is not among the locks of ${task.name}`);
-    task.held.splice(index, 1);
+    held.splice(index, 1);
   }
 
   private handOver(): void {
+    if (this.queue.length === 0) return;
     while (this.queueHead < this.queue.length && this.isFree(this.queue[this.queueHead].mode)) {
       const { task, mode } = this.queue[this.queueHead++];
       this.grant(task, mode);

@@ -36,7 +36,8 @@ export class MigrateDevice {
   /** @kernel migrate_device_finalize */
   *finalize(src: Uint32Array, dst: Uint32Array, npages: number): Steps<void> {
     yield* this.unmapper.finalize(src, dst, npages, NO_PFN);
-    yield* this.kernel.sched.spend(npages * this.kernel.costs.migratePageNs);
+    const { sched, costs } = this.kernel;
+    if (sched.modelsTime) yield* sched.spend(npages * costs.migratePageNs);
   }
 
   /** Refers to it and locks it, unless it is free or somebody else has it locked. @kernel migrate_device_pfn_lock */

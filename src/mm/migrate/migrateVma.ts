@@ -11,6 +11,8 @@ import {
   NO_PFN,
   type Pfn,
 } from '../../memory/pfn.js';
+import type { RadixTable } from '../../memory/radixTable.js';
+import type { Zone } from '../../memory/zone.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { type Vma, VmFlag } from '../area/vma.js';
 import { FolioSplit } from '../huge/folioSplit.js';
@@ -90,7 +92,8 @@ export class MigrateVma {
   *finalize(args: MigrateVmaArgs): Steps<void> {
     const npages = args.end - args.start;
     yield* this.unmapper.finalize(args.src, args.dst, npages, args.faultPage);
-    yield* this.kernel.sched.spend(args.cpages * this.kernel.costs.migratePageNs);
+    const { sched, costs } = this.kernel;
+    if (sched.modelsTime) yield* sched.spend(args.cpages * costs.migratePageNs);
   }
 
   /** Whether the span lies in an area that can migrate, and the fault page is a locked device page. */
@@ -133,13 +136,30 @@ export class MigrateVma {
   /** Under the page-table lock. Returns the first page of a large folio that is wanted, or `end`. @kernel migrate_vma_collect_pmd */
   collectTable(args: MigrateVmaArgs, start: number, end: number): number {
     const table = args.mm.pageTable;
+    const { folios, memory } = this.kernel;
     const slot = table.slot(start);
     let unmapped = false;
     let page = start;
+    // Neighbours mostly lie in the same zone and are mapped alike, so what was decided for one holds for the next.
+    let zone: Zone | null = null;
+    let kindThere: PteKind = PteKind.None;
+    let selected = false;
     for (; page < end; page++) {
       const pte = pteFromWord(slot < 0 ? 0 : table.read(slot + page - start));
-      if (this.isPartOfLarge(args, pte)) break;
-      if (this.collectEntry(args, page as Vpn, pte)) unmapped = true;
+      if (!pteIsMapping(pte) || ptePfn(pte) === this.kernel.zeroPage) {
+        this.collectUnmapped(args, page - args.start, pteKind(pte));
+        continue;
+      }
+      const pfn = ptePfn(pte);
+      const here = memory.layout.zoneOf(pfn);
+      if (here !== zone || pteKind(pte) !== kindThere) {
+        zone = here;
+        kindThere = pteKind(pte);
+        selected = isSelected(this.kernel, args, kindThere, pfn);
+      }
+      if (!selected) continue;
+      if (folios.isLarge(pfn)) break;
+      if (this.collectPage(args, page - args.start, table, slot + page - start, pte)) unmapped = true;
     }
     if (unmapped) this.flushCollected();
     return page;
@@ -150,26 +170,13 @@ export class MigrateVma {
     this.kernel.flushCpuTlbs();
   }
 
-  /** It has to be split first. */
-  isPartOfLarge(args: MigrateVmaArgs, pte: Pte): boolean {
-    if (!pteIsMapping(pte) || !this.kernel.folios.isLarge(ptePfn(pte))) return false;
-    return isSelected(this.kernel, args, pteKind(pte), ptePfn(pte));
-  }
-
-  /** Returns whether the entry was changed. */
-  collectEntry(args: MigrateVmaArgs, page: Vpn, pte: Pte): boolean {
-    const i = page - args.start;
-    const kind = pteKind(pte);
+  /** An entry that maps nothing, or the zero page; `kind` is `Present` for the latter. */
+  collectUnmapped(args: MigrateVmaArgs, i: number, kind: PteKind): void {
     if (kind === PteKind.None) {
       if (args.vma.isAnonymous) this.collectHole(args, i);
-      return false;
+    } else if (kind === PteKind.Present && (args.flags & MigrateSelect.System) !== 0) {
+      this.collectHole(args, i);
     }
-    if (kind === PteKind.Present && ptePfn(pte) === this.kernel.zeroPage) {
-      if ((args.flags & MigrateSelect.System) !== 0) this.collectHole(args, i);
-      return false;
-    }
-    if (!isSelected(this.kernel, args, kind, ptePfn(pte))) return false;
-    return this.collectPage(args, page, i, pte);
   }
 
   /** Whatever was selected, a hole of an anonymous area counts: a fresh page can be put there. */
@@ -179,7 +186,7 @@ export class MigrateVma {
   }
 
   /** A page that somebody has locked is skipped: waiting here could deadlock. */
-  collectPage(args: MigrateVmaArgs, page: Vpn, i: number, pte: Pte): boolean {
+  collectPage(args: MigrateVmaArgs, i: number, table: RadixTable, slot: number, pte: Pte): boolean {
     const { folios, folioLocks } = this.kernel;
     const pfn = ptePfn(pte);
     if (!this.kernel.pins.mayShare(pfn)) return false;
@@ -189,7 +196,7 @@ export class MigrateVma {
       return false;
     }
     const writable = pteHas(pte, PteBit.Write);
-    this.rmap.replaceByMigrationEntry(args.mm, page);
+    this.rmap.replaceByMigrationEntryAt(table, slot, pte);
     args.src[i] = migratePfn(pfn, MigratePfnFlag.MIGRATE | (writable ? MigratePfnFlag.WRITE : 0));
     args.cpages++;
     return true;

@@ -84,8 +84,9 @@ export class Hmm {
     if (this.kernel.sched.reach(HmmStep.rangeFault, start, end - start, range.defaultFlags, mm.id))
       yield STEP;
     const errno = yield* this.walkAndFault(range);
-    yield* this.kernel.sched.spend((end - start) * this.kernel.costs.hmmPageNs);
-    this.kernel.sched.at(HmmStep.done, start, end - start, errno, mm.id);
+    const { sched, costs } = this.kernel;
+    if (sched.modelsTime) yield* sched.spend((end - start) * costs.hmmPageNs);
+    sched.at(HmmStep.done, start, end - start, errno, mm.id);
     return errno;
   }
 

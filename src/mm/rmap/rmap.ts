@@ -5,6 +5,7 @@ import type { IntervalTree } from '../../base/intervalTree.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
 import type { MappingArea } from '../file/addressSpace.js';
@@ -21,6 +22,7 @@ import type { Kernel } from '../kernel.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
 import {
+  hardwareMayMark,
   makePte,
   type Pte,
   PteBit,
@@ -143,17 +145,26 @@ export class Rmap {
    * flushes the CPU TLBs before it lets go of the page-table lock.
    */
   replaceByMigrationEntry(mm: Mm, page: Vpn): Pte {
-    const { folios } = this.kernel;
     const slot = mm.pageTable.slot(page);
-    const old = pteFromWord(mm.pageTable.read(slot));
+    return this.replaceByMigrationEntryAt(mm.pageTable, slot, pteFromWord(mm.pageTable.read(slot)));
+  }
+
+  /** The same for the entry at a slot of the table, which was read as `old` in this atomic section. */
+  replaceByMigrationEntryAt(table: RadixTable, slot: number, old: Pte): Pte {
+    const { folios } = this.kernel;
     const pfn = ptePfn(old);
     const exclusive = folios.testFlag(pfn, FolioFlag.AnonExclusive);
     if (exclusive) folios.clearFlag(pfn, FolioFlag.AnonExclusive);
     const access = pteHas(old, PteBit.Write) ? PteBit.Write : exclusive ? PteBit.Exclusive : 0;
     const entry = makePte(PteKind.Migration, pfn, access | (old & CARRIED));
-    // The hardware may set young and dirty until the exchange; what it set last counts.
-    const last = pteFromWord(mm.pageTable.exchange(slot, entry));
-    if ((last & CARRIED) !== (old & CARRIED)) mm.pageTable.write(slot, entry | (last & CARRIED));
+    let last = old;
+    if (hardwareMayMark(old)) {
+      // Young and dirty may be set until the exchange; what was set last counts.
+      last = pteFromWord(table.exchange(slot, entry));
+      if ((last & CARRIED) !== (old & CARRIED)) table.write(slot, entry | (last & CARRIED));
+    } else {
+      table.writeBeforeFlush(slot, entry);
+    }
     if (pteHas(last, PteBit.Dirty)) folios.setFlag(pfn, FolioFlag.Dirty);
     folios.removeRmap(pfn);
     folios.put(pfn);
@@ -166,21 +177,33 @@ export class Rmap {
    * @kernel remove_migration_ptes
    */
   removeMigrationPtes(from: Pfn, to: Pfn, npages = this.kernel.folios.npages(to)): void {
-    const { folios } = this.kernel;
     const areas = this.areasOf(to);
-    const index = folios.index(to);
-    for (
-      let node = areas?.firstOverlap(index, index + npages) ?? null;
-      node !== null;
-      node = areas?.nextOverlap(node, index, index + npages) ?? null
-    ) {
-      const { mm, vma } = node.value;
-      const first = Math.max(0, vma.pgoff - index);
-      const last = Math.min(npages, vma.pgoff + vma.pages - index);
-      const start = vma.start + (index + first - vma.pgoff);
-      if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) continue;
-      for (let i = first; i < last; i++)
-        this.restoreEntry(mm, vma, (start + i - first) as Vpn, (from + i) as Pfn, (to + i) as Pfn);
+    if (areas === null) return;
+    const index = this.kernel.folios.index(to);
+    let node = areas.firstOverlap(index, index + npages);
+    // Most memory is in one area of one process, which need not be looked for again.
+    const isOnly = areas.size === 1;
+    while (node !== null) {
+      this.restoreIn(node.value, index, from, to, npages);
+      node = isOnly ? null : areas.nextOverlap(node, index, index + npages);
+    }
+  }
+
+  /** The part of it that lies in one area. */
+  private restoreIn({ mm, vma }: MappingArea, index: number, from: Pfn, to: Pfn, npages: number): void {
+    const first = Math.max(0, vma.pgoff - index);
+    const last = Math.min(npages, vma.pgoff + vma.pages - index);
+    const start = vma.start + (index + first - vma.pgoff);
+    const table = mm.pageTable;
+    const slot = table.slot(start);
+    if (npages === 1) {
+      if (slot >= 0 && !pteIsHuge(table.read(slot))) this.restoreEntry(table, slot, vma, from, to);
+      return;
+    }
+    if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) return;
+    for (let i = first; i < last; i++) {
+      const at = table.slot(start + i - first);
+      if (at >= 0) this.restoreEntry(table, at, vma, (from + i) as Pfn, (to + i) as Pfn);
     }
   }
 
@@ -215,11 +238,9 @@ export class Rmap {
   }
 
   /** Maps the page with what the migration entry carried; a page that was the process's own is so again. @kernel remove_migration_pte */
-  restoreEntry(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): void {
+  restoreEntry(table: RadixTable, slot: number, vma: Vma, from: Pfn, to: Pfn): void {
     const { folios } = this.kernel;
-    const slot = mm.pageTable.slot(page);
-    if (slot < 0) return;
-    const entry = pteFromWord(mm.pageTable.read(slot));
+    const entry = pteFromWord(table.read(slot));
     if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return;
     const writable = pteHas(entry, PteBit.Write);
     const isExclusive = writable || pteHas(entry, PteBit.Exclusive);
@@ -227,7 +248,7 @@ export class Rmap {
       folios.setFlag(to, FolioFlag.AnonExclusive);
     folios.get(to);
     folios.addRmap(to);
-    mm.pageTable.write(slot, this.mappingEntry(vma, to, writable, entry & CARRIED));
+    table.write(slot, this.mappingEntry(vma, to, writable, entry & CARRIED));
   }
 
   /** An entry that maps `pfn` as its zone demands: present, or device-private. */

@@ -90,6 +90,13 @@ export function pteAllows(pte: number, write: boolean): boolean {
   return (pte & (KIND_MASK | PteBit.ProtNone)) === PteKind.Present && (!write || (pte & PteBit.Write) !== 0);
 }
 
+/** Whether a walk of the hardware may still change the entry: it marks what it uses as young, and as dirty on a store. */
+export function hardwareMayMark(pte: Pte): boolean {
+  if (pteKind(pte) !== PteKind.Present) return false;
+  const marks = (pte & PteBit.Write) !== 0 ? PteBit.Young | PteBit.Dirty : PteBit.Young;
+  return (pte & marks) !== marks;
+}
+
 /** Entries that hold a folio reference and count in its mapcount. */
 export function pteIsMapping(pte: Pte): boolean {
   const kind = pteKind(pte);
