@@ -13,8 +13,9 @@ export class DeviceMembership {
     private readonly vram: VramManager,
   ) {}
 
-  /** Errors: -EEXIST, -ENOENT (the process has no mirror), -ENOMEM. */
+  /** Errors: -ENODEV (it is unplugged), -EEXIST, -ENOENT (the process has no mirror), -ENOMEM. */
   *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    if (gpu.life.isUnplugged) return Errno.ENODEV;
     return yield* this.mirrors.join(mm, gpu);
   }
 
