@@ -22,6 +22,7 @@ import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { SvmVm } from '../driver/svmVm.js';
+import { VramUse } from '../driver/vram/vramUse.js';
 import { VramManager } from '../driver/vramManager.js';
 import { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { ScanMm } from '../drm/gpusvm/scanMm.js';
@@ -178,7 +179,16 @@ export class Coordinator {
     );
     for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
     const dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
-    this.mirrors = new MirrorTable(this.kernel, config, this.gpus, COORDINATOR, this.hmm, dma, this.arrays);
+    this.mirrors = new MirrorTable(
+      this.kernel,
+      config,
+      this.gpus,
+      COORDINATOR,
+      this.hmm,
+      dma,
+      this.arrays,
+      this.vram.moves,
+    );
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     const scan = new ScanMm(this.kernel, this.hmm, this.zdds);
     const sharesOwner = (a: number, b: number): boolean =>
@@ -195,7 +205,7 @@ export class Coordinator {
     const parts = {
       placement,
       migration: new RangeMigration(this.kernel, scan),
-      binding: new RangeBinding(this.arrays),
+      binding: new RangeBinding(this.arrays, new VramUse(folios, this.zdds)),
       recovery: new FaultRecovery(this.kernel),
     };
     const faultConfig = { ...config, atomicTimesliceNs: config.atomicTimesliceNs ?? ATOMIC_TIMESLICE_NS };
@@ -366,6 +376,7 @@ export class Coordinator {
     const remote = this.remotes[device];
     const vm = remote === undefined ? null : this.mirrors.memberVm(mm, this.gpus[device]);
     if (vm === null) return { errno: Errno.ENODEV };
+    vm.deviceVm(this.gpus[device]).touchObjects();
     return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
 }

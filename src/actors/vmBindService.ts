@@ -125,7 +125,11 @@ export class VmBindService implements OpenFiles {
     const bo = this.handles.get(handle);
     if (bo === undefined) return ioctlReply(Errno.ENOENT);
     if (npages <= 0 || page + npages > bo.npages) return ioctlReply(Errno.EINVAL);
+    bo.get();
+    yield* bo.resv.lock();
     bo.fill(this.world.memory, page, npages, byte);
+    bo.resv.unlock();
+    bo.put();
     return ioctlReply(Errno.OK);
   }
 

@@ -86,10 +86,12 @@ export class MachineView {
     this.vms = coordinator.vms;
     this.zdds = [...coordinator.zdds];
     this.mms = [...this.kernel.mms];
-    const { entries, mappings, references } = countPageHolders(this.kernel);
+    const { entries, mappings, ...counted } = countPageHolders(this.kernel);
+    const references = new Map(counted.references);
     this.entries = entries;
     this.mappings = mappings;
     this.references = references;
+    this.addEvictedObjects(references);
     this.pageOf = pagesByFrame(entries);
     this.used = usedPages(this.folios, references.keys());
     this.mirrors = listMirrors(this.vms);
@@ -97,6 +99,16 @@ export class MachineView {
     devices.forEach((snapshot, i) => {
       assert(snapshot.device === i, () => `snapshot ${i} is that of gpu${snapshot.device}`);
     });
+  }
+
+  /** The pages in RAM of objects that were evicted. */
+  private addEvictedObjects(references: Map<Pfn, number>): void {
+    for (const { bos } of this.coordinator.gpus) {
+      for (const bo of bos) {
+        if (bo.memory.isVram) continue;
+        for (const word of bo.pfns) references.set(pfnOf(word), (references.get(pfnOf(word)) ?? 0) + 1);
+      }
+    }
   }
 
   get gpus(): readonly GpuHandle[] {

@@ -7,9 +7,12 @@ import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { GpuHandle } from './gpuHandle.js';
+import type { VramResident } from './vram/vramLru.js';
 
 /** @kernel xe_bo */
-export class DriverDevmem extends Devmem {
+export class DriverDevmem extends Devmem implements VramResident {
+  /** Its eviction waits for nobody. */
+  readonly isBusy = false;
   /** Somebody evicts it already. */
   evicting = false;
   /** Its device has left the process's mirror, but pages were in use and could not come home with it. */

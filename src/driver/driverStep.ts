@@ -29,6 +29,9 @@ export const DriverStep = {
   /** The device takes no more requests; the count is that of allocations that are left to bring home. */
   unplugged: defineStep('driver.unplugged', 'device', 'count'),
   unbound: defineStep('driver.unbound', 'device', 'errno'),
+  /** A buffer object is about to leave the device's memory; it is there again. */
+  boEvict: defineStep('driver.boEvict', 'device', 'npages'),
+  boValidated: defineStep('driver.boValidated', 'device', 'npages'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),
   /** A device mirrors a process (id) from now on, or no longer; the count is that of its mirror's devices. */
   joined: defineStep('driver.joined', 'device', 'count', 'id'),

@@ -9,13 +9,17 @@ import { DrmDeviceLife } from '../drm/drmDeviceLife.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import type { DriverDevmem } from './driverDevmem.js';
 import type { VramBo } from './vmBind/vramBo.js';
+import { VramLru } from './vram/vramLru.js';
 
 /** @kernel xe_device, xe_tile */
 export class GpuHandle extends DeviceDma implements DrmDevice {
   readonly life: DrmDeviceLife;
   /** The driver's own reference, from the moment at which it binds to the device until it lets go of it. */
   dpagemap: DrmPagemap | null = null;
-  /** Live allocations of migrated pages, the least recently migrated first: a Set keeps the order of insertion. */
+  /** What could be sent to RAM to make room. */
+  readonly lru = new VramLru();
+
+  /** Live allocations of migrated pages. */
   readonly allocations = new Set<DriverDevmem>();
 
   /** Live buffer objects of programs. */
@@ -29,5 +33,17 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
   ) {
     super(index, iommu);
     this.life = new DrmDeviceLife(`gpu${index}`);
+  }
+
+  /** Pages have migrated to the allocation, so eviction may find it. */
+  keep(devmem: DriverDevmem): void {
+    this.allocations.add(devmem);
+    this.lru.add(devmem);
+  }
+
+  /** Its last page is gone. */
+  forget(devmem: DriverDevmem): void {
+    this.allocations.delete(devmem);
+    this.lru.remove(devmem);
   }
 }

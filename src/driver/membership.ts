@@ -12,6 +12,7 @@ import { DriverStep } from './driverStep.js';
 import type { GpuHandle } from './gpuHandle.js';
 import type { SvmVm } from './svmVm.js';
 import { DeviceVm } from './vmBind/deviceVm.js';
+import type { BoMoves } from './vram/boMoves.js';
 
 const inNotifier: GpuSvmContext = { ...defaultContext, inNotifier: true };
 
@@ -27,9 +28,10 @@ export class Membership implements RangeMembers {
     private readonly vm: SvmVm,
     gpus: readonly GpuHandle[],
     private readonly arrays: PageArrayPool,
+    private readonly moves: BoMoves,
   ) {
     this.members = gpus;
-    this.vms = new Map(gpus.map((gpu) => [gpu, new DeviceVm(vm, gpu, arrays)]));
+    this.vms = new Map(gpus.map((gpu) => [gpu, new DeviceVm(vm, gpu, arrays, moves)]));
   }
 
   /** In the order of their numbers. */
@@ -86,7 +88,7 @@ export class Membership implements RangeMembers {
     if (errno !== Errno.OK) yield* this.shrinkRanges(gpu);
     svmLock.unlock();
     if (errno !== Errno.OK) return errno;
-    const deviceVm = new DeviceVm(this.vm, gpu, this.arrays);
+    const deviceVm = new DeviceVm(this.vm, gpu, this.arrays, this.moves);
     if (mirrorAll) deviceVm.mirrorAll();
     this.vms.set(gpu, deviceVm);
     this.members = gpus;

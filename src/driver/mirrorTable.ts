@@ -14,6 +14,7 @@ import type { ActorId } from '../sim/task.js';
 import { ProcessAttributes } from './attributes/processAttributes.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { SvmVm } from './svmVm.js';
+import type { BoMoves } from './vram/boMoves.js';
 
 /** `n1-shared-fault`: as `n1`, and one HMM fault gets a range's pages for all devices. */
 export type MirrorLayout = 'n1' | 'n1-shared-fault' | 'one-to-one';
@@ -38,6 +39,7 @@ export class MirrorTable {
     private readonly hmm: Hmm,
     private readonly dma: GpuSvmDma,
     private readonly arrays: PageArrayPool,
+    private readonly moves: BoMoves,
   ) {}
 
   /** In the order in which they were opened. */
@@ -153,8 +155,8 @@ export class MirrorTable {
     const sharesFaults = this.config.layout === 'n1-shared-fault';
     const window = { start: 0 as Vpn, npages: TASK_SIZE_PAGES };
     const config = { name, ...window, notifierPages, chunkPages, sharesFaults };
-    const { kernel, actor, hmm, dma, arrays } = this;
-    const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays);
+    const { kernel, actor, hmm, dma, arrays, moves } = this;
+    const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays, moves);
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();
     vm.attributes = this.attributesOf(mm);
     this.open_.push(vm);

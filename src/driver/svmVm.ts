@@ -23,6 +23,7 @@ import type { GpuHandle } from './gpuHandle.js';
 import { Invalidation } from './invalidation.js';
 import { Membership } from './membership.js';
 import type { DeviceVm } from './vmBind/deviceVm.js';
+import type { BoMoves } from './vram/boMoves.js';
 
 const vmLockClass = new LockClass('vm lock');
 const svmLockClass = new LockClass('svm lock');
@@ -60,13 +61,14 @@ export class SvmVm {
     hmm: Hmm,
     readonly dma: GpuSvmDma,
     arrays: PageArrayPool,
+    moves: BoMoves,
   ) {
     const { sched } = kernel;
     this.vmLock = new RwLock(sched, `vm lock of ${config.name}`, vmLockClass);
     this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
     this.collector = new GarbageCollector(this);
     this.invalidation = new Invalidation(this);
-    this.membership = new Membership(this, gpus, arrays);
+    this.membership = new Membership(this, gpus, arrays, moves);
     const gpusvm = GpuSvm.init(sched, config, mm, hmm, this.invalidation);
     assert(typeof gpusvm !== 'number', 'a mirror has chunks');
     this.gpusvm = gpusvm;

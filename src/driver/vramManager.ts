@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
-import type { GpuPort, VramAllocationId } from '../device/gpuPort.js';
+import type { GpuPort } from '../device/gpuPort.js';
 import type { DmaFence } from '../drm/dmaFence.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
 import type { Devmem, DevmemOps } from '../drm/pagemap/devmem.js';
@@ -12,7 +12,6 @@ import type { PagemapUnhold } from '../drm/pagemap/pagemapHold.js';
 import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import type { HasInterconnect } from '../drm/pagemap/pagemapOwner.js';
 import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/dmaAddr.js';
-import { AllocSite } from '../memory/failureInjector.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -22,11 +21,13 @@ import { DriverDevmem } from './driverDevmem.js';
 import { DriverStep, MigrateTrigger } from './driverStep.js';
 import { GpuHandle } from './gpuHandle.js';
 import { GpuPagemaps } from './gpuPagemaps.js';
-import type { VramPiece } from './vmBind/vramBo.js';
+import { VramBo, type VramPiece } from './vmBind/vramBo.js';
+import { BoMoves } from './vram/boMoves.js';
+import { type EvictionPolicy, leastRecentlyUsed } from './vram/evictionPolicy.js';
+import type { VramResident } from './vram/vramLru.js';
+import { VramSpace } from './vram/vramSpace.js';
 import { VramClear } from './vramClear.js';
 
-/** Victims that one allocation may evict before it reports -ENOMEM. */
-const EVICTIONS_MAX = 1024;
 /** Attempts to bring home what a device held that leaves. */
 const LEAVE_PASSES = 5;
 
@@ -37,6 +38,9 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   /** Whether memory is cleared before pages migrate to it; drivers do, where a copy does not overwrite all of it at once. */
   clearsMemory = false;
   readonly clears: VramClear;
+  readonly space: VramSpace;
+  /** Of buffer objects. */
+  readonly moves: BoMoves;
 
   constructor(
     private readonly kernel: Kernel,
@@ -44,8 +48,13 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     private readonly arrays: PageArrayPool,
     unhold: PagemapUnhold,
     hasInterconnect: HasInterconnect<GpuHandle>,
+    eviction: EvictionPolicy = leastRecentlyUsed,
   ) {
     this.clears = new VramClear(kernel.sched, arrays);
+    this.space = new VramSpace(kernel, arrays, eviction, (victim) => this.evictResident(victim));
+    this.moves = new BoMoves(kernel, arrays, (gpu, npages) =>
+      this.allocateAll(gpu, npages, (count) => this.space.allocate(gpu, count)),
+    );
     this.pagemaps = new GpuPagemaps(kernel, migrate, this, hasInterconnect, unhold);
   }
 
@@ -90,13 +99,13 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     const details = { timesliceNs, canMigrateSamePagemap: false };
     const errno = yield* this.migrate.migrateToDevmem(devmem, mm, start, end, details);
     // From here on eviction may find it; its pages may be gone already.
-    if (!devmem.released) gpu.allocations.add(devmem);
+    if (!devmem.released) gpu.keep(devmem);
     return errno;
   }
 
   devmemRelease(devmem: Devmem): void {
     const own = this.own(devmem);
-    own.gpu.allocations.delete(own);
+    own.gpu.forget(own);
     this.clears.release(own);
   }
 
@@ -172,44 +181,51 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return Errno.EBUSY;
   }
 
-  /** Memory for a buffer object, in pieces, full of zeros; evicts migrated pages if need be. Errors: -ENOMEM, -ENODEV. @kernel xe_bo_create */
-  *allocatePieces(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
+  /** Memory for a buffer object, in pieces, full of zeros; evicts others if need be. Errors: -ENOMEM, -ENODEV. @kernel xe_bo_create */
+  allocatePieces(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
+    return this.allocateAll(gpu, npages, (count) => this.allocateCleared(gpu, count));
+  }
+
+  /** In pieces of at most a page array's length; all or none. */
+  private *allocateAll(
+    gpu: GpuHandle,
+    npages: number,
+    one: (npages: number) => Steps<VramPiece | Errno>,
+  ): Steps<readonly VramPiece[] | Errno> {
     if (!gpu.life.enter()) return Errno.ENODEV;
-    const pieces = yield* this.allocateAll(gpu, npages);
-    gpu.life.exit();
-    return pieces;
-  }
-
-  private *allocateAll(gpu: GpuHandle, npages: number): Steps<readonly VramPiece[] | Errno> {
     const pieces: VramPiece[] = [];
-    for (let left = npages; left > 0; left -= PAGE_ARRAY_PAGES) {
-      const piece = yield* this.allocatePiece(gpu, Math.min(left, PAGE_ARRAY_PAGES));
-      if (typeof piece !== 'number') {
-        pieces.push(piece);
-        continue;
-      }
-      for (const { id } of pieces) gpu.port.releaseVram(id);
-      return piece;
+    let errno: Errno = Errno.OK;
+    for (let left = npages; left > 0 && errno === Errno.OK; left -= PAGE_ARRAY_PAGES) {
+      const piece = yield* one(Math.min(left, PAGE_ARRAY_PAGES));
+      if (typeof piece === 'number') errno = piece;
+      else pieces.push(piece);
     }
-    return pieces;
+    gpu.life.exit();
+    if (errno === Errno.OK) return pieces;
+    for (const { id } of pieces) gpu.port.releaseVram(id);
+    return errno;
   }
 
-  private *allocatePiece(gpu: GpuHandle, npages: number): Steps<VramPiece | Errno> {
+  /** Full of zeros. */
+  private *allocateCleared(gpu: GpuHandle, npages: number): Steps<VramPiece | Errno> {
+    const piece = yield* this.space.allocate(gpu, npages);
+    if (typeof piece === 'number') return piece;
+    const errno = yield* this.clear(gpu, piece);
+    if (errno === Errno.OK) return piece;
+    gpu.port.releaseVram(piece.id);
+    return errno;
+  }
+
+  /** @kernel xe_migrate_clear */
+  private *clear(gpu: GpuHandle, { pfns }: VramPiece): Steps<Errno> {
     const [array, empty] = yield* this.arrays.borrowPair();
-    const id = yield* this.allocateEvicting(gpu, npages, array);
-    let result: VramPiece | Errno = id < 0 ? (id as Errno) : Errno.OK;
-    if (id > 0) {
-      const { arrays } = this.arrays;
-      const pfns = arrays.view(array).slice(0, npages);
-      arrays.view(array).set(pfns.map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional)));
-      arrays.view(empty).fill(NO_DMA_ADDR);
-      const errno = yield* gpu.port.copy(empty, array, npages);
-      result = errno === Errno.OK ? { id: id as VramAllocationId, pfns } : errno;
-      if (errno !== Errno.OK) gpu.port.releaseVram(id as VramAllocationId);
-    }
+    const { arrays } = this.arrays;
+    arrays.view(array).set(pfns.map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional)));
+    arrays.view(empty).fill(NO_DMA_ADDR);
+    const errno = yield* gpu.port.copy(empty, array, pfns.length);
     this.arrays.giveBack(array);
     this.arrays.giveBack(empty);
-    return result;
+    return errno;
   }
 
   private own(devmem: Devmem): DriverDevmem {
@@ -230,44 +246,16 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     start: Vpn,
     npages: number,
   ): Steps<DriverDevmem | Errno> {
-    const array = yield* this.arrays.borrow();
-    const id = yield* this.allocateEvicting(gpu, npages, array);
-    let result: DriverDevmem | Errno;
-    if (id < 0) {
-      result = id as Errno;
-    } else {
-      const pfns = this.arrays.arrays.view(array).slice(0, npages);
-      const vramId = id as VramAllocationId;
-      result = new DriverDevmem(this.kernel.sched, gpu, dpagemap, mm, this, vramId, start, pfns);
-    }
-    this.arrays.giveBack(array);
-    return result;
+    const piece = yield* this.space.allocate(gpu, npages);
+    if (typeof piece === 'number') return piece;
+    return new DriverDevmem(this.kernel.sched, gpu, dpagemap, mm, this, piece.id, start, piece.pfns);
   }
 
-  private *allocateEvicting(
-    gpu: GpuHandle,
-    npages: number,
-    array: PageArrayId,
-  ): Steps<VramAllocationId | Errno> {
-    if (this.kernel.allocationFails(AllocSite.DevicePage)) return Errno.ENOMEM;
-    let result = yield* gpu.port.allocVram(npages, array);
-    const stuck = new Set<DriverDevmem>();
-    for (let evictions = 0; result === Errno.ENOMEM && evictions < EVICTIONS_MAX; evictions++) {
-      const victim = this.victimOf(gpu, stuck);
-      if (victim === null) return Errno.ENOMEM;
-      const errno = yield* this.evict(victim);
-      if (errno !== Errno.OK) stuck.add(victim);
-      result = yield* gpu.port.allocVram(npages, array);
-    }
-    return result;
-  }
-
-  /** The oldest allocation that nobody evicts yet, and that is not known to be in use. */
-  private victimOf(gpu: GpuHandle, stuck: ReadonlySet<DriverDevmem>): DriverDevmem | null {
-    for (const devmem of gpu.allocations) {
-      if (!devmem.evicting && !stuck.has(devmem)) return devmem;
-    }
-    return null;
+  /** Migrated pages, or a buffer object. */
+  private evictResident(victim: VramResident): Steps<Errno> {
+    if (victim instanceof DriverDevmem) return this.evict(victim);
+    assert(victim instanceof VramBo, 'memory of another driver');
+    return this.moves.evict(victim);
   }
 
   /** Brings one allocation home. @kernel xe_svm_bo_evict */
@@ -280,7 +268,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     const errno = yield* this.migrate.evictToRam(victim);
     victim.evicting = false;
     // Not to be tried first again while it is in use.
-    if (errno !== Errno.OK && victim.gpu.allocations.delete(victim)) victim.gpu.allocations.add(victim);
+    if (errno !== Errno.OK) victim.gpu.lru.touch(victim);
     return errno;
   }
 }

@@ -13,10 +13,14 @@ import { needVramForAtomic } from '../attributes/placement.js';
 import { AtomicMode } from '../attributes/xeMadvise.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
+import type { VramUse } from '../vram/vramUse.js';
 import type { GpuFault } from './gpuFault.js';
 
 export class RangeBinding {
-  constructor(private readonly arrays: PageArrayPool) {}
+  constructor(
+    private readonly arrays: PageArrayPool,
+    private readonly use: VramUse,
+  ) {}
 
   /** Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
   *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
@@ -65,6 +69,7 @@ export class RangeBinding {
     const { dmaAddrs } = part.pages;
     assert(dmaAddrs !== null, 'valid pages have addresses');
     this.arrays.arrays.view(array).set(dmaAddrs);
+    this.use.touchPages(part.pages);
     part.beginBind();
     part.bound = true;
     part.boundWritable = !fault.readOnly;

@@ -3,6 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
+import { inSpace } from '../../device/gpuSpace.js';
 import { DmaResv } from '../../drm/exec/dmaResv.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { type AppliedOps, applyOps, undoOps } from '../../drm/gpuvm/applyOps.js';
@@ -17,10 +18,11 @@ import { Mutex } from '../../sim/mutex.js';
 import type { Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
-import { DriverVa, type VaKind } from './driverVa.js';
+import type { BoMoves } from '../vram/boMoves.js';
+import { DriverVa, type VaHome, type VaKind } from './driverVa.js';
 import { Userptr } from './userptr.js';
 import { VaBinder } from './vaBinder.js';
-import type { VramBo } from './vramBo.js';
+import { VramBo } from './vramBo.js';
 
 const bindLockClass = new LockClass('bind lock');
 
@@ -37,7 +39,7 @@ interface BindPlan {
 }
 
 /** Binding takes the vm lock for write, so that no fault sees a mapping half changed. @kernel xe_vm */
-export class DeviceVm {
+export class DeviceVm implements VaHome {
   readonly gpuvm: GpuVm;
   private readonly binder: VaBinder;
   /** One fault of the device at a time makes a mapping usable. */
@@ -47,20 +49,21 @@ export class DeviceVm {
     private readonly vm: SvmVm,
     readonly gpu: GpuHandle,
     arrays: PageArrayPool,
+    moves: BoMoves,
   ) {
     const name = `gpuvm of ${vm.config.name} on gpu${gpu.index}`;
     const resvObject = resvObjectAlloc(new DmaResv(vm.kernel.sched, `reservation of ${name}`));
     this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES }, { resvObject });
     // The VM has its own reference.
     resvObject.put();
-    this.binder = new VaBinder(vm, gpu, arrays);
+    this.binder = new VaBinder(vm, gpu, arrays, moves);
     this.bindLock = new Mutex(vm.kernel.sched, `bind lock of ${name}`, bindLockClass);
   }
 
   /** The whole address space is a mirror from the start. */
   mirrorAll(): void {
     const place = { start: 0, end: TASK_SIZE_PAGES, obj: null, offset: 0 };
-    const errno = this.gpuvm.insert(new DriverVa(place, 'mirror', null));
+    const errno = this.gpuvm.insert(new DriverVa(place, 'mirror', null, this));
     assert(errno === Errno.OK, 'a new GPU address space is not empty');
   }
 
@@ -100,6 +103,16 @@ export class DeviceVm {
   /** Splits mirrors at the ends of the span; nothing is unmapped. */
   splitForAdvice(span: PageSpan): Steps<BindResult> {
     return this.change(this.splitting(span), null, 'mirror');
+  }
+
+  /** As the device knows a page of the address space. */
+  tagged(page: number): Vpn {
+    return inSpace(this.vm.space, vpn(page));
+  }
+
+  /** A kernel begins that may use them. @kernel xe_exec_ioctl, ttm_lru_bulk_move_tail */
+  touchObjects(): void {
+    for (const { obj } of this.gpuvm.allBos) if (obj instanceof VramBo) obj.gpu.lru.touch(obj);
   }
 
   /** The mapping that has the page. */
@@ -256,12 +269,12 @@ export class DeviceVm {
 
   private newVa(place: GpuVaPlace, from: GpuVa | null, kind: VaKind): DriverVa {
     if (from !== null) return this.partOf(own(from), place);
-    return kind === 'userptr' ? this.newUserptrVa(place) : new DriverVa(place, kind, null);
+    return kind === 'userptr' ? this.newUserptrVa(place) : new DriverVa(place, kind, null, this);
   }
 
   private partOf(from: DriverVa, place: GpuVaPlace): DriverVa {
     if (from.kind === 'userptr') return this.newUserptrVa(place);
-    const va = new DriverVa(place, from.kind, null);
+    const va = new DriverVa(place, from.kind, null, this);
     va.bound = from.bound;
     return va;
   }
@@ -274,7 +287,7 @@ export class DeviceVm {
       yield* binder.zap(va.start, va.end);
     };
     const userptr = this.newUserptr(vpn(place.offset), place.end - place.start, unbind);
-    const va: DriverVa = new DriverVa(place, 'userptr', userptr);
+    const va: DriverVa = new DriverVa(place, 'userptr', userptr, this);
     return va;
   }
 

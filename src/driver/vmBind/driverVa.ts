@@ -1,13 +1,22 @@
 /** The driver's GPU mapping: of a buffer object, of pages of the process, or a mirror of the CPU's addresses. */
 
+import type { Vpn } from '../../base/units.js';
 import { GpuVa, type GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
+import type { GpuHandle } from '../gpuHandle.js';
 import type { Userptr } from './userptr.js';
 import { VramBo } from './vramBo.js';
+
+/** The device's address space that a mapping is in. */
+export interface VaHome {
+  readonly gpu: GpuHandle;
+  /** A page of it as the device knows it. */
+  tagged(page: number): Vpn;
+}
 
 /** What a request maps. */
 export type VaKind = 'bo' | 'userptr' | 'mirror';
 
-/** The vm lock guards it; what of it faults change, the notifier lock. @kernel xe_vma */
+/** The vm lock guards it; what of it faults change, the notifier lock, and of an object its reservation. @kernel xe_vma */
 export class DriverVa extends GpuVa {
   /** The device's page table has entries for all of it. @kernel tile_present */
   bound = false;
@@ -17,6 +26,7 @@ export class DriverVa extends GpuVa {
     readonly kind: VaKind,
     /** Of a mapping of the process's pages; its offset is then their first page. */
     readonly userptr: Userptr | null,
+    readonly home: VaHome,
   ) {
     super(place);
   }

@@ -10,13 +10,16 @@ import { STEP, type Steps } from '../../sim/steps.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
+import type { BoMoves } from '../vram/boMoves.js';
 import type { DriverVa } from './driverVa.js';
+import type { VramBo } from './vramBo.js';
 
 export class VaBinder {
   constructor(
     private readonly vm: SvmVm,
     private readonly gpu: GpuHandle,
     private readonly arrays: PageArrayPool,
+    private readonly moves: BoMoves,
   ) {}
 
   /**
@@ -25,6 +28,20 @@ export class VaBinder {
    */
   *bind(va: DriverVa): Steps<Errno> {
     assert(va.kind !== 'mirror', 'a mirror is bound range by range');
+    return va.bo === null ? yield* this.bindUserptr(va) : yield* this.bindBo(va, va.bo);
+  }
+
+  /** The object stays where it is until its entries are written: what evicts it finds them. @kernel xe_pf_begin */
+  private *bindBo(va: DriverVa, bo: VramBo): Steps<Errno> {
+    // A single one is only waited for.
+    yield* bo.resv.lock();
+    let errno = yield* this.moves.validate(bo);
+    if (errno === Errno.OK) errno = yield* this.publish(va);
+    bo.resv.unlock();
+    return errno;
+  }
+
+  private *bindUserptr(va: DriverVa): Steps<Errno> {
     for (;;) {
       const pinned = va.userptr === null ? Errno.OK : yield* va.userptr.pin();
       if (pinned !== Errno.OK) return pinned;

@@ -1,12 +1,14 @@
-/** A buffer object in a device's memory that programs map by hand: pages that no CPU address space knows of. */
+/** A buffer object that programs map by hand: pages in a device's memory that no CPU address space knows of, or in RAM while it is evicted. */
 
 import { PAGE_BYTES, PAGE_WORDS } from '../../base/units.js';
 import type { VramAllocationId } from '../../device/gpuPort.js';
-import type { Reservation } from '../../drm/exec/dmaResv.js';
+import type { DmaResv } from '../../drm/exec/dmaResv.js';
 import { GemObject } from '../../drm/gpuvm/gemObject.js';
 import { pfn as pfnOf } from '../../memory/pfn.js';
 import type { PhysicalMemory } from '../../memory/physicalMemory.js';
 import type { GpuHandle } from '../gpuHandle.js';
+import { type BoMemory, vramMemory } from '../vram/boMemory.js';
+import type { VramResident } from '../vram/vramLru.js';
 
 /** VRAM in one allocation of at most a page array's length. */
 export interface VramPiece {
@@ -14,25 +16,43 @@ export interface VramPiece {
   readonly pfns: Uint32Array;
 }
 
-/** Its VRAM is released with the last reference. @kernel xe_bo */
-export class VramBo extends GemObject {
-  /** Raw, one per page. */
-  readonly pfns: Uint32Array;
+/** Its memory is released with the last reference. @kernel xe_bo */
+export class VramBo extends GemObject implements VramResident {
+  /** Guarded by the reservation: held while the object moves, while a mapping of it is bound, and while the CPU stores to its pages. */
+  memory: BoMemory;
+  evicting = false;
 
+  /** In the device's memory at first. */
   constructor(
     name: string,
-    resv: Reservation,
+    override readonly resv: DmaResv,
     readonly gpu: GpuHandle,
-    readonly pieces: readonly VramPiece[],
+    pieces: readonly VramPiece[],
   ) {
-    const pfns = pieces.flatMap((piece) => [...piece.pfns]);
-    super(name, pfns.length, resv);
-    this.pfns = Uint32Array.from(pfns);
+    const memory = vramMemory(gpu, pieces);
+    super(name, memory.pfns.length, resv);
+    this.memory = memory;
     gpu.bos.add(this);
+    gpu.lru.add(this);
   }
 
-  /** Sets all bytes of some pages, as the CPU does through the device's window. */
+  get isBusy(): boolean {
+    return this.resv.isLocked;
+  }
+
+  /** Raw, one per page, wherever they are now. */
+  get pfns(): Uint32Array {
+    return this.memory.pfns;
+  }
+
+  /** The VRAM that it takes; none while it is evicted. */
+  get pieces(): readonly VramPiece[] {
+    return this.memory.pieces;
+  }
+
+  /** Sets all bytes of some pages, as the CPU does through the device's window. The reservation is held. */
   fill(memory: PhysicalMemory, first: number, npages: number, byte: number): void {
+    this.resv.assertHeld();
     for (let i = first; i < first + npages; i++) {
       const start = this.pfns[i] * PAGE_BYTES;
       memory.bytes.fill(byte, start, start + PAGE_BYTES);
@@ -46,6 +66,7 @@ export class VramBo extends GemObject {
 
   protected override free(): void {
     this.gpu.bos.delete(this);
-    for (const { id } of this.pieces) this.gpu.port.releaseVram(id);
+    this.gpu.lru.remove(this);
+    this.memory.release();
   }
 }

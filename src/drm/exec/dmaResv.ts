@@ -70,6 +70,13 @@ export class DmaResv implements Reservation {
     yield* this.inner.write();
   }
 
+  /** Without waiting: false when somebody has it. @kernel dma_resv_trylock */
+  tryLock(): boolean {
+    if (!this.inner.tryWrite()) return false;
+    this.tickets.push(NO_TICKET);
+    return true;
+  }
+
   /** @kernel dma_resv_unlock */
   unlock(): void {
     // Fair: who waits first gets it first, so the holder's ticket is the first.

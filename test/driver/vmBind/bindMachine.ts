@@ -30,6 +30,18 @@ export class BindMachine extends TestMachine {
     return new VramBo('bo', new DmaResv(this.coordinator.kernel.sched, 'of the test'), gpu, pieces);
   }
 
+  /** As the CPU does. */
+  fill(bo: VramBo, first: number, npages: number, byte: number): void {
+    const { memory } = this;
+    this.run(
+      (function* (): Steps<void> {
+        yield* bo.resv.lock();
+        bo.fill(memory, first, npages, byte);
+        bo.resv.unlock();
+      })(),
+    );
+  }
+
   bind(start: number, end: number, bo: VramBo, offset: number, device = 0): BindResult {
     return this.run(this.vm(device).bindBo({ start: BASE + start, end: BASE + end }, bo, offset))[0];
   }

@@ -16,7 +16,7 @@ describe('a buffer object', () => {
     const bo = machine.bo(4);
     expect(bo.pfns.every((pfn) => machine.memory.words[pfn * PAGE_WORDS] === 0)).toBe(true);
     expect(machine.bind(0, 2, bo, 1).errno).toBe(Errno.OK);
-    bo.fill(machine.memory, 2, 1, 0xab);
+    machine.fill(bo, 2, 1, 0xab);
     expect(machine.peek(1) >>> 0).toBe(0xabababab);
     machine.poke(0, 7);
     expect(machine.inBo(bo, 1)).toBe(7);
