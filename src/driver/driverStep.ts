@@ -25,6 +25,8 @@ export const DriverStep = {
   prefetchDropped: defineStep('driver.prefetchDropped', 'vpn', 'device', 'errno', 'id'),
   /** Pages of a process (id) are about to move; the flags say why. For a CPU's fault `pagemap.toRam` says it. */
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
+  /** A copy of `npages` to or from the allocation `id` failed: what it should have written is not there. */
+  copyFailed: defineStep('driver.copyFailed', 'device', 'npages', 'errno', 'id'),
   vramEvict: defineStep('driver.vramEvict', 'device', 'npages', 'id'),
   /** The device takes no more requests; the count is that of allocations that are left to bring home. */
   unplugged: defineStep('driver.unplugged', 'device', 'count'),

@@ -123,8 +123,7 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     npages: number,
     fence: DmaFence | null,
   ): Steps<Errno> {
-    const { port } = this.own(devmem).gpu;
-    return fence === null ? port.copy(src, dst, npages) : this.copyAfter(fence, port, src, dst, npages);
+    return this.copy(devmem, src, dst, npages, fence);
   }
 
   /** @kernel svm_migrate_to_ram */
@@ -140,8 +139,25 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     npages: number,
     fence: DmaFence | null,
   ): Steps<Errno> {
-    const { port } = this.own(devmem).gpu;
-    return fence === null ? port.copy(src, dst, npages) : this.copyAfter(fence, port, src, dst, npages);
+    return this.copy(devmem, src, dst, npages, fence);
+  }
+
+  /** By the device that the memory belongs to. */
+  private *copy(
+    devmem: Devmem,
+    src: PageArrayId,
+    dst: PageArrayId,
+    npages: number,
+    fence: DmaFence | null,
+  ): Steps<Errno> {
+    const { port, index } = this.own(devmem).gpu;
+    const errno =
+      fence === null
+        ? yield* port.copy(src, dst, npages)
+        : yield* this.copyAfter(fence, port, src, dst, npages);
+    if (errno !== Errno.OK)
+      this.kernel.sched.at(DriverStep.copyFailed, index, npages, errno, devmem.allocation);
+    return errno;
   }
 
   /** Earlier work on the destination would overwrite what is copied. Its failure is that of the copy. */

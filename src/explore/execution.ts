@@ -2,7 +2,8 @@
 
 import { evaluate } from '../case/evaluate.js';
 import type { CheckResult } from '../check/checkResult.js';
-import type { Checker, ViolationSink } from '../check/online/checker.js';
+import type { ViolationSink } from '../check/online/checker.js';
+import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
 import type { RunEnd, VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
@@ -13,7 +14,7 @@ import type { Verdict } from './verdict.js';
 
 export class Execution implements ViolationSink {
   verdict: Verdict | null = null;
-  readonly checkers: readonly Checker[];
+  readonly checkers: CheckerSet;
   private readonly results: WorkloadResult[] = [];
   private readonly isFound = (): boolean => this.verdict !== null;
 
@@ -21,10 +22,10 @@ export class Execution implements ViolationSink {
     private readonly subject: Subject,
     readonly machine: VirtualMachine,
     private readonly options: RunnerOptions,
+    plan: CheckerPlan,
   ) {
     const { parts } = machine;
-    this.checkers = options.checkers.map((kind) => kind.make(parts, this));
-    for (const checker of this.checkers) machine.executor.addObserver(checker);
+    this.checkers = plan.attach(parts, this);
   }
 
   get executor(): VirtualExecutor {
@@ -84,7 +85,7 @@ export class Execution implements ViolationSink {
   }
 
   private lookAtRest(): void {
-    for (const checker of this.checkers) checker.atRest?.();
+    this.checkers.atRest();
     if (this.verdict !== null) return;
     const { coordinator, devices } = this.machine;
     const snapshots = devices.map((device) => device.snapshot());

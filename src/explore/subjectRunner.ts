@@ -2,6 +2,7 @@
 
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerKind } from '../check/online/checker.js';
+import { CheckerPlan } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
@@ -23,6 +24,7 @@ export interface RunnerOptions {
 
 export class SubjectRunner {
   private readonly buffers: SharedBuffers;
+  private readonly plan: CheckerPlan;
   private isFresh = true;
 
   constructor(
@@ -30,6 +32,7 @@ export class SubjectRunner {
     private readonly options: RunnerOptions,
   ) {
     this.buffers = allocateBuffers(subject.config);
+    this.plan = new CheckerPlan(options.checkers);
   }
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
@@ -54,6 +57,6 @@ export class SubjectRunner {
     this.isFresh = false;
     const machine = new VirtualMachine(this.subject.config, this.buffers, strategy);
     this.options.overlay?.apply(machine.parts);
-    return new Execution(this.subject, machine, this.options);
+    return new Execution(this.subject, machine, this.options, this.plan);
   }
 }

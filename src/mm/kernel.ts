@@ -96,6 +96,11 @@ export class Kernel {
     folios.prepareNew(this.zeroPage, 0, 1);
   }
 
+  /** Somebody makes allocations fail on purpose. */
+  get hasInjector(): boolean {
+    return this.injector !== null;
+  }
+
   /** From now on every allocation asks `injector`; null ends that. */
   injectFailures(injector: FailureInjector | null): void {
     this.injector = injector;

@@ -44,5 +44,6 @@ export const invalidationPairs: CheckerKind = {
   id: 'I2',
   title: 'every invalidation that starts ends once',
   isCheap: true,
+  steps: [NotifierStep.invStart, NotifierStep.invEnd],
   make: (machine, sink) => new InvalidationPairs(machine, sink),
 };

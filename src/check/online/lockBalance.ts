@@ -67,5 +67,6 @@ export const lockBalance: CheckerKind = {
   id: 'L3',
   title: 'a function returns with the locks that it was entered with',
   isCheap: true,
+  steps: [...begins.keys(), ...firsts],
   make: (_machine: Machine, sink) => new LockBalance(sink),
 };

@@ -32,6 +32,16 @@ export class Pins {
     this.folios.putMany(folio, this.referencesPerPin(folio));
   }
 
+  /** Folios with pins. */
+  get folioCount(): number {
+    return this.counts.size;
+  }
+
+  /** By the exact number, which the kernel has for large folios only: for checkers. */
+  isPinned(folio: Pfn): boolean {
+    return this.counts.has(folio);
+  }
+
   /** References that pins hold, by folio: for checkers. */
   *references(): Generator<readonly [Pfn, number]> {
     for (const [folio, count] of this.counts) yield [folio, count * this.referencesPerPin(folio)];
