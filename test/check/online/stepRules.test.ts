@@ -1,0 +1,273 @@
+/** That each rule which is watched step by step trips on a protocol that is wrong on purpose, and on nothing else. */
+
+import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
+import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
+import { allCheckers } from '../../../src/check/online/allCheckers.js';
+import { GpuSvmStep } from '../../../src/drm/gpusvm/gpusvmStep.js';
+import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
+import { PagemapStep } from '../../../src/drm/pagemap/pagemapStep.js';
+import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
+import { HmmStep } from '../../../src/mm/mirror/hmm.js';
+import { cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
+
+const twoReaders = program(2, 1, cpuWrite(), gpuRead('gpu0'), gpuRead('gpu1'), unmap());
+
+describe('rules watched step by step', () => {
+  it('have identities of their own, and each asks for steps', () => {
+    expect(new Set(allCheckers.map(({ id }) => id)).size).toBe(allCheckers.length);
+    for (const { steps } of allCheckers) expect(steps.length).toBeGreaterThan(0);
+  });
+
+  it('say nothing where all is well', () => {
+    for (const seed of [1, 2, 3]) {
+      expect(wrongRun(allCheckers, () => {}, roundTrip, seed)).toBeNull();
+      expect(wrongRun(allCheckers, () => {}, twoReaders, seed)).toBeNull();
+    }
+  });
+
+  it('I1: a sequence that is odd while nothing runs', () => {
+    const said = saidBy('I1', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.mm.notifiers,
+        'invalidateEnd',
+        (right) =>
+          function* (range) {
+            yield* right(range);
+            coordinator.mm.notifiers.invalidateSeq |= 1;
+          },
+      ),
+    );
+    expect(said).toContain('0 invalidations running');
+  });
+
+  it('I1: a sequence that goes back', () => {
+    const said = saidBy('I1', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.mm.notifiers,
+        'invalidateEnd',
+        (right) =>
+          function* (range) {
+            yield* right(range);
+            coordinator.mm.notifiers.invalidateSeq -= 2;
+          },
+      ),
+    );
+    expect(said).toContain('back to');
+  });
+
+  it('I3: pages that become valid though the sequence has changed', () => {
+    const said = saidBy('I3', ({ coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(dma, 'isCurrent', () => (notifier) => {
+        notifier.setSeq(notifier.invalidateSeq + 2);
+        return true;
+      });
+    });
+    expect(said).toContain('though its notifier has');
+  });
+
+  it('I3: translations from pages that are not valid', () => {
+    const said = saidBy('I3', ({ coordinator }) =>
+      replaceMethod(coordinator.gpuFaults.parts.binding, 'mayCommit', () => (_fault, part) => {
+        part.pages.flags &= ~PagesFlag.HasDmaMapping;
+        return true;
+      }),
+    );
+    expect(said).toContain('not valid any more');
+  });
+
+  it('I4: a device that keeps its mapping through an invalidation', () => {
+    const said = saidBy(
+      'I4',
+      ({ coordinator }) => {
+        for (const { invalidation } of coordinator.vms)
+          replaceMethod(
+            invalidation,
+            'unmapParts',
+            (right) => (range, parts) =>
+              right(
+                range,
+                parts.filter(({ gpu }) => gpu.index === 0),
+              ),
+          );
+      },
+      twoReaders,
+    );
+    expect(said).toContain('gpu1 has DMA mappings');
+  });
+
+  it('I5: a callback that walks the page table', () => {
+    const said = saidBy('I5', ({ sched, coordinator }) => {
+      const [{ invalidation }] = coordinator.vms;
+      replaceMethod(
+        invalidation,
+        'invalidate',
+        (right) =>
+          function* (...args) {
+            sched.at(HmmStep.rangeFault);
+            yield* right(...args);
+          },
+      );
+    });
+    expect(said).toContain('hmm.rangeFault');
+  });
+
+  it('I5: a callback that does not store the sequence', () => {
+    const said = saidBy('I5', ({ coordinator }) => {
+      const [{ invalidation }] = coordinator.vms;
+      replaceMethod(
+        invalidation,
+        'invalidate',
+        (right) =>
+          function* (gpusvm, notifier, event) {
+            notifier.interval.setSeq(1);
+            yield* right(gpusvm, notifier, event);
+          },
+      );
+    });
+    expect(said).toContain('with sequence 1');
+  });
+
+  it('M6 and E4: a copy that fails and is taken for one that did not, or for one that failed otherwise', () => {
+    const failing = (id: string, says: Errno): string | null =>
+      saidBy(id, ({ coordinator }) => {
+        replaceMethod(
+          coordinator.gpus[0].port,
+          'copy',
+          () =>
+            function* () {
+              return Errno.EIO;
+            },
+        );
+        replaceMethod(
+          coordinator.migrate.copies,
+          'copyFromSystem',
+          (right) =>
+            function* (run) {
+              return (yield* right(run)) === Errno.EIO ? says : Errno.OK;
+            },
+        );
+      });
+    expect(failing('M6', Errno.OK)).toContain('a copy failed with -EIO');
+    expect(failing('M6', Errno.EIO)).toBeNull();
+    expect(failing('E4', Errno.ENOMEM)).toContain('says -ENOMEM');
+    expect(failing('E4', Errno.EIO)).toBeNull();
+  });
+
+  it('M10: a pinned page that is taken out of the page table', () => {
+    const said = saidBy('M10', ({ coordinator }) => {
+      const { pins } = coordinator.kernel;
+      replaceMethod(pins, 'mayShare', () => (page) => {
+        pins.pin(page);
+        return true;
+      });
+    });
+    expect(said).toContain('is about to be moved');
+  });
+
+  it('M13: a device that maps the pages of another owner', () => {
+    const said = saidBy('M13', ({ coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(dma, 'isCurrent', (right) => (...args) => {
+        const { dpagemap } = coordinator.gpus[0];
+        if (dpagemap !== null) dpagemap.pagemap.owner = pagemapOwner(77);
+        replaceMethod(coordinator, 'ownerOf', () => () => pagemapOwner(78));
+        return right(...args);
+      });
+    });
+    expect(said).toContain('which has another owner');
+  });
+
+  it('D3: unmapped pages that are mapped again', () => {
+    const said = saidBy('D3', ({ coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(dma, 'pagesValid', (right) => (gpusvm, pages) => {
+        const valid = right(gpusvm, pages);
+        // The flag has been looked at by then, and nothing yields before the pages are mapped.
+        if (pages.dmaAddrs !== null && !valid) pages.markUnmapped();
+        return valid;
+      });
+    });
+    expect(said).toContain('that were unmapped');
+  });
+
+  it('L1: an eviction that never has enough', () => {
+    const said = saidBy('L1', ({ sched, coordinator }) =>
+      replaceMethod(
+        coordinator.gpuFaults,
+        'serve',
+        (right) =>
+          function* (fault) {
+            sched.at(PagemapStep.evict);
+            for (let pass = 1; pass <= 3; pass++) sched.at(PagemapStep.evictRetry);
+            return yield* right(fault);
+          },
+      ),
+    );
+    expect(said).toContain('begins pass 3');
+  });
+
+  it('L1: get_pages that has no deadline', () => {
+    const said = saidBy('L1', ({ sched, coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(
+        dma,
+        'getPages',
+        (right) =>
+          function* (...args) {
+            const [, pages, , , start, end] = args;
+            for (;;) {
+              sched.at(GpuSvmStep.getPages, start, end - start, pages.device.index);
+              yield* sched.sleep(600_000_000);
+              sched.at(GpuSvmStep.getPagesRetry, start, end - start, pages.device.index, Errno.EAGAIN);
+              if (sched.now() > 10_000_000_000) return yield* right(...args);
+            }
+          },
+      );
+    });
+    expect(said).toContain('tries again after');
+  });
+
+  it('E1: an error that nobody knows of', () => {
+    const said = saidBy('E1', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.gpuFaults,
+        'serve',
+        () =>
+          function* () {
+            return Errno.ETIME;
+          },
+      ),
+    );
+    expect(said).toContain('-ETIME');
+  });
+
+  it('E2: a fault that was served and has bound nothing', () => {
+    const said = saidBy('E2', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.gpuFaults,
+        'serve',
+        () =>
+          function* () {
+            return Errno.OK;
+          },
+      ),
+    );
+    expect(said).toContain('nothing was bound');
+  });
+
+  it('E3: a fault that turns another error into a lack of memory', () => {
+    const said = saidBy('E3', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.gpuFaults,
+        'serve',
+        () =>
+          function* () {
+            return Errno.ENOMEM;
+          },
+      ),
+    );
+    expect(said).toContain('nothing lacked memory');
+  });
+});
