@@ -12,6 +12,7 @@ import { runWithBuffers } from './makeSimulation.js';
 import type { RunReport } from './runReport.js';
 import { allocateBuffers } from './sharedBuffers.js';
 import { LIMITS, type SimulationConfig } from './simulationConfig.js';
+import { WorkerPool } from './workerPool.js';
 
 export const migratePaths = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce'] as const;
 /** `peer`: from device to device directly; `bounce`: through RAM. */
@@ -62,6 +63,8 @@ const REGIONS = {
   virtual: { migrations: 32, bytesMin: 2 ** 20, bytesMax: 8 * 2 ** 20 },
 } as const;
 const WARMUPS_WALL = 60;
+/** A cell's workers have mostly run another cell before, so that little is left to compile. */
+const WARMUP_WALL_NS = 2e9;
 const WARMUPS_SIMULATED = 1;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
@@ -80,10 +83,11 @@ export async function runBenchMigrate(
   options: MigrateOptions,
 ): Promise<MigrateCell[]> {
   const cells: MigrateCell[] = [];
+  const workers = new WorkerPool();
   for (const sizeBytes of options.sizesBytes) {
     for (const route of routes(config.deviceCount)) {
       if (options.signal?.aborted) return cells;
-      const cell = await measureCell(config, route, sizeBytes, options.samples);
+      const cell = await measureCell(config, route, sizeBytes, options.samples, workers);
       cells.push(cell);
       options.onCell?.(cell);
     }
@@ -113,9 +117,10 @@ async function measureCell(
   route: Route,
   sizeBytes: number,
   samples: number,
+  workers: WorkerPool,
 ): Promise<MigrateCell> {
-  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, 'threads'));
-  const model = await runCell(cellConfig(config, route, sizeBytes, 1, 'virtual'));
+  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, 'threads'), workers);
+  const model = await runCell(cellConfig(config, route, sizeBytes, 1, 'virtual'), workers);
   const regionBytes = regionPagesFor(config, sizeBytes, 'threads') * PAGE_BYTES;
   const modelledBytes = regionPagesFor(config, sizeBytes, 'virtual') * PAGE_BYTES;
   const times = countsOf(wall.report, 'sample');
@@ -160,7 +165,9 @@ function cellConfig(
     destination: route.destination,
     sizeBytes,
     regionPages: regionPagesFor(config, sizeBytes, executor),
-    warmups: executor === 'threads' ? WARMUPS_WALL : WARMUPS_SIMULATED,
+    ...(executor === 'threads'
+      ? { warmups: WARMUPS_WALL, warmupNs: WARMUP_WALL_NS }
+      : { warmups: WARMUPS_SIMULATED }),
     samples,
     measuresCopy: executor === 'threads',
   };
@@ -187,9 +194,9 @@ interface CellRun {
   readonly phases: Record<string, number>;
 }
 
-async function runCell(config: SimulationConfig): Promise<CellRun> {
+async function runCell(config: SimulationConfig, workers: WorkerPool): Promise<CellRun> {
   const buffers = allocateBuffers(config);
-  const report = await runWithBuffers(config, buffers, {});
+  const report = await runWithBuffers(config, buffers, { workers });
   const observation = new Observation(new ObserverBuffers(buffers.observer));
   return { report, phases: phasesOf(observation) };
 }

@@ -74,6 +74,7 @@ export class MigrateBench implements Workload {
 
   private *measure(host: HostContext, base: Vpn, counts: Record<string, number>): Steps<Errno> {
     const { regionPages, source, destination, warmups, samples, measuresCopy } = this.config;
+    const { warmupNs = Number.POSITIVE_INFINITY } = this.config;
     const mapped = yield* host.mmap(base, regionPages, Prot.Read | Prot.Write, MapFlag.Fixed);
     if (mapped < 0) return mapped as Errno;
     const advised = yield* host.madvise(base, regionPages, this.pageAdvice());
@@ -81,7 +82,9 @@ export class MigrateBench implements Workload {
     const filled = yield* this.fill(host, base);
     if (filled !== Errno.OK) return filled;
     const copy = measuresCopy ? new PlainCopy(this.config) : null;
+    const warmUntilNs = host.now() + warmupNs;
     for (let sample = -warmups; sample < samples && !host.stopping; sample++) {
+      if (sample < 0 && host.now() >= warmUntilNs) sample = 0;
       const there = yield* host.prefetch(base, regionPages, source, DEPTH);
       if (there !== Errno.OK) return there;
       const startNs = host.now();

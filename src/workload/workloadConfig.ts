@@ -110,6 +110,8 @@ export interface MigrateBenchConfig {
   readonly regionPages: number;
   /** Moves to and fro before the first sample: they build page tables and ranges, and let the compiler do its work. */
   readonly warmups: number;
+  /** On the executor's clock: after that long no further warm-up begins. Unless given, all are made. */
+  readonly warmupNs?: number;
   readonly samples: number;
   /** Times plain copies too; pointless where time is modelled. */
   readonly measuresCopy: boolean;
