@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The program `svmsim`: runs one command line and ends the process with its status. */
 
+import { tuneEngine } from '../simulation/engine.js';
 import { answerTo } from './exitStatus.js';
 import { processHost } from './processHost.js';
 import { runCli, wantsStack } from './program.js';
 
+tuneEngine();
 const host = processHost();
 
 /** After a reader has gone (`svmsim run | head`) there is nobody to tell; the status is still that of the run. */

@@ -37,6 +37,10 @@ export class RangeDevice {
     this.lock = new Mutex(sched, `range lock of device ${gpu.index}`, rangeLockClass);
   }
 
+  get isBinding(): boolean {
+    return this.binding;
+  }
+
   beginBind(): void {
     assert(!this.binding, 'two binds of one part at a time');
     this.binding = true;

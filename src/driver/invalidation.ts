@@ -43,10 +43,10 @@ export class Invalidation implements GpuSvmOps {
   *invalidate(_gpusvm: GpuSvm, notifier: GpuSvmNotifier, event: NotifierRange): Steps<void> {
     const ranges = [...notifier.rangesIn(event.start, event.end)].map(own);
     if (ranges.length === 0) return;
-    for (const range of ranges) yield* waitForBinds(range.parts);
+    for (const range of ranges) if (isBinding(range.parts)) yield* waitForBinds(range.parts);
     const windows = new Map<GpuHandle, Window>();
     for (const range of ranges) this.beginRange(range, windows);
-    yield* this.invalidateTlbs(windows);
+    if (windows.size > 0) yield* this.invalidateTlbs(windows);
     for (const range of ranges) yield* this.endRange(range, event);
   }
 
@@ -116,6 +116,11 @@ export class Invalidation implements GpuSvmOps {
     gpusvm.rangeSetUnmapped(range, range.allPages, range.numPages, event);
     collector.add(range);
   }
+}
+
+function isBinding(parts: readonly RangeDevice[]): boolean {
+  for (const part of parts) if (part.isBinding) return true;
+  return false;
 }
 
 function* waitForBinds(parts: readonly RangeDevice[]): Steps<void> {

@@ -13,7 +13,7 @@ import type { Mm } from '../mm/process/mm.js';
 import { LockClass } from '../sim/lockOrder.js';
 import { Mutex } from '../sim/mutex.js';
 import { RwLock } from '../sim/rwLock.js';
-import type { Steps } from '../sim/steps.js';
+import { PARK, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import type { ProcessAttributes } from './attributes/processAttributes.js';
 import type { DriverRange, RangeDevice } from './driverRange.js';
@@ -89,13 +89,13 @@ export class SvmVm {
   *partOf(range: DriverRange, gpu: GpuHandle): Steps<RangeDevice> {
     const { notifierLock } = this.gpusvm;
     for (;;) {
-      yield* notifierLock.read();
+      if (!notifierLock.beginRead()) yield PARK;
       const found = range.find(gpu);
       const gpus = range.gpusWith(gpu);
       notifierLock.readUnlock();
       if (found !== null) return found;
       const prepared = range.prepare(gpus);
-      yield* notifierLock.write();
+      if (!notifierLock.beginWrite()) yield PARK;
       // Another device may have come first meanwhile: what was prepared without it is thrown away.
       const isCurrent = range.find(gpu) === null && range.parts.every((part) => prepared.includes(part));
       if (isCurrent) range.install(prepared);
@@ -110,10 +110,10 @@ export class SvmVm {
    */
   *close(): Steps<void> {
     this.closed = true;
-    yield* this.vmLock.write();
+    if (!this.vmLock.beginWrite()) yield PARK;
     yield* this.collector.collectLocked();
     this.collector.stop();
-    yield* this.svmLock.lock();
+    if (!this.svmLock.beginLock()) yield PARK;
     yield* this.unmapEverything();
     for (const deviceVm of this.deviceVms.values()) yield* deviceVm.close();
     yield* this.gpusvm.fini();
@@ -175,7 +175,7 @@ export class SvmVm {
   /** Other devices' ranges that reach over an end of the span make way for smaller ones; their pages stay where they are. */
   *removeRangesAcross({ start, end }: PageSpan): Steps<void> {
     this.vmLock.assertHeldForWrite();
-    yield* this.svmLock.lock();
+    if (!this.svmLock.beginLock()) yield PARK;
     for (const range of [...this.gpusvm.rangesIn(start as Vpn, end as Vpn)]) {
       if (range.start >= start && range.end <= end) continue;
       yield* this.unmapParts(range as DriverRange, (range as DriverRange).parts);
@@ -187,7 +187,7 @@ export class SvmVm {
   /** Takes a range's pages away from some of its devices; the next access of theirs faults. */
   *unmapParts(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
     const { notifierLock } = this.gpusvm;
-    yield* notifierLock.write();
+    if (!notifierLock.beginWrite()) yield PARK;
     yield* this.invalidation.drop(range, parts);
     notifierLock.writeUnlock();
   }

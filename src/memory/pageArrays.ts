@@ -57,18 +57,14 @@ export class PageArrayPool {
 
   /** The array's contents are undefined. */
   *borrow(): Steps<PageArrayId> {
-    yield* this.waitFor(1);
+    while (this.free.length < 1) yield* this.available.wait();
     return this.take();
   }
 
   /** Two at once, so that no two tasks hold one each and wait for the other's. */
   *borrowPair(): Steps<readonly [PageArrayId, PageArrayId]> {
-    yield* this.waitFor(2);
+    while (this.free.length < 2) yield* this.available.wait();
     return [this.take(), this.take()];
-  }
-
-  private *waitFor(count: number): Steps<void> {
-    while (this.free.length < count) yield* this.available.wait();
   }
 
   private take(): PageArrayId {

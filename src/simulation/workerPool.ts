@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { tuneEngine } from './engine.js';
 
 /** The entries in `workers/`. */
 export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
@@ -13,7 +14,7 @@ export class WorkerPool {
 
   /** A worker that runs no actor; nobody listens to its events. */
   take(kind: WorkerKind): Worker {
-    const worker = this.idle.get(kind)?.pop() ?? new Worker(workerFile(kind), { name: kind });
+    const worker = this.idle.get(kind)?.pop() ?? startWorker(kind);
     worker.removeAllListeners('error');
     worker.removeAllListeners('exit');
     worker.ref();
@@ -36,6 +37,11 @@ export class WorkerPool {
     const left = this.idle.get(kind)?.filter((one) => one !== worker) ?? [];
     this.idle.set(kind, left);
   }
+}
+
+function startWorker(kind: WorkerKind): Worker {
+  tuneEngine();
+  return new Worker(workerFile(kind), { name: kind });
 }
 
 /** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */

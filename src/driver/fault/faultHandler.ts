@@ -7,7 +7,7 @@ import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import { DriverRange, type RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -87,7 +87,7 @@ export class GpuFaultHandler {
 
   /** Errors: as {@link handle}. The vm lock is free on entry and return. */
   *serve(fault: GpuFault): Steps<Errno> {
-    yield* fault.vm.vmLock.read();
+    if (!fault.vm.vmLock.beginRead()) yield PARK;
     const errno = yield* this.runRounds(fault);
     fault.vm.vmLock.readUnlock();
     return errno;
@@ -121,7 +121,7 @@ export class GpuFaultHandler {
     const { range } = found;
     fault.servedEnd = range.end;
     const part = yield* fault.vm.partOf(range, fault.gpu);
-    yield* part.lock.lock();
+    if (!part.lock.beginLock()) yield PARK;
     const result = yield* this.serveRange(fault, range, part);
     part.lock.unlock();
     fault.vm.gpusvm.rangePut(range);
@@ -140,7 +140,7 @@ export class GpuFaultHandler {
   private *collectGarbage(vm: SvmVm): Steps<void> {
     if (!vm.collector.hasWork) return;
     vm.vmLock.readUnlock();
-    yield* vm.vmLock.write();
+    if (!vm.vmLock.beginWrite()) yield PARK;
     yield* vm.collector.collectLocked();
     vm.vmLock.downgrade();
   }
@@ -153,7 +153,7 @@ export class GpuFaultHandler {
       start: vpn(bound.start),
       end: vpn(bound.end),
     };
-    yield* vm.svmLock.lock();
+    if (!vm.svmLock.beginLock()) yield PARK;
     const found = yield* vm.gpusvm.rangeFindOrInsert(page, start, end, this.context(fault));
     if ('range' in found) vm.gpusvm.rangeGet(found.range);
     vm.svmLock.unlock();
@@ -201,7 +201,7 @@ export class GpuFaultHandler {
 
   private *isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<boolean> {
     const { notifierLock } = fault.vm.gpusvm;
-    yield* notifierLock.read();
+    if (!notifierLock.beginRead()) yield PARK;
     const served = this.parts.placement.isServed(fault, range, part);
     notifierLock.readUnlock();
     if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);

@@ -8,7 +8,7 @@ import type { GpuSvmContext, SharedPages } from '../../drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import { needVramForAtomic } from '../attributes/placement.js';
 import { AtomicMode } from '../attributes/xeMadvise.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
@@ -28,7 +28,7 @@ export class RangeBinding {
     const { interval } = range.notifier;
     if (!range.sharesFaults)
       return yield* dma.getPages(gpusvm, part.pages, mm, interval, range.start, range.end, ctx);
-    yield* range.fetchLock.lock();
+    if (!range.fetchLock.beginLock()) yield PARK;
     const shared = { ...ctx, others: othersOf(range, part, ctx.owner) };
     const errno = yield* dma.getPages(gpusvm, part.pages, mm, interval, range.start, range.end, shared);
     range.fetchLock.unlock();
@@ -44,7 +44,7 @@ export class RangeBinding {
     const { sched } = vm.kernel;
     // Before the lock: waiting for an array may not hold up an invalidation.
     const array = yield* this.arrays.borrow();
-    yield* vm.gpusvm.notifierLock.read();
+    if (!vm.gpusvm.notifierLock.beginRead()) yield PARK;
     const isValid = this.mayCommit(fault, part);
     if (isValid) if (sched.reach(DriverStep.bind, range.start, range.npages, gpu.index)) yield STEP;
     const { bound, boundWritable } = part;
@@ -88,7 +88,7 @@ export class RangeBinding {
   /** The device could not bind: it has what it had before, unless an invalidation has taken that away meanwhile. */
   private *retract(fault: GpuFault, part: RangeDevice, wasBound: boolean, wasWritable: boolean): Steps<void> {
     const { notifierLock } = fault.vm.gpusvm;
-    yield* notifierLock.read();
+    if (!notifierLock.beginRead()) yield PARK;
     if (!wasBound) part.bound = false;
     part.boundWritable = wasWritable;
     notifierLock.readUnlock();

@@ -6,7 +6,7 @@ import type { DrmPagemap } from '../../drm/pagemap/drmPagemap.js';
 import type { Kernel } from '../../mm/kernel.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { RwLock } from '../../sim/rwLock.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep, MigrateTrigger } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -36,7 +36,7 @@ export class RangeMigration {
     const where = yield* this.scan.scan(fault.vm.gpusvm, range, fault.owner, dpagemap);
     if (this.isNeedless(fault, where)) return Errno.OK;
     this.noteStart(fault, range);
-    yield* this.lock.read();
+    if (!this.lock.beginRead()) yield PARK;
     const errno = yield* this.populate(fault, range, target, dpagemap);
     this.lock.readUnlock();
     return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, range, target, dpagemap) : errno;
@@ -55,7 +55,7 @@ export class RangeMigration {
     dpagemap: DrmPagemap,
   ): Steps<Errno> {
     this.kernel.sched.at(DriverStep.migrateBusy, range.start, range.npages, target.index);
-    yield* this.lock.write();
+    if (!this.lock.beginWrite()) yield PARK;
     // Whether all came home shows in the second attempt.
     yield* fault.vm.gpusvm.rangeEvict(range);
     const errno = yield* this.populate(fault, range, target, dpagemap);

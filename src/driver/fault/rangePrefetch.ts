@@ -5,7 +5,7 @@ import { type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
-import type { Steps } from '../../sim/steps.js';
+import { PARK, type Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
@@ -48,8 +48,8 @@ export class RangePrefetch {
 
   /** Brings the range at `page` to RAM. Returns the page after it; a page without a range is in RAM or nowhere. @kernel xe_svm_range_migrate_to_smem */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
-    yield* vm.vmLock.read();
-    yield* vm.svmLock.lock();
+    if (!vm.vmLock.beginRead()) yield PARK;
+    if (!vm.svmLock.beginLock()) yield PARK;
     const range = vm.gpusvm.findRange(page);
     if (range !== null) vm.gpusvm.rangeGet(range);
     vm.svmLock.unlock();

@@ -8,7 +8,7 @@ import type { Kernel } from '../../mm/kernel.js';
 import type { Hmm } from '../../mm/mirror/hmm.js';
 import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
 import type { Mm } from '../../mm/process/mm.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
 import type { GpuSvm } from './gpusvm.js';
@@ -113,7 +113,7 @@ export class GpuSvmDma {
   *mapUnderLock(request: PagesRequest, seq: number, pfns: Uint32Array): Steps<Errno> {
     const { gpusvm, pages } = request;
     for (;;) {
-      yield* gpusvm.notifierLock.read();
+      if (!gpusvm.notifierLock.beginRead()) yield PARK;
       const result = this.mapIfCurrent(request, seq, pfns);
       gpusvm.notifierLock.readUnlock();
       if (result !== NO_ARRAY) return result;
@@ -169,7 +169,7 @@ export class GpuSvmDma {
   /** Takes the lock to look; an array whose addresses are gone is freed. @kernel drm_gpusvm_pages_valid_unlocked */
   *pagesValidUnlocked(gpusvm: GpuSvm, pages: GpuSvmPages): Steps<boolean> {
     if (pages.dmaAddrs === null) return false;
-    yield* gpusvm.notifierLock.read();
+    if (!gpusvm.notifierLock.beginRead()) yield PARK;
     const valid = this.pagesValid(gpusvm, pages);
     if (!valid) this.freeLocked(pages);
     gpusvm.notifierLock.readUnlock();
@@ -183,14 +183,14 @@ export class GpuSvmDma {
       this.unmapLocked(pages, npages);
       return;
     }
-    yield* gpusvm.notifierLock.read();
+    if (!gpusvm.notifierLock.beginRead()) yield PARK;
     this.unmapLocked(pages, npages);
     gpusvm.notifierLock.readUnlock();
   }
 
   /** Unmaps, and frees the array of addresses. @kernel drm_gpusvm_free_pages */
   *freePages(gpusvm: GpuSvm, pages: GpuSvmPages, npages: number): Steps<void> {
-    yield* gpusvm.notifierLock.read();
+    if (!gpusvm.notifierLock.beginRead()) yield PARK;
     this.unmapLocked(pages, npages);
     this.freeLocked(pages);
     gpusvm.notifierLock.readUnlock();

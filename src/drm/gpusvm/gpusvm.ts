@@ -12,7 +12,7 @@ import type { Mm } from '../../mm/process/mm.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { RwLock } from '../../sim/rwLock.js';
 import type { Scheduler } from '../../sim/scheduler.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
 import { GpuSvmStep } from './gpusvmStep.js';
 import { hmmRequest } from './hmmRequest.js';
@@ -155,7 +155,7 @@ export class GpuSvm {
   *notifierInvalidate(notifier: GpuSvmNotifier, range: NotifierRange, curSeq: number): Steps<boolean> {
     if (!range.blockable) return false;
     const startedNs = this.sched.now();
-    yield* this.notifierLock.write();
+    if (!this.notifierLock.beginWrite()) yield PARK;
     notifier.interval.setSeq(curSeq);
     yield* this.ops.invalidate(this, notifier, range);
     this.notifierLock.writeUnlock();
@@ -189,7 +189,7 @@ export class GpuSvm {
   *findVmaStart(start: Vpn, end: Vpn): Steps<Vpn | null> {
     const mm = this.space;
     if (!mm.getNotZero()) return null;
-    yield* mm.mmapLock.read();
+    if (!mm.mmapLock.beginRead()) yield PARK;
     const vma = mm.vmas.firstIn(start, end);
     mm.mmapLock.readUnlock();
     mm.put();
@@ -255,7 +255,7 @@ export class GpuSvm {
     const { notifier } = range;
     assert(range.node !== null, 'range is removed twice');
     assert(this.findNotifier(range.start) === notifier, 'a range outside its notifier');
-    yield* this.notifierLock.read();
+    if (!this.notifierLock.beginRead()) yield PARK;
     this.rangeUnlink(notifier, range);
     this.notifierLock.readUnlock();
     if (this.sched.reach(GpuSvmStep.rangeRemoved, range.start, range.npages, this.space.id)) yield STEP;

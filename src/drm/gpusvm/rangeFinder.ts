@@ -7,7 +7,7 @@ import { HmmPfnFlag } from '../../memory/pfn.js';
 import { type Vma, VmFlag } from '../../mm/area/vma.js';
 import type { Hmm } from '../../mm/mirror/hmm.js';
 import type { Mm } from '../../mm/process/mm.js';
-import type { Steps } from '../../sim/steps.js';
+import { PARK, type Steps } from '../../sim/steps.js';
 import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
 import type { GpuSvm } from './gpusvm.js';
 import { GpuSvmStep } from './gpusvmStep.js';
@@ -47,7 +47,7 @@ export class RangeFinder {
         return { errno };
       }
     }
-    yield* mm.mmapLock.read();
+    if (!mm.mmapLock.beginRead()) yield PARK;
     const result = yield* this.findOrInsertLocked(notifier, request, ctx);
     // The tree learns of the window last, and still under mmap_lock.
     if (existing === null && 'range' in result) this.notifierInsert(notifier);
@@ -176,7 +176,7 @@ export class RangeFinder {
   /** Into the notifier's tree: from now on callbacks find the range. @kernel drm_gpusvm_range_insert */
   *rangeInsert(notifier: GpuSvmNotifier, range: GpuSvmRange): Steps<void> {
     const { gpusvm, mm } = this;
-    yield* gpusvm.notifierLock.read();
+    if (!gpusvm.notifierLock.beginRead()) yield PARK;
     range.node = notifier.ranges.insert(range.start, range.end, range);
     gpusvm.notifierLock.readUnlock();
     gpusvm.sched.at(GpuSvmStep.rangeInserted, range.start, range.npages, mm.id);

@@ -6,7 +6,7 @@ import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
-import type { Steps } from '../../sim/steps.js';
+import { PARK, type Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
 import { HMM_TIMEOUT_NS } from './context.js';
@@ -69,7 +69,7 @@ export class ScanMm {
     { notifier, notifierSeq, pfns }: HmmRange,
     wanted: DrmPagemap,
   ): Steps<ScanResult | null> {
-    yield* gpusvm.notifierLock.read();
+    if (!gpusvm.notifierLock.beginRead()) yield PARK;
     const result = notifier.readRetry(notifierSeq) ? null : this.classify(pfns, wanted);
     gpusvm.notifierLock.readUnlock();
     return result;

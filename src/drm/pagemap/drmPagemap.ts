@@ -7,7 +7,7 @@ import type { DmaAddr, DmaDir } from '../../memory/dmaAddr.js';
 import type { Pfn } from '../../memory/pfn.js';
 import type { DevPagemap } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
-import type { Steps } from '../../sim/steps.js';
+import { PARK, type Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { DrmPagemapCache } from './pagemapCache.js';
 import type { PagemapHold, PagemapUnhold } from './pagemapHold.js';
@@ -127,7 +127,7 @@ export class DrmPagemap {
    */
   *populateMm(mm: Mm, start: Vpn, end: Vpn, timesliceNs: number): Steps<Errno> {
     if (!mm.getNotZero()) return Errno.EFAULT;
-    yield* mm.mmapLock.read();
+    if (!mm.mmapLock.beginRead()) yield PARK;
     const errno = yield* this.ops.populateMm(this, mm, start, end, timesliceNs);
     mm.mmapLock.readUnlock();
     mm.put();
