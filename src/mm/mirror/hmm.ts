@@ -47,8 +47,6 @@ export interface HmmRange {
   readonly pfnFlagsMask: number;
   /** Device-private pages of this owner are returned as they are; those of others are faulted home. */
   readonly devPrivateOwner: PagemapOwner;
-  /** A fault may drop mmap_lock; set by {@link Hmm.rangeFaultUnlocked} only. */
-  readonly mayDropLock?: boolean;
 }
 
 /** What one entry needs before it can be returned. @kernel HMM_NEED_FAULT, HMM_NEED_WRITE_FAULT */
@@ -77,13 +75,18 @@ export class Hmm {
    * (invalidated meanwhile: begin again), -EFAULT (no mapping, or no access), -EPERM (write to a read-only mapping), -ENOMEM.
    * @kernel hmm_range_fault
    */
-  *rangeFault(range: HmmRange): Steps<Errno> {
+  rangeFault(range: HmmRange): Steps<Errno> {
+    return this.fault(range, false);
+  }
+
+  /** `mayDropLock`: a fault that waits for a handler in user space drops mmap_lock, which -EAGAIN says. */
+  private *fault(range: HmmRange, mayDropLock: boolean): Steps<Errno> {
     const { mm, start, end } = range;
     mm.mmapLock.assertHeld();
     assert(range.pfns.length >= end - start, 'hmm_range has too few pfns');
     if (this.kernel.sched.reach(HmmStep.rangeFault, start, end - start, range.defaultFlags, mm.id))
       yield STEP;
-    const errno = yield* this.walkAndFault(range);
+    const errno = yield* this.walkAndFault(range, mayDropLock);
     const { sched, costs } = this.kernel;
     if (sched.modelsTime) yield* sched.spend((end - start) * costs.hmmPageNs);
     sched.at(HmmStep.done, start, end - start, errno, mm.id);
@@ -98,13 +101,12 @@ export class Hmm {
   *rangeFaultUnlocked(range: HmmRange, timeoutNs: number): Steps<Errno> {
     const { mm, notifier } = range;
     const { sched } = this.kernel;
-    const mayDrop: HmmRange = { ...range, mayDropLock: true };
     let deadline = sched.now() + timeoutNs;
     for (;;) {
-      mayDrop.notifierSeq = range.notifierSeq = yield* mm.notifiers.readBegin(notifier);
+      range.notifierSeq = yield* mm.notifiers.readBegin(notifier);
       if (timeoutNs > 0 && sched.now() > deadline) return Errno.EBUSY;
       yield* mm.mmapLock.read();
-      const errno = yield* this.rangeFault(mayDrop);
+      const errno = yield* this.fault(range, true);
       if (errno === Errno.EAGAIN) {
         deadline = sched.now() + timeoutNs;
         continue;
@@ -116,7 +118,7 @@ export class Hmm {
   }
 
   /** Entries below the walk's position are final; entries from it on are still input. */
-  private *walkAndFault(range: HmmRange): Steps<Errno> {
+  private *walkAndFault(range: HmmRange, mayDropLock: boolean): Steps<Errno> {
     let at: number = range.start;
     let faultedAt = -1;
     while (at < range.end) {
@@ -135,7 +137,7 @@ export class Hmm {
         faultedAt = stop;
         const errno = stopOnMigration
           ? yield* this.waitForMigration(range.mm, stop as Vpn)
-          : yield* this.faultIn(range, stop as Vpn, stopNeed === Need.WriteFault);
+          : yield* this.faultIn(range, stop as Vpn, stopNeed === Need.WriteFault, mayDropLock);
         if (errno !== Errno.OK) return errno;
       }
     }
@@ -272,19 +274,25 @@ export class Hmm {
    * the walk then looks again.
    * @kernel hmm_vma_fault
    */
-  private *faultIn(range: HmmRange, page: Vpn, write: boolean): Steps<Errno> {
+  private *faultIn(range: HmmRange, page: Vpn, write: boolean, mayDropLock: boolean): Steps<Errno> {
     const vma = range.mm.vmas.find(page);
     if (vma === null) return Errno.EFAULT;
     if (write && !vma.isWritable) return Errno.EPERM;
     const leafEnd = page - (page % PMD_PAGES) + PMD_PAGES;
     const end = Math.min(range.end, leafEnd, vma.end);
     if (this.kernel.sched.reach(HmmStep.fault, page, end - page, write ? 1 : 0, range.mm.id)) yield STEP;
-    return yield* this.faultPages(range, vma, page, end, write);
+    const flags = mayDropLock ? FaultFlag.AllowRetry : 0;
+    return yield* this.faultPages(range.mm, vma, page, end, write, flags);
   }
 
-  private *faultPages(range: HmmRange, vma: Vma, start: number, end: number, write: boolean): Steps<Errno> {
-    const { mm } = range;
-    const flags = range.mayDropLock === true ? FaultFlag.AllowRetry : 0;
+  private *faultPages(
+    mm: Mm,
+    vma: Vma,
+    start: number,
+    end: number,
+    write: boolean,
+    flags: number,
+  ): Steps<Errno> {
     for (let page = start; page < end; page++) {
       // A fault on an entry that allows the access would change nothing.
       if (pteAllows(mm.pageTable.get(page), write)) continue;
