@@ -6,11 +6,14 @@ import { assert } from './assert.js';
 const BLOCK = 32;
 const BLOCK_BITS = 5;
 /**
- * A search first finds the group of entries, whose keys are a cache line, then the entry. Loads of a round do not wait for one another, and the line
+ * A search first finds the group of entries, whose keys fill a cache line, then the entry. Loads of a round do not wait for one another, and the line
  * of the second round has come with the first.
  */
-const GROUP = 4;
-const KEYS_OF_GROUP = 2 * GROUP;
+const GROUP = 8;
+/** Inner blocks lie side by side in lots of up to this many: between leaves, each would be on a memory page of its own. */
+const LOT_MAX = 64;
+/** Keys or values in a cache line. */
+const KEYS_OF_LINE = 8;
 /** No block, no slot. */
 export const NONE = -1;
 /** A block with fewer entries looks for a neighbour to join. */
@@ -33,25 +36,32 @@ export interface Stored<T> {
  * reach infinitely far. Changes move items between slots; only `block` of an item says where it is.
  */
 export class IntervalBlocks<T, I extends Stored<T>> {
-  /** Two for each slot, side by side since a search wants both: reach, then start. */
-  private readonly keys: number[] = [];
+  /** For each slot: what a search by end compares with, apart from all else, so that the inner blocks of a million entries stay in a cache. */
+  private readonly reaches: number[] = [];
+  /** For each slot. */
+  private readonly starts: number[] = [];
   /** For each slot the end of the interval, or the largest end in the child. */
   private readonly ends: number[] = [];
-  /** For each slot of an inner block. */
-  private readonly kids: number[] = [];
+  /** For each slot of an inner block; grows with the others. */
+  private kids = new Int32Array(BLOCK);
   /** For each slot of a leaf. */
   private readonly items: (I | null)[] = [];
   /** The items' values, for look-ups that want no more: items lie scattered in memory. */
   private readonly values: (T | null)[] = [];
   private readonly counts: number[] = [];
   private readonly parents: number[] = [];
-  private readonly free: number[] = [];
+  /** By block: whether its entries are child blocks. */
+  private readonly inner: boolean[] = [];
+  /** Blocks that are not in use. */
+  private readonly freeLeaves: number[] = [];
+  private readonly freeInner: number[] = [];
+  private innerBlocks = 0;
   private root: number;
   /** Levels of inner blocks above the leaves. */
   private depth = 0;
 
   constructor() {
-    this.root = this.newBlock(NONE);
+    this.root = this.newBlock(NONE, false);
   }
 
   /** The first slot, in order, whose interval ends above `page`; or NONE. */
@@ -115,7 +125,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 
   startAt(slot: number): number {
-    return this.keys[2 * slot + 1];
+    return this.starts[slot];
   }
 
   valueAt(slot: number): T | null {
@@ -173,7 +183,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
       const used = slot < first + count;
       if (used) this.checkEntry(slot, block, level);
       reach = used ? Math.max(reach, this.ends[slot]) : NEVER;
-      assert(this.keys[2 * slot] === reach, 'a reach is not the largest end so far');
+      assert(this.reaches[slot] === reach, 'a reach is not the largest end so far');
       assert(used || this.startAt(slot) === NEVER, 'an unused slot has a start');
       assert(slot === first || this.startAt(slot) >= this.startAt(slot - 1), 'starts do not ascend');
     }
@@ -198,13 +208,13 @@ export class IntervalBlocks<T, I extends Stored<T>> {
    * for one another's outcome overlap.
    */
   private firstBelow(from: number, depth: number, page: number): number {
-    const { keys, kids, values } = this;
+    const { reaches, starts, kids, values } = this;
     let slot = from * BLOCK;
     for (let level = depth; ; level--) {
       // What is found is wanted next: it comes from memory together with the keys, not after them.
-      if (level === 0) assert(values[slot] !== undefined, 'a block lies outside its storage');
-      slot += GROUP * groupsUpTo(keys, 2 * slot, page);
-      slot += entriesUpTo(keys, 2 * slot, page);
+      if (level === 0) assert(areStored(values, starts, slot), 'a block lies outside its storage');
+      slot += GROUP * groupsUpTo(reaches, slot, page);
+      slot += entriesUpTo(reaches, slot, page);
       if (level === 0) return slot;
       slot = kids[slot] * BLOCK;
     }
@@ -212,12 +222,11 @@ export class IntervalBlocks<T, I extends Stored<T>> {
 
   /** How many entries of the block start at or below `page`. */
   private startingUpTo(block: number, page: number): number {
-    const { keys } = this;
-    const first = 2 * block * BLOCK + 1;
-    const groups = groupsUpTo(keys, first, page);
-    const near = first + KEYS_OF_GROUP * groups;
-    const isAll = Number(keys[near + KEYS_OF_GROUP - 2] <= page);
-    return GROUP * groups + entriesUpTo(keys, near, page) + isAll;
+    const { starts } = this;
+    const first = block * BLOCK;
+    const near = GROUP * groupsUpTo(starts, first, page);
+    const isAll = Number(starts[first + near + GROUP - 1] <= page);
+    return near + entriesUpTo(starts, first + near, page) + isAll;
   }
 
   /** The slot in a leaf that comes first or last below an entry. */
@@ -233,7 +242,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   /** Below every page where the block is empty. */
   private maxEnd(block: number): number {
     const count = this.counts[block];
-    return count === 0 ? Number.NEGATIVE_INFINITY : this.keys[2 * (block * BLOCK + count - 1)];
+    return count === 0 ? Number.NEGATIVE_INFINITY : this.reaches[block * BLOCK + count - 1];
   }
 
   private slotInParent(block: number): number {
@@ -263,7 +272,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   private split(block: number, keep: number): number {
     if (block === this.root) this.growRoot();
     const slot = this.openSlot(this.parents[block], indexOf(this.slotInParent(block)) + 1);
-    const right = this.newBlock(blockOf(slot));
+    const right = this.newBlock(blockOf(slot), this.inner[block]);
     this.fill(slot, NEVER, NEVER, null, right);
     for (let i = keep; i < BLOCK; i++) {
       this.move(block * BLOCK + i, right * BLOCK + i - keep);
@@ -280,7 +289,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
 
   private growRoot(): void {
     const below = this.root;
-    this.root = this.newBlock(NONE);
+    this.root = this.newBlock(NONE, true);
     this.depth++;
     this.counts[this.root] = 1;
     this.fill(this.root * BLOCK, this.startAt(below * BLOCK), this.maxEnd(below), null, below);
@@ -305,7 +314,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
       const slot = this.root * BLOCK;
       const kid = this.kids[slot];
       this.clear(slot);
-      this.free.push(this.root);
+      this.freeInner.push(this.root);
       this.root = kid;
       this.parents[kid] = NONE;
       this.depth--;
@@ -339,7 +348,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   /** An empty block leaves the tree. */
   private drop(block: number): void {
     const slot = this.slotInParent(block);
-    this.free.push(block);
+    this.freeListOf(this.inner[block]).push(block);
     this.closeSlot(slot);
   }
 
@@ -355,7 +364,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
       const start = this.startAt(block * BLOCK);
       const end = this.maxEnd(block);
       if (this.startAt(slot) === start && this.ends[slot] === end) return;
-      this.keys[2 * slot + 1] = start;
+      this.starts[slot] = start;
       this.ends[slot] = end;
       block = blockOf(slot);
       this.refreshReach(block, indexOf(slot));
@@ -365,15 +374,15 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   private refreshReach(block: number, index: number): void {
     const first = block * BLOCK;
     const limit = first + this.counts[block];
-    let reach = index === 0 ? Number.NEGATIVE_INFINITY : this.keys[2 * (first + index - 1)];
+    let reach = index === 0 ? Number.NEGATIVE_INFINITY : this.reaches[first + index - 1];
     for (let slot = first + index; slot < limit; slot++) {
       if (this.ends[slot] > reach) reach = this.ends[slot];
-      this.keys[2 * slot] = reach;
+      this.reaches[slot] = reach;
     }
   }
 
   private fill(slot: number, start: number, end: number, item: I | null, kid: number): void {
-    this.keys[2 * slot + 1] = start;
+    this.starts[slot] = start;
     this.ends[slot] = end;
     this.items[slot] = item;
     this.values[slot] = item === null ? null : item.value;
@@ -383,10 +392,10 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 
   private move(from: number, to: number): void {
-    const { keys, ends, items, values, kids } = this;
+    const { reaches, starts, ends, items, values, kids } = this;
     const item = items[from];
-    keys[2 * to] = keys[2 * from];
-    keys[2 * to + 1] = keys[2 * from + 1];
+    reaches[to] = reaches[from];
+    starts[to] = starts[from];
     ends[to] = ends[from];
     items[to] = item;
     values[to] = values[from];
@@ -398,48 +407,95 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 
   private clear(slot: number): void {
-    this.keys[2 * slot] = NEVER;
-    this.keys[2 * slot + 1] = NEVER;
+    this.reaches[slot] = NEVER;
+    this.starts[slot] = NEVER;
     this.ends[slot] = NEVER;
     this.items[slot] = null;
     this.values[slot] = null;
     this.kids[slot] = NONE;
   }
 
-  private newBlock(parent: number): number {
-    let block = this.free.pop();
-    if (block === undefined) {
-      block = this.counts.length;
-      for (let i = 0; i < BLOCK; i++) {
-        this.keys.push(NEVER, NEVER);
-        this.ends.push(NEVER);
-        this.kids.push(NONE);
-        this.items.push(null);
-        this.values.push(null);
-      }
-    }
+  private freeListOf(isInner: boolean): number[] {
+    return isInner ? this.freeInner : this.freeLeaves;
+  }
+
+  private newBlock(parent: number, isInner: boolean): number {
+    const block = this.freeListOf(isInner).pop() ?? this.addBlocks(isInner);
     this.counts[block] = 0;
     this.parents[block] = parent;
     return block;
   }
+
+  /** The first of some new blocks; the others are free. There come as many inner ones at once as there are, so that small trees stay small. */
+  private addBlocks(isInner: boolean): number {
+    const first = this.inner.length;
+    const lot = isInner ? Math.min(LOT_MAX, Math.max(1, this.innerBlocks)) : 1;
+    for (let i = 0; i < lot; i++) this.addBlock(isInner);
+    for (let i = lot - 1; i > 0; i--) this.freeInner.push(first + i);
+    if (isInner) this.innerBlocks += lot;
+    return first;
+  }
+
+  private addBlock(isInner: boolean): void {
+    this.makeRoomForKids((this.inner.length + 1) * BLOCK);
+    for (let i = 0; i < BLOCK; i++) {
+      this.reaches.push(NEVER);
+      this.starts.push(NEVER);
+      this.ends.push(NEVER);
+      this.items.push(null);
+      this.values.push(null);
+    }
+    this.counts.push(0);
+    this.parents.push(NONE);
+    this.inner.push(isInner);
+  }
+
+  private makeRoomForKids(slots: number): void {
+    if (slots <= this.kids.length) return;
+    const grown = new Int32Array(2 * this.kids.length);
+    grown.set(this.kids);
+    this.kids = grown;
+  }
 }
 
-/** Of the groups of entries but the last, how many end with a key at or below `page`. `at`: the first entry's key. */
+/** Looks at each cache line of a block's values and starts, without waiting for one before the next. */
+function areStored(values: readonly unknown[], starts: readonly number[], first: number): boolean {
+  const second = first + KEYS_OF_LINE;
+  const third = second + KEYS_OF_LINE;
+  const fourth = third + KEYS_OF_LINE;
+  const isStored =
+    Number(values[first] !== undefined) &
+    Number(values[second] !== undefined) &
+    Number(values[third] !== undefined) &
+    Number(values[fourth] !== undefined);
+  const isKnown =
+    Number(starts[first] >= 0) &
+    Number(starts[second] >= 0) &
+    Number(starts[third] >= 0) &
+    Number(starts[fourth] >= 0);
+  return (isStored & isKnown) === 1;
+}
+
+/** Of the groups of entries but the last, how many end with a key at or below `page`. `at`: the first entry. */
 function groupsUpTo(keys: readonly number[], at: number, page: number): number {
   return (
-    Number(keys[at + KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 2 * KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 3 * KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 4 * KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 5 * KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 6 * KEYS_OF_GROUP - 2] <= page) +
-    Number(keys[at + 7 * KEYS_OF_GROUP - 2] <= page)
+    Number(keys[at + GROUP - 1] <= page) +
+    Number(keys[at + 2 * GROUP - 1] <= page) +
+    Number(keys[at + 3 * GROUP - 1] <= page)
   );
 }
 
 /** The same for the entries of a group but its last. */
 function entriesUpTo(keys: readonly number[], at: number, page: number): number {
-  return Number(keys[at] <= page) + Number(keys[at + 2] <= page) + Number(keys[at + 4] <= page);
+  return (
+    Number(keys[at] <= page) +
+    Number(keys[at + 1] <= page) +
+    Number(keys[at + 2] <= page) +
+    Number(keys[at + 3] <= page) +
+    Number(keys[at + 4] <= page) +
+    Number(keys[at + 5] <= page) +
+    Number(keys[at + 6] <= page)
+  );
 }
 
 function blockOf(slot: number): number {

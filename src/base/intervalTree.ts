@@ -39,7 +39,8 @@ export class IntervalNode<T> {
  * @kernel interval_tree, maple_tree
  */
 export class IntervalTree<T> {
-  private readonly blocks = new IntervalBlocks<T, IntervalNode<T>>();
+  /** Made with the first interval: many trees never have one. */
+  private stored: IntervalBlocks<T, IntervalNode<T>> | null = null;
   private count = 0;
 
   get size(): number {
@@ -48,7 +49,7 @@ export class IntervalTree<T> {
 
   /** Blocks that a look-up goes through. */
   get levels(): number {
-    return this.blocks.levels;
+    return this.stored?.levels ?? 0;
   }
 
   /** Adds `[start, end)`; `0 <= start < end <= 2^53 - 1`. Equal starts keep the order in which they came. */
@@ -57,7 +58,8 @@ export class IntervalTree<T> {
     assert(Number.isSafeInteger(end) && end > start && end <= LIMIT, 'interval end is not above its start');
     const node = new IntervalNode(start, end, value);
     node.tree = this;
-    this.blocks.insert(start, end, node);
+    this.stored ??= new IntervalBlocks();
+    this.stored.insert(start, end, node);
     this.count++;
     return node;
   }
@@ -77,15 +79,16 @@ export class IntervalTree<T> {
    */
   firstOverlap(start: number, end: number): IntervalNode<T> | null {
     assert(start < end, 'empty look-up interval');
-    return this.below(this.blocks.firstEndingAfter(start), end);
+    return this.stored === null ? null : this.below(this.stored.firstEndingAfter(start), end);
   }
 
   /** The value of {@link firstOverlap}, which is found sooner than its node. */
   firstValue(start: number, end: number): T | null {
     assert(start < end, 'empty look-up interval');
-    const { blocks } = this;
-    const slot = blocks.firstEndingAfter(start);
-    return slot === NONE || blocks.startAt(slot) >= end ? null : blocks.valueAt(slot);
+    const { stored } = this;
+    if (stored === null) return null;
+    const slot = stored.firstEndingAfter(start);
+    return slot === NONE || stored.startAt(slot) >= end ? null : stored.valueAt(slot);
   }
 
   /**
@@ -108,22 +111,23 @@ export class IntervalTree<T> {
   }
 
   first(): IntervalNode<T> | null {
-    return this.at(this.blocks.first());
+    return this.stored === null ? null : this.at(this.stored.first());
   }
 
   last(): IntervalNode<T> | null {
-    return this.at(this.blocks.last());
+    return this.stored === null ? null : this.at(this.stored.last());
   }
 
   /** The first node whose `start` is at or above the page given. */
   lowerBound(start: number): IntervalNode<T> | null {
-    const before = this.blocks.lastStartingUpTo(start - 1);
-    return this.at(before === NONE ? this.blocks.first() : this.blocks.next(before));
+    if (this.stored === null) return null;
+    const before = this.stored.lastStartingUpTo(start - 1);
+    return this.at(before === NONE ? this.stored.first() : this.stored.next(before));
   }
 
   /** The last node whose `start` is below the page given. */
   before(start: number): IntervalNode<T> | null {
-    return this.at(this.blocks.lastStartingUpTo(start - 1));
+    return this.stored === null ? null : this.at(this.stored.lastStartingUpTo(start - 1));
   }
 
   /** In order. The node just yielded may be removed by the consumer. */
@@ -138,7 +142,7 @@ export class IntervalTree<T> {
 
   /** Asserts the rules of the structure; for tests. */
   check(): void {
-    this.blocks.check();
+    this.stored?.check();
   }
 
   /** Nothing that comes after the first interval beyond the end overlaps either: starts ascend. */
@@ -148,6 +152,12 @@ export class IntervalTree<T> {
 
   private at(slot: number): IntervalNode<T> | null {
     return slot === NONE ? null : this.blocks.itemAt(slot);
+  }
+
+  /** There is at least one node. */
+  private get blocks(): IntervalBlocks<T, IntervalNode<T>> {
+    assert(this.stored !== null, 'an interval tree has nothing stored');
+    return this.stored;
   }
 
   private slotOf(node: IntervalNode<T>): number {
