@@ -1,19 +1,13 @@
 /** The storage of an interval tree: blocks of sorted entries in flat arrays, so that a search touches few cache lines. */
 
 import { assert } from './assert.js';
+import { areStored, entriesUpTo, GROUP, groupsUpTo } from './blockSearch.js';
 
 /** Entries of a block; a power of two. The more, the fewer levels; but insertion moves half of them. */
 const BLOCK = 32;
 const BLOCK_BITS = 5;
-/**
- * A search first finds the group of entries, whose keys fill a cache line, then the entry. Loads of a round do not wait for one another, and the line
- * of the second round has come with the first.
- */
-const GROUP = 8;
 /** Inner blocks lie side by side in lots of up to this many: between leaves, each would be on a memory page of its own. */
 const LOT_MAX = 64;
-/** Keys or values in a cache line. */
-const KEYS_OF_LINE = 8;
 /** No block, no slot. */
 export const NONE = -1;
 /** A block with fewer entries looks for a neighbour to join. */
@@ -456,46 +450,6 @@ export class IntervalBlocks<T, I extends Stored<T>> {
     grown.set(this.kids);
     this.kids = grown;
   }
-}
-
-/** Looks at each cache line of a block's values and starts, without waiting for one before the next. */
-function areStored(values: readonly unknown[], starts: readonly number[], first: number): boolean {
-  const second = first + KEYS_OF_LINE;
-  const third = second + KEYS_OF_LINE;
-  const fourth = third + KEYS_OF_LINE;
-  const isStored =
-    Number(values[first] !== undefined) &
-    Number(values[second] !== undefined) &
-    Number(values[third] !== undefined) &
-    Number(values[fourth] !== undefined);
-  const isKnown =
-    Number(starts[first] >= 0) &
-    Number(starts[second] >= 0) &
-    Number(starts[third] >= 0) &
-    Number(starts[fourth] >= 0);
-  return (isStored & isKnown) === 1;
-}
-
-/** Of the groups of entries but the last, how many end with a key at or below `page`. `at`: the first entry. */
-function groupsUpTo(keys: readonly number[], at: number, page: number): number {
-  return (
-    Number(keys[at + GROUP - 1] <= page) +
-    Number(keys[at + 2 * GROUP - 1] <= page) +
-    Number(keys[at + 3 * GROUP - 1] <= page)
-  );
-}
-
-/** The same for the entries of a group but its last. */
-function entriesUpTo(keys: readonly number[], at: number, page: number): number {
-  return (
-    Number(keys[at] <= page) +
-    Number(keys[at + 1] <= page) +
-    Number(keys[at + 2] <= page) +
-    Number(keys[at + 3] <= page) +
-    Number(keys[at + 4] <= page) +
-    Number(keys[at + 5] <= page) +
-    Number(keys[at + 6] <= page)
-  );
 }
 
 function blockOf(slot: number): number {
