@@ -62,6 +62,7 @@ import { RemoteGpu } from './remoteGpu.js';
 import { registerResidency } from './residency.js';
 import { SvmService } from './svmService.js';
 import { VmBindService } from './vmBindService.js';
+import { VramService } from './vramService.js';
 
 /** @kernel xe_device.atomic_svm_timeslice_ms */
 const ATOMIC_TIMESLICE_NS = 5_000_000;
@@ -218,6 +219,7 @@ export class Coordinator {
       this.ownerOf(gpu),
     );
     new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
+    new VramService(this.gpus, this.vram).register(this.ioctls);
     this.vram.granularityAt = (mm, page) =>
       this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
     this.mirrors.open(this.mm);

@@ -25,6 +25,8 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
   /** Live buffer objects of programs. */
   readonly bos = new Set<VramBo>();
 
+  private failures = 0;
+
   constructor(
     index: number,
     readonly port: GpuPort,
@@ -45,5 +47,17 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
   forget(devmem: DriverDevmem): void {
     this.allocations.delete(devmem);
     this.lru.remove(devmem);
+  }
+
+  /** So many of the next allocations of its memory fail, for those who test what happens then. @kernel should_fail */
+  failNextAllocations(times: number): void {
+    this.failures += times;
+  }
+
+  /** Asked once for each allocation, before the device is. */
+  allocationFails(): boolean {
+    if (this.failures === 0) return false;
+    this.failures--;
+    return true;
   }
 }

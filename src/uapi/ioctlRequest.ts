@@ -80,6 +80,10 @@ export const IoctlRequest = {
   destroyQueue: 69,
   /** The answer is a place per page, `none` where there is none. */
   queryResidency: 70,
+  /** Brings everything home that migrated to the device. */
+  vramEvict: 71,
+  /** a = how many of the device's next allocations of memory fail. */
+  vramFail: 72,
 
   mlock: 80,
   munlock: 81,

@@ -27,7 +27,7 @@ export class VramSpace {
    * and those of invalidation callbacks. Errors: -ENOMEM (nothing is left that could go), -ENODEV. @kernel ttm_bo_alloc_resource
    */
   *allocate(gpu: GpuHandle, npages: number): Steps<VramPiece | Errno> {
-    if (this.kernel.allocationFails(AllocSite.DevicePage)) return Errno.ENOMEM;
+    if (gpu.allocationFails() || this.kernel.allocationFails(AllocSite.DevicePage)) return Errno.ENOMEM;
     let piece = yield* this.tryAllocate(gpu, npages);
     const stuck = new Set<VramResident>();
     for (let evictions = 0; piece === Errno.ENOMEM && evictions < EVICTIONS_MAX; evictions++) {

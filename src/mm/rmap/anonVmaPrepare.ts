@@ -7,7 +7,8 @@ import type { Mm } from '../process/mm.js';
 import type { AnonVma } from './anonVma.js';
 import { isSingular, joinAnonVma } from './anonVmaLinks.js';
 
-const ACCESS = VmFlag.Read | VmFlag.Write | VmFlag.Exec;
+/** What neighbours may differ in that could be one area some day. */
+const MAY_DIFFER = VmFlag.Read | VmFlag.Write | VmFlag.Exec | VmFlag.SoftDirty;
 
 /**
  * Whether the area could not be given an anon_vma now. Asked at the start of a fault, before the page is allocated; afterwards
@@ -47,7 +48,7 @@ function reusableAnonVma(old: Vma, below: Vma, above: Vma): AnonVma | null {
 function couldBeOneArea(below: Vma, above: Vma): boolean {
   return (
     below.end === above.start &&
-    (below.flags & ~ACCESS) === (above.flags & ~ACCESS) &&
+    (below.flags & ~MAY_DIFFER) === (above.flags & ~MAY_DIFFER) &&
     below.file === above.file &&
     below.indexOf(below.end) === above.pgoff
   );

@@ -3,9 +3,10 @@
 import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
 import { threadsBeside } from '../../case/blockThreads.js';
 import type { Case } from '../../case/caseSchema.js';
-import type { Step } from '../../case/opSchemas.js';
+import type { PlainOp, Step } from '../../case/opSchemas.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { ALLOC_PAGES } from '../../workload/case/attributeOps.js';
+import { canDo } from '../../workload/case/opTable.js';
 import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
 import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
 
@@ -41,8 +42,8 @@ const MIRROR_CHUNKS = 3;
 const OVERCOMMIT = 1.5;
 const PAYLOAD_SPARE_BYTES = PAGE_BYTES;
 
-/** Commands that only the test device knows. */
-const mirrorOps: ReadonlySet<string> = new Set([
+/** Commands that are those of the test device, unless the case has operations that it does not know. */
+const mirrorOps: ReadonlySet<PlainOp> = new Set([
   'snapshot',
   'migrate_to_device',
   'migrate_to_sys',
@@ -68,7 +69,12 @@ interface Needs {
   processes: number;
   devices: number;
   threads: number;
-  isMirror: boolean;
+  /** It has commands that the test device is known for. */
+  namesMirror: boolean;
+  /** It needs what only the test device has. */
+  needsMirror: boolean;
+  /** It needs what only GPUs of the reference driver have. */
+  needsReference: boolean;
   /** It asks for more device memory than there should be. */
   overcommits: boolean;
   /** Huge pages of hugetlb mappings, those that processes copy from one another included. */
@@ -77,12 +83,16 @@ interface Needs {
 }
 
 export function caseDriver(one: Case): CaseDriver {
-  return needsOf(one).isMirror ? 'mirror' : 'reference';
+  return driverOf(needsOf(one));
+}
+
+function driverOf({ namesMirror, needsMirror, needsReference }: Needs): CaseDriver {
+  return needsMirror || (namesMirror && !needsReference) ? 'mirror' : 'reference';
 }
 
 export function caseMachine(one: Case, executor: ExecutorName, seed: number): SimulationConfig {
   const needs = needsOf(one);
-  const driver = needs.isMirror ? 'mirror' : 'reference';
+  const driver = driverOf(needs);
   const machine = machineOf(needs, driver, one.params);
   return {
     name: one.name,
@@ -157,7 +167,9 @@ function needsOf({ steps, expect }: Case): Needs {
     processes: 1,
     devices: 0,
     threads: 1,
-    isMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
+    namesMirror: false,
+    needsMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
+    needsReference: false,
     overcommits: false,
     hugetlbPages: 0,
     coherent: new Set(),
@@ -173,7 +185,7 @@ function countSteps(steps: readonly Step[], rounds: number, needs: Needs): void 
 }
 
 function countStep(step: Step, rounds: number, needs: Needs): void {
-  if (mirrorOps.has(step.op)) needs.isMirror = true;
+  countDriver(step, needs);
   countDevices(step, needs);
   countTransfer(step, needs);
   // Where steps on GPU addresses name no device they mean the first.
@@ -194,8 +206,10 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       needs.processes += rounds;
       break;
     case 'bind_mirror':
-      if (step.args.kind !== undefined) needs.isMirror = true;
-      if (step.args.kind === 'coherent') needs.coherent.add(step.args.dev);
+      if (step.args.kind !== undefined) needs.namesMirror = true;
+      if (step.args.kind !== 'coherent') break;
+      needs.needsMirror = true;
+      needs.coherent.add(step.args.dev);
       break;
     case 'alloc_and_register':
       needs.pages += rounds * step.args.count * (step.args.pages ?? ALLOC_PAGES);
@@ -224,6 +238,14 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       needs.processes += rounds * (step.args.count - 1) * forksIn(step.args.steps);
       break;
   }
+}
+
+/** Blocks tell by their steps. */
+function countDriver({ op }: Step, needs: Needs): void {
+  if (op === 'concurrent' || op === 'repeat' || op === 'repeat_processes' || op === 'barrier') return;
+  if (mirrorOps.has(op)) needs.namesMirror = true;
+  if (!canDo('reference', op)) needs.needsMirror = true;
+  if (!canDo('mirror', op)) needs.needsReference = true;
 }
 
 /** Forks of each run of the steps. */

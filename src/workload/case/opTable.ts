@@ -14,13 +14,14 @@ import type { OpHandlers } from './opHandler.js';
 import { pageOps } from './pageOps.js';
 import { processOps } from './processOps.js';
 import { vmBindOps } from './vmBindOps.js';
+import { vramOps } from './vramOps.js';
 
 /** Operations that do not depend on the driver. */
 const common: Partial<OpHandlers> = { ...cpuOps, ...memoryOps, ...fileOps, ...pageOps, ...processOps };
 
 export const opTables: Readonly<Record<CaseDriver, Partial<OpHandlers>>> = {
   mirror: { ...common, ...mirrorOps, ...mirrorDeviceOps },
-  reference: { ...common, ...gpuOps, ...counterOps, ...listOps, ...vmBindOps, ...attributeOps },
+  reference: { ...common, ...gpuOps, ...counterOps, ...listOps, ...vmBindOps, ...attributeOps, ...vramOps },
 };
 
 /** Whether a driver has an operation. */
