@@ -19,19 +19,23 @@ export interface Mismatch {
   readonly pages: readonly number[];
 }
 
-/** What a rule finds wrong; null where it holds. */
+/** What a rule finds wrong; null where it holds. Of a step that runs several times it must hold each time. */
 type Finding = { expected: string; found: string; pages?: readonly number[] } | null;
 
 /** All that do not hold, in the order of the case. */
 export function evaluate(expectations: readonly CaseExpectation[], results: CaseResults): Mismatch[] {
   return expectations.flatMap((expectation) => {
     if (expectation.type === 'if_ret_zero') {
-      return results.steps[expectation.step]?.ret === 0 ? evaluate(expectation.then, results) : [];
+      return allReturnedZero(results.steps[expectation.step]) ? evaluate(expectation.then, results) : [];
     }
     const finding = evaluateOne(expectation, results);
     if (finding === null) return [];
     return [{ expectation, step: stepOf(expectation), pages: [], ...finding }];
   });
+}
+
+function allReturnedZero(result: StepResult | undefined): boolean {
+  return result !== undefined && (result.rounds ?? [result]).every(({ ret }) => ret === 0);
 }
 
 /** The label of the step that an expectation is about. */
@@ -125,7 +129,13 @@ function inMode(value: unknown, mode: string | undefined): unknown {
 function withStep(results: CaseResults, step: string, check: (result: StepResult) => Finding): Finding {
   const result = results.steps[step];
   if (result === undefined) return { expected: `step ${step} to run`, found: 'it did not' };
-  return check(result);
+  const { rounds = [result] } = result;
+  for (const [i, round] of rounds.entries()) {
+    const finding = check(round);
+    if (finding === null) continue;
+    return rounds.length === 1 ? finding : { ...finding, found: `${finding.found}, in round ${i}` };
+  }
+  return null;
 }
 
 function checkRet(value: number | string, result: StepResult): Finding {

@@ -41,6 +41,14 @@ export interface StepResult {
   readonly pagemap?: readonly PagemapEntry[];
   /** In words, what is worth telling of a step that failed. */
   readonly note?: string;
+  /** Of a step that ran several times, as in a `repeat`: what it gave each time, this result last. */
+  readonly rounds?: readonly StepResult[];
+}
+
+/** The result of a label, where the same step gave something before. */
+export function withRound(before: StepResult | undefined, result: StepResult): StepResult {
+  if (before === undefined) return result;
+  return { ...result, rounds: [...(before.rounds ?? [before]), ...(result.rounds ?? [result])] };
 }
 
 /** An event that a driver reported. */
@@ -65,7 +73,7 @@ export interface BufferPlace {
 
 /** All that a case gave. */
 export interface CaseResults {
-  /** By label; in a `repeat` the last round counts. */
+  /** By label; of steps in a `repeat`, the last round with all of them. */
   readonly steps: Readonly<Record<string, StepResult>>;
   readonly events: readonly CaseEvent[];
   readonly buffers: readonly BufferPlace[];

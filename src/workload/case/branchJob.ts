@@ -79,7 +79,7 @@ export function resultOf(thread: CaseThread): Omit<BranchResult, 'exit' | 'exits
  * ends with it.
  */
 export function merge(thread: CaseThread, job: BranchJob, done: BranchResult): void {
-  Object.assign(thread.results, done.results);
+  for (const [label, result] of Object.entries(done.results)) thread.note(label, result);
   thread.readerResults.push(...done.readerResults);
   thread.broken ??= done.broken;
   if (job.exits) return;

@@ -142,7 +142,7 @@ export class CaseProgram implements Workload {
       const result = yield* this.runOne(thread, step);
       this.lastStep++;
       this.lastResult = result;
-      if (step.as !== undefined) thread.results[step.as] = result;
+      if (step.as !== undefined) thread.note(step.as, result);
       this.noteStep(thread, step, result);
       if (thread.broken !== null) this.broken = this.brokenStep(this.lastStep, thread.broken);
       yield* host.checkpoint();

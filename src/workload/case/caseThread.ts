@@ -2,7 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import { alignUp, PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
-import type { StepResult } from '../../case/stepResult.js';
+import { type StepResult, withRound } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { bufferBase, type HostContext } from '../workload.js';
 import type { CaseDriver } from '../workloadConfig.js';
@@ -73,6 +73,11 @@ export class CaseThread {
     private readonly index: number,
   ) {
     this.processes.set(MAIN_PROCESS, { mm: MAIN_MM, buffers: new Map(), nextStarts: new Map() });
+  }
+
+  /** What a step with this label gave; it may run again. */
+  note(label: string, result: StepResult): void {
+    this.results[label] = withRound(this.results[label], result);
   }
 
   /** Makes the thread run the process that a step names. */

@@ -31,7 +31,7 @@ export function* runSteps(
     if (thread.broken !== null) return;
     if (gate.isClosed) yield* gate.pass();
     const result = yield* runStep(thread, step, branches, after);
-    if (step.as !== undefined) thread.results[step.as] = result;
+    if (step.as !== undefined) thread.note(step.as, result);
     after(step, result);
   }
 }

@@ -62,7 +62,7 @@ describe('blocks within one another', () => {
     expect(await run([shared, ...steps, load('v')], [value('v', sum)])).toMatchObject(good);
   });
 
-  it('run with every thread in a worker of its own, too', { timeout: 30_000 }, async () => {
+  it('run with every thread in a worker of its own, too', { timeout: 180_000 }, async () => {
     const steps = [shared, repeat(2, processes(2, concurrent([add('S')], [add('S', 10)]))), load('v')];
     expect(await run(steps, [value('v', 44)], 'threads')).toMatchObject(good);
   });
@@ -136,7 +136,8 @@ describe('barrier', () => {
 
   it('is passed again and again', async () => {
     const rounds = processes(3, repeat(4, add('S'), barrier, load('seen'), barrier));
-    expect(await run([shared, rounds], [value('seen', 12)])).toMatchObject(good);
+    const everyRound = { type: 'one_of', step: 'seen', values: [3, 6, 9, 12] };
+    expect(await run([shared, rounds], [everyRound])).toMatchObject(good);
   });
 
   it('holds branches, and does not wait for those that have ended', async () => {
@@ -155,6 +156,26 @@ describe('barrier', () => {
 
   it('holds nobody outside of blocks', async () => {
     expect(await run([shared, barrier, load('v')], [value('v', 0)])).toMatchObject(good);
+  });
+});
+
+describe('a label in a repeat', () => {
+  const steps = [mmap('A'), repeat(3, load('seen', {}, 'A'), add('A'))];
+  const one = (values: readonly number[]) =>
+    caseSchema.parse({ suite: 's', name: 'n', steps, expect: [{ type: 'one_of', step: 'seen', values }] });
+
+  it('is held against what is expected in each round', async () => {
+    expect(await runCase(one([0, 1, 2]), { executor: 'virtual', seed: 1 })).toMatchObject({ status: 'pass' });
+    const { status, problems } = await runCase(one([1, 2]), { executor: 'virtual', seed: 1 });
+    expect([status, problems[0]?.found]).toEqual(['fail', '0, in round 0']);
+  });
+
+  it('is one of all its rounds where branches repeat too', async () => {
+    const inBranch = [mmap('A'), repeat(2, concurrent([repeat(2, load('seen', {}, 'A'), add('A'))]))];
+    const expectation = { type: 'one_of', step: 'seen', values: [0, 1, 3] };
+    const bad = caseSchema.parse({ suite: 's', name: 'n', steps: inBranch, expect: [expectation] });
+    const { problems } = await runCase(bad, { executor: 'virtual', seed: 1 });
+    expect(problems[0]?.found).toBe('2, in round 2');
   });
 });
 
