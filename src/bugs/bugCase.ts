@@ -1,7 +1,7 @@
 /** Makes the small case that shows a bug: the fields that all of them share are filled in. */
 
 import { type Case, caseSchema } from '../case/caseSchema.js';
-import type { BugSubject } from './bugOverlay.js';
+import type { SubjectSource } from './bugOverlay.js';
 
 /** As in a case file, without the suite. Throws for what is no case: a mistake in the overlay. */
 export interface BugCase {
@@ -11,7 +11,7 @@ export interface BugCase {
   readonly params?: Case['params'];
 }
 
-export function bugCase(one: BugCase): BugSubject {
+export function bugCase(one: BugCase): SubjectSource {
   const program = caseSchema.parse({ suite: 'bugs', deterministic: false, ...one });
   return { kind: 'case', program };
 }

@@ -2,13 +2,20 @@
 
 import type { Machine } from '../actors/machine.js';
 import type { Case } from '../case/caseSchema.js';
-import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import type { VerdictKind } from './verdictKind.js';
 
-/** A small program that can show the bug. */
-export type BugSubject =
+/** A small program to explore. Plain data: it is sent to workers and kept in files. */
+export type SubjectSource =
   | { readonly kind: 'case'; readonly program: Case }
-  | { readonly kind: 'scenario'; readonly config: SimulationConfig };
+  | {
+      readonly kind: 'scenario';
+      /** Names it in messages, and is where relative paths start. */
+      readonly path: string;
+      /** Of the file. */
+      readonly text: string;
+      /** As typed: `key.path=value`, in order. */
+      readonly set: readonly string[];
+    };
 
 /** What a schedule that shows the bug ends with. */
 export interface ExpectedVerdict {
@@ -25,7 +32,8 @@ export interface BugOverlay {
   readonly wrong: string;
   /** A commit, CVE, or list message; or that it is only predicted. */
   readonly reference: string;
-  readonly subject: BugSubject;
+  /** A small program that can show the bug. */
+  readonly subject: SubjectSource;
   /** A schedule that ends with any of these shows the bug. */
   readonly expected: readonly ExpectedVerdict[];
   /** Steps of one run after which it counts as one without an end; the explorer's own unless told. */

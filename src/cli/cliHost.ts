@@ -1,6 +1,7 @@
 /** What the command line needs of its process and of the simulator, so that tests can run commands without either. */
 
 import type { Case } from '../case/caseSchema.js';
+import type { BlockResult, BlockTask } from '../explore/block.js';
 import type { EnvironmentVariables } from '../report/colors.js';
 import type { Environment } from '../report/json.js';
 import type { StatusOutput } from '../report/statusLine.js';
@@ -47,6 +48,7 @@ export interface Simulator {
   benchMirror(config: SimulationConfig, options: MirrorOptions): Promise<MirrorCell[]>;
   openSweepPool(jobs: number): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
+  openExplorePool(jobs: number): Promise<ExplorePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */
   loadCases(paths: readonly string[]): Promise<Case[]>;
   runCase(one: Case, options: CaseOptions): Promise<CaseReport>;
@@ -74,5 +76,12 @@ export interface TaskPool<Task, Report> {
   close(): Promise<void>;
 }
 
+/** A block of schedules, as it is sent to a worker. */
+export interface ExploreTask {
+  readonly block: BlockTask;
+  readonly stopAtFirst: boolean;
+}
+
+export type ExplorePool = TaskPool<ExploreTask, BlockResult>;
 export type SweepPool = TaskPool<SweepTask, RunReport>;
 export type CasePool = TaskPool<CaseTask, CaseReport>;

@@ -51,6 +51,7 @@ const simulator: Simulator = {
   editorSchema: async (kind) => (await import('../scenario/editorSchema.js')).editorSchema(kind),
   openSweepPool: async (jobs) => (await import('./workerPool.js')).openTaskPool('sweep', jobs),
   openCasePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('case', jobs),
+  openExplorePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('explore', jobs),
 };
 
 function outputTo(stream: NodeJS.WriteStream): StatusOutput {

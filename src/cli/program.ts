@@ -7,6 +7,7 @@ import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
 import { addCompletionCommand } from './completionCommand.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
+import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
 import { addInitCommand, initCommand } from './initCommand.js';
 import { withErrorDocument } from './resultOutput.js';
 import { addRunCommand, runCommand } from './runCommand.js';
@@ -65,6 +66,14 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   addBenchCommand(program, (names, options) =>
     acting('bench', options, () => benchCommand(names, options, host)),
   );
+  addExploreCommand(program, (file, options) =>
+    acting('explore', options, async () =>
+      (await import('./exploreCommand.js')).exploreCommand(file, options, host),
+    ),
+  );
+  addReplayCommand(program, (file, options) =>
+    acting('replay', {}, async () => (await import('./replayCommand.js')).replayCommand(file, options, host)),
+  );
   addCaseCommand(program, (files, options) =>
     acting('case', options, () => caseCommand(files, options, host)),
   );
@@ -85,6 +94,8 @@ function programNotes(): string {
     '  svmsim stress --seconds 20',
     '  # GB/s between RAM and devices, by size',
     '  svmsim bench migrate',
+    '  # thousands of schedules of a small race, looking for one that goes wrong',
+    '  svmsim explore',
     '  # test suites of others, replayed',
     '  svmsim case test/cases',
     '  # a scenario of your own',

@@ -6,7 +6,7 @@ import { Piscina } from 'piscina';
 import type { TaskPool } from './cliHost.js';
 
 /** The entries in `workers/` that take tasks. */
-export type TaskWorker = 'sweep' | 'case';
+export type TaskWorker = 'sweep' | 'case' | 'explore';
 
 /** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */
 function workerFile(worker: TaskWorker): string {

@@ -16,7 +16,14 @@ export class Execution implements ViolationSink {
   verdict: Verdict | null = null;
   readonly checkers: CheckerSet;
   private readonly results: WorkloadResult[] = [];
-  private readonly isFound = (): boolean => this.verdict !== null;
+  /** Asked between two steps; true ends the run there. For those who look on. */
+  beforeStep: () => boolean = () => false;
+  private isStopped = false;
+  private readonly shouldStop = (): boolean => {
+    if (this.verdict !== null) return true;
+    this.isStopped = this.beforeStep();
+    return this.isStopped;
+  };
 
   constructor(
     private readonly subject: Subject,
@@ -41,10 +48,14 @@ export class Execution implements ViolationSink {
   run(): this {
     this.start();
     this.runOn();
-    if (this.verdict === null) this.judgePrograms();
-    if (this.verdict === null) this.lookAtRest();
-    if (this.verdict === null) this.tearDown();
+    if (this.goesOn) this.judgePrograms();
+    if (this.goesOn) this.lookAtRest();
+    if (this.goesOn) this.tearDown();
     return this;
+  }
+
+  private get goesOn(): boolean {
+    return this.verdict === null && !this.isStopped;
   }
 
   /** Starts the programs; nothing runs before {@link run} or the executor is told to. */
@@ -55,8 +66,8 @@ export class Execution implements ViolationSink {
   /** Until nothing runs any more, or something is wrong. */
   private runOn(): void {
     const left = this.options.stepsMax - this.executor.steps;
-    const end = this.executor.run(this.isFound, left);
-    if (this.verdict === null) this.verdict = this.judgeEnd(end);
+    const end = this.executor.run(this.shouldStop, left);
+    if (this.goesOn) this.verdict = this.judgeEnd(end);
   }
 
   private judgeEnd(end: RunEnd): Verdict | null {
@@ -107,7 +118,7 @@ export class Execution implements ViolationSink {
     const { coordinator, devices } = this.machine;
     void coordinator.tearDown();
     this.runOn();
-    if (this.verdict !== null) return;
+    if (!this.goesOn) return;
     this.noteChecks(coordinator.verifyTornDown(devices.map((device) => device.snapshot())), 'leak');
   }
 

@@ -9,6 +9,8 @@ export interface Outcome {
   readonly steps: number;
   /** Simulated nanoseconds. */
   readonly simulatedNs: number;
+  /** Tasks that were started. */
+  readonly tasks: number;
   /** Times that a task that could have gone on had to wait for another one. */
   readonly preemptions: number;
   /** Equal for equal schedules, 52 bits. */

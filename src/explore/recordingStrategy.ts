@@ -1,5 +1,6 @@
 /** Hands every question to another strategy and writes down what it answers. */
 
+import { Random } from '../sim/random.js';
 import type { Strategy } from '../sim/strategy.js';
 import type { Task } from '../sim/task.js';
 import { Schedule } from './schedule.js';
@@ -9,31 +10,44 @@ export class RecordingStrategy implements Strategy {
   /** Times that a task that could have gone on had to wait for another one. */
   preemptions = 0;
 
-  constructor(private inner: Strategy) {}
+  private fair: Random | null = null;
+  private chosen = 0;
+
+  constructor(
+    private readonly inner: Strategy,
+    /** Choices after which everybody gets a fair chance: only then is a run without an end a fault of the protocol, and not of the strategy. */
+    private readonly fairAfter: number,
+  ) {}
 
   get name(): string {
     return this.inner.name;
   }
 
-  /** From the next execution on. */
-  set strategy(inner: Strategy) {
-    this.inner = inner;
-  }
-
   newExecution(): boolean {
     this.schedule.clear();
     this.preemptions = 0;
+    this.chosen = 0;
+    this.fair = null;
     return this.inner.newExecution();
   }
 
   /** Where only one can go on there is nothing to choose, and nothing to record. */
   nextTask(runnable: readonly Task[], current: Task | null): number {
-    if (runnable.length === 1) return 0;
-    const index = this.inner.nextTask(runnable, current);
+    if (runnable.length === 1) {
+      this.inner.onlyTask?.(runnable[0]);
+      return 0;
+    }
+    const index = this.choose(runnable, current);
     const task = runnable[index];
     this.schedule.addTask(task.id);
     if (current !== null && task !== current && current.runnableIndex >= 0) this.preemptions++;
     return index;
+  }
+
+  private choose(runnable: readonly Task[], current: Task | null): number {
+    if (this.chosen++ < this.fairAfter) return this.inner.nextTask(runnable, current);
+    this.fair ??= new Random(this.chosen);
+    return this.fair.below(runnable.length);
   }
 
   nextU32(): number {

@@ -1,7 +1,8 @@
 /** What is explored: a scenario or a case, as a machine that is small enough to be run again and again. */
 
-import type { BugSubject } from '../bugs/bugOverlay.js';
+import type { SubjectSource } from '../bugs/bugOverlay.js';
 import type { Case } from '../case/caseSchema.js';
+import { scenarioFromText } from '../scenario/loadScenario.js';
 import { caseMachine } from '../simulation/case/caseMachine.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { smallMachine } from './smallMachine.js';
@@ -13,16 +14,20 @@ export interface Subject {
   readonly program: Case | null;
 }
 
-/** @throws UserError for a scenario that only runs in threads. */
-export function subjectOf(source: BugSubject): Subject {
-  return source.kind === 'case' ? caseSubject(source.program) : scenarioSubject(source.config);
+const SEED = 1;
+
+/** @throws UserError for a scenario with mistakes. */
+export function subjectOf(source: SubjectSource): Subject {
+  return source.kind === 'case' ? caseSubject(source.program) : scenarioSubject(source);
 }
 
-export function caseSubject(program: Case): Subject {
-  const config = smallMachine(caseMachine(program, 'virtual', 1));
+function caseSubject(program: Case): Subject {
+  const config = smallMachine(caseMachine(program, 'virtual', SEED));
   return { name: program.name, config, program };
 }
 
-export function scenarioSubject(config: SimulationConfig): Subject {
-  return { name: config.name, config: smallMachine({ ...config, executor: 'virtual' }), program: null };
+/** Whatever executor the file names: there are schedules under `virtual` only. */
+function scenarioSubject(source: Extract<SubjectSource, { kind: 'scenario' }>): Subject {
+  const config = scenarioFromText(source.path, source.text, { set: source.set, executor: 'virtual' });
+  return { name: config.name, config: smallMachine(config), program: null };
 }

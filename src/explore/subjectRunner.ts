@@ -1,5 +1,6 @@
 /** Runs a subject again and again, each time on a machine as new, and says what became of each run. */
 
+import { assert } from '../base/assert.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerKind } from '../check/online/checker.js';
 import { CheckerPlan } from '../check/online/checkerSet.js';
@@ -9,11 +10,15 @@ import { VirtualMachine } from '../simulation/virtualMachine.js';
 import { Execution } from './execution.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
+import { ReplayStrategy } from './strategies/replay.js';
 import type { Subject } from './subject.js';
 import { zeroBuffers } from './zeroBuffers.js';
 
 /** More than any run of a small program needs that gets anywhere. */
 export const STEPS_MAX = 20_000;
+
+/** A strategy may leave a task waiting for this part of a run. */
+const UNFAIR_SHARE = 0.25;
 
 export interface RunnerOptions {
   readonly checkers: readonly CheckerKind[];
@@ -37,7 +42,18 @@ export class SubjectRunner {
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
   run(strategy: Strategy): Outcome | null {
-    const recording = new RecordingStrategy(strategy);
+    return this.runRecorded(new RecordingStrategy(strategy, this.options.stepsMax * UNFAIR_SHARE));
+  }
+
+  /** The run with these choices; exact unless one of them could not be made. */
+  replay(choices: Uint32Array): { readonly outcome: Outcome; readonly isExact: boolean } {
+    const strategy = new ReplayStrategy(choices);
+    const outcome = this.runRecorded(new RecordingStrategy(strategy, Number.POSITIVE_INFINITY));
+    assert(outcome !== null, 'a replay has no execution');
+    return { outcome, isExact: strategy.isExact };
+  }
+
+  private runRecorded(recording: RecordingStrategy): Outcome | null {
     if (!recording.newExecution()) return null;
     const { executor, verdict } = this.begin(recording).run();
     const { schedule, preemptions } = recording;
@@ -45,6 +61,7 @@ export class SubjectRunner {
       verdict,
       steps: executor.steps,
       simulatedNs: executor.now(),
+      tasks: executor.tasksStarted,
       preemptions,
       hash: schedule.hash,
       choices: schedule.choices(),

@@ -35,7 +35,21 @@ interface Attachments {
  * @throws UserError for the first mistake in file order: of the file by itself, then of the options, then of both together.
  */
 export function loadScenario(path: string, overrides: ScenarioOverrides = {}): SimulationConfig {
-  const source = new YamlSource(path, readTextFile(path, WHAT, SCENARIO_BYTES_MAX), WHAT);
+  return scenarioFromText(path, readScenarioText(path), overrides);
+}
+
+/** What {@link scenarioFromText} takes. @throws UserError */
+export function readScenarioText(path: string): string {
+  return readTextFile(path, WHAT, SCENARIO_BYTES_MAX);
+}
+
+/** As {@link loadScenario}, where the text is at hand; `path` names it in messages, and is where relative paths start. */
+export function scenarioFromText(
+  path: string,
+  text: string,
+  overrides: ScenarioOverrides = {},
+): SimulationConfig {
+  const source = new YamlSource(path, text, WHAT);
   checkShape(source, scenarioSchema);
   applyOverrides(source, overrides);
   const scenario = checkShape(source, scenarioSchema);

@@ -74,6 +74,11 @@ export abstract class Scheduler {
     return task;
   }
 
+  /** Tasks so far; their numbers count from 1. */
+  get tasksStarted(): number {
+    return this.nextTaskId - 1;
+  }
+
   /** The current task, for code that can only run inside one. */
   get self(): Task {
     assert(this.current !== null, 'only a task can do this');

@@ -8,6 +8,8 @@ export interface Strategy {
   newExecution(): boolean;
   /** Index into `runnable`, which is never empty, of the task to run next. `current` ran last, and may be absent from `runnable`. */
   nextTask(runnable: readonly Task[], current: Task | null): number;
+  /** Told of a step at which there was nothing to choose, by those who ask only where there is. */
+  onlyTask?(task: Task): void;
   /** A random 32-bit number for the protocol; part of the schedule. */
   nextU32(): number;
 }

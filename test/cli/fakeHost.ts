@@ -2,6 +2,7 @@
 
 import type { Case } from '../../src/case/caseSchema.js';
 import type { CasePool, CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
+import { runBlock } from '../../src/explore/block.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
@@ -91,6 +92,10 @@ export class FakeHost implements CliHost {
     checkFile: async (path, kind) => checkFile(path, kind),
     editorSchema: async (kind) => editorSchema(kind),
     openCasePool: async (jobs) => this.openCasePool(jobs),
+    openExplorePool: async () => ({
+      run: async ({ block, stopAtFirst }) => runBlock(block, stopAtFirst),
+      close: async () => {},
+    }),
   };
 
   environment(): typeof environment {

@@ -1,0 +1,115 @@
+/** `svmsim explore`: searches schedules for one that goes wrong. */
+
+import { writeFileSync } from 'node:fs';
+import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
+import { encodeFailure } from '../explore/failureFile.js';
+import type { ExplorationTarget } from '../explore/target.js';
+import { exploreDocument, exploreText } from '../report/exploreReport.js';
+import { StatusLine } from '../report/statusLine.js';
+import { formatCount, plural } from '../report/units.js';
+import type { CliHost } from './cliHost.js';
+import { ExitStatus } from './exitStatus.js';
+import type { ExploreOptions } from './exploreOptions.js';
+import { explorationTarget } from './exploreSource.js';
+import { secondsAsMs, wholeNumber } from './optionValues.js';
+import { ResultOutput } from './resultOutput.js';
+
+const SCHEDULES = 20_000;
+const SCHEDULES_MAX = 1e9;
+const SECONDS_MAX = 1e6;
+const SEED_MAX = 2 ** 32 - 1;
+const JOBS_MAX = 64;
+const OUTPUT = 'svmsim-failure.bin';
+
+export async function exploreCommand(
+  file: string | undefined,
+  options: ExploreOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  const output = new ResultOutput(host, options.json);
+  const limits = limitsOf(options);
+  const jobs =
+    options.jobs === undefined ? host.environment().cores : wholeNumber('--jobs', options.jobs, 1, JOBS_MAX);
+  const target = await explorationTarget(file, options, host);
+  const startMs = host.nowMs();
+  const report = await search(target, limits, jobs, options, host);
+  const wallMs = host.nowMs() - startMs;
+  const context = {
+    name: nameOf(target),
+    bug: target.bug,
+    seed: limits.seed,
+    wallMs,
+    replay: writeFailure(report, target, options, host.version),
+  };
+  output.publish(
+    () => exploreText(report, context),
+    () => exploreDocument(report, context, host.environment()),
+  );
+  if (report.findings.length > 0) return ExitStatus.CheckFailed;
+  return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+function limitsOf({ schedules, seconds, seed, strategy, keepGoing }: ExploreOptions): ExplorationLimits {
+  const unlimited = seconds === undefined ? SCHEDULES : SCHEDULES_MAX;
+  return {
+    schedules: schedules === undefined ? unlimited : wholeNumber('--schedules', schedules, 1, SCHEDULES_MAX),
+    seconds:
+      seconds === undefined
+        ? Number.POSITIVE_INFINITY
+        : secondsAsMs('--seconds', seconds, 1, SECONDS_MAX * 1000) / 1000,
+    seed: wholeNumber('--seed', seed, 0, SEED_MAX),
+    strategy: strategy ?? null,
+    keepGoing: keepGoing === true,
+  };
+}
+
+async function search(
+  target: ExplorationTarget,
+  limits: ExplorationLimits,
+  jobs: number,
+  { quiet }: ExploreOptions,
+  host: CliHost,
+): Promise<ExplorationReport> {
+  const status = new StatusLine(host.stderr, quiet === true);
+  const startMs = host.nowMs();
+  const progress = (schedules: number, found: number): void => {
+    const rate = (1000 * schedules) / Math.max(1, host.nowMs() - startMs);
+    status.show(
+      `${plural(schedules, 'schedule')}, ${formatCount(Math.round(rate))}/s, ${found === 0 ? 'nothing' : found} found`,
+    );
+  };
+  const pool = await host.simulator.openExplorePool(jobs);
+  try {
+    const exploration = new Exploration(
+      target,
+      limits,
+      (block, signal) => pool.run({ block, stopAtFirst: !limits.keepGoing }, signal),
+      () => host.nowMs(),
+      progress,
+    );
+    return await host.interruptible(
+      (signal) => exploration.run(jobs, signal),
+      () => status.note('svmsim: stopping; once more to kill'),
+    );
+  } finally {
+    status.clear();
+    await pool.close();
+  }
+}
+
+function nameOf({ source }: ExplorationTarget): string {
+  return source.kind === 'case' ? source.program.name : source.path;
+}
+
+/** Of the first failure. */
+function writeFailure(
+  { findings }: ExplorationReport,
+  target: ExplorationTarget,
+  { output = OUTPUT }: ExploreOptions,
+  version: string,
+): { file: string; command: string } | null {
+  const [first] = findings;
+  if (first === undefined) return null;
+  writeFileSync(output, encodeFailure({ target, ...first }, version));
+  return { file: output, command: `svmsim replay ${output}` };
+}

@@ -1,0 +1,68 @@
+/** Turns what the user names for exploration, a scenario, a case file or a bug, into what is explored. */
+
+import { UserError } from '../base/userError.js';
+import type { SubjectSource } from '../bugs/bugOverlay.js';
+import { allBugs, findBug } from '../bugs/catalogue.js';
+import type { ExplorationTarget } from '../explore/target.js';
+import { didYouMean } from '../scenario/didYouMean.js';
+import { readScenarioText } from '../scenario/loadScenario.js';
+import type { CliHost } from './cliHost.js';
+import { refusal } from './optionValues.js';
+import { scenarioPath } from './scenarioPath.js';
+
+export interface ExploreNames {
+  readonly bug?: string;
+  readonly filter?: string;
+  readonly devices?: string;
+  readonly layout?: string;
+  readonly set?: readonly string[];
+}
+
+/** Without a file that of the bug, or the scenario that comes with svmsim for it. @throws UserError */
+export async function explorationTarget(
+  file: string | undefined,
+  names: ExploreNames,
+  host: CliHost,
+): Promise<ExplorationTarget> {
+  const overlay = names.bug === undefined ? null : findBug(names.bug);
+  if (names.bug !== undefined && overlay === null) {
+    const ids = allBugs.map(({ id }) => id);
+    throw refusal('--bug', names.bug, `one of ${ids.join(', ')}`, meantHint(names.bug, ids));
+  }
+  if (file === undefined && overlay !== null) return { source: overlay.subject, bug: overlay.id };
+  const source = await sourceOf(file ?? 'explore-race', names, host);
+  return { source, bug: overlay?.id ?? null };
+}
+
+function meantHint(typed: string, known: readonly string[]): string | undefined {
+  const meant = didYouMean(typed, known);
+  return meant === null ? undefined : `did you mean ${meant}?`;
+}
+
+async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promise<SubjectSource> {
+  return file.endsWith('.json') ? caseSource(file, names, host) : scenarioSource(file, names);
+}
+
+function scenarioSource(name: string, { devices, layout, set = [] }: ExploreNames): SubjectSource {
+  const path = scenarioPath(name);
+  const named = [
+    ...(devices === undefined ? [] : [`devices.count=${devices}`]),
+    ...(layout === undefined ? [] : [`svm.layout=${layout}`]),
+  ];
+  return { kind: 'scenario', path, text: readScenarioText(path), set: [...set, ...named] };
+}
+
+async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {
+  const cases = await host.simulator.loadCases([file]);
+  const pattern = new RegExp(filter ?? '');
+  const [program, ...others] = cases.filter(({ name, suite, variant }) =>
+    pattern.test(`${suite} ${name} ${variant ?? ''}`),
+  );
+  if (program !== undefined && others.length === 0) return { kind: 'case', program };
+  const found = program === undefined ? 'none' : `${1 + others.length} cases`;
+  throw new UserError({
+    where: filter === undefined ? file : `--filter ${filter}`,
+    found,
+    allowed: 'exactly one case: --filter with a part of its name',
+  });
+}

@@ -1,0 +1,60 @@
+/** `svmsim replay`: repeats a failure step by step. */
+
+import { readFileSync } from 'node:fs';
+import { UserError } from '../base/userError.js';
+import { decodeFailure, type Failure } from '../explore/failureFile.js';
+import { replay, type TraceLine } from '../explore/replayTrace.js';
+import { sameVerdict } from '../explore/verdict.js';
+import { verdictTitle } from '../report/exploreReport.js';
+import { TraceColumns } from '../report/traceColumns.js';
+import type { CliHost } from './cliHost.js';
+import { ExitStatus } from './exitStatus.js';
+import type { ReplayOptions } from './exploreOptions.js';
+import { wholeNumber } from './optionValues.js';
+
+const STEPS_MAX = 1e9;
+
+export async function replayCommand(
+  file: string,
+  options: ReplayOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  const failure = decodeFailure(read(file), file, host.version);
+  const stopAt =
+    options.stopAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : wholeNumber('--stop-at', options.stopAt, 1, STEPS_MAX);
+  const columns = new TraceColumns(host.stdout.columns);
+  const show = (line: TraceLine): void => {
+    if (options.quiet !== true) host.stdout.write(columns.line(line));
+  };
+  const { verdict, steps, isExact } = replay(failure, { stopAt }, show);
+  if (verdict === null && steps + 1 >= stopAt) {
+    host.stdout.write(`stopped before step ${stopAt}\n`);
+    return ExitStatus.Ok;
+  }
+  return judge(failure, verdict, isExact, host);
+}
+
+function judge(
+  failure: Failure,
+  verdict: Failure['verdict'] | null,
+  isExact: boolean,
+  host: CliHost,
+): ExitStatus {
+  if (verdict === null || !isExact || !sameVerdict(verdict, failure.verdict)) {
+    const found = verdict === null ? 'nothing went wrong' : verdictTitle(verdict);
+    host.stdout.write(`this is not how it went: ${found}; it was ${verdictTitle(failure.verdict)}\n`);
+    return ExitStatus.InternalError;
+  }
+  host.stdout.write(`${[verdictTitle(verdict), ...verdict.details.map((line) => `  ${line}`)].join('\n')}\n`);
+  return ExitStatus.CheckFailed;
+}
+
+function read(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new UserError({ where: file, found: 'no such file', allowed: 'a failure file' });
+  }
+}

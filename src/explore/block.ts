@@ -1,0 +1,133 @@
+/** A block of schedules: the unit in which a search is dealt out to workers, so that its result does not depend on how many there are. */
+
+import { Random } from '../sim/random.js';
+import type { Outcome } from './outcome.js';
+import { makeStrategy, type StrategyName } from './strategies/makeStrategy.js';
+import type { SubjectRunner } from './subjectRunner.js';
+import { type ExplorationTarget, runnerOf } from './target.js';
+import { type Verdict, verdictKey } from './verdict.js';
+
+/** Schedules between two looks at the clock. */
+const LOOK_EVERY = 64;
+
+/** Plain data, for a worker. */
+export interface BlockTask {
+  readonly target: ExplorationTarget;
+  /** Equal for equal targets: a worker keeps the machine of the last one. */
+  readonly targetKey: string;
+  readonly index: number;
+  readonly strategy: StrategyName;
+  readonly seed: number;
+  readonly schedules: number;
+  /** Wall, of the machine's clock: no schedule begins after it. */
+  readonly endAtMs: number;
+}
+
+/** The first schedule of a block that ended in one way. */
+export interface Finding {
+  readonly verdict: Verdict;
+  readonly strategy: StrategyName;
+  /** Counted from the first of the whole search once the blocks are merged; within its block before. */
+  readonly schedule: number;
+  readonly steps: number;
+  readonly preemptions: number;
+  readonly choices: Uint32Array;
+}
+
+export interface BlockResult {
+  readonly index: number;
+  readonly strategy: StrategyName;
+  readonly schedules: number;
+  readonly stepsTotal: number;
+  readonly stepsMin: number;
+  readonly stepsMax: number;
+  /** Most choices, and most tasks, of any run. */
+  readonly choicesMax: number;
+  readonly tasksMax: number;
+  /** One for each schedule, in order. */
+  readonly hashes: Float64Array;
+  /** One for each way to fail, in order. */
+  readonly findings: readonly Finding[];
+  /** The strategy has no more to offer. */
+  readonly isComplete: boolean;
+}
+
+/** Blocks of one search differ in their seeds. */
+export function blockSeed(seed: number, index: number): number {
+  return new Random(seed, index).u32();
+}
+
+let lastKey = '';
+let lastRunner: SubjectRunner | null = null;
+
+/** Ends early with the first failure where the caller wants no more. */
+export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
+  if (lastRunner === null || lastKey !== task.targetKey) {
+    lastRunner = runnerOf(task.target);
+    lastKey = task.targetKey;
+  }
+  return new Block(task, lastRunner).run(stopAtFirst);
+}
+
+class Block {
+  private readonly hashes: Float64Array;
+  private readonly findings: Finding[] = [];
+  private readonly keys = new Set<string>();
+  private done = 0;
+  private stepsTotal = 0;
+  private stepsMin = Number.POSITIVE_INFINITY;
+  private stepsMax = 0;
+  private choicesMax = 0;
+  private tasksMax = 0;
+
+  constructor(
+    private readonly task: BlockTask,
+    private readonly runner: SubjectRunner,
+  ) {
+    this.hashes = new Float64Array(task.schedules);
+  }
+
+  run(stopAtFirst: boolean): BlockResult {
+    const { index, strategy: name, seed, schedules, endAtMs } = this.task;
+    const strategy = makeStrategy(name, seed);
+    let isComplete = false;
+    while (this.done < schedules && !(stopAtFirst && this.findings.length > 0)) {
+      if (this.done % LOOK_EVERY === LOOK_EVERY - 1 && Date.now() >= endAtMs) break;
+      const outcome = this.runner.run(strategy);
+      isComplete = outcome === null;
+      if (outcome === null) break;
+      this.note(outcome);
+    }
+    return {
+      index,
+      strategy: name,
+      schedules: this.done,
+      stepsTotal: this.stepsTotal,
+      stepsMin: this.stepsMin,
+      stepsMax: this.stepsMax,
+      choicesMax: this.choicesMax,
+      tasksMax: this.tasksMax,
+      hashes: this.hashes.subarray(0, this.done),
+      findings: this.findings,
+      isComplete,
+    };
+  }
+
+  private note({ verdict, steps, preemptions, hash, choices, tasks }: Outcome): void {
+    this.hashes[this.done] = hash;
+    this.stepsTotal += steps;
+    this.stepsMin = Math.min(this.stepsMin, steps);
+    this.stepsMax = Math.max(this.stepsMax, steps);
+    this.choicesMax = Math.max(this.choicesMax, choices.length);
+    this.tasksMax = Math.max(this.tasksMax, tasks);
+    if (verdict !== null) this.noteFailure(verdict, { steps, preemptions, choices });
+    this.done++;
+  }
+
+  private noteFailure(verdict: Verdict, run: Pick<Finding, 'steps' | 'preemptions' | 'choices'>): void {
+    const key = verdictKey(verdict);
+    if (this.keys.has(key)) return;
+    this.keys.add(key);
+    this.findings.push({ verdict, strategy: this.task.strategy, schedule: this.done, ...run });
+  }
+}

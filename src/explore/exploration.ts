@@ -1,0 +1,184 @@
+/** A search: deals blocks of schedules out to workers and puts what they found together, in order. */
+
+import { type BlockResult, type BlockTask, blockSeed, type Finding } from './block.js';
+import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
+import { portfolio, type StrategyName } from './strategies/makeStrategy.js';
+import type { ExplorationTarget } from './target.js';
+import { verdictKey } from './verdict.js';
+
+/** Schedules of one block: long enough for strategies that learn, short enough to be dealt out evenly. */
+export const BLOCK_SCHEDULES = 250;
+const PCT_NAME = /^pct(\d+)$/;
+
+export interface ExplorationLimits {
+  readonly schedules: number;
+  /** Wall; what was not begun by then is not done. */
+  readonly seconds: number;
+  readonly seed: number;
+  /** Null for the portfolio. */
+  readonly strategy: StrategyName | null;
+  /** Goes on after the first failure. */
+  readonly keepGoing: boolean;
+}
+
+export interface ExplorationReport {
+  readonly schedules: number;
+  readonly stepsMin: number;
+  readonly stepsMean: number;
+  readonly stepsMax: number;
+  readonly byStrategy: readonly { readonly strategy: StrategyName; readonly schedules: number }[];
+  readonly findings: readonly Finding[];
+  readonly coverage: Coverage;
+  readonly bounds: readonly DepthBound[];
+  readonly tasksMax: number;
+  readonly choicesMax: number;
+  /** Every schedule that the strategy can make has been run. */
+  readonly isExhausted: boolean;
+  /** Ended before it was done, by a signal. */
+  readonly isPartial: boolean;
+}
+
+/** Runs one block, here or elsewhere. */
+export type RunBlock = (task: BlockTask, signal: AbortSignal) => Promise<BlockResult>;
+
+export class Exploration {
+  private readonly results: (BlockResult | undefined)[] = [];
+  /** The first block that found something: nothing after it counts. */
+  private firstFound = Number.POSITIVE_INFINITY;
+  private next = 0;
+  private endAtMs = Number.POSITIVE_INFINITY;
+  private readonly targetKey: string;
+
+  constructor(
+    private readonly target: ExplorationTarget,
+    private readonly limits: ExplorationLimits,
+    private readonly runBlock: RunBlock,
+    private readonly nowMs: () => number,
+    private readonly onProgress: (schedules: number, found: number) => void = () => {},
+  ) {
+    this.targetKey = JSON.stringify(target);
+  }
+
+  /** `jobs` blocks at a time. */
+  async run(jobs: number, signal: AbortSignal): Promise<ExplorationReport> {
+    const endMs = this.nowMs() + this.limits.seconds * 1000;
+    this.endAtMs = Date.now() + this.limits.seconds * 1000;
+    const lanes = this.limits.strategy === 'dfs' ? 1 : jobs;
+    const workOn = async (): Promise<void> => {
+      while (!signal.aborted && this.nowMs() < endMs && this.hasMore()) await this.runNext(signal);
+    };
+    await Promise.all(Array.from({ length: lanes }, workOn));
+    return this.report(signal.aborted);
+  }
+
+  private get blockSchedules(): number {
+    // A search that goes through all schedules in order cannot be dealt out.
+    return this.limits.strategy === 'dfs' ? this.limits.schedules : BLOCK_SCHEDULES;
+  }
+
+  private hasMore(): boolean {
+    if (!this.limits.keepGoing && this.next > this.firstFound) return false;
+    return this.next * this.blockSchedules < this.limits.schedules;
+  }
+
+  private async runNext(signal: AbortSignal): Promise<void> {
+    const index = this.next++;
+    const task = this.task(index);
+    try {
+      const result = await this.runBlock(task, signal);
+      this.results[index] = result;
+      if (result.findings.length > 0) this.firstFound = Math.min(this.firstFound, index);
+      this.onProgress(this.doneSchedules(), this.findings().length);
+    } catch (error) {
+      // A block that was ended on the way has no result.
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  private task(index: number): BlockTask {
+    const { schedules, seed, strategy } = this.limits;
+    const size = this.blockSchedules;
+    return {
+      target: this.target,
+      targetKey: this.targetKey,
+      index,
+      strategy: strategy ?? portfolio[index % portfolio.length],
+      seed: blockSeed(seed, index),
+      schedules: Math.min(size, schedules - index * size),
+      endAtMs: this.endAtMs,
+    };
+  }
+
+  /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */
+  private counted(): BlockResult[] {
+    const counted: BlockResult[] = [];
+    for (const result of this.results) {
+      if (result === undefined) break;
+      counted.push(result);
+      if (!this.limits.keepGoing && result.findings.length > 0) break;
+    }
+    return counted;
+  }
+
+  private doneSchedules(): number {
+    return this.results.reduce((sum, result) => sum + (result?.schedules ?? 0), 0);
+  }
+
+  private findings(): Finding[] {
+    const found = new Map<string, Finding>();
+    let before = 0;
+    for (const { findings, schedules } of this.counted()) {
+      for (const finding of findings) {
+        const key = verdictKey(finding.verdict);
+        if (!found.has(key)) found.set(key, { ...finding, schedule: before + finding.schedule });
+      }
+      before += schedules;
+    }
+    return [...found.values()];
+  }
+
+  private report(isPartial: boolean): ExplorationReport {
+    const blocks = this.counted();
+    const schedules = sum(blocks, (block) => block.schedules);
+    const tasksMax = Math.max(0, ...blocks.map((block) => block.tasksMax));
+    const choicesMax = Math.max(0, ...blocks.map((block) => block.choicesMax));
+    const byStrategy = sumByStrategy(blocks);
+    return {
+      schedules,
+      stepsMin: schedules === 0 ? 0 : Math.min(...blocks.map((block) => block.stepsMin)),
+      stepsMean: schedules === 0 ? 0 : sum(blocks, (block) => block.stepsTotal) / schedules,
+      stepsMax: Math.max(0, ...blocks.map((block) => block.stepsMax)),
+      byStrategy,
+      findings: this.findings(),
+      coverage: coverageOf(joined(blocks.map(({ hashes }) => hashes))),
+      bounds: byStrategy.flatMap(({ strategy, schedules: count }) => {
+        const depth = Number(PCT_NAME.exec(strategy)?.[1] ?? 0);
+        return depth === 0 ? [] : [depthBound(depth, count, tasksMax, choicesMax)];
+      }),
+      tasksMax,
+      choicesMax,
+      isExhausted: blocks.some(({ isComplete }) => isComplete),
+      isPartial,
+    };
+  }
+}
+
+function sum(blocks: readonly BlockResult[], of: (block: BlockResult) => number): number {
+  return blocks.reduce((total, block) => total + of(block), 0);
+}
+
+function sumByStrategy(blocks: readonly BlockResult[]): { strategy: StrategyName; schedules: number }[] {
+  const counts = new Map<StrategyName, number>();
+  for (const { strategy, schedules } of blocks) counts.set(strategy, (counts.get(strategy) ?? 0) + schedules);
+  return [...counts].map(([strategy, schedules]) => ({ strategy, schedules }));
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

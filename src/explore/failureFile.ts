@@ -1,0 +1,111 @@
+/** The file that repeats a failing run: what was run, with which bug, and every choice. It needs no random generator. */
+
+import { createHash } from 'node:crypto';
+import { pack, unpack } from 'msgpackr';
+import { z } from 'zod';
+import { UserError } from '../base/userError.js';
+import { findBug } from '../bugs/catalogue.js';
+import { verdictKinds } from '../bugs/verdictKind.js';
+import { caseSchema } from '../case/caseSchema.js';
+import type { ExplorationTarget } from './target.js';
+import type { Verdict } from './verdict.js';
+
+const MAGIC = 'svmsim failure\n';
+const FORMAT = 1;
+const DIGEST_BYTES = 32;
+const ALLOWED = 'a failure file that svmsim explore has written';
+
+const sourceSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('case'), program: caseSchema }),
+  z.strictObject({
+    kind: z.literal('scenario'),
+    path: z.string(),
+    text: z.string(),
+    set: z.array(z.string()),
+  }),
+]);
+
+const verdictSchema = z.strictObject({
+  kind: z.enum(verdictKinds),
+  invariant: z.string().nullable(),
+  message: z.string(),
+  details: z.array(z.string()),
+});
+
+const failureSchema = z.strictObject({
+  format: z.number(),
+  version: z.string(),
+  source: sourceSchema,
+  bug: z.string().nullable(),
+  verdict: verdictSchema,
+  strategy: z.string(),
+  schedule: z.number(),
+  /** Little-endian 32-bit words. */
+  choices: z.instanceof(Uint8Array),
+});
+
+export interface Failure {
+  readonly target: ExplorationTarget;
+  readonly verdict: Verdict;
+  /** Of the search: which strategy, and the how-manieth schedule. */
+  readonly strategy: string;
+  readonly schedule: number;
+  readonly choices: Uint32Array;
+}
+
+export function encodeFailure(failure: Failure, version: string): Uint8Array {
+  const { target, verdict, strategy, schedule, choices } = failure;
+  const bytes = Buffer.alloc(4 * choices.length);
+  choices.forEach((choice, i) => {
+    bytes.writeUInt32LE(choice, 4 * i);
+  });
+  const { source, bug } = target;
+  const content = { format: FORMAT, version, source, bug, verdict, strategy, schedule, choices: bytes };
+  const body = pack(content);
+  return Buffer.concat([Buffer.from(MAGIC), digest(body), body]);
+}
+
+/** `file` is named in messages. Nothing of the content is ever run or loaded: it is data. @throws UserError */
+export function decodeFailure(bytes: Uint8Array, file: string, version: string): Failure {
+  const refuse = (found: string): UserError => new UserError({ where: file, found, allowed: ALLOWED });
+  const head = MAGIC.length + DIGEST_BYTES;
+  if (bytes.length < head || Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') !== MAGIC)
+    throw refuse('something else, or only the beginning of one');
+  const body = bytes.subarray(head);
+  if (!digest(body).equals(bytes.subarray(MAGIC.length, head)))
+    throw refuse('a file that was cut off or altered');
+  const content = parse(body);
+  if (content === null) throw refuse('a file whose content is no failure');
+  if (content.version !== version)
+    throw refuse(`a failure of svmsim ${content.version}; this is ${version}, whose steps may differ`);
+  if (content.bug !== null && findBug(content.bug) === null)
+    throw refuse(`bug ${content.bug}, which is not there`);
+  return failureOf(content);
+}
+
+function parse(body: Uint8Array): z.infer<typeof failureSchema> | null {
+  try {
+    const parsed = failureSchema.safeParse(unpack(body));
+    return parsed.success && parsed.data.choices.length % 4 === 0 ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function failureOf({
+  source,
+  bug,
+  verdict,
+  strategy,
+  schedule,
+  choices,
+}: z.infer<typeof failureSchema>): Failure {
+  const words = new Uint32Array(choices.length / 4);
+  const view = new DataView(choices.buffer, choices.byteOffset, choices.byteLength);
+  for (let i = 0; i < words.length; i++) words[i] = view.getUint32(4 * i, true);
+  return { target: { source, bug }, verdict, strategy, schedule, choices: words };
+}
+
+function digest(body: Uint8Array): Buffer {
+  return createHash('sha256').update(body).digest();
+}

@@ -1,0 +1,41 @@
+/** All strategies by name, and which of them a search uses unless told. */
+
+import type { Strategy } from '../../sim/strategy.js';
+import { DepthFirst } from './depthFirst.js';
+import { Pct } from './pct.js';
+import { PartialOrderSampling } from './pos.js';
+import { RoundRobin } from './roundRobin.js';
+import { UniformRandom } from './uniformRandom.js';
+import { UniformRandomWalk } from './urw.js';
+
+const PREEMPTIONS_MAX = 2;
+
+const makers = {
+  random: (seed: number): Strategy => new UniformRandom(seed),
+  pct2: (seed: number): Strategy => new Pct(seed, 2),
+  pct3: (seed: number): Strategy => new Pct(seed, 3),
+  pct4: (seed: number): Strategy => new Pct(seed, 4),
+  pos: (seed: number): Strategy => new PartialOrderSampling(seed),
+  urw: (seed: number): Strategy => new UniformRandomWalk(seed),
+  dfs: (): Strategy => new DepthFirst(PREEMPTIONS_MAX),
+  'round-robin': (seed: number): Strategy => new RoundRobin(seed),
+} as const;
+
+export type StrategyName = keyof typeof makers;
+
+export const strategyNames = Object.keys(makers).filter((name): name is StrategyName => name in makers);
+
+export function makeStrategy(name: StrategyName, seed: number): Strategy {
+  return makers[name](seed);
+}
+
+/** Each block of schedules has one of these, in turn: bugs differ in what finds them. */
+export const portfolio: readonly StrategyName[] = [
+  'random',
+  'pct3',
+  'pos',
+  'urw',
+  'pct2',
+  'round-robin',
+  'pct4',
+];

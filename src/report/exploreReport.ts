@@ -1,0 +1,130 @@
+/** What `svmsim explore` prints: how much was searched, what was found, and how sure one may be. */
+
+import type { Finding } from '../explore/block.js';
+import type { Coverage, DepthBound } from '../explore/confidence.js';
+import type { ExplorationReport } from '../explore/exploration.js';
+import type { Verdict } from '../explore/verdict.js';
+import type { Environment, JsonDocument } from './json.js';
+import { formatCount, plural } from './units.js';
+
+const DETAILS_MAX = 12;
+
+export interface ExploreContext {
+  readonly name: string;
+  readonly bug: string | null;
+  readonly seed: number;
+  readonly wallMs: number;
+  /** Where the failure was written, and how to repeat it; null where nothing was found, or nothing was to be written. */
+  readonly replay: { readonly file: string; readonly command: string } | null;
+}
+
+export function exploreText(report: ExplorationReport, context: ExploreContext): string {
+  const { name, bug, wallMs, replay } = context;
+  const lines = [
+    `${name}${bug === null ? '' : ` with bug ${bug}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,
+    `steps per schedule: min ${report.stepsMin}, average ${report.stepsMean.toFixed(1)}, max ${report.stepsMax}`,
+    `strategies: ${report.byStrategy.map(({ strategy, schedules }) => `${strategy} ${formatCount(schedules)}`).join(', ')}`,
+    '',
+    ...report.findings.flatMap((finding) => findingLines(finding)),
+    ...(report.findings.length === 0 ? ['found nothing'] : []),
+    ...(replay === null ? [] : [`written to ${replay.file}; repeat it with: ${replay.command}`]),
+    '',
+    ...confidenceLines(report),
+  ];
+  if (report.isPartial) lines.push('', 'interrupted: the figures are those of what was done');
+  return `${lines.join('\n')}\n`;
+}
+
+function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {
+  return [
+    `found ${verdictTitle(verdict)}`,
+    `  schedule ${formatCount(schedule + 1)}, by ${strategy}: ${plural(steps, 'step')}, ${plural(preemptions, 'preemption')}`,
+    ...verdict.details.slice(0, DETAILS_MAX).map((line) => `  ${line}`),
+  ];
+}
+
+export function verdictTitle({ kind, invariant, message }: Verdict): string {
+  return `${kind}${invariant === null ? '' : ` of ${invariant}`}: ${message}`;
+}
+
+function confidenceLines({
+  coverage,
+  bounds,
+  isExhausted,
+  tasksMax,
+  choicesMax,
+}: ExplorationReport): string[] {
+  const lines = [coverageLine(coverage)];
+  if (isExhausted) lines.push('every schedule within the bound of the strategy was run');
+  for (const bound of bounds) lines.push(boundLine(bound));
+  if (bounds.length > 0) lines.push(`(with up to ${tasksMax} tasks and ${choicesMax} choices in a run)`);
+  return lines;
+}
+
+function coverageLine({ distinct, schedules, estimated, unseen, schedulesFor99 }: Coverage): string {
+  const head = `${formatCount(distinct)} of ${formatCount(schedules)} schedules were distinct`;
+  if (!Number.isFinite(estimated))
+    return `${head}; none came twice, so the space is too large to be estimated`;
+  const more = Number.isFinite(schedulesFor99) ? formatCount(schedulesFor99) : 'an unknown number of';
+  return `${head}; about ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
+}
+
+function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {
+  const percent = missedAtMost > 0.9999 ? 'over 99.99' : (100 * missedAtMost).toFixed(2);
+  return `a bug of depth ${depth} is missed by the ${formatCount(schedules)} PCT schedules of that depth with at most ${percent} %`;
+}
+
+function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
+  return wallMs === 0 ? 0 : (1000 * schedules) / wallMs;
+}
+
+export function exploreDocument(
+  report: ExplorationReport,
+  { name, bug, seed, wallMs, replay }: ExploreContext,
+  environment: Environment,
+): JsonDocument {
+  const { coverage } = report;
+  return {
+    svmsim: environment.svmsim,
+    command: 'explore',
+    scenario: name,
+    executor: 'virtual',
+    seed,
+    ok: report.findings.length === 0,
+    partial: report.isPartial,
+    environment,
+    checks: [],
+    counters: { schedules: report.schedules, distinct: coverage.distinct, findings: report.findings.length },
+    bug,
+    steps: { min: report.stepsMin, average: report.stepsMean, max: report.stepsMax },
+    strategies: report.byStrategy,
+    confidence: {
+      distinct: coverage.distinct,
+      estimated: finiteOrNull(coverage.estimated),
+      unseen: coverage.unseen,
+      schedulesFor99: finiteOrNull(coverage.schedulesFor99),
+      exhausted: report.isExhausted,
+      tasks: report.tasksMax,
+      choices: report.choicesMax,
+      bounds: report.bounds,
+    },
+    results: report.findings.map(({ verdict, strategy, schedule, steps, preemptions, choices }) => ({
+      kind: verdict.kind,
+      invariant: verdict.invariant,
+      message: verdict.message,
+      details: [...verdict.details],
+      strategy,
+      schedule,
+      steps,
+      preemptions,
+      choices: choices.length,
+    })),
+    file: replay?.file ?? null,
+    wallSchedulesPerSecond: perSecond(report, wallMs),
+    time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
+  };
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

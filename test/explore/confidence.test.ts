@@ -1,0 +1,41 @@
+/** Estimates of a space of schedules against spaces whose size is known. */
+
+import { describe, expect, it } from 'vitest';
+import { coverageOf, depthBound } from '../../src/explore/confidence.js';
+import { Random } from '../../src/sim/random.js';
+
+function draws(space: number, count: number): Float64Array {
+  const random = new Random(1);
+  return Float64Array.from({ length: count }, () => random.below(space));
+}
+
+describe('coverage', () => {
+  it('is near the size of a space that was partly seen', () => {
+    const { distinct, estimated, unseen, schedulesFor99 } = coverageOf(draws(1000, 1000));
+    expect(distinct).toBeLessThan(700);
+    expect(estimated).toBeGreaterThan(900);
+    expect(estimated).toBeLessThan(1150);
+    expect(unseen).toBeCloseTo(0.37, 1);
+    // A space of 1,000 needs about 4,600 draws for 99 % of it.
+    expect(1000 + schedulesFor99).toBeGreaterThan(3500);
+    expect(1000 + schedulesFor99).toBeLessThan(6000);
+  });
+
+  it('is complete where everything came often', () => {
+    const { distinct, estimated, schedulesFor99 } = coverageOf(draws(20, 2000));
+    expect([distinct, estimated, schedulesFor99]).toEqual([20, 20, 0]);
+  });
+
+  it('is unknown where nothing came twice', () => {
+    const { estimated, schedulesFor99 } = coverageOf(Float64Array.of(1, 2, 3));
+    expect([estimated, schedulesFor99]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  });
+});
+
+describe('the bound of a depth', () => {
+  it('falls with every schedule', () => {
+    expect(depthBound(2, 0, 2, 10).missedAtMost).toBe(1);
+    expect(depthBound(2, 1, 2, 10).missedAtMost).toBeCloseTo(0.95);
+    expect(depthBound(2, 100, 2, 10).missedAtMost).toBeCloseTo(0.95 ** 100);
+  });
+});

@@ -1,0 +1,73 @@
+/** A search over a program: the same result whatever number of workers took part. */
+
+import { describe, expect, it } from 'vitest';
+import { findBug } from '../../src/bugs/catalogue.js';
+import { type BlockResult, runBlock } from '../../src/explore/block.js';
+import {
+  Exploration,
+  type ExplorationLimits,
+  type ExplorationReport,
+} from '../../src/explore/exploration.js';
+import type { ExplorationTarget } from '../../src/explore/target.js';
+
+const limits: ExplorationLimits = {
+  schedules: 30,
+  seconds: Number.POSITIVE_INFINITY,
+  seed: 1,
+  strategy: null,
+  keepGoing: false,
+};
+
+function targetOf(id: string, withBug: boolean): ExplorationTarget {
+  const bug = findBug(id);
+  if (bug === null) throw new Error(`${id} is missing`);
+  return { source: bug.subject, bug: withBug ? id : null };
+}
+
+function explore(
+  target: ExplorationTarget,
+  jobs: number,
+  changed: Partial<ExplorationLimits> = {},
+  delays: readonly number[] = [],
+): Promise<ExplorationReport> {
+  const run = async (task: Parameters<typeof runBlock>[0]): Promise<BlockResult> => {
+    const result = runBlock(task, true);
+    await new Promise((resolve) => setTimeout(resolve, delays[task.index] ?? 0));
+    return result;
+  };
+  const exploration = new Exploration(target, { ...limits, ...changed }, run, () => 0);
+  return exploration.run(jobs, new AbortController().signal);
+}
+
+describe('a search', () => {
+  it('tells how much it has done where nothing is wrong', async () => {
+    const report = await explore(targetOf('B107', false), 1);
+    expect(report.findings).toEqual([]);
+    expect(report.schedules).toBe(30);
+    expect(report.coverage.distinct).toBe(30);
+    expect(report.stepsMin).toBeGreaterThan(100);
+    expect(report.stepsMean).toBeLessThanOrEqual(report.stepsMax);
+  });
+
+  it('ends with the first failure, and gives the choices that lead there', async () => {
+    const report = await explore(targetOf('B107', true), 1);
+    expect(report.findings).toHaveLength(1);
+    expect(report.findings[0].choices.length).toBeGreaterThan(10);
+    expect(report.schedules).toBe(report.findings[0].schedule + 1);
+  });
+
+  it('finds the same with two workers, whoever is first', async () => {
+    const [one, two] = [
+      await explore(targetOf('B107', true), 1),
+      await explore(targetOf('B107', true), 2, {}, [40, 0]),
+    ];
+    expect(two).toEqual(one);
+  });
+
+  it('ends early when it is told to, and says so', async () => {
+    const run = async (task: Parameters<typeof runBlock>[0]) => runBlock(task, true);
+    const exploration = new Exploration(targetOf('B107', false), limits, run, () => 0);
+    const report = await exploration.run(1, AbortSignal.abort());
+    expect([report.isPartial, report.schedules]).toEqual([true, 0]);
+  });
+});

@@ -1,0 +1,89 @@
+/** What every strategy must do, and what makes each of them different. */
+
+import { describe, expect, it } from 'vitest';
+import { RecordingStrategy } from '../../src/explore/recordingStrategy.js';
+import { DepthFirst } from '../../src/explore/strategies/depthFirst.js';
+import { makeStrategy, portfolio, strategyNames } from '../../src/explore/strategies/makeStrategy.js';
+import { pctBound } from '../../src/explore/strategies/pct.js';
+import { STEP, type Steps } from '../../src/sim/steps.js';
+import type { Strategy } from '../../src/sim/strategy.js';
+import { actorId } from '../../src/sim/task.js';
+import { VirtualExecutor } from '../../src/sim/virtual/virtualExecutor.js';
+
+/** Tasks a, b, ... of so many steps each; the order in which they took them. */
+function runTasks(strategy: Strategy, lengths: readonly number[]): string | null {
+  const recording = new RecordingStrategy(strategy, Number.POSITIVE_INFINITY);
+  if (!recording.newExecution()) return null;
+  const executor = new VirtualExecutor(recording);
+  let order = '';
+  const body = function* (name: string, steps: number): Steps<void> {
+    for (let i = 0; i < steps; i++) {
+      order += name;
+      if (i + 1 < steps) yield STEP;
+    }
+  };
+  lengths.forEach((steps, i) => {
+    executor.spawn(actorId(i), `task ${i}`, body('abcdef'[i], steps));
+  });
+  executor.run();
+  return order;
+}
+
+function orders(strategy: Strategy, lengths: readonly number[], runs: number): string[] {
+  return Array.from({ length: runs }, () => runTasks(strategy, lengths) ?? '').filter(
+    (order) => order !== '',
+  );
+}
+
+describe.each(strategyNames.map((name) => [name] as const))('strategy %s', (name) => {
+  it('makes the same schedules from the same seed', () => {
+    const first = orders(makeStrategy(name, 5), [3, 3, 2], 30);
+    expect(orders(makeStrategy(name, 5), [3, 3, 2], 30)).toEqual(first);
+  });
+
+  it('makes several schedules, each of which runs every task to its end', () => {
+    const made = orders(makeStrategy(name, 5), [3, 3, 2], 30);
+    expect(new Set(made).size).toBeGreaterThan(3);
+    for (const order of made) expect([...order].sort().join('')).toBe('aaabbbcc');
+  });
+});
+
+describe('strategies', () => {
+  it('depth first goes through all schedules without a preemption once, and then ends', () => {
+    const strategy = new DepthFirst(0);
+    expect(orders(strategy, [2, 2, 2], 100).sort()).toEqual(
+      ['aabbcc', 'aaccbb', 'bbaacc', 'bbccaa', 'ccaabb', 'ccbbaa'].sort(),
+    );
+    expect(strategy.isComplete).toBe(true);
+  });
+
+  it('depth first with enough preemptions goes through all interleavings', () => {
+    const made = orders(new DepthFirst(10), [3, 3], 1000);
+    expect(new Set(made).size).toBe(20);
+    expect(made).toHaveLength(20);
+  });
+
+  it('PCT of depth 1 lets one task after the other run to its end', () => {
+    for (const order of orders(makeStrategy('pct2', 3), [3, 3], 1))
+      expect(['aaabbb', 'bbbaaa']).toContain(order);
+  });
+
+  it('a uniform random walk learns to leave long tasks room', () => {
+    const strategy = makeStrategy('urw', 1);
+    orders(strategy, [30, 2], 50);
+    const lastShort = orders(strategy, [30, 2], 200).map((order) => order.lastIndexOf('b'));
+    const mean = lastShort.reduce((sum, at) => sum + at, 0) / lastShort.length;
+    // Uniform interleavings have the last of two at two thirds.
+    expect(mean).toBeGreaterThan(17);
+    expect(mean).toBeLessThan(25);
+  });
+
+  it('the bound of PCT is that of its paper', () => {
+    expect(pctBound(1, 4, 100)).toBe(1 / 4);
+    expect(pctBound(3, 2, 10)).toBe(1 / 200);
+  });
+
+  it('the portfolio has no strategy that needs more than a block', () => {
+    expect(portfolio).not.toContain('dfs');
+  });
+});
