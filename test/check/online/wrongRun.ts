@@ -1,7 +1,7 @@
 /** Runs a small program with one step of the protocol wrong on purpose, and tells what the checkers say of it. */
 
 import { buffer, bugCase, mirrorOn } from '../../../src/bugs/bugCase.js';
-import type { BugOverlay, BugSubject } from '../../../src/bugs/bugOverlay.js';
+import type { BugOverlay, SubjectSource } from '../../../src/bugs/bugOverlay.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
 import type { CheckerKind } from '../../../src/check/online/checker.js';
 import { subjectOf } from '../../../src/explore/subject.js';
@@ -29,7 +29,7 @@ export const cpuRead = (pages = 1): unknown => ({ op: 'cpu_read', args: { buf: '
 export const unmap = (pages = 1): unknown => ({ op: 'munmap', args: { buf: 'A', off: 0, pages } });
 
 /** Devices mirror a process with a buffer `A`, and then these steps. */
-export function program(devices: number, pages: number, ...steps: readonly unknown[]): BugSubject {
+export function program(devices: number, pages: number, ...steps: readonly unknown[]): SubjectSource {
   return bugCase({ name: 'a small program', steps: [...mirrorOn(devices), buffer('A', pages), ...steps] });
 }
 
@@ -40,7 +40,7 @@ export const roundTrip = program(1, 1, cpuWrite(), gpuWrite('gpu0'), cpuRead(), 
 export function wrongRun(
   kinds: readonly CheckerKind[],
   apply: BugOverlay['apply'],
-  subject: BugSubject = roundTrip,
+  subject: SubjectSource = roundTrip,
   seed = 1,
 ): Verdict | null {
   const overlay: BugOverlay = {
@@ -57,12 +57,12 @@ export function wrongRun(
 }
 
 /** The invariant that all checkers together say is broken; null where all is well, or something else is wrong. */
-export function brokenBy(apply: BugOverlay['apply'], subject?: BugSubject): string | null {
+export function brokenBy(apply: BugOverlay['apply'], subject?: SubjectSource): string | null {
   return wrongRun(allCheckers, apply, subject)?.invariant ?? null;
 }
 
 /** The same for the checker of one invariant. */
-export function saidBy(id: string, apply: BugOverlay['apply'], subject?: BugSubject): string | null {
+export function saidBy(id: string, apply: BugOverlay['apply'], subject?: SubjectSource): string | null {
   const kinds = allCheckers.filter((kind) => kind.id === id);
   const verdict = wrongRun(kinds, apply, subject);
   return verdict?.invariant === id ? verdict.message : null;
