@@ -63,8 +63,9 @@ const REGIONS = {
   virtual: { migrations: 32, bytesMin: 2 ** 20, bytesMax: 8 * 2 ** 20 },
 } as const;
 const WARMUPS_WALL = 60;
-/** A cell's workers have mostly run another cell before, so that little is left to compile. */
-const WARMUP_WALL_NS = 2e9;
+/** Warm-up ends after this long at the latest: the first cell has everything compiled, later ones run in its workers. */
+const FIRST_WARMUP_NS = 10e9;
+const LATER_WARMUP_NS = 2e9;
 const WARMUPS_SIMULATED = 1;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
@@ -87,7 +88,8 @@ export async function runBenchMigrate(
   for (const sizeBytes of options.sizesBytes) {
     for (const route of routes(config.deviceCount)) {
       if (options.signal?.aborted) return cells;
-      const cell = await measureCell(config, route, sizeBytes, options.samples, workers);
+      const warmupNs = cells.length === 0 ? FIRST_WARMUP_NS : LATER_WARMUP_NS;
+      const cell = await measureCell(config, route, sizeBytes, options.samples, { workers, warmupNs });
       cells.push(cell);
       options.onCell?.(cell);
     }
@@ -112,15 +114,20 @@ function routes(devices: number): Route[] {
   return all;
 }
 
+interface CellSetup {
+  readonly workers: WorkerPool;
+  readonly warmupNs: number;
+}
+
 async function measureCell(
   config: SimulationConfig,
   route: Route,
   sizeBytes: number,
   samples: number,
-  workers: WorkerPool,
+  { workers, warmupNs }: CellSetup,
 ): Promise<MigrateCell> {
-  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, 'threads'), workers);
-  const model = await runCell(cellConfig(config, route, sizeBytes, 1, 'virtual'), workers);
+  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, warmupNs), workers);
+  const model = await runCell(cellConfig(config, route, sizeBytes, 1, null), workers);
   const regionBytes = regionPagesFor(config, sizeBytes, 'threads') * PAGE_BYTES;
   const modelledBytes = regionPagesFor(config, sizeBytes, 'virtual') * PAGE_BYTES;
   const times = countsOf(wall.report, 'sample');
@@ -149,13 +156,15 @@ async function measureCell(
   };
 }
 
+/** Under `virtual` where there is no time to warm up for, else under `threads`. */
 function cellConfig(
   config: SimulationConfig,
   route: Route,
   sizeBytes: number,
   samples: number,
-  executor: SimulationConfig['executor'],
+  warmupNs: number | null,
 ): SimulationConfig {
+  const executor = warmupNs === null ? 'virtual' : 'threads';
   const chunkBytes = Math.min(sizeBytes, BYTES_PER_CHUNK_MAX);
   const chunkPages = [chunkBytes / PAGE_BYTES, 1].filter((pages, i, all) => all.indexOf(pages) === i);
   const workload: MigrateBenchConfig = {
@@ -165,9 +174,7 @@ function cellConfig(
     destination: route.destination,
     sizeBytes,
     regionPages: regionPagesFor(config, sizeBytes, executor),
-    ...(executor === 'threads'
-      ? { warmups: WARMUPS_WALL, warmupNs: WARMUP_WALL_NS }
-      : { warmups: WARMUPS_SIMULATED }),
+    ...(warmupNs === null ? { warmups: WARMUPS_SIMULATED } : { warmups: WARMUPS_WALL, warmupNs }),
     samples,
     measuresCopy: executor === 'threads',
   };
