@@ -226,12 +226,7 @@ export class Coordinator {
     this.vmBind = new VmBindService({
       sched: this.kernel.sched,
       gpus: this.gpus,
-      vmOf: (mm, gpu) => {
-        // It has ended, though others may still use its memory: nobody would close what it opens now.
-        if (this.processes.find(mm.id) !== mm) return null;
-        if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
-        return this.mirrors.memberVm(mm, gpu);
-      },
+      vmOf: (mm, gpu) => this.acquireVm(mm, gpu),
       vram: this.vram,
       memory,
     });
@@ -269,6 +264,14 @@ export class Coordinator {
     const vm = this.mirrors.find(gpu, space);
     assert(vm !== null, () => `gpu${gpu.index} does not mirror space ${space}`);
     return vm;
+  }
+
+  /** The mirror through which a device serves the calls of a process, opened by the first of them; null when the process has ended or the device is no member. @kernel xe_vm_lookup, kfd_process_device_init_vm */
+  *acquireVm(mm: Mm, gpu: GpuHandle): Steps<SvmVm | null> {
+    // It has ended, though others may still use its memory: nobody would close what it opens now.
+    if (this.processes.find(mm.id) !== mm) return null;
+    if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
+    return this.mirrors.memberVm(mm, gpu);
   }
 
   /** Whose device-private pages a device may use as they are: those of its own group; none of a device without memory. @kernel xe_svm_private_page_owner */

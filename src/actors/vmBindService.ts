@@ -24,7 +24,7 @@ import { reportOps, reportVa } from './vmBindReport.js';
 export interface VmBindWorld {
   readonly gpus: readonly GpuHandle[];
   /** Null where the process is not mirrored. */
-  vmOf(mm: Mm, gpu: GpuHandle): SvmVm | null;
+  vmOf(mm: Mm, gpu: GpuHandle): Steps<SvmVm | null>;
   readonly vram: VramManager;
   readonly memory: PhysicalMemory;
   readonly sched: Scheduler;
@@ -77,7 +77,7 @@ export class VmBindService implements OpenFiles {
   }
 
   private *bind(call: IoctlCall, bind: BindCall): Steps<IoctlReply> {
-    const deviceVm = this.deviceVm(call);
+    const deviceVm = yield* this.deviceVm(call);
     if (deviceVm === null) return ioctlReply(Errno.ENODEV);
     const result = yield* bind(deviceVm, spanOf(call), call);
     call.payload.put(reportOps(result, (obj) => this.handleOf(obj)));
@@ -85,7 +85,7 @@ export class VmBindService implements OpenFiles {
   }
 
   private *mappings(call: IoctlCall): Steps<IoctlReply> {
-    const deviceVm = this.deviceVm(call);
+    const deviceVm = yield* this.deviceVm(call);
     if (deviceVm === null) return ioctlReply(Errno.ENODEV);
     const { start, end } = spanOf(call);
     const found = [...deviceVm.vas()].filter((va) => va.start < end && va.end > start);
@@ -140,9 +140,11 @@ export class VmBindService implements OpenFiles {
     return ioctlReply(Errno.OK, bo.load32(this.world.memory, page, word));
   }
 
-  private deviceVm({ device, mm }: IoctlCall): DeviceVm | null {
+  private *deviceVm({ device, mm }: IoctlCall): Steps<DeviceVm | null> {
     const gpu = this.world.gpus[device];
-    return gpu === undefined ? null : (this.world.vmOf(mm, gpu)?.deviceVm(gpu) ?? null);
+    if (gpu === undefined) return null;
+    const vm = yield* this.world.vmOf(mm, gpu);
+    return vm?.deviceVm(gpu) ?? null;
   }
 
   private handleOf(obj: GemObject): number {

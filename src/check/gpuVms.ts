@@ -1,4 +1,4 @@
-/** G1, G3, G7, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; and the books of their objects agree. */
+/** G1, G3, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
 
 import type { Vpn } from '../base/units.js';
 import { formatGpuPte, type GpuPte, gpuPteIsWritable } from '../device/gpuPte.js';
@@ -19,17 +19,19 @@ export function checkGpuVms(view: MachineView): Rule[] {
   const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
   const lists = new Rule('G7', 'lists of objects');
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
+  const opLists = new Rule('R4', 'GPU address spaces');
   for (const vm of view.vms) {
     for (const deviceVm of vm.deviceVms.values()) {
-      for (const rule of [entries, objects]) rule.look('GPU address spaces');
+      for (const rule of [entries, objects, opLists]) rule.look('GPU address spaces');
       checkOrder(order, deviceVm);
       checkObjects(objects, deviceVm);
       checkLists(lists, deviceVm);
+      checkOpLists(opLists, deviceVm);
       const snapshot = view.devices[deviceVm.gpu.index];
       if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
     }
   }
-  return [order, entries, lists, objects];
+  return [order, entries, lists, objects, opLists];
 }
 
 function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
@@ -86,6 +88,12 @@ function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
     {},
     () => `gpu${gpu.index}: an object is on a list of a VM that does not know it`,
   );
+}
+
+/** Lists of steps live while a request is carried out. */
+function checkOpLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  const { live } = gpuvm.splitMerge.memory;
+  rule.require(live === 0, {}, () => `gpu${gpu.index}: ${live} allocations of lists of steps are left`);
 }
 
 function checkEntries(

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { allBugs, findBug } from '../../src/bugs/catalogue.js';
+import { notExpressed } from '../../src/bugs/notExpressed.js';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
 import { subjectOf } from '../../src/explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../../src/explore/subjectRunner.js';
@@ -29,6 +30,12 @@ describe('the catalogue of bugs', () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     for (const bug of allBugs) expect(findBug(bug.id)).toBe(bug);
     expect(findBug('B9999')).toBeNull();
+  });
+
+  it('names those without an overlay, in order, and none that has one', () => {
+    const numbers = notExpressed.map(({ id }) => Number(id.slice(1)));
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    for (const { id } of notExpressed) expect(findBug(id)).toBeNull();
   });
 
   it.each(allBugs.map((bug) => [bug.id, bug] as const))('%s shows, and only with the bug', (_id, bug) => {

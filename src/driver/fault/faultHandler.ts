@@ -101,18 +101,25 @@ export class GpuFaultHandler {
 
   private *runRounds(fault: GpuFault): Steps<Errno> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
-      if (fault.vm.closed) return Errno.ENOENT;
+      const errno = this.mayServe(fault);
+      if (errno !== Errno.OK) return errno;
       const result = yield* this.round(fault);
       if (result !== RETRY) return result;
     }
     return Errno.EBUSY;
   }
 
+  /** The vm lock is held. Errors: -ENODEV, the device has left the mirror; -ENOENT, the mirror is closed. @kernel xe_vm_is_closed_or_banned */
+  mayServe({ vm, gpu }: GpuFault): Errno {
+    if (!vm.membership.has(gpu)) return Errno.ENODEV;
+    return vm.closed ? Errno.ENOENT : Errno.OK;
+  }
+
   private *round(fault: GpuFault): Steps<Round> {
     yield* this.collectGarbage(fault.vm);
     // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
-    if (!fault.vm.membership.has(fault.gpu)) return Errno.ENODEV;
+    const refused = this.mayServe(fault);
+    if (refused !== Errno.OK) return refused;
     const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
     if (va === null) return Errno.EFAULT;
     if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);

@@ -33,7 +33,7 @@ export interface BindResult {
 }
 
 /** How a request is locked, and which steps it falls into. */
-interface BindPlan {
+export interface BindPlan {
   lock(exec: GpuVmExec): Steps<Errno>;
   list(): GpuVaOpList | Errno;
 }
@@ -186,7 +186,7 @@ export class DeviceVm implements VaHome {
   }
 
   /** `cut`: the pages that mappings lose; null where none do. */
-  private *change(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
+  *change(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
     const { vmLock, collector } = this.vm;
     yield* vmLock.write();
     // So that what the process has unmapped does not count as a range of the mirror. @kernel xe_svm_flush
@@ -262,7 +262,7 @@ export class DeviceVm implements VaHome {
   }
 
   /** What stays of an object's mapping keeps its entries; the process's pages get new notifiers, so all of their entries go. */
-  private *zap(va: DriverVa, cut: PageSpan): Steps<void> {
+  *zap(va: DriverVa, cut: PageSpan): Steps<void> {
     if (va.kind !== 'bo' || !va.bound) return;
     yield* this.binder.zap(Math.max(va.start, cut.start), Math.min(va.end, cut.end));
   }

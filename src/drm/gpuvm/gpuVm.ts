@@ -422,7 +422,8 @@ export class GpuVm {
     this.evicted.delete(vmBo);
   }
 
-  private unlistBo(vmBo: GpuVmBo): void {
+  /** It is found no more. */
+  unlistBo(vmBo: GpuVmBo): void {
     vmBo.obj.assertGpuvaLockHeld(this.isImmediate);
     this.bos.delete(vmBo.obj);
     vmBo.obj.vmBos.delete(vmBo);

@@ -104,7 +104,8 @@ export class MigrateCopy {
     return this.sourceAt(src, i)?.dpagemap ?? null;
   }
 
-  private *copyRun(
+  /** Pages [first, end) of the span, which come from the same memory. Errors: as {@link toDevmem}. */
+  *copyRun(
     devmem: Devmem,
     args: MigrateVmaArgs,
     first: number,

@@ -1,0 +1,41 @@
+/** B86: whoever closes a mirror waits for the worker, with the lock that the worker needs. */
+
+import { WaitQueue } from '../sim/waitQueue.js';
+import { buffer, bugCase, mirrorOn } from './bugCase.js';
+import type { BugOverlay } from './bugOverlay.js';
+import { everyMirror } from './everyMirror.js';
+import { replaceMethod } from './replaceMethod.js';
+
+export const b086: BugOverlay = {
+  id: 'B86',
+  title: 'closing waits for a worker that waits for the closer',
+  wrong:
+    'At the end of a process the driver flushes its worker while it holds the lock of the address space. The worker, which the end of the memory has just queued, waits for that lock.',
+  reference: '6225bb3a88d2 (amdkfd, restore work at exit)',
+  subject: bugCase({
+    name: 'a process that a device mirrors ends',
+    steps: [
+      ...mirrorOn(1),
+      buffer('A', 1),
+      { op: 'cpu_write', args: { buf: 'A', pattern: { p: 'const', v: 1 } } },
+      { op: 'gpu_read', args: { dev: 'gpu0', buf: 'A' } },
+      { op: 'exit', args: { proc: 'p0' } },
+    ],
+  }),
+  expected: [{ kind: 'deadlock' }],
+  apply: (machine) =>
+    everyMirror(machine, (vm) => {
+      const idle = new WaitQueue(machine.sched, 'the end of the garbage collector');
+      replaceMethod(
+        vm.collector,
+        'collectLocked',
+        (right) =>
+          function* () {
+            // The end of the mirror: the worker is to do it.
+            while (vm.closed && vm.collector.hasWork) yield* idle.wait();
+            yield* right();
+            idle.wakeAll();
+          },
+      );
+    }),
+};
