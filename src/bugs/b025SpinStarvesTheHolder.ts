@@ -1,11 +1,8 @@
 /** B25: a CPU fault spins for the lock of a page whose holder waits for the very CPU that spins. */
 
-import { Errno } from '../base/errno.js';
-import { ptePfn } from '../mm/table/pte.js';
-import { STEP } from '../sim/steps.js';
 import { buffer, bugCase, concurrent, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
-import { replaceMethod } from './replaceMethod.js';
+import { spinForFolioLock } from './spinForFolioLock.js';
 
 export const b025: BugOverlay = {
   id: 'B25',
@@ -23,31 +20,5 @@ export const b025: BugOverlay = {
     ],
   }),
   expected: [{ kind: 'livelock' }],
-  apply: ({ coordinator: { kernel, calls, migrateUnmap } }) => {
-    /** Faults that keep a CPU busy. */
-    let spinning = 0;
-    replaceMethod(
-      calls.faults,
-      'bringHome',
-      (right) =>
-        function* (mm, vma, page, pte) {
-          if (!kernel.folios.isLocked(ptePfn(pte))) return yield* right(mm, vma, page, pte);
-          spinning++;
-          while (kernel.folios.isLocked(ptePfn(pte))) yield STEP;
-          spinning--;
-          return Errno.OK;
-        },
-    );
-    replaceMethod(
-      migrateUnmap,
-      'unmap',
-      (right) =>
-        function* (src, npages, faultPage) {
-          // The drain: nobody may be spinning.
-          yield STEP;
-          while (spinning > 0) yield STEP;
-          return yield* right(src, npages, faultPage);
-        },
-    );
-  },
+  apply: spinForFolioLock,
 };

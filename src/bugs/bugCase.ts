@@ -1,5 +1,6 @@
 /** Makes the small case that shows a bug: the fields that all of them share are filled in. */
 
+import { PMD_PAGES } from '../base/units.js';
 import { type Case, caseSchema } from '../case/caseSchema.js';
 import type { SubjectSource } from './bugOverlay.js';
 
@@ -27,6 +28,22 @@ export function mirrorOn(devices: number): unknown[] {
 /** A private anonymous buffer, readable and writable. */
 export function buffer(buf: string, pages: number): unknown {
   return { op: 'mmap', args: { buf, pages, prot: 'rw', share: 'private', backing: 'anon' } };
+}
+
+/** Steps that make a private anonymous buffer of one huge page, which its first touch maps as a whole. */
+export function hugeBuffer(buf: string): unknown[] {
+  const args = {
+    buf,
+    pages: PMD_PAGES,
+    align_pages: PMD_PAGES,
+    prot: 'rw',
+    share: 'private',
+    backing: 'anon',
+  };
+  return [
+    { op: 'mmap', args },
+    { op: 'madvise', args: { buf, advice: 'hugepage' } },
+  ];
 }
 
 /** Branches that run side by side. */

@@ -3,9 +3,27 @@
 import { b023 } from './b023ForeignPageIsAnError.js';
 import { b024 } from './b024RetryDoesNotRefresh.js';
 import { b025 } from './b025SpinStarvesTheHolder.js';
+import { b026 } from './b026ReferenceBeforeLock.js';
 import { b027 } from './b027OnlyFirstPageOfLeaf.js';
+import { b033 } from './b033FolioOfSwapEntry.js';
+import { b034 } from './b034PartOfLargeCollected.js';
+import { b035 } from './b035OrderOfFormerFolio.js';
+import { b038 } from './b038DirtyBitIsLost.js';
+import { b045 } from './b045EntriesForPages.js';
+import { b046 } from './b046TailsUnlocked.js';
+import { b049 } from './b049ForgottenBeforeUnmap.js';
+import { b052 } from './b052EvictionNeverEnds.js';
+import { b056 } from './b056RefusalLeaksMemory.js';
+import { b057 } from './b057NoHugePageKills.js';
 import { b061 } from './b061ErrorForgotten.js';
 import { b072 } from './b072CollapseWithoutNotifier.js';
+import { b075 } from './b075AddressIn32Bits.js';
+import { b078 } from './b078ExclusivePageStaysLocked.js';
+import { b079 } from './b079OnlyFirstPieceMigrates.js';
+import { b080 } from './b080PfnArrayTooShort.js';
+import { b081 } from './b081SplitIsNotCounted.js';
+import { b082 } from './b082UnmapOfOnePage.js';
+import { b084 } from './b084EndIsStart.js';
 import { b086 } from './b086CloseWaitsForWorker.js';
 import { b088 } from './b088EvictionTakesMmapLock.js';
 import { b090 } from './b090PageCountedFreeTwice.js';
@@ -29,9 +47,27 @@ export const allBugs: readonly BugOverlay[] = [
   b023,
   b024,
   b025,
+  b026,
   b027,
+  b033,
+  b034,
+  b035,
+  b038,
+  b045,
+  b046,
+  b049,
+  b052,
+  b056,
+  b057,
   b061,
   b072,
+  b075,
+  b078,
+  b079,
+  b080,
+  b081,
+  b082,
+  b084,
   b086,
   b088,
   b090,

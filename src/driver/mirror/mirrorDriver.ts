@@ -52,26 +52,32 @@ export class MirrorDriver {
   /** One per device-memory zone of the kernel, in their order. */
   readonly devices: readonly MirrorDevice[];
   readonly hmm: Hmm;
+  readonly rmap: Rmap;
+  /** The unmapping half of every migration by this driver. */
+  readonly migrateUnmap: MigrateUnmap;
+  readonly migrateVma: MigrateVma;
+  readonly faults: MirrorFault;
+  readonly migrate: MirrorMigrate;
+  readonly exclusives: MirrorExclusive;
   private readonly access: MirrorAccess;
   private readonly snapshots: MirrorSnapshot;
-  private readonly migrate: MirrorMigrate;
-  private readonly exclusives: MirrorExclusive;
 
   constructor(
     private readonly kernel: Kernel,
     calls: Pick<MmCalls, 'faults' | 'exit' | 'exclusive'>,
     config: MirrorDriverConfig,
   ) {
-    const rmap = new Rmap(kernel);
-    const unmapper = new MigrateUnmap(kernel, rmap);
+    this.rmap = new Rmap(kernel);
+    this.migrateUnmap = new MigrateUnmap(kernel, this.rmap);
+    this.migrateVma = new MigrateVma(kernel, this.migrateUnmap, this.rmap);
     this.hmm = new Hmm(kernel, calls.faults);
-    const faults = new MirrorFault(this.hmm, calls.exit);
-    this.access = new MirrorAccess(faults);
-    this.snapshots = new MirrorSnapshot(faults, calls.exit);
-    this.migrate = new MirrorMigrate(new MigrateVma(kernel, unmapper, rmap), this.access, calls.exit);
+    this.faults = new MirrorFault(this.hmm, calls.exit);
+    this.access = new MirrorAccess(this.faults);
+    this.snapshots = new MirrorSnapshot(this.faults, calls.exit);
+    this.migrate = new MirrorMigrate(this.migrateVma, this.access, calls.exit);
     this.exclusives = new MirrorExclusive(calls.exclusive, this.access, calls.exit);
-    const migrateDevice = new MigrateDevice(kernel, unmapper);
-    const eviction = new MirrorEviction(kernel, migrateDevice, new FolioSplit(kernel, rmap));
+    const migrateDevice = new MigrateDevice(kernel, this.migrateUnmap);
+    const eviction = new MirrorEviction(kernel, migrateDevice, new FolioSplit(kernel, this.rmap));
     const zones = kernel.memory.layout.zones.filter((zone) => zone.deviceIndex >= 0);
     this.devices = zones.map(
       (zone) => new MirrorDevice(kernel, zone, config.chunkPages, this.migrate, eviction),

@@ -60,7 +60,8 @@ export class MirrorExclusive {
     return mapped === npages ? Errno.OK : Errno.EBUSY;
   }
 
-  private letGo(context: MirrorContext, pages: Uint32Array, filled: number): void {
+  /** The device has them in its table: nobody needs the lock and the reference any more. */
+  letGo(context: MirrorContext, pages: Uint32Array, filled: number): void {
     const { folioLocks, folios } = context.device.kernel;
     for (let i = 0; i < filled; i++) {
       const pfn = pages[i] as Pfn;

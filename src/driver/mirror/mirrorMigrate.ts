@@ -20,7 +20,7 @@ import { type MirrorResult, mirrorResult, type PageSink } from './mirrorResult.j
 import type { MmUsers } from './mmUsers.js';
 
 /** Migrates one piece of one area; returns how many pages moved, or why the command ends. */
-type MigratePiece = (vma: Vma, start: Vpn, end: Vpn) => Steps<number | Errno>;
+export type MigratePiece = (vma: Vma, start: Vpn, end: Vpn) => Steps<number | Errno>;
 
 export class MirrorMigrate {
   constructor(
@@ -68,7 +68,7 @@ export class MirrorMigrate {
   }
 
   /** Area by area, at most a piece at once, under mmap_lock; the sum of what the pieces return, or the first error. */
-  private *forEachPiece(
+  *forEachPiece(
     context: MirrorContext,
     start: Vpn,
     npages: number,

@@ -49,7 +49,7 @@ export class PagemapMigrate {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly migrateVma: MigrateVma,
+    readonly migrateVma: MigrateVma,
     migrateDevice: MigrateDevice,
     readonly zdds: ZddTable,
     arrays: PageArrayPool,
