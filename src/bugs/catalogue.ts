@@ -38,8 +38,15 @@ import { b100 } from './b100FreedBeforeUnmapped.js';
 import { b101 } from './b101WindowWraps.js';
 import { b102 } from './b102EmptyRangeAccepted.js';
 import { b103 } from './b103CopyLeaks.js';
+import { b104 } from './b104OwnersTakeTurns.js';
+import { b105 } from './b105OneDeviceNotTold.js';
+import { b106 } from './b106ArrayReplacedUnlocked.js';
 import { b107 } from './b107CallbackUnmapsFirstDevice.js';
+import { b109 } from './b109UnionMisread.js';
+import { b110 } from './b110StaleOwner.js';
+import { b111 } from './b111LastRunNotCopied.js';
 import { b112 } from './b112EvictionWaitsForItself.js';
+import { b113 } from './b113WriteBitIgnored.js';
 import type { BugOverlay } from './bugOverlay.js';
 
 /** In order of their numbers. */
@@ -82,8 +89,15 @@ export const allBugs: readonly BugOverlay[] = [
   b101,
   b102,
   b103,
+  b104,
+  b105,
+  b106,
   b107,
+  b109,
+  b110,
+  b111,
   b112,
+  b113,
 ];
 
 export function findBug(id: string): BugOverlay | null {

@@ -1,5 +1,7 @@
 /** Removes ranges whose pages were unmapped; the callback that marks them may not do it itself. */
 
+import { assert } from '../base/assert.js';
+import { PagesFlag } from '../drm/gpusvm/pages.js';
 import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import type { DriverRange } from './driverRange.js';
@@ -45,6 +47,8 @@ export class GarbageCollector {
         yield* this.vm.unmapParts(range, range.parts);
         yield* gpusvm.rangeRemove(range);
       }
+      const knows = range.allPages.every((pages) => pages.has(PagesFlag.Unmapped));
+      assert(!range.unmapped || knows, 'a device does not know that its range is unmapped');
       if (range.unmapped) this.resetAttributes(range);
       gpusvm.rangePut(range);
     }

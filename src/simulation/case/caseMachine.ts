@@ -115,7 +115,7 @@ export function caseMachine(one: Case, executor: ExecutorName, seed: number): Si
       notifierPages: 4 * PMD_PAGES,
       placement: 'migrate',
       preferredDevice: 0,
-      interconnect: 'peer',
+      interconnect: one.params?.interconnect === 'none' ? 'none' : 'peer',
       timesliceUs: 0,
     },
     cost: COST,
