@@ -129,6 +129,7 @@ export class Coordinator {
   readonly vram: VramManager;
   readonly migrate: PagemapMigrate;
   readonly hmm: Hmm;
+  readonly dma: GpuSvmDma;
   readonly rmap: Rmap;
   /** The unmapping half of every migration by the reference driver. */
   readonly migrateUnmap: MigrateUnmap;
@@ -179,14 +180,14 @@ export class Coordinator {
       (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i), config.systemAtomics),
     );
     for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
-    const dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
+    this.dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
     this.mirrors = new MirrorTable(
       this.kernel,
       config,
       this.gpus,
       COORDINATOR,
       this.hmm,
-      dma,
+      this.dma,
       this.arrays,
       this.vram.moves,
     );

@@ -1,5 +1,16 @@
 /** All bugs that can be put into the protocol, by their numbers. */
 
+import { b001 } from './b001OrderBeyondTheRange.js';
+import { b004 } from './b004EvictKeepsTheProcess.js';
+import { b010 } from './b010RemovedWhileMapped.js';
+import { b011 } from './b011EndLeavesRangesMapped.js';
+import { b014 } from './b014ThresholdIsABoolean.js';
+import { b015 } from './b015PagemapLeftOnTheStack.js';
+import { b016 } from './b016PagesNotZeroed.js';
+import { b018 } from './b018ExclusiveEnd.js';
+import { b020 } from './b020HoleHasNoPage.js';
+import { b021 } from './b021ErrorFollowed.js';
+import { b022 } from './b022HoleEndsThePass.js';
 import { b023 } from './b023ForeignPageIsAnError.js';
 import { b024 } from './b024RetryDoesNotRefresh.js';
 import { b025 } from './b025SpinStarvesTheHolder.js';
@@ -15,7 +26,11 @@ import { b049 } from './b049ForgottenBeforeUnmap.js';
 import { b052 } from './b052EvictionNeverEnds.js';
 import { b056 } from './b056RefusalLeaksMemory.js';
 import { b057 } from './b057NoHugePageKills.js';
+import { b059 } from './b059PlacementNotValidated.js';
+import { b060 } from './b060SmallestRangeStays.js';
 import { b061 } from './b061ErrorForgotten.js';
+import { b064 } from './b064BusyBecomesNoMemory.js';
+import { b066 } from './b066WindowOverwritten.js';
 import { b072 } from './b072CollapseWithoutNotifier.js';
 import { b075 } from './b075AddressIn32Bits.js';
 import { b078 } from './b078ExclusivePageStaysLocked.js';
@@ -51,6 +66,17 @@ import type { BugOverlay } from './bugOverlay.js';
 
 /** In order of their numbers. */
 export const allBugs: readonly BugOverlay[] = [
+  b001,
+  b004,
+  b010,
+  b011,
+  b014,
+  b015,
+  b016,
+  b018,
+  b020,
+  b021,
+  b022,
   b023,
   b024,
   b025,
@@ -66,7 +92,11 @@ export const allBugs: readonly BugOverlay[] = [
   b052,
   b056,
   b057,
+  b059,
+  b060,
   b061,
+  b064,
+  b066,
   b072,
   b075,
   b078,

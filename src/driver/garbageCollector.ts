@@ -56,7 +56,7 @@ export class GarbageCollector {
   }
 
   /** What was said to the devices of this mirror goes with the memory. @kernel xe_svm_range_set_default_attr */
-  private resetAttributes({ start, end }: DriverRange): void {
+  resetAttributes({ start, end }: DriverRange): void {
     const { gpus, attributes } = this.vm;
     for (const { index } of gpus) attributes?.mirrors[index].reset(start, end);
   }

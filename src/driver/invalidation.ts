@@ -18,7 +18,7 @@ import type { SvmVm } from './svmVm.js';
 const inNotifier: GpuSvmContext = { ...defaultContext, inNotifier: true };
 
 /** Pages of one device whose translations one invalidation took away: from the first to one past the last. */
-interface Window {
+export interface InvalidationWindow {
   start: number;
   end: number;
 }
@@ -44,7 +44,7 @@ export class Invalidation implements GpuSvmOps {
     const ranges = [...notifier.rangesIn(event.start, event.end)].map(own);
     if (ranges.length === 0) return;
     for (const range of ranges) if (isBinding(range.parts)) yield* waitForBinds(range.parts);
-    const windows = new Map<GpuHandle, Window>();
+    const windows = new Map<GpuHandle, InvalidationWindow>();
     for (const range of ranges) this.beginRange(range, windows);
     if (windows.size > 0) yield* this.invalidateTlbs(windows);
     for (const range of ranges) yield* this.endRange(range, event);
@@ -52,11 +52,16 @@ export class Invalidation implements GpuSvmOps {
 
   /** The same for some parts of one range, without an event; the notifier lock is held for write. @kernel xe_vm_range_unbind */
   *drop(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
+    yield* this.dropTranslations(range, parts);
+    yield* this.unmapParts(range, parts);
+  }
+
+  /** Afterwards none of these devices has a translation to the range; the notifier lock is held for write. */
+  *dropTranslations(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
     yield* waitForBinds(parts);
-    const windows = new Map<GpuHandle, Window>();
+    const windows = new Map<GpuHandle, InvalidationWindow>();
     this.beginParts(range, parts, windows);
     yield* this.invalidateTlbs(windows);
-    yield* this.unmapParts(range, parts);
   }
 
   /** Ends DMA to the range's pages for these devices; the notifier lock is held for write. */
@@ -66,14 +71,14 @@ export class Invalidation implements GpuSvmOps {
   }
 
   /** Takes the range's translations away on each device that has them: the whole range, not just the overlap. @kernel xe_svm_range_notifier_event_begin */
-  private beginRange(range: DriverRange, windows: Map<GpuHandle, Window>): void {
+  private beginRange(range: DriverRange, windows: Map<GpuHandle, InvalidationWindow>): void {
     if (!range.unmapped) this.beginParts(range, range.parts, windows);
   }
 
   private beginParts(
     range: DriverRange,
     parts: readonly RangeDevice[],
-    windows: Map<GpuHandle, Window>,
+    windows: Map<GpuHandle, InvalidationWindow>,
   ): void {
     for (const part of parts) {
       if (!part.bound) continue;
@@ -84,18 +89,22 @@ export class Invalidation implements GpuSvmOps {
       if (window === undefined) {
         windows.set(part.gpu, { start: range.start, end: range.end });
       } else {
-        // Ranges come in order of address, but a window must hold all of them.
-        window.start = Math.min(window.start, range.start);
-        window.end = Math.max(window.end, range.end);
+        this.widen(window, range);
       }
     }
   }
 
+  /** Ranges come in order of address, but a window must hold all of them. */
+  widen(window: InvalidationWindow, range: DriverRange): void {
+    window.start = Math.min(window.start, range.start);
+    window.end = Math.max(window.end, range.end);
+  }
+
   /** All devices at once, then wait for each. @kernel xe_vm_range_tilemask_tlb_inval */
-  private *invalidateTlbs(windows: Map<GpuHandle, Window>): Steps<void> {
+  private *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>): Steps<void> {
     const { sched } = this.vm.kernel;
     const startedNs = sched.now();
-    const pending: [GpuHandle, TlbInvalidation, Window][] = [];
+    const pending: [GpuHandle, TlbInvalidation, InvalidationWindow][] = [];
     for (const [gpu, window] of windows) {
       const npages = window.end - window.start;
       const first = inSpace(this.vm.space, window.start as Vpn);

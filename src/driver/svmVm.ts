@@ -122,7 +122,7 @@ export class SvmVm {
   }
 
   /** fini does not unmap: the driver must, before. */
-  private *unmapEverything(): Steps<void> {
+  *unmapEverything(): Steps<void> {
     yield* this.detach(this.gpus);
     for (const gpu of this.gpus) gpu.port.removeSpace(this.space);
     for (const range of this.gpusvm.allRanges()) {

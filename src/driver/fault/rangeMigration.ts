@@ -20,7 +20,7 @@ export class RangeMigration {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly scan: ScanMm,
+    readonly scan: ScanMm,
   ) {
     this.lock = new RwLock(kernel.sched, 'migration lock', migrateLockClass);
   }

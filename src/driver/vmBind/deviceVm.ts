@@ -41,7 +41,7 @@ export interface BindPlan {
 /** Binding takes the vm lock for write, so that no fault sees a mapping half changed. @kernel xe_vm */
 export class DeviceVm implements VaHome {
   readonly gpuvm: GpuVm;
-  private readonly binder: VaBinder;
+  readonly binder: VaBinder;
   /** One fault of the device at a time makes a mapping usable. */
   private readonly bindLock: Mutex;
 
@@ -239,7 +239,7 @@ export class DeviceVm implements VaHome {
   }
 
   /** The mappings are those from before; what they have lost of their entries they get with their next access. @kernel vm_bind_ioctl_ops_unwind */
-  private *unwind(applied: AppliedOps): Steps<void> {
+  *unwind(applied: AppliedOps): Steps<void> {
     for (const va of applied.added.map(own)) {
       if (va.kind === 'bo' && va.bound) yield* this.binder.zap(va.start, va.end);
       yield* this.release(va);
@@ -291,7 +291,7 @@ export class DeviceVm implements VaHome {
     return va;
   }
 
-  private newUserptr(page: Vpn, npages: number, unbind: () => Steps<void>): Userptr {
+  newUserptr(page: Vpn, npages: number, unbind: () => Steps<void>): Userptr {
     return new Userptr(this.vm, this.gpu, page, npages, unbind);
   }
 

@@ -61,7 +61,7 @@ export class VaBinder {
     const array = yield* this.arrays.borrow();
     yield* notifierLock.read();
     let errno: Errno = Errno.OK;
-    if (va.userptr !== null && !va.userptr.isPinned) errno = Errno.EAGAIN;
+    if (!this.mayPublish(va)) errno = Errno.EAGAIN;
     else if (!va.bound) {
       if (sched.reach(DriverStep.bind, va.start, va.npages, this.gpu.index)) yield STEP;
       errno = yield* this.writeEntries(va, array);
@@ -72,6 +72,11 @@ export class VaBinder {
     notifierLock.readUnlock();
     this.arrays.giveBack(array);
     return errno;
+  }
+
+  /** Nothing has been invalidated since the pages were pinned; the notifier lock is held. @kernel xe_pt_userptr_pre_commit */
+  mayPublish({ userptr }: DriverVa): boolean {
+    return userptr === null || userptr.isPinned;
   }
 
   private *writeEntries(va: DriverVa, array: PageArrayId): Steps<Errno> {
