@@ -8,51 +8,75 @@ import type { DriverRange } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
 import type { SvmVm } from './svmVm.js';
 
-/** @kernel xe_svm_garbage_collector */
+/**
+ * Work is queued by callbacks, which may not remove anything themselves, and done by a worker or, before it, by whoever holds the vm lock for
+ * write anyway. @kernel xe_svm_garbage_collector
+ */
 export class GarbageCollector {
-  private list: DriverRange[] = [];
-  private readonly work: WaitQueue;
-  private stopped = false;
+  /** In the order in which they were queued. @kernel xe_vm.svm.garbage_collector.range_list */
+  private readonly queue = new Set<DriverRange>();
+  private readonly queued: WaitQueue;
+  private readonly workDone: WaitQueue;
+  private isWorking = false;
+  private isDisabled = false;
 
   constructor(private readonly vm: SvmVm) {
-    this.work = new WaitQueue(vm.kernel.sched, `garbage of ${vm.config.name}`);
+    const { kernel, config } = vm;
+    this.queued = new WaitQueue(kernel.sched, `garbage of ${config.name}`);
+    this.workDone = new WaitQueue(kernel.sched, `the garbage collector of ${config.name}`);
   }
 
   get hasWork(): boolean {
-    return this.list.length > 0;
+    return this.queue.size > 0;
   }
 
   /**
-   * From the callback, or from a fault on a range that its area has shrunk under; holds a reference until the range is removed.
+   * From the callback, or from a fault on a range that its area has shrunk under; holds a reference until the range is removed. Once the
+   * worker is disabled the end of the mirror takes all ranges, and nothing is queued any more. Never sleeps.
    * @kernel xe_svm_garbage_collector_add_range
    */
   add(range: DriverRange): void {
-    if (range.queued || this.stopped) return;
+    if (range.queued || this.isDisabled) return;
     range.queued = true;
     this.vm.gpusvm.rangeGet(range);
-    this.list.push(range);
-    this.work.wakeAll();
+    this.queue.add(range);
+    this.queued.wakeAll();
   }
 
-  /** The vm lock is held for write. @kernel xe_svm_garbage_collector */
+  /** Others may queue more while one is removed. The vm lock is held for write. @kernel xe_svm_garbage_collector */
   *collectLocked(): Steps<void> {
-    const { gpusvm, svmLock, kernel, vmLock } = this.vm;
+    const { svmLock, kernel, vmLock } = this.vm;
     vmLock.assertHeldForWrite();
-    if (this.list.length === 0) return;
-    kernel.sched.at(DriverStep.collectGarbage, this.list.length);
+    if (this.queue.size === 0) return;
+    kernel.sched.at(DriverStep.collectGarbage, this.queue.size);
     yield* svmLock.lock();
-    for (let range = this.list.pop(); range !== undefined; range = this.list.pop()) {
-      // Whoever changes what devices see may have removed it already, after the invalidation that has put it here.
-      if (range.node !== null) {
-        yield* this.vm.unmapParts(range, range.parts);
-        yield* gpusvm.rangeRemove(range);
-      }
-      const knows = range.allPages.every((pages) => pages.has(PagesFlag.Unmapped));
-      assert(!range.unmapped || knows, 'a device does not know that its range is unmapped');
-      if (range.unmapped) this.resetAttributes(range);
-      gpusvm.rangePut(range);
+    for (let range = this.takeFirst(); range !== null; range = this.takeFirst()) {
+      yield* this.removeRange(range);
     }
     svmLock.unlock();
+  }
+
+  /** The one that waits for longest; its reference goes to the caller. Null: nothing is queued. @kernel list_first_entry_or_null */
+  takeFirst(): DriverRange | null {
+    for (const range of this.queue) {
+      this.queue.delete(range);
+      return range;
+    }
+    return null;
+  }
+
+  /** Takes the reference of the queue along. The svm lock is held. @kernel __xe_svm_garbage_collector */
+  *removeRange(range: DriverRange): Steps<void> {
+    const { gpusvm } = this.vm;
+    // Whoever changes what devices see may have removed it already, after the invalidation that has put it here.
+    if (range.node !== null) {
+      yield* this.vm.unmapParts(range, range.parts);
+      yield* gpusvm.rangeRemove(range);
+    }
+    const knows = range.allPages.every((pages) => pages.has(PagesFlag.Unmapped));
+    assert(!range.unmapped || knows, 'a device does not know that its range is unmapped');
+    if (range.unmapped) this.resetAttributes(range);
+    gpusvm.rangePut(range);
   }
 
   /** What was said to the devices of this mirror goes with the memory. @kernel xe_svm_range_set_default_attr */
@@ -61,23 +85,38 @@ export class GarbageCollector {
     for (const { index } of gpus) attributes?.mirrors[index].reset(start, end);
   }
 
-  /** The worker: runs whenever no fault has collected first. @kernel xe_svm_garbage_collector_work_func */
+  /** The worker's task: it works whenever no fault has collected first. */
   *run(): Steps<void> {
-    const { vmLock } = this.vm;
-    while (!this.stopped) {
-      if (this.list.length === 0) {
-        yield* this.work.wait();
+    while (!this.isDisabled) {
+      if (this.queue.size === 0) {
+        yield* this.queued.wait();
         continue;
       }
-      yield* vmLock.write();
-      if (!this.stopped) yield* this.collectLocked();
-      vmLock.writeUnlock();
+      this.isWorking = true;
+      yield* this.work();
+      this.isWorking = false;
+      this.workDone.wakeAll();
     }
   }
 
-  /** No work starts after this; the list is empty. @kernel disable_work_sync */
-  stop(): void {
-    this.stopped = true;
-    this.work.wakeAll();
+  /** @kernel xe_svm_garbage_collector_work_func */
+  *work(): Steps<void> {
+    const { vmLock } = this.vm;
+    yield* vmLock.write();
+    assert(!this.vm.finished, 'garbage is collected in a mirror that has ended');
+    yield* this.collectLocked();
+    vmLock.writeUnlock();
+  }
+
+  /** No work begins after this, and none is under way on return. The caller has no lock that the worker needs. @kernel disable_work_sync */
+  *disable(): Steps<void> {
+    this.isDisabled = true;
+    this.queued.wakeAll();
+    yield* this.waitForWorker();
+  }
+
+  /** Until the worker is done with what it has begun. @kernel flush_work */
+  *waitForWorker(): Steps<void> {
+    while (this.isWorking) yield* this.workDone.wait();
   }
 }

@@ -119,9 +119,9 @@ export class Invalidation implements GpuSvmOps {
 
   /** @kernel xe_svm_range_notifier_event_end */
   private *endRange(range: DriverRange, event: NotifierRange): Steps<void> {
-    const { gpusvm, closed, collector } = this.vm;
+    const { gpusvm, collector } = this.vm;
     yield* this.unmapParts(range, range.parts);
-    if (event.event !== NotifyEvent.Unmap || closed) return;
+    if (event.event !== NotifyEvent.Unmap || this.vm.closed) return;
     gpusvm.rangeSetUnmapped(range, range.allPages, range.numPages, event);
     collector.add(range);
   }

@@ -44,7 +44,10 @@ export class SvmVm {
   readonly vmLock: RwLock;
   /** Guards the trees of notifiers and ranges. @kernel driver svm lock */
   readonly svmLock: Mutex;
+  /** The end has begun: no new fault is served, and callbacks only end DMA. @kernel xe_vm_is_closed */
   closed = false;
+  /** Nothing of it is left; nobody may work on it any more. */
+  finished = false;
   readonly membership: Membership;
   /** What the process has said about its memory; set once, before the first fault. Null where programs say nothing. */
   attributes: ProcessAttributes | null = null;
@@ -110,13 +113,15 @@ export class SvmVm {
    */
   *close(): Steps<void> {
     this.closed = true;
+    // Before the vm lock is taken, which the worker may wait for.
+    yield* this.collector.disable();
     if (!this.vmLock.beginWrite()) yield PARK;
     yield* this.collector.collectLocked();
-    this.collector.stop();
     if (!this.svmLock.beginLock()) yield PARK;
     yield* this.unmapEverything();
     for (const deviceVm of this.deviceVms.values()) yield* deviceVm.close();
     yield* this.gpusvm.fini();
+    this.finished = true;
     this.svmLock.unlock();
     this.vmLock.writeUnlock();
   }

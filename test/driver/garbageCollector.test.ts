@@ -1,12 +1,14 @@
 /** The garbage collector: what was unmapped goes, by the worker or by the next fault, and makes room for new ranges. */
 
 import { describe, expect, it } from 'vitest';
+import { assert } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { migrateToFaulting, stayInRam } from '../../src/driver/placement.js';
+import type { SvmVm } from '../../src/driver/svmVm.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
-import type { Steps } from '../../src/sim/steps.js';
+import { STEP, type Steps } from '../../src/sim/steps.js';
 import { fill, load, System, type SystemOptions, store } from './harness.js';
 
 const AREA = 0x1000;
@@ -69,5 +71,83 @@ describe('garbage', () => {
       system.checkAtRest();
       system.tearDown();
     }
+  });
+});
+
+/** Start pages of the ranges that the collector removes, in order. */
+function watchRemovals({ collector }: SvmVm): number[] {
+  const removed: number[] = [];
+  const right = collector.removeRange.bind(collector);
+  collector.removeRange = (range) => {
+    removed.push(range.start - AREA);
+    return right(range);
+  };
+  return removed;
+}
+
+/** How many runs of the worker have begun, and how many are under way. */
+function watchWork({ collector }: SvmVm): { begun: number; underWay: number } {
+  const work = { begun: 0, underWay: 0 };
+  const right = collector.work.bind(collector);
+  collector.work = function* () {
+    work.begun++;
+    work.underWay++;
+    yield* right();
+    work.underWay--;
+  };
+  return work;
+}
+
+describe('the garbage collector', () => {
+  it('removes ranges in the order in which they were unmapped', () => {
+    const system = mirrored(4);
+    const [vm] = system.coordinator.vms;
+    const removed = watchRemovals(vm);
+    const unmapInOrder = function* (): Steps<void> {
+      yield* vm.vmLock.read();
+      for (const i of [32, 0, 48]) yield* system.cpus[0].munmap(vpn(AREA + i), 16);
+      expect(removed).toEqual([]);
+      vm.vmLock.readUnlock();
+    };
+    system.run(unmapInOrder());
+    expect(removed).toEqual([32, 0, 48]);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
+  it('queues nothing once it is disabled', () => {
+    const system = mirrored(2);
+    const [vm] = system.coordinator.vms;
+    const range = system.rangeAt(AREA);
+    assert(range !== null, 'no range');
+    system.run(vm.collector.disable());
+    vm.collector.add(range);
+    expect([vm.collector.hasWork, range.queued, range.refs]).toEqual([false, false, 1]);
+    system.tearDown();
+  });
+
+  it('works no more when its mirror has ended, and the end waits for work under way', () => {
+    let waited = 0;
+    for (let seed = 1; seed <= 12; seed++) {
+      const system = mirrored(4, { seed });
+      const [vm] = system.coordinator.vms;
+      const work = watchWork(vm);
+      const end = function* (): Steps<void> {
+        while (work.begun === 0) yield STEP;
+        waited += work.underWay;
+        yield* vm.collector.disable();
+        expect(work.underWay).toBe(0);
+        yield* vm.close();
+      };
+      const unmap = function* (): Steps<void> {
+        for (let i = 0; i < 64; i += 8) yield* system.cpus[0].munmap(vpn(AREA + i), 8);
+      };
+      system.runAll([unmap(), end()]);
+      const { begun } = work;
+      system.map(AREA, 16);
+      system.run(system.cpus[0].munmap(vpn(AREA), 16));
+      expect([vm.collector.hasWork, work.begun]).toEqual([false, begun]);
+    }
+    expect(waited).toBeGreaterThan(0);
   });
 });
