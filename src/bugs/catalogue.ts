@@ -19,11 +19,17 @@ import { b027 } from './b027OnlyFirstPageOfLeaf.js';
 import { b033 } from './b033FolioOfSwapEntry.js';
 import { b034 } from './b034PartOfLargeCollected.js';
 import { b035 } from './b035OrderOfFormerFolio.js';
+import { b036 } from './b036DevicesHangOnFolioLock.js';
 import { b038 } from './b038DirtyBitIsLost.js';
+import { b041 } from './b041CopyBeforeFence.js';
+import { b043 } from './b043FolioUsedAfterPut.js';
 import { b045 } from './b045EntriesForPages.js';
 import { b046 } from './b046TailsUnlocked.js';
+import { b047 } from './b047RawPfnsStay.js';
+import { b048 } from './b048NeverLockedUnlocked.js';
 import { b049 } from './b049ForgottenBeforeUnmap.js';
 import { b052 } from './b052EvictionNeverEnds.js';
+import { b054 } from './b054ArrayNotZeroed.js';
 import { b056 } from './b056RefusalLeaksMemory.js';
 import { b057 } from './b057NoHugePageKills.js';
 import { b059 } from './b059PlacementNotValidated.js';
@@ -33,6 +39,7 @@ import { b064 } from './b064BusyBecomesNoMemory.js';
 import { b066 } from './b066WindowOverwritten.js';
 import { b072 } from './b072CollapseWithoutNotifier.js';
 import { b075 } from './b075AddressIn32Bits.js';
+import { b077 } from './b077CopyErrorLeaksPage.js';
 import { b078 } from './b078ExclusivePageStaysLocked.js';
 import { b079 } from './b079OnlyFirstPieceMigrates.js';
 import { b080 } from './b080PfnArrayTooShort.js';
@@ -85,11 +92,17 @@ export const allBugs: readonly BugOverlay[] = [
   b033,
   b034,
   b035,
+  b036,
   b038,
+  b041,
+  b043,
   b045,
   b046,
+  b047,
+  b048,
   b049,
   b052,
+  b054,
   b056,
   b057,
   b059,
@@ -99,6 +112,7 @@ export const allBugs: readonly BugOverlay[] = [
   b066,
   b072,
   b075,
+  b077,
   b078,
   b079,
   b080,

@@ -4,9 +4,11 @@ import type { Machine } from '../actors/machine.js';
 import { Errno } from '../base/errno.js';
 import { ptePfn } from '../mm/table/pte.js';
 import { STEP } from '../sim/steps.js';
+import { everyUnmapper } from './everyUnmapper.js';
 import { replaceMethod } from './replaceMethod.js';
 
-export function spinForFolioLock({ coordinator: { kernel, calls, migrateUnmap } }: Machine): void {
+export function spinForFolioLock(machine: Machine): void {
+  const { kernel, calls } = machine.coordinator;
   /** Faults that keep a CPU busy. */
   let spinning = 0;
   replaceMethod(
@@ -21,15 +23,17 @@ export function spinForFolioLock({ coordinator: { kernel, calls, migrateUnmap } 
         return Errno.OK;
       },
   );
-  replaceMethod(
-    migrateUnmap,
-    'unmap',
-    (right) =>
-      function* (src, npages, faultPage) {
-        // The drain: nobody may be spinning.
-        yield STEP;
-        while (spinning > 0) yield STEP;
-        return yield* right(src, npages, faultPage);
-      },
+  everyUnmapper(machine, (unmapper) =>
+    replaceMethod(
+      unmapper,
+      'unmap',
+      (right) =>
+        function* (src, npages, faultPage) {
+          // The drain: nobody may be spinning.
+          yield STEP;
+          while (spinning > 0) yield STEP;
+          return yield* right(src, npages, faultPage);
+        },
+    ),
   );
 }
