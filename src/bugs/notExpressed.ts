@@ -9,6 +9,11 @@ export interface NotExpressed {
 /** In order of their numbers. */
 export const notExpressed: readonly NotExpressed[] = [
   {
+    id: 'B31',
+    reason:
+      'That a page is on the LRU is a flag of its folio, which goes with the last reference: a free page cannot be on it.',
+  },
+  {
     id: 'B32',
     reason:
       'A bit of an entry means the same in entries of all kinds here, so reading it from the wrong kind does no harm.',
@@ -17,6 +22,11 @@ export const notExpressed: readonly NotExpressed[] = [
   { id: 'B44', reason: 'A mistake of the build: the size of a huge page is no option.' },
   { id: 'B50', reason: 'The pagemap cache needs no spinlock: code between two yields is atomic.' },
   { id: 'B51', reason: 'How many pages have a destination is never kept: it is seen from the array.' },
+  {
+    id: 'B53',
+    reason:
+      'Nobody keeps the answer: the next step looks where each page is, and what did not move is served from there.',
+  },
   {
     id: 'B55',
     reason:
