@@ -84,6 +84,11 @@ export class CpuThread implements AccessPort {
     return pfn * PAGE_WORDS;
   }
 
+  /** The frame that the next load from `page` would use without a walk; NO_PFN if none. */
+  cachedFrame(page: Vpn): Pfn {
+    return this.world.bracket.generation === this.generation ? this.tlb.lookup(page, false) : NO_PFN;
+  }
+
   release(): void {
     if (!this.inside) return;
     this.inside = false;

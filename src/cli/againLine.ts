@@ -1,6 +1,7 @@
 /** The command line that starts a run again with everything that decided how it went. */
 
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import { DEFAULT_CHECKS } from '../simulation/withChecks.js';
 import { commandLine } from './commandLine.js';
 import type { CommonOptions } from './commonOptions.js';
 
@@ -14,10 +15,11 @@ export interface AgainOptions {
 
 /** Seed and executor are named even where the scenario gave them: its file may change. */
 export function againLine({ command, path, options, more }: AgainOptions, config: SimulationConfig): string {
-  const { devices, layout, set = [] } = options;
+  const { devices, layout, checks = DEFAULT_CHECKS, set = [] } = options;
   const words = ['svmsim', command, path, '--executor', config.executor, '--seed', String(config.seed)];
   if (devices !== undefined) words.push('--devices', String(devices));
   if (layout !== undefined) words.push('--layout', layout);
+  if (checks !== DEFAULT_CHECKS) words.push('--checks', checks);
   words.push(...set.flatMap((assignment) => ['--set', assignment]), ...more);
   return commandLine(words);
 }

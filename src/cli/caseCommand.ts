@@ -29,6 +29,7 @@ export interface CaseCommandOptions {
   readonly list?: boolean;
   readonly executor: ExecutorName;
   readonly seed: string;
+  readonly checks: string;
   readonly failAllocations?: boolean;
   readonly failStride?: string;
   readonly jobs?: string;
@@ -58,6 +59,11 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
         .default('virtual'),
     )
     .option('--seed <n>', 'seed of every random choice', '1')
+    .option(
+      '--checks <which>',
+      'invariants that are watched step by step: all, cheap, none, or names such as I3,M6',
+      'all',
+    )
     .option(
       '--fail-allocations',
       'runs each case again and again, each time with another allocation failing, and checks that this harms nothing; needs --executor virtual',
@@ -101,7 +107,7 @@ export async function caseCommand(
     return ExitStatus.Ok;
   }
   const startMs = host.nowMs();
-  const how = { executor: options.executor, seed, ...failures };
+  const how = { executor: options.executor, seed, checks: options.checks, ...failures };
   const run = new CaseRun(cases, how, jobs, options, host);
   const partial = await run.run();
   const { reports } = run;

@@ -3,12 +3,22 @@
 import { type Command, Option } from 'commander';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
 import { executors, layouts } from '../simulation/simulationConfig.js';
+import { DEFAULT_CHECKS } from '../simulation/withChecks.js';
 
 /** As typed; the scenario loader checks those that it takes. */
 export interface CommonOptions extends ScenarioOverrides {
   /** A path, or `-` for standard output. */
   readonly json?: string;
   readonly quiet?: boolean;
+}
+
+/** For commands that run simulations, rather than measure them. */
+export function addChecksOption(command: Command): Command {
+  return command.option(
+    '--checks <which>',
+    'invariants that are watched step by step: all, cheap, none, or names such as I3,M6',
+    DEFAULT_CHECKS,
+  );
 }
 
 export function addCommonOptions(command: Command): Command {

@@ -13,7 +13,7 @@ import type { RunOptions } from '../simulation/simulation.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { againLine } from './againLine.js';
 import type { CliHost } from './cliHost.js';
-import { addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
+import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.js';
 import { ResultOutput } from './resultOutput.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -37,7 +37,7 @@ export function addRunCommand(program: Command, action: Runner<RunCommandOptions
       '[scenario]',
       `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_RUN_SCENARIO})`,
     );
-  addTraceOption(addCommonOptions(command))
+  addTraceOption(addChecksOption(addCommonOptions(command)))
     .addOption(
       new Option('--seeds <first..last>', 'a run for each seed under the virtual executor').conflicts('seed'),
     )

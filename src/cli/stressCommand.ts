@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { CliHost } from './cliHost.js';
-import { addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
+import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import type { ExitStatus } from './exitStatus.js';
 import { secondsAsMs } from './optionValues.js';
 import { type Runner, runOnce } from './runCommand.js';
@@ -29,7 +29,7 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
       '[scenario]',
       `a file, or the name of a scenario that comes with svmsim (default: ${DEFAULT_STRESS_SCENARIO})`,
     );
-  addTraceOption(addCommonOptions(command))
+  addTraceOption(addChecksOption(addCommonOptions(command)))
     .option(
       '--seconds <n>',
       'how long, in place of the duration of the scenario; simulated seconds under virtual',

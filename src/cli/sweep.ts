@@ -133,9 +133,11 @@ class Sweep {
   }
 
   private async runSeed(pool: SweepPool, seed: number, signal: AbortSignal): Promise<void> {
-    const { executor, devices, layout, set } = this.options;
+    const { executor, devices, layout, set, checks } = this.options;
     const overrides = Object.fromEntries(
-      Object.entries({ executor, devices, layout, set, seed }).filter(([, value]) => value !== undefined),
+      Object.entries({ executor, devices, layout, set, checks, seed }).filter(
+        ([, value]) => value !== undefined,
+      ),
     );
     try {
       const report = await pool.run({ scenario: this.path, overrides }, signal);

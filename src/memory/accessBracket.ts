@@ -31,6 +31,11 @@ export class AccessBracket {
     return Atomics.load(this.words, GENERATION);
   }
 
+  /** What {@link enter} would return. */
+  get generation(): number {
+    return Atomics.load(this.words, GENERATION);
+  }
+
   /** Thread: no access uses a translation looked up before this. */
   exit(): void {
     Atomics.store(this.words, INSIDE, 0);

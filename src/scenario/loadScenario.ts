@@ -4,6 +4,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { UserError } from '../base/userError.js';
 import type { SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
+import { withChecks } from '../simulation/withChecks.js';
 import type { MmTrace } from '../workload/trace/mmTrace.js';
 import type { WorkloadConfig } from '../workload/workloadConfig.js';
 import { checkShape } from './checkShape.js';
@@ -56,7 +57,8 @@ export function scenarioFromText(
   const problems = scenarioProblems(scenario, source);
   const attachments = attach(scenario, source, problems);
   if (attachments === null || problems.length > 0) throw source.firstOf(problems);
-  return configOf(scenario, attachments, path);
+  const config = configOf(scenario, attachments, path);
+  return overrides.checks === undefined ? config : withChecks(config, overrides.checks);
 }
 
 /** Null, and one more problem, where a file is missing or malformed. */

@@ -13,6 +13,8 @@ export interface ScenarioOverrides {
   readonly layout?: string;
   /** Infinity: without an end. */
   readonly durationMs?: number;
+  /** Which invariants are watched step by step; none unless told. */
+  readonly checks?: string;
   /** Each `key.path=value`, the value in YAML; a list item is named by its index, its name or, if it is the only one, its kind. */
   readonly set?: readonly string[];
 }

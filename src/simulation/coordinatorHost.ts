@@ -2,7 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COORDINATOR, type Coordinator } from '../actors/coordinator.js';
+import type { Machine } from '../actors/machine.js';
 import type { CheckResult } from '../check/checkResult.js';
+import { CheckerPlan } from '../check/online/checkerSet.js';
+import { chooseCheckers } from '../check/online/chooseCheckers.js';
+import { StepFindings } from '../check/online/stepFindings.js';
 import type { Subject } from '../check/rule.js';
 import { verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
@@ -27,6 +31,7 @@ export class LocalCoordinator implements CoordinatorHost {
   readonly ports: readonly Port[];
   private readonly workloads: readonly Workload[];
   private readonly events = new DriverEvents();
+  private findings = new StepFindings([]);
 
   constructor(
     private readonly sched: Scheduler,
@@ -45,6 +50,15 @@ export class LocalCoordinator implements CoordinatorHost {
     this.workloads = buildWorkloads(config, buffers);
     if (config.workloads.some(({ kind }) => kind === 'case')) sched.addObserver(this.events);
     this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts);
+  }
+
+  /** The checkers that the configuration asks for watch the run from now on; without the other actors those that need nobody else. */
+  watch(others: Pick<Machine, 'devices' | 'cpus'> | null): void {
+    const kinds = chooseCheckers(this.config.checks ?? 'none', others === null);
+    const { sched, coordinator } = this;
+    this.findings = new StepFindings(kinds);
+    const machine = { sched, coordinator, ...(others ?? { devices: [], cpus: [] }) };
+    this.findings.follow(new CheckerPlan(kinds).attach(machine, this.findings));
   }
 
   get tableRoot(): number {
@@ -82,18 +96,18 @@ export class LocalCoordinator implements CoordinatorHost {
     const expectations = knowsContent
       ? this.workloads.flatMap((workload, i) => workload.expect(progress[i]))
       : null;
-    return verify({ coordinator, devices, expectations, lastEvents: (what) => this.lastEvents(what) });
+    const lastEvents = (what: Subject): readonly string[] => this.lastEvents(what);
+    return [...verify({ coordinator, devices, expectations, lastEvents }), ...this.findings.results()];
   }
 
   /** Rules that do not hold now, without those that compare what programs expect. */
   violations(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
     const { coordinator } = this;
-    return violations({
-      coordinator,
-      devices,
-      expectations: null,
-      lastEvents: (what) => this.lastEvents(what),
-    });
+    const lastEvents = (what: Subject): readonly string[] => this.lastEvents(what);
+    return [
+      ...this.findings.violations(),
+      ...violations({ coordinator, devices, expectations: null, lastEvents }),
+    ];
   }
 
   private lastEvents(what: Subject): readonly string[] {

@@ -86,6 +86,8 @@ export interface SimulationConfig {
   readonly workloads: readonly WorkloadConfig[];
   /** Wall (threads) or simulated (virtual) milliseconds after which open-ended workloads stop; Infinity: when all work is done. */
   readonly durationMs: number;
+  /** Which invariants are watched step by step, see `chooseCheckers`; none unless told. */
+  readonly checks?: string;
   /** Every named step is recorded, for a trace of the run. */
   readonly trace?: boolean;
   /** Without it the machine of a scenario: sized for large runs, its devices served by the reference driver. */

@@ -28,6 +28,7 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     super(config, buffers, strategy);
     this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
     if (tracer !== null) this.traceTo(tracer, buffers);
+    this.coordinator.watch(this.parts);
   }
 
   now(): number {

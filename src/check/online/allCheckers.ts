@@ -1,20 +1,27 @@
 /** The checkers that watch runs step by step, in the order of their identities. */
 
 import { accessRevoked } from './accessRevoked.js';
+import { addressesLead } from './addressesLead.js';
 import { boundedLoops } from './boundedLoops.js';
 import { callbackContext } from './callbackContext.js';
 import type { CheckerKind } from './checker.js';
 import { copyFailedStays } from './copyFailedStays.js';
+import { cpuTlbs } from './cpuTlbs.js';
 import { documentedErrors } from './documentedErrors.js';
 import { errorClass } from './errorClass.js';
+import { evictionEnds } from './evictionEnds.js';
 import { firstErrorWins } from './firstErrorWins.js';
+import { freshRanges } from './freshRanges.js';
 import { invalidationPairs } from './invalidationPairs.js';
+import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
 import { notifierState } from './notifierState.js';
 import { ownersAgree } from './ownersAgree.js';
+import { pagemapsLive } from './pagemapsLive.js';
 import { pinnedStay } from './pinnedStay.js';
 import { publishRule } from './publishRule.js';
 import { successHolds } from './successHolds.js';
+import { timeslices } from './timeslices.js';
 import { unmappedStays } from './unmappedStays.js';
 
 export const allCheckers: readonly CheckerKind[] = [
@@ -23,14 +30,21 @@ export const allCheckers: readonly CheckerKind[] = [
   publishRule,
   accessRevoked,
   callbackContext,
+  freshRanges,
   copyFailedStays,
+  cpuTlbs,
   pinnedStay,
+  addressesLead,
   ownersAgree,
   unmappedStays,
   boundedLoops,
   lockBalance,
+  legalFaults,
+  timeslices,
+  evictionEnds,
   documentedErrors,
   successHolds,
   errorClass,
   firstErrorWins,
+  pagemapsLive,
 ];

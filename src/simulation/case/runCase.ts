@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Case } from '../../case/caseSchema.js';
 import type { ExecutorName } from '../simulationConfig.js';
+import { withChecks } from '../withChecks.js';
 import { caseMachine } from './caseMachine.js';
 import type { CaseReport } from './caseReport.js';
 import { type FailureOptions, failEachAllocation } from './failureSweep.js';
@@ -13,6 +14,8 @@ import { VirtualCase } from './virtualCase.js';
 export interface CaseOptions {
   readonly executor: ExecutorName;
   readonly seed: number;
+  /** Which invariants are watched step by step; none unless told. */
+  readonly checks?: string;
   /** The case is not held against its expectations but runs again and again under `virtual`, each time with another allocation failing. */
   readonly failures?: FailureOptions;
   /** Ends the case early; it then rejects with an AbortError. */
@@ -36,8 +39,11 @@ export async function runCase(one: Case, options: CaseOptions): Promise<CaseRepo
 
 interface Outcome extends Pick<CaseReport, 'problems' | 'verifications' | 'failures'> {}
 
-async function carryOut(one: Case, { executor, seed, failures, signal }: CaseOptions): Promise<Outcome> {
+async function carryOut(
+  one: Case,
+  { executor, seed, checks, failures, signal }: CaseOptions,
+): Promise<Outcome> {
   if (failures !== undefined) return failEachAllocation(one, seed, failures, signal);
-  const config = caseMachine(one, executor, seed);
+  const config = withChecks(caseMachine(one, executor, seed), checks ?? 'none');
   return executor === 'threads' ? runOnThreads(one, config, signal) : new VirtualCase(one, config).run();
 }

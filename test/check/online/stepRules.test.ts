@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
+import { DriverRange, RangeDevice } from '../../../src/driver/driverRange.js';
 import { GpuSvmStep } from '../../../src/drm/gpusvm/gpusvmStep.js';
 import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
 import { PagemapStep } from '../../../src/drm/pagemap/pagemapStep.js';
@@ -269,5 +270,109 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(said).toContain('nothing lacked memory');
+  });
+
+  it('I7: a range that callbacks can find before it is complete', () => {
+    const said = saidBy('I7', ({ coordinator }) => {
+      const [{ kernel, invalidation, gpus }] = coordinator.vms;
+      replaceMethod(invalidation, 'rangeAlloc', (right) => (...args) => {
+        const range = right(...args);
+        if (range instanceof DriverRange) {
+          const part = new RangeDevice(kernel.sched, gpus[0]);
+          part.pages.flags = PagesFlag.HasDevmemPages;
+          range.install([part]);
+        }
+        return range;
+      });
+    });
+    expect(said).toContain('begins with');
+  });
+
+  it('M8: a CPU that is not told of a migration', () => {
+    const said = saidBy('M8', ({ coordinator }) =>
+      replaceMethod(coordinator.kernel, 'flushCpuTlbs', () => () => {}),
+    );
+    expect(said).toContain('still has the translation');
+  });
+
+  it('M12: pages that become valid without all their addresses', () => {
+    const said = saidBy('M12', ({ coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(dma.mapper, 'mapAll', (right) => (pages, addrs, ...rest) => {
+        const errno = right(pages, addrs, ...rest);
+        addrs.fill(0);
+        return errno;
+      });
+    });
+    expect(said).toContain('no address');
+  });
+
+  it('L4: legal accesses that are refused', () => {
+    const refused = (errno: Errno): string | null =>
+      saidBy('L4', ({ coordinator }) =>
+        replaceMethod(
+          coordinator.gpuFaults,
+          'serve',
+          () =>
+            function* () {
+              return errno;
+            },
+        ),
+      );
+    expect(refused(Errno.EFAULT)).toContain('a legal access of gpu0');
+    expect(refused(Errno.EPERM)).toContain('-EPERM');
+    expect(refused(Errno.EIO)).toBeNull();
+    const cpu = saidBy('L4', ({ coordinator }) =>
+      replaceMethod(
+        coordinator.calls.faults,
+        'handle',
+        () =>
+          function* () {
+            return Errno.EFAULT;
+          },
+      ),
+    );
+    expect(cpu).toContain('a legal access of the CPU');
+  });
+
+  it('L5: pages that go home before their time', () => {
+    const said = saidBy('L5', ({ coordinator }) => {
+      const { migrate } = coordinator;
+      replaceMethod(migrate, 'finishCopy', (right) => (devmem, details) => {
+        right(devmem, { ...details, timesliceNs: 1e9 });
+      });
+      replaceMethod(migrate.home, 'timesliceLeft', () => () => 0);
+    });
+    expect(said).toContain('before their timeslice ends');
+  });
+
+  it('L6: an eviction that succeeds with pages left', () => {
+    const said = saidBy('L6', ({ sched, coordinator }) =>
+      replaceMethod(
+        coordinator.migrate,
+        'migrateToRam',
+        (right) =>
+          function* (fault) {
+            for (const { dpagemap, npages, allocation } of coordinator.gpus[0].allocations) {
+              sched.at(PagemapStep.evict, dpagemap.device.index, npages, allocation);
+              sched.at(PagemapStep.evictDone, dpagemap.device.index, npages, Errno.OK);
+            }
+            return yield* right(fault);
+          },
+      ),
+    );
+    expect(said).toContain('pages of it are in use');
+  });
+
+  it('R3: device pages of a pagemap that nobody holds', () => {
+    const said = saidBy('R3', ({ coordinator }) => {
+      const [{ dma }] = coordinator.vms;
+      replaceMethod(dma.mapper, 'mapAll', (right) => (pages, ...rest) => {
+        const errno = right(pages, ...rest);
+        if (pages.dpagemap !== null) pages.dpagemap.hold = null;
+        return errno;
+      });
+    });
+    expect(said).toContain('that is gone');
   });
 });

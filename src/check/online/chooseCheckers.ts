@@ -1,0 +1,27 @@
+/** Which checkers watch a run, as users say it: `all`, `cheap`, `none`, or invariants by name. */
+
+import { UserError } from '../../base/userError.js';
+import { allCheckers } from './allCheckers.js';
+import type { CheckerKind } from './checker.js';
+
+/** Sets of checkers that have a name. */
+export const CHECKER_SETS = ['all', 'cheap', 'none'] as const;
+
+/**
+ * What is not chosen is not made, and costs nothing. `isAlone`: only the Coordinator can be looked at, as in threads, so that of `all` only the cheap
+ * ones are left. @throws UserError for an invariant that nobody watches, or not there.
+ */
+export function chooseCheckers(text: string, isAlone = false): readonly CheckerKind[] {
+  if (text === 'none') return [];
+  const there = isAlone || text === 'cheap' ? allCheckers.filter(({ isCheap }) => isCheap) : allCheckers;
+  if (text === 'all' || text === 'cheap') return there;
+  const ids = text.split(',').map((id) => id.trim());
+  const unknown = ids.find((id) => !there.some((kind) => kind.id === id));
+  if (unknown === undefined) return there.filter(({ id }) => ids.includes(id));
+  const where = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
+  throw new UserError({
+    where: `--checks ${text}`,
+    found: `${unknown}, which ${where}`,
+    allowed: `${CHECKER_SETS.join(', ')}, or a list of ${there.map((kind) => kind.id).join(',')}`,
+  });
+}
