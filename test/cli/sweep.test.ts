@@ -14,7 +14,7 @@ describe('a sweep', () => {
   it('runs each seed once, under the virtual executor, with what was typed', async () => {
     expect(await runCli(['run', 'stress', '--seeds', '3..6', '--jobs', '2', '--devices', '2'], host)).toBe(0);
     expect(host.swept.map(({ overrides }) => overrides)).toEqual(
-      [3, 4, 5, 6].map((seed) => ({ executor: 'virtual', devices: '2', seed })),
+      [3, 4, 5, 6].map((seed) => ({ executor: 'virtual', devices: '2', checks: 'cheap', seed })),
     );
     expect(host.swept[0].scenario).toMatch(/config\/stress\.yaml$/);
     expect(host.runs).toEqual([]);
