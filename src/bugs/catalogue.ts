@@ -1,7 +1,11 @@
 /** All bugs that can be put into the protocol, by their numbers. */
 
 import { b001 } from './b001OrderBeyondTheRange.js';
+import { b002 } from './b002ScanKeepsTheLock.js';
+import { b003 } from './b003PagemapKnownTooLate.js';
 import { b004 } from './b004EvictKeepsTheProcess.js';
+import { b007 } from './b007UnwindWithoutFlag.js';
+import { b009 } from './b009ReservationFreedInPart.js';
 import { b010 } from './b010RemovedWhileMapped.js';
 import { b011 } from './b011EndLeavesRangesMapped.js';
 import { b014 } from './b014ThresholdIsABoolean.js';
@@ -36,7 +40,9 @@ import { b059 } from './b059PlacementNotValidated.js';
 import { b060 } from './b060SmallestRangeStays.js';
 import { b061 } from './b061ErrorForgotten.js';
 import { b064 } from './b064BusyBecomesNoMemory.js';
+import { b065 } from './b065UnwindLosesNeighbours.js';
 import { b066 } from './b066WindowOverwritten.js';
+import { b070 } from './b070AdviceOutlivesMemory.js';
 import { b072 } from './b072CollapseWithoutNotifier.js';
 import { b075 } from './b075AddressIn32Bits.js';
 import { b077 } from './b077CopyErrorLeaksPage.js';
@@ -74,7 +80,11 @@ import type { BugOverlay } from './bugOverlay.js';
 /** In order of their numbers. */
 export const allBugs: readonly BugOverlay[] = [
   b001,
+  b002,
+  b003,
   b004,
+  b007,
+  b009,
   b010,
   b011,
   b014,
@@ -109,7 +119,9 @@ export const allBugs: readonly BugOverlay[] = [
   b060,
   b061,
   b064,
+  b065,
   b066,
+  b070,
   b072,
   b075,
   b077,

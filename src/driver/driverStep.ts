@@ -15,6 +15,8 @@ export const DriverStep = {
   migrate: defineStep('driver.migrate', 'vpn', 'npages', 'device'),
   migrateBusy: defineStep('driver.migrateBusy', 'vpn', 'npages', 'device'),
   bind: defineStep('driver.bind', 'vpn', 'npages', 'device'),
+  /** The process's pages behind a mapping have addresses; until the mapping is published they may lose them again. */
+  userptrPinned: defineStep('driver.userptrPinned', 'vpn', 'npages', 'device'),
   bound: defineStep('driver.bound', 'vpn', 'npages', 'device', 'errno'),
   zap: defineStep('driver.zap', 'vpn', 'npages', 'device'),
   tlbInvalidated: defineStep('driver.tlbInvalidated', 'vpn', 'npages', 'device', 'ns'),

@@ -42,9 +42,12 @@ export class VaBinder {
   }
 
   private *bindUserptr(va: DriverVa): Steps<Errno> {
+    const { sched } = this.vm.kernel;
     for (;;) {
       const pinned = va.userptr === null ? Errno.OK : yield* va.userptr.pin();
       if (pinned !== Errno.OK) return pinned;
+      if (va.userptr !== null && sched.reach(DriverStep.userptrPinned, va.start, va.npages, this.gpu.index))
+        yield STEP;
       const errno = yield* this.publish(va);
       if (errno !== Errno.EAGAIN) return errno;
     }
