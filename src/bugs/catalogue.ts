@@ -70,6 +70,7 @@ import { b104 } from './b104OwnersTakeTurns.js';
 import { b105 } from './b105OneDeviceNotTold.js';
 import { b106 } from './b106ArrayReplacedUnlocked.js';
 import { b107 } from './b107CallbackUnmapsFirstDevice.js';
+import { b108 } from './b108CommitByAnother.js';
 import { b109 } from './b109UnionMisread.js';
 import { b110 } from './b110StaleOwner.js';
 import { b111 } from './b111LastRunNotCopied.js';
@@ -149,6 +150,7 @@ export const allBugs: readonly BugOverlay[] = [
   b105,
   b106,
   b107,
+  b108,
   b109,
   b110,
   b111,
