@@ -276,7 +276,7 @@ function configurationOf({ deviceCount, device, ramPages, svm, cost }: Simulatio
     contexts: device.contexts,
     layout: svm.layout,
     placement: svm.placement,
-    interconnect: svm.interconnect,
+    interconnect: typeof svm.interconnect === 'string' ? svm.interconnect : [...svm.interconnect],
     chunkBytes: svm.chunkPages.map((pages) => pages * PAGE_BYTES),
     notifierBytes: svm.notifierPages * PAGE_BYTES,
     costPreset: cost.preset,

@@ -156,6 +156,30 @@ export function someOf<const Name extends string>(names: readonly Name[]): Value
   );
 }
 
+/** Pairs of numbers from 0 up, each pair once, in either order. */
+export function pairs(mostPairs: number): Value<[number, number][]> {
+  const allowed = `a list of pairs of different whole numbers from 0, each pair once, such as [[0, 1], [2, 3]]`;
+  const item: EditorType = {
+    type: 'array',
+    items: { type: 'integer', minimum: 0 },
+    minItems: 2,
+    maxItems: 2,
+    uniqueItems: true,
+  };
+  const editorType: EditorType = { type: 'array', items: item, maxItems: mostPairs };
+  return value('list of pairs', allowed, editorType, (raw) => {
+    if (!Array.isArray(raw) || raw.length > mostPairs) return null;
+    const found = raw.filter(isPair);
+    const distinct = new Set(found.map(([a, b]) => `${Math.min(a, b)} ${Math.max(a, b)}`));
+    return found.length === raw.length && distinct.size === raw.length ? found : null;
+  });
+}
+
+function isPair(raw: unknown): raw is [number, number] {
+  if (!Array.isArray(raw) || raw.length !== 2 || raw[0] === raw[1]) return false;
+  return raw.every((entry) => typeof entry === 'number' && Number.isInteger(entry) && entry >= 0);
+}
+
 export function yesOrNo(): Value<boolean> {
   return value('true or false', 'true or false', { type: 'boolean' }, (raw) =>
     typeof raw === 'boolean' ? raw : null,

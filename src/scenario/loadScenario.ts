@@ -110,6 +110,7 @@ function configOf(scenario: Scenario, { preset, traces }: Attachments, path: str
       faultBatch: devices['fault-batch'],
       faultBufferEntries: devices['fault-buffer'],
       copyEngines: devices['copy-engines'],
+      systemAtomics: devices['system-atomics'],
     },
     svm: svmOf(scenario),
     cost: costConfig(
@@ -128,8 +129,10 @@ function svmOf({ svm }: Scenario): SvmConfig {
     notifierPages: svm.notifier,
     placement: svm.placement,
     preferredDevice: svm['preferred-device'],
-    interconnect: svm.interconnect,
+    interconnect: svm.interconnect === 'peer' ? (svm.links ?? 'peer') : 'none',
     timesliceUs: svm.timeslice / NANOSECONDS_PER_MICROSECOND,
+    atomicTimesliceNs: svm['atomic-timeslice'],
+    migratePagesMin: svm['migrate-min'],
   };
 }
 

@@ -69,7 +69,20 @@ function svmProblems({ svm, devices }: Scenario): Problem[] {
       allowed: `a device that exists: ${devices.count === 1 ? '0, the only one' : `0 to ${devices.count - 1}`}`,
     });
   }
+  if (svm.links !== undefined) problems.push(...linkProblems(svm.links, svm.interconnect, devices.count));
   return problems;
+}
+
+/** Where only some devices are linked, the links are of devices that exist, and not switched off. */
+function linkProblems(
+  links: readonly (readonly [number, number])[],
+  interconnect: Scenario['svm']['interconnect'],
+  deviceCount: number,
+): Problem[] {
+  const path = ['svm', 'links'];
+  if (interconnect === 'none') return [{ path, allowed: 'no such key with interconnect none' }];
+  if (links.every((pair) => Math.max(...pair) < deviceCount)) return [];
+  return [{ path, allowed: `pairs of devices that exist: 0 to ${deviceCount - 1}` }];
 }
 
 function faultBufferProblems({ devices }: Scenario, source: YamlSource): Problem[] {

@@ -2,7 +2,14 @@
 
 import { z } from 'zod';
 import { TASK_SIZE_PAGES } from '../base/units.js';
-import { executors, LIMITS, layouts, placements, thpModes } from '../simulation/simulationConfig.js';
+import {
+  executors,
+  LIMITS,
+  layouts,
+  placements,
+  systemAtomics,
+  thpModes,
+} from '../simulation/simulationConfig.js';
 import { accessPatterns, invalidationCalls } from '../workload/workloadConfig.js';
 import { costKeys, eachCostKey } from './costKeys.js';
 import {
@@ -15,6 +22,7 @@ import {
   oneOf,
   optionalKey,
   orUnlimited,
+  pairs,
   powerOfTwoSize,
   ratio,
   requiredKey,
@@ -64,6 +72,11 @@ const devices = map({
     'Faults that a device keeps until they are delivered; at least fault-batch.',
   ),
   'copy-engines': key(count(1, 16), 1, 'Transfers that a device runs at the same time.'),
+  'system-atomics': key(
+    oneOf(systemAtomics),
+    'none',
+    'What atomics of a device on pages in RAM do. none: they need the page in its VRAM; device: they work, but only its own units see them as atomic; coherent: for the CPU and other devices too.',
+  ),
 });
 
 const svm = map({
@@ -97,10 +110,25 @@ const svm = map({
     'peer',
     'peer: devices reach the VRAM of one another; none: pages move between devices through RAM.',
   ),
+  links: optionalKey(
+    pairs((LIMITS.devicesMax * (LIMITS.devicesMax - 1)) / 2),
+    'every two devices',
+    'Pairs of devices, from 0, that have a link with interconnect peer; the others move pages through RAM. A device owns pages together with those of the first group of which it is linked to every member.',
+  ),
   timeslice: key(
     duration(0, MINUTE_NS, 'microseconds'),
     0,
     'A page that was just migrated to a device stays there at least this long.',
+  ),
+  'atomic-timeslice': key(
+    duration(0, MINUTE_NS, 'nanoseconds'),
+    '5ms',
+    'The same where an atomic needs the page in the VRAM of the device; at least the timeslice counts.',
+  ),
+  'migrate-min': key(
+    size(1, LIMITS.chunkPagesMax),
+    '4KiB',
+    'Smaller ranges stay in RAM, as on devices that need pages of 64KiB in VRAM.',
   ),
 });
 

@@ -6,6 +6,7 @@ import { DeviceActor, type KernelSource } from '../actors/deviceActor.js';
 import { GPU_DEFAULTS, type GpuConfig } from '../device/gpuConfig.js';
 import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
+import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
 import { AccessBracket } from '../memory/accessBracket.js';
 import { FolioTable } from '../memory/folios.js';
@@ -173,6 +174,7 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
   const mirror = machine?.driver === 'mirror' ? { mirror: { chunkPages: machine.mirrorChunkPages } } : {};
   return {
     ...mirror,
+    ...driverTuning(config),
     layout: svm.layout,
     interconnect: svm.interconnect,
     chunkPages: svm.chunkPages,
@@ -193,6 +195,16 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
   };
 }
 
+/** What holds without these only the driver knows. */
+function driverTuning({ svm, device }: SimulationConfig): Partial<CoordinatorConfig> {
+  const { atomicTimesliceNs, migratePagesMin } = svm;
+  return {
+    ...(atomicTimesliceNs === undefined ? {} : { atomicTimesliceNs }),
+    ...(migratePagesMin === undefined ? {} : { migratePagesMin }),
+    ...(device.systemAtomics === undefined ? {} : { systemAtomics: device.systemAtomics }),
+  };
+}
+
 function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
   const { device: spec, cost } = config;
   return {
@@ -205,6 +217,7 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
     faultBufferEntries: spec.faultBufferEntries,
     faultOutstandingMax: spec.faultBufferEntries,
     copyEngines: spec.copyEngines,
+    systemAtomics: spec.systemAtomics ?? 'none',
     links: deviceLinks(config, device),
     costs: {
       faultBatchNs: cost.gpuFaultNs,
@@ -219,12 +232,14 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
 
 function deviceLinks(config: SimulationConfig, device: number): DeviceLinks {
   const { cost, svm, deviceCount } = config;
-  const peer = svm.interconnect === 'peer' ? link(cost, cost.peerLinkGBps) : null;
+  const peer = link(cost, cost.peerLinkGBps);
   return {
     hostToDevice: link(cost, cost.hostLinkGBps),
     deviceToHost: link(cost, cost.hostLinkGBps),
     local: link(cost, cost.vramGBps),
-    peers: Array.from({ length: deviceCount }, (_, other) => (other === device ? null : peer)),
+    peers: Array.from({ length: deviceCount }, (_, other) =>
+      other !== device && areLinked(svm.interconnect, device, other) ? peer : null,
+    ),
   };
 }
 

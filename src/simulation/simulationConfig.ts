@@ -1,5 +1,7 @@
 /** Everything that one run is built from: plain data, in pages, counts and nanoseconds, checked by the scenario loader. */
 
+import type { SystemAtomics } from '../device/gpuConfig.js';
+import type { PeerLinks } from '../driver/peerLinks.js';
 import type { VramSpec } from '../memory/physicalLayout.js';
 import type { CaseDriver, WorkloadConfig } from '../workload/workloadConfig.js';
 
@@ -24,6 +26,9 @@ export type PlacementName = (typeof placements)[number];
 export const thpModes = ['never', 'madvise', 'always'] as const;
 export type ThpName = (typeof thpModes)[number];
 
+/** What atomics of a device on pages in RAM do. */
+export const systemAtomics = ['none', 'device', 'coherent'] as const satisfies readonly SystemAtomics[];
+
 export interface DeviceConfig {
   readonly vramPages: number;
   /** Contexts per device that stall on a fault while others run. */
@@ -33,6 +38,8 @@ export interface DeviceConfig {
   readonly faultBatch: number;
   readonly faultBufferEntries: number;
   readonly copyEngines: number;
+  /** `none` unless told. */
+  readonly systemAtomics?: SystemAtomics;
 }
 
 export interface SvmConfig {
@@ -44,10 +51,17 @@ export interface SvmConfig {
   readonly placement: PlacementName;
   /** With placement `preferred`. */
   readonly preferredDevice: number;
-  /** `peer`: all devices reach one another's VRAM and form one owner group; `none`: each is alone, pages move through RAM. */
-  readonly interconnect: 'peer' | 'none';
+  /**
+   * `peer`: all devices reach one another's VRAM and form one owner group; `none`: each is alone, pages move through RAM; or the pairs that
+   * reach one another.
+   */
+  readonly interconnect: PeerLinks;
   /** A page just migrated to a device stays there at least this long, in microseconds. */
   readonly timesliceUs: number;
+  /** The same where an atomic needs it there, in nanoseconds; the driver's default unless told. */
+  readonly atomicTimesliceNs?: number;
+  /** Smaller ranges stay in RAM; 1 unless told. */
+  readonly migratePagesMin?: number;
 }
 
 /** The model's times; every number names its source in the preset that sets it. */

@@ -27,6 +27,8 @@ function mistake(yaml: string): string {
   return scratch.mistakeOf(() => load(yaml));
 }
 
+const PAIRS = 'a list of pairs of different whole numbers from 0, each pair once, such as [[0, 1], [2, 3]]';
+
 describe('what a scenario file becomes', () => {
   it('fills in every default', () => {
     expect(load('seed: 1')).toEqual({
@@ -43,6 +45,7 @@ describe('what a scenario file becomes', () => {
         faultBatch: 32,
         faultBufferEntries: 256,
         copyEngines: 1,
+        systemAtomics: 'none',
       },
       svm: {
         layout: 'n1',
@@ -52,6 +55,8 @@ describe('what a scenario file becomes', () => {
         preferredDevice: 0,
         interconnect: 'peer',
         timesliceUs: 0,
+        atomicTimesliceNs: 5_000_000,
+        migratePagesMin: 1,
       },
       cost: expect.objectContaining({ preset: 'plain', hostLinkGBps: 26, gpuFaultNs: 20_000 }),
       workloads: [],
@@ -68,7 +73,7 @@ seed: 4294967295
 executor: virtual
 duration: 1.5s
 ram: 4096
-devices: { count: 3, vram: 16pages, contexts: 2, tlb-entries: 8, fault-batch: 4, fault-buffer: 4, copy-engines: 2 }
+devices: { count: 3, vram: 16pages, contexts: 2, tlb-entries: 8, fault-batch: 4, fault-buffer: 4, copy-engines: 2, system-atomics: coherent }
 svm:
   layout: one-to-one
   chunks: [64KiB, 4KiB]
@@ -77,6 +82,8 @@ svm:
   preferred-device: 2
   interconnect: none
   timeslice: 5ms
+  atomic-timeslice: 7us
+  migrate-min: 64KiB
 cost: { preset: plain, gpu-fault: 1us, vram: 500MB/s }
 workloads:
   - { kind: trace, file: t/p.strace, touch-pages: 1, device-accesses: 2 }
@@ -95,6 +102,7 @@ workloads:
         faultBatch: 4,
         faultBufferEntries: 4,
         copyEngines: 2,
+        systemAtomics: 'coherent',
       },
       svm: {
         layout: 'one-to-one',
@@ -104,6 +112,8 @@ workloads:
         preferredDevice: 2,
         interconnect: 'none',
         timesliceUs: 5000,
+        atomicTimesliceNs: 7000,
+        migratePagesMin: 16,
       },
       cost: { preset: 'plain', gpuFaultNs: 1000, vramGBps: 0.5, hostLinkGBps: 26 },
     });
@@ -281,7 +291,7 @@ describe('a key that nobody knows', () => {
     ['__proto__: 1', `s.yaml:1: key '__proto__': found an unknown key, allowed: ${TOP_KEYS}`],
     [
       'devices:\n  tlbEntries: 4',
-      "s.yaml:2: key 'devices.tlbEntries': found an unknown key, allowed: count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines (did you mean 'tlb-entries'?)",
+      "s.yaml:2: key 'devices.tlbEntries': found an unknown key, allowed: count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, system-atomics (did you mean 'tlb-entries'?)",
     ],
     [
       'workloads:\n  - kind: saxpy\n    element: 4',
@@ -312,11 +322,11 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'devices: 4',
-      "s.yaml:1: key 'devices': found 4, allowed: a map with the keys count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines",
+      "s.yaml:1: key 'devices': found 4, allowed: a map with the keys count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, system-atomics",
     ],
     [
       'svm:',
-      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, timeslice",
+      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, migrate-min",
     ],
     ['svm: { layout: N1 }', "s.yaml:1: key 'svm.layout': found N1, allowed: n1, n1-shared-fault, one-to-one"],
     [
@@ -324,6 +334,26 @@ describe('a value of the wrong type or out of range', () => {
       "s.yaml:1: key 'svm.placement': found here, allowed: migrate, migrate-system-pages, system, preferred",
     ],
     ['svm: { interconnect: pcie }', "s.yaml:1: key 'svm.interconnect': found pcie, allowed: peer, none"],
+    [
+      'devices: { system-atomics: all }',
+      "s.yaml:1: key 'devices.system-atomics': found all, allowed: none, device, coherent",
+    ],
+    ['svm: { links: [[0, 0]] }', `s.yaml:1: key 'svm.links': found [[0, 0]], allowed: ${PAIRS}`],
+    [
+      'svm: { links: [[0, 1], [1, 0]] }',
+      `s.yaml:1: key 'svm.links': found [[0, 1], [1, 0]], allowed: ${PAIRS}`,
+    ],
+    ['svm: { links: [[0, 1, 2]] }', `s.yaml:1: key 'svm.links': found [[0, 1, 2]], allowed: ${PAIRS}`],
+    ['svm: { links: [[0, -1]] }', `s.yaml:1: key 'svm.links': found [[0, -1]], allowed: ${PAIRS}`],
+    ['svm: { links: peer }', `s.yaml:1: key 'svm.links': found peer, allowed: ${PAIRS}`],
+    [
+      'svm: { migrate-min: 4MiB }',
+      "s.yaml:1: key 'svm.migrate-min': found 4MiB, allowed: 4KiB to 2MiB in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages",
+    ],
+    [
+      'svm: { atomic-timeslice: 2min }',
+      "s.yaml:1: key 'svm.atomic-timeslice': found 2min, allowed: 0 to 1min in whole nanoseconds, such as 20s, 500ms or 5us",
+    ],
     [
       'svm: { timeslice: 5 }',
       "s.yaml:1: key 'svm.timeslice': found 5, allowed: 0 to 1min in whole microseconds, such as 20s, 500ms or 5us",
@@ -435,6 +465,14 @@ describe('values that make no sense together', () => {
     [
       'devices: { count: 1 }\nsvm: { placement: preferred, preferred-device: 1 }',
       "s.yaml:2: key 'svm.preferred-device': found 1, allowed: a device that exists: 0, the only one",
+    ],
+    [
+      'svm:\n  links: [[0, 4]]',
+      "s.yaml:2: key 'svm.links': found [[0, 4]], allowed: pairs of devices that exist: 0 to 3",
+    ],
+    [
+      'svm:\n  interconnect: none\n  links: [[0, 1]]',
+      "s.yaml:3: key 'svm.links': found [[0, 1]], allowed: no such key with interconnect none",
     ],
     [
       'devices: { fault-batch: 512 }',
@@ -572,5 +610,13 @@ describe('whatever a file says', () => {
       }),
       { numRuns: 150, seed: 1 },
     );
+  });
+
+  it('only the devices that are linked reach one another; an empty list links none', () => {
+    expect(load('svm: { links: [[0, 1], [3, 2]] }').svm.interconnect).toEqual([
+      [0, 1],
+      [3, 2],
+    ]);
+    expect(load('svm: { links: [] }').svm.interconnect).toEqual([]);
   });
 });

@@ -30,6 +30,19 @@ describe.each(executors)('the default scenario in small, under %s', (executor) =
     expect(report.counters.svm_peer_copy_kb).toBe(0);
   });
 
+  it('holds them where only pairs of devices are linked, and atomics work in RAM', async () => {
+    const set = ['svm.migrate-min=64KiB', 'devices.system-atomics=coherent'];
+    const config = smallScenario({ executor, set });
+    const interconnect = [
+      [0, 1],
+      [2, 3],
+    ] as const;
+    const svm = { ...config.svm, interconnect };
+    const report = await makeSimulation({ ...config, deviceCount: 4, svm }).run();
+    expectSound(report);
+    expect(report.counters.svm_peer_copy_kb).toBeGreaterThan(0);
+  });
+
   it('holds them with so little VRAM that pages are evicted', async () => {
     const set = ['devices.vram=128KiB', 'svm.chunks=[64KiB, 4KiB]'];
     const report = await makeSimulation(smallScenario({ executor, set })).run();
