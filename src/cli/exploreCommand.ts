@@ -3,8 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure } from '../explore/failureFile.js';
+import { shrink } from '../explore/shrink/shrink.js';
 import type { ExplorationTarget } from '../explore/target.js';
-import { exploreDocument, exploreText } from '../report/exploreReport.js';
+import { type ExploreContext, exploreDocument, exploreText } from '../report/exploreReport.js';
 import { StatusLine } from '../report/statusLine.js';
 import { formatCount, plural } from '../report/units.js';
 import type { CliHost } from './cliHost.js';
@@ -39,7 +40,7 @@ export async function exploreCommand(
     bug: target.bug,
     seed: limits.seed,
     wallMs,
-    replay: writeFailure(report, target, options, host.version),
+    ...keepFailure(report, target, options, host),
   };
   output.publish(
     () => exploreText(report, context),
@@ -101,15 +102,17 @@ function nameOf({ source }: ExplorationTarget): string {
   return source.kind === 'case' ? source.program.name : source.path;
 }
 
-/** Of the first failure. */
-function writeFailure(
+/** The first failure, made smaller unless told otherwise, and where it was written. */
+function keepFailure(
   { findings }: ExplorationReport,
   target: ExplorationTarget,
-  { output = OUTPUT }: ExploreOptions,
-  version: string,
-): { file: string; command: string } | null {
+  { output = OUTPUT, shrink: isWanted = true }: ExploreOptions,
+  host: CliHost,
+): Pick<ExploreContext, 'replay' | 'shrunk'> {
   const [first] = findings;
-  if (first === undefined) return null;
-  writeFileSync(output, encodeFailure({ target, ...first }, version));
-  return { file: output, command: `svmsim replay ${output}` };
+  if (first === undefined) return { replay: null, shrunk: null };
+  const shrunk = isWanted ? shrink(target, first, () => host.nowMs()) : null;
+  const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
+  writeFileSync(output, encodeFailure(kept, host.version));
+  return { replay: { file: output, command: `svmsim replay ${output}` }, shrunk };
 }

@@ -14,6 +14,8 @@ export interface ExploreOptions {
   readonly bug?: string;
   readonly filter?: string;
   readonly keepGoing?: boolean;
+  /** False with --no-shrink. */
+  readonly shrink?: boolean;
   readonly devices?: string;
   readonly layout?: string;
   readonly set?: readonly string[];
@@ -54,6 +56,7 @@ export function addExploreCommand(
     .option('--bug <id>', 'puts a known bug into the protocol')
     .option('--filter <regex>', 'which case of the file')
     .option('--keep-going', 'goes on after the first failure, and tells of each kind once')
+    .option('--no-shrink', 'leaves a failure as it was found')
     .option('--devices <n>', 'number of GPUs of a scenario')
     .addOption(new Option('--layout <name>', 'one mirror for all devices, or one each').choices(layouts))
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)

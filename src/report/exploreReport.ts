@@ -3,6 +3,7 @@
 import type { Finding } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
+import type { Shrunk } from '../explore/shrink/shrink.js';
 import type { Verdict } from '../explore/verdict.js';
 import type { Environment, JsonDocument } from './json.js';
 import { formatCount, plural } from './units.js';
@@ -16,10 +17,12 @@ export interface ExploreContext {
   readonly wallMs: number;
   /** Where the failure was written, and how to repeat it; null where nothing was found, or nothing was to be written. */
   readonly replay: { readonly file: string; readonly command: string } | null;
+  /** Null where nothing was found, or it was to be left as it was. */
+  readonly shrunk: Shrunk | null;
 }
 
 export function exploreText(report: ExplorationReport, context: ExploreContext): string {
-  const { name, bug, wallMs, replay } = context;
+  const { name, bug, wallMs, replay, shrunk } = context;
   const lines = [
     `${name}${bug === null ? '' : ` with bug ${bug}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,
     `steps per schedule: min ${report.stepsMin}, average ${report.stepsMean.toFixed(1)}, max ${report.stepsMax}`,
@@ -27,12 +30,20 @@ export function exploreText(report: ExplorationReport, context: ExploreContext):
     '',
     ...report.findings.flatMap((finding) => findingLines(finding)),
     ...(report.findings.length === 0 ? ['found nothing'] : []),
+    ...(shrunk === null ? [] : [shrunkLine(shrunk)]),
     ...(replay === null ? [] : [`written to ${replay.file}; repeat it with: ${replay.command}`]),
     '',
     ...confidenceLines(report),
   ];
   if (report.isPartial) lines.push('', 'interrupted: the figures are those of what was done');
   return `${lines.join('\n')}\n`;
+}
+
+function shrunkLine({ from, to, isCut }: Shrunk): string {
+  const operations =
+    from.operations === 0 ? '' : `, ${from.operations} to ${plural(to.operations, 'operation')}`;
+  const cut = isCut ? '; time was up before it could get smaller' : '';
+  return `shrunk from ${from.steps} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${operations}${cut}`;
 }
 
 function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {
@@ -80,7 +91,7 @@ function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
 
 export function exploreDocument(
   report: ExplorationReport,
-  { name, bug, seed, wallMs, replay }: ExploreContext,
+  { name, bug, seed, wallMs, replay, shrunk }: ExploreContext,
   environment: Environment,
 ): JsonDocument {
   const { coverage } = report;
@@ -120,6 +131,7 @@ export function exploreDocument(
       choices: choices.length,
     })),
     file: replay?.file ?? null,
+    shrunk: shrunk === null ? null : { from: shrunk.from, to: shrunk.to, cut: shrunk.isCut },
     wallSchedulesPerSecond: perSecond(report, wallMs),
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
   };

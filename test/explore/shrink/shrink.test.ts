@@ -1,0 +1,106 @@
+/** Failures become smaller and stay the same failures. */
+
+import { beforeAll, describe, expect, it } from 'vitest';
+import { findBug } from '../../../src/bugs/catalogue.js';
+import { runBlock } from '../../../src/explore/block.js';
+import { type Shrunk, shrink } from '../../../src/explore/shrink/shrink.js';
+import { smallerSources } from '../../../src/explore/shrink/smallerSources.js';
+import { SwitchFinder, SwitchStrategy } from '../../../src/explore/shrink/switches.js';
+import { type ExplorationTarget, runnerOf } from '../../../src/explore/target.js';
+import { sameVerdict } from '../../../src/explore/verdict.js';
+import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
+
+const LIMITS = { runs: 900, seconds: Number.POSITIVE_INFINITY };
+
+function targetOf(id: string): ExplorationTarget {
+  const bug = findBug(id);
+  if (bug === null) throw new Error(`${id} is missing`);
+  return { source: bug.subject, bug: id };
+}
+
+function foundAndShrunk(id: string): Shrunk & { readonly choices: Uint32Array } {
+  const target = targetOf(id);
+  const block = {
+    target,
+    targetKey: id,
+    index: 0,
+    strategy: 'random',
+    seed: 1,
+    schedules: 200,
+    endAtMs: Number.POSITIVE_INFINITY,
+  } as const;
+  const [finding] = runBlock(block, true).findings;
+  expect(finding).toBeDefined();
+  const shrunk = shrink(target, finding, () => 0, LIMITS);
+  expect(sameVerdict(shrunk.finding.verdict, finding.verdict)).toBe(true);
+  return { ...shrunk, choices: finding.choices };
+}
+
+describe('switches', () => {
+  it('tell all of a schedule', () => {
+    const runner = runnerOf({ ...targetOf('B107'), bug: null });
+    const recorded = runner.run(new RandomStrategy(3));
+    if (recorded === null) throw new Error('no run');
+    const finder = new SwitchFinder(recorded.choices);
+    expect(runner.run(finder)?.choices).toEqual(recorded.choices);
+    expect(finder.switches.length).toBeGreaterThan(10);
+    expect(runner.run(new SwitchStrategy(finder))?.choices).toEqual(recorded.choices);
+  });
+
+  it('without any, nobody is preempted', () => {
+    const runner = runnerOf({ ...targetOf('B107'), bug: null });
+    const outcome = runner.run(new SwitchStrategy({ switches: [], randoms: [] }));
+    expect(outcome).toMatchObject({ preemptions: 0, verdict: null });
+  });
+});
+
+describe('a shrunk failure', () => {
+  let once: ReturnType<typeof foundAndShrunk>;
+  beforeAll(() => {
+    once = foundAndShrunk('B107');
+  });
+
+  it('has few preemptions and no operation that it does not need', () => {
+    const { from, to } = once;
+    expect(to.preemptions).toBeLessThanOrEqual(3);
+    expect(to.preemptions).toBeLessThan(from.preemptions);
+    expect(to.operations).toBeLessThan(from.operations);
+  });
+
+  it('repeats exactly', () => {
+    const { target, finding } = once;
+    const { outcome, isExact } = runnerOf(target).replay(finding.choices);
+    expect(isExact).toBe(true);
+    expect(outcome.verdict).toEqual(finding.verdict);
+    expect(outcome.steps).toBe(finding.steps);
+  });
+
+  it('is the same one each time', () => {
+    const again = foundAndShrunk('B107');
+    expect(again.finding).toEqual(once.finding);
+    expect(again.target).toEqual(once.target);
+  });
+});
+
+describe('smaller programs', () => {
+  it('of a case are a step, a branch or pages less, and still cases', () => {
+    const { source } = targetOf('B107');
+    const smaller = smallerSources(source);
+    expect(smaller.length).toBeGreaterThan(5);
+    for (const one of smaller) expect(JSON.stringify(one).length).toBeLessThan(JSON.stringify(source).length);
+  });
+
+  it('of a scenario have smaller counts, down to one', () => {
+    const source = { kind: 'scenario', path: 'a.yaml', text: '', set: ['devices.count=4'] } as const;
+    const sets = smallerSources(source).map((one) => (one.kind === 'scenario' ? one.set : []));
+    expect(sets).toContainEqual(['devices.count=2']);
+    const last = smallerSources({ ...source, set: ['devices.count=1'] });
+    expect(
+      last.some(
+        (one) =>
+          one.kind === 'scenario' &&
+          one.set.some((set) => /^devices.count/.test(set) && set !== 'devices.count=1'),
+      ),
+    ).toBe(false);
+  });
+});

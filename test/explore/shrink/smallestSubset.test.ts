@@ -1,0 +1,35 @@
+/** Leaving out pieces of a list: what is left is enough, and nothing of it is too much. */
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { smallestSubset } from '../../../src/explore/shrink/smallestSubset.js';
+
+it('finds exactly what is needed, in order', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.nat(60), { maxLength: 40 }),
+      fc.array(fc.nat(60), { maxLength: 5 }),
+      (items, wanted) => {
+        const needed = items.filter((item) => wanted.includes(item));
+        const holds = (subset: readonly number[]): boolean => needed.every((item) => subset.includes(item));
+        expect(smallestSubset(items, holds, { left: 10_000 })).toEqual(needed);
+      },
+    ),
+  );
+});
+
+it('is left with something that holds when the budget is used up, and asks no more', () => {
+  fc.assert(
+    fc.property(fc.nat(30), (left) => {
+      const items = Array.from({ length: 64 }, (_, i) => i);
+      let asked = 0;
+      const holds = (subset: readonly number[]): boolean => {
+        asked++;
+        return subset.includes(17) && subset.includes(40);
+      };
+      const kept = smallestSubset(items, holds, { left });
+      expect(asked).toBeLessThanOrEqual(left);
+      expect(kept).toEqual(expect.arrayContaining([17, 40]));
+    }),
+  );
+});
