@@ -34,6 +34,11 @@ export class Mutex {
     this.inner.assertHeldForWrite();
   }
 
+  /** Whether the task that runs now holds it. @kernel lockdep_is_held */
+  get isHeldByCurrent(): boolean {
+    return this.inner.heldForWrite();
+  }
+
   get isLocked(): boolean {
     return this.inner.isLocked;
   }

@@ -19,10 +19,14 @@ class FreshRanges implements Checker {
     private readonly sink: ViolationSink,
   ) {}
 
-  /** Of a new window the ranges can be found only when the notifier is in its tree, which comes last. */
-  onStep(_task: Task | null, _step: StepId, start: number, npages: number, id: number): void {
-    for (const { gpusvm } of this.machine.coordinator.vms) {
-      if (gpusvm.mm?.id !== id) continue;
+  /**
+   * Of a new window the ranges can be found only when the notifier is in its tree, which comes last. The driver's lock says whose it is: mirrors of one
+   * process have windows at the same addresses.
+   */
+  onStep(task: Task | null, _step: StepId, start: number, npages: number): void {
+    if (task === null) return;
+    for (const { gpusvm, svmLock } of this.machine.coordinator.vms) {
+      if (!svmLock.isHeldByCurrent) continue;
       for (const range of gpusvm.rangesIn(start as Vpn, (start + npages) as Vpn)) this.lookAt(range, start);
     }
   }
