@@ -2,10 +2,11 @@
 
 import { LocalCoordinator } from '../src/simulation/coordinatorHost.js';
 import { exposeActor } from '../src/simulation/exposeActor.js';
+import { policiesOf } from '../src/simulation/policyFile.js';
 
 exposeActor(
-  (sched, { config, buffers }) => {
-    const host = new LocalCoordinator(sched, config, buffers);
+  async (sched, { config, buffers }) => {
+    const host = new LocalCoordinator(sched, config, buffers, await policiesOf(config));
     host.watch(null);
     return host;
   },

@@ -22,6 +22,7 @@ import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { SvmVm } from '../driver/svmVm.js';
+import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import { VramUse } from '../driver/vram/vramUse.js';
 import { VramManager } from '../driver/vramManager.js';
 import { GpuSvmDma } from '../drm/gpusvm/getPages.js';
@@ -107,6 +108,8 @@ export interface CoordinatorWorld {
   readonly arrays: PageArrays;
   readonly iommus: readonly Iommu[];
   readonly policy: PlacementPolicy;
+  /** What leaves a device's memory when it is full; what was not used for longest unless told. */
+  readonly eviction?: EvictionPolicy;
   /** By CPU thread; none where programs make no driver calls. */
   readonly payloads?: readonly CallPayload[];
 }
@@ -172,7 +175,7 @@ export class Coordinator {
     );
     const unhold = new PagemapUnhold(sched, COORDINATOR);
     const linked = hasInterconnect(config.interconnect);
-    this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked);
+    this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked, world.eviction);
     this.vram.clearsMemory = config.clearVram ?? false;
     this.gpuUnbind = new GpuUnbind(this.kernel, this.vram);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));

@@ -38,6 +38,7 @@ export function addCommonOptions(command: Command): Command {
       ).choices(layouts),
     )
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)
+    .option('--policy <file>', 'an ES module with a placement or eviction policy of your own')
     .option(
       '--json <file>',
       'writes the result as one JSON document; - for standard output, without the table',

@@ -133,9 +133,9 @@ class Sweep {
   }
 
   private async runSeed(pool: SweepPool, seed: number, signal: AbortSignal): Promise<void> {
-    const { executor, devices, layout, set, checks } = this.options;
+    const { executor, devices, layout, policy, set, checks } = this.options;
     const overrides = Object.fromEntries(
-      Object.entries({ executor, devices, layout, set, checks, seed }).filter(
+      Object.entries({ executor, devices, layout, policy, set, checks, seed }).filter(
         ([, value]) => value !== undefined,
       ),
     );

@@ -1,6 +1,6 @@
 /** Turns a scenario file and the options typed beside it into the configuration of a run. */
 
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { assert } from '../base/assert.js';
 import { UserError } from '../base/userError.js';
 import type { SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
@@ -58,7 +58,9 @@ export function scenarioFromText(
   const attachments = attach(scenario, source, problems);
   if (attachments === null || problems.length > 0) throw source.firstOf(problems);
   const config = configOf(scenario, attachments, path);
-  return overrides.checks === undefined ? config : withChecks(config, overrides.checks);
+  const { checks, policy } = overrides;
+  const checked = checks === undefined ? config : withChecks(config, checks);
+  return policy === undefined ? checked : { ...checked, policyFile: resolve(policy) };
 }
 
 /** Null, and one more problem, where a file is missing or malformed. */

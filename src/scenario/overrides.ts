@@ -15,6 +15,8 @@ export interface ScenarioOverrides {
   readonly durationMs?: number;
   /** Which invariants are watched step by step; none unless told. */
   readonly checks?: string;
+  /** A module with policies, from the working directory; only the command line names one, since it is code that runs. */
+  readonly policy?: string;
   /** Each `key.path=value`, the value in YAML; a list item is named by its index, its name or, if it is the only one, its kind. */
   readonly set?: readonly string[];
 }

@@ -8,6 +8,8 @@ import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
 import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
+import type { Policies } from '../driver/policies.js';
+import { leastRecentlyUsed } from '../driver/vram/evictionPolicy.js';
 import { AccessBracket } from '../memory/accessBracket.js';
 import { FolioTable } from '../memory/folios.js';
 import { PageArrays } from '../memory/pageArrays.js';
@@ -73,12 +75,14 @@ export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers)
   return config.workloads.map((workload, index) => makeWorkload(workload, index, world));
 }
 
+/** `policies` in place of those that the configuration names. */
 export function buildCoordinator(
   sched: Scheduler,
   config: SimulationConfig,
   buffers: SharedBuffers,
   devicePorts: readonly Port[],
   cpuPorts: readonly Port[],
+  policies: Policies = {},
 ): Coordinator {
   const layout = new PhysicalLayout(buffers.layout);
   const world = {
@@ -89,7 +93,8 @@ export function buildCoordinator(
     brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
     arrays: new PageArrays(buffers.arrays),
     iommus: buffers.iommus.map((buffer) => new Iommu(buffer)),
-    policy: placementPolicy(config),
+    policy: policies.placement ?? placementPolicy(config),
+    eviction: policies.eviction ?? leastRecentlyUsed,
     payloads: openPayloads(config, buffers),
   };
   return new Coordinator(coordinatorConfig(config, sched), world, devicePorts, cpuPorts);

@@ -10,6 +10,7 @@ import { StepFindings } from '../check/online/stepFindings.js';
 import type { Subject } from '../check/rule.js';
 import { verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { Policies } from '../driver/policies.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
 import { LastEvents } from '../observe/lastEvents.js';
@@ -37,6 +38,7 @@ export class LocalCoordinator implements CoordinatorHost {
     private readonly sched: Scheduler,
     private readonly config: SimulationConfig,
     private readonly buffers: SharedBuffers,
+    policies: Policies = {},
   ) {
     const names = actorNames(config);
     const devicePorts = Array.from({ length: config.deviceCount }, (_, i) =>
@@ -49,7 +51,7 @@ export class LocalCoordinator implements CoordinatorHost {
     this.ports = [...devicePorts, ...cpuPorts];
     this.workloads = buildWorkloads(config, buffers);
     if (config.workloads.some(({ kind }) => kind === 'case')) sched.addObserver(this.events);
-    this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts);
+    this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts, policies);
   }
 
   /** The checkers that the configuration asks for watch the run from now on; without the other actors those that need nobody else. */

@@ -19,22 +19,23 @@ import type { WorkerInput } from './threadFleet.js';
 
 /** To be called once, at the top of a worker: which then runs the actors that it is sent, one after the other. */
 export function exposeActor<H extends ActorHost>(
-  build: (sched: ThreadExecutor, input: WorkerInput) => H,
+  build: (sched: ThreadExecutor, input: WorkerInput) => H | Promise<H>,
   portsOf: (host: H) => readonly Port[],
 ): void {
   if (parentPort === null) throw new Error('this file runs in a worker thread only');
-  parentPort.on('message', (input: WorkerInput) => exposeOne(build, portsOf, input));
+  parentPort.on('message', (input: WorkerInput) => void exposeOne(build, portsOf, input));
 }
 
-function exposeOne<H extends ActorHost>(
-  build: (sched: ThreadExecutor, input: WorkerInput) => H,
+/** Calls that come before the host is exposed wait in its channel. */
+async function exposeOne<H extends ActorHost>(
+  build: (sched: ThreadExecutor, input: WorkerInput) => H | Promise<H>,
   portsOf: (host: H) => readonly Port[],
   input: WorkerInput,
-): void {
+): Promise<void> {
   const { buffers, config, control: channel } = input;
   // The owner of a port names its actor; the executor must exist before the first port.
   const executor = new ThreadExecutor(config.seed);
-  const host = build(executor, input);
+  const host = await build(executor, input);
   const ports = portsOf(host);
   const actor = ports[0].owner;
   executor.attach(new Doorbell(buffers.doorbells, actor));

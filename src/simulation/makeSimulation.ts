@@ -5,6 +5,7 @@ import { TraceCollector } from '../observe/trace/traceCollector.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import { Conductor } from './conductor.js';
 import type { Fleet } from './fleet.js';
+import { policiesOf } from './policyFile.js';
 import type { RunReport } from './runReport.js';
 import { actorNames, allocateBuffers, type SharedBuffers } from './sharedBuffers.js';
 import type { RunOptions, Simulation } from './simulation.js';
@@ -43,6 +44,8 @@ async function startFleet(
   { workers }: RunOptions,
   tracer: TraceCollector | null,
 ): Promise<Fleet> {
+  // A bad one is refused before any actor starts; the worker that needs it under `threads` loads it again.
+  const policies = await policiesOf(config);
   if (config.executor === 'threads') {
     // In a thread of its own, so that nobody who records waits for it.
     tracer?.start();
@@ -50,5 +53,5 @@ async function startFleet(
   }
   const strategy = new RandomStrategy(config.seed);
   strategy.newExecution();
-  return new VirtualFleet(config, buffers, strategy, tracer);
+  return new VirtualFleet(config, buffers, strategy, tracer, policies);
 }

@@ -102,6 +102,8 @@ export interface SimulationConfig {
   readonly durationMs: number;
   /** Which invariants are watched step by step, see `chooseCheckers`; none unless told. */
   readonly checks?: string;
+  /** Absolute path of a module with policies of the user's own, which replace those of the driver. */
+  readonly policyFile?: string;
   /** Every named step is recorded, for a trace of the run. */
   readonly trace?: boolean;
   /** Without it the machine of a scenario: sized for large runs, its devices served by the reference driver. */

@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { COORDINATOR } from '../actors/coordinator.js';
+import type { Policies } from '../driver/policies.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { RunObserver } from '../observe/runObserver.js';
 import type { TraceCollector } from '../observe/trace/traceCollector.js';
@@ -24,8 +25,9 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     strategy: Strategy,
     /** Takes the trace out of the one ring that all actors share. */
     tracer: TraceCollector | null = null,
+    policies: Policies = {},
   ) {
-    super(config, buffers, strategy);
+    super(config, buffers, strategy, policies);
     this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
     if (tracer !== null) this.traceTo(tracer, buffers);
     this.coordinator.watch(this.parts);

@@ -1,6 +1,7 @@
 /** The actors of one run on one thread, connected and ready, and nothing that runs them. */
 
 import type { Machine } from '../actors/machine.js';
+import type { Policies } from '../driver/policies.js';
 import type { Port } from '../sim/port.js';
 import type { Strategy } from '../sim/strategy.js';
 import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
@@ -19,10 +20,10 @@ export class VirtualMachine {
   readonly names: readonly string[];
 
   /** The buffers are as fresh ones: all zero. */
-  constructor(config: SimulationConfig, buffers: SharedBuffers, strategy: Strategy) {
+  constructor(config: SimulationConfig, buffers: SharedBuffers, strategy: Strategy, policies: Policies = {}) {
     this.names = actorNames(config);
     this.executor = new VirtualExecutor(strategy);
-    this.coordinator = new LocalCoordinator(this.executor, config, buffers);
+    this.coordinator = new LocalCoordinator(this.executor, config, buffers, policies);
     this.devices = Array.from(
       { length: config.deviceCount },
       (_, i) => new LocalDevice(this.executor, config, buffers, i),

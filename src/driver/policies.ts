@@ -1,0 +1,12 @@
+/** The policies of a driver that a user may replace, each by itself. */
+
+import type { PlacementPolicy } from './placement.js';
+import type { EvictionPolicy } from './vram/evictionPolicy.js';
+
+/** What is left out is the driver's own. */
+export interface Policies {
+  /** Where pages go of which the program itself has said nothing. */
+  readonly placement?: PlacementPolicy;
+  /** What leaves a device's memory when it is full. */
+  readonly eviction?: EvictionPolicy;
+}

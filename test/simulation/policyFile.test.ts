@@ -1,0 +1,102 @@
+/** Policies of a user's own: the modules that are refused, and runs that follow those that are not, under both executors. */
+
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/base/userError.js';
+import { makeSimulation } from '../../src/simulation/makeSimulation.js';
+import { loadPolicies } from '../../src/simulation/policyFile.js';
+import { smallScenario } from './scenarios.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'svmsim-policy-'));
+
+function module(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function fromRoot(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
+}
+
+/** The module that the guide shows. */
+function snippet(): string {
+  const guide = readFileSync(fromRoot('docs/writing-a-policy.md'), 'utf8');
+  const [, code] = /```js\n([\s\S]*?)```/.exec(guide) ?? [];
+  return module('snippet.mjs', code ?? '');
+}
+
+describe('a module that is no policy', () => {
+  it.each([
+    ['no.mjs', null, /found a file that does not load: .*no\.mjs/],
+    ['syntax.mjs', 'export default {', /found a file that does not load: /],
+    ['throws.mjs', 'throw new Error("not today")', /found a file that does not load: not today/],
+    ['empty.mjs', '', /found no default export/],
+    ['number.mjs', 'export default 3', /found a default export that is a number/],
+    ['function.mjs', 'export default () => 0', /found a default export that is a function/],
+    ['nothing.mjs', 'export default {}', /found a default export \{\}/],
+    [
+      'misspelled.mjs',
+      'export default { placment: { name: "x", onlySystemPages: true, place: () => 0 } }',
+      /found a default export \{placment: object\}/,
+    ],
+    [
+      'half.mjs',
+      'export default { name: "x", place: () => 0 }',
+      /found a default export \{name: string, place: function\}/,
+    ],
+  ])('%s is refused in one line', async (name, text, found) => {
+    const path = text === null ? join(folder, name) : module(name, text);
+    const error: unknown = await loadPolicies(path).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(found);
+    expect(String(error)).toContain(`--policy ${path}: found`);
+    expect(String(error)).toContain('allowed: an ES module whose default export is');
+  });
+
+  it('ends a run before it begins', async () => {
+    const config = { ...smallScenario({ executor: 'virtual' }), policyFile: join(folder, 'absent.mjs') };
+    await expect(makeSimulation(config).run()).rejects.toThrow(UserError);
+  });
+});
+
+describe.each(['virtual', 'threads'] as const)('under %s', (executor) => {
+  const run = async (policyFile: string, set: string[] = []) => {
+    const report = await makeSimulation({ ...smallScenario({ executor, set }), policyFile }).run();
+    expect(report.failure).toBeNull();
+    expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
+    return report;
+  };
+
+  it('the snippet of the guide sends every page to device 0', async () => {
+    const { counters } = await run(snippet());
+    expect(counters.svm_migrate_count).toBeGreaterThan(0);
+    // Nothing is ever wanted in device 1's memory, so nothing moves between the two.
+    expect(counters.svm_peer_copy_kb).toBe(0);
+  });
+
+  it('a policy of RAM migrates nothing', async () => {
+    const ram = module('ram.mjs', 'export default { name: "ram", onlySystemPages: false, place: () => -1 }');
+    const { counters } = await run(ram, ['devices.system-atomics=coherent']);
+    expect(counters.svm_migrate_count).toBe(0);
+  });
+
+  it('the example evicts as it says, and every check holds', async () => {
+    const set = ['devices.vram=128KiB', 'svm.chunks=[64KiB, 4KiB]'];
+    const { counters } = await run(fromRoot('examples/policies/writersMigrate.mjs'), set);
+    expect(counters.svm_evict_count).toBeGreaterThan(0);
+  });
+
+  it('a policy that evicts nothing is obeyed', async () => {
+    const keep = module('keep.mjs', 'export default { eviction: { name: "keep", victim: () => null } }');
+    const { counters } = await run(keep, [
+      'devices.vram=128KiB',
+      'svm.chunks=[64KiB, 4KiB]',
+      'devices.system-atomics=coherent',
+    ]);
+    expect(counters.svm_evict_count).toBe(0);
+  });
+});
