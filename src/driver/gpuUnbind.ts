@@ -13,7 +13,8 @@ const ROUNDS_MAX = 64;
 const PAUSE_NS = 100_000;
 
 /**
- * Mirrors go on: the device and its peers find the pages in RAM. Buffer objects of programs stay on the device.
+ * Mirrors go on: the device and its peers find the pages in RAM. Buffer objects go to RAM too and stay there: what the device's memory is needed
+ * for fails with -ENODEV from now on.
  * @kernel xe_pci_remove, xe_device_remove
  */
 export class GpuUnbind {
@@ -34,10 +35,10 @@ export class GpuUnbind {
     return errno;
   }
 
-  /** All migrated pages, wherever they are mapped. @kernel xe_bo_evict_all */
+  /** All migrated pages, wherever they are mapped, and all buffer objects. @kernel xe_bo_evict_all */
   *bringHome(gpu: GpuHandle): Steps<Errno> {
     let errno: Errno = Errno.OK;
-    for (let round = 0; gpu.allocations.size > 0; round++) {
+    for (let round = 0; this.holdsMemory(gpu); round++) {
       if (round === ROUNDS_MAX) return errno === Errno.OK ? Errno.EBUSY : errno;
       if (round > 0) yield* this.kernel.sched.sleep(PAUSE_NS);
       errno = yield* this.evictEach(gpu);
@@ -53,7 +54,17 @@ export class GpuUnbind {
       const errno = yield* this.vram.evict(victim);
       if (errno !== Errno.OK) last = errno;
     }
+    for (const bo of [...gpu.bos].filter(({ memory }) => memory.isVram)) {
+      const errno = yield* this.vram.moves.evict(bo);
+      if (errno !== Errno.OK) last = errno;
+    }
     return last;
+  }
+
+  private holdsMemory(gpu: GpuHandle): boolean {
+    if (gpu.allocations.size > 0) return true;
+    for (const { memory } of gpu.bos) if (memory.isVram) return true;
+    return false;
   }
 
   /** The driver's own reference; who still maps pages of the memory, or waits for them to be unmapped, keeps pagemap and device. */

@@ -156,6 +156,30 @@ describe('an object in RAM', () => {
   });
 });
 
+describe('a device that is unbound', () => {
+  it('gives its objects back with their content, waits for one in use, and brings none back', () => {
+    const machine = new PressedMachine();
+    const { gpuUnbind, gpus } = machine.coordinator;
+    const [bo] = machine.bos;
+    machine.run(machine.put(machine.gpu(1), machine.boPage(0, 3), 7));
+    const inUse = function* (): Steps<void> {
+      yield* bo.resv.lock();
+      yield* machine.coordinator.kernel.sched.sleep(1_000_000);
+      expect(bo.memory.isVram).toBe(true);
+      bo.resv.unlock();
+    };
+    const unbind = function* (): Steps<void> {
+      expect(yield* gpuUnbind.unbind(gpus[0])).toBe(Errno.OK);
+    };
+    machine.run(inUse(), unbind());
+    expect(machine.bos.map(({ memory }) => memory.isVram)).toEqual([false, false]);
+    expect([gpus[0].lru.size, machine.devices[0].gpu.vram.usedPages]).toEqual([0, 0]);
+    expect(machine.inBo(bo, 3)).toBe(7);
+    expect(machine.peek(3, 1)).toBe(Errno.ENODEV);
+    machine.finish(...machine.bos);
+  });
+});
+
 type Access = { readonly who: 'cpu' | 'gpu0' | 'gpu1'; readonly page: number };
 const access: fc.Arbitrary<Access> = fc.record({
   who: fc.constantFrom('cpu' as const, 'gpu0' as const, 'gpu1' as const),
