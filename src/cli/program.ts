@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { addBenchCommand, benchCommand } from './benchCommand.js';
+import { addBugsCommand } from './bugsOptions.js';
 import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
@@ -76,6 +77,9 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   );
   addCaseCommand(program, (files, options) =>
     acting('case', options, () => caseCommand(files, options, host)),
+  );
+  addBugsCommand(program, (options) =>
+    acting('bugs', options, async () => (await import('./bugsCommand.js')).bugsCommand(options, host)),
   );
   addInitCommand(program, (file, options) => initCommand(file, options, host).then(ended));
   addValidateCommand(program, (files, options) => validateCommand(files, options, host).then(ended));

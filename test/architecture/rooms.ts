@@ -47,6 +47,6 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     'scenario',
   ],
   explore: ['base', 'case', 'sim', 'memory', 'actors', 'workload', 'check', 'simulation', 'scenario', 'bugs'],
-  report: ['base', 'case', 'observe', 'simulation', 'explore'],
+  report: ['base', 'case', 'observe', 'simulation', 'bugs', 'explore'],
   cli: ['base', 'case', 'observe', 'simulation', 'scenario', 'bugs', 'explore', 'report'],
 };

@@ -1,0 +1,111 @@
+/** `svmsim bugs`: the catalogue of known bugs; hunts one, or lets the strategies race for all. */
+
+import type { BugOverlay } from '../bugs/bugOverlay.js';
+import { allBugs } from '../bugs/catalogue.js';
+import { Exploration, type ExplorationReport } from '../explore/exploration.js';
+import { portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
+import { isExpected } from '../explore/verdict.js';
+import { bugsDocument, bugsTable, type RaceCell, raceDocument, raceTable } from '../report/bugsReport.js';
+import { StatusLine } from '../report/statusLine.js';
+import { type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
+import type { CliHost, ExplorePool } from './cliHost.js';
+import { ExitStatus } from './exitStatus.js';
+import { exploreCommand } from './exploreCommand.js';
+import { refusal, secondsAsMs, wholeNumber } from './optionValues.js';
+import { ResultOutput } from './resultOutput.js';
+
+const SCHEDULES_MAX = 1e9;
+const SECONDS_MAX = 1e6;
+const SEED_MAX = 2 ** 32 - 1;
+const JOBS_MAX = 64;
+
+export async function bugsCommand(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
+  if (options.hunt !== undefined && options.race === true)
+    throw refusal('--hunt', 'together with --race', 'one of the two');
+  if (options.hunt !== undefined) return hunt(options.hunt, options, host);
+  return options.race === true ? race(options, host) : list(options, host);
+}
+
+function list({ json }: BugsOptions, host: CliHost): ExitStatus {
+  new ResultOutput(host, json).publish(bugsTable, () => bugsDocument(host.environment()));
+  return ExitStatus.Ok;
+}
+
+function hunt(
+  bug: string,
+  { hunt: _hunt, race: _race, ...options }: BugsOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  return exploreCommand(undefined, { ...options, bug }, host);
+}
+
+async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
+  const output = new ResultOutput(host, options.json);
+  const limits = {
+    schedules: wholeNumber('--schedules', options.schedules ?? RACE_SCHEDULES, 1, SCHEDULES_MAX),
+    seconds:
+      options.seconds === undefined
+        ? Number.POSITIVE_INFINITY
+        : secondsAsMs('--seconds', options.seconds, 1, SECONDS_MAX * 1000) / 1000,
+    seed: wholeNumber('--seed', options.seed, 0, SEED_MAX),
+    keepGoing: false,
+  };
+  const { cores } = host.environment();
+  const jobs = options.jobs === undefined ? cores : wholeNumber('--jobs', options.jobs, 1, JOBS_MAX);
+  const status = new StatusLine(host.stderr, options.quiet === true);
+  const cells: RaceCell[] = [];
+  const startMs = host.nowMs();
+  const pool = await host.simulator.openExplorePool(jobs);
+  try {
+    await host.interruptible(
+      async (signal) => {
+        for (const bug of allBugs) {
+          for (const strategy of portfolio) {
+            if (signal.aborted) return;
+            status.show(`${bug.id} by ${strategy}: ${cells.length}/${allBugs.length * portfolio.length}`);
+            cells.push(await raceOne(bug, strategy, limits, jobs, pool, host, signal));
+          }
+        }
+      },
+      () => status.note('svmsim: stopping; once more to kill'),
+    );
+  } finally {
+    status.clear();
+    await pool.close();
+  }
+  const partial = cells.length < allBugs.length * portfolio.length;
+  const wallNs = (host.nowMs() - startMs) * 1e6;
+  output.publish(
+    () => raceTable(cells, partial),
+    () => raceDocument(cells, { seed: limits.seed, partial, wallNs, environment: host.environment() }),
+  );
+  return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+async function raceOne(
+  bug: BugOverlay,
+  strategy: StrategyName,
+  limits: { schedules: number; seconds: number; seed: number; keepGoing: boolean },
+  jobs: number,
+  pool: ExplorePool,
+  host: CliHost,
+  signal: AbortSignal,
+): Promise<RaceCell> {
+  const startMs = host.nowMs();
+  const exploration = new Exploration(
+    { source: bug.subject, bug: bug.id },
+    { ...limits, strategy },
+    (block, ended) => pool.run({ block, stopAtFirst: true }, ended),
+    () => host.nowMs(),
+  );
+  const report = await exploration.run(jobs, signal);
+  return { bug: bug.id, strategy, ...foundIn(report, bug), wallSeconds: (host.nowMs() - startMs) / 1000 };
+}
+
+function foundIn(
+  { findings: [first], schedules }: ExplorationReport,
+  { expected }: BugOverlay,
+): Pick<RaceCell, 'schedules' | 'found'> {
+  if (first === undefined) return { schedules, found: 'no' };
+  return { schedules: first.schedule + 1, found: isExpected(first.verdict, expected) ? 'yes' : 'otherwise' };
+}

@@ -1,0 +1,130 @@
+/** The catalogue of bugs as a table and as JSON, and the race of strategies for them. */
+
+import type { ExpectedVerdict } from '../bugs/bugOverlay.js';
+import { allBugs } from '../bugs/catalogue.js';
+import { notExpressed } from '../bugs/notExpressed.js';
+import type { StrategyName } from '../explore/strategies/makeStrategy.js';
+import type { Environment, JsonDocument } from './json.js';
+import { left, right, textTable } from './textTable.js';
+import { formatCount, plural } from './units.js';
+
+/** One bug hunted with one strategy. */
+export interface RaceCell {
+  readonly bug: string;
+  readonly strategy: StrategyName;
+  /** Until it was found, or in all. */
+  readonly schedules: number;
+  /** `otherwise`: something was found, but not what the bug is known to show. */
+  readonly found: 'yes' | 'no' | 'otherwise';
+  readonly wallSeconds: number;
+}
+
+const BASELINE: StrategyName = 'random';
+
+export function bugsTable(): string {
+  const rows = allBugs.map(({ id, title, expected, reference }) => [
+    id,
+    title,
+    expected.map(verdictName).join(', '),
+    reference,
+  ]);
+  const lines = [
+    ...textTable([left('Bug'), left('What is wrong'), left('Shows as'), left('Reference')], rows),
+    '',
+    `${plural(allBugs.length, 'bug')}; svmsim bugs --hunt ID looks for one.`,
+    '',
+    `${formatCount(notExpressed.length)} more that cannot be expressed here:`,
+    ...notExpressed.map(({ id, reason }) => `  ${id}  ${reason}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function verdictName({ kind, invariant }: ExpectedVerdict): string {
+  return invariant === undefined ? kind : `${kind} ${invariant}`;
+}
+
+export function bugsDocument(environment: Environment): JsonDocument {
+  return {
+    ...head(environment, null),
+    ok: true,
+    partial: false,
+    results: allBugs.map(({ id, title, wrong, reference, expected, subject }) => ({
+      id,
+      title,
+      wrong,
+      reference,
+      expected: expected.map(({ kind, invariant }) => ({ kind, invariant: invariant ?? null })),
+      subject: subject.kind === 'case' ? subject.program.name : subject.path,
+    })),
+    notExpressed,
+    time: { wallNs: 0, simulatedNs: 0 },
+  };
+}
+
+/** A row for each bug, a column for each strategy; how often each found it sooner than the baseline is below. */
+export function raceTable(cells: readonly RaceCell[], partial: boolean): string {
+  const strategies = [...new Set(cells.map(({ strategy }) => strategy))];
+  const bugs = [...new Set(cells.map(({ bug }) => bug))];
+  const of = (bug: string, strategy: StrategyName): RaceCell | undefined =>
+    cells.find((cell) => cell.bug === bug && cell.strategy === strategy);
+  const rows = bugs.map((bug) => [bug, ...strategies.map((strategy) => shown(of(bug, strategy)))]);
+  const summary = strategies.map((strategy) => {
+    const own = cells.filter((cell) => cell.strategy === strategy);
+    const found = own.filter((cell) => cell.found === 'yes');
+    const median = medianOf(found.map(({ schedules }) => schedules));
+    const against = strategy === BASELINE ? ', the baseline' : '';
+    return `${strategy}${against}: ${found.length} of ${own.length} found, median ${median === null ? '-' : formatCount(median)} schedules`;
+  });
+  const lines = [
+    'Schedules until the bug was found, and seconds (wall)',
+    ...textTable([left('Bug'), ...strategies.map((name) => right(name))], rows),
+    '',
+    ...summary,
+    ...(partial ? ['', 'interrupted: the figures are those of what was done'] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function shown(cell: RaceCell | undefined): string {
+  if (cell === undefined) return '';
+  if (cell.found !== 'yes')
+    return cell.found === 'no' ? `not in ${formatCount(cell.schedules)}` : 'something else';
+  return `${formatCount(cell.schedules)} (${cell.wallSeconds.toFixed(1)}s)`;
+}
+
+function medianOf(values: readonly number[]): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted.length === 0 ? null : sorted[sorted.length >> 1];
+}
+
+export function raceDocument(
+  cells: readonly RaceCell[],
+  run: { seed: number; partial: boolean; wallNs: number; environment: Environment },
+): JsonDocument {
+  return {
+    ...head(run.environment, run.seed),
+    ok: cells.every(({ found }) => found !== 'otherwise'),
+    partial: run.partial,
+    results: cells.map((cell) => ({ ...cell })),
+    time: { wallNs: run.wallNs, simulatedNs: 0 },
+  };
+}
+
+function head(
+  environment: Environment,
+  seed: number | null,
+): Pick<
+  JsonDocument,
+  'svmsim' | 'command' | 'scenario' | 'executor' | 'seed' | 'environment' | 'checks' | 'counters'
+> {
+  return {
+    svmsim: environment.svmsim,
+    command: 'bugs',
+    scenario: null,
+    executor: 'virtual',
+    seed,
+    environment,
+    checks: [],
+    counters: { bugs: allBugs.length },
+  };
+}

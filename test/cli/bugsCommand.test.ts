@@ -1,0 +1,78 @@
+/** `svmsim bugs`: the list, a hunt, a race. */
+
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { allBugs } from '../../src/bugs/catalogue.js';
+import { notExpressed } from '../../src/bugs/notExpressed.js';
+import { runCli } from '../../src/cli/program.js';
+import { raceTable } from '../../src/report/bugsReport.js';
+import { FakeHost } from './fakeHost.js';
+
+let host: FakeHost;
+let folder: string;
+beforeEach(() => {
+  host = new FakeHost();
+  folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('the list', () => {
+  it('has every bug, and those that cannot be expressed with the reason', async () => {
+    expect(await runCli(['bugs'], host)).toBe(0);
+    for (const { id, title } of allBugs) expect(host.stdout.text).toContain(`${id.padEnd(4)}  ${title}`);
+    for (const { id, reason } of notExpressed) expect(host.stdout.text).toContain(`${id}  ${reason}`);
+  });
+
+  it('is one JSON document with --json', async () => {
+    expect(await runCli(['bugs', '--json', '-'], host)).toBe(0);
+    const { results } = JSON.parse(host.stdout.text);
+    expect(results.map(({ id }: { id: string }) => id)).toEqual(allBugs.map(({ id }) => id));
+    expect(results[0]).toMatchObject({
+      title: expect.any(String),
+      wrong: expect.any(String),
+      expected: expect.any(Array),
+    });
+  });
+
+  it('holds at least sixty', () => {
+    expect(allBugs.length).toBeGreaterThanOrEqual(60);
+  });
+});
+
+describe('a hunt', () => {
+  it('finds the bug and writes a failure file', async () => {
+    const file = join(folder, 'f.bin');
+    const words = ['bugs', '--hunt', 'b61', '--schedules', '10', '--output', file, '--quiet'];
+    expect([await runCli(words, host), host.stderr.text]).toEqual([1, '']);
+    expect(host.stdout.text).toContain('found livelock');
+    expect(statSync(file).size).toBeGreaterThan(100);
+  });
+
+  it.each([
+    [['--hunt', 'B9999'], 'B9999'],
+    [['--hunt', 'B61', '--race'], 'one of the two'],
+    [['--race', '--schedules', '0'], '--schedules'],
+    [['--race', '--seed', 'x'], '--seed'],
+  ])('refuses %j with one message', async (words, told) => {
+    expect(await runCli(['bugs', ...words], host)).toBe(2);
+    expect(host.stderr.text).toContain(told);
+    expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+it('a race says for each strategy how many it found and how soon', () => {
+  const cell = { bug: 'B1', wallSeconds: 0.25 };
+  const table = raceTable(
+    [
+      { ...cell, strategy: 'random', schedules: 30, found: 'yes' },
+      { ...cell, strategy: 'pct3', schedules: 100, found: 'no' },
+    ],
+    false,
+  );
+  expect(table).toContain('30 (0.3s)');
+  expect(table).toContain('not in 100');
+  expect(table).toContain('random, the baseline: 1 of 1 found, median 30 schedules');
+  expect(table).toContain('pct3: 0 of 1 found, median - schedules');
+});
