@@ -22,7 +22,7 @@ export const b057: BugOverlay = {
     ],
     expect: [{ type: 'ret', step: 'r', value: 0 }],
   }),
-  expected: [{ kind: 'wrong-result' }],
+  expected: [{ kind: 'invariant', invariant: 'L4' }, { kind: 'wrong-result' }],
   apply: ({ coordinator: { migrate } }) => {
     const { targets } = migrate;
     // RAM has no huge page.
