@@ -80,7 +80,7 @@ export class Hmm {
   }
 
   /** `mayDropLock`: a fault that waits for a handler in user space drops mmap_lock, which -EAGAIN says. */
-  private *fault(range: HmmRange, mayDropLock: boolean): Steps<Errno> {
+  *fault(range: HmmRange, mayDropLock: boolean): Steps<Errno> {
     const { mm, start, end } = range;
     mm.mmapLock.assertHeld();
     assert(range.pfns.length >= end - start, 'hmm_range has too few pfns');

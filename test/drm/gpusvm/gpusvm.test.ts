@@ -398,7 +398,7 @@ describe('range_evict', () => {
     slow.mapFilled(AREA, 16);
     const range = other.rangeAt(AREA);
     const { interval } = range.notifier;
-    slow.hmm.rangeFault = function* (): Steps<Errno> {
+    slow.hmm.fault = function* (): Steps<Errno> {
       yield* slow.kernel.sched.sleep(300_000_000);
       interval.setSeq(interval.invalidateSeq - 2);
       return Errno.EBUSY;
