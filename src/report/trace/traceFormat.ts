@@ -14,7 +14,7 @@ type Writer = (trace: Trace, write: (piece: TextOrBytes) => void) => void;
 
 /** The longest ending that fits counts. */
 const formats: readonly { readonly ending: string; readonly what: string; readonly write: Writer }[] = [
-  { ending: '.svmtrace', what: 'svmsim, for svmsim report', write: writeTraceFile },
+  { ending: '.svmtrace', what: "svmsim's own", write: writeTraceFile },
   { ending: '.pftrace', what: 'Perfetto', write: writePerfetto },
   { ending: '.perfetto-trace', what: 'Perfetto', write: writePerfetto },
   { ending: '.json', what: 'Chrome JSON', write: writeChromeTrace },
