@@ -152,96 +152,32 @@ export class Coordinator {
     devicePorts: readonly Port[],
     cpuPorts: readonly Port[],
   ) {
-    const { sched, memory, folios, tables, brackets } = world;
-    this.kernel = new Kernel(sched, memory, folios, tables, brackets, config.costs, config.pagesPerStep);
-    this.setHugePages(config);
+    const { sched } = world;
+    this.kernel = makeKernel(config, world);
     this.processes = new ProcessTable(this.kernel);
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
-    new Pipes(sched).register(this.ioctls);
-    registerResidency(this.ioctls, this.kernel);
     this.files = new FileTable(this.kernel);
-    this.files.register(this.ioctls);
+    this.serveFiles();
     this.hmm = new Hmm(this.kernel, this.calls.faults);
     this.rmap = new Rmap(this.kernel);
     this.migrateUnmap = new MigrateUnmap(this.kernel, this.rmap);
     this.arrays = new PageArrayPool(sched, world.arrays);
-    this.migrate = new PagemapMigrate(
-      this.kernel,
-      new MigrateVma(this.kernel, this.migrateUnmap, this.rmap),
-      new MigrateDevice(this.kernel, this.migrateUnmap),
-      this.zdds,
-      this.arrays,
-    );
-    const unhold = new PagemapUnhold(sched, COORDINATOR);
-    const linked = hasInterconnect(config.interconnect);
-    this.vram = new VramManager(this.kernel, this.migrate, this.arrays, unhold, linked, world.eviction);
-    this.vram.clearsMemory = config.clearVram ?? false;
+    this.migrate = this.makeMigration();
+    this.vram = this.makeVram(world.eviction);
     this.gpuUnbind = new GpuUnbind(this.kernel, this.vram);
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
-    this.gpus = this.remotes.map(
-      (remote, i) => new GpuHandle(i, remote, new IommuMapper(world.iommus[i], i), config.systemAtomics),
-    );
-    for (const gpu of this.gpus) this.vram.pagemaps.probe(gpu);
+    this.gpus = this.probeGpus(world.iommus);
     this.dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
-    this.mirrors = new MirrorTable(
-      this.kernel,
-      config,
-      this.gpus,
-      COORDINATOR,
-      this.hmm,
-      this.dma,
-      this.arrays,
-      this.vram.moves,
-    );
+    this.mirrors = this.makeMirrors();
     this.membership = new DeviceMembership(this.mirrors, this.vram);
-    const scan = new ScanMm(this.kernel, this.hmm, this.zdds);
-    const sharesOwner = (a: number, b: number): boolean =>
-      a === b || this.ownerOf(this.gpus[a]) === this.ownerOf(this.gpus[b]);
-    const placement = new RangePlacement({
-      fallback: world.policy,
-      linked: sharesOwner,
-      deviceOf: (vm, index) => {
-        const gpu = this.gpus[index];
-        return gpu !== undefined && this.mirrors.has(vm.mm, gpu) ? gpu : null;
-      },
-      migratePagesMin: config.migratePagesMin ?? 1,
-    });
-    const parts = {
-      placement,
-      migration: new RangeMigration(this.kernel, scan),
-      binding: new RangeBinding(this.arrays, new VramUse(folios, this.zdds)),
-      recovery: new FaultRecovery(this.kernel),
-    };
-    const faultConfig = { ...config, atomicTimesliceNs: config.atomicTimesliceNs ?? ATOMIC_TIMESLICE_NS };
-    this.gpuFaults = new GpuFaultHandler(this.kernel, parts, faultConfig, {
-      membersOf: ({ mm }) => this.gpus.filter((gpu) => this.mirrors.has(mm, gpu)).map(({ index }) => index),
-      linked: sharesOwner,
-    });
+    this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
-    const attributes = new AttributeDriver(this.gpus, this.mirrors, this.prefetches, sharesOwner, (gpu) =>
-      this.ownerOf(gpu),
-    );
-    new SvmService(this.kernel, this.gpus, attributes, world.policy).register(this.ioctls);
-    new VramService(this.gpus, this.vram).register(this.ioctls);
-    this.vram.granularityAt = (mm, page) =>
-      this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
+    this.serveAttributes(world.policy);
     this.mirrors.open(this.mm);
-    this.vmBind = new VmBindService({
-      sched: this.kernel.sched,
-      gpus: this.gpus,
-      vmOf: (mm, gpu) => this.acquireVm(mm, gpu),
-      vram: this.vram,
-      memory,
-    });
-    this.vmBind.register(this.ioctls);
+    this.vmBind = this.serveBinding(world.memory);
     if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
-    const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
-    memoryCalls.register(this.ioctls);
-    // Commands of devices may wait for the userfaults that the first of them ends.
-    const files = [memoryCalls, ...this.serveMirror(), this.mirrorFiles(), this.vmBind];
-    this.processCalls = new ProcessService(this.processes, this.calls, files);
-    this.processCalls.register(this.ioctls);
+    this.processCalls = this.serveProcesses();
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
     });
@@ -250,13 +186,106 @@ export class Coordinator {
     });
   }
 
-  /** Before anything else takes memory. */
-  private setHugePages({ thp, hugetlbPages }: CoordinatorConfig): void {
-    this.kernel.thp = thp ?? ThpMode.Madvise;
-    const wanted = hugetlbPages ?? 0;
-    const got = this.kernel.hugetlb.resize(wanted);
-    assert(got === wanted, () => `RAM has room for ${got} of ${wanted} hugetlb pages`);
+  /** Pipes, what is where, and files: calls that concern no device. */
+  private serveFiles(): void {
+    new Pipes(this.kernel.sched).register(this.ioctls);
+    registerResidency(this.ioctls, this.kernel);
+    this.files.register(this.ioctls);
   }
+
+  /** The two ways to migrate, by addresses and by frames, with what both share. */
+  private makeMigration(): PagemapMigrate {
+    const { kernel, migrateUnmap, rmap } = this;
+    const migrateVma = new MigrateVma(kernel, migrateUnmap, rmap);
+    const migrateDevice = new MigrateDevice(kernel, migrateUnmap);
+    return new PagemapMigrate(kernel, migrateVma, migrateDevice, this.zdds, this.arrays);
+  }
+
+  private makeVram(eviction: EvictionPolicy | undefined): VramManager {
+    const { config, kernel } = this;
+    const unhold = new PagemapUnhold(kernel.sched, COORDINATOR);
+    const linked = hasInterconnect(config.interconnect);
+    const vram = new VramManager(kernel, this.migrate, this.arrays, unhold, linked, eviction);
+    vram.clearsMemory = config.clearVram ?? false;
+    // Asked when pages migrate, by when the mirrors are there.
+    vram.granularityAt = (mm, page) => this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
+    return vram;
+  }
+
+  /** The devices as the driver finds them, each with the memory that it offers. */
+  private probeGpus(iommus: readonly Iommu[]): GpuHandle[] {
+    const { systemAtomics } = this.config;
+    const gpus = this.remotes.map(
+      (remote, i) => new GpuHandle(i, remote, new IommuMapper(iommus[i], i), systemAtomics),
+    );
+    for (const gpu of gpus) this.vram.pagemaps.probe(gpu);
+    return gpus;
+  }
+
+  private makeMirrors(): MirrorTable {
+    const { kernel, config, gpus, hmm, dma, arrays, vram } = this;
+    return new MirrorTable(kernel, config, gpus, COORDINATOR, hmm, dma, arrays, vram.moves);
+  }
+
+  private makeFaultHandler({ policy, folios }: CoordinatorWorld): GpuFaultHandler {
+    const { kernel, config, gpus, mirrors } = this;
+    const parts = {
+      placement: this.makePlacement(policy),
+      migration: new RangeMigration(kernel, new ScanMm(kernel, this.hmm, this.zdds)),
+      binding: new RangeBinding(this.arrays, new VramUse(folios, this.zdds)),
+      recovery: new FaultRecovery(kernel),
+    };
+    const faultConfig = { ...config, atomicTimesliceNs: config.atomicTimesliceNs ?? ATOMIC_TIMESLICE_NS };
+    return new GpuFaultHandler(kernel, parts, faultConfig, {
+      membersOf: ({ mm }) => gpus.filter((gpu) => mirrors.has(mm, gpu)).map(({ index }) => index),
+      linked: this.sharesOwner,
+    });
+  }
+
+  private makePlacement(policy: PlacementPolicy): RangePlacement {
+    return new RangePlacement({
+      fallback: policy,
+      linked: this.sharesOwner,
+      deviceOf: (vm, index) => {
+        const gpu = this.gpus[index];
+        return gpu !== undefined && this.mirrors.has(vm.mm, gpu) ? gpu : null;
+      },
+      migratePagesMin: this.config.migratePagesMin ?? 1,
+    });
+  }
+
+  /** What programs say about their memory, and ask of devices' memory. */
+  private serveAttributes(policy: PlacementPolicy): void {
+    const { kernel, gpus, mirrors, prefetches, ioctls } = this;
+    const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
+    const attributes = new AttributeDriver(gpus, mirrors, prefetches, this.sharesOwner, ownerOf);
+    new SvmService(kernel, gpus, attributes, policy).register(ioctls);
+    new VramService(gpus, this.vram).register(ioctls);
+  }
+
+  /** What programs bind by hand. */
+  private serveBinding(memory: PhysicalMemory): VmBindService {
+    const { kernel, gpus, vram } = this;
+    const vmOf = (mm: Mm, gpu: GpuHandle): Steps<SvmVm | null> => this.acquireVm(mm, gpu);
+    const service = new VmBindService({ sched: kernel.sched, gpus, vmOf, vram, memory });
+    service.register(this.ioctls);
+    return service;
+  }
+
+  /** How processes begin and end, and what is closed for them, in this order. */
+  private serveProcesses(): ProcessService {
+    const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
+    memoryCalls.register(this.ioctls);
+    // Commands of devices may wait for the userfaults that the first of them ends.
+    const files = [memoryCalls, ...this.serveMirror(), this.mirrorFiles(), this.vmBind];
+    const service = new ProcessService(this.processes, this.calls, files);
+    service.register(this.ioctls);
+    return service;
+  }
+
+  /** Devices by number: each uses the other's device-private pages as they are. */
+  private readonly sharesOwner = (a: number, b: number): boolean =>
+    a === b || this.ownerOf(this.gpus[a]) === this.ownerOf(this.gpus[b]);
 
   /** N:1: one per process that is mirrored. 1:1: one per process and device, those of a process in the order of the devices. */
   get vms(): readonly SvmVm[] {
@@ -398,4 +427,15 @@ function* walkRanges(start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno
     page = next as Vpn;
   }
   return Errno.OK;
+}
+
+/** Huge pages are set aside before anything else takes memory. */
+function makeKernel(config: CoordinatorConfig, world: CoordinatorWorld): Kernel {
+  const { sched, memory, folios, tables, brackets } = world;
+  const kernel = new Kernel(sched, memory, folios, tables, brackets, config.costs, config.pagesPerStep);
+  kernel.thp = config.thp ?? ThpMode.Madvise;
+  const wanted = config.hugetlbPages ?? 0;
+  const got = kernel.hugetlb.resize(wanted);
+  assert(got === wanted, () => `RAM has room for ${got} of ${wanted} hugetlb pages`);
+  return kernel;
 }
