@@ -1,9 +1,8 @@
 /** Workers that wait for an actor to run: starting one takes far longer than a short run, so runs that follow one another share them. */
 
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { tuneEngine } from './engine.js';
+import { workerFile } from './workerFile.js';
 
 /** The entries in `workers/`. */
 export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
@@ -42,11 +41,4 @@ export class WorkerPool {
 function startWorker(kind: WorkerKind): Worker {
   tuneEngine();
   return new Worker(workerFile(kind), { name: kind });
-}
-
-/** Workers always start from compiled JavaScript, also when the caller runs from TypeScript sources. */
-function workerFile(kind: WorkerKind): string {
-  const beside = fileURLToPath(new URL(`../../workers/${kind}.js`, import.meta.url));
-  if (existsSync(beside)) return beside;
-  return fileURLToPath(new URL(`../../dist/workers/${kind}.js`, import.meta.url));
 }

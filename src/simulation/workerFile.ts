@@ -1,0 +1,33 @@
+/** Where the compiled entry of a worker lies: the bundled one, since loading some hundred modules in each of many workers takes longer than a short run. */
+
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assert } from '../base/assert.js';
+
+/** When a file was last written, in milliseconds since 1970; undefined if it is not there. */
+function writtenAt(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+/** The folder `dist` of this program, be it run from source or from dist itself. */
+function distDir(): string {
+  let dir = dirname(fileURLToPath(import.meta.url));
+  while (writtenAt(join(dir, 'dist', 'workers')) === undefined) {
+    const parent = dirname(dir);
+    assert(parent !== dir, 'the program is not built: dist/workers is missing (npm run build)');
+    dir = parent;
+  }
+  return join(dir, 'dist');
+}
+
+/**
+ * The entry `name` of `workers/`, always as compiled JavaScript, also when the caller runs from TypeScript sources. A bundle that is older than the last
+ * compilation would run yesterday's code and is passed over.
+ */
+export function workerFile(name: string, dist: string = distDir()): string {
+  const bundle = join(dist, 'bundles', `${name}.js`);
+  const bundledAt = writtenAt(bundle);
+  const compiledAt = writtenAt(join(dist, '.tsbuildinfo')) ?? 0;
+  return bundledAt !== undefined && bundledAt >= compiledAt ? bundle : join(dist, 'workers', `${name}.js`);
+}
