@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { UserError } from '../base/userError.js';
 import { decodeFailure, type Failure } from '../explore/failureFile.js';
-import { replay, type TraceLine } from '../explore/replayTrace.js';
+import { replay } from '../explore/replay/replay.js';
 import { sameVerdict } from '../explore/verdict.js';
 import { verdictTitle } from '../report/exploreReport.js';
 import { TraceColumns } from '../report/traceColumns.js';
@@ -24,12 +24,16 @@ export async function replayCommand(
     options.stopAt === undefined
       ? Number.POSITIVE_INFINITY
       : wholeNumber('--stop-at', options.stopAt, 1, STEPS_MAX);
-  const columns = new TraceColumns(host.stdout.columns);
-  const show = (line: TraceLine): void => {
-    if (options.quiet !== true) host.stdout.write(columns.line(line));
+  const columns = new TraceColumns(host.stdout.isTTY ? host.stdout.columns : Number.POSITIVE_INFINITY);
+  const write = (text: string): void => {
+    if (options.quiet !== true) host.stdout.write(text);
   };
-  const { verdict, steps, isExact } = replay(failure, { stopAt }, show);
-  if (verdict === null && steps + 1 >= stopAt) {
+  const limits = { stopAt, withPages: options.verbose === true && options.quiet !== true };
+  const { verdict, isExact, isStopped } = replay(failure, limits, {
+    begin: (actors) => write(columns.head(actors)),
+    line: (line) => write(columns.line(line)),
+  });
+  if (isStopped) {
     host.stdout.write(`stopped before step ${stopAt}\n`);
     return ExitStatus.Ok;
   }

@@ -4,6 +4,7 @@ import { AssertionFailure } from '../base/assert.js';
 import type { Case } from '../case/caseSchema.js';
 import type { TaskFailure } from '../sim/scheduler.js';
 import { stepDefinition } from '../sim/steps.js';
+import { describeCircle, findCircle } from '../sim/waitGraph.js';
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import type { Verdict } from './verdict.js';
@@ -64,8 +65,11 @@ export function judgeResult(result: WorkloadResult, program: Case | null): Verdi
   };
 }
 
-function describeWaits({ coordinator, devices, cpus, names }: VirtualMachine): string[] {
-  return [coordinator, ...devices, ...cpus].flatMap((actor, i) =>
+/** By actor; and the circle, where those who wait for one another are known. */
+function describeWaits({ coordinator, devices, cpus, names, executor }: VirtualMachine): string[] {
+  const lines = [coordinator, ...devices, ...cpus].flatMap((actor, i) =>
     actor.waits().map((line) => `${names[i]}: ${line}`),
   );
+  const circle = findCircle(executor.tasks);
+  return circle === null ? lines : [...lines, describeCircle(circle)];
 }

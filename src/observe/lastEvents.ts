@@ -1,14 +1,13 @@
 /** The last recorded steps of all actors that touch a page, or of one actor, as lines of text for violations and crash reports. */
 
-import { errnoName, isErrno } from '../base/errno.js';
-import { formatVpn, type Vpn } from '../base/units.js';
-import { formatPfn, type Pfn } from '../memory/pfn.js';
-import { NotifierStep, notifyEventName } from '../mm/mirror/mmuNotifier.js';
-import { messageName } from '../sim/message.js';
+import type { Vpn } from '../base/units.js';
+import type { Pfn } from '../memory/pfn.js';
+import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
 import { type StepField, stepDefinition } from '../sim/steps.js';
 import type { ObserverBuffers } from './actorObserver.js';
 import { RECORDER_STEPS, type RecordedStep } from './flightRecorder.js';
 import { catalogedStep } from './stepCatalog.js';
+import { stepText } from './stepText.js';
 
 /** What events are looked for by; an event that touches either counts. */
 export interface EventSubject {
@@ -68,15 +67,7 @@ export class LastEvents {
 
   private describe(step: RecordedStep): string {
     const { name, fields } = catalogedStep(step.step);
-    if (name === 'sim.send') return `${name} ${this.message('to', step.args)}`;
-    if (name === 'sim.deliver') return `${name} ${this.message('from', step.args)}`;
-    const args = fields.map((field, i) => `${field}=${formatArgument(field, step.args[i])}`);
-    return [name, ...args].join(' ');
-  }
-
-  private message(direction: string, args: readonly number[]): string {
-    const peer = this.actorNames[args[0]] ?? `actor ${args[0]}`;
-    return `${direction} ${peer}: ${args[1] === 0 ? 'a reply' : messageName(args[1])}`;
+    return stepText(name, fields, step.args, this.actorNames);
   }
 }
 
@@ -105,29 +96,4 @@ function touches(step: RecordedStep, { page, pfn }: EventSubject): boolean {
 function pagesFrom(fields: readonly StepField[], args: readonly number[], at: number): number {
   const npages = fields.indexOf('npages', at);
   return npages < 0 ? 1 : args[npages];
-}
-
-function formatArgument(field: StepField, value: number): string {
-  switch (field) {
-    case 'vpn':
-      return value >= 0 ? formatVpn(value) : formatErrno(value);
-    case 'pfn':
-      return formatPfn(value);
-    case 'errno':
-      return formatErrno(value);
-    case 'event':
-      return notifyEventName(value);
-    case 'device':
-      return value < 0 ? 'none' : `gpu${value}`;
-    case 'flags':
-      return `0x${value.toString(16)}`;
-    case 'ns':
-      return value.toFixed(0);
-    default:
-      return String(value);
-  }
-}
-
-function formatErrno(value: number): string {
-  return isErrno(value) ? errnoName(value) : String(value);
 }

@@ -23,12 +23,17 @@ class PendingCall implements Waitable {
   readonly words = new Float64Array(RING_SLOT_WORDS);
   done = false;
   what = '';
-  constructor(private readonly peer: string) {}
+  constructor(
+    private readonly peer: string,
+    private readonly server: () => Task | null,
+  ) {}
   describeWait(): string {
     return `a reply of ${this.peer} to ${this.what}`;
   }
+  /** Who works on it: known only where the peer is on the same thread. */
   holders(): readonly Task[] {
-    return [];
+    const server = this.server();
+    return server === null ? [] : [server];
   }
 }
 
@@ -45,7 +50,11 @@ export class Port {
   private readonly handlers: (Handler | undefined)[] = [];
   private readonly pending: PendingCall[] = [];
   private readonly freeCalls: number[] = [];
+  /** By number of the peer's call: the task that answered it, or still does. */
+  private readonly servers: (Task | undefined)[] = [];
   private readonly backlog: number[][] = [];
+  /** The other end, where one thread has both: then a wait can say who works on its request. */
+  peerPort: Port | null = null;
   /** The executor's mark that the peer's doorbell has not been rung since the last send. */
   dirty = false;
   /** Told of each send: rings the peer's doorbell soon, or under `virtual` makes the receiver's pump runnable. */
@@ -62,7 +71,7 @@ export class Port {
     private readonly incoming: Ring,
   ) {
     // Call number 0 marks a notice.
-    this.pending.push(new PendingCall(peerName));
+    this.addPendingCall();
   }
 
   /** Sends a request and waits for the reply. */
@@ -112,7 +121,8 @@ export class Port {
   ): void {
     this.register(type, (words, offset, call) => {
       const args = decode(type.args, words, offset) as Values<A>;
-      this.sched.spawn(this.owner, type.name, this.serveOne(type, handler(args), call), isRelay);
+      const body = this.serveOne(type, handler(args), call);
+      this.servers[call] = this.sched.spawn(this.owner, type.name, body, isRelay);
     });
   }
 
@@ -169,8 +179,15 @@ export class Port {
   }
 
   private addPendingCall(): number {
-    this.pending.push(new PendingCall(this.peerName));
-    return this.pending.length - 1;
+    const number = this.pending.length;
+    this.pending.push(new PendingCall(this.peerName, () => this.peerPort?.serverOf(number) ?? null));
+    return number;
+  }
+
+  /** Null before the request arrives, and when it has been answered. */
+  private serverOf(call: number): Task | null {
+    const server = this.servers[call];
+    return server === undefined || server.state === 'done' ? null : server;
   }
 
   private send(

@@ -21,7 +21,7 @@ import type { CoordinatorHost } from './actorHost.js';
 import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceActorId } from './assemble.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
-import { describeWaits } from './waits.js';
+import { waitsOf } from './waits.js';
 
 const IDLE_POLL_MS = 1;
 const TORN_DOWN = 'torn-down';
@@ -86,7 +86,7 @@ export class LocalCoordinator implements CoordinatorHost {
   }
 
   waits(): readonly string[] {
-    return describeWaits(this.sched, COORDINATOR);
+    return waitsOf(this.sched, COORDINATOR);
   }
 
   verify(

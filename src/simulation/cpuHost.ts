@@ -15,7 +15,7 @@ import { actorPort, buildCpuThread, buildWorkloads, cpuActorId } from './assembl
 import { type CounterReader, ProgramHost } from './programHost.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
-import { describeWaits } from './waits.js';
+import { waitsOf } from './waits.js';
 
 export class LocalCpu implements CpuHost {
   readonly thread: CpuThread;
@@ -69,7 +69,7 @@ export class LocalCpu implements CpuHost {
   }
 
   waits(): readonly string[] {
-    return describeWaits(this.sched, this.actor);
+    return waitsOf(this.sched, this.actor);
   }
 
   private *runToEnd(resolve: (result: WorkloadResult) => void): Steps<void> {

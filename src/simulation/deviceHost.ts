@@ -9,7 +9,7 @@ import type { DeviceHost } from './actorHost.js';
 import { actorPort, buildDevice, buildWorkloads, deviceActorId } from './assemble.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
-import { describeWaits } from './waits.js';
+import { waitsOf } from './waits.js';
 
 export class LocalDevice implements DeviceHost {
   readonly actor: DeviceActor;
@@ -44,7 +44,7 @@ export class LocalDevice implements DeviceHost {
   }
 
   waits(): readonly string[] {
-    return describeWaits(this.sched, deviceActorId(this.device));
+    return waitsOf(this.sched, deviceActorId(this.device));
   }
 
   /** Notices of the host that are still in the ring count as carried out. */

@@ -52,6 +52,8 @@ export class VirtualMachine {
   }
 
   private connect(coordinator: Port, other: Port, name: string): void {
+    coordinator.peerPort = other;
+    other.peerPort = coordinator;
     coordinator.onSend = this.executor.pump(other, `the coordinator to ${name}`);
     other.onSend = this.executor.pump(coordinator, `${name} to the coordinator`);
   }

@@ -70,6 +70,8 @@ describe('SubjectRunner', () => {
     if (bug === null) throw new Error('B112 is missing');
     const verdict = runnerFor(subjectOf(bug.subject), 'B112').run(new RandomStrategy(1))?.verdict;
     expect(verdict?.kind).toBe('deadlock');
-    expect(verdict?.details.join('\n')).toContain('waits for detach of allocation 1');
+    const details = verdict?.details.join('\n');
+    expect(details).toContain('waits for detach of allocation 1');
+    expect(details).toMatch(/cpu0: .* waits for a reply of the coordinator to .*, held by cpu\.\w+#\d+/);
   });
 });

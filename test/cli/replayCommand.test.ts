@@ -1,0 +1,83 @@
+/** `svmsim replay`: what it prints, how it ends, and what it refuses. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/program.js';
+import { encodeFailure } from '../../src/explore/failureFile.js';
+import { someFailure } from '../explore/someFailure.js';
+import { FakeHost } from './fakeHost.js';
+
+let host: FakeHost;
+let folder: string;
+let file: string;
+const failure = someFailure('B107');
+
+beforeEach(() => {
+  host = new FakeHost();
+  folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+  file = join(folder, 'f.bin');
+  writeFileSync(file, encodeFailure(failure, host.version));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('svmsim replay', () => {
+  it('prints a line for each step under the names of the actors, and ends as the failure did', async () => {
+    expect(await runCli(['replay', file], host)).toBe(1);
+    const lines = host.stdout.text.split('\n');
+    expect(lines.slice(0, 3)).toEqual(['  step', '        coordinator', '        |   gpu0']);
+    expect(lines.filter((line) => /^ +\d+ {2}/.test(line)).length).toBeGreaterThan(100);
+    expect(host.stdout.text).toContain(`invariant of I4: ${failure.verdict.message}`);
+    expect(host.stdout.text).not.toContain('cpu present');
+  });
+
+  it('prints the state of pages with --verbose', async () => {
+    expect(await runCli(['replay', file, '--verbose'], host)).toBe(1);
+    expect(host.stdout.text).toContain('cpu present');
+  });
+
+  it('prints the verdict alone with --quiet', async () => {
+    expect(await runCli(['replay', file, '--quiet', '--verbose'], host)).toBe(1);
+    expect(host.stdout.text.trim().split('\n')).toHaveLength(1 + failure.verdict.details.length);
+  });
+
+  it('stops before a step, and says where everybody is', async () => {
+    expect(await runCli(['replay', file, '--stop-at', '50'], host)).toBe(0);
+    expect(host.stdout.text).toMatch(/^ {4}49 {2}/m);
+    expect(host.stdout.text).not.toMatch(/^ {4}50 {2}/m);
+    expect(host.stdout.text).toContain('where everybody is:');
+    expect(host.stdout.text).toContain('stopped before step 50');
+  });
+
+  it.each([
+    [['--stop-at', '0'], '--stop-at'],
+    [['--stop-at', 'x'], '--stop-at'],
+  ])('refuses %j', async (words, told) => {
+    expect(await runCli(['replay', file, ...words], host)).toBe(2);
+    expect(host.stderr.text).toContain(told);
+  });
+
+  it('refuses a file of another version, one cut off, one altered, and one that is not there, each in one line', async () => {
+    const bytes = encodeFailure(failure, host.version);
+    const altered = Uint8Array.from(bytes);
+    altered[bytes.length - 9] ^= 1;
+    const wrong: [Uint8Array | null, RegExp][] = [
+      [encodeFailure(failure, '1.0.0'), /svmsim 1\.0\.0; this is 9\.9\.9/],
+      [bytes.subarray(0, 500), /cut off or altered/],
+      [bytes.subarray(0, 10), /only the beginning/],
+      [altered, /cut off or altered/],
+      [new Uint8Array(0), /only the beginning/],
+      [null, /no such file/],
+    ];
+    for (const [content, message] of wrong) {
+      host = new FakeHost();
+      if (content === null) rmSync(file);
+      else writeFileSync(file, content);
+      expect(await runCli(['replay', file], host)).toBe(2);
+      expect(host.stderr.text).toMatch(message);
+      expect(host.stderr.text).toContain(file);
+      expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
+    }
+  });
+});
