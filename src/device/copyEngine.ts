@@ -142,6 +142,7 @@ export class CopyEngine {
       const errno = this.copyChunk(engine, src, dst, first, end);
       if (this.sched.reach(DeviceStep.copyChunk, this.config.device, first, end - first, errno)) yield STEP;
       if (this.sched.modelsTime) yield* this.passLinks(engine);
+      else this.countLinks(engine);
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -153,8 +154,20 @@ export class CopyEngine {
       const bytes = engine.linkBytes[link];
       if (bytes === 0) continue;
       engine.linkBytes[link] = 0;
+      this.sched.at(DeviceStep.linkStart, this.config.device, link, bytes);
       yield* this.interconnect.transfer(linkAt(link), bytes, engine.latencyPaid[link] !== 0);
       engine.latencyPaid[link] = 1;
+      this.sched.at(DeviceStep.linkEnd, this.config.device, link, bytes);
+    }
+  }
+
+  /** Where the copy itself is all the time that the bytes take. */
+  private countLinks(engine: Engine): void {
+    for (let link = 0; link < engine.linkBytes.length; link++) {
+      const bytes = engine.linkBytes[link];
+      if (bytes === 0) continue;
+      engine.linkBytes[link] = 0;
+      this.sched.at(DeviceStep.linkEnd, this.config.device, link, bytes);
     }
   }
 

@@ -20,6 +20,12 @@ export const DeviceStep = {
   tlbInvalidate: defineStep('device.tlbInvalidate', 'device', 'vpn', 'npages', 'count'),
   /** `npages` of a copy are done, from entry `count` of the request on. */
   copyChunk: defineStep('device.copyChunk', 'device', 'count', 'npages', 'errno'),
+  /** `bytes` begin to cross link `id` of the device; only where time is modelled. */
+  linkStart: defineStep('device.linkStart', 'device', 'id', 'bytes'),
+  /** They have crossed it. */
+  linkEnd: defineStep('device.linkEnd', 'device', 'id', 'bytes'),
+  /** `npages` of the device's memory are in use from now on. */
+  vramUsed: defineStep('device.vramUsed', 'device', 'npages'),
   /** An access through an I/O page that the IOMMU does not map; the run ends with it. `id` is the I/O page. */
   iommuFault: defineStep('device.iommuFault', 'device', 'vpn', 'flags', 'id'),
   kernelStart: defineStep('device.kernelStart', 'device', 'count'),

@@ -91,11 +91,18 @@ export class Gpu {
 
   /** Errors: -ENOMEM, -ENODEV once unplugged. */
   allocVram(npages: number, pfns: PageArrayId): VramAllocationId | Errno {
-    return this.vram.alloc(npages, this.world.arrays.view(pfns));
+    const id = this.vram.alloc(npages, this.world.arrays.view(pfns));
+    this.noteVram();
+    return id;
   }
 
   releaseVram(id: VramAllocationId): void {
     this.vram.release(id);
+    this.noteVram();
+  }
+
+  private noteVram(): void {
+    this.world.sched.at(DeviceStep.vramUsed, this.config.index, this.vram.usedPages);
   }
 
   /** The addresses are packed as `GpuPageTable.bind` says. Errors: -ENOMEM, with nothing bound; -ENODEV once unplugged. */

@@ -54,6 +54,28 @@ export function linkCount(links: DeviceLinks): number {
   return FIRST_PEER + 2 * links.peers.length;
 }
 
+/** As tables and traces name it: `RAM to VRAM`, `to gpu2`. */
+export function linkName(link: LinkId): string {
+  switch (link) {
+    case Link.hostToDevice:
+      return 'RAM to VRAM';
+    case Link.deviceToHost:
+      return 'VRAM to RAM';
+    case Link.local:
+      return 'within VRAM';
+    default: {
+      const { device, isRead } = peerOf(link);
+      return `${isRead ? 'from' : 'to'} gpu${device}`;
+    }
+  }
+}
+
+/** The device at the other end of a link to a peer, and whether bytes come from there. */
+export function peerOf(link: LinkId): { readonly device: number; readonly isRead: boolean } {
+  const number = link - FIRST_PEER;
+  return { device: number >>> 1, isRead: (number & 1) === 1 };
+}
+
 /** The figures of a link; null where there is none. */
 export function linkSpec(links: DeviceLinks, link: LinkId): LinkSpec | null {
   if (link === Link.hostToDevice) return links.hostToDevice;

@@ -15,7 +15,7 @@ export function stepText(
   /** By actor. */
   actorNames: readonly string[],
 ): string {
-  if (name === 'sim.send') return `${name} ${messageText('to', args, actorNames)}`;
+  if (name === 'sim.send' || name === 'sim.reply') return `${name} ${messageText('to', args, actorNames)}`;
   if (name === 'sim.deliver') return `${name} ${messageText('from', args, actorNames)}`;
   return [name, ...fields.map((field, i) => `${field}=${argumentText(field, args[i])}`)].join(' ');
 }

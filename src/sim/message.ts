@@ -48,6 +48,11 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
   return { id: names.length, name, args: argNames, reply: replyNames };
 }
 
+/** Of all types, from number 1 on. */
+export function messageNames(): readonly string[] {
+  return [...names];
+}
+
 /** The name of the type with this number; a number without one is a corrupted ring. */
 export function messageName(id: number): string {
   const name = names[id - 1];

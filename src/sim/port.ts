@@ -8,9 +8,11 @@ import type { Scheduler } from './scheduler.js';
 import { defineStep, PARK, STEP, type Steps } from './steps.js';
 import type { ActorId, Task, Waitable } from './task.js';
 
+/** Fields: the peer, the type of the message (0 for a reply), and the number of the call, which a request and its reply share; 0 for a notice. */
 export const PortStep = {
-  send: defineStep('sim.send', 'id', 'id', 'count'),
-  deliver: defineStep('sim.deliver', 'id', 'id', 'count'),
+  send: defineStep('sim.send', 'id', 'id', 'id'),
+  reply: defineStep('sim.reply', 'id', 'id', 'id'),
+  deliver: defineStep('sim.deliver', 'id', 'id', 'id'),
 } as const;
 
 const REPLY = 0;
@@ -77,7 +79,7 @@ export class Port {
   /** Sends a request and waits for the reply. */
   *call<A extends Fields, R extends Fields>(type: MessageType<A, R>, args: Values<A>): Steps<Values<R>> {
     const call = this.start(type, args);
-    if (this.sched.reach(PortStep.send, this.peer, type.id, this.outgoing.depth)) yield STEP;
+    if (this.sched.stopsHere()) yield STEP;
     return yield* this.finish(type, call);
   }
 
@@ -89,6 +91,7 @@ export class Port {
     call.task = null;
     call.what = type.name;
     this.send(type.id, number, type.args, args);
+    this.sched.at(PortStep.send, this.peer, type.id, number);
     return number as CallNumber;
   }
 
@@ -109,7 +112,7 @@ export class Port {
   /** Sends without waiting. */
   post<A extends Fields>(type: MessageType<A, Record<never, never>>, args: Values<A>): void {
     this.send(type.id, NOTICE, type.args, args);
-    this.sched.at(PortStep.send, this.peer, type.id, this.outgoing.depth);
+    this.sched.at(PortStep.send, this.peer, type.id, NOTICE);
   }
 
   /** Registers a handler that may sleep: each request becomes a task of this actor. */
@@ -133,7 +136,7 @@ export class Port {
   ): void {
     this.register(type, (words, offset, call) => {
       const reply = handler(decode(type.args, words, offset) as Values<A>);
-      if (call !== NOTICE) this.send(REPLY, call, type.reply, reply);
+      if (call !== NOTICE) this.reply(type, call, reply);
     });
   }
 
@@ -170,7 +173,16 @@ export class Port {
     call: number,
   ): Steps<void> {
     const reply = yield* body;
-    if (call !== NOTICE) this.send(REPLY, call, type.reply, reply);
+    if (call !== NOTICE) this.reply(type, call, reply);
+  }
+
+  private reply<A extends Fields, R extends Fields>(
+    type: MessageType<A, R>,
+    call: number,
+    values: Values<R>,
+  ): void {
+    this.send(REPLY, call, type.reply, values);
+    this.sched.at(PortStep.reply, this.peer, type.id, call);
   }
 
   private register<A extends Fields, R extends Fields>(type: MessageType<A, R>, handler: Handler): void {

@@ -16,6 +16,8 @@ export interface WaitObserver {
   /** `reason` says in words what for, and who stands in the way. */
   onBlock(task: Task, reason: Waitable): void;
   onWake(task: Task): void;
+  /** A task has begun; of a request, within the step at which the request was delivered. */
+  onSpawn(task: Task): void;
 }
 
 class TimeWait implements Waitable {
@@ -70,6 +72,7 @@ export abstract class Scheduler {
   spawn(actor: ActorId, name: string, body: Steps<unknown>, daemon = false): Task {
     const task = new Task(this.nextTaskId++, actor, name, body, daemon);
     this.tasks.add(task);
+    if (this.waitObserver !== null) this.waitObserver.onSpawn(task);
     this.makeRunnable(task);
     return task;
   }
@@ -102,7 +105,7 @@ export abstract class Scheduler {
   }
 
   /** Whether the current task should yield at the step that it has reached. */
-  protected abstract stopsHere(): boolean;
+  abstract stopsHere(): boolean;
 
   /** Blocks the current task until `wake`. The caller has put the task where its waker will find it. */
   *park(reason: Waitable): Steps<void> {

@@ -29,6 +29,8 @@ export class StepLine implements StepObserver, WaitObserver {
 
   onBlock(): void {}
 
+  onSpawn(): void {}
+
   onWake(task: Task): void {
     this.woken.push(taskLabel(task));
   }

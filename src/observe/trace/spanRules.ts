@@ -1,7 +1,15 @@
 /** Which named steps begin and end the spans of a timeline: a table, since the protocol itself knows only of steps. */
 
-/** What a span is about; viewers colour and filter by it. */
-export type SpanCategory = 'fault' | 'migration' | 'invalidation' | 'mapping' | 'call' | 'kernel' | 'wait';
+/** What a span is about; viewers colour and filter by it. `lock` is a wait for a lock, `wait` one for anything else. */
+export type SpanCategory =
+  | 'fault'
+  | 'migration'
+  | 'invalidation'
+  | 'mapping'
+  | 'call'
+  | 'kernel'
+  | 'lock'
+  | 'wait';
 
 export interface SpanRule {
   readonly name: string;
@@ -68,6 +76,13 @@ export const instantSteps: readonly string[] = [
   'device.tlbInvalidate',
   'device.iommuFault',
   'driver.retry',
+  'driver.spurious',
+  'driver.copyFailed',
+  'driver.boEvict',
+  'driver.unplugged',
+  'driver.unbound',
+  'driver.joined',
+  'driver.left',
   'driver.migrateBusy',
   'driver.tlbInvalidated',
   'driver.memoryFault',
@@ -78,7 +93,9 @@ export const instantSteps: readonly string[] = [
   'gpusvm.rangeInserted',
   'gpusvm.rangeRemoved',
   'gpusvm.setUnmapped',
+  'gpusvm.invalidate',
   'pagemap.timeslice',
+  'pagemap.evictRetry',
   'migrate.giveUp',
   'fault.deviceBusy',
   'fault.waitMigration',

@@ -1,12 +1,14 @@
 /** Makes spans, phases, waits, instants, counters and flows of the events of a trace: what every form in which it is shown is made of. */
 
+import { linkAt, linkName } from '../../device/interconnect.js';
 import type { CatalogedStep } from '../stepCatalog.js';
 import { type EventArguments, eventArguments } from './eventArguments.js';
 import { FlowTable } from './flowTable.js';
 import { Lanes } from './lanes.js';
+import { MessageFlows } from './messageFlows.js';
 import { instantSteps, type SpanCategory, type SpanRule, spanRules } from './spanRules.js';
 import type { Trace } from './trace.js';
-import { readTrace, type TraceEvent, type TraceVisitor } from './traceReader.js';
+import { readTrace, type TracedWait, type TraceEvent, type TraceVisitor } from './traceReader.js';
 
 /** Something of one task that takes time. Spans of one lane nest. */
 export interface Span {
@@ -55,11 +57,17 @@ interface TaskLine {
   readonly key: number;
   readonly actor: number;
   readonly lane: number;
-  readonly name: string;
   readonly flow: number;
   readonly open: OpenSpan[];
   /** Why pages that it migrates next will move. */
   cause: string | null;
+}
+
+/** The type of a message that is a reply. */
+const REPLY = 0;
+interface LinkState {
+  carried: number;
+  underWay: number;
 }
 
 /** Lanes and tasks in one number. */
@@ -78,7 +86,6 @@ class Timeline implements TraceVisitor {
   private readonly begins: readonly (SpanRule | undefined)[];
   private readonly ends: readonly (readonly SpanRule[])[];
   private readonly instants: ReadonlySet<number>;
-  private readonly numbers: ReadonlyMap<string, number>;
   private readonly steps: readonly CatalogedStep[];
   private readonly tasks = new Map<number, TaskLine>();
   private readonly lanes: Lanes;
@@ -86,20 +93,29 @@ class Timeline implements TraceVisitor {
   /** Faults that a device has raised and that were not served, by device. */
   private readonly outstanding: number[];
   private readonly copiedPages: number[];
+  /** Bytes that each device's links have carried so far, and that are on them now. */
+  private readonly links: readonly Map<number, LinkState>[];
+  private readonly actors: readonly string[];
+  private readonly messages: readonly string[];
+  private readonly messageFlows: MessageFlows;
   private lastNs = 0;
 
   constructor(
-    { steps, actors, devices }: Trace,
+    { steps, actors, devices, messages }: Trace,
     private readonly sink: TimelineSink,
   ) {
     this.steps = steps;
-    this.numbers = new Map(steps.map(({ name }, number) => [name, number]));
+    this.actors = actors;
+    this.messages = messages;
+    const numbers = new Map(steps.map(({ name }, number) => [name, number]));
     this.begins = steps.map(({ name }) => spanRules.find(({ begin }) => begin === name));
     this.ends = steps.map(({ name }) => spanRules.filter(({ end }) => end.includes(name)));
-    this.instants = new Set(instantSteps.map((name) => this.numbers.get(name) ?? -1));
+    this.instants = new Set(instantSteps.map((name) => numbers.get(name) ?? -1));
     this.lanes = new Lanes(actors.length);
     this.outstanding = new Array<number>(devices).fill(0);
     this.copiedPages = new Array<number>(devices).fill(0);
+    this.links = Array.from({ length: devices }, () => new Map());
+    this.messageFlows = new MessageFlows(actors.length);
   }
 
   onStep(event: TraceEvent, step: number, task: string): void {
@@ -118,20 +134,24 @@ class Timeline implements TraceVisitor {
     else this.instant(event, step, args);
   }
 
-  onBlocked(event: TraceEvent, task: string, reason: string, holder: number): void {
+  onBlocked(event: TraceEvent, task: string, { reason, isLock, holder }: TracedWait): void {
     this.lastNs = event.timeNs;
     const line = this.lineOf(event);
     // Servants that wait for work are no news.
     if (line === undefined) return;
-    const args = holder === 0 ? NO_ARGUMENTS : { holder: this.taskName(event.head.actor, holder) };
-    this.push(line, event.timeNs, `wait for ${reason}`, 'wait', null, args, task);
+    const args = holder === null ? NO_ARGUMENTS : { holder };
+    this.push(line, event.timeNs, `wait for ${reason}`, isLock ? 'lock' : 'wait', null, args, task);
   }
 
   onWoken({ head, timeNs }: TraceEvent): void {
     const line = this.tasks.get(keyOf(head.actor, head.task));
     const last = line?.open.at(-1);
-    if (line === undefined || last === undefined || last.span.category !== 'wait') return;
+    if (line === undefined || last === undefined || !isWait(last.span)) return;
     this.pop(line, timeNs, NO_ARGUMENTS);
+  }
+
+  onSpawned({ head }: TraceEvent): void {
+    this.messageFlows.spawn(head.actor, keyOf(head.actor, head.task));
   }
 
   /** Closes what the end of the recording cut off. */
@@ -145,18 +165,15 @@ class Timeline implements TraceVisitor {
     return this.tasks.get(keyOf(head.actor, head.task));
   }
 
-  private taskName(actor: number, task: number): string {
-    return this.tasks.get(keyOf(actor, task % TASKS))?.name ?? `task ${task}`;
-  }
-
   private begin(event: TraceEvent, task: string, rule: SpanRule, args: EventArguments): void {
     const { head, timeNs } = event;
     const key = keyOf(head.actor, head.task);
     let line = this.tasks.get(key);
     if (line === undefined) {
-      const flow = this.flows.joined(rule.begin, event.args) ?? this.flows.begin();
+      const flow =
+        this.flows.joined(rule.begin, event.args) ?? this.messageFlows.flowOf(key) ?? this.flows.begin();
       const lane = this.lanes.take(head.actor);
-      line = { key, actor: head.actor, lane, name: task, flow, open: [], cause: null };
+      line = { key, actor: head.actor, lane, flow, open: [], cause: null };
       this.tasks.set(key, line);
     }
     const cause = rule.category === 'migration' ? { cause: this.causeOf(line, rule) } : NO_ARGUMENTS;
@@ -229,16 +246,51 @@ class Timeline implements TraceVisitor {
   }
 
   private instant(event: TraceEvent, step: number, args: EventArguments): void {
-    const line = this.lineOf(event);
     const { name } = this.steps[step];
-    this.sink.onInstant({
-      name,
-      actor: event.head.actor,
-      lane: line?.lane ?? -1,
-      timeNs: event.timeNs,
-      args,
-      flow: line?.flow ?? this.flows.joined(name, event.args) ?? 0,
-    });
+    const flow = this.flows.joined(name, event.args) ?? this.flowOf(event) ?? 0;
+    this.tellInstant(event, name, args, this.lineOf(event)?.flow ?? flow);
+  }
+
+  private tellInstant({ head, timeNs }: TraceEvent, name: string, args: EventArguments, flow: number): void {
+    const lane = this.tasks.get(keyOf(head.actor, head.task))?.lane ?? -1;
+    this.sink.onInstant({ name, actor: head.actor, lane, timeNs, args, flow });
+  }
+
+  /** What the task of an event works for, though it shows no span. */
+  private flowOf(event: TraceEvent): number | null {
+    const { actor, task } = event.head;
+    return (
+      this.lineOf(event)?.flow ??
+      this.messageFlows.flowOf(keyOf(actor, task)) ??
+      this.messageFlows.justDelivered(actor)
+    );
+  }
+
+  private sent(event: TraceEvent, isReply: boolean): void {
+    const { head, args } = event;
+    const [to, type, call] = args;
+    const flow = this.flowOf(event) ?? this.flows.begin();
+    const name = this.messageName(type);
+    this.messageFlows.send(head.actor, to, call, isReply, { name, flow });
+    this.tellInstant(event, `${isReply ? 'reply to' : 'send'} ${name}`, { to: this.actorName(to) }, flow);
+    if (isReply) this.messageFlows.end(head.actor, keyOf(head.actor, head.task));
+  }
+
+  private delivered(event: TraceEvent): void {
+    const [from, type, call] = event.args;
+    const isReply = type === REPLY;
+    const message = this.messageFlows.deliver(from, event.head.actor, call, isReply);
+    const name = message?.name ?? (isReply ? 'a call' : this.messageName(type));
+    const what = isReply ? `receive reply to ${name}` : `receive ${name}`;
+    this.tellInstant(event, what, { from: this.actorName(from) }, message?.flow ?? 0);
+  }
+
+  private messageName(type: number): string {
+    return this.messages[type - 1] ?? `message ${type}`;
+  }
+
+  private actorName(actor: number): string {
+    return this.actors[actor] ?? `actor ${actor}`;
   }
 
   /** What is known only from steps that are no spans: causes, flows from actor to actor, counters. */
@@ -261,16 +313,53 @@ class Timeline implements TraceVisitor {
       case 'device.faultServed':
         this.count(this.outstanding, args[0], -1, 'faults outstanding', timeNs);
         break;
+      case 'sim.send':
+        this.sent(event, false);
+        break;
+      case 'sim.reply':
+        this.sent(event, true);
+        break;
+      case 'sim.deliver':
+        this.delivered(event);
+        break;
+      case 'device.linkStart':
+        this.passLink(args, timeNs, args[2], 0);
+        break;
+      case 'device.linkEnd':
+        this.passLink(args, timeNs, -args[2], args[2]);
+        break;
+      case 'device.vramUsed':
+        this.sink.onCounter(1 + args[0], 'VRAM pages in use', timeNs, args[1]);
+        break;
       case 'device.copyChunk':
         this.count(this.copiedPages, args[0], args[2], 'pages copied', timeNs);
         break;
     }
   }
 
+  /** Where time is not modelled, bytes never are under way: they are told of when they have passed. */
+  private passLink([device, link]: Float64Array, timeNs: number, more: number, carried: number): void {
+    const states = this.links[device];
+    const state = states.get(link) ?? { carried: 0, underWay: 0 };
+    states.set(link, state);
+    const before = state.underWay;
+    state.underWay = Math.max(0, before + more);
+    state.carried += carried;
+    const name = linkName(linkAt(link));
+    if (state.underWay !== before)
+      this.sink.onCounter(1 + device, `${name}: bytes under way`, timeNs, state.underWay);
+    if (carried > 0) this.sink.onCounter(1 + device, `${name}: bytes carried`, timeNs, state.carried);
+  }
+
   private count(values: number[], device: number, change: number, name: string, timeNs: number): void {
     values[device] += change;
     this.sink.onCounter(1 + device, name, timeNs, values[device]);
   }
+}
+
+/** For a lock or for anything else. */
+export function isWait({ category }: Pick<Span, 'category'>): boolean {
+  return category === 'lock' || category === 'wait';
 }
 
 function keyOf(actor: number, task: number): number {

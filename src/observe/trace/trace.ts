@@ -16,6 +16,8 @@ export interface TraceHead {
 export interface Trace extends TraceHead {
   /** By step number: a file is read without the program that wrote it. */
   readonly steps: readonly CatalogedStep[];
+  /** Names of the types of messages, from type 1 on. */
+  readonly messages: readonly string[];
   /** Per ring, in the order in which they were written. */
   readonly rings: readonly (readonly Float64Array[])[];
   /** Events in it. */

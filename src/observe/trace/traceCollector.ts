@@ -1,5 +1,6 @@
 /** Takes what the rings hold before they are full, while a run goes on, and makes a trace of it at the end. */
 
+import { messageNames } from '../../sim/message.js';
 import { type CatalogedStep, catalogedStep, STEP_NUMBERS } from '../stepCatalog.js';
 import type { Trace, TraceHead } from './trace.js';
 import { TRACE_RING_BYTES, TraceRing } from './traceRing.js';
@@ -37,7 +38,7 @@ export class TraceCollector {
     this.drain();
     const events = this.rings.reduce((sum, ring) => sum + ring.events, 0);
     const dropped = this.rings.reduce((sum, ring) => sum + ring.dropped, 0);
-    return { ...run, steps: allSteps(), rings: this.taken, events, dropped };
+    return { ...run, steps: allSteps(), messages: messageNames(), rings: this.taken, events, dropped };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads the events of a trace in order of time, all threads together, without an object for each. */
 
 import type { Trace } from './trace.js';
-import { EVENT_WORDS, EventHead, TraceKind, textWords } from './traceWords.js';
+import { EVENT_WORDS, EventHead, TraceKind, textWords, WaitKind } from './traceWords.js';
 
 /** One event; the same object is used for all, so it must not be kept. */
 export class TraceEvent {
@@ -62,13 +62,22 @@ class RingCursor {
   }
 }
 
+/** What a task waits for. */
+export interface TracedWait {
+  /** In words: `mmap_lock of mm 1 for write`. */
+  readonly reason: string;
+  readonly isLock: boolean;
+  /** Name of the task in its way; null where that is not known. */
+  readonly holder: string | null;
+}
+
 /** What a reader is told. */
 export interface TraceVisitor {
   /** A named step; `step` is its number in `Trace.steps`. `event` is valid only within the call. */
   onStep(event: TraceEvent, step: number, task: string): void;
-  /** The task waits for `reason`; `holder` is the number of the task in its way, 0 where that is not known. */
-  onBlocked(event: TraceEvent, task: string, reason: string, holder: number): void;
+  onBlocked(event: TraceEvent, task: string, wait: TracedWait): void;
   onWoken(event: TraceEvent, task: string): void;
+  onSpawned(event: TraceEvent, task: string): void;
 }
 
 /** Tells a visitor every event in order of time. */
@@ -96,11 +105,26 @@ function earliest(cursors: readonly RingCursor[]): RingCursor {
 function tell({ event, texts }: RingCursor, visitor: TraceVisitor): void {
   const { kind, name } = event.head;
   const task = texts[name] ?? '';
-  if (kind === TraceKind.Blocked) {
-    visitor.onBlocked(event, task, texts[event.args[0]] ?? '', event.args[1]);
-  } else if (kind === TraceKind.Woken) {
-    visitor.onWoken(event, task);
-  } else {
-    visitor.onStep(event, kind, task);
+  switch (kind) {
+    case TraceKind.Blocked:
+      visitor.onBlocked(event, task, waitOf(event, texts));
+      break;
+    case TraceKind.Woken:
+      visitor.onWoken(event, task);
+      break;
+    case TraceKind.Spawned:
+      visitor.onSpawned(event, task);
+      break;
+    default:
+      visitor.onStep(event, kind, task);
   }
+}
+
+function waitOf({ args }: TraceEvent, texts: readonly string[]): TracedWait {
+  const [reason, kind, holder, holderName] = args;
+  return {
+    reason: texts[reason] ?? '',
+    isLock: kind === WaitKind.Lock,
+    holder: holder === 0 ? null : (texts[holderName] ?? `task ${holder}`),
+  };
 }

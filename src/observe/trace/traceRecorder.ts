@@ -1,12 +1,13 @@
 /** Writes what the tasks of one thread do into its trace ring: named steps, waits, and the names that they need. */
 
+import { RwLock } from '../../sim/rwLock.js';
 import type { StepObserver, WaitObserver } from '../../sim/scheduler.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task, Waitable } from '../../sim/task.js';
 import type { Clock } from '../actorObserver.js';
 import { argumentCount, hasArguments, stepNumber } from '../stepCatalog.js';
 import type { TraceRing } from './traceRing.js';
-import { EVENT_WORDS, NAMES_MAX, packHead, TraceKind, textWords } from './traceWords.js';
+import { EVENT_WORDS, NAMES_MAX, packHead, TraceKind, textWords, WaitKind } from './traceWords.js';
 
 /** Texts that do not fit among the names share this one. */
 const OTHER_NAMES = 'others';
@@ -41,11 +42,18 @@ export class TraceRecorder implements StepObserver, WaitObserver {
 
   onBlock(task: Task, reason: Waitable): void {
     const text = this.numberOf(reason.describeWait(task));
-    const holder = reason.holders()[0]?.id ?? 0;
-    if (!this.begin(task, TraceKind.Blocked, 2)) return;
+    const holder = reason.holders()[0];
+    const holderName = holder === undefined ? 0 : this.numberOf(holder.name);
+    if (!this.begin(task, TraceKind.Blocked, 4)) return;
     this.ring.push(text);
-    this.ring.push(holder);
+    this.ring.push(reason instanceof RwLock ? WaitKind.Lock : WaitKind.Other);
+    this.ring.push(holder?.id ?? 0);
+    this.ring.push(holderName);
     this.ring.publish();
+  }
+
+  onSpawn(task: Task): void {
+    if (this.begin(task, TraceKind.Spawned, 0)) this.ring.publish();
   }
 
   onWake(task: Task): void {

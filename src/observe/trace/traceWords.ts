@@ -7,13 +7,18 @@ import { STEP_NUMBERS } from '../stepCatalog.js';
 export const TraceKind = {
   /** A text that later words mean by its number: number, bytes, and the bytes packed into doubles. */
   Text: 1023,
-  /** The task waits: number of the text that says for what, and the task in its way (0: none that is known). */
+  /** The task waits: number of the text that says for what, {@link WaitKind}, the task in its way and the text of its name (0: none that is known). */
   Blocked: 1022,
   /** The task may go on. No arguments. */
   Woken: 1021,
+  /** The task has begun. No arguments. */
+  Spawned: 1020,
 } as const;
 
-assert(STEP_NUMBERS <= 1021, 'step numbers reach those of other events');
+/** What a task waits for: a lock, or anything else. */
+export const WaitKind = { Other: 0, Lock: 1 } as const;
+
+assert(STEP_NUMBERS <= 1020, 'step numbers reach those of other events');
 
 const KIND_BITS = 10;
 const ARGS_BITS = 3;

@@ -9,7 +9,7 @@ import type { TextOrBytes } from './traceFormat.js';
 
 const MAGIC = 'svmtrace';
 /** Changes with the form of the file. */
-const FORMAT = 1;
+const FORMAT = 2;
 const WORD_BYTES = 8;
 /** Magic, format, bytes of the head: texts and numbers of fixed width, so that the rest is at a known place. */
 const PREFIX_BYTES = MAGIC.length + 8;
@@ -30,6 +30,7 @@ const headSchema = z.object({
       ),
     }),
   ),
+  messages: z.array(z.string()),
   /** Words of each ring. */
   ringWords: z.array(z.number().int().min(0)),
   events: z.number().int().min(0),

@@ -122,7 +122,7 @@ export class ThreadExecutor extends Scheduler {
    * A task goes on until it must wait, or until its slice is used up. Messages are sent on and delivered here all the same: a peer that waits
    * for an answer, perhaps with a lock held, would otherwise wait for whatever is queued here. The way out of the task and back would cost more.
    */
-  protected stopsHere(): boolean {
+  stopsHere(): boolean {
     if (this.unrung.length > 0) this.ringDoorbells();
     if (this.doorbell !== null && this.doorbell.peek() !== this.seen) this.deliverDuringTask(this.doorbell);
     this.stepsLeft--;

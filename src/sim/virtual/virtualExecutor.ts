@@ -77,7 +77,7 @@ export class VirtualExecutor extends Scheduler {
   }
 
   /** Every step is a choice of the strategy. */
-  protected stopsHere(): boolean {
+  stopsHere(): boolean {
     return true;
   }
 

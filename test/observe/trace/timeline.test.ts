@@ -134,7 +134,7 @@ describe('a timeline', () => {
   });
 
   it('shows waits for locks with who is in the way', () => {
-    const waits = notes.ended.filter(({ span }) => span.category === 'wait');
+    const waits = notes.ended.filter(({ span }) => span.category === 'lock');
     expect(waits.some(({ span }) => /mmap_lock/.test(span.name))).toBe(true);
     expect(waits.some(({ span }) => span.args.holder !== undefined)).toBe(true);
   });
