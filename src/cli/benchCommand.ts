@@ -1,21 +1,26 @@
-/** `svmsim bench`: throughput and latency tables. */
+/** `svmsim bench`: throughput and latency, of this machine and of the modelled one. */
 
 import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
-import type { JsonDocument } from '../report/json.js';
+import { type BaselineFigure, compareFigures } from '../report/bench/baseline.js';
+import { baselineBlocks } from '../report/bench/baselineReport.js';
+import { checkThreshold } from '../report/bench/threshold.js';
+import { colorsFor } from '../report/colors.js';
 import { didYouMean } from '../scenario/didYouMean.js';
-import type { Benchmark, BenchOptions, BenchOutcome } from './bench/benchmark.js';
+import { readBaseline } from './bench/baselineFile.js';
+import type { BenchOptions } from './bench/benchmark.js';
 import { benchmarks } from './bench/benchmarks.js';
+import { addBenchOptions, type BenchFormat, benchFormats, refuseStrangers } from './bench/benchOptions.js';
+import { type BenchResults, documentOf, printed } from './bench/benchOutput.js';
+import type { AnyBenchmark, BenchOutcome } from './bench/runBenchmark.js';
+import { readThresholds } from './bench/thresholds.js';
 import type { CliHost } from './cliHost.js';
-import { addCommonOptions, addExamples } from './commonOptions.js';
-import { ExitStatus } from './exitStatus.js';
+import { addExamples } from './commonOptions.js';
+import { ExitStatus, statusOf } from './exitStatus.js';
+import { refusal } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
 
-export interface BenchCommandOptions extends BenchOptions {
-  readonly list?: boolean;
-}
-
-export type BenchRunner = (names: string[], options: BenchCommandOptions) => Promise<void>;
+export type BenchRunner = (names: string[], options: BenchOptions) => Promise<void>;
 
 /** The worst first: it is the status of all. */
 const severity: readonly ExitStatus[] = [
@@ -30,68 +35,111 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
     .summary('throughput and latency tables')
     .description('Measures, prints matrices and tables, and checks what it measured.')
     .argument('[name...]', `benchmarks (default: all): ${benchmarks.map(({ name }) => name).join(', ')}`);
-  addCommonOptions(command)
-    .option('--list', 'lists the benchmarks')
-    .option('--scenario <file>', 'machine to measure on (default: that of the benchmark)')
-    .option('--samples <n>', 'measurements per figure, of which the median counts; at least 3', '9');
-  for (const benchmark of benchmarks) benchmark.addOptions(command);
-  command.action(action);
+  addBenchOptions(command, benchmarks);
+  command.action((names: string[], options: BenchOptions) => action(names, withDocument(options)));
   addExamples(command, [
     ['svmsim bench migrate', 'a matrix of GB/s for each size, RAM and two GPUs'],
     ['svmsim bench migrate --devices 4 --sizes 64KiB,2MiB --samples 9', 'four GPUs, two sizes'],
-    ['svmsim bench migrate --executor virtual', 'what the cost model says, in simulated time'],
+    ['svmsim bench migrate --clock simulated', 'what the cost model says, the same each time'],
     [
       "svmsim bench migrate --json - | jq '.results[] | [.name, .sizeBytes, .wall.bytesPerSecond]'",
       'figures for scripts',
     ],
+    [
+      "svmsim bench migrate --threshold 'migrate.*.2MiB.*.memcpyRatio>=0.6'",
+      'ends with status 1 when a figure is below its limit',
+    ],
+    ['svmsim bench migrate --json before.json', 'to be compared with later'],
+    ['svmsim bench migrate --baseline before.json', 'what has changed since, and whether that is chance'],
   ]);
+}
+
+/** `--format json` is `--json -` in other words. */
+function withDocument(options: BenchOptions): BenchOptions {
+  return options.format === 'json' && options.json === undefined ? { ...options, json: '-' } : options;
 }
 
 /** All that was typed is looked at before the first benchmark begins. */
 export async function benchCommand(
   names: readonly string[],
-  options: BenchCommandOptions,
+  options: BenchOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  const chosen = names.length === 0 ? benchmarks : [...new Set(names)].map(benchmarkNamed);
-  if (options.list === true) {
-    const width = Math.max(...benchmarks.map(({ name }) => name.length));
-    host.stdout.write(benchmarks.map(({ name, what }) => `${name.padEnd(width)}  ${what}\n`).join(''));
-    return ExitStatus.Ok;
-  }
+  const named = names.length > 0;
+  const chosen = named ? [...new Set(names)].map(benchmarkNamed) : benchmarks;
+  if (options.list === true) return list(host);
+  refuseStrangers(options, chosen, benchmarks, named);
+  const format = formatOf(options);
   const output = new ResultOutput(host, options.json);
-  const measurements = chosen.map((benchmark) => benchmark.prepare(options, host));
-  const outcomes: BenchOutcome[] = [];
-  for (const measure of measurements) {
-    outcomes.push(await measure());
-    if (outcomes.at(-1)?.status === ExitStatus.Interrupted) break;
-  }
-  output.publish(
-    () => outcomes.map(({ table }) => table()).join('\n'),
-    () => joined(outcomes.map(({ document }) => document())),
+  const baseline = options.baseline === undefined ? null : readBaseline(options.baseline);
+  const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
+  const thresholds = readThresholds(
+    options.threshold ?? [],
+    new Map(prepared.flatMap(({ figures }) => [...figures])),
   );
-  return severity.find((status) => outcomes.some((outcome) => outcome.status === status)) ?? ExitStatus.Ok;
-}
-
-/** One document of several: their checks and results one after another, under the head of the first. */
-function joined(documents: readonly JsonDocument[]): JsonDocument {
-  const [first, ...others] = documents;
-  if (others.length === 0) return first;
-  return {
-    ...first,
-    ok: documents.every(({ ok }) => ok),
-    partial: documents.some(({ partial }) => partial),
-    benchmarks: documents.flatMap(({ benchmarks: names }) => names),
-    checks: documents.flatMap(({ checks }) => checks),
-    results: documents.flatMap(({ results }) => results),
-    time: {
-      wallNs: documents.reduce((sum, { time }) => sum + time.wallNs, 0),
-      simulatedNs: documents.reduce((sum, { time }) => sum + time.simulatedNs, 0),
-    },
+  const outcomes: BenchOutcome[] = [];
+  for (const { measure } of prepared) {
+    outcomes.push(await measure());
+    if (outcomes.at(-1)?.partial === true) break;
+  }
+  const figures = outcomes.flatMap((outcome) => outcome.figures);
+  const results: BenchResults = {
+    outcomes,
+    thresholds: thresholds.map((threshold) => checkThreshold(threshold, figures)),
+    comparison: comparisonOf(baseline, options.baseline ?? '', outcomes),
+    environment: host.environment(),
   };
+  const colors = colorsFor(host.variables, host.stdout.isTTY);
+  output.publish(
+    () => printed(results, format, colors),
+    () => documentOf(results),
+  );
+  return statusOfAll(results);
 }
 
-function benchmarkNamed(name: string): Benchmark {
+function list(host: CliHost): ExitStatus {
+  const width = Math.max(...benchmarks.map(({ name }) => name.length));
+  host.stdout.write(benchmarks.map(({ name, what }) => `${name.padEnd(width)}  ${what}\n`).join(''));
+  return ExitStatus.Ok;
+}
+
+/** @throws UserError where two results would go to standard output. */
+function formatOf({ format, json }: BenchOptions): BenchFormat {
+  const found = benchFormats.find((one) => one === (format ?? 'table'));
+  if (found === undefined) throw refusal('--format', String(format), benchFormats.join(', '));
+  if (json === '-' && format !== undefined && found !== 'json') {
+    throw refusal(`--format ${found}`, '--json -', 'one result on standard output; --json takes a file too');
+  }
+  return found;
+}
+
+function comparisonOf(
+  baseline: readonly BaselineFigure[] | null,
+  path: string,
+  outcomes: readonly BenchOutcome[],
+): BenchResults['comparison'] {
+  if (baseline === null) return [];
+  // What another benchmark measured then is not missed now.
+  const concerned = baseline.filter(({ name }) =>
+    outcomes.some((outcome) => name.startsWith(`${outcome.name}.`)),
+  );
+  return baselineBlocks(
+    compareFigures(
+      concerned,
+      outcomes.flatMap(({ figures }) => figures),
+    ),
+    path,
+  );
+}
+
+function statusOfAll({ outcomes, thresholds }: BenchResults): ExitStatus {
+  const statuses = outcomes.map(({ verdict }) => statusOf(verdict));
+  const broken = thresholds.some(({ ok }) => !ok);
+  const all = broken ? [...statuses, ExitStatus.CheckFailed] : statuses;
+  return severity.find((status) => all.includes(status)) ?? ExitStatus.Ok;
+}
+
+function benchmarkNamed(name: string): AnyBenchmark {
   const found = benchmarks.find((benchmark) => benchmark.name === name);
   if (found !== undefined) return found;
   const known = benchmarks.map((benchmark) => benchmark.name);

@@ -9,9 +9,10 @@ import type { CheckedFile } from '../scenario/checkFile.js';
 import type { EditorSchema } from '../scenario/editorSchema.js';
 import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
-import type { LookupCell, LookupOptions } from '../simulation/benchLookup.js';
-import type { MigrateCell, MigrateOptions } from '../simulation/benchMigrate.js';
-import type { MirrorCell, MirrorOptions } from '../simulation/benchMirror.js';
+import type { BenchRun } from '../simulation/bench/benchRun.js';
+import type { LookupCell, LookupOptions } from '../simulation/bench/lookup.js';
+import type { MigrateCell, MigrateOptions } from '../simulation/bench/migrate.js';
+import type { MirrorCell, MirrorOptions } from '../simulation/bench/mirror.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import type { RunReport } from '../simulation/runReport.js';
@@ -43,9 +44,7 @@ export interface Simulator {
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
-  benchMigrate(config: SimulationConfig, options: MigrateOptions): Promise<MigrateCell[]>;
-  benchLookup(config: SimulationConfig, options: LookupOptions): Promise<LookupCell[]>;
-  benchMirror(config: SimulationConfig, options: MirrorOptions): Promise<MirrorCell[]>;
+  readonly bench: BenchRuns;
   openSweepPool(jobs: number): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
   openExplorePool(jobs: number): Promise<ExplorePool>;
@@ -55,6 +54,13 @@ export interface Simulator {
   /** Without `kind`, by the name and content of the file. Rejects with a UserError. */
   checkFile(path: string, kind: FileKind | undefined): Promise<CheckedFile>;
   editorSchema(kind: FileKind): Promise<EditorSchema>;
+}
+
+/** Measurements of the benchmarks, by their names. */
+export interface BenchRuns {
+  readonly migrate: BenchRun<MigrateOptions, MigrateCell>;
+  readonly lookup: BenchRun<LookupOptions, LookupCell>;
+  readonly mirror: BenchRun<MirrorOptions, MirrorCell>;
 }
 
 /** One run of a sweep, as it is sent to a worker. */

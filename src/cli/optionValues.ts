@@ -12,6 +12,7 @@ export interface SeedRange {
 const SEED_MAX = 2 ** 32 - 1;
 export const SEEDS_MAX = 100_000;
 const SIZES_MAX = 32;
+const COUNTS_MAX = 20;
 const SIZE_BYTES_MAX = 2 ** 32;
 
 /** A whole number from `min` to `max`. @throws UserError */
@@ -54,6 +55,18 @@ export function sizeList(option: string, typed: string): number[] {
     option,
     typed,
     `up to ${SIZES_MAX} sizes such as 4KiB,64KiB,2MiB, each a power of two from 4KiB to ${formatSize(SIZE_BYTES_MAX)}`,
+  );
+}
+
+/** `1,10,100`: ascending whole numbers from 1 on. @throws UserError */
+export function ascendingCounts(option: string, typed: string, max: number): number[] {
+  const counts = typed.split(',').map((text) => (/^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN));
+  const good = counts.every((count, i) => count >= 1 && count <= max && !(count <= counts[i - 1]));
+  if (good && counts.length <= COUNTS_MAX) return counts;
+  throw refusal(
+    option,
+    typed,
+    `up to ${COUNTS_MAX} ascending whole numbers from 1 to ${max}, with commas between`,
   );
 }
 

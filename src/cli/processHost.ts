@@ -36,12 +36,14 @@ const simulator: Simulator = {
   checkMachine: (config) => checkMachine(config),
   runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
-  benchMigrate: async (config, options) =>
-    (await import('../simulation/benchMigrate.js')).runBenchMigrate(config, options),
-  benchLookup: async (config, options) =>
-    (await import('../simulation/benchLookup.js')).runBenchLookup(config, options),
-  benchMirror: async (config, options) =>
-    (await import('../simulation/benchMirror.js')).runBenchMirror(config, options),
+  bench: {
+    migrate: async (config, options) =>
+      (await import('../simulation/bench/migrate.js')).runBenchMigrate(config, options),
+    lookup: async (config, options) =>
+      (await import('../simulation/bench/lookup.js')).runBenchLookup(config, options),
+    mirror: async (config, options) =>
+      (await import('../simulation/bench/mirror.js')).runBenchMirror(config, options),
+  },
   loadCases: async (paths) => {
     const { loadCaseFiles } = await import('../scenario/case/loadCases.js');
     return loadCaseFiles(paths).flatMap(({ cases }) => cases);

@@ -4,15 +4,9 @@
  */
 
 import { PAGE_BYTES } from '../base/units.js';
-import type { LookupCell } from '../simulation/benchLookup.js';
-import type { MigrateCell } from '../simulation/benchMigrate.js';
-import type { MirrorCell } from '../simulation/benchMirror.js';
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { clockOf } from './clock.js';
-import { lookupChecks, lookupVerdict } from './lookupReport.js';
-import { migrateChecks, migrateVerdict } from './migrateReport.js';
-import { mirrorChecks, mirrorVerdict } from './mirrorReport.js';
 import { sweepVerdict } from './sweepTable.js';
 import { verdictOf } from './verdict.js';
 
@@ -29,8 +23,8 @@ export interface Environment {
   readonly peakMemoryBytes: number;
 }
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-type JsonObject = { readonly [key: string]: Json };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
 
 /** What every document starts with, and what ends each result. */
 export interface JsonDocument {
@@ -137,101 +131,9 @@ export function sweepDocument(
   };
 }
 
-/** Of `bench migrate`: a result for each cell. */
-export function migrateDocument(
-  cells: readonly MigrateCell[],
-  measured: { readonly wallNs: number; readonly partial: boolean },
-  { command, config, environment }: DocumentContext,
-): JsonDocument {
-  return {
-    svmsim: environment.svmsim,
-    command,
-    benchmarks: ['migrate'],
-    scenario: config.name,
-    executor: config.executor,
-    seed: config.seed,
-    ok: migrateVerdict(cells, measured.partial).ok,
-    partial: measured.partial,
-    environment,
-    configuration: configurationOf(config),
-    checks: migrateChecks(cells),
-    counters: {},
-    results: cells.map((cell) => cellOf(cell, config.executor)),
-    time: { wallNs: measured.wallNs, simulatedNs: 0 },
-  };
-}
-
-/** Of `bench lookup`: a result for each kind of look-up and number of entries. */
-export function lookupDocument(
-  cells: readonly LookupCell[],
-  measured: { readonly wallNs: number; readonly partial: boolean },
-  { command, config, environment }: DocumentContext,
-): JsonDocument {
-  return {
-    svmsim: environment.svmsim,
-    command,
-    benchmarks: ['lookup'],
-    scenario: config.name,
-    executor: config.executor,
-    seed: config.seed,
-    ok: lookupVerdict(cells, measured.partial).ok,
-    partial: measured.partial,
-    environment,
-    configuration: configurationOf(config),
-    checks: lookupChecks(cells),
-    counters: {},
-    results: cells.map(({ name, entries, wall, ratio, verified }) => ({
-      name,
-      entries,
-      wall: { ...wall },
-      ratio,
-      verified,
-    })),
-    time: { wallNs: measured.wallNs, simulatedNs: 0 },
-  };
-}
-
-/** Of `bench mirror`: a result for each access, number of devices and layout. */
-export function mirrorDocument(
-  cells: readonly MirrorCell[],
-  measured: { readonly wallNs: number; readonly partial: boolean },
-  { command, config, environment }: DocumentContext,
-): JsonDocument {
-  return {
-    svmsim: environment.svmsim,
-    command,
-    benchmarks: ['mirror'],
-    scenario: config.name,
-    executor: config.executor,
-    seed: config.seed,
-    ok: mirrorVerdict(cells, measured.partial).ok,
-    partial: measured.partial,
-    environment,
-    configuration: configurationOf(config),
-    checks: cells.length === 0 ? [] : mirrorChecks(cells),
-    counters: {},
-    results: cells.map((cell) => ({
-      ...cell,
-      simulated: { ...cell.simulated },
-      wall: cell.wall === null ? null : { ...cell.wall },
-    })),
-    time: { wallNs: measured.wallNs, simulatedNs: 0 },
-  };
-}
-
 /** Instead of a result, for whoever reads standard output alone. */
 export function errorDocument(command: string, message: string, environment: Environment): object {
   return { svmsim: environment.svmsim, command, ok: false, error: { message }, environment };
-}
-
-/** `memcpyRatio` compares wall times: under the virtual executor, which promises the same document, it stands with them. */
-function cellOf(cell: MigrateCell, executor: ExecutorName): JsonObject {
-  const { name, source, destination, path, sizeBytes, memcpyRatio, verified, status } = cell;
-  const wall = { ...cell.wall, phasesNs: { ...cell.phases } };
-  const simulated = cell.simulated === null ? null : { ...cell.simulated };
-  const pair = { name, source, destination, path, sizeBytes };
-  if (executor === 'virtual') return { ...pair, wall: { ...wall, memcpyRatio }, simulated, verified, status };
-  return { ...pair, wall, memcpyRatio, simulated, verified, status };
 }
 
 /** Counters of time are wall time where the executor's clock is. */
@@ -268,7 +170,7 @@ function sumOfRuns(reports: readonly RunReport[]): Counters {
 }
 
 /** The settings that one compares runs by, in the units of a scenario file. */
-function configurationOf({ deviceCount, device, ramPages, svm, cost }: SimulationConfig): JsonObject {
+export function configurationOf({ deviceCount, device, ramPages, svm, cost }: SimulationConfig): JsonObject {
   return {
     devices: deviceCount,
     vramBytes: device.vramPages * PAGE_BYTES,

@@ -1,9 +1,9 @@
 /** Bandwidth from each source (row) to each destination (column), and the sum of all cells. */
 
 import { assert } from '../base/assert.js';
-import type { Colors } from './colors.js';
 import { sumOf } from './counterNames.js';
-import { left, right, textTable } from './textTable.js';
+import type { TableBlock } from './reportBlock.js';
+import { left, right } from './textTable.js';
 import { formatGBps } from './units.js';
 
 export interface MatrixCell {
@@ -19,17 +19,18 @@ export interface Matrix {
   readonly cells: readonly MatrixCell[];
 }
 
-/** In GB/s. Pairs that were not measured, like a place and itself, are N/A; a failed one is Error. Ends without a newline. */
-export function matrixText({ title, cells }: Matrix, colors: Colors): string {
+/** In GB/s. Pairs that were not measured, like a place and itself, are N/A; a failed one is Error. */
+export function matrixBlock({ title, cells }: Matrix): TableBlock {
   const places = placesOf(cells);
-  const table = textTable(
-    [left(''), ...places.map(right)],
-    places.map((source) => [source, ...places.map((destination) => cellText(cells, source, destination))]),
-    { title: colors.bold },
-  );
-  return [title, ...table, `SUM ${formatGBps(sumOf(cells.map((cell) => cell.bytesPerSecond ?? 0)))}`].join(
-    '\n',
-  );
+  return {
+    title,
+    columns: [left(''), ...places.map(right)],
+    rows: places.map((source) => [
+      source,
+      ...places.map((destination) => cellText(cells, source, destination)),
+    ]),
+    notes: [`SUM ${formatGBps(sumOf(cells.map((cell) => cell.bytesPerSecond ?? 0)))}`],
+  };
 }
 
 /** RAM first, then devices by number. */

@@ -1,5 +1,8 @@
 /** `svmsim bench`. */
 
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { migrateCell, simulationConfig } from '../report/fixtures.js';
@@ -13,7 +16,7 @@ beforeEach(() => {
 describe('bench', () => {
   it('lists benchmarks', async () => {
     expect(await runCli(['bench', '--list'], host)).toBe(0);
-    expect(host.stdout.text).toMatch(/^migrate {2}\w/);
+    expect(host.stdout.text).toMatch(/^migrate +\w/);
     expect(host.loaded).toEqual([]);
   });
 
@@ -57,6 +60,70 @@ describe('bench of several', () => {
   });
 });
 
+describe('what bench writes', () => {
+  it('is the document with --format json, as with --json -', async () => {
+    expect(await runCli(['bench', 'migrate', '--format', 'json'], host)).toBe(0);
+    const document = JSON.parse(host.stdout.text);
+    expect(document.wallFigures[0]).toMatchObject({ unit: 'B/s', median: 4e9, better: 'higher' });
+    expect(document.figures[0]).toMatchObject({ clock: 'simulated', median: 12.5e9 });
+    expect(document.configurations.migrate.presetHash).toMatch(/^[0-9a-f]{12}$/);
+  });
+
+  it('is a line for each figure with --format csv', async () => {
+    expect(await runCli(['bench', 'lookup', '--format', 'csv'], host)).toBe(0);
+    expect(host.stdout.text.split('\n').slice(0, 2)).toEqual([
+      'figure,clock,unit,better,median,min,max,spread,samples',
+      'lookup.range.1000000.time,wall,ns,lower,200,190,240,14.825999999999999,3',
+    ]);
+  });
+
+  it('is Markdown with --format markdown, and a document in a file beside it', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'svmsim-')), 'out.json');
+    expect(await runCli(['bench', 'lookup', '--format', 'markdown', '--json', file], host)).toBe(0);
+    expect(host.stdout.text).toContain('| range | 1,000,000 | 200ns |');
+    expect(JSON.parse(readFileSync(file, 'utf8')).benchmarks).toEqual(['lookup']);
+    const compared = new FakeHost();
+    expect(await runCli(['bench', 'lookup', '--baseline', file], compared)).toBe(0);
+    expect(compared.stdout.text).toContain('2 figures compared at p<0.05');
+  });
+
+  it.each([
+    [['lookup', '--format', 'csv', '--json', '-'], 'one result on standard output'],
+    [['lookup', '--sizes', '4KiB'], '--sizes is an option of migrate'],
+    [['lookup', 'migrate', '--entries', '10'], '--entries is an option of lookup'],
+    [['--baseline', 'package.json'], 'a document that svmsim bench wrote'],
+    [['lookup', '--threshold', 'lookup.range.1000.tim<1us'], 'did you mean lookup.range.1000.time?'],
+    [['lookup', '--threshold', 'lookup.range.1000.time<1GB/s'], 'a number, alone or with ns, us, ms, s'],
+    [['lookup', '--threshold', 'fast'], 'NAME OP NUMBER'],
+    [['migrate', '--clock', 'sundial'], 'sundial'],
+  ])('refuses %j', async (words, message) => {
+    expect(await runCli(['bench', ...words], host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
+    expect([...host.benches, ...host.lookups, ...host.mirrors]).toEqual([]);
+  });
+
+  it('ends with 1 when a threshold is broken, and says which', async () => {
+    const limits = ['lookup.range.1000000.time<=200ns', 'lookup.*.1000000.time<150ns'];
+    const options = limits.flatMap((limit) => ['--threshold', limit]);
+    expect(await runCli(['bench', 'lookup', ...options], host)).toBe(1);
+    expect(host.stdout.text).toContain('held    lookup.range.1000000.time<=200ns: 200ns');
+    expect(host.stdout.text).toContain('BROKEN  lookup.*.1000000.time<150ns: 200ns');
+    expect(await runCli(['bench', 'lookup', '--threshold', limits[0]], new FakeHost())).toBe(0);
+  });
+});
+
+describe('the clocks of bench', () => {
+  it.each([
+    [[], { wall: true, simulated: true }],
+    [['--clock', 'wall'], { wall: true, simulated: false }],
+    [['--executor', 'virtual'], { wall: false, simulated: true }],
+    [['--executor', 'virtual', '--clock', 'both'], { wall: true, simulated: true }],
+  ])('with %j are %j', async (options, clocks) => {
+    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
+    expect(host.benches[0].clocks).toEqual(clocks);
+  });
+});
+
 describe('bench mirror', () => {
   it('compares layouts at 1 to 16 devices, and prints what each takes', async () => {
     expect(await runCli(['bench', 'mirror'], host)).toBe(0);
@@ -73,7 +140,8 @@ describe('bench mirror', () => {
 
   it('has a document with the figures', async () => {
     expect(await runCli(['bench', 'mirror', '--json', '-'], host)).toBe(0);
-    expect(JSON.parse(host.stdout.text).results).toEqual([mirrorCell()]);
+    const times = { firstAccessNs: 1000, invalidateNs: 200, againNs: 900 };
+    expect(JSON.parse(host.stdout.text).results).toEqual([{ ...mirrorCell(), simulated: times }]);
   });
 
   it('fails when a load was wrong', async () => {
@@ -98,7 +166,9 @@ describe('bench lookup', () => {
   it('has a document with the figures', async () => {
     expect(await runCli(['bench', 'lookup', '--json', '-'], host)).toBe(0);
     const { results } = JSON.parse(host.stdout.text);
-    expect(results).toEqual([lookupCell()]);
+    const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 3 };
+    const { name, entries, verified } = lookupCell();
+    expect(results).toEqual([{ name, entries, wall, wallRatio: 2, verified }]);
   });
 
   it('fails when a look-up found another entry', async () => {

@@ -6,9 +6,10 @@ import { runBlock } from '../../src/explore/block.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
-import type { LookupCell, LookupOptions } from '../../src/simulation/benchLookup.js';
-import type { MigrateOptions } from '../../src/simulation/benchMigrate.js';
-import type { MirrorCell, MirrorOptions } from '../../src/simulation/benchMirror.js';
+import type { BenchControl } from '../../src/simulation/bench/benchRun.js';
+import type { LookupCell, LookupOptions } from '../../src/simulation/bench/lookup.js';
+import type { MigrateCell, MigrateOptions } from '../../src/simulation/bench/migrate.js';
+import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirror.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
@@ -24,6 +25,9 @@ export class FakeTerminal {
     this.text += text;
   }
 }
+
+/** Measures nothing, and tells of the cells that a test wants. */
+type FakeBench<Cell> = (control: BenchControl<Cell>) => Promise<void>;
 
 /** Each part can be replaced by a test; what commands asked for is kept. */
 export class FakeHost implements CliHost {
@@ -46,9 +50,9 @@ export class FakeHost implements CliHost {
 
   /** Runs that take no time and hold; tests put others in their place. */
   run = async (_config: SimulationConfig, _options: RunOptions): Promise<RunReport> => runReport();
-  bench = async (options: MigrateOptions): Promise<void> => options.onCell?.(migrateCell());
-  lookup = async (options: LookupOptions): Promise<void> => options.onCell?.(lookupCell());
-  mirror = async (options: MirrorOptions): Promise<void> => options.onCell?.(mirrorCell());
+  bench: FakeBench<MigrateCell> = async ({ onCell }) => onCell?.(migrateCell());
+  lookup: FakeBench<LookupCell> = async ({ onCell }) => onCell?.(lookupCell());
+  mirror: FakeBench<MirrorCell> = async ({ onCell }) => onCell?.(mirrorCell());
   sweep = async (seed: number, _signal: AbortSignal): Promise<RunReport> =>
     runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
   load = (_path: string, { executor }: ScenarioOverrides): SimulationConfig =>
@@ -71,20 +75,22 @@ export class FakeHost implements CliHost {
         return this.run(config, options);
       },
     }),
-    benchMigrate: async (_config, options) => {
-      this.benches.push(options);
-      await this.bench(options);
-      return [];
-    },
-    benchLookup: async (_config, options) => {
-      this.lookups.push(options);
-      await this.lookup(options);
-      return [];
-    },
-    benchMirror: async (_config, options) => {
-      this.mirrors.push(options);
-      await this.mirror(options);
-      return [];
+    bench: {
+      migrate: async (_config, options) => {
+        this.benches.push(options);
+        await this.bench(options);
+        return [];
+      },
+      lookup: async (_config, options) => {
+        this.lookups.push(options);
+        await this.lookup(options);
+        return [];
+      },
+      mirror: async (_config, options) => {
+        this.mirrors.push(options);
+        await this.mirror(options);
+        return [];
+      },
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
     loadCases: async (paths) => this.loadCases(paths),
@@ -156,13 +162,12 @@ export function abortError(): Error {
 
 /** A million ranges, looked up in 200 ns each. */
 export function lookupCell(changed: Partial<LookupCell> = {}): LookupCell {
-  const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 9 };
-  return { name: 'range', entries: 1_000_000, wall, ratio: 2, verified: true, ...changed };
+  return { name: 'range', entries: 1_000_000, times: [190, 200, 240], ratio: 2, verified: true, ...changed };
 }
 
 /** Eight devices, one HMM fault for all. */
 export function mirrorCell(changed: Partial<MirrorCell> = {}): MirrorCell {
-  const times = { firstAccessNs: 1000, invalidateNs: 200, againNs: 900 };
+  const times = { firstAccessNs: 1000, invalidateNs: [200], againNs: [900] };
   return {
     name: 'n1-shared-fault/8/shared',
     layout: 'n1-shared-fault',

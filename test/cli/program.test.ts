@@ -35,10 +35,16 @@ describe('help', () => {
       const lines = asked.stdout.text.split('\n').filter((line) => line.startsWith('  svmsim '));
       expect(lines.length).toBeGreaterThan(3);
       for (const line of lines) {
-        const words = line.replace(/ \|.*/, '').replace('my.yaml', 'stress').trim().split(' ').slice(1);
+        const words = line
+          .replace(/ \|.*/, '')
+          .replace('my.yaml', 'stress')
+          .replaceAll("'", '')
+          .trim()
+          .split(' ')
+          .slice(1);
         const withoutFiles = words.filter((word) => !word.endsWith('.json'));
         const safe = withoutFiles.map((word, i) =>
-          word === '--json' && withoutFiles[i + 1] !== '-' ? '--quiet' : word,
+          /^--(json|baseline)$/.test(word) && withoutFiles[i + 1] !== '-' ? '--quiet' : word,
         );
         const accepted = new FakeHost();
         expect([line, await runCli(safe, accepted), accepted.stderr.text]).toEqual([line, 0, '']);

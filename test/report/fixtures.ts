@@ -1,6 +1,6 @@
 /** Reports with round numbers, for tests of what is made from them. */
 
-import type { MigrateCell } from '../../src/simulation/benchMigrate.js';
+import type { MigrateCell } from '../../src/simulation/bench/migrate.js';
 import type { DeviceReport, RunReport } from '../../src/simulation/runReport.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
 
@@ -89,9 +89,9 @@ export function migrateCell(changes: Partial<MigrateCell> = {}): MigrateCell {
     destination: 'gpu0',
     path: 'ram-to-vram',
     sizeBytes: 2 ** 21,
-    wall: { bytesPerSecond: 4e9, medianNs: 4e6, minNs: 3e6, maxNs: 6e6, samples: 5 },
-    memcpyRatio: 0.72,
-    simulated: { bytesPerSecond: 12.5e9 },
+    // 4 GB/s, and 0.72 of plain copies.
+    wall: { bytes: 16e6, times: [3e6, 4e6, 6e6], copies: [2.88e6, 2.88e6, 2.88e6] },
+    simulated: { bytes: 12.5e6, times: [1e6], copies: [] },
     verified: true,
     status: 'Passed',
     phases: { collect: 40_000, copy: 160_000 },

@@ -1,14 +1,8 @@
 /** The JSON documents: their shape, and that only what is named so depends on wall time. */
 
 import { describe, expect, it } from 'vitest';
-import {
-  errorDocument,
-  jsonText,
-  migrateDocument,
-  runDocument,
-  sweepDocument,
-} from '../../src/report/json.js';
-import { environment, migrateCell, runReport, simulationConfig } from './fixtures.js';
+import { errorDocument, jsonText, runDocument, sweepDocument } from '../../src/report/json.js';
+import { environment, runReport, simulationConfig } from './fixtures.js';
 
 const context = { command: 'run', config: simulationConfig(), environment };
 
@@ -133,46 +127,6 @@ describe('sweepDocument', () => {
       ok: true,
       partial: true,
     });
-  });
-});
-
-describe('migrateDocument', () => {
-  const measured = { wallNs: 5, partial: false };
-
-  it('has a result for each cell with the figures that scripts read', () => {
-    const document = migrateDocument([migrateCell()], measured, { ...context, command: 'bench' });
-    expect(document).toMatchObject({ command: 'bench', benchmarks: ['migrate'], ok: true, partial: false });
-    expect(document.results).toEqual([
-      {
-        name: 'ram-to-vram/ram-gpu0/2097152',
-        source: 'ram',
-        destination: 'gpu0',
-        path: 'ram-to-vram',
-        sizeBytes: 2 ** 21,
-        wall: {
-          bytesPerSecond: 4e9,
-          medianNs: 4e6,
-          minNs: 3e6,
-          maxNs: 6e6,
-          samples: 5,
-          phasesNs: { collect: 40_000, copy: 160_000 },
-        },
-        memcpyRatio: 0.72,
-        simulated: { bytesPerSecond: 12.5e9 },
-        verified: true,
-        status: 'Passed',
-      },
-    ]);
-  });
-
-  it('keeps the ratio of wall times with them under the virtual executor', () => {
-    const config = simulationConfig({ executor: 'virtual' });
-    const [fast, slow] = [migrateCell(), migrateCell({ memcpyRatio: 0.1, phases: { copy: 1 } })].map((cell) =>
-      withoutWall(migrateDocument([cell], measured, { ...context, config })),
-    );
-    expect(fast).toEqual(slow);
-    const document = migrateDocument([migrateCell()], measured, { ...context, config });
-    expect(document.results[0]).toMatchObject({ wall: { memcpyRatio: 0.72 } });
   });
 });
 

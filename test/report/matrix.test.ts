@@ -3,27 +3,30 @@
 import { describe, expect, it } from 'vitest';
 import { AssertionFailure } from '../../src/base/assert.js';
 import { noColors } from '../../src/report/colors.js';
-import { matrixText } from '../../src/report/matrix.js';
+import { matrixBlock } from '../../src/report/matrix.js';
+import { blocksAsText } from '../../src/report/reportBlock.js';
 
-describe('matrixText', () => {
+describe('matrixBlock', () => {
   it('has RAM first, devices by number, N/A for what was not measured and the sum of the rest', () => {
     const cells = [
       { source: 'gpu10', destination: 'ram', bytesPerSecond: 1.5e9 },
       { source: 'ram', destination: 'gpu2', bytesPerSecond: 11.25e9 },
       { source: 'gpu2', destination: 'gpu10', bytesPerSecond: null },
     ];
-    expect(matrixText({ title: 'bandwidth (GB/s)', cells }, noColors).split('\n')).toEqual([
+    const block = matrixBlock({ title: 'bandwidth (GB/s)', cells });
+    expect(blocksAsText([block], noColors).split('\n')).toEqual([
       'bandwidth (GB/s)',
       '         ram    gpu2  gpu10',
       'ram      N/A  11.250    N/A',
       'gpu2     N/A     N/A  Error',
       'gpu10  1.500     N/A    N/A',
       'SUM 12.750',
+      '',
     ]);
   });
 
   it('refuses places that it cannot put in order', () => {
     const cells = [{ source: 'disk', destination: 'ram', bytesPerSecond: 1 }];
-    expect(() => matrixText({ title: '', cells }, noColors)).toThrow(AssertionFailure);
+    expect(() => matrixBlock({ title: '', cells })).toThrow(AssertionFailure);
   });
 });

@@ -1,40 +1,67 @@
-/** What a benchmark of `svmsim bench` is: a name, options, a measurement, and what it says afterwards. */
+/** What a benchmark of `svmsim bench` is: its name, the options that it takes, what it measures, and what it says of that. */
 
-import type { Command } from 'commander';
-import type { JsonDocument } from '../../report/json.js';
-import type { CliHost } from '../cliHost.js';
+import type { BenchReport } from '../../report/bench/benchReport.js';
+import type { BenchClocks, BenchControl } from '../../simulation/bench/benchRun.js';
+import type { SimulationConfig } from '../../simulation/simulationConfig.js';
+import type { Simulator } from '../cliHost.js';
 import type { CommonOptions } from '../commonOptions.js';
-import type { ExitStatus } from '../exitStatus.js';
+import type { BenchOptionName } from './benchOptions.js';
 
-/** As typed, or their defaults: those that all benchmarks share. A benchmark reads its own with {@link textOption}. */
+/** As typed; what was not typed is not there. */
 export interface BenchOptions extends CommonOptions {
   /** A file, or a name in the configuration folder; each benchmark has its own default. */
   readonly scenario?: string;
-  readonly samples: string;
+  readonly samples?: string;
+  readonly list?: boolean;
+  readonly format?: string;
+  readonly threshold?: readonly string[];
+  readonly baseline?: string;
+  /** Those of {@link BenchOptionName}. */
   readonly [option: string]: unknown;
 }
 
-/** Each is made only where it is wanted. */
-export interface BenchOutcome {
-  readonly table: () => string;
-  readonly document: () => JsonDocument;
-  readonly status: ExitStatus;
+/** What was typed, and what all benchmarks have in common, looked at already. */
+export interface BenchRequest {
+  readonly typed: BenchOptions;
+  readonly config: SimulationConfig;
+  readonly samples: number;
+  readonly clocks: BenchClocks;
 }
 
-export type Measurement = () => Promise<BenchOutcome>;
+/** What one run of a benchmark will measure. */
+export interface BenchPlan<Options> {
+  readonly options: Options;
+  /** The machine that needs most memory. */
+  readonly largest: SimulationConfig;
+  /** By which its cells are told apart in names of figures: known before anything is measured. */
+  readonly keys: readonly string[];
+}
 
-export interface Benchmark {
+export interface Benchmark<Options, Cell> {
   readonly name: string;
   /** What it measures, for lists. */
   readonly what: string;
-  /** Those that only this benchmark has; they have defaults. */
-  addOptions(command: Command): void;
-  /** Looks at all options before anything is measured. @throws UserError */
-  prepare(options: BenchOptions, host: CliHost): Measurement;
+  /** The scenario that it measures on unless told otherwise. */
+  readonly scenario: string;
+  /** Of the options that only some have. */
+  readonly takes: readonly BenchOptionName[];
+  /** It takes a list of numbers of devices instead of one. */
+  readonly sweepsDevices?: boolean;
+  readonly samplesMax: number;
+  readonly report: BenchReport<Cell>;
+  /** Looks at its own options. @throws UserError */
+  plan(request: BenchRequest): BenchPlan<Options>;
+  measure(
+    simulator: Simulator,
+    config: SimulationConfig,
+    options: Options & BenchControl<Cell>,
+  ): Promise<readonly Cell[]>;
+  /** Of the status line, once a cell is measured. */
+  progress(cell: Cell): string;
 }
 
-/** The value of an option that has a default. */
-export function textOption(options: BenchOptions, name: string, byDefault: string): string {
+/** The text of an option that has a default. */
+export function textOption(options: BenchOptions, name: BenchOptionName, byDefault: string): string {
   const value = options[name];
   return typeof value === 'string' ? value : byDefault;
 }

@@ -1,16 +1,17 @@
 /** The comparison of layouts, on counts that are the same each time; how long anything takes on this machine is not for a test to say. */
 
 import { describe, expect, it } from 'vitest';
-import { loadScenario } from '../../src/scenario/loadScenario.js';
-import { configDir } from '../../src/scenario/presets.js';
-import { type MirrorCell, mirrorLayouts, runBenchMirror } from '../../src/simulation/benchMirror.js';
+import { loadScenario } from '../../../src/scenario/loadScenario.js';
+import { configDir } from '../../../src/scenario/presets.js';
+import { type MirrorCell, mirrorLayouts, runBenchMirror } from '../../../src/simulation/bench/mirror.js';
 
 const config = loadScenario(`${configDir()}/bench-mirror.yaml`, { executor: 'virtual' });
+const clocks = { wall: false, simulated: true };
 const RANGES = 64;
 const PAGES = 1024;
 
 async function cellsOf(devices: number): Promise<Map<string, MirrorCell>> {
-  const cells = await runBenchMirror(config, { deviceCounts: [devices], rounds: 3 });
+  const cells = await runBenchMirror(config, { deviceCounts: [devices], rounds: 3, clocks });
   expect(cells.every(({ verified, wall }) => verified && wall === null)).toBe(true);
   return new Map(cells.map((cell) => [`${cell.layout} ${cell.access}`, cell]));
 }
@@ -53,7 +54,7 @@ describe('bench mirror', () => {
 
   it('ends with what it has when it is told to', async () => {
     const controller = new AbortController();
-    const options = { deviceCounts: [1, 2], rounds: 3, signal: controller.signal };
+    const options = { deviceCounts: [1, 2], rounds: 3, clocks, signal: controller.signal };
     const cells = await runBenchMirror(config, { ...options, onCell: () => controller.abort() });
     expect(cells).toHaveLength(1);
   });

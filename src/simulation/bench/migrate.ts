@@ -1,22 +1,33 @@
 /** Measures migration between RAM and every device and between devices, one cell for each pair, way and size. */
 
-import { PAGE_BYTES } from '../base/units.js';
-import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
-import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
-import { ObserverBuffers } from '../observe/actorObserver.js';
-import { Observation } from '../observe/observation.js';
-import type { StepId } from '../sim/steps.js';
-import { BENCH_RAM } from '../workload/migrateBench.js';
-import type { MigrateBenchConfig } from '../workload/workloadConfig.js';
-import { runWithBuffers } from './makeSimulation.js';
-import type { RunReport } from './runReport.js';
-import { allocateBuffers } from './sharedBuffers.js';
-import { LIMITS, type SimulationConfig } from './simulationConfig.js';
-import { WorkerPool } from './workerPool.js';
+import { PAGE_BYTES } from '../../base/units.js';
+import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
+import { NotifierStep } from '../../mm/mirror/mmuNotifier.js';
+import { ObserverBuffers } from '../../observe/actorObserver.js';
+import { Observation } from '../../observe/observation.js';
+import type { StepId } from '../../sim/steps.js';
+import { BENCH_RAM } from '../../workload/migrateBench.js';
+import type { MigrateBenchConfig } from '../../workload/workloadConfig.js';
+import { runWithBuffers } from '../makeSimulation.js';
+import type { RunReport } from '../runReport.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
+import { WorkerPool } from '../workerPool.js';
+import type { BenchClocks, BenchControl } from './benchRun.js';
 
 export const migratePaths = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce'] as const;
 /** `peer`: from device to device directly; `bounce`: through RAM. */
 export type MigratePath = (typeof migratePaths)[number];
+
+/** Of one clock. */
+export interface MigrateTimes {
+  /** What one sample moved. */
+  readonly bytes: number;
+  /** Sample by sample. */
+  readonly times: readonly number[];
+  /** Of plain copies with `copyWithin` of as many bytes in pieces of the same size, made alternately; none where time is modelled. */
+  readonly copies: readonly number[];
+}
 
 export interface MigrateCell {
   /** Unique within a run of the benchmark. */
@@ -26,19 +37,10 @@ export interface MigrateCell {
   readonly destination: string;
   readonly path: MigratePath;
   readonly sizeBytes: number;
-  /** Of this machine. */
-  readonly wall: {
-    /** Of the median sample. */
-    readonly bytesPerSecond: number;
-    readonly medianNs: number;
-    readonly minNs: number;
-    readonly maxNs: number;
-    readonly samples: number;
-  };
-  /** `wall.bytesPerSecond` over that of a plain `copyWithin` of the same size, measured alternately. */
-  readonly memcpyRatio: number;
-  /** Of the cost model; null where time is not modelled. */
-  readonly simulated: { readonly bytesPerSecond: number } | null;
+  /** Of this machine; null where it was not asked for. */
+  readonly wall: MigrateTimes | null;
+  /** Of the cost model; null where it was not asked for. */
+  readonly simulated: MigrateTimes | null;
   /** Every byte arrived. */
   readonly verified: boolean;
   readonly status: 'Passed' | 'Error';
@@ -51,9 +53,7 @@ export interface MigrateOptions {
   readonly sizesBytes: readonly number[];
   /** Per cell, at least one. */
   readonly samples: number;
-  /** Ends early with the cells that are done. */
-  readonly signal?: AbortSignal;
-  readonly onCell?: (cell: MigrateCell) => void;
+  readonly clocks: BenchClocks;
 }
 
 /** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
@@ -81,7 +81,7 @@ interface Route {
  */
 export async function runBenchMigrate(
   config: SimulationConfig,
-  options: MigrateOptions,
+  options: MigrateOptions & BenchControl<MigrateCell>,
 ): Promise<MigrateCell[]> {
   const cells: MigrateCell[] = [];
   const workers = new WorkerPool();
@@ -89,12 +89,21 @@ export async function runBenchMigrate(
     for (const route of routes(config.deviceCount)) {
       if (options.signal?.aborted) return cells;
       const warmupNs = cells.length === 0 ? FIRST_WARMUP_NS : LATER_WARMUP_NS;
-      const cell = await measureCell(config, route, sizeBytes, options.samples, { workers, warmupNs });
+      const cell = await measureCell(config, route, sizeBytes, options, { workers, warmupNs });
       cells.push(cell);
       options.onCell?.(cell);
     }
   }
   return cells;
+}
+
+/** Every pair that is measured, by the names of its memories. */
+export function migrateRoutes(devices: number): Pick<MigrateCell, 'path' | 'source' | 'destination'>[] {
+  return routes(devices).map(({ path, source, destination }) => ({
+    path,
+    source: memoryName(source),
+    destination: memoryName(destination),
+  }));
 }
 
 /** RAM to and from every device, and every pair of devices both ways, directly and through RAM. */
@@ -123,37 +132,35 @@ async function measureCell(
   config: SimulationConfig,
   route: Route,
   sizeBytes: number,
-  samples: number,
+  { samples, clocks }: MigrateOptions,
   { workers, warmupNs }: CellSetup,
 ): Promise<MigrateCell> {
-  const wall = await runCell(cellConfig(config, route, sizeBytes, samples, warmupNs), workers);
-  const model = await runCell(cellConfig(config, route, sizeBytes, 1, null), workers);
-  const regionBytes = regionPagesFor(config, sizeBytes, 'threads') * PAGE_BYTES;
-  const modelledBytes = regionPagesFor(config, sizeBytes, 'virtual') * PAGE_BYTES;
-  const times = countsOf(wall.report, 'sample');
-  const copies = countsOf(wall.report, 'memcpy');
-  const modelled = countsOf(model.report, 'sample');
-  const medianNs = median(times);
-  const verified = isVerified(wall.report) && isVerified(model.report);
+  const run = (count: number, warmNs: number | null): Promise<CellRun> =>
+    runCell(cellConfig(config, route, sizeBytes, count, warmNs), workers);
+  const wall = clocks.wall ? await run(samples, warmupNs) : null;
+  const model = clocks.simulated ? await run(1, null) : null;
+  const runs = [wall, model].filter((one) => one !== null);
+  const verified = runs.every(({ report }) => isVerified(report));
+  const measured = runs.every(({ report }) => countsOf(report, 'sample').length > 0);
   return {
     name: `${route.path}/${memoryName(route.source)}-${memoryName(route.destination)}/${sizeBytes}`,
     source: memoryName(route.source),
     destination: memoryName(route.destination),
     path: route.path,
     sizeBytes,
-    wall: {
-      bytesPerSecond: (regionBytes / medianNs) * 1e9,
-      medianNs,
-      minNs: Math.min(...times),
-      maxNs: Math.max(...times),
-      samples: times.length,
-    },
-    memcpyRatio: median(copies) / medianNs,
-    simulated: modelled.length === 0 ? null : { bytesPerSecond: (modelledBytes / median(modelled)) * 1e9 },
+    wall: timesOf(wall, regionPagesFor(config, sizeBytes, 'threads')),
+    simulated: timesOf(model, regionPagesFor(config, sizeBytes, 'virtual')),
     verified,
-    status: verified && times.length > 0 ? 'Passed' : 'Error',
-    phases: wall.phases,
+    status: verified && measured ? 'Passed' : 'Error',
+    phases: wall?.phases ?? {},
   };
+}
+
+/** Null without a run, or where it ended before its first sample. */
+function timesOf(run: CellRun | null, regionPages: number): MigrateTimes | null {
+  const times = run === null ? [] : countsOf(run.report, 'sample');
+  if (run === null || times.length === 0) return null;
+  return { bytes: regionPages * PAGE_BYTES, times, copies: countsOf(run.report, 'memcpy') };
 }
 
 /** Under `virtual` where there is no time to warm up for, else under `threads`. */
@@ -238,10 +245,4 @@ function isVerified(report: RunReport): boolean {
 
 function memoryName(device: number): string {
   return device === BENCH_RAM ? 'ram' : `gpu${device}`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -1,14 +1,15 @@
 /** Compares the layouts of a mirror: the same accesses by 1 to 16 devices with a mirror each, with one for all, and with one HMM fault for all. */
 
-import { DriverStep } from '../driver/driverStep.js';
-import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
-import { ObserverBuffers } from '../observe/actorObserver.js';
-import { Observation } from '../observe/observation.js';
-import type { MirrorBenchConfig } from '../workload/workloadConfig.js';
-import { runWithBuffers } from './makeSimulation.js';
-import type { RunReport } from './runReport.js';
-import { allocateBuffers } from './sharedBuffers.js';
-import type { LayoutName, SimulationConfig } from './simulationConfig.js';
+import { DriverStep } from '../../driver/driverStep.js';
+import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
+import { ObserverBuffers } from '../../observe/actorObserver.js';
+import { Observation } from '../../observe/observation.js';
+import type { MirrorBenchConfig } from '../../workload/workloadConfig.js';
+import { runWithBuffers } from '../makeSimulation.js';
+import type { RunReport } from '../runReport.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import type { LayoutName, SimulationConfig } from '../simulationConfig.js';
+import type { BenchClocks, BenchControl } from './benchRun.js';
 
 /** Who loads what. `shared`: every device all of the buffer; `private`: each a part of its own. */
 export const mirrorAccesses = ['shared', 'private'] as const;
@@ -21,10 +22,10 @@ export const mirrorLayouts: readonly LayoutName[] = ['one-to-one', 'n1', 'n1-sha
 export interface MirrorTimes {
   /** Until every device has loaded all that it loads, for the first time. */
   readonly firstAccessNs: number;
-  /** One mprotect of the buffer while all devices have it mapped, as the program sees it: median of the rounds. */
-  readonly invalidateNs: number;
-  /** Until every device has all of it again: median of the rounds. */
-  readonly againNs: number;
+  /** One mprotect of the buffer while all devices have it mapped, as the program sees it: round by round. */
+  readonly invalidateNs: readonly number[];
+  /** Until every device has all of it again: round by round. */
+  readonly againNs: readonly number[];
 }
 
 export interface MirrorCell {
@@ -47,8 +48,8 @@ export interface MirrorCell {
   readonly dmaMapsUnused: number;
   /** After the first access, by the sizes of the kernel's structures. */
   readonly metadataBytes: number;
-  /** Of the cost model. */
-  readonly simulated: MirrorTimes;
+  /** Of the cost model; null where it was not asked for. */
+  readonly simulated: MirrorTimes | null;
   /** Of this machine; null where it was not asked for. */
   readonly wall: MirrorTimes | null;
   /** Every load gave what was stored, and every check held. */
@@ -60,8 +61,7 @@ export interface MirrorOptions {
   readonly deviceCounts: readonly number[];
   /** Invalidations in each cell. */
   readonly rounds: number;
-  readonly signal?: AbortSignal;
-  readonly onCell?: (cell: MirrorCell) => void;
+  readonly clocks: BenchClocks;
 }
 
 /** 4 MiB. */
@@ -75,14 +75,14 @@ const KERNEL_BYTES = { notifier: 200, range: 96, pages: 64, dmaAddr: 16 } as con
 
 export async function runBenchMirror(
   config: SimulationConfig,
-  options: MirrorOptions,
+  options: MirrorOptions & BenchControl<MirrorCell>,
 ): Promise<MirrorCell[]> {
   const cells: MirrorCell[] = [];
   for (const access of mirrorAccesses) {
     for (const devices of options.deviceCounts) {
       for (const layout of mirrorLayouts) {
         if (options.signal?.aborted === true) return cells;
-        const cell = await measureCell(config, layout, devices, access, options.rounds);
+        const cell = await measureCell(config, layout, devices, access, options);
         cells.push(cell);
         options.onCell?.(cell);
       }
@@ -97,12 +97,12 @@ async function measureCell(
   layout: LayoutName,
   devices: number,
   access: MirrorAccess,
-  rounds: number,
+  { rounds, clocks }: MirrorOptions,
 ): Promise<MirrorCell> {
   const cellOf = (executor: SimulationConfig['executor']): SimulationConfig =>
     cellConfig({ ...config, executor, deviceCount: devices }, layout, access, rounds);
   const model = await runCell(cellOf('virtual'));
-  const wall = config.executor === 'threads' ? await runCell(cellOf('threads')) : null;
+  const wall = clocks.wall ? await runCell(cellOf('threads')) : null;
   const { counts, observation } = model;
   const in3 = (counter: string): number =>
     counts[`first.${counter}`] + counts[`invalidate.${counter}`] + counts[`again.${counter}`];
@@ -129,7 +129,7 @@ async function measureCell(
       ranges * KERNEL_BYTES.range +
       pagesObjects * KERNEL_BYTES.pages +
       counts['first.svm_dma_map_pages'] * KERNEL_BYTES.dmaAddr,
-    simulated: timesOf(counts, rounds),
+    simulated: clocks.simulated ? timesOf(counts, rounds) : null,
     wall: wall === null ? null : timesOf(wall.counts, rounds),
     verified: isVerified(model.report) && (wall === null || isVerified(wall.report)),
   };
@@ -174,11 +174,13 @@ async function runCell(config: SimulationConfig): Promise<CellRun> {
 }
 
 function timesOf(counts: Readonly<Record<string, number>>, rounds: number): MirrorTimes {
-  const median = (part: string): number => {
-    const values = Array.from({ length: rounds }, (_, round) => counts[`${part}${round}Ns`] ?? 0);
-    return values.sort((a, b) => a - b)[rounds >> 1];
+  const timesOf = (part: string): number[] =>
+    Array.from({ length: rounds }, (_, round) => counts[`${part}${round}Ns`] ?? 0);
+  return {
+    firstAccessNs: counts.firstNs ?? 0,
+    invalidateNs: timesOf('invalidate'),
+    againNs: timesOf('again'),
   };
-  return { firstAccessNs: counts.firstNs ?? 0, invalidateNs: median('invalidate'), againNs: median('again') };
 }
 
 function isVerified(report: RunReport): boolean {

@@ -1,23 +1,28 @@
 /** What the migration benchmark prints. */
 
 import { describe, expect, it } from 'vitest';
-import { noColors } from '../../src/report/colors.js';
-import { migrateChecks, migrateReport, migrateVerdict } from '../../src/report/migrateReport.js';
-import { migrateCell, text } from './fixtures.js';
+import { migrateReport } from '../../../src/report/bench/migrate.js';
+import { noColors } from '../../../src/report/colors.js';
+import { blocksAsText } from '../../../src/report/reportBlock.js';
+import type { MigrateCell } from '../../../src/simulation/bench/migrate.js';
+import { migrateCell, simulationConfig, text } from '../fixtures.js';
 
-const context = { colors: noColors, executor: 'threads', partial: false } as const;
+const textOf = (cells: readonly MigrateCell[]): string =>
+  blocksAsText(migrateReport.blocks(cells, simulationConfig()), noColors);
+const migrateChecks = migrateReport.checks;
 
-function wall(bytesPerSecond: number) {
-  return { bytesPerSecond, medianNs: 1e6, minNs: 1e6, maxNs: 1e6, samples: 5 };
+/** Five samples of a millisecond each. */
+function wall(bytesPerSecond: number, memcpyRatio = 0.72) {
+  const times = [1, 1, 1, 1, 1].map(() => 1e6);
+  return { bytes: bytesPerSecond / 1e3, times, copies: times.map((ns) => ns * memcpyRatio) };
 }
 
 const cells = [
-  migrateCell({ sizeBytes: 4096, wall: wall(0.25e9), memcpyRatio: 0.1 }),
-  migrateCell(),
+  migrateCell({ sizeBytes: 4096, wall: wall(0.25e9, 0.1) }),
+  migrateCell({ wall: wall(4e9) }),
   migrateCell({
     destination: 'gpu1',
-    wall: wall(5e9),
-    memcpyRatio: 0.8,
+    wall: wall(5e9, 0.8),
     phases: { collect: 60_000, copy: 0 },
   }),
   migrateCell({ path: 'vram-to-ram', source: 'gpu0', destination: 'ram', wall: wall(3e9) }),
@@ -27,7 +32,7 @@ const cells = [
 
 describe('migrateReport', () => {
   it('prints a matrix for each size and way between devices, the ratio to memcpy and the phases', () => {
-    expect(migrateReport(cells, context)).toBe(
+    expect(textOf(cells)).toBe(
       text([
         'migrate 4KiB direct, source (row) to destination (column), GB/s wall, median of 5',
         '      ram   gpu0',
@@ -61,14 +66,12 @@ describe('migrateReport', () => {
         'vram-to-ram       2MiB     40us  160us',
         'peer              2MiB     40us  160us',
         'bounce            2MiB     40us  160us',
-        '',
-        'PASSED: every byte arrived in 6 migrations',
       ]),
     );
   });
 
-  it('prints simulated matrices under the virtual executor', () => {
-    const report = migrateReport([migrateCell()], { ...context, executor: 'virtual' });
+  it('prints simulated matrices where there is no wall time', () => {
+    const report = textOf([migrateCell({ wall: null })]);
     expect(report.split('\n').slice(0, 4)).toEqual([
       'migrate 2MiB direct, source (row) to destination (column), GB/s simulated',
       '      ram    gpu0',
@@ -82,36 +85,54 @@ describe('migrateReport', () => {
       migrateCell(),
       migrateCell({ name: 'x', destination: 'gpu1', status: 'Error', verified: false }),
     ];
-    const lines = migrateReport(failed, context).split('\n');
+    const lines = textOf(failed).split('\n');
     expect(lines).toContain('ram   N/A  4.000  Error');
     expect(lines.find((line) => line.startsWith('ram-to-vram'))).toMatch(/^ram-to-vram {2}2MiB {6}1 /);
     expect(lines).toContain('Error x: bytes did not arrive');
-    expect(lines.at(-2)).toBe('FAILED: 1 of 2 migrations failed, first x');
-  });
-
-  it('says when it was cut short, also before the first cell', () => {
-    expect(migrateReport([migrateCell()], { ...context, partial: true })).toContain(
-      'PARTIAL: interrupted; until then 1 check held',
-    );
-    expect(migrateReport([], { ...context, partial: true })).toBe(
-      'PARTIAL: interrupted; until then nothing was checked\n',
-    );
+    expect(migrateChecks(failed)[0].detail).toBe('1 of 2 migrations failed, first x');
   });
 });
 
-describe('migrateVerdict', () => {
+describe('the check of bench migrate', () => {
   it('fails when a byte did not arrive or a cell was not measured', () => {
-    expect(migrateVerdict([migrateCell()], false).ok).toBe(true);
-    expect(migrateVerdict([migrateCell({ verified: false })], false).ok).toBe(false);
-    expect(migrateVerdict([migrateCell({ status: 'Error' })], true)).toMatchObject({
-      ok: false,
-      partial: true,
-    });
+    expect(migrateChecks([migrateCell()])[0].ok).toBe(true);
+    expect(migrateChecks([migrateCell({ verified: false })])[0].ok).toBe(false);
+    expect(migrateChecks([migrateCell({ status: 'Error' })])[0].ok).toBe(false);
   });
 
   it('is one check, of content', () => {
     expect(migrateChecks([migrateCell()])).toEqual([
       { name: 'content', ok: true, detail: 'every byte arrived in 1 migration' },
     ]);
+  });
+});
+
+describe('the result of bench migrate', () => {
+  it('has the keys that scripts read', () => {
+    expect(migrateReport.result(migrateCell())).toEqual({
+      name: 'ram-to-vram/ram-gpu0/2097152',
+      source: 'ram',
+      destination: 'gpu0',
+      path: 'ram-to-vram',
+      sizeBytes: 2 ** 21,
+      wall: {
+        bytesPerSecond: 4e9,
+        medianNs: 4e6,
+        minNs: 3e6,
+        maxNs: 6e6,
+        samples: 3,
+        phasesNs: { collect: 40_000, copy: 160_000 },
+      },
+      memcpyRatio: 0.72,
+      simulated: { bytesPerSecond: 12.5e9 },
+      verified: true,
+      status: 'Passed',
+    });
+  });
+
+  it('has no ratio of wall times where none were taken', () => {
+    const result = migrateReport.result(migrateCell({ wall: null }));
+    expect(result.wall).toBeNull();
+    expect(result).not.toHaveProperty('memcpyRatio');
   });
 });

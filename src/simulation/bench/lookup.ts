@@ -1,20 +1,22 @@
 /** Measures look-ups by address among more and more entries: ranges and notifiers of a mirror, mappings of a GPU address space. */
 
 import { setImmediate } from 'node:timers/promises';
-import { assert } from '../base/assert.js';
-import { Errno } from '../base/errno.js';
-import { vpn } from '../base/units.js';
-import type { GpuSvm } from '../drm/gpusvm/gpusvm.js';
-import { GpuSvmNotifier } from '../drm/gpusvm/notifier.js';
-import { GpuSvmRange } from '../drm/gpusvm/range.js';
-import { GpuVa } from '../drm/gpuvm/gpuVa.js';
-import { GpuVm, resvObjectAlloc } from '../drm/gpuvm/gpuVm.js';
-import { Random } from '../sim/random.js';
-import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
-import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
-import { LocalCoordinator } from './coordinatorHost.js';
-import { allocateBuffers } from './sharedBuffers.js';
-import type { SimulationConfig } from './simulationConfig.js';
+import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
+import { median } from '../../base/statistics.js';
+import { vpn } from '../../base/units.js';
+import type { GpuSvm } from '../../drm/gpusvm/gpusvm.js';
+import { GpuSvmNotifier } from '../../drm/gpusvm/notifier.js';
+import { GpuSvmRange } from '../../drm/gpusvm/range.js';
+import { GpuVa } from '../../drm/gpuvm/gpuVa.js';
+import { GpuVm, resvObjectAlloc } from '../../drm/gpuvm/gpuVm.js';
+import { Random } from '../../sim/random.js';
+import { RandomStrategy } from '../../sim/virtual/randomStrategy.js';
+import { VirtualExecutor } from '../../sim/virtual/virtualExecutor.js';
+import { LocalCoordinator } from '../coordinatorHost.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import type { SimulationConfig } from '../simulationConfig.js';
+import type { BenchControl } from './benchRun.js';
 
 export const lookupNames = ['range', 'notifier', 'gpuvm'] as const;
 export type LookupName = (typeof lookupNames)[number];
@@ -22,14 +24,8 @@ export type LookupName = (typeof lookupNames)[number];
 export interface LookupCell {
   readonly name: LookupName;
   readonly entries: number;
-  /** Of this machine. */
-  readonly wall: {
-    /** Of the median sample. */
-    readonly nsPerLookup: number;
-    readonly minNs: number;
-    readonly maxNs: number;
-    readonly samples: number;
-  };
+  /** Nanoseconds of one look-up on this machine, sample by sample. */
+  readonly times: readonly number[];
   /** To the same look-up among the fewest entries; of wall time. */
   readonly ratio: number;
   /** Every look-up found the entry that has the page. */
@@ -40,8 +36,6 @@ export interface LookupOptions {
   /** Ascending. */
   readonly entries: readonly number[];
   readonly samples: number;
-  readonly signal?: AbortSignal;
-  readonly onCell?: (cell: LookupCell) => void;
 }
 
 /** What is looked up in: entry `i` has the pages from `i * stridePages` on. */
@@ -86,7 +80,7 @@ const subjects: Readonly<Record<LookupName, MakeSubject>> = {
 /** Entries come in random order and are asked for in random order, each as likely as any other: nothing helps a cache. */
 export async function runBenchLookup(
   config: SimulationConfig,
-  { entries, samples, signal, onCell }: LookupOptions,
+  { entries, samples, signal, onCell }: LookupOptions & BenchControl<LookupCell>,
 ): Promise<LookupCell[]> {
   const cells: LookupCell[] = [];
   for (const name of lookupNames) {
@@ -95,7 +89,7 @@ export async function runBenchLookup(
       await setImmediate();
       if (signal?.aborted === true) return cells;
       const cell = measureCell(config, name, count, samples, firstNs);
-      if (firstNs === 0) firstNs = cell.wall.nsPerLookup;
+      if (firstNs === 0) firstNs = median(cell.times);
       cells.push(cell);
       onCell?.(cell);
     }
@@ -121,11 +115,8 @@ function measureCell(
     assert(found === LOOKUPS, 'a look-up of the benchmark found nothing');
     if (round >= WARMUPS) times.push(ns);
   }
-  times.sort((a, b) => a - b);
-  const nsPerLookup = times[times.length >> 1];
-  const wall = { nsPerLookup, minNs: times[0], maxNs: times[times.length - 1], samples };
-  const ratio = firstNs === 0 ? 1 : nsPerLookup / firstNs;
-  return { name, entries, wall, ratio, verified: findsAll(subject, probesFor(subject, entries, random)) };
+  const ratio = firstNs === 0 ? 1 : median(times) / firstNs;
+  return { name, entries, times, ratio, verified: findsAll(subject, probesFor(subject, entries, random)) };
 }
 
 /** Nothing of an entry is touched: a look-up ends with the reference to it. */

@@ -1,8 +1,8 @@
 /** The look-up benchmark finds what it looks for; how long that takes is not for a test to say. */
 
 import { describe, expect, it } from 'vitest';
-import { lookupNames, runBenchLookup } from '../../src/simulation/benchLookup.js';
-import { simulationConfig } from '../report/fixtures.js';
+import { lookupNames, runBenchLookup } from '../../../src/simulation/bench/lookup.js';
+import { simulationConfig } from '../../report/fixtures.js';
 
 const small = simulationConfig({ ramPages: 256, deviceCount: 1 });
 
@@ -15,9 +15,9 @@ describe('bench lookup', () => {
         [name, 300],
       ]),
     );
-    for (const { verified, ratio, wall, entries } of cells) {
+    for (const { verified, ratio, times, entries } of cells) {
       expect(verified).toBe(true);
-      expect(wall.minNs <= wall.nsPerLookup && wall.nsPerLookup <= wall.maxNs).toBe(true);
+      expect(times).toHaveLength(3);
       expect(entries > 10 || ratio === 1).toBe(true);
     }
   });

@@ -1,0 +1,106 @@
+/** The options of `svmsim bench`: those that all benchmarks take, and those that only some do, which the others refuse. */
+
+import { type Command, Option } from 'commander';
+import { addCommonOptions } from '../commonOptions.js';
+import { refusal } from '../optionValues.js';
+import type { BenchOptions } from './benchmark.js';
+
+export const benchFormats = ['table', 'json', 'csv', 'markdown'] as const;
+export type BenchFormat = (typeof benchFormats)[number];
+
+export const clockChoices = ['wall', 'simulated', 'both'] as const;
+
+interface OptionText {
+  readonly flags: string;
+  readonly what: string;
+  readonly choices?: readonly string[];
+  /** Every command with a scenario has it. */
+  readonly isCommon?: boolean;
+}
+
+/** By the names under which they are typed values. */
+const ownOptions = {
+  clock: {
+    flags: '--clock <which>',
+    what: 'wall: this machine; simulated: the cost model; both',
+    choices: clockChoices,
+  },
+  devices: { flags: '--devices <n>', what: 'number of GPUs', isCommon: true },
+  layout: { flags: '--layout <name>', what: 'layout of the mirror', isCommon: true },
+  sizes: { flags: '--sizes <list>', what: 'buffer sizes, such as 4KiB,64KiB,2MiB' },
+  entries: { flags: '--entries <list>', what: 'how many entries, ascending' },
+  deviceCounts: { flags: '--device-counts <list>', what: 'numbers of devices, ascending' },
+} as const satisfies Readonly<Record<string, OptionText>>;
+
+export type BenchOptionName = keyof typeof ownOptions;
+
+export const DEFAULT_SAMPLES = '9';
+
+const optionNames = Object.keys(ownOptions) as BenchOptionName[];
+
+interface Taker {
+  readonly name: string;
+  readonly takes: readonly BenchOptionName[];
+}
+
+/** None has a default here: what was not typed must be told from what was. */
+export function addBenchOptions(command: Command, benchmarks: readonly Taker[]): void {
+  addCommonOptions(command)
+    .option('--list', 'lists the benchmarks')
+    .option('--scenario <file>', 'machine to measure on (default: that of the benchmark)')
+    .option(
+      '--samples <n>',
+      `measurements per figure, of which the median counts; at least 3 (default: ${DEFAULT_SAMPLES})`,
+    )
+    .addOption(new Option('--format <name>', 'form of the result (default: table)').choices(benchFormats))
+    .option(
+      '--threshold <expr>',
+      "limit of a figure, such as 'migrate.*.2MiB.*.memcpyRatio>=0.6'; broken: exit 1; can be repeated",
+      collected,
+    )
+    .option('--baseline <file>', 'compares with the document that an earlier run wrote with --json');
+  for (const name of optionNames) {
+    const text: OptionText = ownOptions[name];
+    if (text.isCommon === true) continue;
+    const option = new Option(text.flags, `${takersOf(name, benchmarks).join(', ')}: ${text.what}`);
+    command.addOption(text.choices === undefined ? option : option.choices(text.choices));
+  }
+}
+
+/**
+ * Refuses an option that a benchmark which was asked for by name does not take; where all run, one that nobody takes.
+ *
+ * @throws UserError
+ */
+export function refuseStrangers(
+  options: BenchOptions,
+  chosen: readonly Taker[],
+  all: readonly Taker[],
+  named: boolean,
+): void {
+  for (const name of optionNames) {
+    if (options[name] === undefined) continue;
+    const stranger = chosen.find(({ takes }) => !takes.includes(name));
+    const refused = named
+      ? stranger
+      : chosen.every(({ takes }) => !takes.includes(name))
+        ? stranger
+        : undefined;
+    if (refused === undefined) continue;
+    const flag = ownOptions[name].flags.split(' ')[0];
+    throw refusal(
+      `bench ${refused.name}`,
+      flag,
+      `options of ${refused.name}`,
+      `${flag} is an option of ${takersOf(name, all).join(', ')}`,
+    );
+  }
+}
+
+function takersOf(name: BenchOptionName, benchmarks: readonly Taker[]): string[] {
+  return benchmarks.filter(({ takes }) => takes.includes(name)).map((benchmark) => benchmark.name);
+}
+
+function collected(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,80 @@
+/** How the outcomes of benchmarks are printed: as tables, as Markdown, as comma-separated figures, or as one document. */
+
+import { unreachable } from '../../base/assert.js';
+import { benchDocument, presetHash } from '../../report/bench/benchDocument.js';
+import { figuresAsCsv } from '../../report/bench/figuresAsCsv.js';
+import type { ThresholdResult } from '../../report/bench/threshold.js';
+import { type Colors, noColors } from '../../report/colors.js';
+import { type Environment, jsonText } from '../../report/json.js';
+import { blocksAsMarkdown, blocksAsText, type ReportBlock } from '../../report/reportBlock.js';
+import { plural } from '../../report/units.js';
+import { verdictLine } from '../../report/verdict.js';
+import type { BenchFormat } from './benchOptions.js';
+import type { BenchOutcome } from './runBenchmark.js';
+
+export interface BenchResults {
+  readonly outcomes: readonly BenchOutcome[];
+  readonly thresholds: readonly ThresholdResult[];
+  /** Against an earlier run; empty without one. */
+  readonly comparison: readonly ReportBlock[];
+  readonly environment: Environment;
+}
+
+export function printed(results: BenchResults, format: BenchFormat, colors: Colors): string {
+  switch (format) {
+    case 'table':
+      return blocksAsText(blocksOf(results, colors), colors);
+    case 'markdown':
+      return blocksAsMarkdown(blocksOf(results, noColors));
+    case 'csv':
+      return figuresAsCsv(results.outcomes.flatMap(({ figures }) => figures));
+    case 'json':
+      return jsonText(documentOf(results));
+    default:
+      return unreachable(format);
+  }
+}
+
+export function documentOf({ outcomes, thresholds, environment }: BenchResults): object {
+  return benchDocument(outcomes, thresholds, environment);
+}
+
+function blocksOf(
+  { outcomes, thresholds, comparison, environment }: BenchResults,
+  colors: Colors,
+): ReportBlock[] {
+  return [
+    ...outcomes.flatMap((outcome) => outcomeBlocks(outcome, environment, colors)),
+    ...thresholdBlocks(thresholds, colors),
+    ...comparison,
+  ];
+}
+
+function outcomeBlocks(outcome: BenchOutcome, environment: Environment, colors: Colors): ReportBlock[] {
+  const { blocks, verdict, warnings } = outcome;
+  return [
+    { lines: [headLine(outcome, environment)] },
+    ...blocks,
+    ...(warnings.length === 0 ? [] : [{ lines: warnings.map((line) => colors.yellow(line)) }]),
+    { lines: [verdictLine(verdict, colors)] },
+  ];
+}
+
+/** What was measured on what. */
+function headLine(
+  { name, config, figures }: BenchOutcome,
+  { cpu, cores, node, svmsim }: Environment,
+): string {
+  const { deviceCount, svm, seed, cost } = config;
+  const samples = Math.max(0, ...figures.map(({ summary }) => summary.count));
+  const machine = `${plural(deviceCount, 'device')}, layout ${svm.layout}, seed ${seed}, cost ${cost.preset} (${presetHash(config)})`;
+  return `${name}: ${machine}, ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
+}
+
+function thresholdBlocks(thresholds: readonly ThresholdResult[], colors: Colors): ReportBlock[] {
+  if (thresholds.length === 0) return [];
+  const lines = thresholds.map(({ ok, detail }) =>
+    ok ? `${colors.green('held')}    ${detail}` : `${colors.red('BROKEN')}  ${detail}`,
+  );
+  return [{ lines: ['Thresholds', ...lines] }];
+}

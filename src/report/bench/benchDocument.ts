@@ -1,0 +1,75 @@
+/** The one JSON document of `svmsim bench`: results of each benchmark, and its figures with their samples, which a later run can be compared with. */
+
+import { createHash } from 'node:crypto';
+import type { CheckResult } from '../../simulation/runReport.js';
+import type { SimulationConfig } from '../../simulation/simulationConfig.js';
+import { configurationOf, type Environment, type JsonDocument, type JsonObject } from '../json.js';
+
+import type { Figure } from './figure.js';
+import type { ThresholdResult } from './threshold.js';
+
+/** What one benchmark measured. */
+export interface BenchPart {
+  readonly name: string;
+  readonly config: SimulationConfig;
+  readonly checks: readonly CheckResult[];
+  readonly results: readonly JsonObject[];
+  readonly figures: readonly Figure[];
+  readonly partial: boolean;
+  readonly ok: boolean;
+  readonly wallNs: number;
+  /** What makes its figures doubtful, in words. */
+  readonly warnings: readonly string[];
+}
+
+/** Under the head of the first. */
+export function benchDocument(
+  parts: readonly BenchPart[],
+  thresholds: readonly ThresholdResult[],
+  environment: Environment,
+): JsonDocument {
+  const { config } = parts[0];
+  const figures = parts.flatMap((part) => part.figures);
+  return {
+    svmsim: environment.svmsim,
+    command: 'bench',
+    benchmarks: parts.map(({ name }) => name),
+    scenario: config.name,
+    executor: config.executor,
+    seed: config.seed,
+    ok: parts.every(({ ok }) => ok) && thresholds.every(({ ok }) => ok),
+    partial: parts.some(({ partial }) => partial),
+    environment,
+    configuration: configurationOf(config),
+    configurations: Object.fromEntries(
+      parts.map((part) => [
+        part.name,
+        { ...configurationOf(part.config), presetHash: presetHash(part.config) },
+      ]),
+    ),
+    checks: [...parts.flatMap(({ checks }) => checks), ...thresholds.map(thresholdCheck)],
+    counters: {},
+    results: parts.flatMap(({ results }) => results),
+    figures: figures.filter(({ metric }) => metric.clock !== 'wall').map(figureResult),
+    wallFigures: figures.filter(({ metric }) => metric.clock === 'wall').map(figureResult),
+    wallWarnings: parts.flatMap(({ warnings }) => warnings),
+    time: { wallNs: parts.reduce((sum, { wallNs }) => sum + wallNs, 0), simulatedNs: 0 },
+  };
+}
+
+/** Which numbers the cost model had: the first twelve hexadecimal digits of the SHA-256 of all of them, in order of their names. */
+export function presetHash({ cost }: SimulationConfig): string {
+  const sorted = Object.entries(cost).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12);
+}
+
+function figureResult({ name, metric, samples, summary }: Figure): JsonObject {
+  const { unit, clock, better } = metric;
+  const { median, min, max, spread } = summary;
+  return { name, unit, clock, better, median, min, max, spread, samples: [...samples] };
+}
+
+/** Its words have a figure of this machine's in them. */
+function thresholdCheck({ threshold, ok, detail }: ThresholdResult): CheckResult {
+  return { name: `threshold ${threshold.typed}`, ok, detail };
+}

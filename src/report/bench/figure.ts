@@ -1,0 +1,60 @@
+/** One figure of a benchmark: samples of one quantity, on one clock, under a name that thresholds and comparisons use. */
+
+import { type Summary, summaryOf } from '../../base/statistics.js';
+import type { ClockName } from '../clock.js';
+
+/** `plain`: a ratio or a count. */
+export type FigureUnit = 'B/s' | 'ns' | '/s' | 'B' | 'plain';
+
+/** What a benchmark measures in each of its cells. */
+export interface Metric {
+  readonly unit: FigureUnit;
+  /** `count`: neither of the two, such as faults counted; it is the same on both. */
+  readonly clock: ClockName | 'count';
+  readonly better: 'higher' | 'lower' | 'neither';
+  /** For lists. */
+  readonly what: string;
+}
+
+export type Metrics = Readonly<Record<string, Metric>>;
+
+export interface Figure {
+  /** `migrate.host_to_device.2MiB.memcpyRatio`: benchmark, cell, metric. */
+  readonly name: string;
+  readonly metric: Metric;
+  readonly samples: readonly number[];
+  readonly summary: Summary;
+}
+
+/** What was measured in one cell: samples by metric; metrics that were not measured are left out. */
+export interface MeasuredCell {
+  readonly key: string;
+  readonly samples: Readonly<Record<string, readonly number[] | null>>;
+}
+
+export function figureName(benchmark: string, cell: string, metric: string): string {
+  return `${benchmark}.${cell}.${metric}`;
+}
+
+/** Every figure that a benchmark will have, whether or not it comes to be measured. */
+export function figureNames(benchmark: string, cells: readonly string[], metrics: Metrics): string[] {
+  return cells.flatMap((cell) => Object.keys(metrics).map((metric) => figureName(benchmark, cell, metric)));
+}
+
+/** Of cells in their order; a metric without samples is no figure. */
+export function figuresOf(benchmark: string, cells: readonly MeasuredCell[], metrics: Metrics): Figure[] {
+  return cells.flatMap(({ key, samples }) =>
+    Object.entries(metrics).flatMap(([name, metric]) => {
+      const measured = samples[name] ?? [];
+      if (measured.length === 0) return [];
+      return [
+        {
+          name: figureName(benchmark, key, name),
+          metric,
+          samples: measured,
+          summary: summaryOf(measured),
+        },
+      ];
+    }),
+  );
+}

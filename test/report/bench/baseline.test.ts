@@ -1,0 +1,66 @@
+/** Before and after: what counts as a change, and in which words. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareFigures } from '../../../src/report/bench/baseline.js';
+import { baselineBlocks } from '../../../src/report/bench/baselineReport.js';
+import { figuresOf, type Metric } from '../../../src/report/bench/figure.js';
+import { noColors } from '../../../src/report/colors.js';
+import { blocksAsText } from '../../../src/report/reportBlock.js';
+
+const speed: Metric = { unit: 'B/s', clock: 'wall', better: 'higher', what: '' };
+const wait: Metric = { unit: 'ns', clock: 'wall', better: 'lower', what: '' };
+const modelled: Metric = { unit: 'ns', clock: 'simulated', better: 'lower', what: '' };
+
+function compare(metric: Metric, before: readonly number[], after: readonly number[]) {
+  const figures = figuresOf('b', [{ key: 'c', samples: { m: after } }], { m: metric });
+  return compareFigures([{ name: 'b.c.m', samples: before }], figures);
+}
+
+const low = [10, 11, 12, 10.5, 11.5];
+const high = [20, 21, 22, 20.5, 21.5];
+
+describe('compareFigures', () => {
+  it.each([
+    [speed, low, high, 'better'],
+    [speed, high, low, 'worse'],
+    [wait, low, high, 'worse'],
+    [{ ...speed, better: 'neither' }, low, high, 'changed'],
+    [speed, low, [...low].reverse(), 'same'],
+    [speed, [10, 11, 12], high, 'unclear'],
+    [modelled, [100], [99], 'better'],
+    [modelled, [100], [100], 'same'],
+  ] as const)('of %j from %j to %j: %s', (metric, before, after, verdict) => {
+    expect(compare(metric, before, after).changes[0].verdict).toBe(verdict);
+  });
+
+  it('tells what only one of the two runs has', () => {
+    const { changes, missing } = compareFigures(
+      [{ name: 'b.gone.m', samples: [1] }],
+      figuresOf('b', [{ key: 'c', samples: { m: [1] } }], { m: speed }),
+    );
+    expect([changes[0].verdict, missing]).toEqual(['new', ['b.gone.m']]);
+  });
+
+  it('finds no change between a run and itself, and turns round with its sides', () => {
+    const samples = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 15 });
+    fc.assert(
+      fc.property(samples, samples, (a, b) => {
+        expect(['same', 'unclear']).toContain(compare(speed, a, a).changes[0].verdict);
+        const there = compare(speed, a, b).changes[0].verdict;
+        const back = compare(speed, b, a).changes[0].verdict;
+        const turned = { better: 'worse', worse: 'better' } as const;
+        expect(back).toBe(there === 'better' || there === 'worse' ? turned[there] : there);
+      }),
+    );
+  });
+});
+
+describe('baselineBlocks', () => {
+  it('has a row for each figure, and sums up', () => {
+    const lines = blocksAsText(baselineBlocks(compare(wait, low, high), 'old.json'), noColors).split('\n');
+    expect(lines[0]).toBe('Against old.json: medians, ± scatter of the samples, p of a rank test');
+    expect(lines[2]).toMatch(/^b\.c\.m +wall +11ns ± 7% {2}21ns ± 4% {2}\+90\.9% {2}worse \(p=0\.008\)$/);
+    expect(lines[4]).toBe('1 figure compared at p<0.05: 1 worse');
+  });
+});
