@@ -1,6 +1,7 @@
 /** A block of schedules: the unit in which a search is dealt out to workers, so that its result does not depend on how many there are. */
 
 import { Random } from '../sim/random.js';
+import { nondeterminismOf } from './nondeterminism.js';
 import type { Outcome } from './outcome.js';
 import { makeStrategy, type StrategyName } from './strategies/makeStrategy.js';
 import type { SubjectRunner } from './subjectRunner.js';
@@ -9,6 +10,8 @@ import { type Verdict, verdictKey } from './verdict.js';
 
 /** Schedules between two looks at the clock. */
 const LOOK_EVERY = 64;
+/** One of so many schedules is run a second time, to see that it goes the same way. */
+const AGAIN_EVERY = 250;
 
 /** Plain data, for a worker. */
 export interface BlockTask {
@@ -66,7 +69,12 @@ export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
     lastRunner = runnerOf(task.target);
     lastKey = task.targetKey;
   }
-  return new Block(task, lastRunner).run(stopAtFirst);
+  return runBlockOn(lastRunner, task, stopAtFirst);
+}
+
+/** The same with a runner that the caller has made. */
+export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: boolean): BlockResult {
+  return new Block(task, runner).run(stopAtFirst);
 }
 
 class Block {
@@ -96,7 +104,7 @@ class Block {
       const outcome = this.runner.run(strategy);
       isComplete = outcome === null;
       if (outcome === null) break;
-      this.note(outcome);
+      this.note(this.done % AGAIN_EVERY === 0 ? this.runAgain(outcome) : outcome);
     }
     return {
       index,
@@ -111,6 +119,11 @@ class Block {
       findings: this.findings,
       isComplete,
     };
+  }
+
+  private runAgain(outcome: Outcome): Outcome {
+    const verdict = nondeterminismOf(this.runner, outcome);
+    return verdict === null ? outcome : { ...outcome, verdict };
   }
 
   private note({ verdict, steps, preemptions, hash, choices, tasks }: Outcome): void {

@@ -8,9 +8,16 @@ import type { RunEnd, VirtualExecutor } from '../sim/virtual/virtualExecutor.js'
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
 import { judgeFailure, judgeResult, judgeStandstill, judgeUnending } from './judge.js';
+import { ProgressWatch } from './progress/progressWatch.js';
 import type { Subject } from './subject.js';
-import type { RunnerOptions } from './subjectRunner.js';
 import type { Verdict } from './verdict.js';
+
+export interface ExecutionLimits {
+  /** Steps after which a run counts as one that has no end. */
+  readonly stepsMax: number;
+  /** Steps after which it is watched for whether it gets anywhere. */
+  readonly watchAfter: number;
+}
 
 export class Execution implements ViolationSink {
   verdict: Verdict | null = null;
@@ -19,7 +26,9 @@ export class Execution implements ViolationSink {
   /** Asked between two steps; true ends the run there. For those who look on. */
   beforeStep: () => boolean = () => false;
   private isStopped = false;
+  private progressWatch: ProgressWatch | null = null;
   private readonly shouldStop = (): boolean => {
+    this.verdict ??= this.progressWatch?.verdict ?? null;
     if (this.verdict !== null) return true;
     this.isStopped = this.beforeStep();
     return this.isStopped;
@@ -28,7 +37,7 @@ export class Execution implements ViolationSink {
   constructor(
     private readonly subject: Subject,
     readonly machine: VirtualMachine,
-    private readonly options: RunnerOptions,
+    private readonly limits: ExecutionLimits,
     plan: CheckerPlan,
   ) {
     const { parts } = machine;
@@ -65,15 +74,29 @@ export class Execution implements ViolationSink {
 
   /** Until nothing runs any more, or something is wrong. */
   private runOn(): void {
-    const left = this.options.stepsMax - this.executor.steps;
-    const end = this.executor.run(this.shouldStop, left);
+    let end = this.runUntil(this.limits.watchAfter);
+    if (end === 'out-of-steps' && this.goesOn) {
+      this.watchProgress();
+      end = this.runUntil(this.limits.stepsMax);
+    }
     if (this.goesOn) this.verdict = this.judgeEnd(end);
+  }
+
+  private runUntil(steps: number): RunEnd {
+    return this.executor.run(this.shouldStop, Math.max(0, steps - this.executor.steps));
+  }
+
+  /** Few runs are long enough to need it. */
+  private watchProgress(): void {
+    if (this.progressWatch !== null) return;
+    this.progressWatch = new ProgressWatch(this.machine.parts, this.machine.names);
+    this.executor.addObserver(this.progressWatch);
   }
 
   private judgeEnd(end: RunEnd): Verdict | null {
     const { failure } = this.executor;
     if (failure !== null) return judgeFailure(failure);
-    if (end === 'out-of-steps') return judgeUnending(this.machine, this.options.stepsMax);
+    if (end === 'out-of-steps') return judgeUnending(this.machine, this.limits.stepsMax);
     return this.executor.stuckTasks().length > 0 ? judgeStandstill(this.machine) : null;
   }
 

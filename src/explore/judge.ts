@@ -39,7 +39,7 @@ export function judgeUnending(machine: VirtualMachine, stepsMax: number): Verdic
   const busy = [...machine.executor.tasks].filter(({ daemon, state }) => !daemon && state === 'runnable');
   return {
     kind: 'livelock',
-    invariant: null,
+    invariant: 'L2',
     message: `no end within ${stepsMax} steps`,
     details: [
       ...busy.map((task) => `${task.name} is at ${stepDefinition(task.lastStep).name}`),

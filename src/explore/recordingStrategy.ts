@@ -15,9 +15,12 @@ export class RecordingStrategy implements Strategy {
 
   constructor(
     private readonly inner: Strategy,
-    /** Choices after which everybody gets a fair chance: only then is a run without an end a fault of the protocol, and not of the strategy. */
+    /** Steps after which everybody gets a fair chance: only then is a run without an end a fault of the protocol, and not of the strategy. */
     private readonly fairAfter: number,
   ) {}
+
+  /** Of the run that is recorded: the steps that it has taken. */
+  stepsTaken: () => number = () => 0;
 
   get name(): string {
     return this.inner.name;
@@ -45,7 +48,9 @@ export class RecordingStrategy implements Strategy {
   }
 
   private choose(runnable: readonly Task[], current: Task | null): number {
-    if (this.chosen++ < this.fairAfter) return this.inner.nextTask(runnable, current);
+    this.chosen++;
+    if (this.fair === null && this.stepsTaken() < this.fairAfter)
+      return this.inner.nextTask(runnable, current);
     this.fair ??= new Random(this.chosen);
     return this.fair.below(runnable.length);
   }

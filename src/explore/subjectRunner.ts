@@ -7,7 +7,7 @@ import { CheckerPlan } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
-import { Execution } from './execution.js';
+import { Execution, type ExecutionLimits } from './execution.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
 import { ReplayStrategy } from './strategies/replay.js';
@@ -19,6 +19,8 @@ export const STEPS_MAX = 20_000;
 
 /** A strategy may leave a task waiting for this part of a run. */
 const UNFAIR_SHARE = 0.25;
+/** After this part of a run its progress is watched: what the unfair part left behind has then had its chance. */
+const WATCHED_SHARE = 0.3;
 
 export interface RunnerOptions {
   readonly checkers: readonly CheckerKind[];
@@ -30,6 +32,7 @@ export interface RunnerOptions {
 export class SubjectRunner {
   private readonly buffers: SharedBuffers;
   private readonly plan: CheckerPlan;
+  private readonly limits: ExecutionLimits;
   private isFresh = true;
 
   constructor(
@@ -38,6 +41,8 @@ export class SubjectRunner {
   ) {
     this.buffers = allocateBuffers(subject.config);
     this.plan = new CheckerPlan(options.checkers);
+    const { stepsMax } = options;
+    this.limits = { stepsMax, watchAfter: Math.ceil(stepsMax * WATCHED_SHARE) };
   }
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
@@ -55,7 +60,10 @@ export class SubjectRunner {
 
   private runRecorded(recording: RecordingStrategy): Outcome | null {
     if (!recording.newExecution()) return null;
-    const { executor, verdict } = this.begin(recording).run();
+    const execution = this.begin(recording);
+    const { executor } = execution;
+    recording.stepsTaken = () => executor.steps;
+    const { verdict } = execution.run();
     const { schedule, preemptions } = recording;
     return {
       verdict,
@@ -74,6 +82,6 @@ export class SubjectRunner {
     this.isFresh = false;
     const machine = new VirtualMachine(this.subject.config, this.buffers, strategy);
     this.options.overlay?.apply(machine.parts);
-    return new Execution(this.subject, machine, this.options, this.plan);
+    return new Execution(this.subject, machine, this.limits, this.plan);
   }
 }

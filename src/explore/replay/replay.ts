@@ -5,6 +5,7 @@ import type { ActorId } from '../../sim/task.js';
 import { describeHeld, describeWait, taskLabel } from '../../sim/waitGraph.js';
 import type { Execution } from '../execution.js';
 import type { Failure } from '../failureFile.js';
+import { nondeterminismOf } from '../nondeterminism.js';
 import { ReplayStrategy } from '../strategies/replay.js';
 import { runnerOf } from '../target.js';
 import type { Verdict } from '../verdict.js';
@@ -55,11 +56,18 @@ export function replay(failure: Failure, limits: ReplayLimits, listener: TraceLi
   execution.run();
   telling.end();
   return {
-    verdict: telling.isStopped ? null : execution.verdict,
+    verdict: telling.isStopped ? null : (runAgain(failure) ?? execution.verdict),
     isExact: strategy.isExact,
     steps: execution.executor.steps,
     isStopped: telling.isStopped,
   };
+}
+
+/** A schedule that does not say how a run goes shows only where it is run twice. */
+function runAgain({ target, verdict, choices }: Failure): Verdict | null {
+  if (verdict.kind !== 'nondeterminism') return null;
+  const runner = runnerOf(target);
+  return nondeterminismOf(runner, runner.replay(choices).outcome);
 }
 
 class Telling {

@@ -1,0 +1,134 @@
+/** Sees that a run gets nowhere: the whole of it, since it comes back to the same state again and again, or one actor, while others get on. */
+
+import type { Machine } from '../../actors/machine.js';
+import { formatVpn, vpn } from '../../base/units.js';
+import { machineFingerprint } from '../../check/machineFingerprint.js';
+import { faultSteps, roundSteps } from '../../check/roundSteps.js';
+import type { StepObserver } from '../../sim/scheduler.js';
+import { type StepId, stepDefinition } from '../../sim/steps.js';
+import type { Task } from '../../sim/task.js';
+import type { Verdict } from '../verdict.js';
+import { UnitsDone } from './unitsDone.js';
+
+/** Times that a state must come again. What is not in it, such as messages, may differ; and chance may repeat a round that would end in time. */
+const VISITS = 12;
+/** Faults of one program on one page, without an access of its actor in between. */
+const ATTEMPTS = 24;
+/** What others must get done meanwhile. */
+const UNITS_OF_OTHERS = 24;
+/** Steps of a cycle that are kept. */
+const STEPS_KEPT = 4000;
+const CYCLE_SHOWN = 24;
+/** Messages between actors say little of what a loop is about. */
+const MESSAGE = 'sim.';
+
+/** How often a program has faulted on a page, and since when it has done nothing else. */
+interface Attempts {
+  page: number;
+  count: number;
+  readonly actor: number;
+  readonly ofActor: number;
+  readonly ofAll: number;
+}
+
+/** A state that was seen. */
+interface Visit {
+  count: number;
+  /** Position in the list of steps. */
+  at: number;
+}
+
+/**
+ * To be attached when the schedule has become fair: under an unfair one everything may starve. As long as anybody gets something done nothing is a
+ * livelock, and the states that were seen before do not count. Implied by forward progress: every loop of the kernel's that retries is allowed
+ * only since what it waits for gets done in the end.
+ */
+export class ProgressWatch implements StepObserver {
+  verdict: Verdict | null = null;
+  private readonly units: UnitsDone;
+  private readonly seen = new Map<number, Visit>();
+  private readonly attempts = new Map<Task, Attempts>();
+  private readonly steps: string[] = [];
+  private total: number;
+
+  constructor(
+    private readonly machine: Machine,
+    /** By actor. */
+    private readonly names: readonly string[],
+  ) {
+    this.units = new UnitsDone(machine);
+    this.total = this.units.total;
+  }
+
+  onStep(task: Task | null, step: StepId, a: number, b: number): void {
+    if (task === null || this.verdict !== null) return;
+    this.units.onStep(task.actor, step, b);
+    this.keep(task, step);
+    const pageArgument = faultSteps.get(step);
+    if (pageArgument !== undefined) this.countAttempt(task, pageArgument === 0 ? a : b);
+    if (roundSteps.has(step)) this.lookAtState();
+  }
+
+  private keep(task: Task, step: StepId): void {
+    const { name } = stepDefinition(step);
+    if (!name.startsWith(MESSAGE) && this.steps.length < STEPS_KEPT)
+      this.steps.push(`${this.names[task.actor]}: ${task.name}: ${name}`);
+  }
+
+  private lookAtState(): void {
+    const { total } = this.units;
+    if (total !== this.total || this.steps.length >= STEPS_KEPT) {
+      this.total = total;
+      this.seen.clear();
+      this.steps.length = 0;
+      return;
+    }
+    const state = machineFingerprint(this.machine);
+    const visit = this.seen.get(state);
+    if (visit === undefined) {
+      this.seen.set(state, { count: 1, at: this.steps.length });
+      return;
+    }
+    visit.count++;
+    if (visit.count >= VISITS) this.verdict = this.livelock(this.steps.slice(visit.at));
+    visit.at = this.steps.length;
+  }
+
+  private livelock(cycle: readonly string[]): Verdict {
+    const shown = cycle.slice(0, CYCLE_SHOWN);
+    const rest = cycle.length - shown.length;
+    return {
+      kind: 'livelock',
+      invariant: 'L2',
+      message: `the same state came ${VISITS} times, and nobody got anything done in between`,
+      details: [
+        'one round of the cycle:',
+        ...shown.map((line) => `  ${line}`),
+        ...(rest > 0 ? [`  and ${rest} steps more`] : []),
+      ],
+    };
+  }
+
+  private countAttempt(task: Task, page: number): void {
+    const ofActor = this.units.of(task.actor);
+    const known = this.attempts.get(task);
+    if (known === undefined || known.page !== page || known.ofActor !== ofActor) {
+      this.attempts.set(task, { page, count: 1, actor: task.actor, ofActor, ofAll: this.units.total });
+      return;
+    }
+    known.count++;
+    const others = this.units.total - known.ofAll;
+    if (known.count >= ATTEMPTS && others >= UNITS_OF_OTHERS)
+      this.verdict = this.starvation(task, known, others);
+  }
+
+  private starvation(task: Task, { page, count, actor }: Attempts, others: number): Verdict {
+    const who = `${this.names[actor]}: ${task.name}`;
+    return {
+      kind: 'starvation',
+      invariant: null,
+      message: `${who} faulted ${count} times at ${formatVpn(vpn(page))}, while others did ${others} accesses and calls`,
+      details: [`last at ${stepDefinition(task.lastStep).name}`],
+    };
+  }
+}

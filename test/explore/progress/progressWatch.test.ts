@@ -1,0 +1,86 @@
+/** Runs that get nowhere, as a whole or for one actor, and runs that do. */
+
+import { describe, expect, it } from 'vitest';
+import type { Machine } from '../../../src/actors/machine.js';
+import { buffer, bugCase, concurrent, mirrorOn } from '../../../src/bugs/bugCase.js';
+import type { BugOverlay, SubjectSource } from '../../../src/bugs/bugOverlay.js';
+import { findBug } from '../../../src/bugs/catalogue.js';
+import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
+import { allCheckers } from '../../../src/check/online/allCheckers.js';
+import { subjectOf } from '../../../src/explore/subject.js';
+import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
+import type { Verdict } from '../../../src/explore/verdict.js';
+import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
+
+function verdictOf(source: SubjectSource, apply: BugOverlay['apply'], stepsMax: number): Verdict | null {
+  const overlay = {
+    id: 'B0',
+    title: '',
+    wrong: '',
+    reference: '',
+    subject: source,
+    expected: [],
+    apply,
+  };
+  const runner = new SubjectRunner(subjectOf(source), { checkers: allCheckers, overlay, stepsMax });
+  return runner.run(new RandomStrategy(1))?.verdict ?? null;
+}
+
+const read = (op: string, extra: object = {}): unknown => ({
+  op,
+  args: { buf: 'A', off: 0, pages: 1, ...extra },
+});
+
+const drop = { op: 'madvise', args: { buf: 'B', advice: 'dontneed' } };
+
+const gpuBesideCpu = (reads: number): SubjectSource =>
+  bugCase({
+    name: 'a device and a thread read a page',
+    steps: [
+      ...mirrorOn(1),
+      buffer('A', 1),
+      buffer('B', 1),
+      concurrent(
+        [read('gpu_read', { dev: 'gpu0' })],
+        [{ op: 'repeat', args: { count: reads, steps: [drop, read('cpu_read', { buf: 'B' })] } }],
+      ),
+    ],
+  });
+
+/** The device never finds the entries that it was given. */
+const neverFinds = ({ devices }: Machine): void => {
+  for (const { gpu } of devices) replaceMethod(gpu.mmu, 'tryPage', () => () => -1);
+};
+
+describe('a run that gets nowhere', () => {
+  it('is a livelock that names a round of the cycle', () => {
+    const bug = findBug('B61');
+    if (bug === null) throw new Error('B61 is missing');
+    const verdict = verdictOf(bug.subject, bug.apply, 4000);
+    expect(verdict).toMatchObject({ kind: 'livelock', invariant: 'L2' });
+    expect(verdict?.message).toContain('the same state came');
+    const [title, ...round] = verdict?.details ?? [];
+    expect(title).toBe('one round of the cycle:');
+    expect(round.join('\n')).toMatch(/coordinator: gpu\.fault: driver\.faultDone/);
+    expect(round.join('\n')).toMatch(/gpu0: .*: device\.contextBlocked/);
+  });
+
+  it('is a starvation where others get on', () => {
+    const verdict = verdictOf(gpuBesideCpu(1000), neverFinds, 6000);
+    expect(verdict?.kind).toBe('starvation');
+    expect(verdict?.message).toMatch(
+      /^gpu0: gpu0\.workload\d\.0 faulted \d+ times at 0x\w+, while others did \d+/,
+    );
+  });
+
+  it('is a livelock where the others have ended', () => {
+    expect(verdictOf(gpuBesideCpu(1), neverFinds, 4000)).toMatchObject({ kind: 'livelock', invariant: 'L2' });
+  });
+});
+
+describe('a run that gets on', () => {
+  it('is neither, however long it takes', () => {
+    const verdict = verdictOf(gpuBesideCpu(300), () => {}, 1500);
+    expect(verdict?.message ?? 'none').toMatch(/^(none|no end within 1500 steps)$/);
+  });
+});
