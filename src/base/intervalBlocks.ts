@@ -122,6 +122,10 @@ export class IntervalBlocks<T, I extends Stored<T>> {
     return this.starts[slot];
   }
 
+  endAt(slot: number): number {
+    return this.ends[slot];
+  }
+
   valueAt(slot: number): T | null {
     return this.values[slot];
   }

@@ -2,9 +2,12 @@
 
 import { assert } from './assert.js';
 import { IntervalBlocks, NONE } from './intervalBlocks.js';
+import { type Indexed, IntervalIndex } from './intervalIndex.js';
 
 /** The largest page number an interval may end at: above it doubles are no longer exact. */
 const LIMIT = Number.MAX_SAFE_INTEGER;
+/** A tree of fewer intervals is in the nearest caches, where a descent is as fast as any index. */
+const INDEX_FROM = 4096;
 
 /**
  * The handle of one inserted interval. Only the first three fields are for users; the others belong to the tree.
@@ -38,10 +41,17 @@ export class IntervalNode<T> {
  *
  * @kernel interval_tree, maple_tree
  */
-export class IntervalTree<T> {
+export class IntervalTree<T> implements Iterable<Indexed<T>> {
   /** Made with the first interval: many trees never have one. */
   private stored: IntervalBlocks<T, IntervalNode<T>> | null = null;
   private count = 0;
+  /** Only where there are many, and none overlaps another. */
+  private index: IntervalIndex<T> | null = null;
+  /** Some overlapped, since the tree was last empty. */
+  private overlapping = false;
+
+  /** Tests need fewer intervals for an index. */
+  constructor(private readonly indexFrom = INDEX_FROM) {}
 
   get size(): number {
     return this.count;
@@ -52,15 +62,23 @@ export class IntervalTree<T> {
     return this.stored?.levels ?? 0;
   }
 
+  /** A look-up of one page needs no descent, as a rule. */
+  get isIndexed(): boolean {
+    return this.index !== null;
+  }
+
   /** Adds `[start, end)`; `0 <= start < end <= 2^53 - 1`. Equal starts keep the order in which they came. */
   insert(start: number, end: number, value: T): IntervalNode<T> {
     assert(Number.isSafeInteger(start) && start >= 0, 'interval start is not a page number');
     assert(Number.isSafeInteger(end) && end > start && end <= LIMIT, 'interval end is not above its start');
+    if (this.index !== null && this.firstValue(start, end) !== null) this.dropIndex();
     const node = new IntervalNode(start, end, value);
     node.tree = this;
     this.stored ??= new IntervalBlocks();
     this.stored.insert(start, end, node);
     this.count++;
+    this.index?.add(start, end, value);
+    this.fitIndex();
     return node;
   }
 
@@ -70,6 +88,8 @@ export class IntervalTree<T> {
     this.blocks.remove(node);
     node.tree = null;
     this.count--;
+    this.index?.remove(node.start, node.end);
+    this.fitIndex();
   }
 
   /**
@@ -85,10 +105,9 @@ export class IntervalTree<T> {
   /** The value of {@link firstOverlap}, which is found sooner than its node. */
   firstValue(start: number, end: number): T | null {
     assert(start < end, 'empty look-up interval');
-    const { stored } = this;
-    if (stored === null) return null;
-    const slot = stored.firstEndingAfter(start);
-    return slot === NONE || stored.startAt(slot) >= end ? null : stored.valueAt(slot);
+    const { index } = this;
+    const known = index === null ? null : index.find(start);
+    return known === null ? this.descend(start, end) : known;
   }
 
   /**
@@ -143,6 +162,37 @@ export class IntervalTree<T> {
   /** Asserts the rules of the structure; for tests. */
   check(): void {
     this.stored?.check();
+  }
+
+  private descend(start: number, end: number): T | null {
+    const { stored, index } = this;
+    if (stored === null) return null;
+    const slot = stored.firstEndingAfter(start);
+    if (slot === NONE) return null;
+    const found = stored.startAt(slot);
+    if (found >= end) return null;
+    const value = stored.valueAt(slot);
+    if (index !== null && value !== null && found <= start)
+      index.note(start, found, stored.endAt(slot), value);
+    return value;
+  }
+
+  /** Made, made anew or dropped where the number of intervals asks for it. */
+  private fitIndex(): void {
+    if (this.count < this.indexFrom) {
+      this.index = null;
+      if (this.count === 0) this.overlapping = false;
+      return;
+    }
+    if (this.overlapping || this.index?.fits(this.count) === true) return;
+    this.index = IntervalIndex.of(this.count, this);
+    this.overlapping = this.index === null;
+  }
+
+  /** With the first interval over another one: what has a page is not all that has it. */
+  private dropIndex(): void {
+    this.index = null;
+    this.overlapping = true;
   }
 
   /** Nothing that comes after the first interval beyond the end overlaps either: starts ascend. */

@@ -19,9 +19,9 @@ export function checkStructure(view: MachineView): Rule[] {
       places.look('notifiers');
       owners.look('notifiers');
       checkWindow(places, vm, notifier);
-      owners.require(notifier.ranges.size > 0, { page: notifier.start }, () => 'a notifier without ranges');
-      checkRanges(vm, notifier, { shapes, places, lookups });
+      owners.require(notifier.rangeCount > 0, { page: notifier.start }, () => 'a notifier without ranges');
     }
+    checkRanges(vm, { shapes, places, lookups });
   }
   return [shapes, places, owners, checkFlags(view), lookups];
 }
@@ -32,9 +32,9 @@ interface RangeRules {
   readonly lookups: Rule;
 }
 
-function checkRanges(vm: SvmVm, notifier: GpuSvmNotifier, { shapes, places, lookups }: RangeRules): void {
+function checkRanges(vm: SvmVm, { shapes, places, lookups }: RangeRules): void {
   let end = 0;
-  for (const { value: range } of notifier.ranges) {
+  for (const range of vm.gpusvm.allRanges()) {
     shapes.look('ranges');
     places.look('ranges');
     lookups.look('ranges');
@@ -42,15 +42,16 @@ function checkRanges(vm: SvmVm, notifier: GpuSvmNotifier, { shapes, places, look
     shapes.require(page >= end, { page }, () => 'the range overlaps the one before it');
     end = range.end;
     checkShape(vm, shapes, range);
+    const { notifier } = range;
     places.require(
       page >= notifier.start && range.end <= notifier.end,
       { page },
       () => 'the range leaves its notifier',
     );
     places.require(
-      range.notifier === notifier,
+      vm.gpusvm.findNotifier(page) === notifier,
       { page },
-      () => 'the range is in the tree of another notifier',
+      () => 'the range belongs to a notifier that is not there',
     );
     checkLookup(vm, lookups, range);
   }
@@ -80,11 +81,12 @@ function checkWindow(rule: Rule, vm: SvmVm, { start, end }: GpuSvmNotifier): voi
   rule.require(inside, { page: start }, () => 'a notifier outside the managed window');
 }
 
-/** S5: looking for any page of the range finds the range. */
+/** S5: looking for any page of the range finds the range, at once and through its notifier, as a fault does. */
 function checkLookup(vm: SvmVm, rule: Rule, range: GpuSvmRange): void {
+  const { gpusvm } = vm;
   for (const page of [range.start, (range.end - 1) as typeof range.start]) {
     rule.require(
-      vm.gpusvm.findRange(page) === range,
+      gpusvm.findRange(page) === range && gpusvm.findNotifier(page)?.findRange(page) === range,
       { page },
       () => 'is in a range that a look-up does not find',
     );

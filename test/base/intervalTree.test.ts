@@ -86,6 +86,56 @@ describe('IntervalTree', () => {
     );
   });
 
+  it('answers the same with an index for intervals that do not overlap, and for some that come to', () => {
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 150 }),
+        fc.boolean(),
+        fc.array(fc.nat(90), { minLength: 1, maxLength: 10 }),
+        (operations, mayOverlap, probes) => {
+          const tree = new IntervalTree<number>(4);
+          const naive = new NaiveIntervals();
+          operations.forEach((op, serial) => {
+            if (op.kind === 'insert') {
+              const { start, pages } = op.at;
+              if (mayOverlap || naive.overlapping(start, start + pages).length === 0) {
+                naive.add(tree.insert(start, start + pages, serial));
+              }
+            } else if (naive.nodes.length > 0) {
+              const [node] = naive.nodes.splice(op.which % naive.nodes.length, 1);
+              tree.remove(node);
+            }
+            for (const probe of probes) {
+              for (const start of [probe, far + probe]) {
+                const expected = naive.overlapping(start, start + 1)[0]?.value ?? null;
+                expect(tree.firstValue(start, start + 1)).toBe(expected);
+                expect(tree.firstOverlap(start, start + 1)?.value ?? null).toBe(expected);
+              }
+            }
+          });
+          tree.check();
+        },
+      ),
+      { numRuns: 300, seed: 20250102 },
+    );
+  });
+
+  it('has an index while there are many intervals and none overlaps another', () => {
+    const tree = new IntervalTree<number>(8);
+    const nodes = Array.from({ length: 8 }, (_, i) => tree.insert(16 * i, 16 * i + 16, i));
+    expect(tree.isIndexed).toBe(true);
+    const over = tree.insert(8, 24, 100);
+    expect(tree.isIndexed).toBe(false);
+    tree.remove(over);
+    for (let i = 8; i < 20; i++) nodes.push(tree.insert(16 * i, 16 * i + 16, i));
+    expect(tree.isIndexed).toBe(false);
+    for (const node of nodes) tree.remove(node);
+    for (let i = 0; i < 8; i++) nodes[i] = tree.insert(16 * i, 16 * i + 16, i);
+    expect(tree.isIndexed).toBe(true);
+    tree.remove(nodes[0]);
+    expect(tree.isIndexed).toBe(false);
+  });
+
   it('treats intervals as half-open: touching is not overlapping', () => {
     const tree = new IntervalTree<string>();
     tree.insert(10, 20, 'a');

@@ -28,16 +28,13 @@ class AccessRevoked implements Checker {
   }
 
   private lookAt({ gpusvm }: SvmVm, start: number, end: number): void {
-    let notifier = gpusvm.notifiers.firstOverlap(start, end);
-    for (; notifier !== null; notifier = gpusvm.notifiers.nextOverlap(notifier, start, end)) {
-      const { ranges } = notifier.value;
-      for (
-        let node = ranges.firstOverlap(start, end);
-        node !== null;
-        node = ranges.nextOverlap(node, start, end)
-      ) {
-        if (node.value instanceof DriverRange) this.lookAtRange(node.value);
-      }
+    const { ranges } = gpusvm;
+    for (
+      let node = ranges.firstOverlap(start, end);
+      node !== null;
+      node = ranges.nextOverlap(node, start, end)
+    ) {
+      if (node.value instanceof DriverRange) this.lookAtRange(node.value);
     }
   }
 

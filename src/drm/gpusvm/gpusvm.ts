@@ -81,6 +81,8 @@ export class GpuSvm {
   readonly notifierLock: RwLock;
   /** By address. @kernel drm_gpusvm.root, drm_gpusvm.notifier_list */
   readonly notifiers = new IntervalTree<GpuSvmNotifier>();
+  /** Of all windows, by address: a range never leaves its window. Notifiers insert and remove. */
+  readonly ranges = new IntervalTree<GpuSvmRange>();
   /** How ranges are found and made; null where there is no address space. */
   readonly finder: RangeFinder | null;
   /** Which lock guards the trees; null where the driver has not said so. @kernel drm_gpusvm.lock_dep_map */
@@ -173,16 +175,14 @@ export class GpuSvm {
     return this.notifierFind(page, page + 1);
   }
 
+  /** Its window need not be looked for first. */
   findRange(page: Vpn): GpuSvmRange | null {
-    return this.findNotifier(page)?.findRange(page) ?? null;
+    return this.ranges.firstValue(page, page + 1);
   }
 
   /** Whether any range lies in the half-open span. @kernel drm_gpusvm_has_mapping */
   hasMapping(start: Vpn, end: Vpn): boolean {
-    for (const notifier of this.notifiersIn(start, end)) {
-      if (notifier.rangeFind(start, end) !== null) return true;
-    }
-    return false;
+    return this.ranges.firstValue(start, end) !== null;
   }
 
   /** Where the first area in the half-open span begins, which may be before it; null for none. @kernel drm_gpusvm_find_vma_start */
@@ -213,12 +213,23 @@ export class GpuSvm {
   }
 
   /** Those that have a page of the half-open span, in order of address. */
-  *rangesIn(start: Vpn, end: Vpn): Generator<GpuSvmRange, void, void> {
-    for (const notifier of this.notifiersIn(start, end)) yield* notifier.rangesIn(start, end);
+  *rangesIn(start: number, end: number): Generator<GpuSvmRange, void, void> {
+    let node = start < end ? this.ranges.firstOverlap(start, end) : null;
+    for (; node !== null; node = this.ranges.nextOverlap(node, start, end)) yield node.value;
+  }
+
+  /** The same for who removes the range at hand. */
+  *rangesInSafe(start: number, end: number): Generator<GpuSvmRange, void, void> {
+    let node = start < end ? this.ranges.firstOverlap(start, end) : null;
+    while (node !== null) {
+      const next = this.ranges.nextOverlap(node, start, end);
+      yield node.value;
+      node = next;
+    }
   }
 
   *allRanges(): IterableIterator<GpuSvmRange> {
-    for (const { value: notifier } of this.notifiers) yield* notifier.rangesIn(notifier.start, notifier.end);
+    for (const { value: range } of this.ranges) yield range;
   }
 
   /**
@@ -260,14 +271,12 @@ export class GpuSvm {
     this.notifierLock.readUnlock();
     if (this.sched.reach(GpuSvmStep.rangeRemoved, range.start, range.npages, this.space.id)) yield STEP;
     this.rangePut(range);
-    if (notifier.ranges.size === 0) yield* this.notifierRemove(notifier);
+    if (notifier.rangeCount === 0) yield* this.notifierRemove(notifier);
   }
 
   /** Out of the notifier's tree; both locks are held. @kernel __drm_gpusvm_range_remove */
   rangeUnlink(notifier: GpuSvmNotifier, range: GpuSvmRange): void {
-    assert(range.node !== null, 'range is removed twice');
-    notifier.ranges.remove(range.node);
-    range.node = null;
+    notifier.removeRange(range);
   }
 
   /** Ends the callbacks, unless that was done before, and takes the window out of the tree. @kernel drm_gpusvm_notifier_remove */
@@ -281,7 +290,7 @@ export class GpuSvm {
   }
 
   notifierFree(notifier: GpuSvmNotifier): void {
-    assert(notifier.ranges.size === 0, 'a notifier is freed with ranges');
+    assert(notifier.rangeCount === 0, 'a notifier is freed with ranges');
     this.ops.notifierFree?.(notifier);
   }
 

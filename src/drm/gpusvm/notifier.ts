@@ -1,7 +1,7 @@
 /** An aligned window of the address space with one interval notifier for all ranges inside. */
 
+import { assert } from '../../base/assert.js';
 import type { IntervalNode } from '../../base/intervalTree.js';
-import { IntervalTree } from '../../base/intervalTree.js';
 import type { Vpn } from '../../base/units.js';
 import {
   IntervalNotifier,
@@ -16,11 +16,7 @@ import type { GpuSvmRange } from './range.js';
 export class GpuSvmNotifier implements IntervalNotifierOps {
   /** What the address space calls. @kernel drm_gpusvm_notifier.notifier */
   readonly interval: IntervalNotifier;
-  /**
-   * Changed under the driver's lock and the notifier lock; read under either.
-   * @kernel drm_gpusvm_notifier.root, drm_gpusvm_notifier.range_list
-   */
-  readonly ranges = new IntervalTree<GpuSvmRange>();
+  private held = 0;
   /** In the gpusvm's tree while it has ranges. @kernel drm_gpusvm_notifier.itree, drm_gpusvm_notifier.entry, to_drm_gpusvm_notifier */
   node: IntervalNode<GpuSvmNotifier> | null = null;
   /** The interval is out already; the last range must not remove it again. @kernel drm_gpusvm_notifier.flags.removed */
@@ -42,14 +38,39 @@ export class GpuSvmNotifier implements IntervalNotifierOps {
     return this.end - this.start;
   }
 
+  /** Ranges in the window. */
+  get rangeCount(): number {
+    return this.held;
+  }
+
+  /**
+   * The gpusvm has one tree for the ranges of all windows, so that a fault's page leads to its range at once; the window's are those of its span. Under
+   * the driver's lock and the notifier lock; look-ups under either. @kernel drm_gpusvm_notifier.root, drm_gpusvm_notifier.range_list
+   */
+  insertRange(range: GpuSvmRange): void {
+    assert(range.node === null, 'range is inserted twice');
+    range.node = this.gpusvm.ranges.insert(range.start, range.end, range);
+    this.held++;
+  }
+
+  /** As {@link insertRange}. */
+  removeRange(range: GpuSvmRange): void {
+    assert(range.node !== null, 'range is removed twice');
+    this.gpusvm.ranges.remove(range.node);
+    range.node = null;
+    this.held--;
+  }
+
   /** Callbacks may come from the interval's insertion on, before the window is in the gpusvm's tree. @kernel drm_gpusvm_notifier_ops */
   invalidate(_sub: IntervalNotifier, event: NotifierRange, curSeq: number): Steps<boolean> {
     return this.gpusvm.notifierInvalidate(this, event, curSeq);
   }
 
-  /** The first range that has a page of the half-open span, or null. @kernel drm_gpusvm_range_find */
+  /** The first range of the window that has a page of the half-open span, or null. @kernel drm_gpusvm_range_find */
   rangeFind(start: Vpn, end: number): GpuSvmRange | null {
-    return this.ranges.firstValue(start, end);
+    const from = Math.max(start, this.start);
+    const to = Math.min(end, this.end);
+    return from < to ? this.gpusvm.ranges.firstValue(from, to) : null;
   }
 
   /** The range that contains the page, or null. */
@@ -57,24 +78,13 @@ export class GpuSvmNotifier implements IntervalNotifierOps {
     return this.rangeFind(page, page + 1);
   }
 
-  /** Ranges that overlap the half-open span, in order of address. @kernel drm_gpusvm_for_each_range, __drm_gpusvm_range_next */
-  *rangesIn(start: number, end: number): IterableIterator<GpuSvmRange> {
-    for (
-      let node = this.ranges.firstOverlap(start, end);
-      node !== null;
-      node = this.ranges.nextOverlap(node, start, end)
-    ) {
-      yield node.value;
-    }
+  /** Ranges of the window that overlap the half-open span, in order of address. @kernel drm_gpusvm_for_each_range, __drm_gpusvm_range_next */
+  rangesIn(start: number, end: number): IterableIterator<GpuSvmRange> {
+    return this.gpusvm.rangesIn(Math.max(start, this.start), Math.min(end, this.end));
   }
 
   /** The same for who removes the range at hand. @kernel drm_gpusvm_for_each_range_safe */
-  *rangesInSafe(start: number, end: number): IterableIterator<GpuSvmRange> {
-    let node = this.ranges.firstOverlap(start, end);
-    while (node !== null) {
-      const next = this.ranges.nextOverlap(node, start, end);
-      yield node.value;
-      node = next;
-    }
+  rangesInSafe(start: number, end: number): IterableIterator<GpuSvmRange> {
+    return this.gpusvm.rangesInSafe(Math.max(start, this.start), Math.min(end, this.end));
   }
 }

@@ -177,7 +177,7 @@ export class RangeFinder {
   *rangeInsert(notifier: GpuSvmNotifier, range: GpuSvmRange): Steps<void> {
     const { gpusvm, mm } = this;
     if (!gpusvm.notifierLock.beginRead()) yield PARK;
-    range.node = notifier.ranges.insert(range.start, range.end, range);
+    notifier.insertRange(range);
     gpusvm.notifierLock.readUnlock();
     gpusvm.sched.at(GpuSvmStep.rangeInserted, range.start, range.npages, mm.id);
   }

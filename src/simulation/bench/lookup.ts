@@ -162,6 +162,5 @@ function addNotifier(gpusvm: GpuSvm, start: number, pages: number): GpuSvmNotifi
 function addRange(gpusvm: GpuSvm, start: number): void {
   const window = start - (start % NOTIFIER_PAGES);
   const notifier = gpusvm.findNotifier(vpn(window)) ?? addNotifier(gpusvm, window, NOTIFIER_PAGES);
-  const range = new GpuSvmRange(notifier, vpn(start), vpn(start + RANGE_PAGES), false);
-  range.node = notifier.ranges.insert(range.start, range.end, range);
+  notifier.insertRange(new GpuSvmRange(notifier, vpn(start), vpn(start + RANGE_PAGES), false));
 }
