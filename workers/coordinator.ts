@@ -2,11 +2,11 @@
 
 import { LocalCoordinator } from '../src/simulation/coordinatorHost.js';
 import { exposeActor } from '../src/simulation/exposeActor.js';
-import { policiesOf } from '../src/simulation/policyFile.js';
+import { extensionsOf } from '../src/simulation/extensionFile.js';
 
 exposeActor(
   async (sched, { config, buffers }) => {
-    const host = new LocalCoordinator(sched, config, buffers, await policiesOf(config));
+    const host = new LocalCoordinator(sched, config, buffers, await extensionsOf(config));
     host.watch(null);
     return host;
   },

@@ -2,8 +2,12 @@
 
 import { LocalCpu } from '../src/simulation/cpuHost.js';
 import { exposeActor } from '../src/simulation/exposeActor.js';
+import { extensionsOf } from '../src/simulation/extensionFile.js';
 
 exposeActor(
-  (sched, { config, buffers, index, tableRoot }) => new LocalCpu(sched, config, buffers, index, tableRoot),
+  async (sched, { config, buffers, index, tableRoot }) => {
+    const { programs } = await extensionsOf(config);
+    return new LocalCpu(sched, config, buffers, index, tableRoot, programs);
+  },
   (host) => [host.port],
 );

@@ -21,7 +21,7 @@ import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDr
 import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
-import type { SvmVm } from '../driver/svmVm.js';
+import type { InvalidationMaker, SvmVm } from '../driver/svmVm.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import { VramUse } from '../driver/vram/vramUse.js';
 import { VramManager } from '../driver/vramManager.js';
@@ -56,6 +56,7 @@ import { IoctlTable } from './ioctl.js';
 import { MemoryService } from './memoryService.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { MirrorService } from './mirrorService.js';
+import type { DriverMaker, OwnDriver } from './ownDriver.js';
 import { Pipes } from './pipes.js';
 import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
@@ -110,6 +111,10 @@ export interface CoordinatorWorld {
   readonly policy: PlacementPolicy;
   /** What leaves a device's memory when it is full; what was not used for longest unless told. */
   readonly eviction?: EvictionPolicy;
+  /** How translations of mirrors go; the reference driver's way unless told. */
+  readonly invalidation?: InvalidationMaker;
+  /** Drivers beside the reference driver. */
+  readonly drivers?: readonly DriverMaker[];
   /** By CPU thread; none where programs make no driver calls. */
   readonly payloads?: readonly CallPayload[];
 }
@@ -143,6 +148,8 @@ export class Coordinator {
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
   readonly mirror: MirrorDriver | null = null;
+  /** Of the user's own, in the order in which they were given. */
+  readonly ownDrivers: readonly OwnDriver[];
   private readonly processCalls: ProcessService;
   private readonly remotes: readonly RemoteGpu[];
 
@@ -169,7 +176,7 @@ export class Coordinator {
     this.remotes = devicePorts.map((port) => new RemoteGpu(port));
     this.gpus = this.probeGpus(world.iommus);
     this.dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
-    this.mirrors = this.makeMirrors();
+    this.mirrors = this.makeMirrors(world.invalidation);
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
@@ -177,6 +184,7 @@ export class Coordinator {
     this.mirrors.open(this.mm);
     this.vmBind = this.serveBinding(world.memory);
     if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
+    this.ownDrivers = this.makeDrivers(world.drivers ?? []);
     this.processCalls = this.serveProcesses();
     devicePorts.forEach((port, i) => {
       this.serveDevice(port, this.gpus[i]);
@@ -222,8 +230,9 @@ export class Coordinator {
     return gpus;
   }
 
-  private makeMirrors(): MirrorTable {
-    const { kernel, config, gpus, hmm, dma, arrays, vram } = this;
+  private makeMirrors(invalidation: InvalidationMaker | undefined): MirrorTable {
+    const { kernel, gpus, hmm, dma, arrays, vram } = this;
+    const config = invalidation === undefined ? this.config : { ...this.config, invalidation };
     return new MirrorTable(kernel, config, gpus, COORDINATOR, hmm, dma, arrays, vram.moves);
   }
 
@@ -277,7 +286,8 @@ export class Coordinator {
     const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
     memoryCalls.register(this.ioctls);
     // Commands of devices may wait for the userfaults that the first of them ends.
-    const files = [memoryCalls, ...this.serveMirror(), this.mirrorFiles(), this.vmBind];
+    const others = [...this.serveMirror(), ...this.ownDrivers];
+    const files = [memoryCalls, ...others, this.mirrorFiles(), this.vmBind];
     const service = new ProcessService(this.processes, this.calls, files);
     service.register(this.ioctls);
     return service;
@@ -334,6 +344,16 @@ export class Coordinator {
     const service = new MirrorService(this.mirror);
     service.register(this.ioctls);
     return [service];
+  }
+
+  /** Those of the user's own. */
+  private makeDrivers(makers: readonly DriverMaker[]): OwnDriver[] {
+    const { kernel, calls, hmm, gpus } = this;
+    return makers.map((make) => {
+      const driver = make({ kernel, calls, hmm, gpus });
+      driver.register(this.ioctls);
+      return driver;
+    });
   }
 
   private serveDevice(port: Port, gpu: GpuHandle): void {

@@ -6,7 +6,6 @@ import type { Vpn } from '../base/units.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
-import type { IoctlRequest } from '../uapi/ioctlRequest.js';
 
 /** One call as its handler sees it. What the numbers and the payload mean is told where the request is named. */
 export interface IoctlCall {
@@ -41,19 +40,19 @@ export function ioctlReply(errno: Errno, a = 0, b = 0): IoctlReply {
 
 /**
  * The Coordinator's handlers by request. A driver registers its own when it is built:
- * `ioctls.register(IoctlRequest.mirrorSnapshot, (call) => mirror.snapshot(call))`.
+ * `ioctls.register(IoctlRequest.mirrorSnapshot, (call) => mirror.snapshot(call))`. Drivers of users number theirs from `OWN_REQUEST_FIRST` on.
  */
 export class IoctlTable {
-  private readonly handlers: (IoctlHandler | undefined)[] = [];
+  private readonly handlers = new Map<number, IoctlHandler>();
 
-  register(request: IoctlRequest, handler: IoctlHandler): void {
-    assert(this.handlers[request] === undefined, () => `ioctl ${request} has two handlers`);
-    this.handlers[request] = handler;
+  register(request: number, handler: IoctlHandler): void {
+    assert(!this.handlers.has(request), () => `ioctl ${request} has two handlers`);
+    this.handlers.set(request, handler);
   }
 
   /** -ENOTTY of the kernel: the driver does not know the request. */
   *handle(request: number, call: IoctlCall): Steps<IoctlReply> {
-    const handler = this.handlers[request];
+    const handler = this.handlers.get(request);
     if (handler === undefined) return ioctlReply(Errno.EOPNOTSUPP);
     return yield* handler(call);
   }

@@ -13,6 +13,7 @@ export function checkContent(view: MachineView, expectations: readonly Expectati
 function checkExpected(view: MachineView, expectations: readonly Expectation[]): Rule {
   const rule = new Rule('M1', 'pages', 'populated pages');
   for (const expectation of expectations) {
+    if (expectation.isAnything) continue;
     rule.look('pages', expectation.npages);
     for (let i = 0; i < expectation.npages; i++) checkPage(view, rule, expectation, i);
   }

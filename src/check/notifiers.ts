@@ -39,10 +39,11 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
   for (const device of view.coordinator.mirror?.devices ?? []) {
     for (const context of device.contexts) if (context.mm === mm) registered++;
   }
+  for (const driver of view.coordinator.ownDrivers) registered += driver.notifiersOf(mm);
   rule.require(
     notifiers.intervals === registered,
     {},
-    () => `${notifiers.intervals} intervals are registered, ${registered} are known to the mirrors`,
+    () => `${notifiers.intervals} intervals are registered, ${registered} are known to mirrors and drivers`,
   );
 }
 

@@ -101,7 +101,7 @@ export class Invalidation implements GpuSvmOps {
   }
 
   /** All devices at once, then wait for each. @kernel xe_vm_range_tilemask_tlb_inval */
-  private *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>): Steps<void> {
+  protected *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>): Steps<void> {
     const { sched } = this.vm.kernel;
     const startedNs = sched.now();
     const pending: [GpuHandle, TlbInvalidation, InvalidationWindow][] = [];

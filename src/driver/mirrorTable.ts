@@ -13,7 +13,7 @@ import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { ProcessAttributes } from './attributes/processAttributes.js';
 import type { GpuHandle } from './gpuHandle.js';
-import { SvmVm } from './svmVm.js';
+import { type InvalidationMaker, SvmVm } from './svmVm.js';
 import type { BoMoves } from './vram/boMoves.js';
 
 /** `n1-shared-fault`: as `n1`, and one HMM fault gets a range's pages for all devices. */
@@ -25,6 +25,8 @@ export interface MirrorConfig {
   readonly chunkPages: readonly number[];
   /** Unless false, each device mirrors all addresses from the start; otherwise programs bind what they want. */
   readonly mirrorAll?: boolean;
+  /** How translations of its mirrors go; the driver's own way unless told. */
+  readonly invalidation?: InvalidationMaker;
 }
 
 export class MirrorTable {
@@ -151,10 +153,11 @@ export class MirrorTable {
   }
 
   private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
-    const { notifierPages, chunkPages } = this.config;
+    const { notifierPages, chunkPages, invalidation } = this.config;
     const sharesFaults = this.config.layout === 'n1-shared-fault';
     const window = { start: 0 as Vpn, npages: TASK_SIZE_PAGES };
-    const config = { name, ...window, notifierPages, chunkPages, sharesFaults };
+    const own = invalidation === undefined ? {} : { invalidation };
+    const config = { name, ...window, notifierPages, chunkPages, sharesFaults, ...own };
     const { kernel, actor, hmm, dma, arrays, moves } = this;
     const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays, moves);
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();

@@ -28,9 +28,14 @@ import type { BoMoves } from './vram/boMoves.js';
 const vmLockClass = new LockClass('vm lock');
 const svmLockClass = new LockClass('svm lock');
 
+/** Makes the invalidation of a mirror that is just being made: nothing of it may be used before it is asked to invalidate. */
+export type InvalidationMaker = (vm: SvmVm) => Invalidation;
+
 export interface VmConfig extends GpuSvmConfig {
   /** One HMM fault gets a range's pages for all devices of the mirror. */
   readonly sharesFaults: boolean;
+  /** The driver's own unless told. */
+  readonly invalidation?: InvalidationMaker;
 }
 
 /** N:1: one of these with N devices. 1:1: one per device. @kernel xe_vm */
@@ -70,7 +75,7 @@ export class SvmVm {
     this.vmLock = new RwLock(sched, `vm lock of ${config.name}`, vmLockClass);
     this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
     this.collector = new GarbageCollector(this);
-    this.invalidation = new Invalidation(this);
+    this.invalidation = config.invalidation?.(this) ?? new Invalidation(this);
     this.membership = new Membership(this, gpus, arrays, moves);
     const gpusvm = GpuSvm.init(sched, config, mm, hmm, this.invalidation);
     assert(typeof gpusvm !== 'number', 'a mirror has chunks');

@@ -1,6 +1,7 @@
 /** Makes a configuration as small as its programs allow: building the machine is what a short run costs most. */
 
 import { ZoneKind } from '../memory/zone.js';
+import { payloadBytesFor } from '../simulation/sharedBuffers.js';
 import type { MachineSpec, SimulationConfig } from '../simulation/simulationConfig.js';
 
 /** Messages of one ring: more are held back by the sender. */
@@ -24,7 +25,7 @@ function scenarioMachine(config: SimulationConfig): MachineSpec {
     tables: SCENARIO_TABLES,
     pageArrays: PAGE_ARRAYS,
     ringMessages: RING_MESSAGES,
-    payloadBytes: 0,
+    payloadBytes: payloadBytesFor(config.workloads),
     mirrorChunkPages: 0,
     hugetlbPages: 0,
   };

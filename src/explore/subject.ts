@@ -4,6 +4,7 @@ import type { SubjectSource } from '../bugs/bugOverlay.js';
 import type { Case } from '../case/caseSchema.js';
 import { scenarioFromText } from '../scenario/loadScenario.js';
 import { caseMachine } from '../simulation/case/caseMachine.js';
+import type { Extensions } from '../simulation/extensions.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { smallMachine } from './smallMachine.js';
 
@@ -12,6 +13,8 @@ export interface Subject {
   readonly config: SimulationConfig;
   /** Whose expectations hold at the end; null for a scenario, whose programs know what memory must hold. */
   readonly program: Case | null;
+  /** Code of the user's own; only where it is explored on the thread that has it. */
+  readonly extensions?: Extensions;
 }
 
 const SEED = 1;

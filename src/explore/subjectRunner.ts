@@ -80,7 +80,8 @@ export class SubjectRunner {
   begin(strategy: Strategy): Execution {
     if (!this.isFresh) zeroBuffers(this.buffers);
     this.isFresh = false;
-    const machine = new VirtualMachine(this.subject.config, this.buffers, strategy);
+    const { config, extensions } = this.subject;
+    const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
     this.options.overlay?.apply(machine.parts);
     return new Execution(this.subject, machine, this.limits, this.plan);
   }

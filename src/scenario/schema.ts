@@ -286,6 +286,8 @@ export const scenarioSchema = map({
     ),
 });
 
+/** As a scenario file says it; what is left out has its default. */
+export type ScenarioKeys = z.input<typeof scenarioSchema>;
 /** In pages, nanoseconds and counts; defaults are filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioWorkload = Scenario['workloads'][number];

@@ -8,7 +8,6 @@ import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
 import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
-import type { Policies } from '../driver/policies.js';
 import { leastRecentlyUsed } from '../driver/vram/evictionPolicy.js';
 import { AccessBracket } from '../memory/accessBracket.js';
 import { FolioTable } from '../memory/folios.js';
@@ -22,9 +21,11 @@ import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
 import { makeWorkload } from '../workload/makeWorkload.js';
+import type { Programs } from '../workload/ownProgram.js';
 import { PatientContext } from '../workload/patience.js';
 import type { DeviceKernel, Workload } from '../workload/workload.js';
 import { devicesLeave } from '../workload/workloadConfig.js';
+import type { Extensions } from './extensions.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
 
@@ -63,7 +64,12 @@ export function actorPort(
   return new Port(sched, actor, COORDINATOR, 'the coordinator', out, openRing(config, buffers, actor, false));
 }
 
-export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers): Workload[] {
+/** `programs` are those of the user's own. */
+export function buildWorkloads(
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  programs: Programs = {},
+): Workload[] {
   const board = new GhostBoard(buffers.board, config.workloads);
   const world = {
     deviceCount: config.deviceCount,
@@ -71,18 +77,19 @@ export function buildWorkloads(config: SimulationConfig, buffers: SharedBuffers)
     seed: config.seed,
     board,
     payloads: openPayloads(config, buffers),
+    programs,
   };
   return config.workloads.map((workload, index) => makeWorkload(workload, index, world));
 }
 
-/** `policies` in place of those that the configuration names. */
+/** `extensions` in place of what the configuration names, and beside it. */
 export function buildCoordinator(
   sched: Scheduler,
   config: SimulationConfig,
   buffers: SharedBuffers,
   devicePorts: readonly Port[],
   cpuPorts: readonly Port[],
-  policies: Policies = {},
+  { placement, eviction, invalidation, drivers }: Extensions = {},
 ): Coordinator {
   const layout = new PhysicalLayout(buffers.layout);
   const world = {
@@ -93,8 +100,10 @@ export function buildCoordinator(
     brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
     arrays: new PageArrays(buffers.arrays),
     iommus: buffers.iommus.map((buffer) => new Iommu(buffer)),
-    policy: policies.placement ?? placementPolicy(config),
-    eviction: policies.eviction ?? leastRecentlyUsed,
+    policy: placement ?? placementPolicy(config),
+    eviction: eviction ?? leastRecentlyUsed,
+    ...(invalidation === undefined ? {} : { invalidation }),
+    ...(drivers === undefined ? {} : { drivers }),
     payloads: openPayloads(config, buffers),
   };
   return new Coordinator(coordinatorConfig(config, sched), world, devicePorts, cpuPorts);

@@ -10,7 +10,6 @@ import { StepFindings } from '../check/online/stepFindings.js';
 import type { Subject } from '../check/rule.js';
 import { verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
-import type { Policies } from '../driver/policies.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
 import { LastEvents } from '../observe/lastEvents.js';
@@ -19,6 +18,7 @@ import type { Scheduler } from '../sim/scheduler.js';
 import type { ActorProgress, Workload } from '../workload/workload.js';
 import type { CoordinatorHost } from './actorHost.js';
 import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceActorId } from './assemble.js';
+import type { Extensions } from './extensions.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { waitsOf } from './waits.js';
@@ -38,7 +38,7 @@ export class LocalCoordinator implements CoordinatorHost {
     private readonly sched: Scheduler,
     private readonly config: SimulationConfig,
     private readonly buffers: SharedBuffers,
-    policies: Policies = {},
+    extensions: Extensions = {},
   ) {
     const names = actorNames(config);
     const devicePorts = Array.from({ length: config.deviceCount }, (_, i) =>
@@ -49,9 +49,9 @@ export class LocalCoordinator implements CoordinatorHost {
       return coordinatorPort(sched, config, buffers, actor, names[actor]);
     });
     this.ports = [...devicePorts, ...cpuPorts];
-    this.workloads = buildWorkloads(config, buffers);
+    this.workloads = buildWorkloads(config, buffers, extensions.programs);
     if (config.workloads.some(({ kind }) => kind === 'case')) sched.addObserver(this.events);
-    this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts, policies);
+    this.coordinator = buildCoordinator(sched, config, buffers, devicePorts, cpuPorts, extensions);
   }
 
   /** The checkers that the configuration asks for watch the run from now on; without the other actors those that need nobody else. */

@@ -8,6 +8,7 @@ import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import type { Programs } from '../workload/ownProgram.js';
 import type { ActorProgress, Workload, WorkloadResult } from '../workload/workload.js';
 import { devicesLeave } from '../workload/workloadConfig.js';
 import type { CpuHost } from './actorHost.js';
@@ -30,11 +31,12 @@ export class LocalCpu implements CpuHost {
     buffers: SharedBuffers,
     cpu: number,
     tableRoot: number,
+    programs: Programs = {},
   ) {
     this.actor = cpuActorId(config, cpu);
     this.port = actorPort(sched, config, buffers, this.actor);
     this.thread = buildCpuThread(sched, config, buffers, cpu, tableRoot, this.port);
-    this.workload = buildWorkloads(config, buffers)[cpu];
+    this.workload = buildWorkloads(config, buffers, programs)[cpu];
     // Test devices have no actor.
     const deviceCount = config.machine?.memories.length ?? config.deviceCount;
     const counters = observedCounters(buffers);

@@ -4,6 +4,7 @@ import type { DeviceActor } from '../actors/deviceActor.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Programs } from '../workload/ownProgram.js';
 import type { ActorProgress, Workload } from '../workload/workload.js';
 import type { DeviceHost } from './actorHost.js';
 import { actorPort, buildDevice, buildWorkloads, deviceActorId } from './assemble.js';
@@ -21,9 +22,10 @@ export class LocalDevice implements DeviceHost {
     config: SimulationConfig,
     buffers: SharedBuffers,
     private readonly device: number,
+    programs: Programs = {},
   ) {
     this.port = actorPort(sched, config, buffers, deviceActorId(device));
-    this.workloads = buildWorkloads(config, buffers);
+    this.workloads = buildWorkloads(config, buffers, programs);
     this.actor = buildDevice(sched, config, buffers, device, this.port, this.workloads);
   }
 

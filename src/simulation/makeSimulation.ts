@@ -4,8 +4,9 @@ import type { TraceHead } from '../observe/trace/trace.js';
 import { TraceCollector } from '../observe/trace/traceCollector.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import { Conductor } from './conductor.js';
+import { extensionsOf } from './extensionFile.js';
+import type { Extensions } from './extensions.js';
 import type { Fleet } from './fleet.js';
-import { policiesOf } from './policyFile.js';
 import type { RunReport } from './runReport.js';
 import { actorNames, allocateBuffers, type SharedBuffers } from './sharedBuffers.js';
 import type { RunOptions, Simulation } from './simulation.js';
@@ -13,8 +14,9 @@ import type { SimulationConfig } from './simulationConfig.js';
 import { ThreadFleet } from './threadFleet.js';
 import { VirtualFleet } from './virtualFleet.js';
 
-export function makeSimulation(config: SimulationConfig): Simulation {
-  return { run: (options = {}) => runWithBuffers(config, allocateBuffers(config), options) };
+/** `extensions` are for the virtual executor; threads load theirs from the module that the configuration names. */
+export function makeSimulation(config: SimulationConfig, extensions: Extensions = {}): Simulation {
+  return { run: (options = {}) => runWithBuffers(config, allocateBuffers(config), options, extensions) };
 }
 
 /** For callers that look into the shared memory afterwards. */
@@ -22,9 +24,10 @@ export async function runWithBuffers(
   config: SimulationConfig,
   buffers: SharedBuffers,
   options: RunOptions,
+  extensions: Extensions = {},
 ): Promise<RunReport> {
   const tracer = config.trace === true ? new TraceCollector(buffers.trace) : null;
-  const fleet = await startFleet(config, buffers, options, tracer);
+  const fleet = await startFleet(config, buffers, options, tracer, extensions);
   try {
     return await new Conductor(config, buffers, fleet, options).run();
   } finally {
@@ -43,9 +46,10 @@ async function startFleet(
   buffers: SharedBuffers,
   { workers }: RunOptions,
   tracer: TraceCollector | null,
+  given: Extensions,
 ): Promise<Fleet> {
   // A bad one is refused before any actor starts; the worker that needs it under `threads` loads it again.
-  const policies = await policiesOf(config);
+  const extensions = { ...(await extensionsOf(config)), ...given };
   if (config.executor === 'threads') {
     // In a thread of its own, so that nobody who records waits for it.
     tracer?.start();
@@ -53,5 +57,5 @@ async function startFleet(
   }
   const strategy = new RandomStrategy(config.seed);
   strategy.newExecution();
-  return new VirtualFleet(config, buffers, strategy, tracer, policies);
+  return new VirtualFleet(config, buffers, strategy, tracer, extensions);
 }

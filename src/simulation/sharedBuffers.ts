@@ -14,12 +14,15 @@ import { TraceRing } from '../observe/trace/traceRing.js';
 import { Ring } from '../sim/ring.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
+import type { WorkloadConfig } from '../workload/workloadConfig.js';
 import type { MachineSpec, SimulationConfig } from './simulationConfig.js';
 
 type Sizes = Pick<MachineSpec, 'tables' | 'pageArrays' | 'ringMessages' | 'payloadBytes'>;
 
 /** Page-table pages are 2 KiB and cost memory only once they are used. */
 const LARGE: Sizes = { tables: 1 << 15, pageArrays: 2048, ringMessages: 1024, payloadBytes: 0 };
+
+const PROGRAM_PAYLOAD_BYTES = 1 << 16;
 
 /** Plain data: it crosses to the workers as it is. */
 export interface SharedBuffers {
@@ -109,8 +112,13 @@ function traceBytes(config: SimulationConfig): number {
 }
 
 /** Sizes of what a run is made of. */
-function sizesOf({ machine }: SimulationConfig): Sizes {
-  return machine ?? LARGE;
+function sizesOf({ machine, workloads }: SimulationConfig): Sizes {
+  return machine ?? { ...LARGE, payloadBytes: payloadBytesFor(workloads) };
+}
+
+/** Programs of users may make driver calls of any kind. */
+export function payloadBytesFor(workloads: readonly WorkloadConfig[]): number {
+  return workloads.some(({ kind }) => kind === 'program') ? PROGRAM_PAYLOAD_BYTES : 0;
 }
 
 /** The ring in which an actor other than the Coordinator sends (`toCoordinator`) or receives. */

@@ -102,7 +102,7 @@ export interface SimulationConfig {
   readonly durationMs: number;
   /** Which invariants are watched step by step, see `chooseCheckers`; none unless told. */
   readonly checks?: string;
-  /** Absolute path of a module with policies of the user's own, which replace those of the driver. */
+  /** Absolute path of a module with code of the user's own, see `Extensions`: policies, drivers, programs. */
   readonly policyFile?: string;
   /** Every named step is recorded, for a trace of the run. */
   readonly trace?: boolean;

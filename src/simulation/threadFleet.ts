@@ -178,7 +178,7 @@ export class ThreadFleet implements Fleet {
     index: number,
     tableRoot: number,
   ): WorkerActor<H> {
-    const worker = (this.pool ?? new WorkerPool()).take(kind);
+    const worker = (this.pool ?? new WorkerPool(this.config.policyFile !== undefined)).take(kind);
     worker.on('error', (error) => this.died(name, error.message));
     worker.on('exit', (code) => this.died(name, `its worker ended with code ${code}`));
     const { port1, port2 } = new MessageChannel();

@@ -2,7 +2,6 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { COORDINATOR } from '../actors/coordinator.js';
-import type { Policies } from '../driver/policies.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { RunObserver } from '../observe/runObserver.js';
 import type { TraceCollector } from '../observe/trace/traceCollector.js';
@@ -10,6 +9,7 @@ import { TraceRecorder } from '../observe/trace/traceRecorder.js';
 import { TraceRing } from '../observe/trace/traceRing.js';
 import type { TaskFailure } from '../sim/scheduler.js';
 import type { Strategy } from '../sim/strategy.js';
+import type { Extensions } from './extensions.js';
 import { ActorFailure, type Fleet, type Waited } from './fleet.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
@@ -25,9 +25,9 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     strategy: Strategy,
     /** Takes the trace out of the one ring that all actors share. */
     tracer: TraceCollector | null = null,
-    policies: Policies = {},
+    extensions: Extensions = {},
   ) {
-    super(config, buffers, strategy, policies);
+    super(config, buffers, strategy, extensions);
     this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
     if (tracer !== null) this.traceTo(tracer, buffers);
     this.coordinator.watch(this.parts);

@@ -1,13 +1,13 @@
 /** The actors of one run on one thread, connected and ready, and nothing that runs them. */
 
 import type { Machine } from '../actors/machine.js';
-import type { Policies } from '../driver/policies.js';
 import type { Port } from '../sim/port.js';
 import type { Strategy } from '../sim/strategy.js';
 import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
 import { LocalCoordinator } from './coordinatorHost.js';
 import { LocalCpu } from './cpuHost.js';
 import { LocalDevice } from './deviceHost.js';
+import type { Extensions } from './extensions.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 
@@ -20,16 +20,23 @@ export class VirtualMachine {
   readonly names: readonly string[];
 
   /** The buffers are as fresh ones: all zero. */
-  constructor(config: SimulationConfig, buffers: SharedBuffers, strategy: Strategy, policies: Policies = {}) {
+  constructor(
+    config: SimulationConfig,
+    buffers: SharedBuffers,
+    strategy: Strategy,
+    extensions: Extensions = {},
+  ) {
     this.names = actorNames(config);
     this.executor = new VirtualExecutor(strategy);
-    this.coordinator = new LocalCoordinator(this.executor, config, buffers, policies);
+    this.coordinator = new LocalCoordinator(this.executor, config, buffers, extensions);
     this.devices = Array.from(
       { length: config.deviceCount },
-      (_, i) => new LocalDevice(this.executor, config, buffers, i),
+      (_, i) => new LocalDevice(this.executor, config, buffers, i, extensions.programs),
     );
     const root = this.coordinator.tableRoot;
-    this.cpus = config.workloads.map((_, i) => new LocalCpu(this.executor, config, buffers, i, root));
+    this.cpus = config.workloads.map(
+      (_, i) => new LocalCpu(this.executor, config, buffers, i, root, extensions.programs),
+    );
     this.connectAll();
   }
 

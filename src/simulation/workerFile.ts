@@ -29,5 +29,10 @@ export function workerFile(name: string, dist: string = distDir()): string {
   const bundle = join(dist, 'bundles', `${name}.js`);
   const bundledAt = writtenAt(bundle);
   const compiledAt = writtenAt(join(dist, '.tsbuildinfo')) ?? 0;
-  return bundledAt !== undefined && bundledAt >= compiledAt ? bundle : join(dist, 'workers', `${name}.js`);
+  return bundledAt !== undefined && bundledAt >= compiledAt ? bundle : moduleWorkerFile(name, dist);
+}
+
+/** The same without a bundle: for workers that load a module of the user's, which must find there the modules of svmsim that it imports itself. */
+export function moduleWorkerFile(name: string, dist: string = distDir()): string {
+  return join(dist, 'workers', `${name}.js`);
 }

@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { tuneEngine } from './engine.js';
-import { workerFile } from './workerFile.js';
+import { moduleWorkerFile, workerFile } from './workerFile.js';
 
 /** The entries in `workers/`. */
 export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
@@ -11,9 +11,12 @@ export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
 export class WorkerPool {
   private readonly idle = new Map<WorkerKind, Worker[]>();
 
+  /** `sharesModules`: actors load modules of the user's, which share svmsim's with them. */
+  constructor(private readonly sharesModules = false) {}
+
   /** A worker that runs no actor; nobody listens to its events. */
   take(kind: WorkerKind): Worker {
-    const worker = this.idle.get(kind)?.pop() ?? startWorker(kind);
+    const worker = this.idle.get(kind)?.pop() ?? startWorker(kind, this.sharesModules);
     worker.removeAllListeners('error');
     worker.removeAllListeners('exit');
     worker.ref();
@@ -38,7 +41,7 @@ export class WorkerPool {
   }
 }
 
-function startWorker(kind: WorkerKind): Worker {
+function startWorker(kind: WorkerKind, sharesModules: boolean): Worker {
   tuneEngine();
-  return new Worker(workerFile(kind), { name: kind });
+  return new Worker(sharesModules ? moduleWorkerFile(kind) : workerFile(kind), { name: kind });
 }

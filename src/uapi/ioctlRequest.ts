@@ -120,4 +120,7 @@ export interface SvmRequest {
   readonly noAccess?: string | undefined;
 }
 
+/** Drivers of users number their calls from here on. */
+export const OWN_REQUEST_FIRST = 1024;
+
 export type IoctlRequest = (typeof IoctlRequest)[keyof typeof IoctlRequest];

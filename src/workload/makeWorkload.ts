@@ -1,6 +1,6 @@
 /** Makes the workload that a configuration describes. */
 
-import { unreachable } from '../base/assert.js';
+import { assert, unreachable } from '../base/assert.js';
 import { CaseProgram } from './case/caseProgram.js';
 import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
@@ -8,11 +8,12 @@ import { Jacobi } from './jacobi.js';
 import { JoinLeave } from './joinLeave.js';
 import { MigrateBench } from './migrateBench.js';
 import { MirrorBench } from './mirrorBench.js';
+import { ProgramWorkload } from './ownProgram.js';
 import { Pattern } from './pattern.js';
 import { Saxpy } from './saxpy.js';
 import { TraceReplay } from './traceReplay.js';
 import type { Workload } from './workload.js';
-import type { WorkloadConfig } from './workloadConfig.js';
+import type { ProgramConfig, WorkloadConfig } from './workloadConfig.js';
 import type { WorkloadWorld } from './workloadWorld.js';
 
 /**
@@ -41,7 +42,15 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new MirrorBench(config, index, world);
     case 'case':
       return new CaseProgram(config, index, world.payloads?.[index] ?? null);
+    case 'program':
+      return ownProgram(config, index, world);
     default:
       return unreachable(config);
   }
+}
+
+function ownProgram({ name }: ProgramConfig, index: number, world: WorkloadWorld): Workload {
+  const make = world.programs?.[name];
+  assert(make !== undefined, () => `nobody has given the program ${name}`);
+  return new ProgramWorkload(name, make, index, world);
 }

@@ -121,6 +121,8 @@ export interface Expectation {
    * zeros if the address is mapped). Returns what is wrong, in words, or null.
    */
   check(page: Vpn, words: Int32Array | null): string | null;
+  /** Whatever is there is right: nothing is compared, and pages need not be there. */
+  readonly isAnything?: boolean;
 }
 
 /**
@@ -138,7 +140,10 @@ export interface Workload {
   expect(progress: readonly ActorProgress[]): Expectation[];
 }
 
-/** Addresses of a workload's buffers start here: 16 GiB for each, out of the way of recorded programs. */
+/** Addresses for the buffers of one workload: 16 GiB. */
+export const BUFFER_PAGES = 2 ** 22;
+
+/** They start here, out of the way of recorded programs. */
 export function bufferBase(workloadIndex: number): Vpn {
-  return vpn(0x2_0000_0000 + workloadIndex * 2 ** 22);
+  return vpn(0x2_0000_0000 + workloadIndex * BUFFER_PAGES);
 }

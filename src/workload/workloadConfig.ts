@@ -143,6 +143,12 @@ export interface CaseConfig {
   readonly threads: number;
 }
 
+/** A program in code, found by its name; made by those who use svmsim as a library, not by scenario files. */
+export interface ProgramConfig {
+  readonly kind: 'program';
+  readonly name: string;
+}
+
 export type WorkloadConfig =
   | SaxpyConfig
   | JacobiConfig
@@ -153,4 +159,5 @@ export type WorkloadConfig =
   | JoinLeaveConfig
   | MigrateBenchConfig
   | MirrorBenchConfig
-  | CaseConfig;
+  | CaseConfig
+  | ProgramConfig;

@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import { Random } from '../sim/random.js';
 import type { GhostBoard } from './ghostBoard.js';
+import type { Programs } from './ownProgram.js';
 import type { DeviceContext } from './workload.js';
 
 export interface WorkloadWorld {
@@ -14,6 +15,8 @@ export interface WorkloadWorld {
   readonly board: GhostBoard;
   /** Of all CPU threads, in their order; none where programs make no driver calls. */
   readonly payloads?: readonly CallPayload[];
+  /** Of the user's own. */
+  readonly programs?: Programs;
 }
 
 /** The CPU thread of a workload is its actor 0; the contexts of all devices follow. */

@@ -1,25 +1,25 @@
-/** Loads policies from a module that the user names: a file of his own decides where pages go, and no file here knows of it. */
+/** Loads what a module of the user's own adds: a file of his decides where pages go, or what runs, and no file here knows of it. */
 
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../base/userError.js';
 import type { PlacementPolicy } from '../driver/placement.js';
-import type { Policies } from '../driver/policies.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
+import type { Extensions } from './extensions.js';
 import type { SimulationConfig } from './simulationConfig.js';
 
 const ALLOWED =
-  'an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or {placement, eviction} with one or both, eviction {name, victim()}';
+  'an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or an object with some of placement, eviction {name, victim()}, invalidation (a function), drivers (a list of functions), programs {name: function}';
 
 /** Every thread that needs them loads them itself: functions cannot be sent to a worker. @throws UserError */
-export async function policiesOf({ policyFile }: SimulationConfig): Promise<Policies> {
-  return policyFile === undefined ? {} : loadPolicies(policyFile);
+export async function extensionsOf({ policyFile }: SimulationConfig): Promise<Extensions> {
+  return policyFile === undefined ? {} : loadExtensions(policyFile);
 }
 
 /** @throws UserError for a file that is missing, does not load, or exports something else. */
-export async function loadPolicies(path: string): Promise<Policies> {
+export async function loadExtensions(path: string): Promise<Extensions> {
   const exported = await importDefault(path);
   if (isPlacement(exported)) return { placement: exported };
-  if (isPolicies(exported)) return exported;
+  if (isExtensions(exported)) return exported;
   throw refusal(path, describe(exported));
 }
 
@@ -49,13 +49,20 @@ function hasName(value: unknown): value is { readonly name: string } {
   return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string';
 }
 
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
 const checks: Readonly<Record<string, (value: unknown) => boolean>> = {
   placement: isPlacement,
   eviction: isEviction,
+  invalidation: isFunction,
+  drivers: (value) => Array.isArray(value) && value.every(isFunction),
+  programs: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isFunction),
 };
 
 /** A misspelled part is a mistake, not a policy that is left out. */
-function isPolicies(value: unknown): value is Policies {
+function isExtensions(value: unknown): value is Extensions {
   if (typeof value !== 'object' || value === null) return false;
   const parts = Object.entries(value);
   return parts.length > 0 && parts.every(([name, part]) => checks[name]?.(part) === true);

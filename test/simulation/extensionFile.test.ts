@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
+import { loadExtensions } from '../../src/simulation/extensionFile.js';
 import { makeSimulation } from '../../src/simulation/makeSimulation.js';
-import { loadPolicies } from '../../src/simulation/policyFile.js';
 import { smallScenario } from './scenarios.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'svmsim-policy-'));
@@ -50,7 +50,7 @@ describe('a module that is no policy', () => {
     ],
   ])('%s is refused in one line', async (name, text, found) => {
     const path = text === null ? join(folder, name) : module(name, text);
-    const error: unknown = await loadPolicies(path).catch((reason: unknown) => reason);
+    const error: unknown = await loadExtensions(path).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect(String(error)).toMatch(found);
     expect(String(error)).toContain(`--policy ${path}: found`);

@@ -1,0 +1,101 @@
+/** What a run is made of, as those who use svmsim as a library say it, and how it becomes a configuration. */
+
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UserError } from '../base/userError.js';
+import { loadScenario, scenarioFromText } from '../scenario/loadScenario.js';
+import type { ScenarioKeys } from '../scenario/schema.js';
+import { extensionsOf } from '../simulation/extensionFile.js';
+import type { Extensions } from '../simulation/extensions.js';
+import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
+import type { WorkloadConfig } from '../workload/workloadConfig.js';
+
+/**
+ * A scenario, and code of your own that takes part. Functions work under the `virtual` executor; under `threads` each worker loads the `module` for
+ * itself, since functions cannot be sent to it.
+ */
+export interface Setup extends Extensions {
+  /** The keys of a scenario, as in `docs/scenario-reference.md`, or the path of a scenario file. Without it a scenario that has defaults only. */
+  readonly scenario?: ScenarioKeys | string;
+  /** As `--set`: `key.path=value`, in YAML. */
+  readonly set?: readonly string[];
+  /** In place of what the scenario says; `virtual` where that says nothing. */
+  readonly executor?: ExecutorName;
+  readonly seed?: number;
+  readonly devices?: number;
+  /** Invariants that are watched step by step: `all`, `cheap`, `none`, or names such as `I3,M6`; `cheap` unless told. */
+  readonly checks?: string;
+  /** Path or file URL of an ES module whose default export has some of the keys of {@link Extensions}. */
+  readonly module?: string | URL;
+}
+
+/** A setup that has been looked at: all that a run needs. */
+export interface Configured {
+  readonly config: SimulationConfig;
+  readonly extensions: Extensions;
+}
+
+const IN_CODE = 'scenario';
+const DEFAULT_CHECKS = 'cheap';
+
+/** @throws UserError for the first mistake: which key, what was found, what is allowed. */
+export async function configure(setup: Setup): Promise<Configured> {
+  const base = loadConfig(setup);
+  const module = await extensionsOf(base);
+  const extensions = { ...module, ...ownCode(setup) };
+  const config = { ...base, workloads: [...base.workloads, ...programWorkloads(base, extensions)] };
+  if (config.executor === 'threads' && Object.keys(ownCode(setup)).length > 0) {
+    throw new UserError({
+      where: 'setup',
+      key: Object.keys(ownCode(setup))[0],
+      found: 'functions with executor threads',
+      allowed: 'executor virtual, or a module that the threads can load',
+    });
+  }
+  return { config, extensions };
+}
+
+function loadConfig(setup: Setup): SimulationConfig {
+  const { scenario = {}, checks = DEFAULT_CHECKS, executor, seed, devices, set, module } = setup;
+  const overrides = {
+    checks,
+    ...(executor === undefined ? {} : { executor }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(devices === undefined ? {} : { devices }),
+    ...(set === undefined ? {} : { set }),
+    ...(module === undefined ? {} : { policy: pathOf(module) }),
+  };
+  if (typeof scenario === 'string') return loadScenario(scenario, overrides);
+  const keys = { executor: 'virtual', ...scenario };
+  return scenarioFromText(IN_CODE, JSON.stringify(keys), overrides);
+}
+
+function pathOf(module: string | URL): string {
+  return module instanceof URL ? fileURLToPath(module) : resolve(module);
+}
+
+/** What of the setup is code. */
+function ownCode({ placement, eviction, invalidation, drivers, programs }: Setup): Extensions {
+  return {
+    ...(placement === undefined ? {} : { placement }),
+    ...(eviction === undefined ? {} : { eviction }),
+    ...(invalidation === undefined ? {} : { invalidation }),
+    ...(drivers === undefined ? {} : { drivers }),
+    ...(programs === undefined ? {} : { programs }),
+  };
+}
+
+/** Each program runs on a CPU thread of its own, after those of the scenario. */
+function programWorkloads(config: SimulationConfig, { programs = {} }: Extensions): WorkloadConfig[] {
+  return Object.keys(programs).map((name) => {
+    if (config.workloads.some((other) => other.name === name)) {
+      throw new UserError({
+        where: 'setup',
+        key: `programs.${name}`,
+        found: 'the name of a workload of the scenario',
+        allowed: 'a name of its own',
+      });
+    }
+    return { kind: 'program', name };
+  });
+}

@@ -1,0 +1,21 @@
+/** Runs a setup from its start to its end. */
+
+import { makeSimulation } from '../simulation/makeSimulation.js';
+import type { RunReport } from '../simulation/runReport.js';
+import type { RunOptions } from '../simulation/simulation.js';
+import { configure, type Setup } from './setup.js';
+
+/**
+ * One run: what happened, what every workload gave, and which invariants hold. Failures of the simulated system are in the report.
+ * @throws UserError for a mistake in the setup.
+ */
+export async function simulate(setup: Setup, options: RunOptions = {}): Promise<RunReport> {
+  const { config, extensions } = await configure(setup);
+  // The module that the configuration names is loaded there, and in workers.
+  return makeSimulation(config, config.executor === 'threads' ? {} : extensions).run(options);
+}
+
+/** Whether a run ended by itself, every workload gave what it should, and every invariant held. */
+export function passed({ failure, workloads, checks }: RunReport): boolean {
+  return failure === null && workloads.every(({ ok }) => ok) && checks.every(({ ok }) => ok);
+}
