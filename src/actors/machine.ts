@@ -5,6 +5,7 @@ import type { Coordinator } from './coordinator.js';
 import type { CpuThread } from './cpuThread.js';
 import type { DeviceActor } from './deviceActor.js';
 
+/** The parts of a running machine by actor. */
 export interface Machine {
   readonly sched: Scheduler;
   readonly coordinator: Coordinator;

@@ -31,4 +31,5 @@ export interface OwnDriver extends OpenFiles {
   notifiersOf(mm: Mm): number;
 }
 
+/** Called once, while the machine is put together: no process runs yet. */
 export type DriverMaker = (services: DriverServices) => OwnDriver;

@@ -6,6 +6,7 @@ import type { Brand } from './brand.js';
 export type Vpn = Brand<number, 'Vpn'>;
 
 export const PAGE_SHIFT = 12;
+/** Bytes of a base page, the only size that page numbers count. */
 export const PAGE_BYTES = 4096;
 /** 32-bit words in a page. */
 export const PAGE_WORDS = PAGE_BYTES / 4;
@@ -21,6 +22,7 @@ export function vpn(page: number): Vpn {
   return page as Vpn;
 }
 
+/** The first byte of a page. */
 export function addressOf(page: Vpn): number {
   return page * PAGE_BYTES;
 }
@@ -30,6 +32,7 @@ export function pageOf(address: number): Vpn {
   return Math.floor(address / PAGE_BYTES) as Vpn;
 }
 
+/** Pages that so many bytes need. */
 export function pagesFor(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES);
 }

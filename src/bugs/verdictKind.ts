@@ -21,4 +21,5 @@ export const verdictKinds = [
   'nondeterminism',
 ] as const;
 
+/** One of {@link verdictKinds}. */
 export type VerdictKind = (typeof verdictKinds)[number];

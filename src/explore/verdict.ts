@@ -3,6 +3,7 @@
 import type { ExpectedVerdict } from '../bugs/bugOverlay.js';
 import type { VerdictKind } from '../bugs/verdictKind.js';
 
+/** How a run ended that did not end well. */
 export interface Verdict {
   readonly kind: VerdictKind;
   /** The rule that is broken, where there is one: `I4`. */

@@ -16,6 +16,7 @@ import { configure, type Setup } from './setup.js';
 const TURN = 50;
 const DEFAULT_SCHEDULES = 1000;
 
+/** How far a search goes, and how it chooses schedules. */
 export interface ExploreOptions {
   /** At most; 1000 unless told. */
   readonly schedules?: number;
@@ -26,6 +27,7 @@ export interface ExploreOptions {
   readonly stepsMax?: number;
 }
 
+/** What a search has seen. */
 export interface ExploreResult {
   readonly schedules: number;
   /** Of these, how many were different. */
@@ -115,7 +117,8 @@ class Search {
     const { names } = execution.machine;
     execution.executor.addObserver({
       onStep: (task, step, ...args) => {
-        if (task !== null) lines.push(`${names[task.actor]} ${task.name}: ${describeStepEvent(step, args, names)}`);
+        if (task !== null)
+          lines.push(`${names[task.actor]} ${task.name}: ${describeStepEvent(step, args, names)}`);
       },
     });
     execution.run();

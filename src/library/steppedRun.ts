@@ -39,6 +39,7 @@ export interface TaskView {
   readonly lastStep: string;
 }
 
+/** How a stepped run is driven. */
 export interface SteppedOptions {
   /** Who chooses the next task; random by the seed of the setup unless told. */
   readonly strategy?: Strategy;

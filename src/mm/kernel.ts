@@ -45,6 +45,7 @@ export const ThpMode = {
 } as const;
 export type ThpMode = (typeof ThpMode)[keyof typeof ThpMode];
 
+/** The memory management of the whole machine, for everything that runs on the Coordinator. */
 export class Kernel {
   readonly ram: RamAllocator;
   readonly folioLocks: FolioLocks;

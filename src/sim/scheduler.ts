@@ -43,6 +43,7 @@ export class TaskFailure extends Error {
   }
 }
 
+/** Runs tasks; each executor is one. */
 export abstract class Scheduler {
   /** The task whose code runs now; null between tasks. */
   current: Task | null = null;

@@ -55,6 +55,7 @@ export const PARK: StepId = defineStep('sim.park');
 /** Yielded where another task may run before the next line; which step it is the scheduler knows already. */
 export const STEP: StepId = defineStep('sim.step');
 
+/** Name and arguments of a step that some module has defined. */
 export function stepDefinition(id: StepId): StepDefinition {
   return definitions[id];
 }

@@ -2,6 +2,7 @@
 
 import type { Task } from './task.js';
 
+/** Makes every choice of an execution. */
 export interface Strategy {
   readonly name: string;
   /** Prepares for one more execution; false when the strategy has no more to offer. */

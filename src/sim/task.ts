@@ -26,6 +26,7 @@ export interface HeldLock {
 
 export type TaskState = 'runnable' | 'running' | 'blocked' | 'done';
 
+/** Made by `Scheduler.spawn`. */
 export class Task {
   state: TaskState = 'runnable';
   /** Set while blocked. */

@@ -6,15 +6,7 @@ import { formatGpuPte, gpuPteAt } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { inSpace, type SpaceId, spaceId } from '../device/gpuSpace.js';
 import type { Mm } from '../mm/process/mm.js';
-import {
-  formatPte,
-  PTE_NONE,
-  PteKind,
-  pteFromWord,
-  pteIsMapping,
-  pteKind,
-  ptePfn,
-} from '../mm/table/pte.js';
+import { formatPte, PTE_NONE, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
 
 /** Of a process's page: the area, the CPU's entry, the folio and everybody who maps it. */
 export function describePage(coordinator: Coordinator, mm: Mm, page: Vpn): string {
@@ -60,7 +52,11 @@ export function describeEverywhere(
   return [`CPU   ${describePage(coordinator, mm, page)}`, ...translations];
 }
 
-function describeTranslation({ device, ptePages, ptes, tlbPages }: GpuSnapshot, space: SpaceId, page: Vpn): string {
+function describeTranslation(
+  { device, ptePages, ptes, tlbPages }: GpuSnapshot,
+  space: SpaceId,
+  page: Vpn,
+): string {
   const tagged = inSpace(space, page);
   const at = ptePages.indexOf(tagged);
   const cached = tlbPages.includes(tagged) ? ', in the TLB' : '';

@@ -11,6 +11,7 @@ export type { CheckResult } from '../check/checkResult.js';
 export type { Counters } from '../observe/counters.js';
 export type { Latency } from '../observe/latency.js';
 
+/** One device's part of a report. */
 export interface DeviceReport {
   readonly device: number;
   /** svm_pagefault_count, svm_tlb_inval_count, bytes by direction, TLB hits, VRAM in use, ... */
@@ -30,6 +31,7 @@ export interface ActorStatus {
 /** Why the run ended. */
 export type RunOutcome = 'completed' | 'time-up' | 'interrupted' | 'failed';
 
+/** What a run did, and whether it did it right. */
 export interface RunReport {
   readonly scenario: string;
   readonly executor: ExecutorName;
@@ -55,6 +57,7 @@ export interface RunReport {
   readonly steps: number;
 }
 
+/** Why a run ended before its programs did. */
 export interface RunFailure {
   /** The simulated system broke a rule, deadlocked or hung; false when the machinery failed, such as a worker that died. */
   readonly isVerdict: boolean;

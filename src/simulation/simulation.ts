@@ -4,6 +4,7 @@ import type { Trace } from '../observe/trace/trace.js';
 import type { RunProgress, RunReport } from './runReport.js';
 import type { WorkerPool } from './workerPool.js';
 
+/** What may be asked of one run. */
 export interface RunOptions {
   /** Given the recorded run when it has ended; the configuration must ask for a trace. */
   readonly onTrace?: (trace: Trace) => void;

@@ -85,6 +85,7 @@ export interface CostConfig {
   readonly messageNs: number;
 }
 
+/** One run. */
 export interface SimulationConfig {
   readonly name: string;
   readonly seed: number;

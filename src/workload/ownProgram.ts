@@ -40,6 +40,7 @@ export interface ProgramPlace {
   readonly seed: number;
 }
 
+/** Called once by each actor that takes part in the program. */
 export type ProgramMaker = (place: ProgramPlace) => OwnProgram;
 
 /** By the name of the workload. */

@@ -3,6 +3,7 @@
 /** The index of a device, or one of {@link Location}. */
 export type Place = number;
 
+/** The places that are no device. */
 export const Location = {
   /** System memory. @kernel KFD_IOCTL_SVM_LOCATION_SYSMEM, DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM */
   System: -1,

@@ -21,8 +21,10 @@ const makers = {
   'round-robin': (seed: number): Strategy => new RoundRobin(seed),
 } as const;
 
+/** What a strategy is called on the command line and in results. */
 export type StrategyName = keyof typeof makers;
 
+/** All of them. */
 export const strategyNames = Object.keys(makers).filter((name): name is StrategyName => name in makers);
 
 export function makeStrategy(name: StrategyName, seed: number): Strategy {

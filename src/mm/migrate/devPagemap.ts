@@ -11,6 +11,7 @@ import type { Mm } from '../process/mm.js';
 /** Token that says whose device-private pages may be used without a CPU fault; 0 matches nobody. @kernel dev_private_owner */
 export type PagemapOwner = Brand<number, 'PagemapOwner'>;
 
+/** Owns no device page: all of them are brought home for it. */
 export const NO_OWNER = 0 as PagemapOwner;
 
 export function pagemapOwner(token: number): PagemapOwner {

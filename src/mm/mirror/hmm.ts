@@ -59,6 +59,7 @@ const WALK_DONE = -1;
 /** Modelled time of a fault that changed nothing, before it is tried again. */
 const REFAULT_NS = 1_000;
 
+/** What a driver asks for the CPU's translations. The result holds until an invalidation of the range's notifier, and no longer. */
 export class Hmm {
   /** Why and where the last atomic part of a walk stopped; meaningful until the next yield only. */
   private stopNeed: Need = Need.Nothing;

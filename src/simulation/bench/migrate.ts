@@ -84,7 +84,7 @@ export async function runBenchMigrate(
   options: MigrateOptions & BenchControl<MigrateCell>,
 ): Promise<MigrateCell[]> {
   const cells: MigrateCell[] = [];
-  const workers = new WorkerPool();
+  const workers = new WorkerPool(config.policyFile !== undefined);
   for (const sizeBytes of options.sizesBytes) {
     for (const route of routes(config.deviceCount)) {
       if (options.signal?.aborted) return cells;
