@@ -15,7 +15,9 @@ function run(command, args, cwd = folder) {
   return output.trim();
 }
 
-const [{ filename, size, entryCount }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root));
+const [{ filename, size, entryCount }] = JSON.parse(
+  run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+);
 process.stdout.write(`${filename}: ${entryCount} files, ${(size / 1024).toFixed(0)} KiB\n`);
 writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
 run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename)]);
