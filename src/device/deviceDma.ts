@@ -47,6 +47,29 @@ export class DeviceDma {
     return errno === Errno.OK ? this.entered(state.addr + offset, dir, order) : errno;
   }
 
+  dmaIovaLinkPages(
+    state: DmaIovaState,
+    frames: Uint32Array,
+    npages: number,
+    offset: number,
+    dir: DmaDir,
+    addrs: Uint32Array,
+  ): number {
+    const linked = this.iommu.linkPages(state, frames, npages, offset, dir);
+    const first = state.addr + offset;
+    const step = dmaAddr(DmaProto.System, first + 1, dir) - dmaAddr(DmaProto.System, first, dir);
+    let addr: number = dmaAddr(DmaProto.System, first, dir);
+    let done = 0;
+    for (let i = 0; done < linked; i++) {
+      if (frames[i] === 0) continue;
+      addrs[i] = addr;
+      addr += step;
+      done++;
+    }
+    this.ledger.mapPages(DmaProto.System, linked, sumOfAddrs(first, linked, dir));
+    return linked;
+  }
+
   /** The IOMMU is looked into at each access, so there is nothing to flush. */
   dmaIovaSync(state: DmaIovaState, offset: number, npages: number): Errno {
     assert(offset + npages <= state.npages, 'a sync reaches beyond its reservation');
@@ -54,15 +77,19 @@ export class DeviceDma {
   }
 
   dmaIovaUnlink(state: DmaIovaState, offset: number, npages: number, dir: DmaDir): void {
-    const end = state.addr + offset + npages;
-    for (let iova = state.addr + offset; iova < end; ) {
+    const first = state.addr + offset;
+    const end = first + npages;
+    const singlesEnd = this.iommu.unlinkPages(state, offset, npages, dir);
+    this.ledger.unmapPages(DmaProto.System, singlesEnd - first, sumOfAddrs(first, singlesEnd - first, dir));
+    if (singlesEnd === end) return;
+    for (let iova = singlesEnd; iova < end; ) {
       const size = this.iommu.sizeAt(iova);
       assert(size > 0, 'an unlink of I/O pages that are not linked');
       this.checkDir(iova, dir);
       this.ledger.unmap(dmaAddr(DmaProto.System, iova, dir, orderOf(size)));
       iova += size;
     }
-    this.iommu.unlink(state, offset, npages);
+    this.iommu.unlink(state, singlesEnd - state.addr, end - singlesEnd);
   }
 
   dmaIovaFree(state: DmaIovaState): void {
@@ -83,6 +110,13 @@ export class DeviceDma {
       `I/O page ${iova} of gpu${this.index} was mapped in direction ${made} and unmapped in ${dir}`,
     );
   }
+}
+
+/** Of `npages` single I/O pages in a row. */
+function sumOfAddrs(first: number, npages: number, dir: DmaDir): number {
+  if (npages === 0) return 0;
+  const last = first + npages - 1;
+  return ((dmaAddr(DmaProto.System, first, dir) + dmaAddr(DmaProto.System, last, dir)) * npages) / 2;
 }
 
 function orderOf(npages: number): number {

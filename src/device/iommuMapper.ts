@@ -94,6 +94,52 @@ export class IommuMapper {
     return Errno.OK;
   }
 
+  /**
+   * As one {@link link} of a single page after the other, for each frame of `frames` that is one. How many are linked: fewer than there are frames
+   * when one fails.
+   */
+  linkPages(state: DmaIovaState, frames: Uint32Array, npages: number, offset: number, dir: DmaDir): number {
+    const { words } = this.iommu;
+    const { shouldFail } = this;
+    const first = state.addr + offset;
+    const end = state.addr + state.npages;
+    let iova = first;
+    for (let i = 0; i < npages; i++) {
+      if (frames[i] === NO_PFN) continue;
+      assert(iova < end, 'a link reaches beyond its reservation');
+      if (shouldFail !== null && shouldFail()) {
+        this.failures++;
+        break;
+      }
+      if (words[iova] !== 0) this.refuse(`I/O page ${iova} is free but mapped`);
+      // The device hears of it by a message, which orders the two: an atomic store costs ten times as much.
+      words[iova] = iommuWord(frames[i] as Pfn, dir);
+      this.sizes[iova] = 1;
+      iova++;
+    }
+    this.livePages += iova - first;
+    this.mapsTotal += iova - first;
+    return iova - first;
+  }
+
+  /**
+   * As {@link unlink} where nothing but single pages was linked. The first I/O page from `offset` on of which that is not so or that was mapped in
+   * another direction, or the end: what comes before has been unmapped.
+   */
+  unlinkPages(state: DmaIovaState, offset: number, npages: number, dir: DmaDir): number {
+    const { words } = this.iommu;
+    const first = state.addr + offset;
+    let iova = first;
+    while (iova < first + npages && this.sizes[iova] === 1 && iommuWordDir(words[iova]) === dir) {
+      words[iova] = 0;
+      this.sizes[iova] = 0;
+      iova++;
+    }
+    this.livePages -= iova - first;
+    this.unmapsTotal += iova - first;
+    return iova;
+  }
+
   /** Unmaps what was linked in a part of the reservation. @kernel dma_iova_unlink */
   unlink(state: DmaIovaState, offset: number, npages: number): void {
     assert(offset + npages <= state.npages, 'an unlink reaches beyond its reservation');

@@ -30,6 +30,19 @@ export interface DrmDevice {
    */
   dmaIovaLink(state: DmaIovaState, pfn: Pfn, offset: number, order: number, dir: DmaDir): DmaAddr | Errno;
 
+  /**
+   * One link of a single page after the other from page `offset` of the reservation on, for each entry of `frames` that is not 0; its address goes
+   * to the same place in `addrs`. How many pages are linked: fewer than there are when one failed.
+   */
+  dmaIovaLinkPages(
+    state: DmaIovaState,
+    frames: Uint32Array,
+    npages: number,
+    offset: number,
+    dir: DmaDir,
+    addrs: Uint32Array,
+  ): number;
+
   /** Ends a series of links: one flush for all of them. @kernel dma_iova_sync */
   dmaIovaSync(state: DmaIovaState, offset: number, npages: number): Errno;
 

@@ -22,6 +22,18 @@ export class DmaLedger {
     this.sums[proto] += addr;
   }
 
+  /** Single pages, of which the addresses add up to `sum`. */
+  mapPages(proto: DmaProto, npages: number, sum: number): void {
+    this.maps[proto] += npages;
+    this.sums[proto] += sum;
+  }
+
+  /** Undoes {@link mapPages}. */
+  unmapPages(proto: DmaProto, npages: number, sum: number): void {
+    this.unmaps[proto] += npages;
+    this.sums[proto] -= sum;
+  }
+
   unmap(addr: DmaAddr): void {
     const proto = dmaProto(addr);
     this.unmaps[proto] += 1 << dmaOrder(addr);

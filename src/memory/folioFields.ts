@@ -33,4 +33,29 @@ export class FolioFields {
     this.entireMaps = field(7);
     this.orders = new Uint8Array(buffer, pages * (8 + 4 * INT_FIELDS), pages);
   }
+
+  /** Whether a page of `[first, end)` has a reference, a mapping, a lock or zone data. */
+  anyUsed(first: number, end: number): boolean {
+    const { refs, maps, pageMaps, entireMaps, lockOwners, zoneDatas } = this;
+    let used = 0;
+    for (let page = first; page < end; page++) {
+      used |=
+        refs[page] | maps[page] | pageMaps[page] | entireMaps[page] | lockOwners[page] | zoneDatas[page];
+    }
+    return used !== 0;
+  }
+
+  /** What else is known of pages that nobody uses. */
+  wipe(first: number, end: number): void {
+    this.flags.fill(0, first, end);
+    this.orders.fill(0, first, end);
+    this.mappings.fill(0, first, end);
+    this.indexes.fill(0, first, end);
+  }
+
+  /** What makes the pages behind the first those of one folio. */
+  wipeTails(first: number, end: number): void {
+    this.flags.fill(0, first + 1, end);
+    this.mappings.fill(0, first + 1, end);
+  }
 }

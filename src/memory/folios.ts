@@ -62,6 +62,7 @@ export class FolioTable {
   unlockListener: ((page: Pfn) => void) | null = null;
   /** Called with the head of a large folio when the first of its pages is unmapped while others stay mapped. */
   partialMappingListener: ((head: Pfn) => void) | null = null;
+  private readonly fields: FolioFields;
   private readonly indexes: Float64Array;
   private readonly refs: Int32Array;
   /** Mappings of the whole folio, huge leaves counting as one; at its head. @kernel _large_mapcount */
@@ -80,6 +81,7 @@ export class FolioTable {
 
   constructor(buffer: SharedArrayBuffer, layout: PhysicalLayout) {
     const fields = new FolioFields(buffer, layout.totalPages);
+    this.fields = fields;
     this.buffer = buffer;
     this.layout = layout;
     this.indexes = fields.indexes;
@@ -116,7 +118,9 @@ export class FolioTable {
     this.check(page, page % npages === 0, 'is not aligned to its new order');
     this.layout.zoneOf(page);
     this.layout.zoneOf(pfn(page + npages - 1));
-    for (let tail = npages - 1; tail >= 0; tail--) this.initFree(pfn(page + tail));
+    // Page by page only for one page, and to say which one is in use.
+    if (order > 0 && !this.fields.anyUsed(page, page + npages)) this.fields.wipe(page, page + npages);
+    else for (let tail = npages - 1; tail >= 0; tail--) this.initFree(pfn(page + tail));
     this.refs[page] = refcount;
     this.orders[page] = order;
     if (order > 0) this.formTails(page, npages);
@@ -448,20 +452,17 @@ export class FolioTable {
 
   private formTails(page: Pfn, npages: number): void {
     this.flags[page] = FolioFlag.Large;
-    for (let tail = page + 1; tail < page + npages; tail++) {
-      this.flags[tail] = FolioFlag.Tail;
-      this.mappings[tail] = page;
-    }
+    this.flags.fill(FolioFlag.Tail, page + 1, page + npages);
+    this.mappings.fill(page, page + 1, page + npages);
   }
 
   /** The order and the zone data are still there when the releaser runs; the order stays until the page is used again. */
   private release(page: Pfn): void {
     const order = this.orders[page];
     this.check(page, !this.isLocked(page), 'is freed while it is locked');
-    for (let at: number = page; at < page + (1 << order); at++) {
-      this.flags[at] = 0;
-      this.mappings[at] = 0;
-    }
+    this.flags[page] = 0;
+    this.mappings[page] = 0;
+    if (order > 0) this.fields.wipeTails(page, page + (1 << order));
     this.indexes[page] = 0;
     const releaser = this.releasers[this.layout.zoneOf(page).id];
     if (releaser === null) this.refuse(page, 'has no releaser');

@@ -137,6 +137,9 @@ const HMM_PFN_ORDER_SHIFT = 6;
 const HMM_PFN_ORDER_MAX = 15;
 const HMM_PFN_SHIFT = 10;
 
+/** By how much entries for consecutive pages of one leaf differ. */
+export const HMM_PFN_PAGE_STEP = 1 << HMM_PFN_SHIFT;
+
 /** The empty entry of an hmm array: nothing requested, or nothing there. */
 export const NO_HMM_PFN: HmmPfn = 0 as HmmPfn;
 

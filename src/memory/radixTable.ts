@@ -203,6 +203,40 @@ export class RadixTable {
     this.words[slot] = value;
   }
 
+  /**
+   * Stores `first`, `first + step`, ... where nothing is that a walker could use. Others need not see all of it before the last word, which is
+   * stored as by {@link write}: until then they find nothing there, as before.
+   */
+  writeRun(slot: number, count: number, first: number, step: number): void {
+    const { words } = this;
+    let value = first;
+    for (let at = slot; at < slot + count - 1; at++) {
+      words[at] = value;
+      value += step;
+    }
+    this.write(slot + count - 1, value);
+  }
+
+  /** All bits that any of the words has. */
+  readUnion(slot: number, count: number): number {
+    const { words } = this;
+    let union = 0;
+    for (let at = slot; at < slot + count; at++) union |= words[at];
+    return union;
+  }
+
+  /** How many words from `slot` on, at most `count`, are each the one before plus `step`. */
+  runLength(slot: number, count: number, step: number): number {
+    const { words } = this;
+    let next = words[slot];
+    let at = slot;
+    do {
+      at++;
+      next += step;
+    } while (at < slot + count && words[at] === next);
+    return at - slot;
+  }
+
   /** {@link exchange} in a table that nobody but its owner walks while it runs. */
   exchangeUnshared(slot: number, value: number): number {
     const old = this.words[slot];

@@ -124,6 +124,40 @@ describe('IOMMU reservations', () => {
     expect([state.isUsed, mapper.reserved, mapper.freeIoPages]).toEqual([false, 0, 16]);
   });
 
+  it('are filled by one call as by a link for each frame that there is', () => {
+    const frames = Uint32Array.of(700, 0, 705, 701);
+    const { mapper, device } = make(16);
+    const state = new DmaIovaState();
+    mapper.tryAlloc(state, 4);
+    expect(mapper.linkPages(state, frames, 4, 0, DmaDir.FromDevice)).toBe(3);
+    expect([0, 1, 2, 3].map((i) => device.translate(state.addr + i, true))).toEqual([700, 705, 701, -1]);
+    expect([mapper.live, mapper.mapsTotal, mapper.sizeAt(state.addr + 2)]).toEqual([3, 3, 1]);
+    expect(mapper.unlinkPages(state, 0, 3, DmaDir.FromDevice)).toBe(state.addr + 3);
+    expect([mapper.live, mapper.unmapsTotal, mapper.sizeAt(state.addr)]).toEqual([0, 3, 0]);
+  });
+
+  it('keep the links that were made before one failed', () => {
+    const { mapper } = make(16);
+    const state = new DmaIovaState();
+    mapper.tryAlloc(state, 4);
+    let asked = 0;
+    mapper.shouldFail = () => asked++ === 2;
+    expect(mapper.linkPages(state, Uint32Array.of(700, 701, 702, 703), 4, 0, DmaDir.ToDevice)).toBe(2);
+    expect([mapper.live, mapper.failures]).toEqual([2, 1]);
+  });
+
+  it('are emptied by one call up to the first link that is no single page, or has another direction', () => {
+    const { mapper } = make(16);
+    const state = new DmaIovaState();
+    mapper.tryAlloc(state, 6);
+    mapper.linkPages(state, Uint32Array.of(700, 701), 2, 0, DmaDir.ToDevice);
+    mapper.link(state, pfn(710), 2, 1, DmaDir.FromDevice);
+    mapper.link(state, pfn(720), 3, 2, DmaDir.ToDevice);
+    expect(mapper.unlinkPages(state, 0, 5, DmaDir.ToDevice)).toBe(state.addr + 2);
+    expect(mapper.unlinkPages(state, 2, 3, DmaDir.FromDevice)).toBe(state.addr + 3);
+    expect(mapper.live).toBe(2);
+  });
+
   it('are refused where no run of I/O pages is long enough, though single ones are left', () => {
     const { mapper } = make(8);
     const all = Array.from({ length: 8 }, () => mapper.map(pfn(600), DmaDir.ToDevice));

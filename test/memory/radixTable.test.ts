@@ -124,6 +124,17 @@ describe('RadixTable', () => {
     expect(table.read(slot)).toBe(0);
   });
 
+  it('writes and reads words in a row', () => {
+    const table = new RadixTable(TableArena.allocate(8));
+    const slot = table.ensure(512);
+    table.writeRun(slot + 3, 4, 0x1005, 0x400);
+    expect([2, 3, 4, 5, 6, 7].map((i) => table.get(512 + i))).toEqual([0, 0x1005, 0x1405, 0x1805, 0x1c05, 0]);
+    expect(table.readUnion(slot + 3, 2)).toBe(0x1405);
+    expect(table.runLength(slot + 3, 100, 0x400)).toBe(4);
+    expect(table.runLength(slot + 3, 2, 0x400)).toBe(2);
+    expect(table.runLength(slot + 4, 100, 0x100)).toBe(1);
+  });
+
   it('refuses page numbers outside the space', () => {
     const table = new RadixTable(TableArena.allocate(4));
     for (const vpn of [-1, TABLE_VPN_END]) expect(() => table.slot(vpn)).toThrow(AssertionFailure);

@@ -7,7 +7,7 @@ import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
 import { PARK, type Steps } from '../../sim/steps.js';
-import type { ZddTable } from '../pagemap/devmem.js';
+import type { Zdd, ZddTable } from '../pagemap/devmem.js';
 import type { DrmPagemap } from '../pagemap/drmPagemap.js';
 import { HMM_TIMEOUT_NS } from './context.js';
 import type { GpuSvm } from './gpusvm.js';
@@ -79,12 +79,19 @@ export class ScanMm {
     const { layout } = this.kernel.memory;
     let system = 0;
     const pagemaps = new Set<DrmPagemap>();
+    let last: Zdd | null = null;
     for (let i = 0; i < pfns.length; i++) {
       const entry = hmmPfnAt(pfns, i);
       if ((entry & HmmPfnFlag.VALID) === 0) return ScanResult.Unpopulated;
       const pfn = hmmPfnToPfn(entry);
-      if (layout.isDevicePrivate(pfn)) pagemaps.add(this.zdds.get(this.kernel.folios.zoneData(pfn)).dpagemap);
-      else system++;
+      if (!layout.isDevicePrivate(pfn)) {
+        system++;
+        continue;
+      }
+      const id = this.kernel.folios.zoneData(pfn);
+      if (last !== null && last.id === id) continue;
+      last = this.zdds.get(id);
+      pagemaps.add(last.dpagemap);
     }
     if (pagemaps.size === 0) return ScanResult.System;
     if (system > 0) return ScanResult.Mixed;

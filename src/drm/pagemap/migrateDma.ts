@@ -27,28 +27,20 @@ export class MigrateDma {
     iova: RunIova,
   ): Errno {
     addrs.fill(NO_DMA_ADDR, 0, npages);
-    let hasTried = false;
+    const wanted = countFrames(frames, npages);
+    if (wanted === 0) return Errno.OK;
+    device.dmaIovaTryAlloc(iova.state, npages);
+    if (iova.state.isUsed) {
+      iova.offset = device.dmaIovaLinkPages(iova.state, frames, npages, 0, dir, addrs);
+      if (iova.offset < wanted) return Errno.ENOMEM;
+      return device.dmaIovaSync(iova.state, 0, iova.offset);
+    }
     for (let i = 0; i < npages; i++) {
       const frame = frames[i] as Pfn;
       if (frame === NO_PFN) continue;
-      if (!hasTried) {
-        hasTried = true;
-        device.dmaIovaTryAlloc(iova.state, npages);
-      }
-      const errno = iova.state.isUsed
-        ? this.link(device, frame, addrs, i, dir, iova)
-        : this.mapPage(device, frame, addrs, i, dir);
+      const errno = this.mapPage(device, frame, addrs, i, dir);
       if (errno !== Errno.OK) return errno;
     }
-    return iova.state.isUsed ? device.dmaIovaSync(iova.state, 0, iova.offset) : Errno.OK;
-  }
-
-  /** The next page of the reservation. */
-  link(device: DrmDevice, frame: Pfn, addrs: Uint32Array, i: number, dir: DmaDir, iova: RunIova): Errno {
-    const addr = device.dmaIovaLink(iova.state, frame, iova.offset, 0, dir);
-    if (addr < 0) return addr as Errno;
-    iova.offset++;
-    addrs[i] = addr;
     return Errno.OK;
   }
 
@@ -72,4 +64,10 @@ export class MigrateDma {
       if (addr !== NO_DMA_ADDR) device.dmaUnmapPage(addr);
     }
   }
+}
+
+function countFrames(frames: Uint32Array, npages: number): number {
+  let count = 0;
+  for (let i = 0; i < npages; i++) if (frames[i] !== NO_PFN) count++;
+  return count;
 }

@@ -10,8 +10,10 @@ import type { Kernel } from '../kernel.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
 import {
+  hardwareMayMark,
   makePte,
   PTE_NONE,
+  PTE_PAGE_STEP,
   type Pte,
   PteBit,
   PteKind,
@@ -51,8 +53,7 @@ export function isLeafAt(table: RadixTable, page: number): boolean {
 
 /** The leaf whose first word is at `slot`. */
 export function readLeaf(table: RadixTable, slot: number): Pte {
-  let marked = 0;
-  for (let i = 1; i < PMD_PAGES; i++) marked |= table.read(slot + i);
+  const marked = table.readUnion(slot + 1, PMD_PAGES - 1);
   const first = pteFromWord(table.read(slot));
   return pteWith(first, marked & HARDWARE_BITS);
 }
@@ -60,7 +61,7 @@ export function readLeaf(table: RadixTable, slot: number): Pte {
 /** Writes a leaf where nothing that the hardware could walk was. `leaf` names the first page. @kernel set_pmd_at */
 export function writeLeaf(table: RadixTable, slot: number, leaf: Pte): void {
   assert(slot % PMD_PAGES === 0 && pteIsHuge(leaf), 'a leaf is written as a whole');
-  for (let i = 0; i < PMD_PAGES; i++) table.write(slot + i, ptePlus(leaf, i));
+  table.writeRun(slot, PMD_PAGES, leaf, PTE_PAGE_STEP);
 }
 
 /** Empties the leaf; returns it as it was last. @kernel pmdp_huge_get_and_clear */
@@ -79,9 +80,17 @@ export function clearLeaf(table: RadixTable, slot: number): Pte {
 export function replaceLeaf(table: RadixTable, slot: number, next: Pte): Pte {
   assert(slot % PMD_PAGES === 0 && pteIsHuge(next), 'a leaf is replaced as a whole');
   let marked = 0;
-  for (let i = 1; i < PMD_PAGES; i++) marked |= replacePte(table, slot + i, ptePlus(next, i));
+  for (let i = 1; i < PMD_PAGES; i++) marked |= replaceWord(table, slot + i, ptePlus(next, i));
   const first = replacePte(table, slot, next);
   return pteWith(first, marked & HARDWARE_BITS);
+}
+
+/** As {@link replacePte}, at a small part of its cost for a word in which the hardware has nothing left to mark; the first word is stored after it. */
+function replaceWord(table: RadixTable, slot: number, next: Pte): Pte {
+  const old = pteFromWord(table.read(slot));
+  if (hardwareMayMark(old)) return replacePte(table, slot, next);
+  table.writeBeforeFlush(slot, (next | (old & HARDWARE_BITS)) >>> 0);
+  return old;
 }
 
 /** Sets and clears flags of the leaf, for all its pages. */

@@ -1,5 +1,6 @@
 /** The part that migrate_vma and migrate_device share: isolating, unmapping, moving the metadata of, and putting back locked pages. */
 
+import { PMD_PAGES } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import {
   MigratePfnFlag,
@@ -63,6 +64,8 @@ export class MigrateUnmap {
         src[i] = 0;
       }
       if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.unmap, pfn, left)) yield STEP;
+      // The entries of its tails are empty.
+      if ((src[i] & MigratePfnFlag.COMPOUND) !== 0) i += PMD_PAGES - 1;
     }
     return left;
   }
@@ -145,6 +148,8 @@ export class MigrateUnmap {
             (yield* this.moveEntry(src, i, to, faultPage, area)));
       if (!moved) src[i] = migratePfnWithout(migratePfnAt(src, i), MigratePfnFlag.MIGRATE);
       if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.pages, i, npages)) yield STEP;
+      // The entries of its tails are empty on both sides.
+      if (isPlain && (src[i] & MigratePfnFlag.COMPOUND) !== 0) i += PMD_PAGES - 1;
     }
   }
 
@@ -173,9 +178,14 @@ export class MigrateUnmap {
    */
   *finalize(src: Uint32Array, dst: Uint32Array, npages: number, faultPage: Pfn): Steps<void> {
     const { sched, pagesPerStep } = this.kernel;
-    for (let i = 0; i < npages; i++) {
+    for (let i = 0; i < npages; ) {
+      // The entries of its tails are empty on both sides.
+      const isWhole = (src[i] & dst[i] & MigratePfnFlag.COMPOUND) !== 0;
+      const end = i + (isWhole ? PMD_PAGES : 1);
       this.finalizeEntry(src, dst, i, faultPage);
-      if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.finalize, i, npages)) yield STEP;
+      for (let at = i | (pagesPerStep - 1); at < end; at += pagesPerStep)
+        if (sched.reach(MigrateStep.finalize, at, npages)) yield STEP;
+      i = end;
     }
   }
 

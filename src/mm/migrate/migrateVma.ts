@@ -205,9 +205,10 @@ export class MigrateVma {
   /** cpages becomes holes plus the pages that can really move. */
   private *unmap(args: MigrateVmaArgs, npages: number): Steps<void> {
     let holes = 0;
-    for (let i = 0; i < npages; i++) {
+    for (let i = 0; i < npages; ) {
       const entry = migratePfnAt(args.src, i);
       if ((entry & MigratePfnFlag.MIGRATE) !== 0 && migratePfnToPfn(entry) === NO_PFN) holes++;
+      i += (entry & MigratePfnFlag.COMPOUND) !== 0 ? PMD_PAGES : 1;
     }
     args.cpages = holes + (yield* this.unmapper.unmap(args.src, npages, args.faultPage));
   }

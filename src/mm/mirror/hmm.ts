@@ -3,7 +3,8 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { PMD_ORDER, PMD_PAGES, type Vpn } from '../../base/units.js';
-import { HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../../memory/pfn.js';
+import { HMM_PFN_PAGE_STEP, HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../../memory/pfn.js';
+import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
 import { FaultFlag, type FaultHandler } from '../fault/fault.js';
@@ -11,6 +12,7 @@ import type { Kernel } from '../kernel.js';
 import { NO_OWNER, type PagemapOwner } from '../migrate/devPagemap.js';
 import type { Mm } from '../process/mm.js';
 import {
+  PTE_PAGE_STEP,
   type Pte,
   PteBit,
   PteKind,
@@ -195,12 +197,31 @@ export class Hmm {
       for (let i = 0; page < leafEnd; page++, i++) {
         const pte = pteFromWord(slot < 0 ? 0 : table.read(slot + i));
         const need = this.handlePte(range, page - range.start, pte);
-        if (need === Need.Nothing && !this.stopOnMigration) continue;
-        this.stopNeed = need;
-        return page;
+        if (need !== Need.Nothing || this.stopOnMigration) {
+          this.stopNeed = need;
+          return page;
+        }
+        if (pteIsHuge(pte)) {
+          const alike = this.fillAlike(range, page - range.start, table, slot + i, leafEnd - page);
+          page += alike;
+          i += alike;
+        }
       }
     }
     return WALK_DONE;
+  }
+
+  /** The pages of a huge leaf behind one that was filled in, as far as their words follow from its word; how many that are. */
+  private fillAlike(range: HmmRange, i: number, table: RadixTable, slot: number, left: number): number {
+    const { pfns } = range;
+    const entry = pfns[i] & ~HMM_PFN_STICKY;
+    const step = entry === 0 ? 0 : HMM_PFN_PAGE_STEP;
+    const length = table.runLength(slot, left, PTE_PAGE_STEP);
+    for (let k = 1; k < length; k++) {
+      if (this.needOf(range, i + k, entry) !== Need.Nothing) return k - 1;
+      pfns[i + k] = (pfns[i + k] & HMM_PFN_STICKY) | (entry + k * step);
+    }
+    return length - 1;
   }
 
   /** Returns what the entry needs, or Nothing after it has been filled in. @kernel hmm_vma_handle_pte */

@@ -75,6 +75,9 @@ export function pteWithout(pte: Pte, bits: number): Pte {
   return ((pte & ~bits) >>> 0) as Pte;
 }
 
+/** What {@link ptePlus} adds for one page. */
+export const PTE_PAGE_STEP = 1 << PFN_SHIFT;
+
 /** The same entry for the page that lies `pages` behind: how the words of a huge leaf follow from its first one. */
 export function ptePlus(pte: Pte, pages: number): Pte {
   return ((pte + (pages << PFN_SHIFT)) >>> 0) as Pte;
