@@ -17,7 +17,21 @@ const RIGHTS: Readonly<Record<DmaDir, number>> = {
 
 /** The word of one I/O page: a pfn, and whether the device may read and write it; 0 is unmapped. */
 export function iommuWord(page: Pfn, dir: DmaDir): number {
-  return (page << PFN_SHIFT) | RIGHTS[dir];
+  return iommuWordOf(page, iommuRights(dir));
+}
+
+/** What a device may do with pages that are mapped in a direction: the same for all of one mapping. */
+export function iommuRights(dir: DmaDir): number {
+  return RIGHTS[dir];
+}
+
+/** The word with rights that {@link iommuRights} has given. */
+export function iommuWordOf(page: number, rights: number): number {
+  return (page << PFN_SHIFT) | rights;
+}
+
+export function iommuWordHas(word: number, rights: number): boolean {
+  return (word & (READABLE | WRITABLE)) === rights;
 }
 
 export function iommuWordPfn(word: number): Pfn {

@@ -5,7 +5,15 @@ import { Errno } from '../base/errno.js';
 import type { DmaDir } from '../memory/dmaAddr.js';
 import type { DmaIovaState } from '../memory/dmaIova.js';
 import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
-import { type Iommu, iommuWord, iommuWordDir, iommuWordPfn } from './iommu.js';
+import {
+  type Iommu,
+  iommuRights,
+  iommuWord,
+  iommuWordDir,
+  iommuWordHas,
+  iommuWordOf,
+  iommuWordPfn,
+} from './iommu.js';
 import { IovaSpace } from './iovaSpace.js';
 
 /**
@@ -99,22 +107,23 @@ export class IommuMapper {
    * when one fails.
    */
   linkPages(state: DmaIovaState, frames: Uint32Array, npages: number, offset: number, dir: DmaDir): number {
+    const { sizes, shouldFail } = this;
     const { words } = this.iommu;
-    const { shouldFail } = this;
+    const rights = iommuRights(dir);
     const first = state.addr + offset;
     const end = state.addr + state.npages;
     let iova = first;
     for (let i = 0; i < npages; i++) {
-      if (frames[i] === NO_PFN) continue;
-      assert(iova < end, 'a link reaches beyond its reservation');
-      if (shouldFail !== null && shouldFail()) {
+      const frame = frames[i];
+      if (frame === NO_PFN) continue;
+      if (shouldFail?.()) {
         this.failures++;
         break;
       }
-      if (words[iova] !== 0) this.refuse(`I/O page ${iova} is free but mapped`);
+      if (iova >= end || words[iova] !== 0) this.refuse(`I/O page ${iova} is not free in this reservation`);
       // The device hears of it by a message, which orders the two: an atomic store costs ten times as much.
-      words[iova] = iommuWord(frames[i] as Pfn, dir);
-      this.sizes[iova] = 1;
+      words[iova] = iommuWordOf(frame, rights);
+      sizes[iova] = 1;
       iova++;
     }
     this.livePages += iova - first;
@@ -127,12 +136,15 @@ export class IommuMapper {
    * another direction, or the end: what comes before has been unmapped.
    */
   unlinkPages(state: DmaIovaState, offset: number, npages: number, dir: DmaDir): number {
+    const { sizes } = this;
     const { words } = this.iommu;
+    const rights = iommuRights(dir);
     const first = state.addr + offset;
+    const end = first + npages;
     let iova = first;
-    while (iova < first + npages && this.sizes[iova] === 1 && iommuWordDir(words[iova]) === dir) {
+    while (iova < end && sizes[iova] === 1 && iommuWordHas(words[iova], rights)) {
       words[iova] = 0;
-      this.sizes[iova] = 0;
+      sizes[iova] = 0;
       iova++;
     }
     this.livePages -= iova - first;
@@ -158,8 +170,9 @@ export class IommuMapper {
   }
 
   private release(iova: number, npages: number): void {
+    const { words } = this.iommu;
     for (let at = iova; at < iova + npages; at++) {
-      if (this.iommu.words[at] !== 0) this.refuse(`I/O page ${at} is freed while it is mapped`);
+      if (words[at] !== 0) this.refuse(`I/O page ${at} is freed while it is mapped`);
     }
     this.space.free(iova, npages);
     this.releasedTotal += npages;
