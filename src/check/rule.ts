@@ -19,7 +19,8 @@ const TOLD_MAX = 3;
 /** `12,345 pages`, `1 page`; units are plurals in -s, or words without a number. */
 function count(n: number, unit: string): string {
   const name = n === 1 ? unit.replace(/ies$/, 'y').replace(/(?<=ss)es$|s$/, '') : unit;
-  return `${n.toLocaleString('en-US')} ${name}`;
+  // Formatting by locale is slow, and most numbers need none.
+  return `${n < 1000 ? n : n.toLocaleString('en-US')} ${name}`;
 }
 
 export class Rule {

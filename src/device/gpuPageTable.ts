@@ -26,6 +26,11 @@ export class GpuPageTable {
     this.tables.set(FIRST_SPACE, this.table);
   }
 
+  /** Tables that were ever in use are below this. */
+  get touchedEnd(): number {
+    return this.arena.touchedEnd;
+  }
+
   get freeTables(): number {
     return this.arena.freeTables;
   }
@@ -93,6 +98,7 @@ export class GpuPageTable {
   }
 
   private forEachHere(visit: (page: Vpn, pte: GpuPte) => void): void {
+    if (this.entries === 0) return;
     const end = TABLE_VPN_END;
     for (
       let at = this.table.nextPopulated(0, end);

@@ -30,6 +30,11 @@ export class Vram {
     this.buddy = new BuddyAllocator(zone.firstPfn, zone.pages);
   }
 
+  /** One past the last frame that was ever handed out; 0 for none. */
+  get touchedEnd(): number {
+    return this.buddy.touchedEnd;
+  }
+
   get usedPages(): number {
     return this.buddy.usedPages;
   }

@@ -123,11 +123,8 @@ export class Execution implements ViolationSink {
     if (this.verdict !== null) return;
     const { coordinator, devices } = this.machine;
     const snapshots = devices.map((device) => device.snapshot());
-    const checks =
-      this.subject.program === null
-        ? coordinator.verify(snapshots, this.progress())
-        : coordinator.violations(snapshots);
-    this.noteChecks(checks, 'invariant');
+    const progress = this.subject.program === null ? this.progress() : null;
+    this.noteChecks(coordinator.violations(snapshots, progress), 'invariant');
   }
 
   /** By workload: of all devices, then of the thread that runs it. */

@@ -7,12 +7,12 @@ import { CheckerPlan } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
+import { BufferEraser } from './bufferEraser.js';
 import { Execution, type ExecutionLimits } from './execution.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
 import { ReplayStrategy } from './strategies/replay.js';
 import type { Subject } from './subject.js';
-import { zeroBuffers } from './zeroBuffers.js';
 
 /** More than any run of a small program needs that gets anywhere. */
 export const STEPS_MAX = 20_000;
@@ -33,7 +33,9 @@ export class SubjectRunner {
   private readonly buffers: SharedBuffers;
   private readonly plan: CheckerPlan;
   private readonly limits: ExecutionLimits;
-  private isFresh = true;
+  private readonly eraser: BufferEraser;
+  /** Of the run before; it is over. */
+  private last: VirtualMachine | null = null;
 
   constructor(
     readonly subject: Subject,
@@ -43,6 +45,7 @@ export class SubjectRunner {
     this.plan = new CheckerPlan(options.checkers);
     const { stepsMax } = options;
     this.limits = { stepsMax, watchAfter: Math.ceil(stepsMax * WATCHED_SHARE) };
+    this.eraser = new BufferEraser(this.buffers);
   }
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
@@ -78,10 +81,10 @@ export class SubjectRunner {
 
   /** A run that has not begun; the one before must have ended. The strategy has prepared for it. */
   begin(strategy: Strategy): Execution {
-    if (!this.isFresh) zeroBuffers(this.buffers);
-    this.isFresh = false;
+    if (this.last !== null) this.eraser.erase(this.last);
     const { config, extensions } = this.subject;
     const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
+    this.last = machine;
     this.options.overlay?.apply(machine.parts);
     return new Execution(this.subject, machine, this.limits, this.plan);
   }

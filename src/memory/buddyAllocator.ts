@@ -27,6 +27,7 @@ export class BuddyAllocator {
   private readonly depth: number;
   private readonly best: Uint8Array;
   private free_: number;
+  private touchedEnd_ = 0;
 
   /** `firstPfn` and `pages` are in frames; neither need be a power of two. */
   constructor(firstPfn: number, pages: number, maxOrder: number = DEFAULT_MAX_ORDER) {
@@ -47,6 +48,11 @@ export class BuddyAllocator {
     return this.free_;
   }
 
+  /** One past the last frame that was ever handed out; 0 for none. */
+  get touchedEnd(): number {
+    return this.touchedEnd_;
+  }
+
   get usedPages(): number {
     return this.totalPages - this.free_;
   }
@@ -64,7 +70,9 @@ export class BuddyAllocator {
     this.best[node] = 0;
     this.refreshAbove(node, order);
     this.free_ -= 1 << order;
-    return pfn(this.frameOf(node, order));
+    const first = this.frameOf(node, order);
+    this.touchedEnd_ = Math.max(this.touchedEnd_, first + (1 << order));
+    return pfn(first);
   }
 
   /** Gives back an allocated block, or an aligned part of one. Freeing what is free is asserted against. */

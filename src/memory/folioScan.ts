@@ -19,7 +19,10 @@ export function usedPages(folios: FolioTable, claimed: Iterable<Pfn>): Pfn[] {
   const isUsed = (page: number): boolean =>
     (refs[page] | maps[page] | zoneDatas[page] | lockOwners[page] | (flags[page] & USED_FLAGS)) !== 0;
   const used: Pfn[] = [];
-  for (let page = 0; page < refs.length; page++) if (isUsed(page)) used.push(page as Pfn);
+  for (const { firstPfn, pages } of folios.layout.zones) {
+    for (let page: number = firstPfn; page < firstPfn + pages; page++)
+      if (isUsed(page)) used.push(page as Pfn);
+  }
   for (const page of claimed) if (page < refs.length && !isUsed(page)) used.push(page);
   return used;
 }

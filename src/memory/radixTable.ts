@@ -40,6 +40,7 @@ export class TableArena implements Injectable {
   readonly totalTables: number;
   private readonly freeStack: Int32Array;
   private free_: number;
+  private touchedEnd_ = 0;
 
   /** A fresh arena over a zeroed buffer that holds a whole number of tables, of which the first stays unused. */
   constructor(buffer: SharedArrayBuffer) {
@@ -55,6 +56,11 @@ export class TableArena implements Injectable {
   /** Room for `tables` tables, 2 KiB each. */
   static allocate(tables: number): TableArena {
     return new TableArena(new SharedArrayBuffer((tables + 1) * TABLE_ENTRIES * 4));
+  }
+
+  /** One past the last table that was ever handed out; 0 for none. */
+  get touchedEnd(): number {
+    return this.touchedEnd_;
   }
 
   get freeTables(): number {
@@ -77,7 +83,9 @@ export class TableArena implements Injectable {
   /** After {@link reserve} said yes. */
   takeTable(): number {
     assert(this.free_ > 0, 'a page table is taken that was not reserved');
-    return this.freeStack[--this.free_];
+    const table = this.freeStack[--this.free_];
+    this.touchedEnd_ = Math.max(this.touchedEnd_, table + 1);
+    return table;
   }
 
   /** The table must be all zero, and out of reach of every walker. @kernel pte_free */

@@ -27,6 +27,11 @@ export class RamAllocator implements Injectable {
     return this.buddy.freePages + this.singles.count;
   }
 
+  /** One past the last frame that was ever handed out. */
+  get touchedEnd(): number {
+    return this.buddy.touchedEnd;
+  }
+
   get usedPages(): number {
     return this.buddy.usedPages - this.singles.count;
   }

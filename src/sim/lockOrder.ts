@@ -23,6 +23,8 @@ export class LockClass {
 export class LockOrder {
   /** follows[a * MAX + b] = 1 when b was acquired while a was held. */
   private readonly follows = new Uint8Array(LockClass.MAX * LockClass.MAX);
+  /** 1 for a class that another one was acquired under. */
+  private readonly leads = new Uint8Array(LockClass.MAX);
   private readonly classes: (LockClass | undefined)[] = [];
 
   /** To be called before waiting for `next` while `held` is held. */
@@ -33,12 +35,13 @@ export class LockOrder {
     this.classes[held.id] = held;
     this.classes[next.id] = next;
     assert(held !== next, () => `lock order: ${next.name} taken while another ${held.name} is held`);
-    const back = this.path(next.id, held.id, new Set());
+    const back = this.leads[next.id] === 0 ? null : this.path(next.id, held.id, new Set());
     assert(back === null, () => {
       const names = (back ?? []).map((id) => this.classes[id]?.name ?? '?');
       return `lock order: ${next.name} taken under ${held.name}, but elsewhere ${names.join(' is held when taking ')}`;
     });
     this.follows[edge] = 1;
+    this.leads[held.id] = 1;
   }
 
   /** The class ids from `from` to `to` along known edges, or null. */

@@ -5,7 +5,7 @@ import type { Brand } from '../base/brand.js';
 import { type Fields, type MessageType, messageName, type Values } from './message.js';
 import { RING_SLOT_WORDS, type Ring } from './ring.js';
 import type { Scheduler } from './scheduler.js';
-import { defineStep, PARK, STEP, type Steps } from './steps.js';
+import { defineStep, PARK, type Steps } from './steps.js';
 import type { ActorId, Task, Waitable } from './task.js';
 
 /** Fields: the peer, the type of the message (0 for a reply), and the number of the call, which a request and its reply share; 0 for a notice. */
@@ -79,7 +79,7 @@ export class Port {
   /** Sends a request and waits for the reply. */
   *call<A extends Fields, R extends Fields>(type: MessageType<A, R>, args: Values<A>): Steps<Values<R>> {
     const call = this.start(type, args);
-    if (this.sched.stopsHere()) yield STEP;
+    // The wait for the reply is where others go on.
     return yield* this.finish(type, call);
   }
 

@@ -12,7 +12,6 @@ import { leastRecentlyUsed } from '../driver/vram/evictionPolicy.js';
 import { AccessBracket } from '../memory/accessBracket.js';
 import { FolioTable } from '../memory/folios.js';
 import { PageArrays } from '../memory/pageArrays.js';
-import { PhysicalLayout } from '../memory/physicalLayout.js';
 import { TableArena } from '../memory/radixTable.js';
 import { ThpMode } from '../mm/kernel.js';
 import { Port } from '../sim/port.js';
@@ -91,11 +90,11 @@ export function buildCoordinator(
   cpuPorts: readonly Port[],
   { placement, eviction, invalidation, drivers }: Extensions = {},
 ): Coordinator {
-  const layout = new PhysicalLayout(buffers.layout);
+  const memory = openMemory(buffers);
   const world = {
     sched,
-    memory: openMemory(buffers),
-    folios: new FolioTable(buffers.folios, layout),
+    memory,
+    folios: new FolioTable(buffers.folios, memory.layout),
     tables: new TableArena(buffers.cpuTables),
     brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
     arrays: new PageArrays(buffers.arrays),

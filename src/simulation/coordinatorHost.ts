@@ -102,14 +102,16 @@ export class LocalCoordinator implements CoordinatorHost {
     return [...verify({ coordinator, devices, expectations, lastEvents }), ...this.findings.results()];
   }
 
-  /** Rules that do not hold now, without those that compare what programs expect. */
-  violations(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
+  /** Rules that do not hold now; without those that compare what programs expect where their progress is not given. */
+  violations(
+    devices: readonly GpuSnapshot[],
+    progress: readonly (readonly ActorProgress[])[] | null = null,
+  ): readonly CheckResult[] {
     const { coordinator } = this;
+    const expectations =
+      progress === null ? null : this.workloads.flatMap((workload, i) => workload.expect(progress[i]));
     const lastEvents = (what: Subject): readonly string[] => this.lastEvents(what);
-    return [
-      ...this.findings.violations(),
-      ...violations({ coordinator, devices, expectations: null, lastEvents }),
-    ];
+    return [...this.findings.violations(), ...violations({ coordinator, devices, expectations, lastEvents })];
   }
 
   private lastEvents(what: Subject): readonly string[] {

@@ -15,6 +15,7 @@ import { Ring } from '../sim/ring.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { GhostBoard } from '../workload/ghostBoard.js';
 import type { WorkloadConfig } from '../workload/workloadConfig.js';
+import { SharedViews } from './sharedViews.js';
 import type { MachineSpec, SimulationConfig } from './simulationConfig.js';
 
 type Sizes = Pick<MachineSpec, 'tables' | 'pageArrays' | 'ringMessages' | 'payloadBytes'>;
@@ -128,9 +129,7 @@ export function openRing(
   actor: number,
   toCoordinator: boolean,
 ): Ring {
-  const { ringMessages } = sizesOf(config);
-  const bytes = Ring.bytesFor(ringMessages);
-  return new Ring(buffers.rings, (2 * actor + (toCoordinator ? 0 : 1)) * bytes, ringMessages);
+  return SharedViews.of(buffers).ring(2 * actor + (toCoordinator ? 0 : 1), sizesOf(config).ringMessages);
 }
 
 /** Of all CPU threads; none where the run has no payloads. */
@@ -141,5 +140,5 @@ export function openPayloads(config: SimulationConfig, buffers: SharedBuffers): 
 }
 
 export function openMemory(buffers: SharedBuffers): PhysicalMemory {
-  return new PhysicalMemory(buffers.memory, new PhysicalLayout(buffers.layout));
+  return new PhysicalMemory(buffers.memory, SharedViews.of(buffers).layout);
 }

@@ -72,7 +72,9 @@ export class VirtualExecutor extends Scheduler {
     for (;;) {
       while (!port.hasIncoming && !port.hasBacklog) yield* mail.wait();
       port.drain(1);
-      if (this.reach(Step.pump)) yield STEP;
+      this.at(Step.pump);
+      // After the last message the wait is where others go on.
+      if (port.hasIncoming || port.hasBacklog) yield STEP;
     }
   }
 

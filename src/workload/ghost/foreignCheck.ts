@@ -24,7 +24,7 @@ const PAGE_SLOTS = 1024;
 
 /** One per instance: what its contexts see, they see in one order, since they run on one thread. */
 export class ForeignCheck {
-  private readonly seen = new SeenWords();
+  private seenWords: SeenWords | null = null;
 
   constructor(
     private readonly pages: GhostPages,
@@ -32,6 +32,12 @@ export class ForeignCheck {
     private readonly region: GhostRegion,
     private readonly contextsPerDevice: number,
   ) {}
+
+  /** Made when it is needed: in a short run whoever loads nothing has no use for it. */
+  private get seen(): SeenWords {
+    this.seenWords ??= new SeenWords();
+    return this.seenWords;
+  }
 
   /** What the word's owner has announced; 0 for a word that nobody owns. */
   announced(index: number, slot: number): number {

@@ -1,0 +1,53 @@
+/** Makes the shared memory of a machine as new, so that the next machine can be built in it: what was used of it, no more. */
+
+import { PAGE_BYTES } from '../base/units.js';
+import { TABLE_ENTRIES } from '../memory/radixTable.js';
+import type { SharedBuffers } from '../simulation/sharedBuffers.js';
+import type { VirtualMachine } from '../simulation/virtualMachine.js';
+
+const TABLE_BYTES = TABLE_ENTRIES * 4;
+const DOUBLE_BYTES = Float64Array.BYTES_PER_ELEMENT;
+
+/** Of all views that of doubles is filled fastest; kept, since making one takes as long as filling a page. */
+export class BufferEraser {
+  private readonly memory: Float64Array;
+  private readonly cpuTables: Float64Array;
+  private readonly gpuTables: readonly Float64Array[];
+  private readonly whole: readonly (Float64Array | Uint8Array)[];
+
+  constructor(buffers: SharedBuffers) {
+    const { memory, folios, cpuTables, gpuTables, iommus, arrays, brackets, rings, board, payloads } =
+      buffers;
+    this.memory = new Float64Array(memory);
+    this.cpuTables = new Float64Array(cpuTables);
+    this.gpuTables = gpuTables.map((buffer) => new Float64Array(buffer));
+    this.whole = [folios, ...iommus, arrays, brackets, rings, board, payloads].map((buffer) =>
+      buffer.byteLength % DOUBLE_BYTES === 0 ? new Float64Array(buffer) : new Uint8Array(buffer),
+    );
+  }
+
+  /** The machine has ended, and nobody uses it any more. */
+  erase({ coordinator, devices }: VirtualMachine): void {
+    const { kernel } = coordinator.coordinator;
+    const { ram, zones } = kernel.memory.layout;
+    this.eraseFrames(ram.firstPfn, kernel.ram.touchedEnd);
+    this.eraseTables(this.cpuTables, kernel.tables.touchedEnd);
+    devices.forEach(({ actor: { gpu } }, i) => {
+      this.eraseFrames(gpu.vram.zone.firstPfn, gpu.vram.touchedEnd);
+      this.eraseTables(this.gpuTables[i], gpu.pageTable.touchedEnd);
+    });
+    // Test devices hand out their memory themselves.
+    if (devices.length === 0)
+      for (const { firstPfn, pages } of zones) this.eraseFrames(firstPfn, firstPfn + pages);
+    for (const view of this.whole) view.fill(0);
+  }
+
+  private eraseFrames(first: number, end: number): void {
+    if (end > first)
+      this.memory.fill(0, (first * PAGE_BYTES) / DOUBLE_BYTES, (end * PAGE_BYTES) / DOUBLE_BYTES);
+  }
+
+  private eraseTables(view: Float64Array, end: number): void {
+    view.fill(0, 0, (end * TABLE_BYTES) / DOUBLE_BYTES);
+  }
+}
