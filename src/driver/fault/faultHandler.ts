@@ -68,11 +68,17 @@ export class GpuFaultHandler {
     const { sched } = this.kernel;
     const startedNs = sched.now();
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
+    if (!vm.vmLock.beginRead()) yield PARK;
+    // What was said of memory that has gone goes with its ranges, and must not be taken for what is there now.
+    yield* this.collectGarbage(vm);
     const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
     const errno =
       typeof placed === 'number'
         ? placed
-        : yield* this.serve(this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed }));
+        : yield* this.runRounds(
+            this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed }),
+          );
+    vm.vmLock.readUnlock();
     sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
     if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
     return errno;
