@@ -10,6 +10,7 @@ import { IommuMapper } from '../device/iommuMapper.js';
 import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
 import { DeviceMembership } from '../driver/deviceMembership.js';
 import { GpuFaultHandler } from '../driver/fault/faultHandler.js';
+import type { FaultPathCosts } from '../driver/fault/faultPath.js';
 import { FaultRecovery } from '../driver/fault/faultRecovery.js';
 import { RangeBinding } from '../driver/fault/rangeBinding.js';
 import { RangeMigration } from '../driver/fault/rangeMigration.js';
@@ -89,6 +90,8 @@ export interface CoordinatorConfig {
   /** Device memory is cleared before pages migrate to it; not unless told. */
   readonly clearVram?: boolean;
   readonly costs: MmCosts;
+  /** The driver's own time on a GPU fault; none unless told. */
+  readonly pathCosts?: FaultPathCosts;
   /** Which areas get huge pages; those that asked for them unless told. */
   readonly thp?: ThpMode;
   /** Huge pages that are set aside for hugetlb mappings; none unless told. */

@@ -12,6 +12,7 @@ import { Gate } from '../sim/gate.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
+import type { TimeCost } from '../sim/timeCost.js';
 import { BindRight, DeviceMessage, HostMessage } from './messages.js';
 
 /** Makes the kernel that a launch names; the workloads provide it. */
@@ -100,8 +101,8 @@ export class DeviceActor {
     );
   }
 
-  private *replyAfter<R>(ns: number, reply: R): Steps<R> {
-    yield* this.sched.spend(ns);
+  private *replyAfter<R>(cost: TimeCost, reply: R): Steps<R> {
+    yield* this.sched.spend(cost);
     return reply;
   }
 

@@ -15,10 +15,11 @@ export interface AgainOptions {
 
 /** Seed and executor are named even where the scenario gave them: its file may change. */
 export function againLine({ command, path, options, more }: AgainOptions, config: SimulationConfig): string {
-  const { devices, layout, policy, checks = DEFAULT_CHECKS, set = [] } = options;
+  const { devices, layout, preset, policy, checks = DEFAULT_CHECKS, set = [] } = options;
   const words = ['svmsim', command, path, '--executor', config.executor, '--seed', String(config.seed)];
   if (devices !== undefined) words.push('--devices', String(devices));
   if (layout !== undefined) words.push('--layout', layout);
+  if (preset !== undefined) words.push('--preset', preset);
   if (policy !== undefined) words.push('--policy', policy);
   if (checks !== DEFAULT_CHECKS) words.push('--checks', checks);
   words.push(...set.flatMap((assignment) => ['--set', assignment]), ...more);

@@ -34,7 +34,10 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
     .command('bench')
     .summary('throughput and latency tables')
     .description('Measures, prints matrices and tables, and checks what it measured.')
-    .argument('[name...]', `benchmarks (default: all): ${benchmarks.map(({ name }) => name).join(', ')}`);
+    .argument(
+      '[name...]',
+      `benchmarks (default: all but calibrate): ${benchmarks.map(({ name }) => name).join(', ')}; behind calibrate, cost presets`,
+    );
   addBenchOptions(command, benchmarks);
   command.action((names: string[], options: BenchOptions) => action(names, withDocument(options)));
   addExamples(command, [
@@ -49,6 +52,7 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
       "svmsim bench migrate --threshold 'migrate.*.2MiB.*.memcpyRatio>=0.6'",
       'ends with status 1 when a figure is below its limit',
     ],
+    ['svmsim bench calibrate xe-bmg', 'a cost preset against what was published of that machine'],
     ['svmsim bench migrate --json before.json', 'to be compared with later'],
     ['svmsim bench migrate --baseline before.json', 'what has changed since, and whether that is chance'],
   ]);
@@ -66,7 +70,33 @@ export async function benchCommand(
   host: CliHost,
 ): Promise<ExitStatus> {
   const named = names.length > 0;
-  const chosen = named ? [...new Set(names)].map(benchmarkNamed) : benchmarks;
+  const { chosen, presets } = namedBy(names);
+  return benchChosen(chosen, named, presets.length > 0 ? { ...options, presets } : options, host);
+}
+
+/** Words behind a benchmark that takes presets are presets, unless they are benchmarks. @throws UserError */
+function namedBy(names: readonly string[]): { chosen: readonly AnyBenchmark[]; presets: readonly string[] } {
+  if (names.length === 0) return { chosen: benchmarks.filter(({ onlyByName }) => !onlyByName), presets: [] };
+  const chosen = new Set<AnyBenchmark>();
+  const presets: string[] = [];
+  let last: AnyBenchmark | null = null;
+  for (const name of names) {
+    if (last?.takesPresets === true && !benchmarks.some((benchmark) => benchmark.name === name)) {
+      presets.push(name);
+      continue;
+    }
+    last = benchmarkNamed(name);
+    chosen.add(last);
+  }
+  return { chosen: [...chosen], presets };
+}
+
+async function benchChosen(
+  chosen: readonly AnyBenchmark[],
+  named: boolean,
+  options: BenchOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
   if (options.list === true) return list(host);
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);

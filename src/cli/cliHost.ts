@@ -10,6 +10,7 @@ import type { EditorSchema } from '../scenario/editorSchema.js';
 import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
 import type { BenchRun } from '../simulation/bench/benchRun.js';
+import type { CalibrateBenchOptions, CalibrateCell } from '../simulation/bench/calibrate.js';
 import type { LookupCell, LookupOptions } from '../simulation/bench/lookup.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/bench/migrate.js';
 import type { MirrorCell, MirrorOptions } from '../simulation/bench/mirror.js';
@@ -61,6 +62,7 @@ export interface BenchRuns {
   readonly migrate: BenchRun<MigrateOptions, MigrateCell>;
   readonly lookup: BenchRun<LookupOptions, LookupCell>;
   readonly mirror: BenchRun<MirrorOptions, MirrorCell>;
+  readonly calibrate: BenchRun<CalibrateBenchOptions, CalibrateCell>;
 }
 
 /** One run of a sweep, as it is sent to a worker. */

@@ -37,6 +37,7 @@ export function addCommonOptions(command: Command): Command {
         'n1: one mirror for all devices; n1-shared-fault: and one HMM fault for all; one-to-one: a mirror per device',
       ).choices(layouts),
     )
+    .option('--preset <name|file>', 'the machine that simulated time is that of, such as xe-bmg')
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)
     .option('--policy <file>', 'an ES module with a placement or eviction policy of your own')
     .option(

@@ -43,6 +43,8 @@ const simulator: Simulator = {
       (await import('../simulation/bench/lookup.js')).runBenchLookup(config, options),
     mirror: async (config, options) =>
       (await import('../simulation/bench/mirror.js')).runBenchMirror(config, options),
+    calibrate: async (config, options) =>
+      (await import('../simulation/bench/calibrate.js')).runBenchCalibrate(config, options),
   },
   loadCases: async (paths) => {
     const { loadCaseFiles } = await import('../scenario/case/loadCases.js');

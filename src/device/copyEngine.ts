@@ -8,6 +8,7 @@ import { pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { STEP, type Steps } from '../sim/steps.js';
+import type { TimeCost } from '../sim/timeCost.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import { DeviceStep } from './deviceStep.js';
 import { DmaResolver } from './dmaResolver.js';
@@ -23,7 +24,7 @@ export interface CopyEngineConfig {
   /** Copies that proceed at the same time. */
   readonly engines: number;
   /** Modelled cost of submitting one request. */
-  readonly setupNs: number;
+  readonly setupNs: TimeCost;
   /** Link numbers of the device. */
   readonly links: number;
 }

@@ -7,6 +7,7 @@ import { FaultKind } from '../memory/faultKind.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { STEP, type Steps } from '../sim/steps.js';
 import type { ActorId, Task } from '../sim/task.js';
+import type { TimeCost } from '../sim/timeCost.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import { DeviceStep } from './deviceStep.js';
 import type { FaultSink } from './faultSink.js';
@@ -20,7 +21,9 @@ export interface FaultBufferConfig {
   /** Faults that the host works on at the same time. */
   readonly outstandingMax: number;
   /** Modelled time from a fault to its batch's delivery: interrupt and reading the buffer. */
-  readonly batchNs: number;
+  readonly batchNs: TimeCost;
+  /** More for each fault of the batch. */
+  readonly entryNs?: number;
 }
 
 export interface FaultCounters {
@@ -172,18 +175,26 @@ export class FaultBuffer {
     return errno;
   }
 
+  /** Faults that would go now. */
+  private get nextBatch(): number {
+    const { batchMax, outstandingMax } = this.config;
+    return Math.min(this.queued, batchMax, outstandingMax - this.outstanding);
+  }
+
   private *deliver(): Steps<void> {
+    const { entryNs = 0 } = this.config;
     for (;;) {
       while (this.queued === 0 || this.outstanding >= this.config.outstandingMax) yield* this.work.wait();
       yield* this.sched.spend(this.config.batchNs);
+      if (entryNs > 0) yield* this.sched.spend(this.nextBatch * entryNs);
       const count = this.deliverBatch();
       if (this.sched.reach(DeviceStep.faultBatch, this.config.device, count)) yield STEP;
     }
   }
 
   private deliverBatch(): number {
-    const { batchMax, outstandingMax, device } = this.config;
-    const count = Math.min(this.queued, batchMax, outstandingMax - this.outstanding);
+    const { device } = this.config;
+    const count = this.nextBatch;
     for (let i = 0; i < count; i++) {
       const entry = this.queue[this.queueHead];
       this.queueHead = (this.queueHead + 1) % this.queue.length;

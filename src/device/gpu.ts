@@ -261,6 +261,7 @@ function makeFaultBuffer(config: GpuConfig, world: GpuWorld): FaultBuffer {
     batchMax: config.faultBatchMax,
     outstandingMax: config.faultOutstandingMax,
     batchNs: config.costs.faultBatchNs,
+    entryNs: config.costs.faultEntryNs ?? 0,
   };
   return new FaultBuffer(buffer, world.sched, world.actor, world.sink);
 }

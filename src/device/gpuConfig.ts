@@ -1,19 +1,22 @@
 /** What one GPU is made of: sizes, limits, links and modelled costs; plain data that can be sent to its worker. */
 
+import type { TimeCost } from '../sim/timeCost.js';
 import type { DeviceLinks } from './interconnect.js';
 
 /** Modelled costs in nanoseconds. */
 export interface GpuCosts {
   /** From a fault to the delivery of its batch. */
-  readonly faultBatchNs: number;
+  readonly faultBatchNs: TimeCost;
+  /** More for each fault of a batch. */
+  readonly faultEntryNs?: number;
   /** Writing one page-table entry. */
   readonly bindPageNs: number;
   /** One page-table update, however large. */
   readonly bindNs: number;
-  readonly tlbInvalidateNs: number;
+  readonly tlbInvalidateNs: TimeCost;
   /** Submitting one copy. */
-  readonly copySetupNs: number;
-  readonly kernelLaunchNs: number;
+  readonly copySetupNs: TimeCost;
+  readonly kernelLaunchNs: TimeCost;
 }
 
 /**

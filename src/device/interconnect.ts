@@ -81,12 +81,12 @@ export function linkSpec(links: DeviceLinks, link: LinkId): LinkSpec | null {
   if (link === Link.hostToDevice) return links.hostToDevice;
   if (link === Link.deviceToHost) return links.deviceToHost;
   if (link === Link.local) return links.local;
-  return links.peers[(link - FIRST_PEER) >>> 1] ?? null;
+  return links.peers[peerOf(link).device] ?? null;
 }
 
 /**
- * Decides how long transfers take and how those that share a link share its bandwidth. Each device has one, for its own links only: actors
- * share no state, so a link between two devices is accounted for by the one whose engine copies.
+ * Decides how long transfers take and how those that share a link share its bandwidth. Each device has one. Where all actors are on one thread,
+ * and only there time is modelled, they share one fabric behind it.
  */
 export interface Interconnect {
   /** Returns when the bytes have passed; at once where time is not modelled. `continued` transfers follow one whose latency was paid. */

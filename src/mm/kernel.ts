@@ -11,6 +11,7 @@ import type { TableArena } from '../memory/radixTable.js';
 import { RamAllocator } from '../memory/ramAllocator.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
+import type { TimeCost } from '../sim/timeCost.js';
 import { PageCache } from './file/pageCache.js';
 import { HugetlbPool } from './hugetlb/hugetlbPool.js';
 import type { DevPagemap } from './migrate/devPagemap.js';
@@ -23,15 +24,15 @@ import { SwapCache } from './swap/swapCache.js';
 /** Modelled CPU cost of mm work, in nanoseconds. */
 export interface MmCosts {
   /** Serving a minor fault: entry, allocation and zeroing of one page. */
-  readonly cpuFaultNs: number;
-  /** Unmapping, isolating and remapping one page in migrate_vma. */
+  readonly cpuFaultNs: TimeCost;
+  /** Unmapping, isolating and remapping one page, or one large folio, in migrate_vma. */
   readonly migratePageNs: number;
-  /** Walking one page-table entry in hmm_range_fault. */
+  /** Walking one page-table entry in hmm_range_fault; a leaf of 2 MiB is one. */
   readonly hmmPageNs: number;
   /** A CPU TLB shootdown. */
-  readonly tlbShootdownNs: number;
+  readonly tlbShootdownNs: TimeCost;
   /** Entering and leaving a system call. */
-  readonly syscallNs: number;
+  readonly syscallNs: TimeCost;
 }
 
 /** @kernel /sys/kernel/mm/transparent_hugepage/enabled */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { caseFileSchema } from '../case/caseSchema.js';
 import type { FileKind } from './fileKind.js';
 import { editorTypes } from './keys.js';
-import { presetSchema } from './presets.js';
+import { presetSchema } from './presetSchema.js';
 import { scenarioSchema } from './schema.js';
 
 export type EditorSchema = z.core.JSONSchema.BaseSchema;

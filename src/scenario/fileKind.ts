@@ -8,9 +8,9 @@ export type FileKind = (typeof fileKinds)[number];
 
 const FILE_BYTES_MAX = 2 ** 20;
 
-/** Cases are JSON; of YAML files a preset is one that has numbers at its top. @throws UserError for a file that cannot be read. */
+/** Cases are JSON; of YAML files a preset is one that has numbers or extends another, at its top. @throws UserError for a file that cannot be read. */
 export function fileKindOf(path: string): FileKind {
   if (extname(path) === '.json') return 'case';
   const text = readTextFile(path, 'a scenario, a cost preset or a case file', FILE_BYTES_MAX);
-  return /^numbers\s*:/m.test(text) ? 'preset' : 'scenario';
+  return /^(numbers|extends)\s*:/m.test(text) ? 'preset' : 'scenario';
 }

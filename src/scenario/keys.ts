@@ -2,12 +2,15 @@
 
 import { z } from 'zod';
 import { PAGE_BYTES } from '../base/units.js';
+import type { TimeCost } from '../simulation/simulationConfig.js';
 import {
   formatDuration,
   formatPages,
+  largestNamedNs,
   parseBandwidthGBps,
   parseDurationNs,
   parseSizeBytes,
+  parseTimeCost,
 } from './quantities.js';
 
 /** What documentation says of one key. */
@@ -99,6 +102,15 @@ export function duration(leastNs: number, mostNs: number, step: keyof typeof STE
   return value('duration', allowed, quantity, (raw) => {
     const ns = parseDurationNs(raw);
     return ns !== null && ns >= leastNs && ns <= mostNs && ns % STEP_NS[step] === 0 ? ns : null;
+  });
+}
+
+/** In nanoseconds, or a distribution of them. */
+export function timeCost(mostNs: number): Value<TimeCost> {
+  const allowed = `0 to ${formatDuration(mostNs)} in whole nanoseconds, such as 20us; or 20us..50us (uniform), 20us +- 5us (normal: mean and standard deviation), 20us p99 60us (lognormal: median and 99th percentile)`;
+  return value('time or distribution', allowed, quantity, (raw) => {
+    const cost = parseTimeCost(raw);
+    return cost !== null && largestNamedNs(cost) <= mostNs ? cost : null;
   });
 }
 

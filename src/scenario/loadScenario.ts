@@ -11,6 +11,7 @@ import { checkShape } from './checkShape.js';
 import { costConfig, eachCostKey } from './costKeys.js';
 import { loadTrace } from './loadTrace.js';
 import { applyOverrides, type ScenarioOverrides } from './overrides.js';
+import { eachDeviceKey } from './presetSchema.js';
 import { type CostPreset, loadPreset } from './presets.js';
 import { readTextFile } from './readTextFile.js';
 import { nameRequests, type PlacedWorkload, placedWorkloads, scenarioProblems } from './scenarioChecks.js';
@@ -54,8 +55,9 @@ export function scenarioFromText(
   checkShape(source, scenarioSchema);
   applyOverrides(source, overrides);
   const scenario = checkShape(source, scenarioSchema);
-  const problems = scenarioProblems(scenario, source);
+  const problems: Problem[] = [];
   const attachments = attach(scenario, source, problems);
+  problems.push(...scenarioProblems(scenario, source, attachments?.preset.devices ?? {}));
   if (attachments === null || problems.length > 0) throw source.firstOf(problems);
   const config = configOf(scenario, attachments, path);
   const { checks, policy } = overrides;
@@ -98,6 +100,7 @@ function besideFile(file: string, path: string): string {
 
 function configOf(scenario: Scenario, { preset, traces }: Attachments, path: string): SimulationConfig {
   const { devices, cost } = scenario;
+  const own = eachDeviceKey((key) => devices[key] ?? preset.devices[key]);
   return {
     name: scenario.name ?? nameOfFile(path),
     seed: scenario.seed,
@@ -109,9 +112,9 @@ function configOf(scenario: Scenario, { preset, traces }: Attachments, path: str
       vramPages: devices.vram,
       contexts: devices.contexts,
       tlbEntries: devices['tlb-entries'],
-      faultBatch: devices['fault-batch'],
-      faultBufferEntries: devices['fault-buffer'],
-      copyEngines: devices['copy-engines'],
+      faultBatch: own['fault-batch'],
+      faultBufferEntries: own['fault-buffer'],
+      copyEngines: own['copy-engines'],
       systemAtomics: devices['system-atomics'],
     },
     svm: svmOf(scenario),

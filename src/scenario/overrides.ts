@@ -1,5 +1,6 @@
 /** Puts what was typed on the command line over what a scenario file says. */
 
+import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { UserError } from '../base/userError.js';
 import { showValue } from './keys.js';
@@ -11,6 +12,8 @@ export interface ScenarioOverrides {
   readonly seed?: string | number;
   readonly devices?: string | number;
   readonly layout?: string;
+  /** A name in config/presets, or a path from the working directory. */
+  readonly preset?: string;
   /** Infinity: without an end. */
   readonly durationMs?: number;
   /** Which invariants are watched step by step; none unless told. */
@@ -24,11 +27,15 @@ export interface ScenarioOverrides {
 /** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing. */
 export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides): void {
   for (const assignment of overrides.set ?? []) applyAssignment(source, assignment);
-  const { executor, seed, devices, layout, durationMs } = overrides;
+  const { executor, seed, devices, layout, preset, durationMs } = overrides;
   if (executor !== undefined) put(source, ['executor'], executor, `--executor ${executor}`);
   if (seed !== undefined) put(source, ['seed'], numberOf(seed), `--seed ${seed}`);
   if (devices !== undefined) put(source, ['devices', 'count'], numberOf(devices), `--devices ${devices}`);
   if (layout !== undefined) put(source, ['svm', 'layout'], layout, `--layout ${layout}`);
+  if (preset !== undefined) {
+    const named = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
+    put(source, ['cost', 'preset'], named, `--preset ${preset}`);
+  }
   if (durationMs !== undefined)
     put(source, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
 }

@@ -1,52 +1,120 @@
-/** Cost presets: files of numbers that each name their source. */
+/** Cost presets: files of numbers that each name their source, and that may stand on one another. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../base/assert.js';
+import type { FigureName } from '../simulation/calibrate/figures.js';
 import { checkShape } from './checkShape.js';
-import { type CostKeyName, costKeys, eachCostKey } from './costKeys.js';
-import { map, name, optionalKey, requiredKey, text } from './keys.js';
+import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from './costKeys.js';
+import { type DeviceKeyName, eachDeviceKey, presetSchema, wholePresetSchema } from './presetSchema.js';
 import { type FileReference, readTextFile } from './readTextFile.js';
 import { YamlSource } from './yamlSource.js';
 
 const PRESET_BYTES_MAX = 2 ** 18;
 const WHAT = 'a cost preset: a YAML map with name and numbers';
 
-export const presetSchema = map({
-  name: requiredKey(name(), 'Names the preset in results.'),
-  description: optionalKey(text(2000), 'none', 'Which machine the numbers describe.'),
-  numbers: map(
-    eachCostKey((costKey) =>
-      map({
-        value: requiredKey(costKeys[costKey].value, costKeys[costKey].doc),
-        source: requiredKey(text(500), 'Where the number was published, or "assumed" and why.'),
-      }).describe(costKeys[costKey].doc),
-    ),
-  ).describe('Every number of the cost model with its source.'),
-});
+/** A published figure that a preset is held against. */
+export interface Claim {
+  readonly figure: FigureName;
+  /** Why the model does not give what was published; null where it does. */
+  readonly notMet: string | null;
+}
 
 export interface CostPreset {
   readonly name: string;
-  readonly numbers: Record<CostKeyName, number>;
+  readonly description: string;
+  readonly numbers: CostNumbers;
   /** Where each number comes from. */
-  readonly sources: Record<CostKeyName, string>;
+  readonly sources: Readonly<Record<CostKeyName, string>>;
+  /** Of each device. */
+  readonly devices: Readonly<Record<DeviceKeyName, number>>;
+  /** Of the preset itself, not of those that it stands on. */
+  readonly claims: readonly Claim[];
+}
+
+/** One number of a file. */
+interface Sourced<T> {
+  readonly value: T;
+  readonly source: string;
+}
+
+/** A file as it is written: what it leaves out it takes from the one that it extends. */
+interface PresetFile {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly numbers: Readonly<Partial<Record<CostKeyName, Sourced<CostValue> | undefined>>>;
+  readonly devices: Readonly<Partial<Record<DeviceKeyName, Sourced<number> | undefined>>>;
+  readonly claims: readonly { readonly figure: FigureName; readonly 'not-met'?: string | undefined }[];
 }
 
 /**
  * `preset` is a name in config/presets, or a path ending in .yaml, relative to `baseDir`.
  *
- * @throws UserError for a preset that is not there or is malformed.
+ * @throws UserError for a preset that is not there, is malformed, or stands on itself.
  */
 export function loadPreset(preset: string, baseDir: string, namedBy?: FileReference): CostPreset {
-  const path = presetPath(preset, baseDir);
-  const source = new YamlSource(path, readTextFile(path, WHAT, PRESET_BYTES_MAX, namedBy), WHAT);
-  const { name, numbers } = checkShape(source, presetSchema);
+  const chain = readChain(preset, baseDir, namedBy);
+  const [own] = chain;
+  const numbers = eachCostKey((key) => firstOf(chain.map((file) => file.numbers[key])));
+  const devices = eachDeviceKey((key) => firstOf(chain.map((file) => file.devices[key])));
   return {
-    name,
+    name: own.name,
+    description: own.description ?? '',
     numbers: eachCostKey((key) => numbers[key].value),
     sources: eachCostKey((key) => numbers[key].source),
+    devices: eachDeviceKey((key) => devices[key].value),
+    claims: own.claims.map((claim) => ({ figure: claim.figure, notMet: claim['not-met'] ?? null })),
   };
+}
+
+/** The preset first, then what it stands on; the last one has everything. */
+function readChain(preset: string, baseDir: string, namedBy?: FileReference): readonly PresetFile[] {
+  const chain: PresetFile[] = [];
+  const paths: string[] = [];
+  let next: { preset: string; baseDir: string; namedBy: FileReference | undefined } | null = {
+    preset,
+    baseDir,
+    namedBy,
+  };
+  while (next !== null) {
+    const path = presetPath(next.preset, next.baseDir);
+    const source: YamlSource = new YamlSource(
+      path,
+      readTextFile(path, WHAT, PRESET_BYTES_MAX, next.namedBy),
+      WHAT,
+    );
+    const file = checkShape(source, presetSchema);
+    const base = file.extends;
+    chain.push(base === undefined ? checkShape(source, wholePresetSchema) : file);
+    paths.push(realpathSync(path));
+    if (base !== undefined) refuseCycle(source, base, path, paths);
+    next =
+      base === undefined
+        ? null
+        : { preset: base, baseDir: dirname(path), namedBy: source.placeOf(['extends']) };
+  }
+  return chain;
+}
+
+/** @throws UserError where a preset would stand on itself. */
+function refuseCycle(source: YamlSource, base: string, path: string, paths: readonly string[]): void {
+  const target = presetPath(base, dirname(path));
+  if (!existsSync(target)) return;
+  const at = paths.indexOf(realpathSync(target));
+  if (at < 0) return;
+  const shown = [...paths.slice(at), paths[at]].map((one) => relative(dirname(paths[at]), one));
+  throw source.error({
+    path: ['extends'],
+    found: `a circle: ${shown.join(' extends ')}`,
+    allowed: 'a preset that does not stand on this one',
+  });
+}
+
+function firstOf<T>(values: readonly (T | undefined)[]): T {
+  const value = values.find((one) => one !== undefined);
+  assert(value !== undefined, 'a preset that stands by itself lacks a number');
+  return value;
 }
 
 function presetPath(preset: string, baseDir: string): string {
@@ -54,6 +122,14 @@ function presetPath(preset: string, baseDir: string): string {
   const path = join(configDir(), 'presets', `${preset}.yaml`);
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short;
+}
+
+/** Of the presets that come with svmsim. */
+export function presetNames(): string[] {
+  return readdirSync(join(configDir(), 'presets'))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
 }
 
 /** The config folder that comes with the program, be it run from source or from dist. */

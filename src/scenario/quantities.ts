@@ -1,6 +1,7 @@
 /** Sizes, durations and bandwidths as a user writes them: a number and its unit. */
 
 import { PAGE_BYTES } from '../base/units.js';
+import type { TimeCost } from '../simulation/simulationConfig.js';
 
 const SIZE_UNITS: readonly (readonly [string, number])[] = [
   ['GiB', 2 ** 30],
@@ -32,6 +33,57 @@ export function parseSizeBytes(value: unknown): number | null {
 /** Nanoseconds of `20s`, `500ms`, `5us` or `0`; null for anything else, also for a number without a unit. */
 export function parseDurationNs(value: unknown): number | null {
   return value === 0 ? 0 : wholeOf(value, DURATION_UNITS);
+}
+
+/**
+ * A duration, `20us..50us` for anything between two with equal chance, `20us +- 5us` for a normal distribution by its standard deviation, or
+ * `20us p99 60us` for a lognormal one by its median and 99th percentile; null for anything else.
+ */
+export function parseTimeCost(value: unknown): TimeCost | null {
+  const fixed = parseDurationNs(value);
+  if (fixed !== null || typeof value !== 'string') return fixed;
+  const match = /^(.+?) ?(\.\.|\+-|p99) ?(.+)$/.exec(value);
+  if (match === null) return null;
+  const [a, b] = [parseTimePart(match[1]), parseTimePart(match[3])];
+  if (a === null || b === null) return null;
+  switch (match[2]) {
+    case '..':
+      return a <= b ? { kind: 'uniform', leastNs: a, mostNs: b } : null;
+    case '+-':
+      return { kind: 'normal', meanNs: a, deviationNs: b };
+    default:
+      return a > 0 && a <= b ? { kind: 'lognormal', medianNs: a, p99Ns: b } : null;
+  }
+}
+
+function parseTimePart(text: string): number | null {
+  return text === '0' ? 0 : parseDurationNs(text);
+}
+
+/** The largest time that a cost names. */
+export function largestNamedNs(cost: TimeCost): number {
+  if (typeof cost === 'number') return cost;
+  switch (cost.kind) {
+    case 'uniform':
+      return cost.mostNs;
+    case 'normal':
+      return Math.max(cost.meanNs, cost.deviationNs);
+    case 'lognormal':
+      return cost.p99Ns;
+  }
+}
+
+/** As {@link parseTimeCost} reads it. */
+export function formatTimeCost(cost: TimeCost): string {
+  if (typeof cost === 'number') return formatDuration(cost);
+  switch (cost.kind) {
+    case 'uniform':
+      return `${formatDuration(cost.leastNs)}..${formatDuration(cost.mostNs)}`;
+    case 'normal':
+      return `${formatDuration(cost.meanNs)} +- ${formatDuration(cost.deviationNs)}`;
+    case 'lognormal':
+      return `${formatDuration(cost.medianNs)} p99 ${formatDuration(cost.p99Ns)}`;
+  }
 }
 
 /** Gigabytes (10^9 bytes) per second of `26GB/s` or `500MB/s`; null for anything else. */

@@ -6,7 +6,7 @@ import { expectationSchema } from '../case/expectSchemas.js';
 import { opDocs } from '../case/opDocs.js';
 import { stepSchema } from '../case/opSchemas.js';
 import { type KeyReference, keyReference } from './keyReference.js';
-import { presetSchema } from './presets.js';
+import { presetSchema } from './presetSchema.js';
 import { scenarioSchema } from './schema.js';
 
 /** Keys of scenario and preset files. */

@@ -2,6 +2,7 @@
 
 import { alignUp, PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { LIMITS } from '../simulation/simulationConfig.js';
+import type { DeviceKeyName } from './presetSchema.js';
 import { formatPages, formatRoundedSize } from './quantities.js';
 import type { Scenario, ScenarioWorkload } from './schema.js';
 import { workloadPages } from './workloadMemory.js';
@@ -41,11 +42,15 @@ export function nameRequests(placed: readonly PlacedWorkload[]): NameRequest[] {
 }
 
 /** Every problem, in no order. */
-export function scenarioProblems(scenario: Scenario, source: YamlSource): Problem[] {
+export function scenarioProblems(
+  scenario: Scenario,
+  source: YamlSource,
+  preset: Partial<Record<DeviceKeyName, number>>,
+): Problem[] {
   const placed = placedWorkloads(scenario);
   return [
     ...svmProblems(scenario),
-    ...faultBufferProblems(scenario, source),
+    ...faultBufferProblems(scenario, source, preset),
     ...physicalProblems(scenario, source),
     ...placed.flatMap((one) => workloadProblems(one, scenario, source)),
     ...nameProblems(placed),
@@ -85,9 +90,13 @@ function linkProblems(
   return [{ path, allowed: `pairs of devices that exist: 0 to ${deviceCount - 1}` }];
 }
 
-function faultBufferProblems({ devices }: Scenario, source: YamlSource): Problem[] {
-  const batch = devices['fault-batch'];
-  const buffer = devices['fault-buffer'];
+function faultBufferProblems(
+  { devices }: Scenario,
+  source: YamlSource,
+  preset: Partial<Record<DeviceKeyName, number>>,
+): Problem[] {
+  const batch = devices['fault-batch'] ?? preset['fault-batch'] ?? 1;
+  const buffer = devices['fault-buffer'] ?? preset['fault-buffer'] ?? Number.POSITIVE_INFINITY;
   if (batch <= buffer) return [];
   const bufferPath = ['devices', 'fault-buffer'];
   if (isGiven(source, bufferPath)) {

@@ -11,7 +11,7 @@ import {
   thpModes,
 } from '../simulation/simulationConfig.js';
 import { accessPatterns, invalidationCalls } from '../workload/workloadConfig.js';
-import { costKeys, eachCostKey } from './costKeys.js';
+import { costKey, eachCostKey } from './costKeys.js';
 import {
   chunkSizes,
   count,
@@ -31,6 +31,7 @@ import {
   text,
   yesOrNo,
 } from './keys.js';
+import { deviceKeys, eachDeviceKey } from './presetSchema.js';
 
 export const workloadKinds = [
   'saxpy',
@@ -65,13 +66,7 @@ const devices = map({
     'Contexts per device that stall on a fault while the others run.',
   ),
   'tlb-entries': key(count(1, 65_536), 64, 'Translations that the TLB of a device holds.'),
-  'fault-batch': key(count(1, 4096), 32, 'Faults that a device delivers to the host at once, at most.'),
-  'fault-buffer': key(
-    count(1, 65_536),
-    256,
-    'Faults that a device keeps until they are delivered; at least fault-batch.',
-  ),
-  'copy-engines': key(count(1, 16), 1, 'Transfers that a device runs at the same time.'),
+  ...eachDeviceKey((key) => optionalKey(deviceKeys[key].value, 'that of the preset', deviceKeys[key].doc)),
   'system-atomics': key(
     oneOf(systemAtomics),
     'none',
@@ -138,9 +133,7 @@ const cost = map({
     'plain',
     'Numbers of the cost model: a name in config/presets, or the path of a preset file (ending in .yaml) from the scenario.',
   ),
-  ...eachCostKey((costKey) =>
-    optionalKey(costKeys[costKey].value, 'that of the preset', costKeys[costKey].doc),
-  ),
+  ...eachCostKey((key) => optionalKey(costKey(key).value, 'that of the preset', costKey(key).doc)),
 });
 
 const workloadName = optionalKey(

@@ -5,6 +5,7 @@ import { BothObservers } from './bothObservers.js';
 import { LockOrder } from './lockOrder.js';
 import { PARK, type StepId, type Steps, stepDefinition } from './steps.js';
 import { type ActorId, Task, type Waitable } from './task.js';
+import { drawNs, type TimeCost } from './timeCost.js';
 
 /** Sees each named step, in order, on the thread that takes it. It must not change protocol state. */
 export interface StepObserver {
@@ -138,9 +139,14 @@ export abstract class Scheduler {
   }
 
   /** Accounts for modelled work: it passes as simulated time, and costs nothing where the wall clock measures the work itself. */
-  *spend(ns: number): Steps<void> {
-    if (this.modelsTime && ns > 0) yield* this.sleep(ns);
+  *spend(cost: TimeCost): Steps<void> {
+    if (!this.modelsTime) return;
+    const ns = typeof cost === 'number' ? cost : drawNs(cost, () => this.randomU32());
+    if (ns > 0) yield* this.sleep(ns);
   }
+
+  /** Moves the end of a task's {@link sleep} to `now() + ns`. */
+  abstract moveWake(task: Task, ns: number): void;
 
   /** Runs `task` to its next yield; afterwards `task.state` says whether it can go on. */
   protected resume(task: Task): void {

@@ -1,5 +1,6 @@
 /** Sleeping tasks ordered by wake-up time, first come first served among equal times. */
 
+import { assert } from '../base/assert.js';
 import type { Task } from './task.js';
 
 export class TimerHeap {
@@ -34,6 +35,17 @@ export class TimerHeap {
     this.tasks.pop();
     this.siftDown(0);
     return task;
+  }
+
+  /** Gives a task that is in the heap another time; among equal times it then comes last. */
+  move(time: number, task: Task): void {
+    const at = this.tasks.indexOf(task);
+    assert(at >= 0, () => `${task.name} is not asleep`);
+    this.times[at] = time;
+    this.orders[at] = this.nextOrder++;
+    // If it goes up, what comes down in its place is no later than what is below.
+    this.siftUp(at);
+    this.siftDown(at);
   }
 
   private siftUp(from: number): void {

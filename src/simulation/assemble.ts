@@ -4,7 +4,7 @@ import { COORDINATOR, Coordinator, type CoordinatorConfig } from '../actors/coor
 import { CpuThread } from '../actors/cpuThread.js';
 import { DeviceActor, type KernelSource } from '../actors/deviceActor.js';
 import { GPU_DEFAULTS, type GpuConfig } from '../device/gpuConfig.js';
-import type { DeviceLinks, LinkSpec } from '../device/interconnect.js';
+import type { DeviceLinks, Interconnect, LinkSpec } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
 import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
@@ -115,6 +115,7 @@ export function buildDevice(
   device: number,
   port: Port,
   workloads: readonly Workload[],
+  interconnect: Interconnect | null,
 ): DeviceActor {
   const world = {
     sched,
@@ -123,6 +124,7 @@ export function buildDevice(
     tables: new TableArena(buffers.gpuTables[device]),
     arrays: new PageArrays(buffers.arrays),
     iommu: new Iommu(buffers.iommus[device]),
+    ...(interconnect === null ? {} : { interconnect }),
   };
   const kernelOf: WorkloadKernels = (workload, phase, a, b) =>
     workloads[workload].kernel(device, phase, a, b);
@@ -198,6 +200,7 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
     hugetlbPages: machine?.hugetlbPages ?? 0,
     mirrorAll: !config.workloads.some(({ kind }) => kind === 'case'),
     pagesPerStep: sched.modelsTime ? PAGES_PER_STEP_VIRTUAL : PAGES_PER_STEP_THREADS,
+    pathCosts: cost.faultPathNs,
     costs: {
       cpuFaultNs: cost.cpuFaultNs,
       migratePageNs: cost.migratePageNs,
@@ -234,15 +237,17 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
     links: deviceLinks(config, device),
     costs: {
       faultBatchNs: cost.gpuFaultNs,
+      faultEntryNs: cost.gpuFaultEntryNs,
       bindPageNs: cost.gpuPteWriteNs,
-      bindNs: 0,
+      bindNs: cost.gpuBindNs,
       tlbInvalidateNs: cost.gpuTlbInvalidateNs,
-      copySetupNs: cost.messageNs,
-      kernelLaunchNs: cost.messageNs,
+      copySetupNs: cost.copySetupNs,
+      kernelLaunchNs: cost.kernelLaunchNs,
     },
   };
 }
 
+/** The links of a device by themselves; how they are shared with others only a fabric knows. */
 function deviceLinks(config: SimulationConfig, device: number): DeviceLinks {
   const { cost, svm, deviceCount } = config;
   const peer = link(cost, cost.peerLinkGBps);

@@ -2,6 +2,7 @@
 
 import type { DeviceActor } from '../actors/deviceActor.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { Interconnect } from '../device/interconnect.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Programs } from '../workload/ownProgram.js';
@@ -23,10 +24,12 @@ export class LocalDevice implements DeviceHost {
     buffers: SharedBuffers,
     private readonly device: number,
     programs: Programs = {},
+    /** Shared with the other devices, where they share a thread. */
+    interconnect: Interconnect | null = null,
   ) {
     this.port = actorPort(sched, config, buffers, deviceActorId(device));
     this.workloads = buildWorkloads(config, buffers, programs);
-    this.actor = buildDevice(sched, config, buffers, device, this.port, this.workloads);
+    this.actor = buildDevice(sched, config, buffers, device, this.port, this.workloads, interconnect);
   }
 
   pause(): Promise<void> {

@@ -1,9 +1,15 @@
 /** Everything that one run is built from: plain data, in pages, counts and nanoseconds, checked by the scenario loader. */
 
+import type { FabricConfig } from '../device/fabric/machineFabric.js';
 import type { SystemAtomics } from '../device/gpuConfig.js';
+import type { FaultPathCosts } from '../driver/fault/faultPath.js';
 import type { PeerLinks } from '../driver/peerLinks.js';
 import type { VramSpec } from '../memory/physicalLayout.js';
+import type { TimeCost } from '../sim/timeCost.js';
 import type { CaseDriver, WorkloadConfig } from '../workload/workloadConfig.js';
+
+export { type PeerWiring, peerWirings } from '../device/fabric/machineFabric.js';
+export type { TimeCost } from '../sim/timeCost.js';
 
 export const executors = ['virtual', 'threads'] as const;
 export type ExecutorName = (typeof executors)[number];
@@ -64,25 +70,31 @@ export interface SvmConfig {
   readonly migratePagesMin?: number;
 }
 
-/** The model's times; every number names its source in the preset that sets it. */
-export interface CostConfig {
+/**
+ * What the modelled machine is made of and how long its steps take; every number names its source in the preset that sets it. Bandwidths and
+ * wiring as `FabricConfig` says.
+ */
+export interface CostConfig extends FabricConfig {
+  /** Its name. */
   readonly preset: string;
-  readonly hostLinkGBps: number;
-  readonly peerLinkGBps: number;
-  readonly vramGBps: number;
-  readonly linkLatencyNs: number;
-  readonly gpuFaultNs: number;
-  readonly gpuTlbInvalidateNs: number;
+  /** From a fault to the delivery of its batch, and for each fault of the batch. */
+  readonly gpuFaultNs: TimeCost;
+  readonly gpuFaultEntryNs: number;
+  /** The driver's own work on a fault, beside that which other numbers count, by how the fault ended. */
+  readonly faultPathNs: FaultPathCosts;
+  readonly gpuTlbInvalidateNs: TimeCost;
+  /** One page-table update, and each entry of it. */
+  readonly gpuBindNs: number;
   readonly gpuPteWriteNs: number;
-  readonly gpuAccessNs: number;
-  readonly cpuFaultNs: number;
+  readonly kernelLaunchNs: TimeCost;
+  /** Submission of one copy, until the engine begins. */
+  readonly copySetupNs: TimeCost;
+  readonly cpuFaultNs: TimeCost;
   readonly cpuAccessNs: number;
   readonly migratePageNs: number;
   readonly hmmPageNs: number;
-  readonly cpuTlbShootdownNs: number;
-  readonly syscallNs: number;
-  /** One message between actors. */
-  readonly messageNs: number;
+  readonly cpuTlbShootdownNs: TimeCost;
+  readonly syscallNs: TimeCost;
 }
 
 /** One run. */

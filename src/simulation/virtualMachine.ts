@@ -1,6 +1,8 @@
 /** The actors of one run on one thread, connected and ready, and nothing that runs them. */
 
 import type { Machine } from '../actors/machine.js';
+import { Fabric, FabricLinks } from '../device/fabric/fabric.js';
+import { MachineFabric } from '../device/fabric/machineFabric.js';
 import type { Port } from '../sim/port.js';
 import type { Strategy } from '../sim/strategy.js';
 import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
@@ -29,10 +31,12 @@ export class VirtualMachine {
     this.names = actorNames(config);
     this.executor = new VirtualExecutor(strategy);
     this.coordinator = new LocalCoordinator(this.executor, config, buffers, extensions);
-    this.devices = Array.from(
-      { length: config.deviceCount },
-      (_, i) => new LocalDevice(this.executor, config, buffers, i, extensions.programs),
-    );
+    const machine = new MachineFabric(config.cost, config.deviceCount);
+    const fabric = new Fabric(this.executor, machine.topology.capacities);
+    this.devices = Array.from({ length: config.deviceCount }, (_, i) => {
+      const links = new FabricLinks(this.executor, fabric, machine, i);
+      return new LocalDevice(this.executor, config, buffers, i, extensions.programs, links);
+    });
     const root = this.coordinator.tableRoot;
     this.cpus = config.workloads.map(
       (_, i) => new LocalCpu(this.executor, config, buffers, i, root, extensions.programs),

@@ -6,6 +6,7 @@ import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
 import { JoinLeave } from './joinLeave.js';
+import { MachineProbe } from './machineProbe.js';
 import { MigrateBench } from './migrateBench.js';
 import { MirrorBench } from './mirrorBench.js';
 import { ProgramWorkload } from './ownProgram.js';
@@ -40,6 +41,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new MigrateBench(config, index);
     case 'mirror-bench':
       return new MirrorBench(config, index, world);
+    case 'machine-probe':
+      return new MachineProbe(config, index);
     case 'case':
       return new CaseProgram(config, index, world.payloads?.[index] ?? null);
     case 'program':

@@ -128,6 +128,19 @@ export interface MirrorBenchConfig {
   readonly rounds: number;
 }
 
+/** Brings a buffer to device 0, for measurements of a modelled machine; made by these, not by scenario files. */
+export interface MachineProbeConfig {
+  readonly kind: 'machine-probe';
+  readonly name: string;
+  readonly by: 'prefetch' | 'fault';
+  readonly pages: number;
+  /** Of the ranges that faults touch one after another. */
+  readonly rangePages: number;
+  /** Ranges under way at the same time in a prefetch. */
+  readonly atOnce: number;
+  readonly hugePages: boolean;
+}
+
 /** Which driver the devices of a case have: the test device, whose commands work on whole spans, or the reference driver with its GPUs. */
 export type CaseDriver = 'mirror' | 'reference';
 
@@ -159,5 +172,6 @@ export type WorkloadConfig =
   | JoinLeaveConfig
   | MigrateBenchConfig
   | MirrorBenchConfig
+  | MachineProbeConfig
   | CaseConfig
   | ProgramConfig;

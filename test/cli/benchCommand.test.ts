@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { migrateCell, simulationConfig } from '../report/fixtures.js';
-import { abortError, FakeHost, lookupCell, mirrorCell } from './fakeHost.js';
+import { abortError, calibrateCell, FakeHost, lookupCell, mirrorCell } from './fakeHost.js';
 
 let host: FakeHost;
 beforeEach(() => {
@@ -23,7 +23,7 @@ describe('bench', () => {
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
-    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror\n'],
+    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror, calibrate\n'],
   ])('refuses %s', async (name, message) => {
     expect(await runCli(['bench', name], host)).toBe(2);
     expect(host.stderr.text).toContain(message);
@@ -266,5 +266,52 @@ describe('bench migrate', () => {
     await runCli(['bench', 'migrate'], host);
     expect(host.stderr.text).toContain('\r1 cell measured, last ram to gpu0 (ram-to-vram) 2MiB 4GB/s wall');
     expect(host.stderr.text.endsWith('\r\x1b[K')).toBe(true);
+  });
+});
+
+describe('bench calibrate', () => {
+  it('measures the presets that stand behind it, with their claims', async () => {
+    expect(await runCli(['bench', 'calibrate', 'xe-bmg', 'uvm-pcie3'], host)).toBe(0);
+    const [{ machines }] = host.calibrations;
+    expect(machines.map(({ preset }) => preset)).toEqual(['xe-bmg', 'uvm-pcie3']);
+    expect(machines[0].cost).toMatchObject({ preset: 'xe-bmg', copySetupNs: 35_000, syscallNs: 200 });
+    expect(machines[1].device).toEqual({ copyEngines: 2, faultBatch: 256, faultBufferEntries: 256 });
+    expect(machines[0].claims).toContainEqual({ figure: 'xe-copy-2m', notMet: null });
+  });
+
+  it('measures all that claim something unless some are named', async () => {
+    expect(await runCli(['bench', 'calibrate'], host)).toBe(0);
+    const presets = host.calibrations[0].machines.map(({ preset }) => preset);
+    expect(presets).toContain('v100-nvlink2');
+    expect(presets).not.toContain('plain');
+  });
+
+  it('says what was published, what the model gives and how far apart they are', async () => {
+    expect(await runCli(['bench', 'calibrate', 'xe-bmg'], host)).toBe(0);
+    expect(host.stdout.text).toMatch(/^Preset xe-bmg$/m);
+    expect(host.stdout.text).toMatch(/xe-copy-2m .* 16GB\/s +16\.6GB\/s +\+4\.0% +met$/m);
+    expect(host.stdout.text).toMatch(/^Source: intel-xe mailing list/m);
+  });
+
+  it('fails where a claim is missed, and says which; what the preset explains is no failure', async () => {
+    host.calibrate = async ({ onCell }) =>
+      onCell?.(calibrateCell({ model: 20, residual: 0.25, status: 'missed' }));
+    expect(await runCli(['bench', 'calibrate', 'xe-bmg'], host)).toBe(1);
+    expect(host.stdout.text).toContain('1 claimed figure missed by more than 15 %: xe-bmg.xe-copy-2m');
+    host = new FakeHost();
+    const notMet = 'another card';
+    host.calibrate = async ({ onCell }) =>
+      onCell?.(calibrateCell({ model: 20, residual: 0.25, status: 'explained', notMet }));
+    expect(await runCli(['bench', 'calibrate', 'xe-bmg'], host)).toBe(0);
+    expect(host.stdout.text).toContain('xe-copy-2m: another card');
+  });
+
+  it.each([
+    [['bench', 'calibrate', 'xe-bgm'], 'xe-bgm.yaml'],
+    [['bench', 'calibrate', 'plain'], 'plain, which claims no figure'],
+    [['bench', 'migrate', 'xe-bmg'], 'allowed: a benchmark: migrate'],
+  ])('%j is refused', async (line, message) => {
+    expect(await runCli(line, host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
   });
 });

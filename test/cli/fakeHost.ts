@@ -7,9 +7,11 @@ import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
 import type { BenchControl } from '../../src/simulation/bench/benchRun.js';
+import type { CalibrateBenchOptions, CalibrateCell } from '../../src/simulation/bench/calibrate.js';
 import type { LookupCell, LookupOptions } from '../../src/simulation/bench/lookup.js';
 import type { MigrateCell, MigrateOptions } from '../../src/simulation/bench/migrate.js';
 import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirror.js';
+import { figureOf } from '../../src/simulation/calibrate/figures.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
@@ -40,6 +42,7 @@ export class FakeHost implements CliHost {
   readonly benches: MigrateOptions[] = [];
   readonly lookups: LookupOptions[] = [];
   readonly mirrors: MirrorOptions[] = [];
+  readonly calibrations: CalibrateBenchOptions[] = [];
   readonly swept: SweepTask[] = [];
   poolJobs = 0;
   poolsOpen = 0;
@@ -52,6 +55,7 @@ export class FakeHost implements CliHost {
   run = async (_config: SimulationConfig, _options: RunOptions): Promise<RunReport> => runReport();
   bench: FakeBench<MigrateCell> = async ({ onCell }) => onCell?.(migrateCell());
   lookup: FakeBench<LookupCell> = async ({ onCell }) => onCell?.(lookupCell());
+  calibrate: FakeBench<CalibrateCell> = async ({ onCell }) => onCell?.(calibrateCell());
   mirror: FakeBench<MirrorCell> = async ({ onCell }) => onCell?.(mirrorCell());
   sweep = async (seed: number, _signal: AbortSignal): Promise<RunReport> =>
     runReport({ executor: 'virtual', seed, simulatedNs: 1000 });
@@ -89,6 +93,11 @@ export class FakeHost implements CliHost {
       mirror: async (_config, options) => {
         this.mirrors.push(options);
         await this.mirror(options);
+        return [];
+      },
+      calibrate: async (_config, options) => {
+        this.calibrations.push(options);
+        await this.calibrate(options);
         return [];
       },
     },
@@ -186,5 +195,19 @@ export function mirrorCell(changed: Partial<MirrorCell> = {}): MirrorCell {
     wall: null,
     verified: true,
     ...changed,
+  };
+}
+
+/** 16GB/s published, 4% more in the model. */
+export function calibrateCell(changes: Partial<CalibrateCell> = {}): CalibrateCell {
+  return {
+    preset: 'xe-bmg',
+    figure: 'xe-copy-2m',
+    about: figureOf('xe-copy-2m'),
+    model: 16.64,
+    residual: 0.04,
+    status: 'met',
+    notMet: null,
+    ...changes,
   };
 }

@@ -1,5 +1,7 @@
 /** Reports with round numbers, for tests of what is made from them. */
 
+import { costConfig } from '../../src/scenario/costKeys.js';
+import { loadPreset } from '../../src/scenario/presets.js';
 import type { MigrateCell } from '../../src/simulation/bench/migrate.js';
 import type { DeviceReport, RunReport } from '../../src/simulation/runReport.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
@@ -123,24 +125,7 @@ export function simulationConfig(changes: Partial<SimulationConfig> = {}): Simul
       interconnect: 'peer',
       timesliceUs: 0,
     },
-    cost: {
-      preset: 'plain',
-      hostLinkGBps: 26,
-      peerLinkGBps: 47.9,
-      vramGBps: 900,
-      linkLatencyNs: 1400,
-      gpuFaultNs: 20_000,
-      gpuTlbInvalidateNs: 5000,
-      gpuPteWriteNs: 10,
-      gpuAccessNs: 400,
-      cpuFaultNs: 1000,
-      cpuAccessNs: 80,
-      migratePageNs: 1150,
-      hmmPageNs: 300,
-      cpuTlbShootdownNs: 4000,
-      syscallNs: 200,
-      messageNs: 1000,
-    },
+    cost: costConfig('plain', loadPreset('plain', '.').numbers),
     workloads: [],
     durationMs: Number.POSITIVE_INFINITY,
     ...changes,

@@ -37,7 +37,11 @@ describe('the editor schema', () => {
     ['a value of another type', 'scenario', { devices: { count: 'four' } }],
     ['a count out of range', 'scenario', { devices: { count: 0 } }],
     ['a name that is no choice', 'scenario', { svm: { layout: 'n2' } }],
-    ['a preset without numbers', 'preset', { name: 'x' }],
+    [
+      'a number without its source',
+      'preset',
+      { name: 'x', extends: 'plain', numbers: { vram: { value: '1GB/s' } } },
+    ],
     ['an unknown operation', 'case', [{ suite: 's', name: 'n', steps: [{ op: 'mmpa', args: {} }] }]],
   ])('refuses %s', (_what, kind, value) => {
     expect(accepts(kind, value)).toBe(false);

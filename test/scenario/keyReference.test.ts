@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { keyReference } from '../../src/scenario/keyReference.js';
-import { presetSchema } from '../../src/scenario/presets.js';
+import { presetSchema } from '../../src/scenario/presetSchema.js';
 import { scenarioSchema } from '../../src/scenario/schema.js';
 
 describe('keyReference', () => {

@@ -35,4 +35,31 @@ describe('the timer heap', () => {
       ),
     );
   });
+
+  it('lets a task that is in it have another time', () => {
+    const op = fc.record({ time: fc.integer({ min: 0, max: 5 }), moved: fc.integer({ min: 0, max: 20 }) });
+    fc.assert(
+      fc.property(
+        fc.array(op, { minLength: 1, maxLength: 30 }),
+        fc.array(op, { maxLength: 30 }),
+        (added, moves) => {
+          const heap = new TimerHeap();
+          const tasks = added.map((_, id) => task(id));
+          const model = added.map(({ time }, id) => ({ time, order: id, id }));
+          for (const [id, { time }] of added.entries()) heap.push(time, tasks[id]);
+          moves.forEach(({ time, moved }, i) => {
+            const id = moved % tasks.length;
+            heap.move(time, tasks[id]);
+            model[id] = { time, order: added.length + i, id };
+          });
+          model.sort((x, y) => x.time - y.time || x.order - y.order);
+          expect(model.map(() => heap.pop().id)).toEqual(model.map(({ id }) => id));
+        },
+      ),
+    );
+  });
+
+  it('asserts against moving what is not in it', () => {
+    expect(() => new TimerHeap().move(1, task(1))).toThrow(/not asleep/);
+  });
 });

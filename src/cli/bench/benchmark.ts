@@ -16,6 +16,8 @@ export interface BenchOptions extends CommonOptions {
   readonly format?: string;
   readonly threshold?: readonly string[];
   readonly baseline?: string;
+  /** Typed behind the name of a benchmark that takes presets. */
+  readonly presets?: readonly string[];
   /** Those of {@link BenchOptionName}. */
   readonly [option: string]: unknown;
 }
@@ -47,6 +49,10 @@ export interface Benchmark<Options, Cell> {
   readonly takes: readonly BenchOptionName[];
   /** It takes a list of numbers of devices instead of one. */
   readonly sweepsDevices?: boolean;
+  /** Words behind its name that are no benchmarks are cost presets. */
+  readonly takesPresets?: boolean;
+  /** It is no part of a run of all. */
+  readonly onlyByName?: boolean;
   readonly samplesMax: number;
   readonly report: BenchReport<Cell>;
   /** Looks at its own options. @throws UserError */

@@ -1,5 +1,6 @@
 /** The benchmarks that `svmsim bench` knows, in the order in which all of them run. */
 
+import { calibrateBenchmark } from './calibrate.js';
 import { lookupBenchmark } from './lookup.js';
 import { migrateBenchmark } from './migrate.js';
 import { mirrorBenchmark } from './mirror.js';
@@ -9,4 +10,5 @@ export const benchmarks: readonly AnyBenchmark[] = [
   framed(migrateBenchmark),
   framed(lookupBenchmark),
   framed(mirrorBenchmark),
+  framed(calibrateBenchmark),
 ];

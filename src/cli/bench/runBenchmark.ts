@@ -39,13 +39,16 @@ export interface AnyBenchmark {
   readonly name: string;
   readonly what: string;
   readonly takes: readonly BenchOptionName[];
+  readonly takesPresets: boolean;
+  readonly onlyByName: boolean;
   /** Looks at all that was typed before anything is measured. @throws UserError */
   prepare(options: BenchOptions, host: CliHost): PreparedBenchmark;
 }
 
 export function framed<Options, Cell>(benchmark: Benchmark<Options, Cell>): AnyBenchmark {
-  const { name, what, takes } = benchmark;
-  return { name, what, takes, prepare: (options, host) => prepared(benchmark, options, host) };
+  const { name, what, takes, takesPresets = false, onlyByName = false } = benchmark;
+  const prepare: AnyBenchmark['prepare'] = (options, host) => prepared(benchmark, options, host);
+  return { name, what, takes, takesPresets, onlyByName, prepare };
 }
 
 function prepared<Options, Cell>(

@@ -13,6 +13,7 @@ import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
 import type { DriverVa } from '../vmBind/driverVa.js';
+import { FaultPath, type FaultPathCosts } from './faultPath.js';
 import type { FaultRecovery } from './faultRecovery.js';
 import { type FaultRequest, type FaultWorld, GET_PAGES, GpuFault, RETRY, type Round } from './gpuFault.js';
 import type { RangeBinding } from './rangeBinding.js';
@@ -31,6 +32,8 @@ export interface FaultHandlerConfig {
   readonly atomicTimesliceNs: number;
   /** Below this many pages a range is only made where all pages are there. */
   readonly checkPagesThreshold: number;
+  /** None unless given. */
+  readonly pathCosts?: FaultPathCosts;
 }
 
 /** The steps that a fault is made of. */
@@ -75,7 +78,7 @@ export class GpuFaultHandler {
     const errno =
       typeof placed === 'number'
         ? placed
-        : yield* this.runRounds(
+        : yield* this.serveDemand(
             this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed }),
           );
     vm.vmLock.readUnlock();
@@ -89,6 +92,16 @@ export class GpuFaultHandler {
     const { timesliceNs, atomicTimesliceNs } = this.config;
     if (!request.devmemOnly) return new GpuFault(request, 1, timesliceNs, this.world);
     return new GpuFault(request, ATOMIC_TRIES, Math.max(timesliceNs, atomicTimesliceNs), this.world);
+  }
+
+  /** With the driver's own time for the way that the fault took. The vm lock is held for read on entry and return. */
+  private *serveDemand(fault: GpuFault): Steps<Errno> {
+    const errno = yield* this.runRounds(fault);
+    const { pathCosts } = this.config;
+    if (pathCosts !== undefined) {
+      yield* this.kernel.sched.spend(pathCosts[errno === Errno.OK ? fault.path : FaultPath.Refused]);
+    }
+    return errno;
   }
 
   /** Errors: as {@link handle}. The vm lock is free on entry and return. */
@@ -192,7 +205,10 @@ export class GpuFaultHandler {
   private *serveRange(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Round> {
     const { placement, migration, binding, recovery } = this.parts;
     if (fault.devmemOnly && !range.migrateDevmem) return Errno.EACCES;
-    if (yield* this.isServed(fault, range, part)) return Errno.OK;
+    if (yield* this.isServed(fault, range, part)) {
+      if (fault.path === FaultPath.Present) fault.path = FaultPath.Spurious;
+      return Errno.OK;
+    }
     const target = placement.targetOf(fault, range, part);
     if (target !== null && fault.tries > 0) {
       fault.tries--;

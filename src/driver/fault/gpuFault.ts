@@ -7,6 +7,7 @@ import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy, PlacementQuestion } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
+import { FaultPath } from './faultPath.js';
 
 /** What is known before the first round. */
 export interface FaultRequest {
@@ -45,6 +46,8 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   readonly devmemOnly: boolean;
   /** The area may not be written: map it for reading, as the fault asked no more. */
   readOnly = false;
+  /** As far as is known. */
+  path: FaultPath = FaultPath.Present;
   /** One past the range that was served, once known. */
   servedEnd: Vpn;
 

@@ -10,6 +10,7 @@ import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep, MigrateTrigger } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
+import { FaultPath } from './faultPath.js';
 import type { GpuFault } from './gpuFault.js';
 
 const migrateLockClass = new LockClass('migration lock');
@@ -36,6 +37,7 @@ export class RangeMigration {
     const where = yield* this.scan.scan(fault.vm.gpusvm, range, fault.owner, dpagemap);
     if (this.isNeedless(fault, where)) return Errno.OK;
     this.noteStart(fault, range);
+    fault.path = isOnDevices(where) ? FaultPath.Peer : FaultPath.Migrate;
     if (!this.lock.beginRead()) yield PARK;
     const errno = yield* this.populate(fault, range, target, dpagemap);
     this.lock.readUnlock();
@@ -45,7 +47,7 @@ export class RangeMigration {
   /** All pages are there, or they lie where the policy leaves them. */
   isNeedless(fault: GpuFault, where: ScanResult): boolean {
     if (where === 'equal') return true;
-    return fault.policy.onlySystemPages && (where === 'other' || where === 'mixed-device');
+    return fault.policy.onlySystemPages && isOnDevices(where);
   }
 
   private *migrateAlone(
@@ -74,4 +76,8 @@ export class RangeMigration {
     const { GpuFault: trigger } = MigrateTrigger;
     this.kernel.sched.at(DriverStep.migrateStart, range.start, range.npages, vm.mm.id, trigger);
   }
+}
+
+function isOnDevices(where: ScanResult): boolean {
+  return where === 'other' || where === 'mixed-device';
 }

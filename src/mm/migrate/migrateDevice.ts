@@ -37,7 +37,7 @@ export class MigrateDevice {
   *finalize(src: Uint32Array, dst: Uint32Array, npages: number): Steps<void> {
     yield* this.unmapper.finalize(src, dst, npages, NO_PFN);
     const { sched, costs } = this.kernel;
-    if (sched.modelsTime) yield* sched.spend(npages * costs.migratePageNs);
+    if (sched.modelsTime) yield* sched.spend(entriesOf(src, npages) * costs.migratePageNs);
   }
 
   /** Refers to it and locks it, unless it is free or somebody else has it locked. @kernel migrate_device_pfn_lock */
@@ -50,4 +50,11 @@ export class MigrateDevice {
     }
     return migratePfn(pfn, MigratePfnFlag.MIGRATE);
   }
+}
+
+/** Pages and large folios that were collected. */
+function entriesOf(src: Uint32Array, npages: number): number {
+  let entries = 0;
+  for (let i = 0; i < npages; i++) if (src[i] !== 0) entries++;
+  return entries;
 }

@@ -3,7 +3,15 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { PMD_ORDER, PMD_PAGES, type Vpn } from '../../base/units.js';
-import { HMM_PFN_PAGE_STEP, HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../../memory/pfn.js';
+import {
+  HMM_PFN_PAGE_STEP,
+  HMM_PFN_STICKY,
+  HmmPfnFlag,
+  hmmPfn,
+  hmmPfnAt,
+  hmmPfnOrder,
+  NO_PFN,
+} from '../../memory/pfn.js';
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
@@ -91,7 +99,7 @@ export class Hmm {
       yield STEP;
     const errno = yield* this.walkAndFault(range, mayDropLock);
     const { sched, costs } = this.kernel;
-    if (sched.modelsTime) yield* sched.spend((end - start) * costs.hmmPageNs);
+    if (sched.modelsTime) yield* sched.spend(entriesOf(range) * costs.hmmPageNs);
     sched.at(HmmStep.done, start, end - start, errno, mm.id);
     return errno;
   }
@@ -335,4 +343,14 @@ export class Hmm {
 /** The order that each entry of a leaf reports, whatever part of the leaf was asked for. @kernel hmm_pfn_flags_order */
 function leafOrder(pte: Pte): number {
   return pteIsHuge(pte) ? PMD_ORDER : 0;
+}
+
+/** Page-table entries that the pages of a walk were found in: a large leaf is one. */
+function entriesOf({ pfns, start, end }: HmmRange): number {
+  let entries = 0;
+  for (let page: number = start; page < end; entries++) {
+    const order = hmmPfnOrder(hmmPfnAt(pfns, page - start));
+    page = page - (page % 2 ** order) + 2 ** order;
+  }
+  return entries;
 }

@@ -153,6 +153,10 @@ export class ThreadExecutor extends Scheduler {
     this.timers.push(this.now() + ns, task);
   }
 
+  moveWake(task: Task, ns: number): void {
+    this.timers.move(this.now() + ns, task);
+  }
+
   protected onTaskFailure(failure: TaskFailure): void {
     this.failure ??= failure;
   }

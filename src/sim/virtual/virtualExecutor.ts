@@ -98,6 +98,10 @@ export class VirtualExecutor extends Scheduler {
     this.timers.push(this.timeNs + ns, task);
   }
 
+  moveWake(task: Task, ns: number): void {
+    this.timers.move(this.timeNs + ns, task);
+  }
+
   protected onTaskFailure(failure: TaskFailure): void {
     this.failure ??= failure;
   }

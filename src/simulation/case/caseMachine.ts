@@ -4,6 +4,7 @@ import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
 import { threadsBeside } from '../../case/blockThreads.js';
 import type { Case } from '../../case/caseSchema.js';
 import type { PlainOp, Step } from '../../case/opSchemas.js';
+import { NO_FAULT_PATH_COSTS } from '../../driver/fault/faultPath.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { ALLOC_PAGES } from '../../workload/case/attributeOps.js';
 import { canDo } from '../../workload/case/opTable.js';
@@ -11,23 +12,37 @@ import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
 import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
 
 /** Cases do not look at modelled time; all they need is that it passes. */
+/** Round numbers of no machine in particular: cases are about order, not time. */
 const COST: CostConfig = {
   preset: 'case',
+  peers: 'direct',
+  devicesPerSwitch: 0,
   hostLinkGBps: 26,
+  hostDuplexGBps: Number.POSITIVE_INFINITY,
+  hostUplinkGBps: Number.POSITIVE_INFINITY,
+  hostMemoryGBps: Number.POSITIVE_INFINITY,
   peerLinkGBps: 48,
+  peerDuplexGBps: Number.POSITIVE_INFINITY,
   vramGBps: 900,
-  linkLatencyNs: 1400,
+  copyEngineGBps: Number.POSITIVE_INFINITY,
+  linkLatencyNs: 0,
+  peerLatencyNs: 0,
+  hopLatencyNs: 0,
+  // With the start of the transfer, which would be one more step of its own.
+  copySetupNs: 2_400,
+  kernelLaunchNs: 1_000,
   gpuFaultNs: 20_000,
+  gpuFaultEntryNs: 0,
+  faultPathNs: NO_FAULT_PATH_COSTS,
   gpuTlbInvalidateNs: 5_000,
+  gpuBindNs: 0,
   gpuPteWriteNs: 10,
-  gpuAccessNs: 400,
   cpuFaultNs: 1_000,
   cpuAccessNs: 80,
   migratePageNs: 1_150,
   hmmPageNs: 300,
   cpuTlbShootdownNs: 4_000,
   syscallNs: 200,
-  messageNs: 1_000,
 };
 
 /** Room beside what the case maps: page cache of nothing, the zero page, pages that are copied while both exist. */

@@ -1,0 +1,61 @@
+/** `svmsim bench calibrate PRESET...`: cost presets against the published figures that they claim. */
+
+import { calibrateKey, calibrateReport, residualText } from '../../report/bench/calibrate.js';
+import { costConfig } from '../../scenario/costKeys.js';
+import { loadPreset, presetNames } from '../../scenario/presets.js';
+import type {
+  CalibrateBenchOptions,
+  CalibrateCell,
+  CalibratedMachine,
+} from '../../simulation/bench/calibrate.js';
+import { refusal } from '../optionValues.js';
+import type { Benchmark } from './benchmark.js';
+
+export const calibrateBenchmark: Benchmark<CalibrateBenchOptions, CalibrateCell> = {
+  name: 'calibrate',
+  what: 'cost presets against published figures of the machines that they describe: what the model gives, and the residual',
+  scenario: 'calibrate',
+  takes: [],
+  takesPresets: true,
+  onlyByName: true,
+  samplesMax: 1000,
+  report: calibrateReport,
+  plan: ({ typed, config }) => {
+    const machines = presetsOf(typed.presets ?? [], typed.preset).map(machineOf);
+    if (machines.every(({ claims }) => claims.length === 0)) {
+      const names = machines.map(({ preset }) => preset).join(', ');
+      throw refusal(
+        'bench calibrate',
+        `${names}, which claims no figure`,
+        `a preset with claims: ${claiming().join(', ')}`,
+      );
+    }
+    const keys = machines.flatMap(({ preset, claims }) =>
+      claims.map(({ figure }) => calibrateKey({ preset, figure })),
+    );
+    return { options: { machines }, largest: config, keys };
+  },
+  measure: (simulator, config, options) => simulator.bench.calibrate(config, options),
+  progress: (cell) => `${cell.preset} ${cell.figure} ${residualText(cell)}`,
+};
+
+/** All that come with svmsim, unless some are named. */
+function presetsOf(named: readonly string[], preset: string | undefined): readonly string[] {
+  const all = preset === undefined ? named : [...named, preset];
+  return all.length > 0 ? [...new Set(all)] : claiming();
+}
+
+function claiming(): string[] {
+  return presetNames().filter((name) => loadPreset(name, '.').claims.length > 0);
+}
+
+/** @throws UserError for a preset that is not there or is malformed. */
+function machineOf(named: string): CalibratedMachine {
+  const { name: preset, numbers, devices, claims } = loadPreset(named, '.');
+  const device = {
+    copyEngines: devices['copy-engines'],
+    faultBatch: devices['fault-batch'],
+    faultBufferEntries: devices['fault-buffer'],
+  };
+  return { preset, cost: costConfig(preset, numbers), device, claims };
+}

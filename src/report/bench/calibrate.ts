@@ -1,0 +1,112 @@
+/** What `bench calibrate` says: for each preset the published figures, what the model gives, and how far apart the two are. */
+
+import type { CalibrateCell } from '../../simulation/bench/calibrate.js';
+import { RESIDUAL_MAX } from '../../simulation/calibrate/calibrate.js';
+import type { CheckResult } from '../../simulation/runReport.js';
+import type { ReportBlock } from '../reportBlock.js';
+import { left, right } from '../textTable.js';
+import { plural } from '../units.js';
+import type { BenchReport } from './benchReport.js';
+
+const LIMIT = `${100 * RESIDUAL_MAX} %`;
+
+export const calibrateReport: BenchReport<CalibrateCell> = {
+  metrics: {
+    model: {
+      unit: 'plain',
+      clock: 'simulated',
+      better: 'neither',
+      what: 'what the model gives, in the unit of the published figure',
+    },
+    error: {
+      unit: 'plain',
+      clock: 'simulated',
+      better: 'lower',
+      what: 'its distance from the published figure, as a share of it',
+    },
+  },
+  measured: (cell) => ({
+    key: calibrateKey(cell),
+    samples: {
+      model: cell.model === null ? null : [cell.model],
+      error: cell.residual === null ? null : [Math.abs(cell.residual)],
+    },
+  }),
+  checks: (cells) => [check(cells)],
+  blocks: (cells) => [...new Set(cells.map(({ preset }) => preset))].map((preset) => block(preset, cells)),
+  result: ({ preset, figure, about, model, residual, status, notMet }) => ({
+    name: calibrateKey({ preset, figure }),
+    preset,
+    figure,
+    what: about.what,
+    unit: about.unit,
+    published: about.published,
+    source: about.source,
+    simulated: model,
+    residual,
+    status,
+    ...(notMet === null ? {} : { notMet }),
+  }),
+};
+
+export function calibrateKey({ preset, figure }: Pick<CalibrateCell, 'preset' | 'figure'>): string {
+  return `${preset}.${figure}`;
+}
+
+/** `+2.6%`; a word where the model has nothing. */
+export function residualText({ residual }: Pick<CalibrateCell, 'residual'>): string {
+  if (residual === null) return '-';
+  const percent = (100 * residual).toFixed(1);
+  return `${residual >= 0 ? '+' : ''}${percent}%`;
+}
+
+function block(preset: string, cells: readonly CalibrateCell[]): ReportBlock {
+  const own = cells.filter((cell) => cell.preset === preset);
+  const columns = [
+    left('Figure'),
+    left('What was measured'),
+    right('Published'),
+    right('Model (simulated)'),
+    right('Residual'),
+    left(''),
+  ];
+  const rows = own.map((cell) => [
+    cell.figure,
+    cell.about.what,
+    `${cell.about.published}${cell.about.unit}`,
+    cell.model === null ? 'nothing alike' : `${threeDigits(cell.model)}${cell.about.unit}`,
+    residualText(cell),
+    statusText(cell),
+  ]);
+  const sources = [...new Set(own.map(({ about }) => about.source))].map((source) => `Source: ${source}`);
+  return { title: `Preset ${preset}`, columns, rows, notes: [...own.flatMap(reasons), ...sources] };
+}
+
+function reasons({ figure, status, notMet }: CalibrateCell): string[] {
+  if (notMet === null) return [];
+  return [
+    status === 'met'
+      ? `${figure} is met, though the preset says it is not: ${notMet}`
+      : `${figure}: ${notMet}`,
+  ];
+}
+
+function statusText({ status }: CalibrateCell): string {
+  return { met: 'met', explained: 'not met, see below', missed: 'MISSED' }[status];
+}
+
+function threeDigits(value: number): string {
+  return value >= 1000 ? String(Math.round(value)) : value.toPrecision(3);
+}
+
+function check(cells: readonly CalibrateCell[]): CheckResult {
+  const missed = cells.filter(({ status }) => status === 'missed');
+  const explained = cells.filter(({ status }) => status === 'explained').length;
+  const met = cells.filter(({ status }) => status === 'met').length;
+  const others = explained === 0 ? '' : `, ${explained} are not and the preset says why`;
+  const detail =
+    missed.length === 0
+      ? `${met} of ${plural(cells.length, 'claimed figure')} are met within ${LIMIT}${others}`
+      : `${plural(missed.length, 'claimed figure')} missed by more than ${LIMIT}: ${missed.map(calibrateKey).join(', ')}`;
+  return { name: 'residuals', ok: missed.length === 0, detail };
+}

@@ -1,0 +1,57 @@
+/** Holds a modelled machine against figures that were published of the real one. */
+
+import type { SimulationConfig } from '../simulationConfig.js';
+import { type Figure, type FigureName, figureOf } from './figures.js';
+import { runExperiment } from './runExperiment.js';
+
+/** What a preset must be within to claim a figure, as a share of it. */
+export const RESIDUAL_MAX = 0.15;
+
+/** A figure that a preset claims. */
+export interface ClaimedFigure {
+  readonly figure: FigureName;
+  /** Why the model does not give it; null where it is said to. */
+  readonly notMet: string | null;
+}
+
+export interface Residual {
+  readonly figure: FigureName;
+  readonly about: Figure;
+  /** What the model gives; null where it has nothing that corresponds. */
+  readonly model: number | null;
+  /** Relative to what was published. */
+  readonly residual: number | null;
+  /** `explained`: it is not met, and the preset says why. */
+  readonly status: 'met' | 'explained' | 'missed';
+  readonly notMet: string | null;
+}
+
+export interface CalibrateOptions {
+  readonly signal?: AbortSignal;
+  readonly onResidual?: (residual: Residual) => void;
+}
+
+/** Under the virtual executor, each experiment on a machine of its own. */
+export async function calibrate(
+  machine: SimulationConfig,
+  claims: readonly ClaimedFigure[],
+  options: CalibrateOptions = {},
+): Promise<Residual[]> {
+  const residuals: Residual[] = [];
+  for (const claim of claims) {
+    if (options.signal?.aborted) return residuals;
+    const residual = await residualOf(machine, claim);
+    residuals.push(residual);
+    options.onResidual?.(residual);
+  }
+  return residuals;
+}
+
+async function residualOf(machine: SimulationConfig, { figure, notMet }: ClaimedFigure): Promise<Residual> {
+  const about = figureOf(figure);
+  const model = about.experiment === null ? null : await runExperiment(machine, about.experiment);
+  const residual = model === null ? null : model / about.published - 1;
+  const isMet = residual !== null && Math.abs(residual) <= RESIDUAL_MAX;
+  const status = isMet ? 'met' : notMet === null ? 'missed' : 'explained';
+  return { figure, about, model, residual, status, notMet };
+}
