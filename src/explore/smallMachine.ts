@@ -15,21 +15,33 @@ const SCENARIO_TABLES = 32;
  * leave out most interleavings, and each of them is steps more.
  */
 const NO_COST: Omit<CostConfig, 'preset'> = {
+  peers: 'direct',
+  devicesPerSwitch: 0,
   hostLinkGBps: Number.POSITIVE_INFINITY,
+  hostDuplexGBps: Number.POSITIVE_INFINITY,
+  hostUplinkGBps: Number.POSITIVE_INFINITY,
+  hostMemoryGBps: Number.POSITIVE_INFINITY,
   peerLinkGBps: Number.POSITIVE_INFINITY,
+  peerDuplexGBps: Number.POSITIVE_INFINITY,
   vramGBps: Number.POSITIVE_INFINITY,
+  copyEngineGBps: Number.POSITIVE_INFINITY,
   linkLatencyNs: 0,
+  peerLatencyNs: 0,
+  hopLatencyNs: 0,
+  copySetupNs: 0,
+  kernelLaunchNs: 0,
   gpuFaultNs: 0,
+  gpuFaultEntryNs: 0,
+  faultPathNs: { spurious: 0, present: 0, migrate: 0, peer: 0, refused: 0 },
   gpuTlbInvalidateNs: 0,
+  gpuBindNs: 0,
   gpuPteWriteNs: 0,
-  gpuAccessNs: 0,
   cpuFaultNs: 0,
   cpuAccessNs: 0,
   migratePageNs: 0,
   hmmPageNs: 0,
   cpuTlbShootdownNs: 0,
   syscallNs: 0,
-  messageNs: 0,
 };
 
 export function smallMachine(config: SimulationConfig): SimulationConfig {

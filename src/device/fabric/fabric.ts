@@ -113,6 +113,11 @@ export class FabricLinks implements Interconnect {
     const way = this.ways[link];
     assert(way !== null, () => `transfer of gpu${this.device} over link ${link}, which does not exist`);
     if (!continued) yield* this.sched.spend(way.latencyNs);
-    yield* this.fabric.transfer(way, bytes);
+    if (isLimited(way)) yield* this.fabric.transfer(way, bytes);
   }
+}
+
+/** Bytes that nothing holds up take no time, and no step. */
+function isLimited({ path, most }: Way): boolean {
+  return path.length > 0 || most < Number.POSITIVE_INFINITY;
 }

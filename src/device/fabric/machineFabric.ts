@@ -50,7 +50,7 @@ export class MachineFabric {
   private readonly host: number;
   private readonly root: number;
   private readonly devices: readonly number[];
-  private readonly vrams: readonly number[];
+  private readonly vrams: readonly (readonly number[])[];
 
   constructor(
     private readonly config: FabricConfig,
@@ -61,7 +61,7 @@ export class MachineFabric {
     this.host = topology.addNode('RAM', false);
     this.root = topology.addNode('host bridge', true);
     this.devices = Array.from({ length: deviceCount }, device);
-    this.vrams = this.devices.map(() => topology.addResource(config.vramGBps));
+    this.vrams = this.devices.map(() => topology.limitOf(config.vramGBps));
     // First, so that among ways of equal length theirs is taken.
     this.wirePeers();
     this.wireHost();
@@ -71,7 +71,7 @@ export class MachineFabric {
   way(device: number, link: LinkId): Way | null {
     const self = this.devices[device];
     const { vramGBps, linkLatencyNs, copyEngineGBps: most } = this.config;
-    if (link === Link.local) return { path: [this.vrams[device]], latencyNs: linkLatencyNs, most: vramGBps };
+    if (link === Link.local) return { path: this.vrams[device], latencyNs: linkLatencyNs, most: vramGBps };
     if (link === Link.hostToDevice) return this.wayOver(this.host, self, linkLatencyNs, most);
     if (link === Link.deviceToHost) return this.wayOver(self, this.host, linkLatencyNs, most);
     const { device: peer, isRead } = peerOf(link);

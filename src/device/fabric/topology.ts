@@ -47,16 +47,11 @@ export class Topology {
     this.nodes[b].edges.push({ to: a, path: [...this.limitOf(each), ...shared] });
   }
 
-  /** What limits nobody joins nobody: transfers that have only that in common do not concern one another. */
-  private limitOf(each: number): number[] {
-    return each < Number.POSITIVE_INFINITY ? [this.addResource(each)] : [];
-  }
-
-  /** Something that copies within one node cross. */
-  addResource(capacity: number): number {
-    assert(capacity > 0, 'a link without bandwidth');
-    this.capacities.push(capacity);
-    return this.capacities.length - 1;
+  /**
+   * What a limit puts on a way. What limits nobody joins nobody: transfers that have only that in common do not concern one another.
+   */
+  limitOf(capacity: number): number[] {
+    return capacity < Number.POSITIVE_INFINITY ? [this.addResource(capacity)] : [];
   }
 
   /** Over the fewest links, and among equal ways over those that were connected first; null where there is none. */
@@ -96,5 +91,11 @@ export class Topology {
     }
     // A resource that both directions share counts once, however often the way crosses it.
     return { path: [...new Set(path)], via };
+  }
+
+  private addResource(capacity: number): number {
+    assert(capacity > 0, 'a link without bandwidth');
+    this.capacities.push(capacity);
+    return this.capacities.length - 1;
   }
 }

@@ -254,6 +254,16 @@ describe('a machine', () => {
     ).toEqual([12, 12]);
   });
 
+  it('takes no time for what nothing limits', () => {
+    const none = Number.POSITIVE_INFINITY;
+    const sched = executor();
+    const machine = new MachineFabric({ ...CONFIG, vramGBps: none, linkLatencyNs: 0 }, 1);
+    const links = new FabricLinks(sched, new Fabric(sched, machine.topology.capacities), machine, 0);
+    sched.spawn(ACTOR, 'copy', links.transfer(Link.local, 1e9, false));
+    settle(sched);
+    expect([sched.now(), sched.steps]).toEqual([0, 1]);
+  });
+
   it('counts the switches on the way', () => {
     expect(latency({}, 0, up)).toBe(1000);
     expect(latency({ devicesPerSwitch: 2 }, 0, up)).toBe(1100);
