@@ -28,3 +28,6 @@ export const faultSteps: ReadonlyMap<StepId, number> = new Map([
   [CpuStep.fault, 0],
   [DeviceStep.contextBlocked, 1],
 ]);
+
+/** A round that ends since it is too early: it comes again until time has passed, which no state shows. */
+export const tooEarlyStep: StepId = PagemapStep.timeslice;

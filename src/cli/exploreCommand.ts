@@ -1,6 +1,7 @@
 /** `svmsim explore`: searches schedules for one that goes wrong. */
 
 import { writeFileSync } from 'node:fs';
+import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure } from '../explore/failureFile.js';
 import { shrink } from '../explore/shrink/shrink.js';
@@ -14,6 +15,7 @@ import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
 import { secondsAsMs, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
+import { swarmCommand } from './swarmCommand.js';
 
 const SCHEDULES = 20_000;
 const SCHEDULES_MAX = 1e9;
@@ -27,10 +29,10 @@ export async function exploreCommand(
   options: ExploreOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  if (options.swarm === true) return swarmCommand(file, options, host);
   const output = new ResultOutput(host, options.json);
   const limits = limitsOf(options);
-  const jobs =
-    options.jobs === undefined ? host.environment().cores : wholeNumber('--jobs', options.jobs, 1, JOBS_MAX);
+  const jobs = jobsOf(options, host);
   const target = await explorationTarget(file, options, host);
   const startMs = host.nowMs();
   const report = await search(target, limits, jobs, options, host);
@@ -40,7 +42,7 @@ export async function exploreCommand(
     bug: target.bug,
     seed: limits.seed,
     wallMs,
-    ...keepFailure(report, target, options, host),
+    ...keepFailure(report.findings[0], target, options, host),
   };
   output.publish(
     () => exploreText(report, context),
@@ -50,7 +52,17 @@ export async function exploreCommand(
   return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }
 
-function limitsOf({ schedules, seconds, seed, strategy, keepGoing }: ExploreOptions): ExplorationLimits {
+export function jobsOf({ jobs }: ExploreOptions, host: CliHost): number {
+  return jobs === undefined ? host.environment().cores : wholeNumber('--jobs', jobs, 1, JOBS_MAX);
+}
+
+export function limitsOf({
+  schedules,
+  seconds,
+  seed,
+  strategy,
+  keepGoing,
+}: ExploreOptions): ExplorationLimits {
   const unlimited = seconds === undefined ? SCHEDULES : SCHEDULES_MAX;
   return {
     schedules: schedules === undefined ? unlimited : wholeNumber('--schedules', schedules, 1, SCHEDULES_MAX),
@@ -102,14 +114,13 @@ function nameOf({ source }: ExplorationTarget): string {
   return source.kind === 'case' ? source.program.name : source.path;
 }
 
-/** The first failure, made smaller unless told otherwise, and where it was written. */
-function keepFailure(
-  { findings }: ExplorationReport,
+/** The failure, made smaller unless told otherwise, and where it was written. */
+export function keepFailure(
+  first: Finding | undefined,
   target: ExplorationTarget,
   { output = OUTPUT, shrink: isWanted = true }: ExploreOptions,
   host: CliHost,
 ): Pick<ExploreContext, 'replay' | 'shrunk'> {
-  const [first] = findings;
   if (first === undefined) return { replay: null, shrunk: null };
   const shrunk = isWanted ? shrink(target, first, () => host.nowMs()) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };

@@ -14,6 +14,8 @@ export interface ExploreOptions {
   readonly bug?: string;
   readonly filter?: string;
   readonly keepGoing?: boolean;
+  readonly swarm?: boolean;
+  readonly checks?: string;
   /** False with --no-shrink. */
   readonly shrink?: boolean;
   readonly devices?: string;
@@ -56,6 +58,14 @@ export function addExploreCommand(
     .option('--bug <id>', 'puts a known bug into the protocol')
     .option('--filter <regex>', 'which case of the file')
     .option('--keep-going', 'goes on after the first failure, and tells of each kind once')
+    .option(
+      '--swarm',
+      'explores made-up scenarios instead, each from a seed: one with disturbances, which then stop',
+    )
+    .option(
+      '--checks <which>',
+      'invariants that are watched step by step: all, cheap, none, or names such as I3,M6 (default: all)',
+    )
     .option('--no-shrink', 'leaves a failure as it was found')
     .option('--devices <n>', 'number of GPUs of a scenario')
     .addOption(new Option('--layout <name>', 'one mirror for all devices, or one each').choices(layouts))
@@ -68,6 +78,7 @@ export function addExploreCommand(
     ['svmsim explore', 'the small race that comes with svmsim'],
     ['svmsim explore --bug B107', 'whether a known bug is found'],
     ['svmsim explore my.yaml --seconds 60 --jobs 2', 'a scenario of your own'],
+    ['svmsim explore --swarm --seconds 60', 'made-up scenarios, as many as there is time for'],
     [
       'svmsim explore test/cases/svmsim-reference.json --filter "fork while"',
       'a case with branches side by side',

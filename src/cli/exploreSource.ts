@@ -1,8 +1,9 @@
 /** Turns what the user names for exploration, a scenario, a case file or a bug, into what is explored. */
 
 import { UserError } from '../base/userError.js';
-import type { SubjectSource } from '../bugs/bugOverlay.js';
+import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
+import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import type { ExplorationTarget } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { readScenarioText } from '../scenario/loadScenario.js';
@@ -12,6 +13,8 @@ import { scenarioPath } from './scenarioPath.js';
 
 export interface ExploreNames {
   readonly bug?: string;
+  /** Which invariants are watched; all unless told. */
+  readonly checks?: string;
   readonly filter?: string;
   readonly devices?: string;
   readonly layout?: string;
@@ -24,14 +27,20 @@ export async function explorationTarget(
   names: ExploreNames,
   host: CliHost,
 ): Promise<ExplorationTarget> {
-  const overlay = names.bug === undefined ? null : findBug(names.bug);
-  if (names.bug !== undefined && overlay === null) {
-    const ids = allBugs.map(({ id }) => id);
-    throw refusal('--bug', names.bug, `one of ${ids.join(', ')}`, meantHint(names.bug, ids));
-  }
-  if (file === undefined && overlay !== null) return { source: overlay.subject, bug: overlay.id };
+  const overlay = bugNamed(names.bug);
+  if (names.checks !== undefined) chooseCheckers(names.checks);
+  const checks = names.checks === undefined ? {} : { checks: names.checks };
+  if (file === undefined && overlay !== null) return { source: overlay.subject, bug: overlay.id, ...checks };
   const source = await sourceOf(file ?? 'explore-race', names, host);
-  return { source, bug: overlay?.id ?? null };
+  return { source, bug: overlay?.id ?? null, ...checks };
+}
+
+/** Null where none is named. @throws UserError for one that is not there. */
+export function bugNamed(id: string | undefined): BugOverlay | null {
+  const overlay = id === undefined ? null : findBug(id);
+  if (id === undefined || overlay !== null) return overlay;
+  const ids = allBugs.map((bug) => bug.id);
+  throw refusal('--bug', id, `one of ${ids.join(', ')}`, meantHint(id, ids));
 }
 
 function meantHint(typed: string, known: readonly string[]): string | undefined {
@@ -43,13 +52,18 @@ async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promi
   return file.endsWith('.json') ? caseSource(file, names, host) : scenarioSource(file, names);
 }
 
-function scenarioSource(name: string, { devices, layout, set = [] }: ExploreNames): SubjectSource {
+function scenarioSource(name: string, names: ExploreNames): SubjectSource {
   const path = scenarioPath(name);
-  const named = [
+  return { kind: 'scenario', path, text: readScenarioText(path), set: settings(names) };
+}
+
+/** What options say of a scenario, as `key.path=value`. */
+export function settings({ devices, layout, set = [] }: ExploreNames): string[] {
+  return [
+    ...set,
     ...(devices === undefined ? [] : [`devices.count=${devices}`]),
     ...(layout === undefined ? [] : [`svm.layout=${layout}`]),
   ];
-  return { kind: 'scenario', path, text: readScenarioText(path), set: [...set, ...named] };
 }
 
 async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {

@@ -7,16 +7,27 @@ import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
 import type { RunEnd, VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
+import { calm, endKernels } from './disturbers.js';
 import { judgeFailure, judgeResult, judgeStandstill, judgeUnending } from './judge.js';
 import { ProgressWatch } from './progress/progressWatch.js';
 import type { Subject } from './subject.js';
 import type { Verdict } from './verdict.js';
 
+/** Times that a run may take as many steps as it is allowed, as long as it gets on. */
+const PARTS_MAX = 8;
+
+/** The programs that have an end get as much time again, undisturbed, before kernels are cut short. */
+const CALM_PHASES = 2;
+
 export interface ExecutionLimits {
-  /** Steps after which a run counts as one that has no end. */
+  /** Steps after which a run counts as one that has no end, unless somebody has got something done by then. */
   readonly stepsMax: number;
   /** Steps after which it is watched for whether it gets anywhere. */
   readonly watchAfter: number;
+  /** Steps after which the disturbers are told to stop; from then on everything must come to rest. */
+  readonly calmAfter: number;
+  /** Workloads that have no end of their own. */
+  readonly disturbers: readonly number[];
 }
 
 export class Execution implements ViolationSink {
@@ -74,12 +85,33 @@ export class Execution implements ViolationSink {
 
   /** Until nothing runs any more, or something is wrong. */
   private runOn(): void {
-    let end = this.runUntil(this.limits.watchAfter);
+    const { calmAfter, watchAfter, disturbers } = this.limits;
+    let end: RunEnd = 'out-of-steps';
+    if (disturbers.length > 0) {
+      end = this.runUntil(calmAfter);
+      calm(this.machine, disturbers);
+      if (end === 'out-of-steps' && this.goesOn) end = this.runUntil(CALM_PHASES * calmAfter);
+      endKernels(this.machine);
+    }
+    if (end === 'out-of-steps' && this.goesOn) end = this.runUntil(watchAfter);
     if (end === 'out-of-steps' && this.goesOn) {
       this.watchProgress();
-      end = this.runUntil(this.limits.stepsMax);
+      end = this.runWhileItGetsOn();
     }
     if (this.goesOn) this.verdict = this.judgeEnd(end);
+  }
+
+  /** What still gets something done is slow, and no livelock. */
+  private runWhileItGetsOn(): RunEnd {
+    const { stepsMax } = this.limits;
+    let end = this.runUntil(stepsMax);
+    for (let i = 1; i < PARTS_MAX && end === 'out-of-steps' && this.goesOn && this.hasGotOn(); i++)
+      end = this.runUntil(this.executor.steps + stepsMax);
+    return end;
+  }
+
+  private hasGotOn(): boolean {
+    return this.progressWatch?.hasGotOn() ?? false;
   }
 
   private runUntil(steps: number): RunEnd {
@@ -96,7 +128,7 @@ export class Execution implements ViolationSink {
   private judgeEnd(end: RunEnd): Verdict | null {
     const { failure } = this.executor;
     if (failure !== null) return judgeFailure(failure);
-    if (end === 'out-of-steps') return judgeUnending(this.machine, this.limits.stepsMax);
+    if (end === 'out-of-steps') return judgeUnending(this.machine);
     return this.executor.stuckTasks().length > 0 ? judgeStandstill(this.machine) : null;
   }
 

@@ -11,7 +11,7 @@ import type { ExplorationTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 
 const MAGIC = 'svmsim failure\n';
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_BYTES = 32;
 const ALLOWED = 'a failure file that svmsim explore has written';
 
@@ -37,6 +37,8 @@ const failureSchema = z.strictObject({
   version: z.string(),
   source: sourceSchema,
   bug: z.string().nullable(),
+  checks: z.string().optional(),
+  disturbedSteps: z.number().int().positive().optional(),
   verdict: verdictSchema,
   strategy: z.string(),
   schedule: z.number(),
@@ -59,8 +61,7 @@ export function encodeFailure(failure: Failure, version: string): Uint8Array {
   choices.forEach((choice, i) => {
     bytes.writeUInt32LE(choice, 4 * i);
   });
-  const { source, bug } = target;
-  const content = { format: FORMAT, version, source, bug, verdict, strategy, schedule, choices: bytes };
+  const content = { format: FORMAT, version, ...target, verdict, strategy, schedule, choices: bytes };
   const body = pack(content);
   return Buffer.concat([Buffer.from(MAGIC), digest(body), body]);
 }
@@ -74,28 +75,46 @@ export function decodeFailure(bytes: Uint8Array, file: string, version: string):
   const body = bytes.subarray(head);
   if (!digest(body).equals(bytes.subarray(MAGIC.length, head)))
     throw refuse('a file that was cut off or altered');
-  const content = parse(body);
+  const raw = unpacked(body);
+  const headOfFile = headOf(raw);
+  if (headOfFile !== null && headOfFile.version !== version)
+    throw refuse(`a failure of svmsim ${headOfFile.version}; this is ${version}, whose steps may differ`);
+  if (headOfFile !== null && headOfFile.format !== FORMAT)
+    throw refuse(`a failure file of format ${headOfFile.format}; this svmsim reads format ${FORMAT}`);
+  const content = parse(raw);
   if (content === null) throw refuse('a file whose content is no failure');
-  if (content.version !== version)
-    throw refuse(`a failure of svmsim ${content.version}; this is ${version}, whose steps may differ`);
   if (content.bug !== null && findBug(content.bug) === null)
     throw refuse(`bug ${content.bug}, which is not there`);
   return failureOf(content);
 }
 
-function parse(body: Uint8Array): z.infer<typeof failureSchema> | null {
+const headSchema = z.object({ format: z.number(), version: z.string() });
+
+/** What every format begins with. */
+function headOf(content: unknown): z.infer<typeof headSchema> | null {
+  const parsed = headSchema.safeParse(content);
+  return parsed.success ? parsed.data : null;
+}
+
+function unpacked(body: Uint8Array): unknown {
   try {
-    const parsed = failureSchema.safeParse(unpack(body));
-    return parsed.success && parsed.data.choices.length % 4 === 0 ? parsed.data : null;
+    return unpack(body);
   } catch {
     return null;
   }
+}
+
+function parse(content: unknown): z.infer<typeof failureSchema> | null {
+  const parsed = failureSchema.safeParse(content);
+  return parsed.success && parsed.data.choices.length % 4 === 0 ? parsed.data : null;
 }
 
 function failureOf({
   source,
   bug,
   verdict,
+  checks,
+  disturbedSteps,
   strategy,
   schedule,
   choices,
@@ -103,7 +122,13 @@ function failureOf({
   const words = new Uint32Array(choices.length / 4);
   const view = new DataView(choices.buffer, choices.byteOffset, choices.byteLength);
   for (let i = 0; i < words.length; i++) words[i] = view.getUint32(4 * i, true);
-  return { target: { source, bug }, verdict, strategy, schedule, choices: words };
+  const target = {
+    source,
+    bug,
+    ...(checks === undefined ? {} : { checks }),
+    ...(disturbedSteps === undefined ? {} : { disturbedSteps }),
+  };
+  return { target, verdict, strategy, schedule, choices: words };
 }
 
 function digest(body: Uint8Array): Buffer {

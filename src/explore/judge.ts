@@ -35,12 +35,12 @@ export function judgeStandstill(machine: VirtualMachine): Verdict {
 }
 
 /** It goes on and on. */
-export function judgeUnending(machine: VirtualMachine, stepsMax: number): Verdict {
+export function judgeUnending(machine: VirtualMachine): Verdict {
   const busy = [...machine.executor.tasks].filter(({ daemon, state }) => !daemon && state === 'runnable');
   return {
     kind: 'livelock',
     invariant: 'L2',
-    message: `no end within ${stepsMax} steps`,
+    message: `no end within ${machine.executor.steps} steps`,
     details: [
       ...busy.map((task) => `${task.name} is at ${stepDefinition(task.lastStep).name}`),
       ...describeWaits(machine),

@@ -8,6 +8,7 @@ import type { Strategy } from '../sim/strategy.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
 import { BufferEraser } from './bufferEraser.js';
+import { disturbersOf } from './disturbers.js';
 import { Execution, type ExecutionLimits } from './execution.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
@@ -19,14 +20,16 @@ export const STEPS_MAX = 20_000;
 
 /** A strategy may leave a task waiting for this part of a run. */
 const UNFAIR_SHARE = 0.25;
-/** After this part of a run its progress is watched: what the unfair part left behind has then had its chance. */
-const WATCHED_SHARE = 0.3;
+/** After so much more of it progress is watched: what the unfair part left behind has then had its chance. */
+const SETTLING_SHARE = 0.05;
 
 export interface RunnerOptions {
   readonly checkers: readonly CheckerKind[];
   readonly overlay: BugOverlay | null;
   /** Steps after which a run counts as one that has no end. */
   readonly stepsMax: number;
+  /** Steps after which programs without an end are told to stop; as long as the schedule may be unfair, unless told. */
+  readonly disturbedSteps?: number | undefined;
 }
 
 export class SubjectRunner {
@@ -36,6 +39,8 @@ export class SubjectRunner {
   private readonly eraser: BufferEraser;
   /** Of the run before; it is over. */
   private last: VirtualMachine | null = null;
+  /** Of a run; what disturbs it has the same time. */
+  private readonly unfairSteps: number;
 
   constructor(
     readonly subject: Subject,
@@ -43,14 +48,22 @@ export class SubjectRunner {
   ) {
     this.buffers = allocateBuffers(subject.config);
     this.plan = new CheckerPlan(options.checkers);
-    const { stepsMax } = options;
-    this.limits = { stepsMax, watchAfter: Math.ceil(stepsMax * WATCHED_SHARE) };
+    const { stepsMax, disturbedSteps } = options;
+    const disturbers = disturbersOf(subject.config);
+    const unfair = Math.ceil(stepsMax * UNFAIR_SHARE);
+    this.unfairSteps = disturbers.length > 0 ? (disturbedSteps ?? unfair) : unfair;
+    this.limits = {
+      stepsMax,
+      watchAfter: this.unfairSteps + Math.ceil(stepsMax * SETTLING_SHARE),
+      calmAfter: this.unfairSteps,
+      disturbers,
+    };
     this.eraser = new BufferEraser(this.buffers);
   }
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
   run(strategy: Strategy): Outcome | null {
-    return this.runRecorded(new RecordingStrategy(strategy, this.options.stepsMax * UNFAIR_SHARE));
+    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps));
   }
 
   /** The run with these choices; exact unless one of them could not be made. */

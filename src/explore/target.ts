@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import { findBug } from '../bugs/catalogue.js';
-import { allCheckers } from '../check/online/allCheckers.js';
+import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import { subjectOf } from './subject.js';
 import { STEPS_MAX, SubjectRunner } from './subjectRunner.js';
 
@@ -12,12 +12,17 @@ export interface ExplorationTarget {
   readonly source: SubjectSource;
   /** Null for the protocol as it is. */
   readonly bug: string | null;
+  /** Which invariants are watched step by step, as `chooseCheckers` takes it; all unless told. */
+  readonly checks?: string;
+  /** Steps after which programs without an end are told to stop; the runner's own unless told. */
+  readonly disturbedSteps?: number;
 }
 
-/** @throws UserError for a scenario with mistakes. */
-export function runnerOf({ source, bug }: ExplorationTarget): SubjectRunner {
+/** @throws UserError for a scenario with mistakes, and for checks that are not there. */
+export function runnerOf({ source, bug, checks = 'all', disturbedSteps }: ExplorationTarget): SubjectRunner {
   const overlay = bug === null ? null : findBug(bug);
   assert(bug === null || overlay !== null, () => `there is no bug ${bug}`);
   const stepsMax = overlay?.stepsMax ?? STEPS_MAX;
-  return new SubjectRunner(subjectOf(source), { checkers: allCheckers, overlay, stepsMax });
+  const checkers = chooseCheckers(checks);
+  return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps });
 }

@@ -5,7 +5,7 @@ import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
 import type { Shrunk } from '../explore/shrink/shrink.js';
 import type { Verdict } from '../explore/verdict.js';
-import type { Environment, JsonDocument } from './json.js';
+import type { Environment, JsonDocument, JsonObject } from './json.js';
 import { formatCount, plural } from './units.js';
 
 const DETAILS_MAX = 12;
@@ -22,7 +22,7 @@ export interface ExploreContext {
 }
 
 export function exploreText(report: ExplorationReport, context: ExploreContext): string {
-  const { name, bug, wallMs, replay, shrunk } = context;
+  const { name, bug, wallMs } = context;
   const lines = [
     `${name}${bug === null ? '' : ` with bug ${bug}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,
     `steps per schedule: min ${report.stepsMin}, average ${report.stepsMean.toFixed(1)}, max ${report.stepsMax}`,
@@ -30,13 +30,20 @@ export function exploreText(report: ExplorationReport, context: ExploreContext):
     '',
     ...report.findings.flatMap((finding) => findingLines(finding)),
     ...(report.findings.length === 0 ? ['found nothing'] : []),
-    ...(shrunk === null ? [] : [shrunkLine(shrunk)]),
-    ...(replay === null ? [] : [`written to ${replay.file}; repeat it with: ${replay.command}`]),
+    ...keptLines(context),
     '',
     ...confidenceLines(report),
   ];
   if (report.isPartial) lines.push('', 'interrupted: the figures are those of what was done');
   return `${lines.join('\n')}\n`;
+}
+
+/** How small it became, and where it was written. */
+export function keptLines({ replay, shrunk }: Pick<ExploreContext, 'replay' | 'shrunk'>): string[] {
+  return [
+    ...(shrunk === null ? [] : [shrunkLine(shrunk)]),
+    ...(replay === null ? [] : [`written to ${replay.file}; repeat it with: ${replay.command}`]),
+  ];
 }
 
 function shrunkLine({ from, to, isCut }: Shrunk): string {
@@ -46,7 +53,7 @@ function shrunkLine({ from, to, isCut }: Shrunk): string {
   return `shrunk from ${from.steps} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${operations}${cut}`;
 }
 
-function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {
+export function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {
   return [
     `found ${verdictTitle(verdict)}`,
     `  schedule ${formatCount(schedule + 1)}, by ${strategy}: ${plural(steps, 'step')}, ${plural(preemptions, 'preemption')}`,
@@ -119,21 +126,33 @@ export function exploreDocument(
       choices: report.choicesMax,
       bounds: report.bounds,
     },
-    results: report.findings.map(({ verdict, strategy, schedule, steps, preemptions, choices }) => ({
-      kind: verdict.kind,
-      invariant: verdict.invariant,
-      message: verdict.message,
-      details: [...verdict.details],
-      strategy,
-      schedule,
-      steps,
-      preemptions,
-      choices: choices.length,
-    })),
+    results: report.findings.map(findingRecord),
     file: replay?.file ?? null,
     shrunk: shrunk === null ? null : { from: shrunk.from, to: shrunk.to, cut: shrunk.isCut },
     wallSchedulesPerSecond: perSecond(report, wallMs),
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
+  };
+}
+
+/** As it stands in a document. */
+export function findingRecord({
+  verdict,
+  strategy,
+  schedule,
+  steps,
+  preemptions,
+  choices,
+}: Finding): JsonObject {
+  return {
+    kind: verdict.kind,
+    invariant: verdict.invariant,
+    message: verdict.message,
+    details: [...verdict.details],
+    strategy,
+    schedule,
+    steps,
+    preemptions,
+    choices: choices.length,
   };
 }
 

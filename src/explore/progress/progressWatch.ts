@@ -3,7 +3,7 @@
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, vpn } from '../../base/units.js';
 import { machineFingerprint } from '../../check/machineFingerprint.js';
-import { faultSteps, roundSteps } from '../../check/roundSteps.js';
+import { faultSteps, roundSteps, tooEarlyStep } from '../../check/roundSteps.js';
 import type { StepObserver } from '../../sim/scheduler.js';
 import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
@@ -50,6 +50,7 @@ export class ProgressWatch implements StepObserver {
   private readonly attempts = new Map<Task, Attempts>();
   private readonly steps: string[] = [];
   private total: number;
+  private totalBefore: number;
 
   constructor(
     private readonly machine: Machine,
@@ -58,6 +59,7 @@ export class ProgressWatch implements StepObserver {
   ) {
     this.units = new UnitsDone(machine);
     this.total = this.units.total;
+    this.totalBefore = this.total;
   }
 
   onStep(task: Task | null, step: StepId, a: number, b: number): void {
@@ -66,7 +68,16 @@ export class ProgressWatch implements StepObserver {
     this.keep(task, step);
     const pageArgument = faultSteps.get(step);
     if (pageArgument !== undefined) this.countAttempt(task, pageArgument === 0 ? a : b);
-    if (roundSteps.has(step)) this.lookAtState();
+    if (step === tooEarlyStep) this.forget();
+    else if (roundSteps.has(step)) this.lookAtState();
+  }
+
+  /** Whether anybody has got anything done since the last call, or the beginning. */
+  hasGotOn(): boolean {
+    const { total } = this.units;
+    const hasGotOn = total !== this.totalBefore;
+    this.totalBefore = total;
+    return hasGotOn;
   }
 
   private keep(task: Task, step: StepId): void {
@@ -79,8 +90,7 @@ export class ProgressWatch implements StepObserver {
     const { total } = this.units;
     if (total !== this.total || this.steps.length >= STEPS_KEPT) {
       this.total = total;
-      this.seen.clear();
-      this.steps.length = 0;
+      this.forget();
       return;
     }
     const state = machineFingerprint(this.machine);
@@ -92,6 +102,11 @@ export class ProgressWatch implements StepObserver {
     visit.count++;
     if (visit.count >= VISITS) this.verdict = this.livelock(this.steps.slice(visit.at));
     visit.at = this.steps.length;
+  }
+
+  private forget(): void {
+    this.seen.clear();
+    this.steps.length = 0;
   }
 
   private livelock(cycle: readonly string[]): Verdict {

@@ -1,0 +1,100 @@
+/** `svmsim explore --swarm`: explores made-up scenarios, one after the other. */
+
+import { UserError } from '../base/userError.js';
+import { chooseCheckers } from '../check/online/chooseCheckers.js';
+import type { SwarmChoices } from '../explore/swarm/randomScenario.js';
+import { SCENARIO_SCHEDULES, Swarm, type SwarmLimits, type SwarmReport } from '../explore/swarm/swarm.js';
+import { StatusLine } from '../report/statusLine.js';
+import { swarmDocument, swarmText } from '../report/swarmReport.js';
+import { plural } from '../report/units.js';
+import { layouts } from '../simulation/simulationConfig.js';
+import type { CliHost } from './cliHost.js';
+import { commandLine } from './commandLine.js';
+import { ExitStatus } from './exitStatus.js';
+import { jobsOf, keepFailure, limitsOf } from './exploreCommand.js';
+import type { ExploreOptions } from './exploreOptions.js';
+import { bugNamed } from './exploreSource.js';
+import { wholeNumber } from './optionValues.js';
+import { ResultOutput } from './resultOutput.js';
+
+/** More make a scenario that is not small. */
+const DEVICES_MAX = 16;
+
+export async function swarmCommand(
+  file: string | undefined,
+  options: ExploreOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  if (file !== undefined)
+    throw new UserError({ where: '--swarm', found: file, allowed: 'no file: it makes up its scenarios' });
+  const output = new ResultOutput(host, options.json);
+  const limits = swarmLimits(options);
+  const startMs = host.nowMs();
+  const report = await search(limits, options, host);
+  const found = report.scenarios.find(({ finding }) => finding !== null);
+  const kept =
+    found?.finding == null
+      ? { replay: null, shrunk: null }
+      : keepFailure(found.finding, found.target, options, host);
+  const context = { seed: limits.seed, bug: limits.bug, wallMs: host.nowMs() - startMs, ...kept };
+  const again = (seed: number): string => againCommand(seed, options);
+  output.publish(
+    () => swarmText(report, context, again),
+    () => swarmDocument(report, context, again, host.environment()),
+  );
+  if (found !== undefined) return ExitStatus.CheckFailed;
+  return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+function swarmLimits(options: ExploreOptions): SwarmLimits {
+  const { checks = 'all' } = options;
+  chooseCheckers(checks);
+  const bug = bugNamed(options.bug)?.id ?? null;
+  return { ...limitsOf(options), checks, bug, choices: choicesOf(options), set: options.set ?? [] };
+}
+
+function choicesOf({ devices, layout }: ExploreOptions): SwarmChoices {
+  return {
+    devices: devices === undefined ? null : wholeNumber('--devices', devices, 1, DEVICES_MAX),
+    layout: layouts.find((name) => name === layout) ?? null,
+  };
+}
+
+/** One scenario alone, with everything that decided how it went. */
+function againCommand(seed: number, options: ExploreOptions): string {
+  const { devices, layout, strategy, bug, checks, set = [] } = options;
+  const words = [
+    'svmsim',
+    'explore',
+    '--swarm',
+    '--seed',
+    String(seed),
+    '--schedules',
+    String(SCENARIO_SCHEDULES),
+  ];
+  const more = { devices, layout, strategy, bug, checks };
+  for (const [name, value] of Object.entries(more)) if (value !== undefined) words.push(`--${name}`, value);
+  words.push(...set.flatMap((assignment) => ['--set', assignment]));
+  return commandLine(words);
+}
+
+async function search(limits: SwarmLimits, options: ExploreOptions, host: CliHost): Promise<SwarmReport> {
+  const status = new StatusLine(host.stderr, options.quiet === true);
+  const jobs = jobsOf(options, host);
+  const pool = await host.simulator.openExplorePool(jobs);
+  try {
+    const swarm = new Swarm(
+      limits,
+      (block, signal) => pool.run({ block, stopAtFirst: true }, signal),
+      () => host.nowMs(),
+      (scenarios) => status.show(plural(scenarios, 'scenario')),
+    );
+    return await host.interruptible(
+      (signal) => swarm.run(jobs, signal),
+      () => status.note('svmsim: stopping; once more to kill'),
+    );
+  } finally {
+    status.clear();
+    await pool.close();
+  }
+}

@@ -1,0 +1,84 @@
+/** What `svmsim explore --swarm` prints: every scenario with its seed, and what was found. */
+
+import type { SwarmReport, SwarmScenario } from '../explore/swarm/swarm.js';
+import { type ExploreContext, findingLines, findingRecord, keptLines } from './exploreReport.js';
+import type { Environment, JsonDocument } from './json.js';
+import { formatCount, plural } from './units.js';
+
+export type SwarmContext = Omit<ExploreContext, 'name'>;
+
+/** `again` is the command that explores the scenario of a seed alone. */
+export function swarmText(
+  { scenarios, isPartial }: SwarmReport,
+  context: SwarmContext,
+  again: (seed: number) => string,
+): string {
+  const schedules = total(scenarios, (one) => one.schedules);
+  const steps = total(scenarios, (one) => one.stepsTotal);
+  const perSecond = context.wallMs === 0 ? 0 : Math.round((1000 * schedules) / context.wallMs);
+  const found = scenarios.find(({ finding }) => finding !== null);
+  const lines = [
+    ...scenarios.map(scenarioLine),
+    '',
+    `${plural(scenarios.length, 'scenario')}, ${plural(schedules, 'schedule')}, ${formatCount(perSecond)} schedules/s (wall), ${formatCount(steps)} steps`,
+    ...(found?.finding == null ? ['found nothing'] : foundLines(found, context, again)),
+  ];
+  if (isPartial) lines.push('interrupted: the figures are those of what was done');
+  return `${lines.join('\n')}\n`;
+}
+
+function scenarioLine({ seed, summary, strategy, schedules, stepsMax, finding }: SwarmScenario): string {
+  const result = finding === null ? 'ok' : finding.verdict.kind.toUpperCase();
+  return `seed ${seed}: ${result}, ${plural(schedules, 'schedule')} by ${strategy}, up to ${plural(stepsMax, 'step')} (${summary})`;
+}
+
+function foundLines(
+  { seed, finding }: SwarmScenario,
+  context: SwarmContext,
+  again: (seed: number) => string,
+): string[] {
+  return [
+    ...(finding === null ? [] : findingLines(finding)),
+    ...keptLines(context),
+    `the same scenario again: ${again(seed)}`,
+  ];
+}
+
+export function swarmDocument(
+  { scenarios, isPartial }: SwarmReport,
+  { seed, bug, wallMs, replay, shrunk }: SwarmContext,
+  again: (seed: number) => string,
+  environment: Environment,
+): JsonDocument {
+  const schedules = total(scenarios, (one) => one.schedules);
+  return {
+    svmsim: environment.svmsim,
+    command: 'explore',
+    scenario: 'swarm',
+    executor: 'virtual',
+    seed,
+    ok: scenarios.every(({ finding }) => finding === null),
+    partial: isPartial,
+    environment,
+    checks: [],
+    counters: { scenarios: scenarios.length, schedules, steps: total(scenarios, (one) => one.stepsTotal) },
+    bug,
+    results: scenarios.map((one) => ({
+      seed: one.seed,
+      summary: one.summary,
+      strategy: one.strategy,
+      schedules: one.schedules,
+      stepsMax: one.stepsMax,
+      finding: one.finding === null ? null : findingRecord(one.finding),
+      again: again(one.seed),
+    })),
+    file: replay?.file ?? null,
+    shrunk: shrunk === null ? null : { from: shrunk.from, to: shrunk.to, cut: shrunk.isCut },
+    wallSchedulesPerSecond: wallMs === 0 ? 0 : (1000 * schedules) / wallMs,
+    time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
+  };
+}
+
+function total(scenarios: readonly SwarmScenario[], of: (one: SwarmScenario) => number): number {
+  return scenarios.reduce((sum, one) => sum + of(one), 0);
+}
