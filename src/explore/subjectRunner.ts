@@ -18,6 +18,9 @@ import type { Subject } from './subject.js';
 /** More than any run of a small program needs that gets anywhere. */
 export const STEPS_MAX = 20_000;
 
+/** Simulated: modelled costs are left out, and without any time whoever sleeps would wait for all others. */
+const STEP_NS = 100;
+
 /** A strategy may leave a task waiting for this part of a run. */
 const UNFAIR_SHARE = 0.25;
 /** After so much more of it progress is watched: what the unfair part left behind has then had its chance. */
@@ -97,6 +100,7 @@ export class SubjectRunner {
     if (this.last !== null) this.eraser.erase(this.last);
     const { config, extensions } = this.subject;
     const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
+    machine.executor.stepNs = STEP_NS;
     this.last = machine;
     this.options.overlay?.apply(machine.parts);
     return new Execution(this.subject, machine, this.limits, this.plan);

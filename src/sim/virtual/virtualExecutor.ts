@@ -19,6 +19,11 @@ export class VirtualExecutor extends Scheduler {
   /** Steps taken so far. */
   steps = 0;
   failure: TaskFailure | null = null;
+  /**
+   * Simulated time of each step. With 0 time passes only when nothing else can run: enough where steps cost what they are modelled to cost, but
+   * where they cost nothing a task that is always busy would keep all who sleep from ever waking.
+   */
+  stepNs = 0;
   private timeNs = 0;
   private readonly runnable: Task[] = [];
   private readonly timers = new TimerHeap();
@@ -115,6 +120,12 @@ export class VirtualExecutor extends Scheduler {
     // The task stays in the set while it runs: most steps end runnable, and then nothing needs to move.
     this.resume(task);
     if (task.state !== 'runnable') this.removeRunnable(task);
+    if (this.stepNs > 0) this.passTime();
+  }
+
+  private passTime(): void {
+    this.timeNs += this.stepNs;
+    while (this.timers.earliest <= this.timeNs) this.wake(this.timers.pop());
   }
 
   private removeRunnable(task: Task): void {

@@ -106,6 +106,22 @@ describe('simulated time', () => {
     expect(bench.log).toEqual(['busy until 0', '100 at 100', '100 at 100', '300 at 300']);
   });
 
+  it('passes with each step where a step takes some, so that nobody who is always busy keeps others asleep', () => {
+    const bench = new Bench();
+    bench.sched.stepNs = 10;
+    let hasSlept = false;
+    const sleeper = function* (): Steps<void> {
+      yield* bench.sched.sleep(200);
+      hasSlept = true;
+    };
+    const busy = function* (): Steps<void> {
+      while (!hasSlept) yield TestStep.a;
+    };
+    bench.run(sleeper(), busy());
+    expect(bench.sched.now()).toBe(10 * bench.sched.steps);
+    expect(bench.sched.steps).toBeGreaterThan(20);
+  });
+
   it('passes for modelled work, unless the work is free', () => {
     const bench = new Bench();
     const body = function* (): Steps<void> {
