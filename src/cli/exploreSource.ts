@@ -3,8 +3,7 @@
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
-import { chooseCheckers } from '../check/online/chooseCheckers.js';
-import type { ExplorationTarget } from '../explore/target.js';
+import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { readScenarioText } from '../scenario/loadScenario.js';
 import type { CliHost } from './cliHost.js';
@@ -28,7 +27,7 @@ export async function explorationTarget(
   host: CliHost,
 ): Promise<ExplorationTarget> {
   const overlay = bugNamed(names.bug);
-  if (names.checks !== undefined) chooseCheckers(names.checks);
+  if (names.checks !== undefined) requireCheckers(names.checks);
   const checks = names.checks === undefined ? {} : { checks: names.checks };
   if (file === undefined && overlay !== null) return { source: overlay.subject, bug: overlay.id, ...checks };
   const source = await sourceOf(file ?? 'explore-race', names, host);

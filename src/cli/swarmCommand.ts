@@ -1,9 +1,9 @@
 /** `svmsim explore --swarm`: explores made-up scenarios, one after the other. */
 
 import { UserError } from '../base/userError.js';
-import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import type { SwarmChoices } from '../explore/swarm/randomScenario.js';
 import { SCENARIO_SCHEDULES, Swarm, type SwarmLimits, type SwarmReport } from '../explore/swarm/swarm.js';
+import { requireCheckers } from '../explore/target.js';
 import { StatusLine } from '../report/statusLine.js';
 import { swarmDocument, swarmText } from '../report/swarmReport.js';
 import { plural } from '../report/units.js';
@@ -48,7 +48,7 @@ export async function swarmCommand(
 
 function swarmLimits(options: ExploreOptions): SwarmLimits {
   const { checks = 'all' } = options;
-  chooseCheckers(checks);
+  requireCheckers(checks);
   const bug = bugNamed(options.bug)?.id ?? null;
   return { ...limitsOf(options), checks, bug, choices: choicesOf(options), set: options.set ?? [] };
 }

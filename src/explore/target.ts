@@ -26,3 +26,8 @@ export function runnerOf({ source, bug, checks = 'all', disturbedSteps }: Explor
   const checkers = chooseCheckers(checks);
   return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps });
 }
+
+/** @throws UserError for checks that are not there, before a search begins. */
+export function requireCheckers(checks: string): void {
+  chooseCheckers(checks);
+}
