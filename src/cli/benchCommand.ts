@@ -49,7 +49,7 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
       'figures for scripts',
     ],
     [
-      "svmsim bench migrate --threshold 'migrate.*.2MiB.*.memcpyRatio>=0.6'",
+      "svmsim bench migrate --threshold 'migrate.*.2MiB.memcpyRatio>=0.6'",
       'ends with status 1 when a figure is below its limit',
     ],
     ['svmsim bench calibrate xe-bmg', 'a cost preset against what was published of that machine'],

@@ -5,6 +5,7 @@ import { PAGE_BYTES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { DriverStep } from '../driver/driverStep.js';
 import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
+import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { MadviseStep } from '../mm/area/madvise.js';
 import { MmapStep } from '../mm/area/mmap.js';
 import { MprotectStep } from '../mm/area/mprotect.js';
@@ -284,6 +285,21 @@ const runCounterTable: readonly RunCounter[] = [
     'Faults, by CPU or HMM, on pages in device memory',
   ),
   counted('cpu_cow_count', CowStep.broken, 'Pages copied on write'),
+  counted(
+    'svm_migrate_fail_count',
+    PagemapStep.toDevmemFailed,
+    'Migrations to a device that came to nothing',
+  ),
+  {
+    ...summed(
+      'svm_migrate_fail_bytes',
+      'bytes',
+      PagemapStep.toDevmemFailed,
+      'npages',
+      'Size of their ranges',
+    ),
+    value: (seen) => seen.sum(PagemapStep.toDevmemFailed, 'npages') * PAGE_BYTES,
+  },
   counted('svm_range_insert_count', GpuSvmStep.rangeInserted, 'Ranges made'),
   counted('svm_range_remove_count', GpuSvmStep.rangeRemoved, 'Ranges removed'),
   counted('svm_notifier_insert_count', GpuSvmStep.notifierInserted, 'Interval notifiers made'),

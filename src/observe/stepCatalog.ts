@@ -52,7 +52,7 @@ import {
   type StepId,
   stepDefinition,
 } from '../sim/steps.js';
-import { BenchStep } from '../workload/migrateBench.js';
+import { BenchStep } from '../workload/bench/benchStep.js';
 import { WorkloadStep } from '../workload/workloadStep.js';
 
 /** Position in the catalog: the form in which a step's identity is kept in shared memory. */

@@ -21,22 +21,22 @@ export interface Matrix {
 
 /** In GB/s. Pairs that were not measured, like a place and itself, are N/A; a failed one is Error. */
 export function matrixBlock({ title, cells }: Matrix): TableBlock {
-  const places = placesOf(cells);
+  const sources = inOrder(cells.map(({ source }) => source));
+  const destinations = inOrder(cells.map(({ destination }) => destination));
   return {
     title,
-    columns: [left(''), ...places.map(right)],
-    rows: places.map((source) => [
+    columns: [left(''), ...destinations.map(right)],
+    rows: sources.map((source) => [
       source,
-      ...places.map((destination) => cellText(cells, source, destination)),
+      ...destinations.map((destination) => cellText(cells, source, destination)),
     ]),
     notes: [`SUM ${formatGBps(sumOf(cells.map((cell) => cell.bytesPerSecond ?? 0)))}`],
   };
 }
 
 /** RAM first, then devices by number. */
-function placesOf(cells: readonly MatrixCell[]): string[] {
-  const places = new Set(cells.flatMap(({ source, destination }) => [source, destination]));
-  return [...places].sort((a, b) => rankOf(a) - rankOf(b));
+function inOrder(places: readonly string[]): string[] {
+  return [...new Set(places)].sort((a, b) => rankOf(a) - rankOf(b));
 }
 
 function rankOf(place: string): number {

@@ -1,14 +1,14 @@
 /** Makes the workload that a configuration describes. */
 
 import { assert, unreachable } from '../base/assert.js';
+import { MigrateBench } from './bench/migrateBench.js';
+import { MirrorBench } from './bench/mirrorBench.js';
 import { CaseProgram } from './case/caseProgram.js';
 import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
 import { JoinLeave } from './joinLeave.js';
 import { MachineProbe } from './machineProbe.js';
-import { MigrateBench } from './migrateBench.js';
-import { MirrorBench } from './mirrorBench.js';
 import { ProgramWorkload } from './ownProgram.js';
 import { Pattern } from './pattern.js';
 import { Saxpy } from './saxpy.js';

@@ -97,24 +97,34 @@ export function devicesLeave(workloads: readonly WorkloadConfig[]): boolean {
   return workloads.some(({ kind }) => kind === 'join-leave');
 }
 
-/** Moves a region from one memory to another, again and again; made by the benchmark, not by scenario files. */
+/** From one memory to another: the index of a device, or -1 for RAM. The same device twice: its code copies within its memory. */
+export interface MigrateFlow {
+  readonly source: number;
+  readonly destination: number;
+}
+
+/** Moves a region for each flow, all at the same time, again and again; made by the benchmark, not by scenario files. */
 export interface MigrateBenchConfig {
   readonly kind: 'migrate-bench';
   readonly name: string;
-  /** Device index, or -1 for RAM. */
-  readonly source: number;
-  readonly destination: number;
-  /** What one migration moves. */
+  readonly flows: readonly MigrateFlow[];
+  /** Of one plain copy that migration is compared with. */
   readonly sizeBytes: number;
-  /** What one sample moves: many migrations, so that starting and ending them does not count. */
+  /** What one migration moves. */
+  readonly rangePages: number;
+  /** What one sample moves for each flow: many migrations, so that starting and ending them does not count. */
   readonly regionPages: number;
-  /** Moves to and fro before the first sample: they build page tables and ranges, and let the compiler do its work. */
-  readonly warmups: number;
-  /** On the executor's clock: after that long no further warm-up begins. Unless given, all are made. */
+  /** Moves to and fro before the first sample, at least and at most: they build page tables and ranges, and let the compiler do its work. */
+  readonly warmups: { readonly min: number; readonly max: number };
+  /** On the executor's clock: after that long no further warm-up begins. Unless given, they end by themselves. */
   readonly warmupNs?: number;
   readonly samples: number;
   /** Times plain copies too; pointless where time is modelled. */
   readonly measuresCopy: boolean;
+  /** Pages move because they are touched where they should be, one range after another, instead of by prefetches of many ranges. */
+  readonly byFault?: boolean;
+  /** Invalidates what moves while it moves, with pauses of so many nanoseconds of the executor's clock. */
+  readonly stormNs?: number;
 }
 
 /** All devices load from a buffer, lose it, and load again; made by the benchmark, not by scenario files. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
-import { migrateCell, simulationConfig } from '../report/fixtures.js';
+import { migrateCell, migrateFlow, simulationConfig } from '../report/fixtures.js';
 import { abortError, calibrateCell, FakeHost, lookupCell, mirrorCell } from './fakeHost.js';
 
 let host: FakeHost;
@@ -186,23 +186,36 @@ describe('bench migrate', () => {
   it('measures the default sizes on the default machine', async () => {
     expect(await runCli(['bench', 'migrate'], host)).toBe(0);
     expect(host.loaded[0].path).toMatch(/config\/bench-migrate\.yaml$/);
-    expect(host.benches[0]).toMatchObject({ sizesBytes: [4096, 65_536, 2 ** 21], samples: 9 });
-    expect(host.stdout.text).toContain('migrate 2MiB direct');
-    expect(host.stdout.text).toMatch(/\nPASSED: every byte arrived in 1 migration\n$/);
+    const { variants, samples } = host.benches[0];
+    expect(samples).toBe(9);
+    expect([...new Set(variants.map(({ test }) => test))]).toEqual([
+      'host_to_device',
+      'device_to_host',
+      'device_to_device_peer',
+      'device_to_device_bounce',
+    ]);
+    expect([...new Set(variants.map(({ sizeBytes }) => sizeBytes))]).toEqual([4096, 65_536, 2 ** 21]);
+    expect(variants.every(({ sizeBytes, rangeBytes, storm }) => rangeBytes === sizeBytes && !storm)).toBe(
+      true,
+    );
+    expect(host.stdout.text).toContain('host_to_device.2MiB, source (row)');
+    expect(host.stdout.text).toMatch(/\nPASSED: every byte arrived in 1 test\n$/);
     expect(host.stderr.text).toBe('');
   });
 
   it('takes sizes in any order, each once, and a scenario', async () => {
     const options = ['--sizes', '64KiB, 4096,16pages', '--samples', '3', '--scenario', 'stress'];
     expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
-    expect(host.benches[0]).toMatchObject({ sizesBytes: [4096, 65_536], samples: 3 });
+    expect(host.benches[0].samples).toBe(3);
+    expect([...new Set(host.benches[0].variants.map(({ sizeBytes }) => sizeBytes))]).toEqual([4096, 65_536]);
     expect(host.loaded[0].path).toMatch(/config\/stress\.yaml$/);
   });
 
   it('has one document with a result for each cell', async () => {
     host.bench = async ({ onCell }) => {
       onCell?.(migrateCell());
-      onCell?.(migrateCell({ path: 'vram-to-ram', source: 'gpu0', destination: 'ram' }));
+      const flow = migrateFlow({ path: 'vram-to-ram', source: 'gpu0', destination: 'ram' });
+      onCell?.(migrateCell({ test: 'device_to_host', flows: [flow] }));
     };
     expect(await runCli(['bench', 'migrate', '--json', '-'], host)).toBe(0);
     const document = JSON.parse(host.stdout.text);
@@ -211,6 +224,29 @@ describe('bench migrate', () => {
       'ram-to-vram',
       'vram-to-ram',
     ]);
+    expect(document.statuses).toMatchObject([
+      { benchmark: 'migrate', name: 'host_to_device.2MiB', status: 'Passed' },
+      { name: 'device_to_host.2MiB' },
+    ]);
+  });
+
+  it('measures tests by name, with ranges of several sizes, with and without a storm', async () => {
+    const options = ['--tests', 'all_to_all,local', '--sizes', '64KiB', '--ranges', '4KiB,2MiB', '--storm'];
+    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
+    const { variants } = host.benches[0];
+    expect(variants.map(({ test, rangeBytes, storm }) => [test, rangeBytes, storm])).toEqual(
+      ['all_to_all', 'local'].flatMap((test) =>
+        [4096, 65_536].flatMap((rangeBytes) => [false, true].map((storm) => [test, rangeBytes, storm])),
+      ),
+    );
+  });
+
+  it('measures all tests when told to', async () => {
+    expect(
+      await runCli(['bench', 'migrate', '--tests', 'all', '--sizes', '4KiB', '--storm', 'on'], host),
+    ).toBe(0);
+    expect(host.benches[0].variants).toHaveLength(14);
+    expect(host.benches[0].variants.every(({ storm }) => storm)).toBe(true);
   });
 
   it('fails when a byte did not arrive', async () => {
@@ -244,6 +280,9 @@ describe('bench migrate', () => {
     [['--sizes', '12KiB'], 'each a power of two from 4KiB'],
     [['--sizes', '4KiB,'], '--sizes: found 4KiB,'],
     [['--sizes', '8GiB'], '--sizes: found 8GiB'],
+    [['--tests', 'host_to_devise'], 'did you mean host_to_device?'],
+    [['--storm', 'maybe'], 'off, on, both'],
+    [['--ranges', '4MiB'], 'at most 2MiB'],
     [['--samples', '2'], 'a whole number from 3'],
     [['--samples', '3.5'], 'a whole number from 3'],
   ])('refuses %j', async (options, message) => {
@@ -264,7 +303,7 @@ describe('bench migrate', () => {
   it('shows each cell on a terminal', async () => {
     host.stderr.isTTY = true;
     await runCli(['bench', 'migrate'], host);
-    expect(host.stderr.text).toContain('\r1 cell measured, last ram to gpu0 (ram-to-vram) 2MiB 4GB/s wall');
+    expect(host.stderr.text).toContain('\r1 cell measured, last host_to_device.2MiB Passed 4GB/s (wall)');
     expect(host.stderr.text.endsWith('\r\x1b[K')).toBe(true);
   });
 });

@@ -2,7 +2,7 @@
 
 import { costConfig } from '../../src/scenario/costKeys.js';
 import { loadPreset } from '../../src/scenario/presets.js';
-import type { MigrateCell } from '../../src/simulation/bench/migrate.js';
+import type { MigrateCell, MigrateFlowResult } from '../../src/simulation/bench/migrate.js';
 import type { DeviceReport, RunReport } from '../../src/simulation/runReport.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
 
@@ -84,19 +84,36 @@ export function runReport(changes: Partial<RunReport> = {}): RunReport {
   };
 }
 
-export function migrateCell(changes: Partial<MigrateCell> = {}): MigrateCell {
+/** 4 GB/s, and 0.72 of plain copies. */
+export function migrateFlow(changes: Partial<MigrateFlowResult> = {}): MigrateFlowResult {
   return {
-    name: 'ram-to-vram/ram-gpu0/2097152',
     source: 'ram',
     destination: 'gpu0',
     path: 'ram-to-vram',
+    wall: {
+      bytes: 16e6,
+      times: [3e6, 4e6, 6e6],
+      memcpyRatios: [0.9, 0.72, 0.48],
+      warmups: 30,
+      isSteady: true,
+    },
+    simulated: { bytes: 12.5e6, times: [1e6], memcpyRatios: [], warmups: 1, isSteady: false },
+    ...changes,
+  };
+}
+
+export function migrateCell(changes: Partial<MigrateCell> = {}): MigrateCell {
+  return {
+    test: 'host_to_device',
     sizeBytes: 2 ** 21,
-    // 4 GB/s, and 0.72 of plain copies.
-    wall: { bytes: 16e6, times: [3e6, 4e6, 6e6], copies: [2.88e6, 2.88e6, 2.88e6] },
-    simulated: { bytes: 12.5e6, times: [1e6], copies: [] },
-    verified: true,
+    rangeBytes: 2 ** 21,
+    storm: false,
     status: 'Passed',
-    phases: { collect: 40_000, copy: 160_000 },
+    reason: '',
+    verified: true,
+    flows: [migrateFlow()],
+    totals: { wall: null, simulated: null },
+    phases: { wall: null, simulated: null },
     ...changes,
   };
 }

@@ -26,7 +26,7 @@ describe('matrixBlock', () => {
   });
 
   it('refuses places that it cannot put in order', () => {
-    const cells = [{ source: 'disk', destination: 'ram', bytesPerSecond: 1 }];
+    const cells = ['disk', 'ram'].map((source) => ({ source, destination: 'ram', bytesPerSecond: 1 }));
     expect(() => matrixBlock({ title: '', cells })).toThrow(AssertionFailure);
   });
 });

@@ -14,6 +14,8 @@ interface OptionText {
   readonly flags: string;
   readonly what: string;
   readonly choices?: readonly string[];
+  /** What the option says where no value follows it. */
+  readonly preset?: string;
   /** Every command with a scenario has it. */
   readonly isCommon?: boolean;
 }
@@ -28,6 +30,13 @@ const ownOptions = {
   devices: { flags: '--devices <n>', what: 'number of GPUs', isCommon: true },
   layout: { flags: '--layout <name>', what: 'layout of the mirror', isCommon: true },
   sizes: { flags: '--sizes <list>', what: 'buffer sizes, such as 4KiB,64KiB,2MiB' },
+  tests: { flags: '--tests <list>', what: 'which of its tests, or all; --list shows them' },
+  ranges: { flags: '--ranges <list>', what: 'sizes of the ranges that move, such as 4KiB,64KiB,2MiB' },
+  storm: {
+    flags: '--storm [which]',
+    what: 'invalidations of what moves: off, on, or both one after the other',
+    preset: 'both',
+  },
   entries: { flags: '--entries <list>', what: 'how many entries, ascending' },
   deviceCounts: { flags: '--device-counts <list>', what: 'numbers of devices, ascending' },
 } as const satisfies Readonly<Record<string, OptionText>>;
@@ -55,7 +64,7 @@ export function addBenchOptions(command: Command, benchmarks: readonly Taker[]):
     .addOption(new Option('--format <name>', 'form of the result (default: table)').choices(benchFormats))
     .option(
       '--threshold <expr>',
-      "limit of a figure, such as 'migrate.*.2MiB.*.memcpyRatio>=0.6'; broken: exit 1; can be repeated",
+      "limit of a figure, such as 'migrate.*.2MiB.memcpyRatio>=0.6'; broken: exit 1; can be repeated",
       collected,
     )
     .option('--baseline <file>', 'compares with the document that an earlier run wrote with --json');
@@ -63,7 +72,9 @@ export function addBenchOptions(command: Command, benchmarks: readonly Taker[]):
     const text: OptionText = ownOptions[name];
     if (text.isCommon === true) continue;
     const option = new Option(text.flags, `${takersOf(name, benchmarks).join(', ')}: ${text.what}`);
-    command.addOption(text.choices === undefined ? option : option.choices(text.choices));
+    if (text.choices !== undefined) option.choices(text.choices);
+    if (text.preset !== undefined) option.preset(text.preset);
+    command.addOption(option);
   }
 }
 

@@ -1,49 +1,98 @@
 /** `svmsim bench migrate`: how fast pages move between RAM and VRAM and from device to device. */
 
 import { median } from '../../base/statistics.js';
-import { PAGE_BYTES } from '../../base/units.js';
-import { migrateKey, migrateReport } from '../../report/bench/migrate.js';
-import { formatBandwidth, formatBytes } from '../../report/units.js';
+import { migrateReport } from '../../report/bench/migrate.js';
+import { DEFAULT_RANGE_BYTES, migrateKey } from '../../report/bench/migrateKey.js';
+import { formatBandwidth } from '../../report/units.js';
+import { didYouMean } from '../../scenario/didYouMean.js';
 import { formatSize } from '../../scenario/quantities.js';
-import { type MigrateCell, type MigrateOptions, migrateRoutes } from '../../simulation/bench/migrate.js';
+import {
+  type MigrateCell,
+  type MigrateOptions,
+  type MigrateVariant,
+  migrateObstacle,
+} from '../../simulation/bench/migrate.js';
+import {
+  defaultMigrateTests,
+  type MigrateTestName,
+  migrateTestNames,
+} from '../../simulation/bench/migrateTests.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import { refusal, sizeList } from '../optionValues.js';
-import { type Benchmark, textOption } from './benchmark.js';
+import { type Benchmark, type BenchOptions, textOption } from './benchmark.js';
 
 const DEFAULT_SIZES = '4KiB,64KiB,2MiB';
+const SIZE_BYTES_MAX = 2 ** 28;
+const stormChoices = ['off', 'on', 'both'];
 
 export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
   name: 'migrate',
   what: 'migration throughput from RAM to VRAM, back, and from device to device, directly and through RAM',
   scenario: 'bench-migrate',
-  takes: ['clock', 'devices', 'layout', 'sizes'],
+  takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm'],
   samplesMax: 10_000,
   report: migrateReport,
   plan: ({ typed, config, samples, clocks }) => {
-    const sizes = textOption(typed, 'sizes', DEFAULT_SIZES);
-    const sizesBytes = sizeList('--sizes', sizes);
-    checkSizes(sizesBytes, sizes, config);
-    const keys = sizesBytes.flatMap((sizeBytes) =>
-      migrateRoutes(config.deviceCount).map((route) => migrateKey({ ...route, sizeBytes })),
-    );
-    return { options: { sizesBytes, samples, clocks }, largest: config, keys };
+    const variants = variantsOf(typed, config);
+    const options = { variants, samples, clocks };
+    return { options, largest: config, keys: variants.map(migrateKey) };
   },
   measure: (simulator, config, options) => simulator.bench.migrate(config, options),
-  progress: ({ source, destination, path, sizeBytes, wall }) => {
-    const speed = wall === null ? '' : ` ${formatBandwidth((wall.bytes / median(wall.times)) * 1e9)} wall`;
-    return `${source} to ${destination} (${path}) ${formatBytes(sizeBytes)}${speed}`;
+  progress: (cell) => {
+    const wall = cell.flows[0]?.wall ?? null;
+    const speed = wall === null ? '' : ` ${formatBandwidth((wall.bytes / median(wall.times)) * 1e9)} (wall)`;
+    return `${migrateKey(cell)} ${cell.status}${speed}`;
   },
 };
 
-/** @throws UserError for a buffer that would not fit where it has to go. */
-function checkSizes(
-  sizesBytes: readonly number[],
-  typed: string,
-  { ramPages, device }: SimulationConfig,
-): void {
-  const most = Math.min(ramPages, device.vramPages) * PAGE_BYTES;
-  const tooLarge = sizesBytes.find((size) => size > most);
-  if (tooLarge === undefined) return;
-  const where = device.vramPages <= ramPages ? 'VRAM of a device' : 'RAM';
-  throw refusal(`--sizes ${typed}`, formatSize(tooLarge), `at most ${formatSize(most)}, the ${where}`);
+/** In the order in which they are measured; of those that are the same, one. */
+function variantsOf(typed: BenchOptions, config: SimulationConfig): MigrateVariant[] {
+  const tests = testsOf(textOption(typed, 'tests', defaultMigrateTests.join(',')));
+  const sizes = sizesOf(typed, config);
+  const ranges = sizeList('--ranges', textOption(typed, 'ranges', formatSize(DEFAULT_RANGE_BYTES)));
+  const storms = stormsOf(textOption(typed, 'storm', 'off'));
+  const tooLarge = ranges.find((range) => range > DEFAULT_RANGE_BYTES);
+  if (tooLarge !== undefined) throw refusal('--ranges', formatSize(tooLarge), 'at most 2MiB');
+  const variants = tests.flatMap((test) =>
+    sizes.flatMap((sizeBytes) =>
+      ranges.flatMap((range) =>
+        storms.map((storm) => ({ test, sizeBytes, rangeBytes: Math.min(range, sizeBytes), storm })),
+      ),
+    ),
+  );
+  return [...new Map(variants.map((variant) => [migrateKey(variant), variant])).values()];
+}
+
+/** @throws UserError for a buffer that would not fit where it has to go in the plainest test. */
+function sizesOf(typed: BenchOptions, config: SimulationConfig): number[] {
+  const text = textOption(typed, 'sizes', DEFAULT_SIZES);
+  const sizes = sizeList('--sizes', text);
+  const plain = { test: 'host_to_device', rangeBytes: DEFAULT_RANGE_BYTES, storm: false } as const;
+  const tooLarge = sizes.find(
+    (sizeBytes) => sizeBytes > SIZE_BYTES_MAX || migrateObstacle(config, { ...plain, sizeBytes }) !== null,
+  );
+  if (tooLarge === undefined) return sizes;
+  const room = Math.min(config.ramPages, config.device.vramPages) * 4096;
+  const where = config.device.vramPages <= config.ramPages ? 'VRAM of a device' : 'RAM';
+  const most = room < SIZE_BYTES_MAX ? `${formatSize(room)}, the ${where}` : formatSize(SIZE_BYTES_MAX);
+  throw refusal(`--sizes ${text}`, formatSize(tooLarge), `at most ${most}`);
+}
+
+/** @throws UserError */
+function testsOf(typed: string): readonly MigrateTestName[] {
+  if (typed === 'all') return migrateTestNames;
+  return typed.split(',').map((text) => {
+    const name = text.trim();
+    const found = migrateTestNames.find((test) => test === name);
+    if (found !== undefined) return found;
+    const meant = didYouMean(name, migrateTestNames);
+    const hint = meant === null ? undefined : `did you mean ${meant}?`;
+    throw refusal('--tests', name, `all, or some of ${migrateTestNames.join(', ')}`, hint);
+  });
+}
+
+/** @throws UserError */
+function stormsOf(typed: string): boolean[] {
+  if (!stormChoices.includes(typed)) throw refusal('--storm', typed, stormChoices.join(', '));
+  return typed === 'both' ? [false, true] : [typed === 'on'];
 }

@@ -5,6 +5,7 @@ import type { CheckResult } from '../../simulation/runReport.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import { configurationOf, type Environment, type JsonDocument, type JsonObject } from '../json.js';
 
+import type { TestStatus } from './benchReport.js';
 import type { Figure } from './figure.js';
 import type { ThresholdResult } from './threshold.js';
 
@@ -14,6 +15,7 @@ export interface BenchPart {
   readonly config: SimulationConfig;
   readonly checks: readonly CheckResult[];
   readonly results: readonly JsonObject[];
+  readonly statuses: readonly TestStatus[];
   readonly figures: readonly Figure[];
   readonly partial: boolean;
   readonly ok: boolean;
@@ -49,6 +51,7 @@ export function benchDocument(
     ),
     checks: [...parts.flatMap(({ checks }) => checks), ...thresholds.map(thresholdCheck)],
     counters: {},
+    statuses: parts.flatMap(({ name, statuses }) => statuses.map((one) => ({ benchmark: name, ...one }))),
     results: parts.flatMap(({ results }) => results),
     figures: figures.filter(({ metric }) => metric.clock !== 'wall').map(figureResult),
     wallFigures: figures.filter(({ metric }) => metric.clock === 'wall').map(figureResult),

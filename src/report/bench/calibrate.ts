@@ -34,19 +34,21 @@ export const calibrateReport: BenchReport<CalibrateCell> = {
   }),
   checks: (cells) => [check(cells)],
   blocks: (cells) => [...new Set(cells.map(({ preset }) => preset))].map((preset) => block(preset, cells)),
-  result: ({ preset, figure, about, model, residual, status, notMet }) => ({
-    name: calibrateKey({ preset, figure }),
-    preset,
-    figure,
-    what: about.what,
-    unit: about.unit,
-    published: about.published,
-    source: about.source,
-    simulated: model,
-    residual,
-    status,
-    ...(notMet === null ? {} : { notMet }),
-  }),
+  results: ({ preset, figure, about, model, residual, status, notMet }) => [
+    {
+      name: calibrateKey({ preset, figure }),
+      preset,
+      figure,
+      what: about.what,
+      unit: about.unit,
+      published: about.published,
+      source: about.source,
+      simulated: model,
+      residual,
+      status,
+      ...(notMet === null ? {} : { notMet }),
+    },
+  ],
 };
 
 export function calibrateKey({ preset, figure }: Pick<CalibrateCell, 'preset' | 'figure'>): string {

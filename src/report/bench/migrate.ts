@@ -1,210 +1,254 @@
-/** What `bench migrate` prints: a matrix for each size and way between devices, the comparison with memcpy, the phases, a verdict. */
+/** What `bench migrate` says: a matrix for each test and size, all tests beside one another, what was moved in vain, and where the time of a migration goes. */
 
-import { median, summaryOf } from '../../base/statistics.js';
-import type { MigrateCell, MigratePath, MigrateTimes } from '../../simulation/bench/migrate.js';
+import { median, relativeSpread, summaryOf } from '../../base/statistics.js';
+import { PAGE_BYTES } from '../../base/units.js';
+import type {
+  MigrateCell,
+  MigrateFlowResult,
+  MigrateTimes,
+  MigrateVariant,
+} from '../../simulation/bench/migrate.js';
 import type { CheckResult } from '../../simulation/runReport.js';
 import type { ClockName } from '../clock.js';
-import { sumOf } from '../counterNames.js';
 import type { JsonObject } from '../json.js';
 import { matrixBlock } from '../matrix.js';
 import type { ReportBlock, TableBlock } from '../reportBlock.js';
-import { left, right } from '../textTable.js';
-import { formatBytes, formatCount, formatGBps, formatNs, plural } from '../units.js';
+import { type Column, left, right } from '../textTable.js';
+import { formatBytes, formatCount, formatGBps, formatRate, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
+import type { Metric, Metrics } from './figure.js';
+import { migrateKey } from './migrateKey.js';
+import { copyShareOf, phaseBlocks } from './migratePhases.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
-
-/** In the order in which they are printed. */
-const paths: readonly MigratePath[] = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce'];
-
-/** The cells of one way and size, whatever the pair. */
-interface Group {
-  readonly path: MigratePath;
-  readonly sizeBytes: number;
-  readonly cells: readonly MigrateCell[];
-}
+const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
 
 export const migrateReport: BenchReport<MigrateCell> = {
-  metrics: {
-    bandwidth: { unit: 'B/s', clock: 'wall', better: 'higher', what: 'bytes that arrived' },
-    memcpyRatio: {
-      unit: 'plain',
-      clock: 'wall',
-      better: 'higher',
-      what: 'bandwidth over that of plain copies of the same size, made alternately',
-    },
-    simulatedBandwidth: {
-      unit: 'B/s',
-      clock: 'simulated',
-      better: 'higher',
-      what: 'bytes that arrived, by the cost model',
-    },
-  },
+  metrics: { ...clockMetrics('wall'), memcpyRatio: memcpyMetric(), ...clockMetrics('simulated') },
   measured: (cell) => ({
     key: migrateKey(cell),
     samples: {
-      bandwidth: bandwidths(cell.wall),
-      memcpyRatio: memcpyRatios(cell.wall),
-      simulatedBandwidth: bandwidths(cell.simulated),
+      ...clockSamples(cell, 'wall'),
+      memcpyRatio: cell.flows.flatMap(({ wall }) => wall?.memcpyRatios ?? []),
+      ...clockSamples(cell, 'simulated'),
     },
   }),
   checks: migrateChecks,
-  blocks: (cells) => [...matrices(cells), ...ratioTable(cells), ...phaseTable(cells), ...failedCells(cells)],
-  result: (cell) => {
-    const { name, source, destination, path, sizeBytes, verified, status } = cell;
-    const wall = wallResult(cell);
-    const simulated = cell.simulated === null ? null : { bytesPerSecond: median(bandwidths(cell.simulated)) };
-    const head = { name, source, destination, path, sizeBytes };
-    return { ...head, wall, ...ratioResult(cell.wall), simulated, verified, status };
-  },
+  statuses: (cells) =>
+    cells.map((cell) => ({ name: migrateKey(cell), status: cell.status, detail: cell.reason })),
+  blocks: (cells) => [
+    ...cells.flatMap(matrices),
+    ...summaryTable(cells),
+    ...wasteTable(cells),
+    ...clocks.flatMap((clock) => phaseBlocks(cells, clock)),
+  ],
+  results: (cell) => cell.flows.map((flow) => flowResult(cell, flow)),
 };
 
-/** One for each test and size; pairs are told apart by their own part of the name. */
-export function migrateKey({
-  path,
-  source,
-  destination,
-  sizeBytes,
-}: Pick<MigrateCell, 'path' | 'source' | 'destination' | 'sizeBytes'>): string {
-  return `${path}.${formatBytes(sizeBytes)}.${source}-${destination}`;
+function clockMetrics(clock: ClockName): Metrics {
+  const metric = (unit: Metric['unit'], what: string): Metric => ({ unit, clock, better: 'higher', what });
+  return {
+    [metricName(clock, 'bandwidth')]: metric('B/s', 'bytes that arrived, of one pair'),
+    [metricName(clock, 'sum')]: metric('B/s', 'the sum of the matrix'),
+    [metricName(clock, 'pages')]: metric('/s', 'pages of 4KiB that arrived, of one pair'),
+    [metricName(clock, 'migrations')]: metric('/s', 'ranges that arrived, of one pair'),
+    [metricName(clock, 'copyShare')]: metric('plain', 'share of copying in the time of one migration'),
+  };
+}
+
+function memcpyMetric(): Metric {
+  const what = 'time of plain copies of as many bytes, on as many threads, over that of migration';
+  return { unit: 'plain', clock: 'wall', better: 'higher', what };
+}
+
+function metricName(clock: ClockName, name: string): string {
+  return clock === 'wall' ? name : `simulated${name[0].toUpperCase()}${name.slice(1)}`;
+}
+
+function clockSamples(cell: MigrateCell, clock: ClockName): Record<string, readonly number[]> {
+  const speeds = cell.flows.map((flow) => bandwidths(flow[clock]));
+  const all = speeds.flat();
+  const split = cell.phases[clock];
+  const samples = Math.min(...speeds.map(({ length }) => length));
+  const sums = Array.from({ length: speeds.length === 0 ? 0 : samples }, (_, i) =>
+    speeds.reduce((sum, speed) => sum + speed[i], 0),
+  );
+  return {
+    [metricName(clock, 'bandwidth')]: all,
+    [metricName(clock, 'sum')]: sums,
+    [metricName(clock, 'pages')]: all.map((speed) => speed / PAGE_BYTES),
+    [metricName(clock, 'migrations')]: all.map((speed) => speed / migrationBytes(cell)),
+    [metricName(clock, 'copyShare')]: split === null ? [] : [copyShareOf(split)],
+  };
+}
+
+function migrationBytes({ sizeBytes, rangeBytes }: MigrateVariant): number {
+  return Math.min(sizeBytes, rangeBytes);
 }
 
 function bandwidths(times: MigrateTimes | null): number[] {
   return times === null ? [] : times.times.map((ns) => (times.bytes / ns) * NANOSECONDS_PER_SECOND);
 }
 
-/** Of each sample and the copy that was made after it. */
-function memcpyRatios(times: MigrateTimes | null): number[] {
-  return times === null ? [] : times.copies.map((ns, i) => ns / times.times[i]);
+function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
+  const { test, sizeBytes, rangeBytes, storm, verified, status } = cell;
+  const { source, destination, path, wall, simulated } = flow;
+  return {
+    name: `${migrateKey(cell)}.${source}-${destination}`,
+    test,
+    source,
+    destination,
+    path,
+    sizeBytes,
+    rangeBytes,
+    storm,
+    wall: timesResult(cell, wall, 'wall'),
+    // It compares wall times: where none were taken there is none.
+    ...(wall === null ? {} : { memcpyRatio: median(wall.memcpyRatios) }),
+    simulated: timesResult(cell, simulated, 'simulated'),
+    verified,
+    status,
+  };
 }
 
-function wallResult({ wall, phases }: MigrateCell): JsonObject | null {
-  if (wall === null) return null;
-  const { count, median: medianNs, min: minNs, max: maxNs } = summaryOf(wall.times);
-  const bytesPerSecond = (wall.bytes / medianNs) * NANOSECONDS_PER_SECOND;
-  return { bytesPerSecond, medianNs, minNs, maxNs, samples: count, phasesNs: { ...phases } };
-}
-
-/** It compares wall times: where none were taken there is none. */
-function ratioResult(wall: MigrateTimes | null): JsonObject {
-  return wall === null ? {} : { memcpyRatio: ratioOf(wall) };
-}
-
-function ratioOf({ times, copies }: MigrateTimes): number {
-  return median(copies) / median(times);
+function timesResult(cell: MigrateCell, times: MigrateTimes | null, clock: ClockName): JsonObject | null {
+  if (times === null) return null;
+  const { count, median: medianNs, min: minNs, max: maxNs, spread: spreadNs } = summaryOf(times.times);
+  const bytesPerSecond = (times.bytes / medianNs) * NANOSECONDS_PER_SECOND;
+  const totals = cell.totals[clock];
+  const split = cell.phases[clock];
+  return {
+    bytesPerSecond,
+    pagesPerSecond: bytesPerSecond / PAGE_BYTES,
+    migrationsPerSecond: bytesPerSecond / migrationBytes(cell),
+    medianNs,
+    minNs,
+    maxNs,
+    spreadNs,
+    samples: count,
+    ...(clock === 'wall' ? { warmups: times.warmups, steady: times.isSteady } : {}),
+    ...(totals === null ? {} : { totals: { ...totals } }),
+    ...(split === null ? {} : { phasesNs: { ...split.phasesNs }, copyShare: copyShareOf(split) }),
+  };
 }
 
 /** A single check: that all bytes arrived, everywhere. */
 function migrateChecks(cells: readonly MigrateCell[]): CheckResult[] {
-  const wrong = cells.filter((cell) => !cell.verified || cell.status !== 'Passed');
-  const counted = plural(cells.length, 'migration');
+  const measured = cells.filter(({ status }) => status !== 'Waived');
+  const wrong = measured.filter((cell) => !cell.verified || cell.status !== 'Passed');
+  const counted = plural(measured.length, 'test');
+  const waived = cells.length - measured.length;
   const detail =
     wrong.length === 0
-      ? `every byte arrived in ${counted}`
-      : `${formatCount(wrong.length)} of ${counted} failed, first ${wrong[0].name}`;
+      ? `every byte arrived in ${counted}${waived === 0 ? '' : `, ${waived} waived`}`
+      : `${formatCount(wrong.length)} of ${counted} failed, first ${migrateKey(wrong[0])}: ${wrong[0].reason}`;
   return [{ name: 'content', ok: wrong.length === 0, detail }];
 }
 
-function matrices(cells: readonly MigrateCell[]): TableBlock[] {
-  const clock = cells.some(({ wall }) => wall !== null) ? 'wall' : 'simulated';
-  const ways: readonly { title: string; paths: readonly MigratePath[] }[] = [
-    { title: 'direct', paths: ['ram-to-vram', 'vram-to-ram', 'peer'] },
-    { title: 'through RAM (bounce)', paths: ['bounce'] },
-  ];
-  return sizesOf(cells).flatMap((sizeBytes) =>
-    ways.flatMap(({ title, paths }) => {
-      const chosen = cells.filter((cell) => cell.sizeBytes === sizeBytes && paths.includes(cell.path));
-      if (chosen.length === 0) return [];
-      const measured = chosen.map((cell) => ({ ...cell, bytesPerSecond: medianBandwidth(cell, clock) }));
-      const unit = clock === 'wall' ? `GB/s wall, median of ${samplesText(chosen)}` : 'GB/s simulated';
-      const text = `migrate ${formatBytes(sizeBytes)} ${title}, source (row) to destination (column), ${unit}`;
-      return [matrixBlock({ title: text, cells: measured })];
-    }),
+/** One for each clock; a line for what is waived or failed. */
+function matrices(cell: MigrateCell): ReportBlock[] {
+  const name = migrateKey(cell);
+  if (cell.status !== 'Passed') return [{ lines: [`${name}: ${cell.status}: ${cell.reason}`] }];
+  return clocks.flatMap((clock) => {
+    const flows = cell.flows.filter((flow) => flow[clock] !== null);
+    if (flows.length === 0) return [];
+    const samples = Math.max(...flows.map((flow) => flow[clock]?.times.length ?? 0));
+    const unit = clock === 'wall' ? `GB/s (wall), median of ${samples}` : 'GB/s (simulated)';
+    const cells = flows.map((flow) => ({ ...flow, bytesPerSecond: median(bandwidths(flow[clock])) }));
+    return [matrixBlock({ title: `${name}, source (row) to destination (column), ${unit}`, cells })];
+  });
+}
+
+function summaryTable(cells: readonly MigrateCell[]): TableBlock[] {
+  if (cells.length === 0) return [];
+  const shown = clocks.filter((clock) =>
+    cells.some(({ flows }) => flows.some((flow) => flow[clock] !== null)),
   );
-}
-
-function medianBandwidth(cell: MigrateCell, clock: ClockName): number | null {
-  const measured = cell.status === 'Error' ? [] : bandwidths(cell[clock]);
-  return measured.length === 0 ? null : median(measured);
-}
-
-function samplesText(cells: readonly MigrateCell[]): string {
-  return [...new Set(cells.map(({ wall }) => wall?.times.length ?? 0))].join(' or ');
-}
-
-/** All pairs of a way and size together, beside a plain copy of as many bytes. */
-function ratioTable(cells: readonly MigrateCell[]): TableBlock[] {
-  const groups = groupsOf(cells);
-  if (groups.length === 0) return [];
   const columns = [
-    left('Path'),
-    right('Size'),
+    left('Test'),
+    left('Status'),
     right('Pairs'),
-    right('GB/s (wall)'),
-    right('lowest'),
-    right('highest'),
-    right('of memcpy (wall)'),
-    right('lowest'),
-    right('GB/s (simulated)'),
+    ...shown.flatMap((clock) => summaryColumns[clock]),
   ];
-  const rows = groups.map(({ path, sizeBytes, cells: pairs }) => {
-    const speeds = pairs.flatMap((cell) => medianBandwidth(cell, 'wall') ?? []);
-    const modelled = pairs.flatMap((cell) => medianBandwidth(cell, 'simulated') ?? []);
-    const ratios = pairs.flatMap(({ wall }) => (wall === null ? [] : [ratioOf(wall)]));
-    return [
-      path,
-      formatBytes(sizeBytes),
-      formatCount(pairs.length),
-      ...[median, least, most].map((of) => formatGBps(speeds.length === 0 ? null : of(speeds))),
-      ...[median, least].map((of) => (ratios.length === 0 ? 'N/A' : of(ratios).toFixed(2))),
-      formatGBps(modelled.length === 0 ? null : median(modelled)),
-    ];
-  });
+  const rows = cells.map((cell) => [
+    migrateKey(cell),
+    cell.status,
+    formatCount(cell.flows.length),
+    ...shown.flatMap((clock) => (clock === 'wall' ? wallTexts(cell) : simulatedTexts(cell))),
+  ]);
   return [{ columns, rows }];
 }
 
-function least(numbers: readonly number[]): number {
-  return Math.min(...numbers);
+const summaryColumns: Readonly<Record<ClockName, readonly Column[]>> = {
+  wall: ['GB/s (wall)', '±', 'of memcpy (wall)', 'pages/s (wall)', 'migrations/s (wall)', 'warm-ups'].map(
+    right,
+  ),
+  simulated: ['GB/s (simulated)', 'migrations/s (simulated)'].map(right),
+};
+
+function wallTexts(cell: MigrateCell): string[] {
+  const speeds = cell.flows.flatMap(({ wall }) => bandwidths(wall));
+  const ratios = cell.flows.flatMap(({ wall }) => wall?.memcpyRatios ?? []);
+  const wall = medianOrNull(speeds);
+  return [
+    formatGBps(wall),
+    speeds.length === 0 ? 'N/A' : formatShare(spreadOf(cell)),
+    ratios.length === 0 ? 'N/A' : median(ratios).toFixed(2),
+    rateText(wall, PAGE_BYTES),
+    rateText(wall, migrationBytes(cell)),
+    warmupsText(cell),
+  ];
 }
 
-function most(numbers: readonly number[]): number {
-  return Math.max(...numbers);
+function simulatedTexts(cell: MigrateCell): string[] {
+  const simulated = medianOrNull(cell.flows.flatMap((flow) => bandwidths(flow.simulated)));
+  return [formatGBps(simulated), rateText(simulated, migrationBytes(cell))];
 }
 
-/** How long the parts of one migration take, mean over the pairs. Parts of migrations in flight overlap: they are no shares of a whole. */
-function phaseTable(cells: readonly MigrateCell[]): TableBlock[] {
-  const names = [...new Set(cells.flatMap(({ phases }) => Object.keys(phases)))];
-  const groups = groupsOf(cells);
-  if (names.length === 0 || groups.length === 0) return [];
-  const rows = groups.map(({ path, sizeBytes, cells: pairs }) => {
-    const means = names.map((name) => sumOf(pairs.map(({ phases }) => phases[name] ?? 0)) / pairs.length);
-    return [path, formatBytes(sizeBytes), ...means.map((ns) => (ns > 0 ? formatNs(ns) : '-'))];
-  });
-  const columns = [left('Mean time (wall)'), right('Size'), ...names.map(right)];
-  return [{ columns, rows }];
+/** Of the pair whose samples scatter most. */
+function spreadOf({ flows }: MigrateCell): number {
+  const spreads = flows.flatMap(({ wall }) => (wall === null ? [] : [relativeSpread(summaryOf(wall.times))]));
+  return Math.max(0, ...spreads);
 }
 
-function failedCells(cells: readonly MigrateCell[]): ReportBlock[] {
-  const failed = cells.filter(({ verified, status }) => !verified || status === 'Error');
-  if (failed.length === 0) return [];
-  const lines = failed.map(
-    ({ name, verified }) => `Error ${name}${verified ? '' : ': bytes did not arrive'}`,
-  );
-  return [{ lines }];
+function medianOrNull(numbers: readonly number[]): number | null {
+  return numbers.length === 0 ? null : median(numbers);
 }
 
-/** Only of cells that were measured. */
-function groupsOf(cells: readonly MigrateCell[]): Group[] {
-  return paths.flatMap((path) =>
-    sizesOf(cells).flatMap((sizeBytes) => {
-      const chosen = cells.filter(
-        (cell) => cell.path === path && cell.sizeBytes === sizeBytes && cell.status === 'Passed',
-      );
-      return chosen.length === 0 ? [] : [{ path, sizeBytes, cells: chosen }];
+function rateText(bytesPerSecond: number | null, bytes: number): string {
+  return bytesPerSecond === null ? 'N/A' : formatRate(bytesPerSecond / bytes);
+}
+
+/** Most of all pairs; marked where times still changed when warm-up had to end. */
+function warmupsText({ flows }: MigrateCell): string {
+  const walls = flows.flatMap(({ wall }) => (wall === null ? [] : [wall]));
+  if (walls.length === 0) return 'N/A';
+  const most = Math.max(...walls.map(({ warmups }) => warmups));
+  return walls.every(({ isSteady }) => isSteady) ? String(most) : `${most}, not steady`;
+}
+
+/** What was done in vain, where anything was. */
+function wasteTable(cells: readonly MigrateCell[]): TableBlock[] {
+  const rows = cells.flatMap((cell) =>
+    clocks.flatMap((clock) => {
+      const totals = cell.totals[clock];
+      if (totals === null || (totals.retries === 0 && totals.failed === 0 && totals.storms === 0)) return [];
+      const { goodBytes, rawBytes, retries, failed, failedBytes, storms } = totals;
+      return [
+        [
+          migrateKey(cell),
+          clock,
+          formatBytes(goodBytes),
+          formatBytes(rawBytes),
+          formatCount(retries),
+          formatCount(failed),
+          formatBytes(failedBytes),
+          formatCount(storms),
+        ],
+      ];
     }),
   );
-}
-
-function sizesOf(cells: readonly MigrateCell[]): number[] {
-  return [...new Set(cells.map(({ sizeBytes }) => sizeBytes))].sort((a, b) => a - b);
+  if (rows.length === 0) return [];
+  const titles = ['Arrived', 'Copied', 'Retries', 'Aborted migrations', 'their size', 'Invalidations'];
+  return [{ columns: [left('All samples'), left('Clock'), ...titles.map(right)], rows }];
 }

@@ -46,11 +46,13 @@ export const mirrorReport: BenchReport<MirrorCell> = {
     const saved = savings(cells);
     return [...blocks, ...(saved.length === 0 ? [] : [{ lines: saved }])];
   },
-  result: (cell) => ({
-    ...cell,
-    simulated: cell.simulated === null ? null : timesResult(cell.simulated),
-    wall: cell.wall === null ? null : timesResult(cell.wall),
-  }),
+  results: (cell) => [
+    {
+      ...cell,
+      simulated: cell.simulated === null ? null : timesResult(cell.simulated),
+      wall: cell.wall === null ? null : timesResult(cell.wall),
+    },
+  ],
 };
 
 export function mirrorKey({

@@ -1,56 +1,86 @@
-/** Measures migration between RAM and every device and between devices, one cell for each pair, way and size. */
+/** Measures migration between RAM and every device and between devices: one cell for each test, size, size of ranges, and with or without a storm. */
 
+import { assert } from '../../base/assert.js';
 import { PAGE_BYTES } from '../../base/units.js';
-import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
-import { NotifierStep } from '../../mm/mirror/mmuNotifier.js';
-import { ObserverBuffers } from '../../observe/actorObserver.js';
-import { Observation } from '../../observe/observation.js';
-import type { StepId } from '../../sim/steps.js';
-import { BENCH_RAM } from '../../workload/migrateBench.js';
-import type { MigrateBenchConfig } from '../../workload/workloadConfig.js';
-import { runWithBuffers } from '../makeSimulation.js';
+import type { Trace } from '../../observe/trace/trace.js';
+import { BENCH_RAM } from '../../workload/bench/migrateBench.js';
+import type { MigrateBenchConfig, MigrateFlow } from '../../workload/workloadConfig.js';
+import { makeSimulation } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
-import { allocateBuffers } from '../sharedBuffers.js';
 import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import type { BenchClocks, BenchControl } from './benchRun.js';
+import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type FlowGroup, type MigrateTestName, migrateTests } from './migrateTests.js';
+import { type PhaseSplit, phaseSplit } from './phaseSplit.js';
 
-export const migratePaths = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce'] as const;
-/** `peer`: from device to device directly; `bounce`: through RAM. */
+export const migratePaths = ['ram-to-vram', 'vram-to-ram', 'peer', 'bounce', 'local'] as const;
+/** `peer`: from device to device directly; `bounce`: through RAM; `local`: within a device. */
 export type MigratePath = (typeof migratePaths)[number];
+
+/** What was moved in the samples of one group of flows, all flows together. */
+export interface MigrateTotals {
+  /** Bytes that arrived. */
+  readonly goodBytes: number;
+  /** Bytes that devices copied for it, those of a second leg through RAM too. */
+  readonly rawBytes: number;
+  /** Times that a range had to begin again. */
+  readonly retries: number;
+  /** Migrations that came to nothing, and their size. */
+  readonly failed: number;
+  readonly failedBytes: number;
+  /** Invalidations of a storm. */
+  readonly storms: number;
+}
 
 /** Of one clock. */
 export interface MigrateTimes {
-  /** What one sample moved. */
+  /** What one sample moved in this flow. */
   readonly bytes: number;
   /** Sample by sample. */
   readonly times: readonly number[];
-  /** Of plain copies with `copyWithin` of as many bytes in pieces of the same size, made alternately; none where time is modelled. */
-  readonly copies: readonly number[];
+  /**
+   * For each sample: what as many bytes as all flows of the group moved take with plain copies in pieces of the same size, on as many threads as
+   * copied for them, over the time until the last flow had ended. Empty where time is modelled.
+   */
+  readonly memcpyRatios: readonly number[];
+  /** Rounds before the first sample, and whether they had come to the same time again and again. */
+  readonly warmups: number;
+  readonly isSteady: boolean;
 }
 
-export interface MigrateCell {
-  /** Unique within a run of the benchmark. */
-  readonly name: string;
+export interface MigrateFlowResult {
   /** `ram`, `gpu0`, ... */
   readonly source: string;
   readonly destination: string;
   readonly path: MigratePath;
-  readonly sizeBytes: number;
-  /** Of this machine; null where it was not asked for. */
   readonly wall: MigrateTimes | null;
-  /** Of the cost model; null where it was not asked for. */
   readonly simulated: MigrateTimes | null;
+}
+
+/** What is measured, and how. */
+export interface MigrateVariant {
+  readonly test: MigrateTestName;
+  readonly sizeBytes: number;
+  /** Of the ranges that migrate; at most the size. */
+  readonly rangeBytes: number;
+  readonly storm: boolean;
+}
+
+export interface MigrateCell extends MigrateVariant {
+  readonly status: BenchStatus;
+  /** Why it is waived, or what went wrong; empty where it passed. */
+  readonly reason: string;
   /** Every byte arrived. */
   readonly verified: boolean;
-  readonly status: 'Passed' | 'Error';
-  /** Mean wall nanoseconds of one migration by phase. */
-  readonly phases: Readonly<Record<string, number>>;
+  readonly flows: readonly MigrateFlowResult[];
+  /** By clock. */
+  readonly totals: { readonly wall: MigrateTotals | null; readonly simulated: MigrateTotals | null };
+  /** Of one migration after another, in a run of its own. */
+  readonly phases: { readonly wall: PhaseSplit | null; readonly simulated: PhaseSplit | null };
 }
 
 export interface MigrateOptions {
-  /** Each a multiple of the page size. */
-  readonly sizesBytes: readonly number[];
+  readonly variants: readonly MigrateVariant[];
   /** Per cell, at least one. */
   readonly samples: number;
   readonly clocks: BenchClocks;
@@ -58,181 +88,278 @@ export interface MigrateOptions {
 
 /** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
 const REGIONS = {
-  threads: { migrations: 256, bytesMin: 4 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
+  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, bytesMax: 32 * 2 ** 20 },
   // Modelled time does not fluctuate, so a few migrations tell as much as many.
-  virtual: { migrations: 32, bytesMin: 2 ** 20, bytesMax: 8 * 2 ** 20 },
+  virtual: { migrations: 32, bytesMin: 2 ** 19, bytesMax: 8 * 2 ** 20 },
 } as const;
-const WARMUPS_WALL = 60;
-/** Warm-up ends after this long at the latest: the first cell has everything compiled, later ones run in its workers. */
-const FIRST_WARMUP_NS = 10e9;
-const LATER_WARMUP_NS = 2e9;
-const WARMUPS_SIMULATED = 1;
+/** The first run has everything compiled, later ones run in its workers. */
+const FIRST_WARMUPS = { rounds: { min: 30, max: 120 }, ns: 8e9 } as const;
+const LATER_WARMUPS = { rounds: { min: 10, max: 40 }, ns: 1e9 } as const;
+const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
+const SAMPLES_SIMULATED = 1;
+/** Migrations whose phases are looked at, one fault after another. */
+const PHASE_MIGRATIONS = 24;
+const STORM_PAUSE_NS = 20e3;
+/** Of RAM, what the regions may fill. */
+const RAM_SHARE = 0.75;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
-interface Route {
-  readonly path: MigratePath;
-  readonly source: number;
-  readonly destination: number;
-}
-
-/**
- * One simulation per cell and clock, so that cells cannot influence one another: wall figures from the threads executor, simulated ones
- * from the virtual executor with the same program.
- */
 export async function runBenchMigrate(
   config: SimulationConfig,
   options: MigrateOptions & BenchControl<MigrateCell>,
 ): Promise<MigrateCell[]> {
   const cells: MigrateCell[] = [];
-  const workers = new WorkerPool(config.policyFile !== undefined);
-  for (const sizeBytes of options.sizesBytes) {
-    for (const route of routes(config.deviceCount)) {
-      if (options.signal?.aborted) return cells;
-      const warmupNs = cells.length === 0 ? FIRST_WARMUP_NS : LATER_WARMUP_NS;
-      const cell = await measureCell(config, route, sizeBytes, options, { workers, warmupNs });
-      cells.push(cell);
-      options.onCell?.(cell);
-    }
+  const bench = new MigrateMeasurement(config, options, new WorkerPool(config.policyFile !== undefined));
+  for (const variant of options.variants) {
+    if (options.signal?.aborted) return cells;
+    const cell = await bench.cell(variant);
+    // What an interrupt has cut off is no result.
+    if (options.signal?.aborted) return cells;
+    cells.push(cell);
+    options.onCell?.(cell);
   }
   return cells;
 }
 
-/** Every pair that is measured, by the names of its memories. */
-export function migrateRoutes(devices: number): Pick<MigrateCell, 'path' | 'source' | 'destination'>[] {
-  return routes(devices).map(({ path, source, destination }) => ({
-    path,
-    source: memoryName(source),
-    destination: memoryName(destination),
-  }));
+/** Why a variant cannot be measured on a machine, in words; null if it can. */
+export function migrateObstacle(
+  config: SimulationConfig,
+  { test, sizeBytes }: MigrateVariant,
+): string | null {
+  const { devicesMin, groups } = migrateTests[test];
+  if (config.deviceCount < devicesMin) return `needs ${devicesMin} devices`;
+  const room = Math.min(...groups(config.deviceCount).map(({ flows }) => roomFor(config, flows)));
+  return sizeBytes <= room ? null : `needs more memory: its regions can be ${room} bytes at most`;
 }
 
-/** RAM to and from every device, and every pair of devices both ways, directly and through RAM. */
-function routes(devices: number): Route[] {
-  const all: Route[] = [];
-  for (let device = 0; device < devices; device++) {
-    all.push({ path: 'ram-to-vram', source: BENCH_RAM, destination: device });
-    all.push({ path: 'vram-to-ram', source: device, destination: BENCH_RAM });
+/** Of one flow's region, where regions of all flows have to fit at the same time, in RAM and in each device that they touch. */
+function roomFor({ ramPages, device, deviceCount }: SimulationConfig, flows: readonly MigrateFlow[]): number {
+  const isSingle = flows.length === 1;
+  const ram = Math.floor((ramPages * (isSingle ? 1 : RAM_SHARE)) / flows.length);
+  const most = Array.from({ length: deviceCount }, (_, index) => {
+    const uses = ({ source, destination }: MigrateFlow): number =>
+      Number(source === index) + Number(destination === index);
+    const touching = flows.reduce((sum, flow) => sum + uses(flow), 0);
+    return touching === 0 ? Number.POSITIVE_INFINITY : Math.floor(device.vramPages / touching);
+  });
+  return Math.min(ram, ...most) * PAGE_BYTES;
+}
+
+interface GroupRun {
+  readonly report: RunReport;
+  readonly bytes: number;
+}
+
+/** One simulation per group of flows and clock, so that cells cannot influence one another: wall figures from `threads`, simulated ones from `virtual`. */
+class MigrateMeasurement {
+  private isFirst = true;
+
+  constructor(
+    private readonly config: SimulationConfig,
+    private readonly options: MigrateOptions & BenchControl<MigrateCell>,
+    private readonly workers: WorkerPool,
+  ) {}
+
+  async cell(variant: MigrateVariant): Promise<MigrateCell> {
+    const { wall, simulated } = this.options.clocks;
+    const nothing = {
+      flows: [],
+      totals: { wall: null, simulated: null },
+      phases: { wall: null, simulated: null },
+    };
+    const obstacle = migrateObstacle(this.config, variant);
+    if (obstacle !== null)
+      return { ...variant, ...nothing, status: 'Waived', reason: obstacle, verified: true };
+    const test = migrateTests[variant.test];
+    if (!wall && !test.modelled)
+      return { ...variant, ...nothing, status: 'Waived', reason: 'is not modelled', verified: true };
+    const groups = test.groups(this.config.deviceCount);
+    const walls = wall ? await this.groups(variant, groups, 'threads') : [];
+    const models = simulated && test.modelled ? await this.groups(variant, groups, 'virtual') : [];
+    const runs = [...walls, ...models];
+    const problem = runs.map(({ report }) => problemOf(report)).find((text) => text !== null) ?? null;
+    const flows = groups.flatMap((group, g) => resultsOf(variant.test, group, walls[g], models[g]));
+    return {
+      ...variant,
+      status: problem === null ? 'Passed' : 'Error',
+      reason: problem ?? '',
+      verified: runs.every(({ report }) => isVerified(report)),
+      flows,
+      totals: { wall: totalsOf(walls), simulated: totalsOf(models) },
+      phases: {
+        wall: wall && problem === null ? await this.phases(variant, groups[0], 'threads') : null,
+        simulated: simulated && problem === null ? await this.phases(variant, groups[0], 'virtual') : null,
+      },
+    };
   }
-  for (const path of ['peer', 'bounce'] as const) {
-    for (let source = 0; source < devices; source++) {
-      for (let destination = 0; destination < devices; destination++) {
-        if (source !== destination) all.push({ path, source, destination });
-      }
+
+  private async groups(
+    variant: MigrateVariant,
+    groups: readonly FlowGroup[],
+    executor: SimulationConfig['executor'],
+  ): Promise<GroupRun[]> {
+    const runs: GroupRun[] = [];
+    for (const group of groups) {
+      if (this.options.signal?.aborted) return runs;
+      const config = this.groupConfig(variant, group.flows, executor);
+      runs.push({ report: await this.run(config), bytes: regionBytes(config) });
+      if (executor === 'threads') this.isFirst = false;
     }
+    return runs;
   }
-  return all;
+
+  /** Null where the code of a device copies: it does not migrate. */
+  private async phases(
+    variant: MigrateVariant,
+    { flows: [flow] }: FlowGroup,
+    executor: SimulationConfig['executor'],
+  ): Promise<PhaseSplit | null> {
+    if (flow.source === flow.destination || this.options.signal?.aborted) return null;
+    const config = this.groupConfig(variant, [flow], executor);
+    const [workload] = config.workloads;
+    assert(workload.kind === 'migrate-bench', 'another workload');
+    const { rangePages, regionPages } = workload;
+    const pages = Math.max(rangePages, Math.min(regionPages, PHASE_MIGRATIONS * rangePages));
+    const single: MigrateBenchConfig = {
+      ...workload,
+      regionPages: Math.floor(pages / rangePages) * rangePages,
+      byFault: true,
+      samples: 2,
+      measuresCopy: false,
+      warmups: { min: 1, max: 1 },
+    };
+    let trace: Trace | null = null;
+    const onTrace = (recorded: Trace): void => {
+      trace = recorded;
+    };
+    await makeSimulation({ ...config, trace: true, workloads: [single] }).run({
+      workers: this.workers,
+      onTrace,
+    });
+    return trace === null ? null : phaseSplit(trace, deviceOf(flow.source), deviceOf(flow.destination));
+  }
+
+  private run(config: SimulationConfig): Promise<RunReport> {
+    const { signal } = this.options;
+    return makeSimulation(config).run({ workers: this.workers, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  private groupConfig(
+    { test, sizeBytes, rangeBytes, storm }: MigrateVariant,
+    flows: readonly MigrateFlow[],
+    executor: SimulationConfig['executor'],
+  ): SimulationConfig {
+    const { config } = this;
+    const isWall = executor === 'threads';
+    const warm = this.isFirst ? FIRST_WARMUPS : LATER_WARMUPS;
+    const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
+    const chunkPages = [rangePages, 1].filter((pages, i, all) => all.indexOf(pages) === i);
+    const workload: MigrateBenchConfig = {
+      kind: 'migrate-bench',
+      name: 'bench',
+      flows,
+      sizeBytes,
+      rangePages,
+      regionPages: regionPagesFor(config, flows, sizeBytes, rangePages, executor),
+      ...(isWall ? { warmups: warm.rounds, warmupNs: warm.ns } : { warmups: WARMUPS_SIMULATED }),
+      samples: isWall ? this.options.samples : SAMPLES_SIMULATED,
+      measuresCopy: isWall,
+      ...(storm ? { stormNs: STORM_PAUSE_NS } : {}),
+    };
+    const interconnect = migrateTests[test].direct ? 'peer' : 'none';
+    const svm = { ...config.svm, chunkPages, interconnect, timesliceUs: 0, placement: 'migrate' } as const;
+    return { ...config, name: 'bench migrate', executor, svm, workloads: [workload] };
+  }
 }
 
-interface CellSetup {
-  readonly workers: WorkerPool;
-  readonly warmupNs: number;
-}
-
-async function measureCell(
-  config: SimulationConfig,
-  route: Route,
-  sizeBytes: number,
-  { samples, clocks }: MigrateOptions,
-  { workers, warmupNs }: CellSetup,
-): Promise<MigrateCell> {
-  const run = (count: number, warmNs: number | null): Promise<CellRun> =>
-    runCell(cellConfig(config, route, sizeBytes, count, warmNs), workers);
-  const wall = clocks.wall ? await run(samples, warmupNs) : null;
-  const model = clocks.simulated ? await run(1, null) : null;
-  const runs = [wall, model].filter((one) => one !== null);
-  const verified = runs.every(({ report }) => isVerified(report));
-  const measured = runs.every(({ report }) => countsOf(report, 'sample').length > 0);
-  return {
-    name: `${route.path}/${memoryName(route.source)}-${memoryName(route.destination)}/${sizeBytes}`,
-    source: memoryName(route.source),
-    destination: memoryName(route.destination),
-    path: route.path,
-    sizeBytes,
-    wall: timesOf(wall, regionPagesFor(config, sizeBytes, 'threads')),
-    simulated: timesOf(model, regionPagesFor(config, sizeBytes, 'virtual')),
-    verified,
-    status: verified && measured ? 'Passed' : 'Error',
-    phases: wall?.phases ?? {},
-  };
-}
-
-/** Null without a run, or where it ended before its first sample. */
-function timesOf(run: CellRun | null, regionPages: number): MigrateTimes | null {
-  const times = run === null ? [] : countsOf(run.report, 'sample');
-  if (run === null || times.length === 0) return null;
-  return { bytes: regionPages * PAGE_BYTES, times, copies: countsOf(run.report, 'memcpy') };
-}
-
-/** Under `virtual` where there is no time to warm up for, else under `threads`. */
-function cellConfig(
-  config: SimulationConfig,
-  route: Route,
-  sizeBytes: number,
-  samples: number,
-  warmupNs: number | null,
-): SimulationConfig {
-  const executor = warmupNs === null ? 'virtual' : 'threads';
-  const chunkBytes = Math.min(sizeBytes, BYTES_PER_CHUNK_MAX);
-  const chunkPages = [chunkBytes / PAGE_BYTES, 1].filter((pages, i, all) => all.indexOf(pages) === i);
-  const workload: MigrateBenchConfig = {
-    kind: 'migrate-bench',
-    name: 'bench',
-    source: route.source,
-    destination: route.destination,
-    sizeBytes,
-    regionPages: regionPagesFor(config, sizeBytes, executor),
-    ...(warmupNs === null ? { warmups: WARMUPS_SIMULATED } : { warmups: WARMUPS_WALL, warmupNs }),
-    samples,
-    measuresCopy: executor === 'threads',
-  };
-  const interconnect = route.path === 'bounce' ? 'none' : 'peer';
-  const svm = { ...config.svm, chunkPages, interconnect, timesliceUs: 0, placement: 'migrate' } as const;
-  return { ...config, name: 'bench migrate', executor, svm, workloads: [workload] };
-}
-
-/** As much as steadies the figure, and as the devices can hold. */
+/** As much as steadies the figure, and as memory can hold. */
 function regionPagesFor(
   config: SimulationConfig,
+  flows: readonly MigrateFlow[],
   sizeBytes: number,
+  rangePages: number,
   executor: SimulationConfig['executor'],
 ): number {
   const { migrations, bytesMin, bytesMax } = REGIONS[executor];
-  const holdsBytes = config.device.vramPages * PAGE_BYTES;
-  const manyBytes = Math.min(bytesMax, Math.max(bytesMin, migrations * sizeBytes));
-  const wantedBytes = Math.max(sizeBytes, Math.min(manyBytes, holdsBytes));
+  const manyBytes = Math.min(bytesMax, Math.max(bytesMin, migrations * rangePages * PAGE_BYTES));
+  const wantedBytes = Math.max(sizeBytes, Math.min(manyBytes, roomFor(config, flows)));
   return (Math.floor(wantedBytes / sizeBytes) * sizeBytes) / PAGE_BYTES;
 }
 
-interface CellRun {
-  readonly report: RunReport;
-  readonly phases: Record<string, number>;
+function regionBytes({ workloads: [workload] }: SimulationConfig): number {
+  assert(workload.kind === 'migrate-bench', 'another workload');
+  return workload.regionPages * PAGE_BYTES;
 }
 
-async function runCell(config: SimulationConfig, workers: WorkerPool): Promise<CellRun> {
-  const buffers = allocateBuffers(config);
-  const report = await runWithBuffers(config, buffers, { workers });
-  const observation = new Observation(new ObserverBuffers(buffers.observer));
-  return { report, phases: phasesOf(observation) };
+function resultsOf(
+  test: MigrateTestName,
+  { flows, counted }: FlowGroup,
+  wall: GroupRun | undefined,
+  model: GroupRun | undefined,
+): MigrateFlowResult[] {
+  return flows.slice(0, counted).map((flow, index) => ({
+    source: memoryName(flow.source),
+    destination: memoryName(flow.destination),
+    path: pathOf(test, flow),
+    wall: timesOf(wall, index),
+    simulated: timesOf(model, index),
+  }));
 }
 
-/** Mean time of one migration in its parts. Parts of several migrations in flight overlap, so they add up to more than the whole. */
-function phasesOf(observation: Observation): Record<string, number> {
-  const mean = (step: StepId): number => {
-    const count = observation.count(step);
-    return count === 0 ? 0 : observation.sum(step, 'ns') / count;
-  };
+/** Null without a run, or where it ended before its first sample. */
+function timesOf(run: GroupRun | undefined, flow: number): MigrateTimes | null {
+  if (run === undefined) return null;
+  const counts = countsOf(run.report);
+  const times = samplesOf(counts, `flow${flow}.`);
+  if (times.length === 0) return null;
+  const groups = samplesOf(counts, 'group');
+  const memcpyRatios = samplesOf(counts, 'memcpy').map((ns, sample) => ns / groups[sample]);
+  const { warmups = 0, steady = 0 } = counts;
+  return { bytes: run.bytes, times, memcpyRatios, warmups, isSteady: steady === 1 };
+}
+
+/** Null where nothing was run. */
+function totalsOf(runs: readonly GroupRun[]): MigrateTotals | null {
+  if (runs.length === 0) return null;
+  const all = runs.map(({ report }) => countsOf(report));
+  const sum = (of: (counts: Readonly<Record<string, number>>, run: number) => number): number =>
+    all.reduce((total, counts, run) => total + of(counts, run), 0);
+  const grown = (name: string): number => sum((counts) => counts[`total.${name}`] ?? 0);
+  const copiedKb = ['4K', '64K', '2M'].flatMap((size) => [
+    grown(`svm_${size}_device_copy_kb`),
+    grown(`svm_${size}_cpu_copy_kb`),
+  ]);
   return {
-    collectAndUnmap: mean(PagemapStep.collected),
-    copy: mean(PagemapStep.copied),
-    wholeToDevice: mean(PagemapStep.toDevmemDone),
-    wholeToRam: mean(PagemapStep.toRamDone),
-    invalidate: mean(NotifierStep.invStarted),
+    goodBytes: sum((counts, run) => samplesOf(counts, /^flow\d+\./).length * runs[run].bytes),
+    rawBytes: copiedKb.reduce((total, kb) => total + kb, 0) * 1024,
+    retries: grown('svm_pagefault_retry_count'),
+    failed: grown('svm_migrate_fail_count'),
+    failedBytes: grown('svm_migrate_fail_bytes'),
+    storms: sum(({ storms = 0 }) => storms),
   };
 }
 
-function countsOf(report: RunReport, prefix: string): number[] {
-  const counts = Object.entries(report.workloads[0]?.counts ?? {});
-  return counts.filter(([name]) => name.startsWith(prefix)).map(([, value]) => value);
+function countsOf({ workloads }: RunReport): Readonly<Record<string, number>> {
+  return workloads[0]?.counts ?? {};
+}
+
+/** Values named `<prefix><sample>Ns`, in order. */
+function samplesOf(counts: Readonly<Record<string, number>>, prefix: string | RegExp): number[] {
+  const begins = (name: string): boolean =>
+    typeof prefix === 'string' ? name.startsWith(prefix) : prefix.test(name);
+  return Object.entries(counts)
+    .filter(([name]) => begins(name) && name.endsWith('Ns'))
+    .map(([, value]) => value);
+}
+
+/** In words, what kept a run from being a measurement; null for nothing. */
+function problemOf(report: RunReport): string | null {
+  if (report.failure !== null) return `${report.failure.actor}: ${report.failure.message}`;
+  const failed = report.workloads.find(({ ok }) => !ok);
+  if (failed !== undefined) return failed.detail;
+  const broken = report.checks.find(({ ok }) => !ok);
+  if (broken !== undefined) return `${broken.name}: ${broken.detail}`;
+  return samplesOf(countsOf(report), 'group').length > 0 ? null : 'it ended before its first sample';
 }
 
 function isVerified(report: RunReport): boolean {
@@ -241,6 +368,17 @@ function isVerified(report: RunReport): boolean {
     report.workloads.every((workload) => workload.ok) &&
     report.checks.every((check) => check.ok)
   );
+}
+
+function pathOf(test: MigrateTestName, { source, destination }: MigrateFlow): MigratePath {
+  if (source === destination) return 'local';
+  if (source === BENCH_RAM) return 'ram-to-vram';
+  if (destination === BENCH_RAM) return 'vram-to-ram';
+  return migrateTests[test].direct ? 'peer' : 'bounce';
+}
+
+function deviceOf(memory: number): number | null {
+  return memory === BENCH_RAM ? null : memory;
 }
 
 function memoryName(device: number): string {

@@ -1,128 +1,162 @@
-/** What the migration benchmark prints. */
+/** What the migration benchmark prints and writes. */
 
 import { describe, expect, it } from 'vitest';
+import { figuresOf } from '../../../src/report/bench/figure.js';
 import { migrateReport } from '../../../src/report/bench/migrate.js';
+import { migrateKey } from '../../../src/report/bench/migrateKey.js';
 import { noColors } from '../../../src/report/colors.js';
 import { blocksAsText } from '../../../src/report/reportBlock.js';
 import type { MigrateCell } from '../../../src/simulation/bench/migrate.js';
-import { migrateCell, simulationConfig, text } from '../fixtures.js';
+import { type MigratePhase, migratePhases } from '../../../src/simulation/bench/phaseSplit.js';
+import { migrateCell, migrateFlow, simulationConfig, text } from '../fixtures.js';
 
 const textOf = (cells: readonly MigrateCell[]): string =>
   blocksAsText(migrateReport.blocks(cells, simulationConfig()), noColors);
-const migrateChecks = migrateReport.checks;
 
-/** Five samples of a millisecond each. */
-function wall(bytesPerSecond: number, memcpyRatio = 0.72) {
-  const times = [1, 1, 1, 1, 1].map(() => 1e6);
-  return { bytes: bytesPerSecond / 1e3, times, copies: times.map((ns) => ns * memcpyRatio) };
+/** A microsecond for each phase, but for those that are given. */
+function split(times: Partial<Record<MigratePhase, number>>) {
+  const phasesNs = Object.fromEntries(migratePhases.map((phase) => [phase, times[phase] ?? 1000]));
+  const wholeNs = Object.values(phasesNs).reduce((sum, ns) => sum + ns, 0);
+  return { migrations: 12, wholeNs, phasesNs: phasesNs as Record<MigratePhase, number> };
 }
 
-const cells = [
-  migrateCell({ sizeBytes: 4096, wall: wall(0.25e9, 0.1) }),
-  migrateCell({ wall: wall(4e9) }),
-  migrateCell({
-    destination: 'gpu1',
-    wall: wall(5e9, 0.8),
-    phases: { collect: 60_000, copy: 0 },
-  }),
-  migrateCell({ path: 'vram-to-ram', source: 'gpu0', destination: 'ram', wall: wall(3e9) }),
-  migrateCell({ path: 'peer', source: 'gpu0', destination: 'gpu1', wall: wall(6e9) }),
-  migrateCell({ path: 'bounce', source: 'gpu0', destination: 'gpu1', wall: wall(2e9), simulated: null }),
-];
-
-describe('migrateReport', () => {
-  it('prints a matrix for each size and way between devices, the ratio to memcpy and the phases', () => {
-    expect(textOf(cells)).toBe(
+describe('the report of bench migrate', () => {
+  it('has a matrix for each test, size and clock, and a row for each test', () => {
+    const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', simulated: null })];
+    expect(textOf([migrateCell({ flows })])).toBe(
       text([
-        'migrate 4KiB direct, source (row) to destination (column), GB/s wall, median of 5',
-        '      ram   gpu0',
-        'ram   N/A  0.250',
-        'gpu0  N/A    N/A',
-        'SUM 0.250',
-        '',
-        'migrate 2MiB direct, source (row) to destination (column), GB/s wall, median of 5',
-        '        ram   gpu0   gpu1',
-        'ram     N/A  4.000  5.000',
-        'gpu0  3.000    N/A  6.000',
-        'gpu1    N/A    N/A    N/A',
-        'SUM 18.000',
-        '',
-        'migrate 2MiB through RAM (bounce), source (row) to destination (column), GB/s wall, median of 5',
+        'host_to_device.2MiB, source (row) to destination (column), GB/s (wall), median of 3',
         '      gpu0   gpu1',
-        'gpu0   N/A  2.000',
-        'gpu1   N/A    N/A',
-        'SUM 2.000',
+        'ram  4.000  4.000',
+        'SUM 8.000',
         '',
-        'Path         Size  Pairs  GB/s (wall)  lowest  highest  of memcpy (wall)  lowest  GB/s (simulated)',
-        'ram-to-vram  4KiB      1        0.250   0.250    0.250              0.10    0.10            12.500',
-        'ram-to-vram  2MiB      2        4.500   4.000    5.000              0.76    0.72            12.500',
-        'vram-to-ram  2MiB      1        3.000   3.000    3.000              0.72    0.72            12.500',
-        'peer         2MiB      1        6.000   6.000    6.000              0.72    0.72            12.500',
-        'bounce       2MiB      1        2.000   2.000    2.000              0.72    0.72               N/A',
+        'host_to_device.2MiB, source (row) to destination (column), GB/s (simulated)',
+        '       gpu0',
+        'ram  12.500',
+        'SUM 12.500',
         '',
-        'Mean time (wall)  Size  collect   copy',
-        'ram-to-vram       4KiB     40us  160us',
-        'ram-to-vram       2MiB     50us   80us',
-        'vram-to-ram       2MiB     40us  160us',
-        'peer              2MiB     40us  160us',
-        'bounce            2MiB     40us  160us',
+        'Test                 Status  Pairs  GB/s (wall)    ±  of memcpy (wall)  pages/s (wall)  migrations/s (wall)  warm-ups  GB/s (simulated)  migrations/s (simulated)',
+        'host_to_device.2MiB  Passed      2        4.000  37%              0.72            977k                1.91k        30            12.500                     5.96k',
       ]),
     );
   });
 
-  it('prints simulated matrices where there is no wall time', () => {
-    const report = textOf([migrateCell({ wall: null })]);
-    expect(report.split('\n').slice(0, 4)).toEqual([
-      'migrate 2MiB direct, source (row) to destination (column), GB/s simulated',
-      '      ram    gpu0',
-      'ram   N/A  12.500',
-      'gpu0  N/A     N/A',
-    ]);
+  it('has no columns of a clock that nobody asked for', () => {
+    const modelled = textOf([migrateCell({ flows: [migrateFlow({ wall: null })] })]);
+    expect(modelled).not.toContain('wall');
+    expect(textOf([migrateCell({ flows: [migrateFlow({ simulated: null })] })])).not.toContain('simulated');
   });
 
-  it('names failed cells and leaves them out of the figures', () => {
-    const failed = [
-      migrateCell(),
-      migrateCell({ name: 'x', destination: 'gpu1', status: 'Error', verified: false }),
+  it('has N/A between a device and itself', () => {
+    const pair = (source: string, destination: string) =>
+      migrateFlow({ source, destination, path: 'peer', simulated: null });
+    const flows = [pair('gpu0', 'gpu1'), pair('gpu1', 'gpu0')];
+    const lines = textOf([migrateCell({ test: 'device_to_device_peer', flows })]).split('\n');
+    expect(lines.slice(1, 4)).toEqual(['       gpu0   gpu1', 'gpu0    N/A  4.000', 'gpu1  4.000    N/A']);
+  });
+
+  it('says why a test was waived or failed, and takes no figures of it', () => {
+    const lines = textOf([
+      migrateCell({ status: 'Waived', reason: 'needs 2 devices', flows: [] }),
+      migrateCell({ sizeBytes: 4096, rangeBytes: 4096, status: 'Error', reason: '-EFAULT' }),
+    ]).split('\n');
+    expect(lines).toContain('host_to_device.2MiB: Waived: needs 2 devices');
+    expect(lines).toContain('host_to_device.4KiB: Error: -EFAULT');
+    expect(lines.join()).not.toContain('SUM');
+  });
+
+  it('marks warm-up that had to end before times were steady', () => {
+    const { wall } = migrateFlow();
+    const flows = [migrateFlow({ wall: wall === null ? null : { ...wall, isSteady: false } })];
+    expect(textOf([migrateCell({ flows })])).toMatch(/ 30, not steady /);
+  });
+
+  it('tells what was copied in vain, where anything was', () => {
+    const totals = {
+      goodBytes: 2 ** 20,
+      rawBytes: 3 * 2 ** 20,
+      retries: 7,
+      failed: 4,
+      failedBytes: 2 ** 20,
+      storms: 90,
+    };
+    const quiet = { ...totals, retries: 0, failed: 0, storms: 0 };
+    const cells = [
+      migrateCell({ storm: true, totals: { wall: totals, simulated: null } }),
+      migrateCell({ totals: { wall: quiet, simulated: null } }),
     ];
-    const lines = textOf(failed).split('\n');
-    expect(lines).toContain('ram   N/A  4.000  Error');
-    expect(lines.find((line) => line.startsWith('ram-to-vram'))).toMatch(/^ram-to-vram {2}2MiB {6}1 /);
-    expect(lines).toContain('Error x: bytes did not arrive');
-    expect(migrateChecks(failed)[0].detail).toBe('1 of 2 migrations failed, first x');
+    const lines = textOf(cells).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('All samples'));
+    expect(lines[at + 1]).toMatch(/^host_to_device\.2MiB\.storm +wall +1MiB +3MiB +7 +4 +1MiB +90$/);
+    expect(lines[at + 2]).toBe('');
+  });
+
+  it('splits one migration into its phases, with the share of copying', () => {
+    const phases = { wall: null, simulated: split({ copy: 8000, lockWait: 0 }) };
+    const lines = textOf([migrateCell({ phases })]).split('\n');
+    expect(lines.at(-2)).toMatch(
+      /^host_to_device\.2MiB +15us +1us +1us +- +1us +1us +8us +1us +1us +1us +53%$/,
+    );
+  });
+});
+
+describe('migrateKey', () => {
+  const variant = { test: 'all_to_all', sizeBytes: 2 ** 21, rangeBytes: 2 ** 21, storm: false } as const;
+
+  it.each([
+    [{}, 'all_to_all.2MiB'],
+    [{ sizeBytes: 2 ** 24 }, 'all_to_all.16MiB'],
+    [{ sizeBytes: 4096, rangeBytes: 4096 }, 'all_to_all.4KiB'],
+    [{ rangeBytes: 65_536 }, 'all_to_all.2MiB.64KiB-ranges'],
+    [{ storm: true }, 'all_to_all.2MiB.storm'],
+  ])('leaves out what is usual: %j', (changes, key) => {
+    expect(migrateKey({ ...variant, ...changes })).toBe(key);
+  });
+});
+
+describe('the figures of bench migrate', () => {
+  it('are those of all pairs together, their sum, and rates', () => {
+    const cell = migrateCell({ flows: [migrateFlow(), migrateFlow({ destination: 'gpu1' })] });
+    const figures = figuresOf('migrate', [migrateReport.measured(cell)], migrateReport.metrics);
+    const medians = Object.fromEntries(figures.map(({ name, summary }) => [name, summary.median]));
+    expect(medians).toMatchObject({
+      'migrate.host_to_device.2MiB.bandwidth': 4e9,
+      'migrate.host_to_device.2MiB.sum': 8e9,
+      'migrate.host_to_device.2MiB.memcpyRatio': 0.72,
+      'migrate.host_to_device.2MiB.simulatedBandwidth': 12.5e9,
+    });
+    expect(medians['migrate.host_to_device.2MiB.pages']).toBeCloseTo(4e9 / 4096, 6);
+    expect(medians['migrate.host_to_device.2MiB.migrations']).toBeCloseTo(4e9 / 2 ** 21, 6);
   });
 });
 
 describe('the check of bench migrate', () => {
-  it('fails when a byte did not arrive or a cell was not measured', () => {
-    expect(migrateChecks([migrateCell()])[0].ok).toBe(true);
-    expect(migrateChecks([migrateCell({ verified: false })])[0].ok).toBe(false);
-    expect(migrateChecks([migrateCell({ status: 'Error' })])[0].ok).toBe(false);
-  });
-
-  it('is one check, of content', () => {
-    expect(migrateChecks([migrateCell()])).toEqual([
-      { name: 'content', ok: true, detail: 'every byte arrived in 1 migration' },
+  it('fails when a byte did not arrive or a test was not measured', () => {
+    const { checks } = migrateReport;
+    expect(checks([migrateCell()])).toEqual([
+      { name: 'content', ok: true, detail: 'every byte arrived in 1 test' },
     ]);
+    expect(checks([migrateCell({ verified: false })])[0].ok).toBe(false);
+    expect(checks([migrateCell({ status: 'Error' })])[0].ok).toBe(false);
+    expect(checks([migrateCell(), migrateCell({ status: 'Waived' })])[0]).toMatchObject({
+      ok: true,
+      detail: 'every byte arrived in 1 test, 1 waived',
+    });
   });
 });
 
-describe('the result of bench migrate', () => {
-  it('has the keys that scripts read', () => {
-    expect(migrateReport.result(migrateCell())).toEqual({
-      name: 'ram-to-vram/ram-gpu0/2097152',
+describe('the results of bench migrate', () => {
+  it('have the keys that scripts read, one for each pair', () => {
+    const [result, ...others] = migrateReport.results(migrateCell());
+    expect(others).toEqual([]);
+    expect(result).toMatchObject({
+      name: 'host_to_device.2MiB.ram-gpu0',
+      test: 'host_to_device',
       source: 'ram',
       destination: 'gpu0',
       path: 'ram-to-vram',
       sizeBytes: 2 ** 21,
-      wall: {
-        bytesPerSecond: 4e9,
-        medianNs: 4e6,
-        minNs: 3e6,
-        maxNs: 6e6,
-        samples: 3,
-        phasesNs: { collect: 40_000, copy: 160_000 },
-      },
+      wall: { bytesPerSecond: 4e9, medianNs: 4e6, minNs: 3e6, maxNs: 6e6, samples: 3, warmups: 30 },
       memcpyRatio: 0.72,
       simulated: { bytesPerSecond: 12.5e9 },
       verified: true,
@@ -130,8 +164,8 @@ describe('the result of bench migrate', () => {
     });
   });
 
-  it('has no ratio of wall times where none were taken', () => {
-    const result = migrateReport.result(migrateCell({ wall: null }));
+  it('have no ratio of wall times where none were taken', () => {
+    const [result] = migrateReport.results(migrateCell({ flows: [migrateFlow({ wall: null })] }));
     expect(result.wall).toBeNull();
     expect(result).not.toHaveProperty('memcpyRatio');
   });

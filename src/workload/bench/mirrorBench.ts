@@ -1,11 +1,11 @@
 /** The program behind `bench mirror`: all devices load from a buffer, lose it by an mprotect, and load again, with counts and times of each part. */
 
-import { Errno, errnoName } from '../base/errno.js';
-import { type Vpn, vpn } from '../base/units.js';
-import { holdPage } from '../memory/accessPort.js';
-import type { Steps } from '../sim/steps.js';
-import { launchAll, mapBuffer, PROT_RW } from './hostSteps.js';
-import { shareOf } from './partition.js';
+import { Errno, errnoName } from '../../base/errno.js';
+import { type Vpn, vpn } from '../../base/units.js';
+import { holdPage } from '../../memory/accessPort.js';
+import type { Steps } from '../../sim/steps.js';
+import { launchAll, mapBuffer, PROT_RW } from '../hostSteps.js';
+import { shareOf } from '../partition.js';
 import {
   Advice,
   bufferBase,
@@ -17,10 +17,10 @@ import {
   Prot,
   type Workload,
   type WorkloadResult,
-} from './workload.js';
-import type { MirrorBenchConfig } from './workloadConfig.js';
-import { WorkloadStep } from './workloadStep.js';
-import type { WorkloadWorld } from './workloadWorld.js';
+} from '../workload.js';
+import type { MirrorBenchConfig } from '../workloadConfig.js';
+import { WorkloadStep } from '../workloadStep.js';
+import type { WorkloadWorld } from '../workloadWorld.js';
 
 /** Counters of the run of which each part's growth is a result. */
 const counters = [
