@@ -46,6 +46,7 @@ import { Hmm } from '../mm/mirror/hmm.js';
 import { MmCalls } from '../mm/mmCalls.js';
 import type { Mm } from '../mm/process/mm.js';
 import { Rmap } from '../mm/rmap/rmap.js';
+import type { ArgsOf } from '../sim/message.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
 import type { Scheduler } from '../sim/scheduler.js';
@@ -360,16 +361,19 @@ export class Coordinator {
   }
 
   private serveDevice(port: Port, gpu: GpuHandle): void {
+    port.serve(DeviceMessage.fault, (args) => this.gpuFault(gpu, args));
+  }
+
+  private *gpuFault(
+    gpu: GpuHandle,
+    { page, write, kind }: ArgsOf<typeof DeviceMessage.fault>,
+  ): Steps<{ errno: Errno }> {
     const { gpuFaults, mirrors } = this;
-    const ownerNow = (): PagemapOwner => this.ownerOf(gpu);
-    port.serve(DeviceMessage.fault, function* ({ page, write, kind }) {
-      const vm = mirrors.find(gpu, spaceOf(page));
-      // A process that is mirrored, but not by this device any more.
-      if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
-      return {
-        errno: yield* gpuFaults.handle(vm, gpu, ownerNow(), pageInSpace(page), write !== 0, kind),
-      };
-    });
+    const vm = mirrors.find(gpu, spaceOf(page));
+    // A process that is mirrored, but not by this device any more.
+    if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
+    const owner = this.ownerOf(gpu);
+    return { errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0, kind) };
   }
 
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {

@@ -2,12 +2,15 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { MmCalls } from '../mm/mmCalls.js';
 import type { Mm } from '../mm/process/mm.js';
+import type { ArgsOf } from '../sim/message.js';
 import type { Port } from '../sim/port.js';
+import type { Steps } from '../sim/steps.js';
 import { type FileTable, NO_FILE } from './fileTable.js';
-import type { IoctlTable } from './ioctl.js';
+import type { IoctlReply, IoctlTable } from './ioctl.js';
 import { CpuMessage } from './messages.js';
 import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
 
@@ -42,7 +45,7 @@ export class CpuService {
   }
 
   private serveProcesses(port: Port): void {
-    const { thread, processes, ioctls, payload } = this;
+    const { processes } = this;
     port.answer(CpuMessage.enterProcess, ({ mm }) => {
       const process = processes.find(mm);
       // -ESRCH of the kernel.
@@ -50,39 +53,54 @@ export class CpuService {
       this.current = process;
       return { errno: Errno.OK, root: process.pageTable.root };
     });
-    const current = (): Mm => this.current;
-    port.serve(CpuMessage.ioctl, function* ({ request, device, page, npages, a, b }) {
-      assert(payload !== null, () => `cpu${thread} has no payload for a driver call`);
-      return yield* ioctls.handle(request, { mm: current(), thread, device, page, npages, a, b, payload });
-    });
+    port.serve(CpuMessage.ioctl, (args) => this.ioctl(args));
   }
 
   private serveMemoryCalls(port: Port): void {
-    const { calls, files } = this;
-    const current = (): Mm => this.current;
-    port.serve(CpuMessage.fault, function* ({ page, write }) {
-      return { errno: yield* calls.faults.cpuFault(current(), page, write !== 0) };
-    });
-    port.serve(CpuMessage.mmap, function* ({ file: number, ...args }) {
-      const file = files.find(number);
-      if (number !== NO_FILE && file === null) return { result: Errno.ENOENT };
-      return { result: yield* calls.memoryMap.mmap(current(), { ...args, file }) };
-    });
-    port.serve(CpuMessage.munmap, function* ({ page, npages }) {
-      return { errno: yield* calls.memoryMap.munmap(current(), page, npages) };
-    });
-    port.serve(CpuMessage.mprotect, function* ({ page, npages, prot }) {
-      return { errno: yield* calls.mprotect.mprotect(current(), page, npages, prot) };
-    });
-    port.serve(CpuMessage.madvise, function* ({ page, npages, advice }) {
-      return { errno: yield* calls.madvise.madvise(current(), page, npages, advice) };
-    });
-    port.serve(CpuMessage.mremap, function* ({ page, npages, newPages, flags, newPage }) {
-      const args = { from: page, fromPages: npages, toPages: newPages, flags, target: newPage };
-      return { result: yield* calls.mremap.mremap(current(), args) };
-    });
-    port.serve(CpuMessage.brk, function* ({ end }) {
-      return { end: yield* calls.memoryMap.brk(current(), end) };
-    });
+    port.serve(CpuMessage.fault, (args) => this.fault(args));
+    port.serve(CpuMessage.mmap, (args) => this.mmap(args));
+    port.serve(CpuMessage.munmap, (args) => this.munmap(args));
+    port.serve(CpuMessage.mprotect, (args) => this.mprotect(args));
+    port.serve(CpuMessage.madvise, (args) => this.madvise(args));
+    port.serve(CpuMessage.mremap, (args) => this.mremap(args));
+    port.serve(CpuMessage.brk, (args) => this.brk(args));
+  }
+
+  private *ioctl({ request, ...args }: ArgsOf<typeof CpuMessage.ioctl>): Steps<IoctlReply> {
+    const { thread, payload } = this;
+    assert(payload !== null, () => `cpu${thread} has no payload for a driver call`);
+    return yield* this.ioctls.handle(request, { mm: this.current, thread, ...args, payload });
+  }
+
+  private *fault({ page, write }: ArgsOf<typeof CpuMessage.fault>): Steps<{ errno: Errno }> {
+    return { errno: yield* this.calls.faults.cpuFault(this.current, page, write !== 0) };
+  }
+
+  private *mmap({ file: number, ...args }: ArgsOf<typeof CpuMessage.mmap>): Steps<{ result: number }> {
+    const file = this.files.find(number);
+    if (number !== NO_FILE && file === null) return { result: Errno.ENOENT };
+    return { result: yield* this.calls.memoryMap.mmap(this.current, { ...args, file }) };
+  }
+
+  private *munmap({ page, npages }: ArgsOf<typeof CpuMessage.munmap>): Steps<{ errno: Errno }> {
+    return { errno: yield* this.calls.memoryMap.munmap(this.current, page, npages) };
+  }
+
+  private *mprotect({ page, npages, prot }: ArgsOf<typeof CpuMessage.mprotect>): Steps<{ errno: Errno }> {
+    return { errno: yield* this.calls.mprotect.mprotect(this.current, page, npages, prot) };
+  }
+
+  private *madvise({ page, npages, advice }: ArgsOf<typeof CpuMessage.madvise>): Steps<{ errno: Errno }> {
+    return { errno: yield* this.calls.madvise.madvise(this.current, page, npages, advice) };
+  }
+
+  private *mremap(args: ArgsOf<typeof CpuMessage.mremap>): Steps<{ result: number }> {
+    const { page: from, npages: fromPages, newPages: toPages, flags, newPage: target } = args;
+    const call = { from, fromPages, toPages, flags, target };
+    return { result: yield* this.calls.mremap.mremap(this.current, call) };
+  }
+
+  private *brk({ end }: ArgsOf<typeof CpuMessage.brk>): Steps<{ end: Vpn }> {
+    return { end: yield* this.calls.memoryMap.brk(this.current, end) };
   }
 }

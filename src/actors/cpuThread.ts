@@ -189,22 +189,23 @@ export class CpuThread implements AccessPort {
   *parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]> {
     const { gate } = this;
     const results: Errno[] = operations.map(() => 0);
-    const runOne = function* (index: number, operation: Steps<Errno>): Steps<Errno> {
-      yield* gate.pass();
-      results[index] = yield* operation;
-      gate.leave();
-      return results[index];
-    };
     for (const _ of operations) gate.join();
     gate.leave();
     yield* runAll(
       this.sched,
       this.world.actor,
       `cpu${this.index}.parallel`,
-      operations.map((one, i) => runOne(i, one)),
+      operations.map((one, i) => this.runGated(results, i, one)),
     );
     yield* gate.rejoin();
     return results;
+  }
+
+  private *runGated(results: Errno[], index: number, operation: Steps<Errno>): Steps<Errno> {
+    yield* this.gate.pass();
+    results[index] = yield* operation;
+    this.gate.leave();
+    return results[index];
   }
 
   private enter(): void {

@@ -24,20 +24,25 @@ export class MemoryService implements OpenFiles {
   ) {}
 
   register(ioctls: IoctlTable): void {
-    const { mlock, reclaim } = this.calls;
-    ioctls.register(IoctlRequest.mlock, function* ({ mm, page, npages }) {
-      return ioctlReply(yield* mlock.mlock(mm, page, npages));
-    });
-    ioctls.register(IoctlRequest.munlock, function* ({ mm, page, npages }) {
-      return ioctlReply(yield* mlock.munlock(mm, page, npages));
-    });
-    ioctls.register(IoctlRequest.reclaim, function* ({ mm, page, npages }) {
-      const span = npages === 0 ? null : { start: page, end: vpn(page + npages) };
-      return ioctlReply(Errno.OK, yield* reclaim.shrinkMm(mm, span));
-    });
+    ioctls.register(IoctlRequest.mlock, (call) => this.mlock(call));
+    ioctls.register(IoctlRequest.munlock, (call) => this.munlock(call));
+    ioctls.register(IoctlRequest.reclaim, (call) => this.reclaim(call));
     ioctls.register(IoctlRequest.pinUnpin, (call) => this.pinUnpin(call));
     ioctls.register(IoctlRequest.pagemapRead, (call) => this.readPagemap(call));
     ioctls.register(IoctlRequest.userfaultRegister, (call) => this.registerUserfaults(call));
+  }
+
+  private *mlock({ mm, page, npages }: IoctlCall): Steps<IoctlReply> {
+    return ioctlReply(yield* this.calls.mlock.mlock(mm, page, npages));
+  }
+
+  private *munlock({ mm, page, npages }: IoctlCall): Steps<IoctlReply> {
+    return ioctlReply(yield* this.calls.mlock.munlock(mm, page, npages));
+  }
+
+  private *reclaim({ mm, page, npages }: IoctlCall): Steps<IoctlReply> {
+    const span = npages === 0 ? null : { start: page, end: vpn(page + npages) };
+    return ioctlReply(Errno.OK, yield* this.calls.reclaim.shrinkMm(mm, span));
   }
 
   /** References all pages of the span, and lets go of them at once. */

@@ -3,16 +3,21 @@
 import { Errno } from '../base/errno.js';
 import type { Kernel } from '../mm/kernel.js';
 import { pteFromWord, pteIsMapping, ptePfn } from '../mm/table/pte.js';
+import type { Steps } from '../sim/steps.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
-import { type IoctlTable, ioctlReply } from './ioctl.js';
+import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 
 export function registerResidency(ioctls: IoctlTable, kernel: Kernel): void {
-  const { layout } = kernel.memory;
-  ioctls.register(IoctlRequest.readResidency, function* ({ mm, page, npages, payload }) {
-    for (let i = 0; i < npages; i++) {
-      const pte = pteFromWord(mm.pageTable.get(page + i));
-      payload.bytes[i] = pteIsMapping(pte) ? 1 + layout.zoneOf(ptePfn(pte)).id : 0;
-    }
-    return ioctlReply(Errno.OK, npages);
-  });
+  ioctls.register(IoctlRequest.readResidency, (call) => readResidency(kernel, call));
+}
+
+function* readResidency(
+  { memory: { layout } }: Kernel,
+  { mm, page, npages, payload }: IoctlCall,
+): Steps<IoctlReply> {
+  for (let i = 0; i < npages; i++) {
+    const pte = pteFromWord(mm.pageTable.get(page + i));
+    payload.bytes[i] = pteIsMapping(pte) ? 1 + layout.zoneOf(ptePfn(pte)).id : 0;
+  }
+  return ioctlReply(Errno.OK, npages);
 }

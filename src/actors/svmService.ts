@@ -27,6 +27,9 @@ import {
   placeOf,
 } from './svmNames.js';
 
+/** Of a call by a process that has devices. */
+type Handler = (call: IoctlCall, said: ProcessAttributes) => Steps<IoctlReply>;
+
 export class SvmService {
   constructor(
     private readonly kernel: Kernel,
@@ -37,7 +40,7 @@ export class SvmService {
   ) {}
 
   register(ioctls: IoctlTable): void {
-    const rows: readonly [IoctlRequest, (call: IoctlCall, said: ProcessAttributes) => Steps<IoctlReply>][] = [
+    const rows: readonly [IoctlRequest, Handler][] = [
       [IoctlRequest.svmSetAttr, (call) => this.setAttr(call)],
       [IoctlRequest.svmGetAttr, atOnce((call, said) => this.getAttr(call, said))],
       [IoctlRequest.madvisePreferred, (call, said) => this.advisePreferred(call, said)],
@@ -51,12 +54,13 @@ export class SvmService {
       [IoctlRequest.queryResidency, atOnce((call) => this.queryResidency(call))],
     ];
     for (const [request, handler] of rows) {
-      const { driver } = this;
-      ioctls.register(request, function* (call) {
-        const said = driver.attributesOf(call.mm);
-        return said === null ? ioctlReply(Errno.ENODEV) : yield* handler(call, said);
-      });
+      ioctls.register(request, (call) => this.handle(call, handler));
     }
+  }
+
+  private *handle(call: IoctlCall, handler: Handler): Steps<IoctlReply> {
+    const said = this.driver.attributesOf(call.mm);
+    return said === null ? ioctlReply(Errno.ENODEV) : yield* handler(call, said);
   }
 
   /** @kernel kfd_ioctl_svm */
@@ -206,12 +210,12 @@ export class SvmService {
   }
 }
 
-function atOnce(
-  handler: (call: IoctlCall, said: ProcessAttributes) => IoctlReply,
-): (call: IoctlCall, said: ProcessAttributes) => Steps<IoctlReply> {
-  return function* (call, said) {
-    return handler(call, said);
-  };
+function atOnce(handler: (call: IoctlCall, said: ProcessAttributes) => IoctlReply): Handler {
+  return (call, said) => answerAtOnce(handler(call, said));
+}
+
+function* answerAtOnce(reply: IoctlReply): Steps<IoctlReply> {
+  return reply;
 }
 
 function spanOf({ mm, page, npages }: IoctlCall): Span {

@@ -57,7 +57,7 @@ export class GpuPageTable {
   /** Clears entries; returns how many had been valid. The TLB may still hold them. @kernel xe_pt_zap_ptes_range */
   zap(page: Vpn, npages: number): number {
     checkRange(page, npages);
-    if (!this.enter(page)) return 0;
+    if (this.entries === 0 || !this.enter(page)) return 0;
     const start = pageInSpace(page);
     const end = start + npages;
     let zapped = 0;

@@ -1,6 +1,7 @@
 /** The IOMMU of one device as the device sees it: what an I/O page stands for, read afresh at each access. */
 
 import { assert } from '../base/assert.js';
+import { BufferViews } from '../memory/bufferViews.js';
 import { DmaDir } from '../memory/dmaAddr.js';
 import type { Pfn } from '../memory/pfn.js';
 
@@ -54,7 +55,7 @@ export class Iommu {
   readonly words: Uint32Array;
 
   constructor(readonly buffer: SharedArrayBuffer) {
-    this.words = new Uint32Array(buffer);
+    this.words = BufferViews.of(buffer).uint32s;
     assert(this.words.length >= 2 && this.words.length - 1 <= PAGE_MAX, 'IOMMU of a wrong size');
   }
 

@@ -19,7 +19,17 @@ export class FolioFields {
   readonly entireMaps: Int32Array;
   readonly orders: Uint8Array;
 
-  constructor(buffer: SharedArrayBuffer, pages: number) {
+  /** The same for the same buffer, as long as anybody uses it. */
+  static of(buffer: SharedArrayBuffer, pages: number): FolioFields {
+    let fields = known.get(buffer);
+    if (fields === undefined) {
+      fields = new FolioFields(buffer, pages);
+      known.set(buffer, fields);
+    }
+    return fields;
+  }
+
+  private constructor(buffer: SharedArrayBuffer, pages: number) {
     assert(buffer.byteLength === pages * FOLIO_BYTES, 'folio table buffer does not match its layout');
     const field = (i: number): Int32Array => new Int32Array(buffer, pages * (8 + 4 * i), pages);
     this.indexes = new Float64Array(buffer, 0, pages);
@@ -59,3 +69,5 @@ export class FolioFields {
     this.mappings.fill(0, first + 1, end);
   }
 }
+
+const known = new WeakMap<SharedArrayBuffer, FolioFields>();

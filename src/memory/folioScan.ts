@@ -12,7 +12,7 @@ const USED_FLAGS = FolioFlag.Locked | FolioFlag.Lru | FolioFlag.Large | FolioFla
  * of which it does not. Whatever is wrong with a page is wrong with one of these, or with what an allocator believes to be free.
  */
 export function usedPages(folios: FolioTable, claimed: Iterable<Pfn>): Pfn[] {
-  const { refs, maps, flags, zoneDatas, lockOwners } = new FolioFields(
+  const { refs, maps, flags, zoneDatas, lockOwners } = FolioFields.of(
     folios.buffer,
     folios.layout.totalPages,
   );

@@ -80,7 +80,7 @@ export class FolioTable {
   private readonly releasers: (Releaser | null)[];
 
   constructor(buffer: SharedArrayBuffer, layout: PhysicalLayout) {
-    const fields = new FolioFields(buffer, layout.totalPages);
+    const fields = FolioFields.of(buffer, layout.totalPages);
     this.fields = fields;
     this.buffer = buffer;
     this.layout = layout;

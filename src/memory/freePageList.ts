@@ -18,7 +18,8 @@ const DRAIN_PAGES = 512;
  * @kernel per_cpu_pages
  */
 export class FreePageList {
-  private readonly ring = new Uint32Array(PAGES_MAX + 1);
+  /** Room for one page more than are kept. */
+  private readonly ring: Uint32Array;
   private head = 0;
   private count_ = 0;
   /** By page of the zone: 1 while it is on the list. */
@@ -29,6 +30,7 @@ export class FreePageList {
     private readonly firstPfn: Pfn,
   ) {
     this.listed = new Uint8Array(blocks.totalPages);
+    this.ring = new Uint32Array(Math.min(PAGES_MAX, blocks.totalPages) + 1);
   }
 
   get count(): number {

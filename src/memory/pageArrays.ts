@@ -5,6 +5,7 @@ import type { Brand } from '../base/brand.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
+import { BufferViews } from './bufferViews.js';
 
 /** The largest range that one request covers: 2 MiB. */
 export const PAGE_ARRAY_PAGES = 512;
@@ -19,7 +20,7 @@ export class PageArrays {
   private readonly views: (Uint32Array | undefined)[] = [];
 
   constructor(readonly buffer: SharedArrayBuffer) {
-    this.words = new Uint32Array(buffer);
+    this.words = BufferViews.of(buffer).uint32s;
     this.count = this.words.length / PAGE_ARRAY_PAGES;
   }
 

@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { PAGE_BYTES, PAGE_WORDS } from '../base/units.js';
+import { BufferViews } from './bufferViews.js';
 import type { Pfn } from './pfn.js';
 import type { PhysicalLayout } from './physicalLayout.js';
 
@@ -27,11 +28,12 @@ export class PhysicalMemory {
     );
     this.buffer = buffer;
     this.layout = layout;
-    this.bytes = new Uint8Array(buffer);
-    this.words = new Int32Array(buffer);
-    this.uwords = new Uint32Array(buffer);
-    this.floats = new Float32Array(buffer);
-    this.doubles = new Float64Array(buffer);
+    const views = BufferViews.of(buffer);
+    this.bytes = views.bytes;
+    this.words = views.int32s;
+    this.uwords = views.uint32s;
+    this.floats = views.float32s;
+    this.doubles = views.float64s;
   }
 
   /** Reserves the address space; the machine backs a page when it is first written. @throws RangeError when refused. */

@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
+import { BufferViews } from './bufferViews.js';
 import { AllocSite, type FailureInjector, type Injectable } from './failureInjector.js';
 
 const LEVEL_BITS = 9;
@@ -45,7 +46,7 @@ export class TableArena implements Injectable {
   /** A fresh arena over a zeroed buffer that holds a whole number of tables, of which the first stays unused. */
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
-    this.words = new Uint32Array(buffer);
+    this.words = BufferViews.of(buffer).uint32s;
     this.totalTables = this.words.length / TABLE_ENTRIES - 1;
     assert(Number.isInteger(this.totalTables) && this.totalTables > 0, 'table arena of a wrong size');
     this.free_ = this.totalTables;
@@ -124,6 +125,9 @@ export class RadixTable {
   /** The block (vpn / 512) whose leaf was found last, and that leaf's first slot: loops over pages stay in a block. */
   private cachedBlock = NO_BLOCK;
   private cachedSlot = -1;
+  /** Leaf tables that ever were lie in `[madeFrom, madeEnd)`: most tables use a corner of what they could hold, and walks look nowhere else. */
+  private madeFrom = TABLE_VPN_END;
+  private madeEnd = 0;
 
   /** @throws RangeError when the arena has no table left for the root. */
   constructor(arena: TableArena) {
@@ -188,6 +192,7 @@ export class RadixTable {
       table = this.arena.takeTable();
       Atomics.store(this.words, entry, table);
     }
+    this.noteMade(vpn);
     return this.slot(vpn);
   }
 
@@ -266,8 +271,9 @@ export class RadixTable {
   /** The first page in `[vpn, end)` whose leaf table exists, or `end`. Holes cost steps per absent table, not per page. */
   nextPopulated(vpn: number, end: number): number {
     assert(vpn >= 0 && end <= TABLE_VPN_END, 'page number beyond the page table');
-    let at = vpn;
-    while (at < end) {
+    const made = end < this.madeEnd ? end : this.madeEnd;
+    let at = vpn > this.madeFrom ? vpn : this.madeFrom;
+    while (at < made) {
       const missing = this.missingSpan(at);
       if (missing === 0) return at;
       at = (Math.floor(at / missing) + 1) * missing;
@@ -287,7 +293,8 @@ export class RadixTable {
     visit: (vpn: number, word: number) => void,
   ): void {
     const first = table * TABLE_ENTRIES;
-    for (let i = 0; i < TABLE_ENTRIES; i++) {
+    const end = this.entriesEnd(level, base);
+    for (let i = this.entriesFrom(level, base); i < end; i++) {
       const word = this.words[first + i];
       if (word === 0) continue;
       if (level === 0) visit(base + i, word);
@@ -317,7 +324,7 @@ export class RadixTable {
     assert(!this.destroyed, 'page table destroyed twice');
     this.destroyed = true;
     this.forget();
-    this.destroyBelow(this.root, ROOT_LEVEL);
+    this.destroyBelow(this.root, ROOT_LEVEL, 0);
   }
 
   /** Pages covered by the highest absent entry on the way to a page: 0 when its leaf exists. */
@@ -340,8 +347,8 @@ export class RadixTable {
     unlinked: number[],
   ): void {
     const span = ENTRY_SPAN[level];
-    const first = Math.max(0, Math.floor((start - base) / span));
-    const limit = Math.min(TABLE_ENTRIES, Math.ceil((end - base) / span));
+    const first = Math.max(this.entriesFrom(level, base), Math.floor((start - base) / span));
+    const limit = Math.min(this.entriesEnd(level, base), Math.ceil((end - base) / span));
     for (let i = first; i < limit; i++) {
       const entry = table * TABLE_ENTRIES + i;
       const child = this.words[entry];
@@ -355,15 +362,33 @@ export class RadixTable {
     }
   }
 
-  private destroyBelow(table: number, level: number): void {
+  private destroyBelow(table: number, level: number, base: number): void {
     if (level > 0) {
-      for (let i = 0; i < TABLE_ENTRIES; i++) {
+      const end = this.entriesEnd(level, base);
+      for (let i = this.entriesFrom(level, base); i < end; i++) {
         const child = this.words[table * TABLE_ENTRIES + i];
-        if (child !== 0) this.destroyBelow(child, level - 1);
+        if (child !== 0) this.destroyBelow(child, level - 1, base + i * ENTRY_SPAN[level]);
       }
     }
     this.arena.zero(table);
     this.arena.freeTable(table);
+  }
+
+  private noteMade(vpn: number): void {
+    const block = vpn - (vpn & INDEX_MASK);
+    if (block < this.madeFrom) this.madeFrom = block;
+    if (block + TABLE_ENTRIES > this.madeEnd) this.madeEnd = block + TABLE_ENTRIES;
+  }
+
+  /** The first entry of a table for pages from `base` on that can lead to anything. */
+  private entriesFrom(level: number, base: number): number {
+    return this.madeFrom <= base ? 0 : Math.floor((this.madeFrom - base) / ENTRY_SPAN[level]);
+  }
+
+  /** One past the last one. */
+  private entriesEnd(level: number, base: number): number {
+    const spans = Math.ceil((this.madeEnd - base) / ENTRY_SPAN[level]);
+    return spans < TABLE_ENTRIES ? spans : TABLE_ENTRIES;
   }
 
   private checkKey(vpn: number): void {

@@ -19,10 +19,13 @@ export class LockClass {
   }
 }
 
+/** Of 32 classes each. */
+const WORDS = LockClass.MAX / 32;
+
 /** @kernel lockdep */
 export class LockOrder {
-  /** follows[a * MAX + b] = 1 when b was acquired while a was held. */
-  private readonly follows = new Uint8Array(LockClass.MAX * LockClass.MAX);
+  /** By class that was held: a bit for each class that was acquired under it, 32 to a word. */
+  private readonly follows = new Int32Array(LockClass.MAX * WORDS);
   /** 1 for a class that another one was acquired under. */
   private readonly leads = new Uint8Array(LockClass.MAX);
   private readonly classes: (LockClass | undefined)[] = [];
@@ -30,8 +33,7 @@ export class LockOrder {
   /** To be called before waiting for `next` while `held` is held. */
   acquire(held: LockClass, next: LockClass): void {
     if (held === next && held.nests) return;
-    const edge = held.id * LockClass.MAX + next.id;
-    if (this.follows[edge] === 1) return;
+    if (this.hasEdge(held.id, next.id)) return;
     this.classes[held.id] = held;
     this.classes[next.id] = next;
     assert(held !== next, () => `lock order: ${next.name} taken while another ${held.name} is held`);
@@ -40,8 +42,12 @@ export class LockOrder {
       const names = (back ?? []).map((id) => this.classes[id]?.name ?? '?');
       return `lock order: ${next.name} taken under ${held.name}, but elsewhere ${names.join(' is held when taking ')}`;
     });
-    this.follows[edge] = 1;
+    this.follows[held.id * WORDS + (next.id >>> 5)] |= 1 << (next.id & 31);
     this.leads[held.id] = 1;
+  }
+
+  private hasEdge(held: number, next: number): boolean {
+    return (this.follows[held * WORDS + (next >>> 5)] & (1 << (next & 31))) !== 0;
   }
 
   /** The class ids from `from` to `to` along known edges, or null. */
@@ -49,7 +55,7 @@ export class LockOrder {
     if (from === to) return [to];
     seen.add(from);
     for (let next = 0; next < LockClass.MAX; next++) {
-      if (this.follows[from * LockClass.MAX + next] === 0 || seen.has(next)) continue;
+      if (!this.hasEdge(from, next) || seen.has(next)) continue;
       const rest = this.path(next, to, seen);
       if (rest !== null) return [from, ...rest];
     }

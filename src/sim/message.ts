@@ -29,6 +29,9 @@ export interface MessageType<Args extends Fields, Reply extends Fields> {
   readonly reply: readonly (keyof Reply & string)[];
 }
 
+/** What a request of this type says. */
+export type ArgsOf<M> = M extends MessageType<infer Args, infer _> ? Values<Args> : never;
+
 const names: string[] = [];
 
 /** Registers a message type. All threads load the same module, so the numbers agree. */

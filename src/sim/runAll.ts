@@ -14,18 +14,27 @@ export function* runAll(
   operations: readonly Steps<Errno>[],
 ): Steps<Errno> {
   if (operations.length === 1) return yield* operations[0];
-  let open = operations.length;
-  let first: Errno = Errno.OK;
   const ended = new Completion(sched, `the end of ${name}`);
-  const runOne = function* (operation: Steps<Errno>): Steps<void> {
-    const errno = yield* operation;
-    if (first === Errno.OK) first = errno;
-    open--;
-    if (open === 0) ended.completeAll();
-  };
+  const group: Group = { open: operations.length, first: Errno.OK, ended };
   operations.forEach((operation, i) => {
-    sched.spawn(actor, `${name}.${i}`, runOne(operation));
+    sched.spawn(actor, `${name}.${i}`, runOne(group, operation));
   });
-  if (open > 0) yield* ended.wait();
-  return first;
+  if (group.open > 0) yield* ended.wait();
+  return group.first;
+}
+
+/** Operations that run side by side. */
+interface Group {
+  /** Those that have not ended. */
+  open: number;
+  /** The first error. */
+  first: Errno;
+  readonly ended: Completion;
+}
+
+function* runOne(group: Group, operation: Steps<Errno>): Steps<void> {
+  const errno = yield* operation;
+  if (group.first === Errno.OK) group.first = errno;
+  group.open--;
+  if (group.open === 0) group.ended.completeAll();
 }

@@ -4,38 +4,55 @@ import type { Scheduler } from './scheduler.js';
 import { PARK, type Steps } from './steps.js';
 import type { Task, Waitable } from './task.js';
 
+const nobody = (): readonly Task[] => [];
+
 /** Waiters re-check their condition in a loop, as with the kernel's wait_event. @kernel wait_queue_head */
 export class WaitQueue implements Waitable {
-  private waiters: Task[] = [];
+  /** Most queues have one waiter at a time, who needs no list. */
+  private first: Task | null = null;
+  /** After the first; empty without one. */
+  private others: Task[] = [];
 
   constructor(
     private readonly sched: Scheduler,
     /** In words: what the waiters wait for. */
     readonly name: string,
-    private readonly blockers: () => readonly Task[] = () => [],
+    private readonly blockers: () => readonly Task[] = nobody,
   ) {}
 
   *wait(): Steps<void> {
-    this.waiters.push(this.sched.self);
-    this.sched.block(this);
+    this.beginWait();
     yield PARK;
+  }
+
+  /** The first half of {@link wait}, for callers that yield PARK themselves to save a nested generator. */
+  beginWait(): void {
+    if (this.first === null) this.first = this.sched.self;
+    else this.others.push(this.sched.self);
+    this.sched.block(this);
   }
 
   /** Wakes in order of arrival. @kernel wake_up_all */
   wakeAll(): void {
-    const woken = this.waiters;
-    this.waiters = [];
-    for (const task of woken) this.sched.wake(task);
+    const { first, others } = this;
+    if (first === null) return;
+    this.first = null;
+    this.sched.wake(first);
+    if (others.length === 0) return;
+    this.others = [];
+    for (const task of others) this.sched.wake(task);
   }
 
   /** @kernel wake_up */
   wakeOne(): void {
-    const task = this.waiters.shift();
-    if (task !== undefined) this.sched.wake(task);
+    const task = this.first;
+    if (task === null) return;
+    this.first = this.others.shift() ?? null;
+    this.sched.wake(task);
   }
 
   get isEmpty(): boolean {
-    return this.waiters.length === 0;
+    return this.first === null;
   }
 
   describeWait(): string {

@@ -10,6 +10,7 @@ import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
 import { leastRecentlyUsed } from '../driver/vram/evictionPolicy.js';
 import { AccessBracket } from '../memory/accessBracket.js';
+import { BufferViews } from '../memory/bufferViews.js';
 import { FolioTable } from '../memory/folios.js';
 import { PageArrays } from '../memory/pageArrays.js';
 import { TableArena } from '../memory/radixTable.js';
@@ -156,7 +157,7 @@ export function buildCpuThread(
     sched,
     actor: cpuActorId(config, cpu),
     memory: openMemory(buffers),
-    tableWords: new Uint32Array(buffers.cpuTables),
+    tableWords: BufferViews.of(buffers.cpuTables).uint32s,
     tableRoot,
     bracket: new AccessBracket(buffers.brackets, cpu),
     accessNs: config.cost.cpuAccessNs,

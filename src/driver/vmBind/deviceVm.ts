@@ -280,15 +280,16 @@ export class DeviceVm implements VaHome {
   }
 
   private newUserptrVa(place: GpuVaPlace): DriverVa {
-    const { binder } = this;
-    const unbind = function* (): Steps<void> {
-      if (!va.bound) return;
-      va.bound = false;
-      yield* binder.zap(va.start, va.end);
-    };
+    const unbind = (): Steps<void> => this.unbindVa(va);
     const userptr = this.newUserptr(vpn(place.offset), place.end - place.start, unbind);
     const va: DriverVa = new DriverVa(place, 'userptr', userptr, this);
     return va;
+  }
+
+  private *unbindVa(va: DriverVa): Steps<void> {
+    if (!va.bound) return;
+    va.bound = false;
+    yield* this.binder.zap(va.start, va.end);
   }
 
   newUserptr(page: Vpn, npages: number, unbind: () => Steps<void>): Userptr {

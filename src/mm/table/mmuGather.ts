@@ -11,7 +11,8 @@ const CAPACITY = 8 * PMD_PAGES;
 
 /** @kernel mmu_gather */
 export class MmuGather {
-  private readonly pages = new Uint32Array(CAPACITY);
+  /** Grows up to the capacity: most have a few pages. */
+  private readonly pages: Pfn[] = [];
   private count = 0;
   /** A present entry was cleared, whether or not it held a reference. */
   needsFlush = false;
@@ -35,7 +36,7 @@ export class MmuGather {
   /** Drops the references; every CPU TLB has been flushed since the last entry was cleared. @kernel tlb_batch_pages_flush */
   putAll(folios: FolioTable, swapCache: SwapCache): void {
     for (let i = 0; i < this.count; i++) {
-      const page = this.pages[i] as Pfn;
+      const page = this.pages[i];
       swapCache.dropIfUnused(folios.headOf(page));
       folios.put(page);
     }

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import type { Port } from '../port.js';
 import { Scheduler, type TaskFailure } from '../scheduler.js';
-import { defineStep, STEP, type Steps } from '../steps.js';
+import { defineStep, PARK, STEP, type Steps } from '../steps.js';
 import type { Strategy } from '../strategy.js';
 import type { Task } from '../task.js';
 import { TimerHeap } from '../timerHeap.js';
@@ -75,7 +75,10 @@ export class VirtualExecutor extends Scheduler {
 
   private *pumpMessages(port: Port, mail: WaitQueue): Steps<void> {
     for (;;) {
-      while (!port.hasIncoming && !port.hasBacklog) yield* mail.wait();
+      while (!port.hasIncoming && !port.hasBacklog) {
+        mail.beginWait();
+        yield PARK;
+      }
       port.drain(1);
       this.at(Step.pump);
       // After the last message the wait is where others go on.

@@ -187,12 +187,18 @@ function runCommand<K extends GpuCommandKind>(
 /** The kernel of the command in the payload; one context does the work. The result goes into the payload. */
 export function commandKernel(payload: CallPayload): DeviceKernel {
   const command = payload.get<GpuCommand>();
-  return function* (context) {
-    if (command === undefined) return Errno.EINVAL;
-    if (context.index !== 0) return Errno.OK;
-    const ret = yield* runCommand(context, command, payload);
-    const result: GpuCommandResult = { value: Math.max(0, ret) };
-    payload.put(result);
-    return ret < 0 ? (ret as Errno) : Errno.OK;
-  };
+  return (context) => runAndTell(context, command, payload);
+}
+
+function* runAndTell(
+  context: DeviceContext,
+  command: GpuCommand | undefined,
+  payload: CallPayload,
+): Steps<Errno> {
+  if (command === undefined) return Errno.EINVAL;
+  if (context.index !== 0) return Errno.OK;
+  const ret = yield* runCommand(context, command, payload);
+  const result: GpuCommandResult = { value: Math.max(0, ret) };
+  payload.put(result);
+  return ret < 0 ? (ret as Errno) : Errno.OK;
 }

@@ -35,7 +35,7 @@ export class ForeignCheck {
 
   /** Made when it is needed: in a short run whoever loads nothing has no use for it. */
   private get seen(): SeenWords {
-    this.seenWords ??= new SeenWords();
+    this.seenWords ??= new SeenWords(this.pages.count * this.slots.actors);
     return this.seenWords;
   }
 

@@ -2,7 +2,7 @@
 
 import { Survival, survival } from './ghostRules.js';
 
-const CAPACITY_START = 256;
+const CAPACITY_START = 16;
 
 /** Sent between threads; entry `i` of all arrays is one word. */
 export interface OwnWordsSnapshot {
