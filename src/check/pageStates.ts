@@ -20,6 +20,15 @@ import { type DmaHolder, MachineView } from './machineView.js';
 /** Changes of one step that are told; a huge page changes in hundreds of places at once. */
 const TOLD_MAX = 8;
 
+const SEPARATOR = ' | ';
+
+/** One page, and what it is for the CPU, for the DMA and in the tables of each device; no part where it is gone everywhere. */
+export interface PageState {
+  /** `mm 1 0x7f0000000000` */
+  readonly page: string;
+  readonly parts: readonly string[];
+}
+
 /** The parts of one page's state, in the order in which they were found. */
 type States = Map<string, string[]>;
 
@@ -29,13 +38,23 @@ export class PageStates {
 
   constructor(private readonly machine: Machine) {}
 
-  /** One line for each page that is no longer as it was at the last call. */
-  changes(): string[] {
+  /** Each page that is no longer as it was at the last call. */
+  changed(): PageState[] {
     const now = this.now();
-    const lines: string[] = [];
-    for (const [page, text] of now) if (this.before.get(page) !== text) lines.push(`${page}: ${text}`);
-    for (const page of this.before.keys()) if (!now.has(page)) lines.push(`${page}: gone everywhere`);
+    const changed: PageState[] = [];
+    for (const [page, text] of now) {
+      if (this.before.get(page) !== text) changed.push({ page, parts: text.split(SEPARATOR) });
+    }
+    for (const page of this.before.keys()) if (!now.has(page)) changed.push({ page, parts: [] });
     this.before = now;
+    return changed;
+  }
+
+  /** The same as lines, the first ones where there are many. */
+  changes(): string[] {
+    const lines = this.changed().map(
+      ({ page, parts }) => `${page}: ${parts.length === 0 ? 'gone everywhere' : parts.join(SEPARATOR)}`,
+    );
     const more = lines.length - TOLD_MAX;
     return more <= 1 ? lines : [...lines.slice(0, TOLD_MAX), `and ${more} pages more`];
   }
@@ -50,7 +69,7 @@ export class PageStates {
     for (const { mm, page, pte } of view.entries) add(states, mm.id, page, cpuText(view, pte));
     for (const holder of view.holders) addAddresses(view, states, holder);
     addDeviceEntries(view, states);
-    return new Map([...states].map(([page, parts]) => [page, parts.join(' | ')]));
+    return new Map([...states].map(([page, parts]) => [page, parts.join(SEPARATOR)]));
   }
 }
 

@@ -10,6 +10,7 @@ import { addCompletionCommand } from './completionCommand.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
 import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
 import { addInitCommand, initCommand } from './initCommand.js';
+import { addReportCommand } from './reportOptions.js';
 import { withErrorDocument } from './resultOutput.js';
 import { addRunCommand, runCommand } from './runCommand.js';
 import { scenarioNames } from './scenarioPath.js';
@@ -80,6 +81,11 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   );
   addBugsCommand(program, (options) =>
     acting('bugs', options, async () => (await import('./bugsCommand.js')).bugsCommand(options, host)),
+  );
+  addReportCommand(program, (files, options) =>
+    acting('report', {}, async () =>
+      (await import('./reportCommand.js')).reportCommand(files, options, host),
+    ),
   );
   addInitCommand(program, (file, options) => initCommand(file, options, host).then(ended));
   addValidateCommand(program, (files, options) => validateCommand(files, options, host).then(ended));

@@ -54,6 +54,7 @@ export function addRunCommand(program: Command, action: Runner<RunCommandOptions
     ['svmsim run --seeds 1..20 --jobs 2', 'twenty seeds, two at a time, with a line for each'],
     ['svmsim run --json - | jq .counters', 'counters for scripts'],
     ['svmsim run --trace run.pftrace', 'what every actor did when, for ui.perfetto.dev'],
+    ['svmsim run --report run.html', 'the same as a page: residency, latencies, lock waits'],
   ]);
 }
 
@@ -84,8 +85,9 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   const loaded = host.simulator.loadScenario(path, options);
   const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
-  const report = await simulate(config, run, trace, host);
+  const report = await recording(trace, host, () => simulate(config, run, trace, host));
   const context: DocumentContext = { command, config, environment: host.environment() };
+  if (trace.isWanted) await trace.write(runDocument(report, context), host.stderr);
   output.publish(
     () =>
       summaryTable(report, {
@@ -100,6 +102,16 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   return statusOf(verdict);
 }
 
+/** What was recorded of a run that came to no result is kept too. */
+async function recording<T>(trace: TraceOutput, host: CliHost, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    await trace.write(null, host.stderr);
+    throw error;
+  }
+}
+
 async function simulate(
   config: SimulationConfig,
   { options, runOptions }: OneRun,
@@ -111,9 +123,7 @@ async function simulate(
     return await host.interruptible(
       async (signal) => {
         const simulation = await host.simulator.makeSimulation(config);
-        const recorded = trace.isWanted
-          ? { onTrace: (made: Trace): void => trace.write(made, host.stderr) }
-          : {};
+        const recorded = trace.isWanted ? { onTrace: (made: Trace): void => trace.keep(made) } : {};
         const onProgress = (progress: RunProgress): void => status.update(progress);
         return simulation.run({ ...runOptions, ...recorded, signal, onProgress });
       },

@@ -95,6 +95,15 @@ export class Histogram {
     return this.totals[MAX];
   }
 
+  /** The largest value of each bucket that holds something, and how many it holds; ascending. */
+  filledBuckets(): (readonly [topNs: number, count: number])[] {
+    const filled: (readonly [number, number])[] = [];
+    this.buckets.forEach((count, bucket) => {
+      if (count > 0) filled.push([this.valueOf(bucket), count]);
+    });
+    return filled;
+  }
+
   latency(): Latency {
     if (this.count === 0) return NO_LATENCY;
     return {

@@ -40,21 +40,30 @@ export class StepLine implements StepObserver, WaitObserver {
     this.known = new Set(tasks);
   }
 
-  /** Of the step that `task` has just taken. */
+  /** Of the step that `task` has just taken, in one line. */
   take(task: Task, tasks: ReadonlySet<Task>): string {
+    const { events, waits } = this.takeParts(task, tasks);
+    const parts = waits === null ? events : [...events, `WAITS for ${waits}`];
+    return `${taskLabel(task)}: ${parts.join('; ')}`;
+  }
+
+  /** The same in parts: what it did, and what it waits for now; null where it can go on. */
+  takeParts(
+    task: Task,
+    tasks: ReadonlySet<Task>,
+  ): { readonly events: string[]; readonly waits: string | null } {
     const parts = [...this.events];
     const started = [...tasks].filter((one) => !this.known.has(one)).map(taskLabel);
     if (started.length > 0) parts.push(`starts ${started.join(', ')}`);
     parts.push(...this.lockChanges(task, tasks));
     if (this.woken.length > 0) parts.push(`wakes ${this.woken.join(', ')}`);
-    const wait = describeWait(task);
-    if (wait !== null) parts.push(`WAITS for ${wait}`);
-    else if (task.state === 'done') parts.push('ends');
-    else if (parts.length === 0) parts.push('goes on');
+    const waits = describeWait(task);
+    if (waits === null && task.state === 'done') parts.push('ends');
+    else if (waits === null && parts.length === 0) parts.push('goes on');
     this.events.length = 0;
     this.woken.length = 0;
     this.known = new Set(tasks);
-    return `${taskLabel(task)}: ${parts.join('; ')}`;
+    return { events: parts, waits };
   }
 
   /** A lock that is released may go to a task that waits for it, in the same step. */

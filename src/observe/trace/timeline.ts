@@ -22,6 +22,8 @@ export interface Span {
   /** The same for all that follows from one fault, call or kernel. */
   readonly flow: number;
   readonly task: string;
+  /** Name of the span around it of which this is a part; null for what is no phase. */
+  readonly phaseOf: string | null;
 }
 
 export interface Instant {
@@ -195,7 +197,7 @@ class Timeline implements TraceVisitor {
     task: string,
   ): void {
     const { actor, lane, flow } = line;
-    const span: Span = { name, category, actor, lane, beginNs, args, flow, task };
+    const span: Span = { name, category, actor, lane, beginNs, args, flow, task, phaseOf: null };
     const open: OpenSpan = { span, rule, phase: null };
     line.open.push(open);
     this.sink.onBegin(span);
@@ -211,7 +213,7 @@ class Timeline implements TraceVisitor {
     const next = names[after === null ? 0 : names.findIndex(([step]) => step === after) + 1];
     const name = next?.[1] ?? rule.lastPhase;
     if (name === undefined) return;
-    open.phase = { ...span, name, beginNs, args: NO_ARGUMENTS };
+    open.phase = { ...span, name, beginNs, args: NO_ARGUMENTS, phaseOf: span.name };
     this.sink.onBegin(open.phase);
   }
 

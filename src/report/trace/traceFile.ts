@@ -33,14 +33,29 @@ const headSchema = z.object({
   messages: z.array(z.string()),
   /** Words of each ring. */
   ringWords: z.array(z.number().int().min(0)),
+  document: z.unknown().optional(),
   events: z.number().int().min(0),
   dropped: z.number().int().min(0),
 });
 
-export function writeTraceFile(trace: Trace, write: (piece: TextOrBytes) => void): void {
+/** What a file holds: the recorded run, and the JSON document of its result where there was one. */
+export interface TraceFile {
+  readonly trace: Trace;
+  readonly document: unknown;
+}
+
+export function isTraceFile(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
+}
+
+export function writeTraceFile(
+  trace: Trace,
+  write: (piece: TextOrBytes) => void,
+  document: object | null = null,
+): void {
   const { rings, ...rest } = trace;
   const ringWords = rings.map((chunks) => chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  const head = new Packr().pack({ ...rest, ringWords });
+  const head = new Packr().pack({ ...rest, ringWords, document });
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.write(MAGIC, 'latin1');
   prefix.writeUInt32LE(FORMAT, MAGIC.length);
@@ -51,20 +66,19 @@ export function writeTraceFile(trace: Trace, write: (piece: TextOrBytes) => void
 }
 
 /** @throws UserError for anything that is no whole trace file of this format. */
-export function readTraceFile(path: string): Trace {
+export function readTraceFile(path: string): TraceFile {
   const bytes = readBytes(path);
-  if (bytes.length < PREFIX_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC)
-    throw refusal(path, 'something else');
+  if (bytes.length < PREFIX_BYTES || !isTraceFile(bytes)) throw refusal(path, 'something else');
   const format = bytes.readUInt32LE(MAGIC.length);
   if (format !== FORMAT) throw refusal(path, `a trace file of format ${format}`, `format ${FORMAT}`);
   const headBytes = bytes.readUInt32LE(MAGIC.length + 4);
   const head = readHead(path, bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headBytes));
-  const { ringWords, ...rest } = head;
+  const { ringWords, document = null, ...rest } = head;
   const wordsAt = PREFIX_BYTES + headBytes;
   const wanted = wordsAt + WORD_BYTES * ringWords.reduce((sum, words) => sum + words, 0);
   if (bytes.length !== wanted)
     throw refusal(path, `${bytes.length} bytes`, `the ${wanted} bytes that its head tells of`);
-  return { ...rest, rings: splitWords(bytes.subarray(wordsAt), ringWords) };
+  return { trace: { ...rest, rings: splitWords(bytes.subarray(wordsAt), ringWords) }, document };
 }
 
 function splitWords(bytes: Buffer, ringWords: readonly number[]): Float64Array[][] {

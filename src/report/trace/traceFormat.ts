@@ -10,7 +10,7 @@ import { writeTraceFile } from './traceFile.js';
 /** A piece of a file. */
 export type TextOrBytes = string | Uint8Array;
 
-type Writer = (trace: Trace, write: (piece: TextOrBytes) => void) => void;
+type Writer = (trace: Trace, write: (piece: TextOrBytes) => void, document: object | null) => void;
 
 /** The longest ending that fits counts. */
 const formats: readonly { readonly ending: string; readonly what: string; readonly write: Writer }[] = [
@@ -27,15 +27,20 @@ export function checkTraceName(option: string, path: string): void {
   formatOf(option, path);
 }
 
-/** @throws UserError for a file that cannot be written. */
-export function writeTrace(option: string, path: string, trace: Trace): void {
+/**
+ * svmsim's own format keeps the JSON document of the run's result with it.
+ *
+ * @throws UserError for a file that cannot be written.
+ */
+export function writeTrace(option: string, path: string, trace: Trace, document: object | null = null): void {
   const { write } = formatOf(option, path);
   const file = open(option, path);
   try {
-    write(trace, (piece) => {
+    const put = (piece: TextOrBytes): void => {
       if (typeof piece === 'string') writeSync(file, piece);
       else writeAll(file, piece);
-    });
+    };
+    write(trace, put, document);
   } finally {
     closeSync(file);
   }

@@ -205,7 +205,7 @@ describe('Chrome JSON', () => {
 describe("svmsim's own file", () => {
   it('gives the same trace back', () => {
     written('a.svmtrace');
-    const read = readTraceFile(join(folder, 'a.svmtrace'));
+    const { trace: read } = readTraceFile(join(folder, 'a.svmtrace'));
     expect({ ...read, rings: [] }).toEqual({ ...trace, rings: [] });
     const words = (rings: Trace['rings']) =>
       rings.map((chunks) => chunks.flatMap((chunk) => [...chunk.subarray(0, 999)]).slice(0, 999));

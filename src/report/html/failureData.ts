@@ -1,0 +1,57 @@
+/** A failure of `explore` as a report shows it: played again, step by step. */
+
+import { basename } from 'node:path';
+import { decodeFailure } from '../../explore/failureFile.js';
+import { type LaneRecording, recordLanes } from '../../explore/replay/lanes.js';
+import { verdictTitle } from '../exploreReport.js';
+import { formatCount } from '../units.js';
+import type { FailureData, LaneStep } from './reportData.js';
+
+/** Steps that a page shows at once; what leads to a failure are the last ones. */
+const STEPS_MAX = 3000;
+
+/** @throws UserError for a file that is no failure of this version. */
+export function failureData(path: string, bytes: Uint8Array, version: string): FailureData {
+  const failure = decodeFailure(bytes, path, version);
+  const recording = recordLanes(failure);
+  const { target, verdict } = failure;
+  const busy = recording.steps.filter(({ isIdle }) => !isIdle);
+  const first = Math.max(0, busy.length - STEPS_MAX);
+  return {
+    source: basename(path),
+    name: target.source.kind === 'case' ? target.source.program.name : target.source.path,
+    bug: target.bug,
+    verdict: { title: verdictTitle(verdict), details: verdict.details },
+    facts: [
+      ['found by', `${failure.strategy}, schedule ${formatCount(failure.schedule + 1)}`],
+      [
+        'steps',
+        `${formatCount(recording.steps.length)}, of which ${formatCount(busy.length)} are shown: in the others a task that serves others found nothing to do`,
+      ],
+      [
+        'played again',
+        recording.isExact ? 'every choice as it was' : 'NOT as it was: not every choice could be made',
+      ],
+    ],
+    ...shown(recording, busy.slice(first)),
+    stepsLeftOut: first,
+  };
+}
+
+function shown(
+  { actors, messages, holds, pages, standing }: LaneRecording,
+  steps: readonly LaneStep[],
+): Omit<FailureData, 'source' | 'name' | 'bug' | 'verdict' | 'facts' | 'stepsLeftOut'> {
+  const firstStep = steps[0]?.step ?? 1;
+  const lastStep = steps.at(-1)?.step ?? 0;
+  return {
+    actors,
+    steps,
+    messages: messages.filter(({ fromStep }) => fromStep >= firstStep),
+    holds: holds
+      .filter(({ toStep }) => toStep >= firstStep)
+      .map((hold) => ({ ...hold, toStep: Math.min(hold.toStep, lastStep) })),
+    pages,
+    standing,
+  };
+}

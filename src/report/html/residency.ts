@@ -1,0 +1,204 @@
+/** Where each page was when, as far as a trace tells: first touches, migrations, and what took pages away. */
+
+import { RangeMap } from '../../base/rangeMap.js';
+import { PMD_PAGES } from '../../base/units.js';
+import type { Trace } from '../../observe/trace/trace.js';
+import type { TraceEvent, TraceVisitor } from '../../observe/trace/traceReader.js';
+import type { ResidencyData } from './reportData.js';
+import { packChanges, type ResidencyChange } from './residencyPacking.js';
+
+/** Numbers of owners. */
+export const Owner = { Nowhere: 0, Ram: 1, FirstDevice: 2 } as const;
+
+interface Place {
+  readonly owner: number;
+  /** Of the allocation that holds the pages, -1 outside device memory. */
+  readonly allocation: number;
+}
+
+const IN_RAM: Place = { owner: Owner.Ram, allocation: -1 };
+
+/** What a task is about to move. */
+interface Moving {
+  process: number;
+  allocation: number;
+}
+
+type Pages = RangeMap<Place>;
+type Follow = (residency: Residency, args: Float64Array, task: number) => void;
+
+const DEVICES = 256;
+const TASKS = 2 ** 22;
+
+export class Residency implements TraceVisitor {
+  private readonly followers: readonly (Follow | undefined)[];
+  private readonly processes = new Map<number, Pages>();
+  private readonly moving = new Map<number, Moving>();
+  private readonly changes: ResidencyChange[] = [];
+  private firstProcess: number | null = null;
+  private nowNs = 0;
+
+  constructor(private readonly trace: Trace) {
+    this.followers = trace.steps.map(({ name }) => follow[name]);
+  }
+
+  onStep(event: TraceEvent, step: number): void {
+    const follower = this.followers[step];
+    if (follower === undefined) return;
+    this.nowNs = event.timeNs;
+    follower(this, event.args, event.head.actor * TASKS + event.head.task);
+  }
+
+  onBlocked(): void {}
+  onWoken(): void {}
+  onSpawned(): void {}
+
+  data(): ResidencyData {
+    const { devices } = this.trace;
+    const owners = ['nowhere', 'RAM', ...Array.from({ length: devices }, (_, i) => `gpu${i}`)];
+    return packChanges(owners, this.changes);
+  }
+
+  /** A first touch, a copy on write, a page read back. */
+  touch(process: number, start: number, npages: number): void {
+    this.set(process, start, start + npages, () => IN_RAM);
+  }
+
+  clear(process: number, start: number, npages: number): void {
+    this.set(process, start, start + npages, () => undefined);
+  }
+
+  clearProcess(process: number): void {
+    this.clear(process, 0, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** All pages of the span are in the allocation, holes too. */
+  toDevice(task: number, start: number, npages: number, device: number): void {
+    const { process, allocation } = this.movingOf(task);
+    const place = { owner: Owner.FirstDevice + device, allocation: allocation * DEVICES + device };
+    this.set(process, start, start + npages, () => place);
+  }
+
+  /** Of the span what is in device memory; what was never touched stays untouched. */
+  toRam(task: number, start: number, npages: number): void {
+    const { process } = this.movingOf(task);
+    this.set(process, start, start + npages, homeAgain);
+  }
+
+  /** All that the allocation held, wherever it was mapped. */
+  evicted(task: number, device: number): void {
+    const allocation = this.movingOf(task).allocation * DEVICES + device;
+    for (const [process, pages] of this.processes) {
+      const held = [...pages.overlapping(0, Number.MAX_SAFE_INTEGER)].filter(
+        (one) => one.value.allocation === allocation,
+      );
+      for (const { start, end } of held) this.set(process, start, end, homeAgain);
+    }
+  }
+
+  /** Page-table entries have gone elsewhere. */
+  move(process: number, from: number, to: number, npages: number): void {
+    this.carry(process, process, from, to, npages);
+    this.clear(process, from, npages);
+  }
+
+  /** A child has what its parent has; of device pages too, both map the same. */
+  fork(parent: number, child: number, start: number, npages: number): void {
+    this.carry(parent, child, start, start, npages);
+  }
+
+  noteMoving(task: number, process: number | null, allocation: number | null): void {
+    const before = this.movingOf(task);
+    this.moving.set(task, {
+      process: process ?? before.process,
+      allocation: allocation ?? before.allocation,
+    });
+  }
+
+  private carry(from: number, into: number, start: number, to: number, npages: number): void {
+    for (const piece of [...this.pagesOf(from).pieces(start, start + npages)]) {
+      const { value } = piece;
+      this.set(into, to + piece.start - start, to + piece.end - start, () => value);
+    }
+  }
+
+  private movingOf(task: number): Moving {
+    return this.moving.get(task) ?? { process: this.firstProcess ?? 0, allocation: -1 };
+  }
+
+  private pagesOf(process: number): Pages {
+    const known = this.processes.get(process);
+    if (known !== undefined) return known;
+    const pages: Pages = new RangeMap((a, b) => a.owner === b.owner && a.allocation === b.allocation);
+    this.processes.set(process, pages);
+    this.firstProcess ??= process;
+    return pages;
+  }
+
+  private set(
+    process: number,
+    start: number,
+    end: number,
+    change: (place: Place | undefined) => Place | undefined,
+  ): void {
+    const pages = this.pagesOf(process);
+    for (const piece of pages.pieces(start, end)) {
+      const next = change(piece.value);
+      const owner = next?.owner ?? Owner.Nowhere;
+      if (owner !== (piece.value?.owner ?? Owner.Nowhere)) this.tell(process, piece.start, piece.end, owner);
+    }
+    pages.update(start, end, change);
+  }
+
+  private tell(process: number, start: number, end: number, owner: number): void {
+    const last = this.changes.at(-1);
+    // Pages that are touched one after the other are one change, as long as nothing else comes between.
+    if (
+      last !== undefined &&
+      last.process === process &&
+      last.owner === owner &&
+      last.end === start &&
+      last.timeNs === this.nowNs
+    ) {
+      last.end = end;
+      return;
+    }
+    this.changes.push({ timeNs: this.nowNs, process, start, end, owner });
+  }
+}
+
+function homeAgain(place: Place | undefined): Place | undefined {
+  return place === undefined || place.owner < Owner.FirstDevice ? place : IN_RAM;
+}
+
+const touchOne: Follow = (r, [page, , process]) => r.touch(process, page, 1);
+const touchCopied: Follow = (r, [page, , , process]) => r.touch(process, page, 1);
+const touchHuge: Follow = (r, [page, , process]) => r.touch(process, page - (page % PMD_PAGES), PMD_PAGES);
+
+/** Arguments as the steps define them; a step that is not here says nothing of where pages are. */
+const follow: Readonly<Record<string, Follow>> = {
+  'fault.anonymous': touchOne,
+  'fault.hugeAnonymous': touchHuge,
+  'fault.fileMapped': touchOne,
+  'fault.around': (r, [page, npages, process]) => r.touch(process, page, npages),
+  'fault.copied': touchCopied,
+  'fault.cowBroken': touchCopied,
+  'fault.fileCopied': touchCopied,
+  'swap.mapped': touchCopied,
+  'hugetlb.mapped': touchHuge,
+  'driver.migrateStart': (r, [, , process], task) => r.noteMoving(task, process, null),
+  'pagemap.toDevmem': (r, [, , , allocation], task) => r.noteMoving(task, null, allocation),
+  'pagemap.toDevmemDone': (r, [start, npages, device], task) => r.toDevice(task, start, npages, device),
+  'pagemap.toRam': (r, [, , , process], task) => r.noteMoving(task, process, null),
+  'pagemap.toRamDone': (r, [start, npages, errno], task) => {
+    if (errno === 0) r.toRam(task, start, npages);
+  },
+  'pagemap.evict': (r, [, , allocation], task) => r.noteMoving(task, null, allocation),
+  'pagemap.evictDone': (r, [device, , errno], task) => {
+    if (errno === 0) r.evicted(task, device);
+  },
+  'zap.cleared': (r, [start, npages, process]) => r.clear(process, start, npages),
+  'mremap.moved': (r, [from, to, npages, process]) => r.move(process, from, to, npages),
+  'fork.copied': (r, [start, npages, parent, child]) => r.fork(parent, child, start, npages),
+  'exit.torn': (r, [process]) => r.clearProcess(process),
+};

@@ -1,0 +1,118 @@
+/** How long things took: a histogram and percentiles of each kind. */
+
+import type { LatencyData, RunData } from '../html/reportData.js';
+import { formatCount, formatNs } from '../units.js';
+import { chart } from './chart.js';
+import { h, note, table } from './dom.js';
+import { clockNote, latenciesOf, type Section } from './section.js';
+
+/** Bars per power of ten. */
+const BARS_PER_DECADE = 8;
+const HEIGHT = 170;
+
+export function latencySection(runs: readonly RunData[]): Section {
+  const names = [...new Set(runs.flatMap((run) => latenciesOf(run).map(({ name }) => name)))];
+  const hasBuckets = runs.some((run) => latenciesOf(run).some(({ buckets }) => buckets !== null));
+  const clock = clockNote(runs);
+  return {
+    id: 'latencies',
+    title: 'Latencies',
+    intro: `How long each kind of thing took (${clock}); what failed is left out. Percentiles are at most 1/32 above the exact value.`,
+    body:
+      names.length === 0
+        ? [note('Nothing was measured: no fault, no invalidation, no migration.')]
+        : [
+            percentiles(runs, names, clock),
+            hasBuckets
+              ? h('div', { class: 'cards' }, ...names.flatMap((name) => histogram(name, runs)))
+              : note('Histograms need a trace; the result of a run keeps percentiles alone.'),
+          ],
+  };
+}
+
+function percentiles(runs: readonly RunData[], names: readonly string[], clock: string): HTMLElement {
+  const rows = names.flatMap((name) =>
+    runs.flatMap((run, i) => {
+      const found = latenciesOf(run).find((one) => one.name === name);
+      if (found === undefined) return [];
+      const { count, meanNs, p50Ns, p90Ns, p99Ns, maxNs } = found;
+      const title = runs.length > 1 ? `${name}, ${i === 0 ? 'before' : 'after'}` : name;
+      return [[title, formatCount(count), ...[p50Ns, p90Ns, p99Ns, maxNs, meanNs].map(formatNs)]];
+    }),
+  );
+  const number = true;
+  return table(
+    `Percentiles (${clock})`,
+    [
+      { title: 'What' },
+      { title: 'Count', number },
+      { title: 'p50', number },
+      { title: 'p90', number },
+      { title: 'p99', number },
+      { title: 'max', number },
+      { title: 'mean', number },
+    ],
+    rows,
+  );
+}
+
+interface Found {
+  readonly latency: LatencyData;
+  readonly run: number;
+}
+
+function histogram(name: string, runs: readonly RunData[]): HTMLElement[] {
+  const found = runs.flatMap((run, i): Found[] => {
+    const latency = latenciesOf(run).find((one) => one.name === name);
+    return latency === undefined || latency.buckets === null ? [] : [{ latency, run: i }];
+  });
+  if (found.length === 0) return [];
+  const edges = edgesOf(found.flatMap(({ latency }) => latency.buckets ?? []).map(([topNs]) => topNs));
+  const lines = found.map(({ latency, run }) => ({
+    name: runs.length > 1 ? (run === 0 ? 'before' : 'after') : 'share',
+    values: shares(latency, edges),
+    isArea: run === runs.length - 1,
+    color: run,
+  }));
+  const { p50Ns, p99Ns } = found[found.length - 1].latency;
+  const plot = chart({
+    label: `Histogram of ${name}`,
+    x: edges,
+    lines,
+    nameX: 'from',
+    formatX: formatNs,
+    formatY: (share) => `${Math.round(share * 100)}%`,
+    height: HEIGHT,
+    isLog: true,
+    marks: [
+      { at: p50Ns, text: `p50 ${formatNs(p50Ns)}` },
+      { at: p99Ns, text: `p99 ${formatNs(p99Ns)}` },
+    ],
+  });
+  const counts = found
+    .map(
+      ({ latency, run }) =>
+        `${formatCount(latency.count)}${runs.length > 1 ? (run === 0 ? ' before' : ' after') : ''}`,
+    )
+    .join('; ');
+  return [h('figure', { class: 'card' }, h('figcaption', {}, h('strong', {}, name), ` (${counts})`), plot)];
+}
+
+/** Ends of equal steps of the logarithm around all values. */
+function edgesOf(topsNs: readonly number[]): number[] {
+  const positive = topsNs.filter((ns) => ns > 0);
+  const low =
+    Math.floor(Math.log10(Math.max(1, Math.min(...positive, Number.MAX_VALUE))) * BARS_PER_DECADE) - 1;
+  const high = Math.ceil(Math.log10(Math.max(2, ...positive)) * BARS_PER_DECADE) + 1;
+  return Array.from({ length: high - low + 1 }, (_, i) => 10 ** ((low + i) / BARS_PER_DECADE));
+}
+
+/** By the step that begins at each edge. */
+function shares({ buckets, count }: LatencyData, edges: readonly number[]): number[] {
+  const counts = edges.map(() => 0);
+  for (const [topNs, inBucket] of buckets ?? []) {
+    const at = edges.findLastIndex((edge) => edge <= Math.max(topNs, edges[0]));
+    counts[at] += inBucket;
+  }
+  return counts.map((one) => one / Math.max(1, count));
+}
