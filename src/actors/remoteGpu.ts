@@ -6,7 +6,7 @@ import type { BindRequest, GpuPort, TlbInvalidation, VramAllocationId } from '..
 import type { SpaceId } from '../device/gpuSpace.js';
 import type { PageArrayId } from '../memory/pageArrays.js';
 import type { CallNumber, Port } from '../sim/port.js';
-import type { Steps } from '../sim/steps.js';
+import { PARK, type Steps } from '../sim/steps.js';
 import { BindRight, HostMessage } from './messages.js';
 
 export class RemoteGpu implements GpuPort {
@@ -28,7 +28,8 @@ export class RemoteGpu implements GpuPort {
 
   *finishBind(request: BindRequest): Steps<Errno> {
     const call: number = request;
-    return (yield* this.port.finish(HostMessage.bind, call as CallNumber)).errno;
+    if (this.port.mustWait(call as CallNumber)) yield PARK;
+    return this.port.take(HostMessage.bind, call as CallNumber).errno;
   }
 
   zap(page: Vpn, npages: number): void {
@@ -46,7 +47,8 @@ export class RemoteGpu implements GpuPort {
 
   *finishTlbInvalidation(invalidation: TlbInvalidation): Steps<void> {
     const call: number = invalidation;
-    yield* this.port.finish(HostMessage.invalidateTlb, call as CallNumber);
+    if (this.port.mustWait(call as CallNumber)) yield PARK;
+    this.port.take(HostMessage.invalidateTlb, call as CallNumber);
   }
 
   *copy(src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {

@@ -5,7 +5,15 @@ import { Errno } from '../base/errno.js';
 import { formatVpn, TASK_SIZE_PAGES, type Vpn, vpn } from '../base/units.js';
 import { dmaAddrAt, dmaOrder } from '../memory/dmaAddr.js';
 import { RadixTable, TABLE_ENTRIES, TABLE_VPN_END, type TableArena } from '../memory/radixTable.js';
-import { formatGpuPte, type GpuPte, gpuPte, gpuPteOfWord, gpuPteSamePage, NO_GPU_PTE } from './gpuPte.js';
+import {
+  formatGpuPte,
+  GPU_PTE_PAGE_STEP,
+  type GpuPte,
+  gpuPte,
+  gpuPteOfWord,
+  gpuPteSamePage,
+  NO_GPU_PTE,
+} from './gpuPte.js';
 import { FIRST_SPACE, inSpace, pageInSpace, type SpaceId, spaceOf } from './gpuSpace.js';
 
 /**
@@ -48,7 +56,7 @@ export class GpuPageTable {
       const addr = dmaAddrAt(addrs, at);
       const covered = 1 << dmaOrder(addr);
       if (done + covered > npages) refuseReach(at, npages);
-      for (let i = 0; i < covered; i++) this.set(page + done + i, gpuPte(addr, i, write, atomics));
+      this.setRun(pageInSpace((page + done) as Vpn), covered, gpuPte(addr, 0, write, atomics));
       done += covered;
     }
     return Errno.OK;
@@ -152,11 +160,23 @@ export class GpuPageTable {
     return this.arena.freeTables > before;
   }
 
-  private set(page: number, pte: GpuPte): void {
-    const slot = this.table.slot(pageInSpace(page as Vpn));
-    const old = gpuPteOfWord(this.table.exchangeUnshared(slot, pte));
-    if (old === NO_GPU_PTE) this.entries++;
-    else this.assertSamePage(page, old, pte);
+  /** Consecutive pages behind one address; `first` is the entry of the first. The page is one of the space that was entered. */
+  private setRun(page: number, npages: number, first: GpuPte): void {
+    const end = page + npages;
+    let pte: number = first;
+    let added = 0;
+    for (let at = page; at < end; ) {
+      const slot = this.table.slot(at);
+      const count = Math.min(end, nextBlock(at)) - at;
+      for (let i = 0; i < count; i++) {
+        const old = gpuPteOfWord(this.table.exchangeUnshared(slot + i, pte));
+        if (old === NO_GPU_PTE) added++;
+        else this.assertSamePage(at + i, old, gpuPteOfWord(pte));
+        pte += GPU_PTE_PAGE_STEP;
+      }
+      at += count;
+    }
+    this.entries += added;
   }
 
   private assertSamePage(page: number, old: GpuPte, pte: GpuPte): void {

@@ -30,6 +30,9 @@ export function gpuPte(addr: DmaAddr, index: number, write: boolean, atomics = t
     (write ? (atomics ? ATOMIC | WRITE | VALID : WRITE | VALID) : VALID)) as GpuPte;
 }
 
+/** By how much the entries of consecutive pages behind one address differ. */
+export const GPU_PTE_PAGE_STEP = 1 << PAGE_SHIFT;
+
 export function gpuPteIsValid(pte: GpuPte): boolean {
   return (pte & VALID) !== 0;
 }

@@ -41,7 +41,7 @@ export class Invalidation implements GpuSvmOps {
   }
 
   *invalidate(_gpusvm: GpuSvm, notifier: GpuSvmNotifier, event: NotifierRange): Steps<void> {
-    const ranges = [...notifier.rangesIn(event.start, event.end)].map(own);
+    const ranges = ownRangesIn(notifier, event);
     if (ranges.length === 0) return;
     for (const range of ranges) if (isBinding(range.parts)) yield* waitForBinds(range.parts);
     const windows = new Map<GpuHandle, InvalidationWindow>();
@@ -134,6 +134,17 @@ function isBinding(parts: readonly RangeDevice[]): boolean {
 
 function* waitForBinds(parts: readonly RangeDevice[]): Steps<void> {
   for (const part of parts) yield* part.waitForBind();
+}
+
+/** Those of the window that an invalidation touches, in order of address. */
+function ownRangesIn(notifier: GpuSvmNotifier, event: NotifierRange): DriverRange[] {
+  const { ranges } = notifier.gpusvm;
+  const start = Math.max(event.start, notifier.start);
+  const end = Math.min(event.end, notifier.end);
+  const found: DriverRange[] = [];
+  for (let node = ranges.firstOverlap(start, end); node !== null; node = ranges.nextOverlap(node, start, end))
+    found.push(own(node.value));
+  return found;
 }
 
 /** Every range of this gpusvm was made by `rangeAlloc`. @kernel to_xe_range */

@@ -56,6 +56,11 @@ export class PageArrayPool {
     return this.arrays.count - this.free.length;
   }
 
+  /** An array if one is free, which {@link borrow} would give without waiting; null otherwise. */
+  tryBorrow(): PageArrayId | null {
+    return this.free.length < 1 ? null : this.take();
+  }
+
   /** The array's contents are undefined. */
   *borrow(): Steps<PageArrayId> {
     while (this.free.length < 1) yield* this.available.wait();

@@ -1,6 +1,7 @@
 /** Message types: names and typed fields of what actors say to one another, with the layout in a ring slot. */
 
 import { assert } from '../base/assert.js';
+import { type FieldCodec, fieldCodec } from './fieldCodec.js';
 import { RING_ARGS_MAX } from './ring.js';
 
 declare const fieldType: unique symbol;
@@ -27,6 +28,8 @@ export interface MessageType<Args extends Fields, Reply extends Fields> {
   readonly name: string;
   readonly args: readonly (keyof Args & string)[];
   readonly reply: readonly (keyof Reply & string)[];
+  readonly argCodec: FieldCodec;
+  readonly replyCodec: FieldCodec;
 }
 
 /** What a request of this type says. */
@@ -48,7 +51,14 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
     () => `message ${name} replies more than ${RING_ARGS_MAX} values`,
   );
   names.push(name);
-  return { id: names.length, name, args: argNames, reply: replyNames };
+  return {
+    id: names.length,
+    name,
+    args: argNames,
+    reply: replyNames,
+    argCodec: fieldCodec(argNames),
+    replyCodec: fieldCodec(replyNames),
+  };
 }
 
 /** Of all types, from number 1 on. */

@@ -1,7 +1,8 @@
 /** One actor's end of a pair of rings: typed requests, replies and notices to one other actor. */
 
-import { assert } from '../base/assert.js';
+import { AssertionFailure, assert } from '../base/assert.js';
 import type { Brand } from '../base/brand.js';
+import type { FieldCodec, Words } from './fieldCodec.js';
 import { type Fields, type MessageType, messageName, type Values } from './message.js';
 import { RING_SLOT_WORDS, type Ring } from './ring.js';
 import type { Scheduler } from './scheduler.js';
@@ -80,7 +81,8 @@ export class Port {
   *call<A extends Fields, R extends Fields>(type: MessageType<A, R>, args: Values<A>): Steps<Values<R>> {
     const call = this.start(type, args);
     // The wait for the reply is where others go on.
-    return yield* this.finish(type, call);
+    if (this.mustWait(call)) yield PARK;
+    return this.take(type, call);
   }
 
   /** Sends a request; {@link finish} must follow. Lets one task have requests open with several actors at once. */
@@ -90,28 +92,42 @@ export class Port {
     call.done = false;
     call.task = null;
     call.what = type.name;
-    this.send(type.id, number, type.args, args);
+    this.send(type.id, number, type.argCodec, args);
     this.sched.at(PortStep.send, this.peer, type.id, number);
     return number as CallNumber;
   }
 
   /** Waits for the reply to a request. */
   *finish<A extends Fields, R extends Fields>(type: MessageType<A, R>, number: CallNumber): Steps<Values<R>> {
+    if (this.mustWait(number)) yield PARK;
+    return this.take(type, number);
+  }
+
+  /** {@link finish} without a generator, for hot paths: `if (port.mustWait(call)) yield PARK;`, and then {@link take}. */
+  mustWait(number: CallNumber): boolean {
     const call = this.pending[number];
-    assert(call.what === type.name, () => `${call.what} is finished as ${type.name}`);
-    if (!call.done) {
-      call.task = this.sched.self;
-      this.sched.block(call);
-      yield PARK;
-    }
-    const reply = decode(type.reply, call.words, 0) as Values<R>;
+    if (call.done) return false;
+    call.task = this.sched.self;
+    this.sched.block(call);
+    return true;
+  }
+
+  /** The reply that has come. */
+  take<A extends Fields, R extends Fields>(type: MessageType<A, R>, number: CallNumber): Values<R> {
+    const call = this.pending[number];
+    if (call.what !== type.name || !call.done) this.refuseTake(type.name, call);
+    const reply = decode(type.replyCodec, call.words, 0) as Values<R>;
     this.freeCalls.push(number);
     return reply;
   }
 
+  private refuseTake(name: string, { what, done }: PendingCall): never {
+    throw new AssertionFailure(`${what} is finished as ${name}${done ? '' : ', and not answered yet'}`);
+  }
+
   /** Sends without waiting. */
   post<A extends Fields>(type: MessageType<A, Record<never, never>>, args: Values<A>): void {
-    this.send(type.id, NOTICE, type.args, args);
+    this.send(type.id, NOTICE, type.argCodec, args);
     this.sched.at(PortStep.send, this.peer, type.id, NOTICE);
   }
 
@@ -123,7 +139,7 @@ export class Port {
     isRelay = false,
   ): void {
     this.register(type, (words, offset, call) => {
-      const args = decode(type.args, words, offset) as Values<A>;
+      const args = decode(type.argCodec, words, offset) as Values<A>;
       const body = this.serveOne(type, handler(args), call);
       this.servers[call] = this.sched.spawn(this.owner, type.name, body, isRelay);
     });
@@ -135,7 +151,7 @@ export class Port {
     handler: (args: Values<A>) => Values<R>,
   ): void {
     this.register(type, (words, offset, call) => {
-      const reply = handler(decode(type.args, words, offset) as Values<A>);
+      const reply = handler(decode(type.argCodec, words, offset) as Values<A>);
       if (call !== NOTICE) this.reply(type, call, reply);
     });
   }
@@ -181,7 +197,7 @@ export class Port {
     call: number,
     values: Values<R>,
   ): void {
-    this.send(REPLY, call, type.reply, values);
+    this.send(REPLY, call, type.replyCodec, values);
     this.sched.at(PortStep.reply, this.peer, type.id, call);
   }
 
@@ -205,16 +221,16 @@ export class Port {
   private send(
     type: number,
     call: number,
-    names: readonly string[],
+    codec: FieldCodec,
     values: Readonly<Record<string, number>>,
   ): void {
     const offset = this.backlog.length > 0 ? -1 : this.outgoing.reserve();
     if (offset >= 0) {
-      encode(this.outgoing.slots, offset, type, call, names, values);
+      encode(this.outgoing.slots, offset, type, call, codec, values);
       this.outgoing.commit();
     } else {
       const words = new Array<number>(RING_SLOT_WORDS).fill(0);
-      encode(words, 0, type, call, names, values);
+      encode(words, 0, type, call, codec, values);
       this.backlog.push(words);
       this.onHeldBack();
       assert(this.backlog.length < BACKLOG_MAX, () => `${this.peerName} no longer takes messages`);
@@ -262,20 +278,18 @@ export class Port {
 }
 
 function encode(
-  words: Float64Array | number[],
+  words: Words,
   offset: number,
   type: number,
   call: number,
-  names: readonly string[],
+  codec: FieldCodec,
   values: Readonly<Record<string, number>>,
 ): void {
   words[offset] = type;
   words[offset + 1] = call;
-  for (let i = 0; i < names.length; i++) words[offset + 2 + i] = values[names[i]];
+  codec.write(words, offset + 2, values);
 }
 
-function decode(names: readonly string[], words: Float64Array, offset: number): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (let i = 0; i < names.length; i++) values[names[i]] = words[offset + 2 + i];
-  return values;
+function decode(codec: FieldCodec, words: Float64Array, offset: number): Record<string, number> {
+  return codec.read(words, offset + 2);
 }

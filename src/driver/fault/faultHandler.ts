@@ -135,7 +135,7 @@ export class GpuFaultHandler {
   }
 
   private *round(fault: GpuFault): Steps<Round> {
-    yield* this.collectGarbage(fault.vm);
+    if (fault.vm.collector.hasWork) yield* this.collectGarbage(fault.vm);
     // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
     const refused = this.mayServe(fault);
     if (refused !== Errno.OK) return refused;
@@ -164,7 +164,6 @@ export class GpuFaultHandler {
 
   /** The vm lock is held for read on entry and return. */
   private *collectGarbage(vm: SvmVm): Steps<void> {
-    if (!vm.collector.hasWork) return;
     vm.vmLock.readUnlock();
     if (!vm.vmLock.beginWrite()) yield PARK;
     yield* vm.collector.collectLocked();
@@ -205,7 +204,8 @@ export class GpuFaultHandler {
   private *serveRange(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Round> {
     const { placement, migration, binding, recovery } = this.parts;
     if (fault.devmemOnly && !range.migrateDevmem) return Errno.EACCES;
-    if (yield* this.isServed(fault, range, part)) {
+    if (!fault.vm.gpusvm.notifierLock.beginRead()) yield PARK;
+    if (this.isServedLocked(fault, range, part)) {
       if (fault.path === FaultPath.Present) fault.path = FaultPath.Spurious;
       return Errno.OK;
     }
@@ -228,11 +228,10 @@ export class GpuFaultHandler {
     return recovery.afterBind(fault, yield* binding.bind(fault, range, part));
   }
 
-  private *isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<boolean> {
-    const { notifierLock } = fault.vm.gpusvm;
-    if (!notifierLock.beginRead()) yield PARK;
+  /** The notifier lock is held for read, and released here. */
+  private isServedLocked(fault: GpuFault, range: DriverRange, part: RangeDevice): boolean {
     const served = this.parts.placement.isServed(fault, range, part);
-    notifierLock.readUnlock();
+    fault.vm.gpusvm.notifierLock.readUnlock();
     if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
     return served;
   }

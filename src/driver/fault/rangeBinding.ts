@@ -43,7 +43,7 @@ export class RangeBinding {
     const { gpu, vm } = fault;
     const { sched } = vm.kernel;
     // Before the lock: waiting for an array may not hold up an invalidation.
-    const array = yield* this.arrays.borrow();
+    const array = this.arrays.tryBorrow() ?? (yield* this.arrays.borrow());
     if (!vm.gpusvm.notifierLock.beginRead()) yield PARK;
     const isValid = this.mayCommit(fault, part);
     if (isValid) if (sched.reach(DriverStep.bind, range.start, range.npages, gpu.index)) yield STEP;

@@ -39,7 +39,7 @@ export class VramSpace {
 
   /** The array is not kept while others are evicted, which need arrays too. */
   private *tryAllocate(gpu: GpuHandle, npages: number): Steps<VramPiece | Errno> {
-    const array = yield* this.arrays.borrow();
+    const array = this.arrays.tryBorrow() ?? (yield* this.arrays.borrow());
     const id = yield* gpu.port.allocVram(npages, array);
     const pfns = id > 0 ? this.arrays.arrays.view(array).slice(0, npages) : null;
     this.arrays.giveBack(array);

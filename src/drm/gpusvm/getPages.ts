@@ -10,7 +10,7 @@ import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { ZddTable } from '../pagemap/devmem.js';
-import { type GpuSvmContext, HMM_TIMEOUT_NS } from './context.js';
+import { type GpuSvmContext, HMM_TIMEOUT_NS, type SharedPages } from './context.js';
 import type { GpuSvm } from './gpusvm.js';
 import { GpuSvmStep } from './gpusvmStep.js';
 import { hmmRequest } from './hmmRequest.js';
@@ -78,8 +78,10 @@ export class GpuSvmDma {
   /** One attempt. Error besides those of {@link getPages}: -EAGAIN, the pages were invalidated meanwhile. */
   *tryGetPages(request: PagesRequest, leftNs: number): Steps<Errno> {
     const { gpusvm, pages, mm, notifier, start, end } = request;
-    const seq = yield* mm.notifiers.readBegin(notifier);
-    if (yield* this.pagesValidUnlocked(gpusvm, pages)) {
+    if (mm.notifiers.reachReadBegin(notifier)) yield STEP;
+    const seq = notifier.invalidateSeq;
+    if (mm.notifiers.isInvalidating(notifier)) yield* mm.notifiers.untilSeqChanges(seq);
+    if (pages.dmaAddrs !== null && (yield* this.pagesValidUnlocked(gpusvm, pages))) {
       pages.notifierSeq = seq;
       return Errno.OK;
     }
@@ -91,7 +93,9 @@ export class GpuSvmDma {
     mm.put();
     if (errno !== Errno.OK) return errno;
     const mapped = yield* this.mapUnderLock(request, range.notifierSeq, pfns);
-    if (mapped === Errno.OK) yield* this.mapForOthers(request, range.notifierSeq, pfns);
+    const { others } = request.ctx;
+    if (mapped === Errno.OK && others !== undefined)
+      yield* this.mapForOthers(request, range.notifierSeq, pfns, others);
     return mapped;
   }
 
@@ -127,9 +131,12 @@ export class GpuSvmDma {
    * One HMM fault for all devices: each mapping is made under the lock and while the sequence stands, as if the device had faulted itself. A
    * device for which it fails does so when it accesses the pages; when an invalidation has come, the rest do.
    */
-  *mapForOthers(request: PagesRequest, seq: number, pfns: Uint32Array): Steps<void> {
-    const { others } = request.ctx;
-    if (others === undefined) return;
+  *mapForOthers(
+    request: PagesRequest,
+    seq: number,
+    pfns: Uint32Array,
+    others: readonly SharedPages[],
+  ): Steps<void> {
     const { layout } = this.kernel.memory;
     const allInRam = pfns.every((_, i) => !layout.isDevicePrivate(hmmPfnToPfn(hmmPfnAt(pfns, i))));
     for (const { pages, usesDevicePages } of others) {
@@ -166,9 +173,8 @@ export class GpuSvmDma {
     return !notifier.readRetry(seq);
   }
 
-  /** Takes the lock to look; an array whose addresses are gone is freed. @kernel drm_gpusvm_pages_valid_unlocked */
+  /** Takes the lock to look; an array whose addresses are gone is freed. Pages without one are not valid: that needs no look. @kernel drm_gpusvm_pages_valid_unlocked */
   *pagesValidUnlocked(gpusvm: GpuSvm, pages: GpuSvmPages): Steps<boolean> {
-    if (pages.dmaAddrs === null) return false;
     if (!gpusvm.notifierLock.beginRead()) yield PARK;
     const valid = this.pagesValid(gpusvm, pages);
     if (!valid) this.freeLocked(pages);

@@ -71,7 +71,8 @@ export class MigrateVma {
     const range = notifierRange(NotifyEvent.Migrate, args.start, args.end, args.pgmapOwner);
     yield* args.mm.notifiers.invalidateStart(range);
     yield* this.collect(args);
-    yield* args.mm.notifiers.invalidateEnd(range);
+    if (args.mm.notifiers.reachEnd(range)) yield STEP;
+    args.mm.notifiers.endInvalidation();
     if (args.cpages > 0) yield* this.unmap(args, npages);
     return Errno.OK;
   }

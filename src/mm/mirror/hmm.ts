@@ -13,7 +13,7 @@ import {
   NO_PFN,
 } from '../../memory/pfn.js';
 import type { RadixTable } from '../../memory/radixTable.js';
-import { defineStep, STEP, type Steps } from '../../sim/steps.js';
+import { defineStep, PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
 import { FaultFlag, type FaultHandler } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
@@ -114,9 +114,11 @@ export class Hmm {
     const { sched } = this.kernel;
     let deadline = sched.now() + timeoutNs;
     for (;;) {
-      range.notifierSeq = yield* mm.notifiers.readBegin(notifier);
+      if (mm.notifiers.reachReadBegin(notifier)) yield STEP;
+      range.notifierSeq = notifier.invalidateSeq;
+      if (mm.notifiers.isInvalidating(notifier)) yield* mm.notifiers.untilSeqChanges(range.notifierSeq);
       if (timeoutNs > 0 && sched.now() > deadline) return Errno.EBUSY;
-      yield* mm.mmapLock.read();
+      if (!mm.mmapLock.beginRead()) yield PARK;
       const errno = yield* this.fault(range, true);
       if (errno === Errno.EAGAIN) {
         deadline = sched.now() + timeoutNs;
@@ -124,7 +126,7 @@ export class Hmm {
       }
       mm.mmapLock.readUnlock();
       if (errno !== Errno.EBUSY) return errno;
-      yield* sched.spend(REFAULT_NS);
+      if (sched.modelsTime) yield* sched.spend(REFAULT_NS);
     }
   }
 

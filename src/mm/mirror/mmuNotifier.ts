@@ -190,11 +190,20 @@ export class NotifierSubscriptions {
 
   /** The sequence to compare with later; waits while an invalidation of this interval runs. @kernel mmu_interval_read_begin */
   *readBegin(sub: IntervalNotifier): Steps<number> {
-    if (this.sched.reach(NotifierStep.readBegin, sub.start, sub.end - sub.start, this.mm.id)) yield STEP;
+    if (this.reachReadBegin(sub)) yield STEP;
     const seq = sub.invalidateSeq;
-    const invalidating = seq === this.invalidateSeq && this.treeIsBusy;
-    if (invalidating) yield* this.untilSeqChanges(seq);
+    if (this.isInvalidating(sub)) yield* this.untilSeqChanges(seq);
     return seq;
+  }
+
+  /** The step of {@link readBegin}, for hot paths that do without its generator. */
+  reachReadBegin(sub: IntervalNotifier): boolean {
+    return this.sched.reach(NotifierStep.readBegin, sub.start, sub.end - sub.start, this.mm.id);
+  }
+
+  /** Whether an invalidation of this interval runs. */
+  isInvalidating(sub: IntervalNotifier): boolean {
+    return sub.invalidateSeq === this.invalidateSeq && this.treeIsBusy;
   }
 
   /** The invalidations that run now have ended, and what they put off is done. */
@@ -231,9 +240,19 @@ export class NotifierSubscriptions {
 
   /** The new state is visible: readers may go on once no invalidation is left. @kernel mmu_notifier_invalidate_range_end */
   *invalidateEnd(range: NotifierRange): Steps<void> {
-    if (this.sched.reach(NotifierStep.invEnd, range.start, range.end - range.start, range.event, this.mm.id))
-      yield STEP;
+    if (this.reachEnd(range)) yield STEP;
     this.endInvalidation();
+  }
+
+  /** The step of {@link invalidateEnd}, for hot paths that do without its generator and call {@link endInvalidation} next. */
+  reachEnd(range: NotifierRange): boolean {
+    return this.sched.reach(
+      NotifierStep.invEnd,
+      range.start,
+      range.end - range.start,
+      range.event,
+      this.mm.id,
+    );
   }
 
   private get treeIsBusy(): boolean {
@@ -241,7 +260,7 @@ export class NotifierSubscriptions {
   }
 
   /** Overlapping invalidations share one odd period, which the last one ends. @kernel mn_itree_inv_end */
-  private endInvalidation(): void {
+  endInvalidation(): void {
     assert(this.activeInvalidations > 0, 'invalidation ends without a start');
     this.activeInvalidations--;
     if (this.activeInvalidations > 0 || !this.treeIsBusy) return;
