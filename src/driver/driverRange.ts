@@ -110,7 +110,9 @@ export class DriverRange extends GpuSvmRange {
 
   /** The part of a device, or null if it has none yet. */
   find(gpu: GpuHandle): RangeDevice | null {
-    for (const part of this.parts) if (part.gpu === gpu) return part;
+    const { inline, array } = this;
+    if (array === null) return inline !== null && inline.gpu === gpu ? inline : null;
+    for (const part of array) if (part.gpu === gpu) return part;
     return null;
   }
 

@@ -38,6 +38,8 @@ export interface VmConfig extends GpuSvmConfig {
   readonly invalidation?: InvalidationMaker;
 }
 
+const NO_GPUS: readonly GpuHandle[] = [];
+
 /** N:1: one of these with N devices. 1:1: one per device. @kernel xe_vm */
 export class SvmVm {
   readonly gpusvm: GpuSvm;
@@ -99,7 +101,7 @@ export class SvmVm {
     for (;;) {
       if (!notifierLock.beginRead()) yield PARK;
       const found = range.find(gpu);
-      const gpus = range.gpusWith(gpu);
+      const gpus = found === null ? range.gpusWith(gpu) : NO_GPUS;
       notifierLock.readUnlock();
       if (found !== null) return found;
       const prepared = range.prepare(gpus);

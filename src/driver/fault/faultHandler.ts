@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
-import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
@@ -190,13 +190,14 @@ export class GpuFaultHandler {
   /** @kernel drm_gpusvm_ctx */
   context(fault: GpuFault): GpuSvmContext {
     return {
-      ...defaultContext,
       checkPagesThreshold: this.config.checkPagesThreshold,
       timesliceNs: fault.timesliceNs,
       owner: this.parts.placement.ownerFor(fault),
+      inNotifier: false,
       readOnly: fault.readOnly,
       devmemPossible: true,
       devmemOnly: fault.devmemOnly,
+      allowMixed: false,
     };
   }
 
