@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { COORDINATOR } from '../actors/coordinator.js';
 import {
   ActorObserver,
   monotonicOffsetNs,
@@ -38,7 +39,7 @@ async function exposeOne<H extends ActorHost>(
   const host = await build(executor, input);
   const ports = portsOf(host);
   const actor = ports[0].owner;
-  executor.attach(new Doorbell(buffers.doorbells, actor));
+  executor.attach(new Doorbell(buffers.doorbells, actor), actor === COORDINATOR);
   const offsetNs = wallClockOffsetNs(executor);
   executor.addObserver(new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs));
   if (config.trace === true) {

@@ -2,7 +2,7 @@
 
 const COUNT = 0;
 const SLEEPING = 1;
-/** In the first line of the buffer, which is no doorbell: actors that do not sleep now. */
+/** In the first line of the buffer, which is no doorbell: actors that run, or that have been woken and will as soon as they get a core. */
 const AWAKE = 0;
 
 /** Shared words per doorbell; a cache line of its own, so that a ring for one actor does not slow another. */
@@ -21,10 +21,16 @@ export class Doorbell {
     return (1 + count) * DOORBELL_WORDS * 4;
   }
 
-  /** Any thread. The system call, which costs tens of microseconds, is made only when the owner sleeps. */
+  /**
+   * Any thread. The system call, which costs tens of microseconds, is made only when the owner sleeps, and by one of those who ring only. Who is
+   * woken counts as awake from here on: those that spin must see that a core is wanted before he can run on it.
+   */
   ring(): void {
     Atomics.add(this.words, COUNT, 1);
-    if (Atomics.load(this.words, SLEEPING) !== 0) Atomics.notify(this.words, COUNT);
+    if (Atomics.load(this.words, SLEEPING) === 0) return;
+    if (Atomics.compareExchange(this.words, SLEEPING, 1, 0) === 0) return;
+    Atomics.add(this.common, AWAKE, 1);
+    Atomics.notify(this.words, COUNT);
   }
 
   /** Owner: the count to compare with later; read before looking into the rings. */
@@ -49,7 +55,7 @@ export class Doorbell {
     Atomics.sub(this.common, AWAKE, 1);
   }
 
-  /** Actors that run or spin now. */
+  /** Actors that run or spin now, or are about to. */
   get awake(): number {
     return Atomics.load(this.common, AWAKE);
   }
@@ -59,7 +65,7 @@ export class Doorbell {
     this.leave();
     Atomics.store(this.words, SLEEPING, 1);
     Atomics.wait(this.words, COUNT, seen, timeoutMs);
-    Atomics.store(this.words, SLEEPING, 0);
-    this.join();
+    // Nobody has woken this thread, or counted it.
+    if (Atomics.compareExchange(this.words, SLEEPING, 1, 0) === 1) this.join();
   }
 }

@@ -32,8 +32,15 @@ const SPIN_MAX_MS = 0.5;
 const LOOKS_PER_CLOCK = 32;
 /** Dependent square roots between two looks: a quarter of a microsecond or so. */
 const PAUSE_ROOTS = 16;
-/** Longest sleep, and longest busy stretch, without serving the control plane. */
+/**
+ * How long the hub, to which all others talk, goes on looking though there are fewer cores than actors awake: of those that wait one at least must
+ * not sleep, or each message costs a waking up on either side.
+ */
+const HUB_PATIENCE_MS = 0.1;
+/** Longest busy stretch without serving the control plane, and longest sleep where somebody has rung since the last one. */
 const CONTROL_SLICE_MS = 5;
+/** Each further sleep in which nobody rings is twice as long, up to this. */
+const SLEEP_MAX_MS = 20;
 
 /** A third cheaper than the call as a method, which matters where every part of every migration is timed. */
 const nowMs = performance.now.bind(performance);
@@ -62,6 +69,8 @@ export class ThreadExecutor extends Scheduler {
   /** Kept, so that the pauses cannot be optimised away. */
   private pauseState = 1;
   private doorbell: Doorbell | null = null;
+  private patienceMs = 0;
+  private sleepMs = CONTROL_SLICE_MS;
 
   constructor(seed: number) {
     super();
@@ -69,8 +78,9 @@ export class ThreadExecutor extends Scheduler {
   }
 
   /** What wakes this actor; before {@link run}. */
-  attach(doorbell: Doorbell): void {
+  attach(doorbell: Doorbell, isHub = false): void {
     this.doorbell = doorbell;
+    this.patienceMs = isHub ? HUB_PATIENCE_MS : 0;
   }
 
   now(): number {
@@ -112,7 +122,7 @@ export class ThreadExecutor extends Scheduler {
         await setImmediate();
         controlDueMs = performance.now() + CONTROL_SLICE_MS;
       } else if (!progressed) {
-        this.idle(doorbell, seen, Math.min(controlDueMs - nowMs, this.msToNextTimer()));
+        this.idle(doorbell, seen, this.msToNextTimer());
       }
     }
     doorbell.leave();
@@ -226,19 +236,27 @@ export class ThreadExecutor extends Scheduler {
   /** Waits for the doorbell or for `limitMs`, spinning first where that is likely to pay. */
   private idle(doorbell: Doorbell, seen: number, limitMs: number): void {
     const spinEndMs = performance.now() + (this.wasRung ? Math.min(SPIN_MAX_MS, limitMs) : 0);
-    if (!this.spin(doorbell, seen, spinEndMs)) doorbell.wait(seen, limitMs);
+    if (!this.spin(doorbell, seen, spinEndMs)) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
     this.wasRung = doorbell.count() !== seen;
+    this.sleepMs = this.wasRung ? CONTROL_SLICE_MS : Math.min(2 * this.sleepMs, SLEEP_MAX_MS);
   }
 
   /** True as soon as the bell has rung; false when the time is over or somebody else needs the core. */
   private spin(doorbell: Doorbell, seen: number, endMs: number): boolean {
+    let giveUpMs = endMs;
+    let isCrowded = false;
+    let nowMs: number;
     do {
       for (let i = 0; i < LOOKS_PER_CLOCK; i++) {
         if (doorbell.count() !== seen) return true;
         this.pauseState = pause(this.pauseState);
       }
-      if (doorbell.awake > this.cores) return false;
-    } while (performance.now() < endMs);
+      nowMs = performance.now();
+      const wasCrowded = isCrowded;
+      isCrowded = doorbell.awake > this.cores;
+      if (!isCrowded) giveUpMs = endMs;
+      else if (!wasCrowded) giveUpMs = Math.min(endMs, nowMs + this.patienceMs);
+    } while (nowMs < giveUpMs);
     return false;
   }
 
