@@ -29,7 +29,7 @@ const TASKS_PER_TURN = 64;
  */
 const SPIN_MAX_MS = 0.5;
 /** Looks at the doorbell between two looks at the clock. */
-const LOOKS_PER_CLOCK = 32;
+const LOOKS_PER_CLOCK = 8;
 /** Dependent square roots between two looks: a quarter of a microsecond or so. */
 const PAUSE_ROOTS = 16;
 /**
@@ -245,19 +245,20 @@ export class ThreadExecutor extends Scheduler {
   private spin(doorbell: Doorbell, seen: number, endMs: number): boolean {
     let giveUpMs = endMs;
     let isCrowded = false;
-    let nowMs: number;
-    do {
+    for (;;) {
+      const wasCrowded = isCrowded;
+      isCrowded = doorbell.awake > this.cores;
+      // Before the first look: to others who wait for the core each moment counts.
+      if (isCrowded && this.patienceMs === 0) return doorbell.count() !== seen;
       for (let i = 0; i < LOOKS_PER_CLOCK; i++) {
         if (doorbell.count() !== seen) return true;
         this.pauseState = pause(this.pauseState);
       }
-      nowMs = performance.now();
-      const wasCrowded = isCrowded;
-      isCrowded = doorbell.awake > this.cores;
+      const now = performance.now();
       if (!isCrowded) giveUpMs = endMs;
-      else if (!wasCrowded) giveUpMs = Math.min(endMs, nowMs + this.patienceMs);
-    } while (nowMs < giveUpMs);
-    return false;
+      else if (!wasCrowded) giveUpMs = Math.min(endMs, now + this.patienceMs);
+      if (now >= giveUpMs) return false;
+    }
   }
 
   private msToNextTimer(): number {
