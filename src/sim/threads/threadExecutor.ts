@@ -30,8 +30,8 @@ const TASKS_PER_TURN = 64;
 const SPIN_MAX_MS = 0.5;
 /** Looks at the doorbell between two looks at the clock. */
 const LOOKS_PER_CLOCK = 8;
-/** Dependent square roots between two looks: a quarter of a microsecond or so. */
-const PAUSE_ROOTS = 16;
+/** Dependent square roots between two looks: half a microsecond or so. */
+const PAUSE_ROOTS = 32;
 /**
  * How long the hub, to which all others talk, goes on looking though there are fewer cores than actors awake: of those that wait one at least must
  * not sleep, or each message costs a waking up on either side.
