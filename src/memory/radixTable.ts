@@ -238,6 +238,14 @@ export class RadixTable {
     return union;
   }
 
+  /** The bits that all of the words have. */
+  readIntersection(slot: number, count: number): number {
+    const { words } = this;
+    let common = words[slot];
+    for (let at = slot + 1; at < slot + count; at++) common &= words[at];
+    return common >>> 0;
+  }
+
   /** How many words from `slot` on, at most `count`, are each the one before plus `step`. */
   runLength(slot: number, count: number, step: number): number {
     const { words } = this;

@@ -2,7 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
-import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
+import { HmmPfnFlag, hmmPfnAt, hmmPfnOrder, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
@@ -80,10 +80,14 @@ export class ScanMm {
     let system = 0;
     const pagemaps = new Set<DrmPagemap>();
     let last: Zdd | null = null;
-    for (let i = 0; i < pfns.length; i++) {
+    let next = 0;
+    for (let i = 0; i < pfns.length; i = next) {
       const entry = hmmPfnAt(pfns, i);
       if ((entry & HmmPfnFlag.VALID) === 0) return ScanResult.Unpopulated;
       const pfn = hmmPfnToPfn(entry);
+      // Pages of one leaf are pages of one folio, aligned alike.
+      const leaf = 1 << hmmPfnOrder(entry);
+      next = i + leaf - (pfn & (leaf - 1));
       if (!layout.isDevicePrivate(pfn)) {
         system++;
         continue;

@@ -79,18 +79,21 @@ export function clearLeaf(table: RadixTable, slot: number): Pte {
  */
 export function replaceLeaf(table: RadixTable, slot: number, next: Pte): Pte {
   assert(slot % PMD_PAGES === 0 && pteIsHuge(next), 'a leaf is replaced as a whole');
+  if (!isMarkable(table, slot)) {
+    const last = readLeaf(table, slot);
+    table.writeRun(slot, PMD_PAGES, pteWith(next, last & HARDWARE_BITS), PTE_PAGE_STEP);
+    return last;
+  }
   let marked = 0;
-  for (let i = 1; i < PMD_PAGES; i++) marked |= replaceWord(table, slot + i, ptePlus(next, i));
+  for (let i = 1; i < PMD_PAGES; i++) marked |= replacePte(table, slot + i, ptePlus(next, i));
   const first = replacePte(table, slot, next);
   return pteWith(first, marked & HARDWARE_BITS);
 }
 
-/** As {@link replacePte}, at a small part of its cost for a word in which the hardware has nothing left to mark; the first word is stored after it. */
-function replaceWord(table: RadixTable, slot: number, next: Pte): Pte {
-  const old = pteFromWord(table.read(slot));
-  if (hardwareMayMark(old)) return replacePte(table, slot, next);
-  table.writeBeforeFlush(slot, (next | (old & HARDWARE_BITS)) >>> 0);
-  return old;
+/** Whether the hardware may still change a word of the leaf, which then takes an atomic exchange for each. */
+function isMarkable(table: RadixTable, slot: number): boolean {
+  const marks = table.readIntersection(slot, PMD_PAGES) & HARDWARE_BITS;
+  return hardwareMayMark(pteWith(pteWithout(pteFromWord(table.read(slot)), HARDWARE_BITS), marks));
 }
 
 /** Sets and clears flags of the leaf, for all its pages. */

@@ -227,9 +227,13 @@ export class Hmm {
     const entry = pfns[i] & ~HMM_PFN_STICKY;
     const step = entry === 0 ? 0 : HMM_PFN_PAGE_STEP;
     const length = table.runLength(slot, left, PTE_PAGE_STEP);
-    for (let k = 1; k < length; k++) {
-      if (this.needOf(range, i + k, entry) !== Need.Nothing) return k - 1;
-      pfns[i + k] = (pfns[i + k] & HMM_PFN_STICKY) | (entry + k * step);
+    // Where entries cannot ask for anything themselves, what holds for the first holds for all.
+    const asksEach = range.pfnFlagsMask !== 0;
+    let next = entry;
+    for (let at = i + 1; at < i + length; at++) {
+      if (asksEach && this.needOf(range, at, entry) !== Need.Nothing) return at - i - 1;
+      next += step;
+      pfns[at] = (pfns[at] & HMM_PFN_STICKY) | next;
     }
     return length - 1;
   }
