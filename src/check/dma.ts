@@ -42,6 +42,13 @@ function collectHeld(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandl
       if (page.index === 0) held.sums[proto] += page.addr;
     });
   }
+  // Objects in another device's memory that the device has mapped by hand.
+  for (const bo of view.gpus.flatMap(({ bos }) => [...bos])) {
+    for (const addr of bo.attachmentOf(gpu)) {
+      held.pages[dmaProto(addr)]++;
+      held.sums[dmaProto(addr)] += addr;
+    }
+  }
   return held;
 }
 

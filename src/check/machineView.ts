@@ -172,7 +172,10 @@ export class MachineView {
   }
 
   private resolve(device: number, proto: number, target: number, write: boolean): Pfn {
-    if (proto !== DmaProto.System) return pfnOf(target);
+    if (proto === DmaProto.Vram) return pfnOf(target);
+    if (proto === DmaProto.Peer) {
+      return this.gpus[device].iommu.iommu.peers.allows(target, write) ? pfnOf(target) : NO_PFN;
+    }
     const frame = this.gpus[device].iommu.iommu.translate(target, write);
     return frame < 0 ? NO_PFN : (frame as Pfn);
   }

@@ -38,6 +38,18 @@ export class DeviceDma {
     this.iommu.unmap(iova, 1 << dmaOrder(addr));
   }
 
+  dmaMapResource(frame: Pfn, dir: DmaDir, order = 0): DmaAddr {
+    this.iommu.iommu.peers.map(frame, 1 << order, dir);
+    const addr = dmaAddr(DmaProto.Peer, frame, dir, order);
+    this.ledger.map(addr);
+    return addr;
+  }
+
+  dmaUnmapResource(addr: DmaAddr): void {
+    this.ledger.unmap(addr);
+    this.iommu.iommu.peers.unmap(dmaPage(addr), 1 << dmaOrder(addr), dmaDir(addr));
+  }
+
   dmaIovaTryAlloc(state: DmaIovaState, npages: number): boolean {
     return this.iommu.tryAlloc(state, npages);
   }

@@ -15,7 +15,7 @@ export class DmaResolver {
   ) {}
 
   /**
-   * The frame behind the first page of an address, or -1 when the IOMMU does not map it for this use. An address that claims VRAM where
+   * The frame behind the first page of an address, or -1 when it is not mapped for this use. An address that claims VRAM where
    * there is none of that kind is a driver bug and asserted against.
    */
   frameOf(addr: DmaAddr, write: boolean): number {
@@ -23,9 +23,12 @@ export class DmaResolver {
     const proto = dmaProto(addr);
     if (proto === DmaProto.System) return this.frameOfIoPage(page, write);
     const zone = this.zoneOf(page);
-    if (proto === DmaProto.Vram) this.checkOwn(zone, page);
-    else this.checkPeer(zone, page);
-    return page;
+    if (proto === DmaProto.Vram) {
+      this.checkOwn(zone, page);
+      return page;
+    }
+    this.checkPeer(zone, page);
+    return this.iommu.peers.allows(page, write) ? page : -1;
   }
 
   zoneOf(frame: number): Zone {

@@ -70,8 +70,14 @@ export class DmaRuns {
   private endOfVramRun(at: number, limit: number): number {
     const { entries } = this;
     let end = at + 1;
-    while (end < limit && entries[end] === entries[end - 1] + PAGE_STEP) end++;
+    while (end < limit && entries[end] === entries[end - 1] + PAGE_STEP && this.isMapped(end)) end++;
     return end;
+  }
+
+  /** Memory of a peer is mapped page by page; its own a device always reaches. */
+  private isMapped(at: number): boolean {
+    if (this.proto !== DmaProto.Peer) return true;
+    return this.resolver.iommu.peers.allows(dmaPage(dmaAddrAt(this.entries, at)), this.write);
   }
 
   /** I/O pages that follow one another may lead anywhere, so each is translated. */

@@ -233,7 +233,9 @@ export class Gpu {
   private checkAddr(addr: DmaAddr): void {
     const proto = dmaProto(addr);
     if (proto === DmaProto.System) return;
-    const page = pfn(this.resolver.frameOf(addr, false));
+    const frame = this.resolver.frameOf(addr, false);
+    assert(frame >= 0, () => `gpu${this.config.index} binds memory of a peer that is not mapped for it`);
+    const page = pfn(frame);
     if (proto === DmaProto.Vram) {
       assert(
         !this.vram.isFree(page),

@@ -24,10 +24,11 @@ const MISS: GpuPte = NO_GPU_PTE;
 const { System, Vram, Peer } = DmaProto;
 const WORDS = PAGE_WORDS;
 
-/** An access of a GPU through an I/O page after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
+/** An access of a GPU to RAM or to a peer's memory after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
 export interface IommuFault {
   readonly device: number;
   readonly page: Vpn;
+  /** Of RAM; a peer's frame has its own number. */
   readonly iova: number;
   readonly write: boolean;
 }
@@ -114,6 +115,7 @@ export class GpuMmu {
     }
     if (proto === Peer) {
       this.counters.peerAccesses++;
+      if (!this.iommu.peers.allows(target, write)) this.failIommu(page, pte, write);
       return target;
     }
     this.counters.systemAccesses++;
@@ -128,9 +130,13 @@ export class GpuMmu {
     this.iommuFaults.push({ device, page, iova, write });
     this.sched.at(DeviceStep.iommuFault, device, page, write ? 1 : 0, iova);
     const how = write ? 'stores to' : 'loads from';
+    const what =
+      gpuPteProto(pte) === Peer
+        ? `frame 0x${iova.toString(16)} of a peer`
+        : `I/O page 0x${iova.toString(16)}`;
     const inTable = formatGpuPte(this.table.read(page));
     throw new AssertionFailure(
-      `gpu${device} ${how} page ${formatVpn(page)} through I/O page 0x${iova.toString(16)}, which its IOMMU does not map for that ` +
+      `gpu${device} ${how} page ${formatVpn(page)} through ${what}, which its IOMMU does not map for that ` +
         `(translation used: ${formatGpuPte(pte)}; page table now: ${inTable})`,
     );
   }

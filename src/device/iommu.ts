@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import { BufferViews } from '../memory/bufferViews.js';
 import { DmaDir } from '../memory/dmaAddr.js';
 import type { Pfn } from '../memory/pfn.js';
+import { PeerWindow } from './peerWindow.js';
 
 const READABLE = 1;
 const WRITABLE = 2;
@@ -46,22 +47,30 @@ export function iommuWordDir(word: number): DmaDir {
 }
 
 /**
- * One word per I/O page in shared memory. The Coordinator alone writes it, through an `IommuMapper`; the device looks at it at each
+ * One word per I/O page in shared memory, and one per frame for those of other devices, which are reached by their own number. The Coordinator alone writes it, through an `IommuMapper`; the device looks at it at each
  * access and keeps nothing, so use after unmap cannot go unseen. I/O page 0 is never mapped.
  *
  * @kernel iommu_domain
  */
 export class Iommu {
   readonly words: Uint32Array;
+  readonly peers: PeerWindow;
 
-  constructor(readonly buffer: SharedArrayBuffer) {
-    this.words = BufferViews.of(buffer).uint32s;
+  /** `frames`: of all memories together. */
+  constructor(
+    readonly buffer: SharedArrayBuffer,
+    frames: number,
+  ) {
+    const words = BufferViews.of(buffer).uint32s;
+    const ioWords = words.length - frames;
+    this.words = words.subarray(0, ioWords);
+    this.peers = new PeerWindow(words, ioWords);
     assert(this.words.length >= 2 && this.words.length - 1 <= PAGE_MAX, 'IOMMU of a wrong size');
   }
 
   /** Room for `ioPages` live mappings; at most 2^22 - 2. */
-  static allocate(ioPages: number): Iommu {
-    return new Iommu(new SharedArrayBuffer((ioPages + 1) * 4));
+  static allocate(ioPages: number, frames: number): Iommu {
+    return new Iommu(new SharedArrayBuffer((ioPages + 1 + frames) * 4), frames);
   }
 
   /** The pfn behind an I/O page, or -1 when it is not mapped for this kind of access. @kernel iommu_iova_to_phys */

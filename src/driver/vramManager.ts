@@ -11,7 +11,7 @@ import type { DrmPagemap, DrmPagemapOps } from '../drm/pagemap/drmPagemap.js';
 import type { PagemapUnhold } from '../drm/pagemap/pagemapHold.js';
 import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import type { HasInterconnect } from '../drm/pagemap/pagemapOwner.js';
-import { type DmaAddr, DmaDir, DmaProto, dmaAddr, NO_DMA_ADDR } from '../memory/dmaAddr.js';
+import { type DmaAddr, DmaDir, DmaProto, dmaAddr, dmaProto, NO_DMA_ADDR } from '../memory/dmaAddr.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../memory/pageArrays.js';
 import type { Pfn } from '../memory/pfn.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -65,14 +65,16 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
 
   /** VRAM of the device itself by its own address, that of a peer by the peer link. @kernel xe_drm_pagemap_device_map */
   deviceMap(dpagemap: DrmPagemap, device: DrmDevice, pfn: Pfn, order: number, dir: DmaDir): DmaAddr {
-    const addr = dmaAddr(dpagemap.device === device ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
+    if (dpagemap.device !== device) return device.dmaMapResource(pfn, dir, order);
+    const addr = dmaAddr(DmaProto.Vram, pfn, dir, order);
     device.ledger.map(addr);
     return addr;
   }
 
-  /** Addresses of device memory are physical: only the account has to know. @kernel xe_drm_pagemap_device_unmap */
+  /** Own memory a device always reaches: only the account has to know. @kernel xe_drm_pagemap_device_unmap */
   deviceUnmap(_dpagemap: DrmPagemap, device: DrmDevice, addr: DmaAddr): void {
-    device.ledger.unmap(addr);
+    if (dmaProto(addr) === DmaProto.Peer) device.dmaUnmapResource(addr);
+    else device.ledger.unmap(addr);
   }
 
   /** mmap_lock is held for read, so eviction on this path must not need it. @kernel xe_drm_pagemap_populate_mm */

@@ -21,6 +21,12 @@ export interface DrmDevice {
   /** Afterwards any access of the device through the address is a fault. @kernel dma_unmap_page */
   dmaUnmapPage(addr: DmaAddr): void;
 
+  /** Gives the device an address for `1 << order` consecutive pages of another device's memory. @kernel dma_map_resource */
+  dmaMapResource(frame: Pfn, dir: DmaDir, order?: number): DmaAddr;
+
+  /** Afterwards any access of the device through the address is a fault, unless another mapping leads there. @kernel dma_unmap_resource */
+  dmaUnmapResource(addr: DmaAddr): void;
+
   /** Reserves I/O addresses for several links; false when they must be mapped one by one instead. @kernel dma_iova_try_alloc */
   dmaIovaTryAlloc(state: DmaIovaState, npages: number): boolean;
 

@@ -99,7 +99,7 @@ export function buildCoordinator(
     tables: new TableArena(buffers.cpuTables),
     brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
     arrays: new PageArrays(buffers.arrays),
-    iommus: buffers.iommus.map((buffer) => new Iommu(buffer)),
+    iommus: buffers.iommus.map((buffer) => new Iommu(buffer, layout.totalPages)),
     policy: placement ?? placementPolicy(config),
     eviction: eviction ?? leastRecentlyUsed,
     ...(invalidation === undefined ? {} : { invalidation }),
@@ -118,13 +118,14 @@ export function buildDevice(
   workloads: readonly Workload[],
   interconnect: Interconnect | null,
 ): DeviceActor {
+  const memory = openMemory(buffers);
   const world = {
     sched,
     actor: deviceActorId(device),
-    memory: openMemory(buffers),
+    memory,
     tables: new TableArena(buffers.gpuTables[device]),
     arrays: new PageArrays(buffers.arrays),
-    iommu: new Iommu(buffers.iommus[device]),
+    iommu: new Iommu(buffers.iommus[device], memory.layout.totalPages),
     ...(interconnect === null ? {} : { interconnect }),
   };
   const kernelOf: WorkloadKernels = (workload, phase, a, b) =>

@@ -79,7 +79,7 @@ export function allocateBuffers(config: SimulationConfig): SharedBuffers {
     folios: FolioTable.allocate(layout).buffer,
     cpuTables: TableArena.allocate(tables).buffer,
     gpuTables: perDevice(() => TableArena.allocate(tables).buffer),
-    iommus: perDevice(() => Iommu.allocate(2 * config.ramPages).buffer),
+    iommus: perDevice(() => Iommu.allocate(2 * config.ramPages, layout.totalPages).buffer),
     arrays: PageArrays.allocate(pageArrays).buffer,
     brackets: new SharedArrayBuffer(AccessBracket.bytesFor(Math.max(1, threads))),
     rings: new SharedArrayBuffer(2 * actors * Ring.bytesFor(ringMessages)),

@@ -251,7 +251,9 @@ export class TestMachine {
     const { sched, memory, layout } = this;
     const arrays = PageArrays.allocate(64);
     const ports = this.names.slice(1).map((_, i) => this.connect(actorId(i + 1)));
-    const iommus = Array.from({ length: deviceCount }, () => Iommu.allocate(2 * layout.ram.pages));
+    const iommus = Array.from({ length: deviceCount }, () =>
+      Iommu.allocate(2 * layout.ram.pages, layout.totalPages),
+    );
     const brackets = new SharedArrayBuffer(AccessBracket.bytesFor(cpuCount));
     const tables = TableArena.allocate(256);
     const world = {

@@ -150,7 +150,8 @@ describe('Gpu', () => {
     expect(() => bind(peerAddr(test.vramPfn(0, 0)))).toThrow(/not VRAM of a peer/);
     expect(() => bind(peerAddr(test.ram(0)))).toThrow(/not VRAM of a peer/);
     expect(() => bind(0)).toThrow(AssertionFailure);
-    expect(bind(peerAddr(test.vramPfn(1, 0)))).toBe(Errno.OK);
+    expect(() => bind(peerAddr(test.vramPfn(1, 0)))).toThrow(/memory of a peer that is not mapped for it/);
+    expect(bind(test.mapPeer(1, 0))).toBe(Errno.OK);
   });
 
   it('names its requests as steps', () => {

@@ -5,7 +5,7 @@ import { AssertionFailure } from '../../src/base/assert.js';
 import { Errno } from '../../src/base/errno.js';
 import { PAGE_WORDS, vpn } from '../../src/base/units.js';
 import { DmaDir, dmaPage } from '../../src/memory/dmaAddr.js';
-import { peerAddr, StepLog, TestGpu, vramAddr } from './harness.js';
+import { StepLog, TestGpu, vramAddr } from './harness.js';
 
 const PAGE = vpn(0x7f0000123);
 
@@ -15,7 +15,7 @@ describe('GpuMmu', () => {
     test.gpu.allocVram(1, test.array(1));
     const own = test.arrays.view(test.array(1))[0];
     const peer = test.vramPfn(1, 4);
-    const addrs = test.addrs(0, [test.mapRam(3), vramAddr(own), peerAddr(peer)]);
+    const addrs = test.addrs(0, [test.mapRam(3), vramAddr(own), test.mapPeer(1, 4)]);
     expect(test.gpu.bind(PAGE, 3, addrs, true)).toBe(Errno.OK);
     const bases = [0, 1, 2].map((i) => test.gpu.mmu.tryPage(vpn(PAGE + i), true));
     expect(bases).toEqual([test.ram(3), own, peer].map((frame) => frame * PAGE_WORDS));
@@ -71,5 +71,25 @@ describe('GpuMmu', () => {
     // The I/O page stands for something else only after all others have been used.
     test.mapRam(8);
     expect(() => gpu.mmu.tryPage(PAGE, false)).toThrow(AssertionFailure);
+  });
+
+  it('catches an access to a peer after the mapping has ended, or beyond its direction', () => {
+    const test = new TestGpu();
+    const { gpu, iommu } = test;
+    const frame = test.vramPfn(1, 4);
+    gpu.bind(PAGE, 1, test.addrs(0, [test.mapPeer(1, 4)]), true);
+    iommu.peers.map(frame, 1, DmaDir.ToDevice);
+    expect(gpu.mmu.tryPage(PAGE, true)).toBe(frame * PAGE_WORDS);
+    iommu.peers.unmap(frame, 1, DmaDir.Bidirectional);
+    expect(() => gpu.mmu.tryPage(PAGE, true)).toThrow(
+      `gpu0 stores to page 0x7f0000123000 through frame 0x${frame.toString(16)} of a peer, which its IOMMU does not map`,
+    );
+    expect(gpu.mmu.tryPage(PAGE, false)).toBe(frame * PAGE_WORDS);
+    iommu.peers.unmap(frame, 1, DmaDir.ToDevice);
+    expect(() => gpu.mmu.tryPage(PAGE, false)).toThrow(AssertionFailure);
+    expect(gpu.mmu.iommuFaults).toEqual([
+      { device: 0, page: PAGE, iova: frame, write: true },
+      { device: 0, page: PAGE, iova: frame, write: false },
+    ]);
   });
 });

@@ -113,7 +113,7 @@ export class TestGpu {
   readonly sched: VirtualExecutor;
   readonly memory: PhysicalMemory;
   readonly arrays = PageArrays.allocate(4);
-  readonly iommu = Iommu.allocate(600);
+  readonly iommu = Iommu.allocate(600, 4096);
   readonly mapper = new IommuMapper(this.iommu, 0);
   readonly gate: Gate;
   readonly sink = new TestSink(function* () {
@@ -163,6 +163,13 @@ export class TestGpu {
   /** Frame `i` of the VRAM of a device. */
   vramPfn(device: number, i: number): Pfn {
     return pfn(this.memory.layout.vramOf(device).firstPfn + i);
+  }
+
+  /** Frame `i` of the VRAM of another device. */
+  mapPeer(device: number, i: number, dir: DmaDir = DmaDir.Bidirectional): DmaAddr {
+    const frame = this.vramPfn(device, i);
+    this.iommu.peers.map(frame, 1, dir);
+    return peerAddr(frame);
   }
 
   mapRam(i: number, dir: DmaDir = DmaDir.Bidirectional): DmaAddr {

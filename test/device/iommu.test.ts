@@ -14,8 +14,8 @@ import { NO_PFN, PFN_MAX, pfn } from '../../src/memory/pfn.js';
 const dir = fc.constantFrom(DmaDir.Bidirectional, DmaDir.ToDevice, DmaDir.FromDevice);
 
 function make(ioPages: number): { mapper: IommuMapper; device: Iommu } {
-  const host = Iommu.allocate(ioPages);
-  return { mapper: new IommuMapper(host, 3), device: new Iommu(host.buffer) };
+  const host = Iommu.allocate(ioPages, 16);
+  return { mapper: new IommuMapper(host, 3), device: new Iommu(host.buffer, 16) };
 }
 
 describe('IOMMU', () => {

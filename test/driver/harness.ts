@@ -126,7 +126,7 @@ export class System implements StepObserver {
     this.memory = PhysicalMemory.allocate(layout);
     this.folios = FolioTable.allocate(layout);
     this.arrays = PageArrays.allocate(16);
-    const iommus = vram.map(() => Iommu.allocate(options.ioPages ?? 2048));
+    const iommus = vram.map(() => Iommu.allocate(options.ioPages ?? 2048, layout.totalPages));
     const brackets = new SharedArrayBuffer(AccessBracket.bytesFor(Math.max(1, cpuCount)));
     const links = Array.from({ length: deviceCount + cpuCount }, (_, i) => this.connect(i));
     this.coordinator = new Coordinator(

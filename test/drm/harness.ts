@@ -214,7 +214,7 @@ export class TestGpu extends DeviceDma implements DrmDevice, DrmPagemapOps, Devm
     index: number,
     owner: PagemapOwner,
   ) {
-    super(index, new IommuMapper(Iommu.allocate(TEST_IO_PAGES), index));
+    super(index, new IommuMapper(Iommu.allocate(TEST_IO_PAGES, drm.kernel.memory.layout.totalPages), index));
     this.iommu.shouldFail = () => this.mapsLeft-- <= 0;
     this.life = new DrmDeviceLife(`test gpu${index}`);
     const { kernel } = drm;
@@ -278,14 +278,16 @@ export class TestGpu extends DeviceDma implements DrmDevice, DrmPagemapOps, Devm
     assert(dpagemap === this.dpagemap, "device_map of another device's pagemap");
     if (this.deviceMapsLeft === 0) return Errno.EIO;
     this.deviceMapsLeft--;
-    const addr = dmaAddr(device === this ? DmaProto.Vram : DmaProto.Peer, pfn, dir, order);
-    device.ledger.map(addr);
+    const isOwn = device === this;
+    const addr = isOwn ? dmaAddr(DmaProto.Vram, pfn, dir, order) : device.dmaMapResource(pfn, dir, order);
+    if (isOwn) device.ledger.map(addr);
     this.peers.set(addr, (this.peers.get(addr) ?? 0) + 1);
     return addr;
   }
 
   deviceUnmap(dpagemap: DrmPagemap, device: DrmDevice, addr: DmaAddr): void {
-    device.ledger.unmap(addr);
+    if (device === this) device.ledger.unmap(addr);
+    else device.dmaUnmapResource(addr);
     assert(dpagemap === this.dpagemap, "device_unmap of another device's pagemap");
     const count = this.peers.get(addr) ?? 0;
     assert(count > 0, 'device_unmap of what is not mapped');

@@ -7,10 +7,12 @@ import { inSpace } from '../../device/gpuSpace.js';
 import { DmaResv } from '../../drm/exec/dmaResv.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { type AppliedOps, applyOps, undoOps } from '../../drm/gpuvm/applyOps.js';
+import type { GemObject } from '../../drm/gpuvm/gemObject.js';
 import type { GpuVa, GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
 import type { GpuVaOpList } from '../../drm/gpuvm/gpuVaOpList.js';
 import type { GpuVaOp } from '../../drm/gpuvm/gpuVaOps.js';
 import { GpuVm, resvObjectAlloc } from '../../drm/gpuvm/gpuVm.js';
+import type { GpuVmBo } from '../../drm/gpuvm/gpuVmBo.js';
 import { GpuVmExec } from '../../drm/gpuvm/gpuVmExec.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { LockClass } from '../../sim/lockOrder.js';
@@ -53,7 +55,8 @@ export class DeviceVm implements VaHome {
   ) {
     const name = `gpuvm of ${vm.config.name} on gpu${gpu.index}`;
     const resvObject = resvObjectAlloc(new DmaResv(vm.kernel.sched, `reservation of ${name}`));
-    this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES }, { resvObject });
+    const ops = { vmBoFree: ({ obj }: GpuVmBo) => this.forgetObject(obj) };
+    this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES }, { resvObject, ops });
     // The VM has its own reference.
     resvObject.put();
     this.binder = new VaBinder(vm, gpu, arrays, moves);
@@ -113,6 +116,13 @@ export class DeviceVm implements VaHome {
   /** A kernel begins that may use them. @kernel xe_exec_ioctl, ttm_lru_bulk_move_tail */
   touchObjects(): void {
     for (const { obj } of this.gpuvm.allBos) if (obj instanceof VramBo) obj.gpu.lru.touch(obj);
+  }
+
+  /** The object's last mapping here is gone, its entries before it. The device keeps addresses of it for other processes only. */
+  private forgetObject(obj: GemObject): void {
+    assert(obj instanceof VramBo, 'an object of another driver');
+    const isMapped = [...obj.vmBos].some((vmBo) => [...vmBo.vas].some((va) => own(va).home.gpu === this.gpu));
+    if (!isMapped) obj.detach(this.gpu);
   }
 
   /** The mapping that has the page. */

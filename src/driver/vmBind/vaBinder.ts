@@ -116,9 +116,9 @@ export class VaBinder {
       return userptr.pages.dmaAddrs;
     }
     assert(bo !== null, 'a mapping of nothing is bound');
-    const proto = bo.gpu === this.gpu ? DmaProto.Vram : DmaProto.Peer;
-    const pfns = bo.pfns.subarray(va.offset, va.offset + va.npages);
-    return pfns.map((pfn) => dmaAddr(proto, pfn, DmaDir.Bidirectional));
+    const end = va.offset + va.npages;
+    if (bo.gpu !== this.gpu) return Uint32Array.from(bo.attach(this.gpu).slice(va.offset, end));
+    return bo.pfns.subarray(va.offset, end).map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional));
   }
 
   /** Takes the entries of some pages of a mapping away; on return no access goes through them. @kernel xe_vm_invalidate_vma */

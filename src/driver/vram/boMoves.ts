@@ -92,6 +92,7 @@ export class BoMoves {
       }
     }
     for (const [gpu, invalidation] of pending) yield* gpu.port.finishTlbInvalidation(invalidation);
+    bo.detachAll();
   }
 
   private zap(va: DriverVa): [GpuHandle, TlbInvalidation] {

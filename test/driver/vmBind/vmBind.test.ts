@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
+import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { BUFFER, failed, rule } from '../../check/harness.js';
@@ -54,6 +55,18 @@ describe('a buffer object', () => {
     machine.poke(1, 9);
     expect(machine.inBo(bo, 1)).toBe(9);
     expect(machine.devices[0].gpu.mmu.counters.peerAccesses).toBeGreaterThan(0);
+    const gpu = machine.coordinator.gpus[0];
+    expect(bo.attachmentOf(gpu).length).toBe(2);
+    machine.unbind(0, 1);
+    expect(bo.attachmentOf(gpu).length).toBe(2);
+    machine.unbind(1, 2);
+    // With its last mapping the device loses its right to the memory.
+    expect(bo.attachmentOf(gpu)).toEqual([]);
+    expect(gpu.ledger.liveOf(DmaProto.Peer)).toBe(0);
+    machine.bind(0, 2, bo, 0, 0);
+    machine.run(machine.coordinator.vram.moves.evict(bo));
+    expect(bo.attachmentOf(gpu)).toEqual([]);
+    expect([machine.peek(1), bo.attachmentOf(gpu).length]).toEqual([9, 2]);
     machine.finish(bo);
   });
 
