@@ -2,7 +2,6 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
 import type { SystemAtomics } from '../device/gpuConfig.js';
 import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
@@ -12,6 +11,7 @@ import { DeviceMembership } from '../driver/deviceMembership.js';
 import { GpuFaultHandler } from '../driver/fault/faultHandler.js';
 import type { FaultPathCosts } from '../driver/fault/faultPath.js';
 import { FaultRecovery } from '../driver/fault/faultRecovery.js';
+import { PrefetchAhead } from '../driver/fault/prefetchAhead.js';
 import { RangeBinding } from '../driver/fault/rangeBinding.js';
 import { RangeMigration } from '../driver/fault/rangeMigration.js';
 import { RangePlacement } from '../driver/fault/rangePlacement.js';
@@ -22,6 +22,7 @@ import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDr
 import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
 import type { PlacementPolicy } from '../driver/placement.js';
+import type { PrefetchPolicy } from '../driver/prefetchPolicy.js';
 import type { InvalidationMaker, SvmVm } from '../driver/svmVm.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import { VramUse } from '../driver/vram/vramUse.js';
@@ -48,11 +49,11 @@ import type { Mm } from '../mm/process/mm.js';
 import { Rmap } from '../mm/rmap/rmap.js';
 import type { ArgsOf } from '../sim/message.js';
 import type { Port } from '../sim/port.js';
-import { runAll } from '../sim/runAll.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { type ActorId, actorId } from '../sim/task.js';
 import { CpuService } from './cpuService.js';
+import { DeviceCalls } from './deviceCalls.js';
 import { FileTable } from './fileTable.js';
 import { IoctlTable } from './ioctl.js';
 import { MemoryService } from './memoryService.js';
@@ -119,6 +120,8 @@ export interface CoordinatorWorld {
   readonly invalidation?: InvalidationMaker;
   /** Drivers beside the reference driver. */
   readonly drivers?: readonly DriverMaker[];
+  /** What devices are given before they ask; nothing unless told. */
+  readonly prefetch?: PrefetchPolicy;
   /** By CPU thread; none where programs make no driver calls. */
   readonly payloads?: readonly CallPayload[];
 }
@@ -149,6 +152,7 @@ export class Coordinator {
   readonly gpuUnbind: GpuUnbind;
   readonly gpuFaults: GpuFaultHandler;
   readonly prefetches: RangePrefetch;
+  private readonly deviceCalls: DeviceCalls;
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
   readonly mirror: MirrorDriver | null = null;
@@ -184,6 +188,8 @@ export class Coordinator {
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
+    if (world.prefetch !== undefined) this.prefetchAfterFaults(world.prefetch);
+    this.deviceCalls = this.makeDeviceCalls();
     this.serveAttributes(world.policy);
     this.mirrors.open(this.mm);
     this.vmBind = this.serveBinding(world.memory);
@@ -265,6 +271,20 @@ export class Coordinator {
       },
       migratePagesMin: this.config.migratePagesMin ?? 1,
     });
+  }
+
+  private prefetchAfterFaults(policy: PrefetchPolicy): void {
+    const ahead = new PrefetchAhead(this.kernel, COORDINATOR, this.prefetches, policy);
+    this.gpuFaults.onServed = (fault) => ahead.after(fault);
+  }
+
+  private makeDeviceCalls(): DeviceCalls {
+    const { gpus, mirrors, membership, prefetches, gpuUnbind } = this;
+    const { sched } = this.kernel;
+    const [largestChunk] = this.config.chunkPages;
+    const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
+    const parts = { gpus, mirrors, membership, prefetches, gpuUnbind };
+    return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, largestChunk, ownerOf });
   }
 
   /** What programs say about their memory, and ask of devices' memory. */
@@ -379,58 +399,8 @@ export class Coordinator {
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
     const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
     service.serve(port);
-    port.serve(CpuMessage.prefetch, (request) => this.prefetch(service.process, request));
-    port.serve(CpuMessage.membership, (request) => this.changeMembership(service.process, request));
+    this.deviceCalls.serve(port, () => service.process);
     port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);
-  }
-
-  private *prefetch(
-    mm: Mm,
-    request: { page: Vpn; npages: number; target: number; depth: number },
-  ): Steps<{ errno: Errno }> {
-    const { page, npages, target, depth } = request;
-    const end = (page + npages) as Vpn;
-    const gpu = this.gpus[target];
-    if (gpu !== undefined) {
-      const vm = this.mirrors.memberVm(mm, gpu);
-      if (vm === null) return { errno: Errno.ENODEV };
-      const owner = this.ownerOf(gpu);
-      const one = (at: Vpn): Steps<Vpn | Errno> => this.prefetches.toDevice(vm, gpu, owner, at);
-      return { errno: yield* this.prefetchAll(page, end, depth, one) };
-    }
-    if (target !== -1) return { errno: Errno.ENODEV };
-    for (const vm of this.mirrors.of(mm)) {
-      const one = (at: Vpn): Steps<Vpn | Errno> => this.prefetches.toRam(vm, at);
-      const errno = yield* this.prefetchAll(page, end, depth, one);
-      if (errno !== Errno.OK) return { errno };
-    }
-    return { errno: Errno.OK };
-  }
-
-  /** Splits the span among `depth` tasks; each goes from range to range through its share, which begins at a chunk of the largest size. */
-  private *prefetchAll(
-    start: Vpn,
-    end: Vpn,
-    depth: number,
-    one: (page: Vpn) => Steps<Vpn | Errno>,
-  ): Steps<Errno> {
-    const largest = this.config.chunkPages[0];
-    const chunks = Math.ceil((end - start) / largest);
-    const share = Math.max(1, Math.ceil(chunks / depth)) * largest;
-    const tasks: Steps<Errno>[] = [];
-    for (let from: number = start; from < end; from += share) {
-      tasks.push(walkRanges(from as Vpn, Math.min(end, from + share) as Vpn, one));
-    }
-    return yield* runAll(this.kernel.sched, COORDINATOR, 'prefetch', tasks);
-  }
-
-  private *changeMembership(
-    mm: Mm,
-    { device, joins }: { device: number; joins: number },
-  ): Steps<{ errno: Errno }> {
-    const gpu = this.gpus[device];
-    if (gpu === undefined) return { errno: Errno.ENODEV };
-    return { errno: yield* joins !== 0 ? this.membership.join(mm, gpu) : this.membership.leave(mm, gpu) };
   }
 
   private *launch(
@@ -444,16 +414,6 @@ export class Coordinator {
     vm.deviceVm(this.gpus[device]).touchObjects();
     return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
-}
-
-function* walkRanges(start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
-  let page = start;
-  while (page < end) {
-    const next = yield* one(page);
-    if (next < 0) return next as Errno;
-    page = next as Vpn;
-  }
-  return Errno.OK;
 }
 
 /** Huge pages are set aside before anything else takes memory. */

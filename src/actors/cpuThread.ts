@@ -168,6 +168,11 @@ export class CpuThread implements AccessPort {
     return (yield* this.host.call(CpuMessage.membership, { device, joins: joins ? 1 : 0 })).errno;
   }
 
+  /** The driver lets go of the device. Errors: -ENODEV, it has already; -EBUSY, pages of its memory are in use. */
+  *unbind(device: number): Steps<Errno> {
+    return (yield* this.host.call(CpuMessage.unbind, { device })).errno;
+  }
+
   /** Of the executor's clock. */
   now(): number {
     return this.sched.now();

@@ -43,6 +43,8 @@ export const CpuMessage = {
   prefetch: defineMessage('cpu.prefetch', { page, npages: number, target: number, depth: number }, { errno }),
   /** From now on the device mirrors the process's addresses, or no longer (`joins` 0). */
   membership: defineMessage('cpu.membership', { device: number, joins: number }, { errno }),
+  /** The driver lets go of the device: what lies in its memory comes home, and nothing goes there any more. */
+  unbind: defineMessage('cpu.unbind', { device: number }, { errno }),
   /** Run a kernel of a workload on a device; -ENODEV where it does not mirror the process. */
   launch: defineMessage(
     'cpu.launch',

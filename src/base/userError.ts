@@ -39,6 +39,13 @@ export class UserError extends Error {
     this.allowed = mistake.allowed;
     this.hint = mistake.hint;
   }
+
+  /** One that was thrown in another thread, of which only the message has come. */
+  static passedOn(message: string): UserError {
+    const error = new UserError({ found: '', allowed: '' });
+    error.message = message;
+    return error;
+  }
 }
 
 /** `file:line:column: key 'svm.chunks': found [64KiB], allowed: ... (hint)`. */

@@ -4,6 +4,7 @@ import { defineStep } from '../sim/steps.js';
 
 /** Why pages move. @kernel KFD_MIGRATE_TRIGGER_* */
 export const MigrateTrigger = { Prefetch: 0, GpuFault: 1, CpuFault: 2, Eviction: 3 } as const;
+export type MigrateTrigger = (typeof MigrateTrigger)[keyof typeof MigrateTrigger];
 
 export const DriverStep = {
   fault: defineStep('driver.fault', 'vpn', 'flags', 'device'),
@@ -25,6 +26,8 @@ export const DriverStep = {
   memoryFault: defineStep('driver.memoryFault', 'vpn', 'device', 'errno', 'id'),
   /** A prefetch instruction of a GPU asked for what it cannot have; the id is the process's. */
   prefetchDropped: defineStep('driver.prefetchDropped', 'vpn', 'device', 'errno', 'id'),
+  /** Pages after a fault's range were brought to a device that had not asked for them, as far as that worked. */
+  prefetchedAhead: defineStep('driver.prefetchedAhead', 'vpn', 'npages', 'device', 'errno'),
   /** Pages of a process (id) are about to move; the flags say why. For a CPU's fault `pagemap.toRam` says it. */
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   /** A copy of `npages` to or from the allocation `id` failed: what it should have written is not there. */

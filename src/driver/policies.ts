@@ -1,6 +1,7 @@
 /** The parts of the reference driver that a user may replace, each by itself. */
 
 import type { PlacementPolicy } from './placement.js';
+import type { PrefetchPolicy } from './prefetchPolicy.js';
 import type { InvalidationMaker } from './svmVm.js';
 import type { EvictionPolicy } from './vram/evictionPolicy.js';
 
@@ -12,4 +13,6 @@ export interface Policies {
   readonly eviction?: EvictionPolicy;
   /** How a mirror's translations go when memory changes; what it makes belongs to that mirror alone. */
   readonly invalidation?: InvalidationMaker;
+  /** What devices are given before they ask. */
+  readonly prefetch?: PrefetchPolicy;
 }

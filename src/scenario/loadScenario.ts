@@ -2,11 +2,13 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { assert } from '../base/assert.js';
+import { TASK_SIZE_PAGES, vpn } from '../base/units.js';
 import { UserError } from '../base/userError.js';
 import type { SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
 import { withChecks } from '../simulation/withChecks.js';
 import type { MmTrace } from '../workload/trace/mmTrace.js';
-import type { WorkloadConfig } from '../workload/workloadConfig.js';
+import { BUFFER_PAGES, bufferBase } from '../workload/workload.js';
+import type { PlannedEvent, WorkloadConfig } from '../workload/workloadConfig.js';
 import { checkShape } from './checkShape.js';
 import { costConfig, eachCostKey } from './costKeys.js';
 import { loadTrace } from './loadTrace.js';
@@ -15,7 +17,7 @@ import { eachDeviceKey } from './presetSchema.js';
 import { type CostPreset, loadPreset } from './presets.js';
 import { readTextFile } from './readTextFile.js';
 import { nameRequests, type PlacedWorkload, placedWorkloads, scenarioProblems } from './scenarioChecks.js';
-import { type Scenario, type ScenarioWorkload, scenarioSchema } from './schema.js';
+import { type Scenario, type ScenarioEvent, type ScenarioWorkload, scenarioSchema } from './schema.js';
 import { workloadNames } from './workloadNames.js';
 import { type KeyPath, type Problem, YamlSource } from './yamlSource.js';
 
@@ -116,6 +118,7 @@ function configOf(scenario: Scenario, { preset, traces }: Attachments, path: str
       faultBufferEntries: own['fault-buffer'],
       copyEngines: own['copy-engines'],
       systemAtomics: devices['system-atomics'],
+      clearVram: devices['clear-vram'],
     },
     svm: svmOf(scenario),
     cost: costConfig(
@@ -138,6 +141,7 @@ function svmOf({ svm }: Scenario): SvmConfig {
     timesliceUs: svm.timeslice / NANOSECONDS_PER_MICROSECOND,
     atomicTimesliceNs: svm['atomic-timeslice'],
     migratePagesMin: svm['migrate-min'],
+    prefetchPages: svm.prefetch,
   };
 }
 
@@ -146,9 +150,30 @@ function workloadsOf(
   traces: ReadonlyMap<string, MmTrace>,
 ): WorkloadConfig[] {
   const names = workloadNames(nameRequests(placed));
+  const order = names.flat();
   return placed.flatMap(({ path, workload }, i) =>
-    names[i].map((name) => workloadOf(workload, name, traces.get(path.join('.')))),
+    names[i].map((name) =>
+      workload.kind === 'events'
+        ? { kind: workload.kind, name, events: plannedEvents(workload.events, order) }
+        : workloadOf(workload, name, traces.get(path.join('.'))),
+    ),
   );
+}
+
+/** In order of time; those of one moment in order of the file. */
+function plannedEvents(events: readonly ScenarioEvent[], names: readonly string[]): PlannedEvent[] {
+  return events.map((event) => plannedEvent(event, names)).sort((a, b) => a.atNs - b.atNs);
+}
+
+function plannedEvent(event: ScenarioEvent, names: readonly string[]): PlannedEvent {
+  const { at: atNs, device } = event;
+  if (event.kind === 'unbind') return { kind: event.kind, atNs, device };
+  const { workload } = event;
+  const span =
+    workload === undefined
+      ? { start: vpn(0), npages: TASK_SIZE_PAGES }
+      : { start: bufferBase(names.indexOf(workload)), npages: BUFFER_PAGES };
+  return { kind: event.kind, atNs, ...span, target: event.to === 'ram' ? -1 : device };
 }
 
 function workloadOf(workload: ScenarioWorkload, name: string, trace: MmTrace | undefined): WorkloadConfig {

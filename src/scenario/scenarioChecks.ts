@@ -4,15 +4,22 @@ import { alignUp, PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { LIMITS } from '../simulation/simulationConfig.js';
 import type { DeviceKeyName } from './presetSchema.js';
 import { formatPages, formatRoundedSize } from './quantities.js';
-import type { Scenario, ScenarioWorkload } from './schema.js';
+import type { Scenario, ScenarioEvent, ScenarioWorkload } from './schema.js';
 import { workloadPages } from './workloadMemory.js';
-import { firstDuplicate, type NameRequest } from './workloadNames.js';
+import { firstDuplicate, type NameRequest, workloadNames } from './workloadNames.js';
 import { type KeyPath, type Problem, valueAt, type YamlSource } from './yamlSource.js';
 
-/** A workload and where it stands; the sections `invalidation` and `join-leave` count as one each. */
+/** The program that carries out the events of a scenario. */
+export interface ScenarioEvents {
+  readonly kind: 'events';
+  readonly name: undefined;
+  readonly events: readonly ScenarioEvent[];
+}
+
+/** A workload and where it stands; the sections `invalidation`, `join-leave` and `events` count as one each. */
 export interface PlacedWorkload {
   readonly path: KeyPath;
-  readonly workload: ScenarioWorkload;
+  readonly workload: ScenarioWorkload | ScenarioEvents;
 }
 
 export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
@@ -30,7 +37,16 @@ export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
   if (joinLeave !== undefined) {
     placed.push({ path: ['join-leave'], workload: { kind: 'join-leave', name: undefined, ...joinLeave } });
   }
+  const { events } = scenario;
+  if (events.length > 0)
+    placed.push({ path: ['events'], workload: { kind: 'events', name: undefined, events } });
   return placed;
+}
+
+/** The workloads that have buffers, by the name that a run gives them. */
+export function bufferedNames(placed: readonly PlacedWorkload[]): string[] {
+  const names = workloadNames(nameRequests(placed));
+  return placed.flatMap(({ workload }, i) => ((workloadPages(workload) ?? 0) > 0 ? names[i] : []));
 }
 
 export function nameRequests(placed: readonly PlacedWorkload[]): NameRequest[] {
@@ -56,6 +72,7 @@ export function scenarioProblems(
     ...nameProblems(placed),
     ...threadProblems(placed),
     ...bufferProblems(placed, scenario),
+    ...eventProblems(placed, scenario),
   ];
 }
 
@@ -145,11 +162,33 @@ function workloadProblems(
   return problems;
 }
 
-function endlessKeyOf(workload: ScenarioWorkload): string | null {
+function endlessKeyOf(workload: PlacedWorkload['workload']): string | null {
   if (workload.kind === 'pattern' && workload.rounds === Number.POSITIVE_INFINITY) return 'rounds';
   const hasCalls = workload.kind === 'invalidate' || workload.kind === 'join-leave';
   if (hasCalls && workload.operations === Number.POSITIVE_INFINITY) return 'operations';
   return null;
+}
+
+/** Events are about devices and workloads that exist. */
+function eventProblems(placed: readonly PlacedWorkload[], { events, devices }: Scenario): Problem[] {
+  const names = bufferedNames(placed);
+  const allowed =
+    names.length === 0
+      ? 'no such key: no workload has buffers'
+      : `a workload with buffers: ${names.join(', ')}`;
+  return events.flatMap((event, i) => {
+    const problems: Problem[] = [];
+    if (event.device >= devices.count) {
+      problems.push({
+        path: ['events', i, 'device'],
+        allowed: `a device that exists: ${devices.count === 1 ? '0, the only one' : `0 to ${devices.count - 1}`}`,
+      });
+    }
+    if (event.kind === 'prefetch' && event.workload !== undefined && !names.includes(event.workload)) {
+      problems.push({ path: ['events', i, 'workload'], allowed });
+    }
+    return problems;
+  });
 }
 
 function nameProblems(placed: readonly PlacedWorkload[]): Problem[] {
@@ -207,7 +246,7 @@ function reachableMemory({ ram, devices, svm }: Scenario): { pages: number; name
   }
 }
 
-function threadsOf(workload: ScenarioWorkload): number {
+function threadsOf(workload: PlacedWorkload['workload']): number {
   return workload.kind === 'invalidate' ? workload.threads : 1;
 }
 

@@ -67,6 +67,11 @@ const devices = map({
   ),
   'tlb-entries': key(count(1, 65_536), 64, 'Translations that the TLB of a device holds.'),
   ...eachDeviceKey((key) => optionalKey(deviceKeys[key].value, 'that of the preset', deviceKeys[key].doc)),
+  'clear-vram': key(
+    yesOrNo(),
+    false,
+    'Whether new memory of a device is cleared before pages migrate to it, which waits for that.',
+  ),
   'system-atomics': key(
     oneOf(systemAtomics),
     'none',
@@ -119,6 +124,11 @@ const svm = map({
     duration(0, MINUTE_NS, 'nanoseconds'),
     '5ms',
     'The same where an atomic needs the page in the VRAM of the device; at least the timeslice counts.',
+  ),
+  prefetch: key(
+    size(0, TASK_SIZE_PAGES),
+    0,
+    'Memory after the range of a fault, within its mapping, that is brought to the device before it asks for it.',
   ),
   'migrate-min': key(
     size(1, LIMITS.chunkPagesMax),
@@ -234,6 +244,31 @@ const workload = z.discriminatedUnion(
   },
 );
 
+const at = key(
+  duration(0, DAY_NS, 'nanoseconds'),
+  0,
+  'When, of the clock that the executor has; a run that ends before leaves it out.',
+);
+const eventDevice = key(count(0, LIMITS.devicesMax - 1), 0, 'Which device, from 0.');
+
+const prefetchEvent = map({
+  kind: z.literal('prefetch'),
+  at,
+  to: key(
+    oneOf(['device', 'ram']),
+    'device',
+    'device: what is mapped moves to the VRAM of the device, which maps it; ram: it comes home.',
+  ),
+  device: eventDevice,
+  workload: optionalKey(name(), 'all memory of the process', 'Whose buffers.'),
+});
+
+const unbindEvent = map({ kind: z.literal('unbind'), at, device: eventDevice });
+
+const event = z.discriminatedUnion('kind', [prefetchEvent, unbindEvent], {
+  error: ({ code }) => (code === 'invalid_union' ? 'prefetch, unbind' : "a map with the key 'kind'"),
+});
+
 export const scenarioSchema = map({
   name: optionalKey(name(), 'the name of the file', 'Names the scenario in results.'),
   description: optionalKey(text(2000), 'none', 'What the scenario shows, for those who read it.'),
@@ -267,6 +302,12 @@ export const scenarioSchema = map({
     .array(workload, { error: () => 'a list of workloads' })
     .prefault([])
     .describe('What runs; each on a CPU thread of its own, together with every device.'),
+  events: z
+    .array(event, { error: () => 'a list of events' })
+    .prefault([])
+    .describe(
+      'What happens at certain moments. prefetch: the program brings memory to a device, or home; unbind: the driver lets go of a device, whose memory comes home and is used no more.',
+    ),
   'join-leave': joiningAndLeaving
     .optional()
     .describe(
@@ -284,4 +325,5 @@ export type ScenarioKeys = z.input<typeof scenarioSchema>;
 /** In pages, nanoseconds and counts; defaults are filled in. */
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioWorkload = Scenario['workloads'][number];
+export type ScenarioEvent = Scenario['events'][number];
 export type ScenarioInvalidation = NonNullable<Scenario['invalidation']>;

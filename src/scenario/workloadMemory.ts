@@ -1,13 +1,13 @@
 /** How much simulated memory a workload's buffers take. */
 
 import { pagesFor } from '../base/units.js';
-import type { ScenarioWorkload } from './schema.js';
+import type { PlacedWorkload } from './scenarioChecks.js';
 
 /** Every element that a kernel computes with: a 32-bit float or counter. */
 const ELEMENT_BYTES = 4;
 
 /** Pages of one thread's buffers, null for a recorded program: what it touches shows only when it runs. */
-export function workloadPages(workload: ScenarioWorkload): number | null {
+export function workloadPages(workload: PlacedWorkload['workload']): number | null {
   switch (workload.kind) {
     case 'saxpy':
       return 2 * pagesFor(workload.elements * ELEMENT_BYTES);
@@ -19,6 +19,7 @@ export function workloadPages(workload: ScenarioWorkload): number | null {
     case 'invalidate':
       return workload.size;
     case 'join-leave':
+    case 'events':
       return 0;
     case 'trace':
       return null;

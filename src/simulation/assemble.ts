@@ -8,6 +8,7 @@ import type { DeviceLinks, Interconnect, LinkSpec } from '../device/interconnect
 import { Iommu } from '../device/iommu.js';
 import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
+import { type PrefetchPolicy, prefetchAhead } from '../driver/prefetchPolicy.js';
 import { leastRecentlyUsed } from '../driver/vram/evictionPolicy.js';
 import { AccessBracket } from '../memory/accessBracket.js';
 import { BufferViews } from '../memory/bufferViews.js';
@@ -26,6 +27,7 @@ import { PatientContext } from '../workload/patience.js';
 import type { DeviceKernel, Workload } from '../workload/workload.js';
 import { devicesLeave } from '../workload/workloadConfig.js';
 import type { Extensions } from './extensions.js';
+import { guardedPolicies } from './guardedPolicies.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
 
@@ -89,8 +91,10 @@ export function buildCoordinator(
   buffers: SharedBuffers,
   devicePorts: readonly Port[],
   cpuPorts: readonly Port[],
-  { placement, eviction, invalidation, drivers }: Extensions = {},
+  extensions: Extensions = {},
 ): Coordinator {
+  const { invalidation, drivers } = extensions;
+  const { placement, eviction, prefetch } = guardedPolicies(extensions, config);
   const memory = openMemory(buffers);
   const world = {
     sched,
@@ -99,14 +103,23 @@ export function buildCoordinator(
     tables: new TableArena(buffers.cpuTables),
     brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
     arrays: new PageArrays(buffers.arrays),
-    iommus: buffers.iommus.map((buffer) => new Iommu(buffer, layout.totalPages)),
+    iommus: buffers.iommus.map((buffer) => new Iommu(buffer, memory.layout.totalPages)),
     policy: placement ?? placementPolicy(config),
     eviction: eviction ?? leastRecentlyUsed,
     ...(invalidation === undefined ? {} : { invalidation }),
     ...(drivers === undefined ? {} : { drivers }),
     payloads: openPayloads(config, buffers),
+    ...prefetchOf(config, prefetch),
   };
   return new Coordinator(coordinatorConfig(config, sched), world, devicePorts, cpuPorts);
+}
+
+function prefetchOf(
+  { svm: { prefetchPages = 0 } }: SimulationConfig,
+  prefetch: PrefetchPolicy | undefined,
+): { prefetch?: PrefetchPolicy } {
+  if (prefetch !== undefined) return { prefetch };
+  return prefetchPages === 0 ? {} : { prefetch: prefetchAhead(prefetchPages) };
 }
 
 export function buildDevice(
@@ -220,6 +233,7 @@ function driverTuning({ svm, device }: SimulationConfig): Partial<CoordinatorCon
     ...(atomicTimesliceNs === undefined ? {} : { atomicTimesliceNs }),
     ...(migratePagesMin === undefined ? {} : { migratePagesMin }),
     ...(device.systemAtomics === undefined ? {} : { systemAtomics: device.systemAtomics }),
+    ...(device.clearVram === undefined ? {} : { clearVram: device.clearVram }),
   };
 }
 

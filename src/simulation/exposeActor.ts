@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { COORDINATOR } from '../actors/coordinator.js';
+import { UserError } from '../base/userError.js';
 import {
   ActorObserver,
   monotonicOffsetNs,
@@ -13,6 +14,7 @@ import {
 import { TraceRecorder } from '../observe/trace/traceRecorder.js';
 import { TraceRing } from '../observe/trace/traceRing.js';
 import type { Port } from '../sim/port.js';
+import { TaskFailure } from '../sim/scheduler.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
 import type { ActorHost } from './actorHost.js';
@@ -52,10 +54,15 @@ async function exposeOne<H extends ActorHost>(
     executor.addLink({ port: own, peerDoorbell: new Doorbell(buffers.doorbells, own.peer) });
   }
   const control = {
-    runActor: () => executor.run(),
+    runActor: () => executor.run().catch(rethrow),
     stop: () => executor.stop(),
   };
   expose(withControl(host, control), nodeEndpoint(channel));
+}
+
+/** Only an error's name and message cross to the main thread, so what a user's own code did wrong goes there by itself. */
+function rethrow(error: unknown): never {
+  throw error instanceof TaskFailure && error.cause instanceof UserError ? error.cause : error;
 }
 
 /** One object with the host's methods and the control's: Comlink exposes a single one. */

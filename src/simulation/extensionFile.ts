@@ -3,12 +3,13 @@
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../base/userError.js';
 import type { PlacementPolicy } from '../driver/placement.js';
+import type { PrefetchPolicy } from '../driver/prefetchPolicy.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import type { Extensions } from './extensions.js';
 import type { SimulationConfig } from './simulationConfig.js';
 
 const ALLOWED =
-  'an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or an object with some of placement, eviction {name, victim()}, invalidation (a function), drivers (a list of functions), programs {name: function}';
+  'an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or an object with some of placement, eviction {name, victim()}, prefetch {name, pagesAhead()}, invalidation (a function), drivers (a list of functions), programs {name: function}';
 
 /** Every thread that needs them loads them itself: functions cannot be sent to a worker. @throws UserError */
 export async function extensionsOf({ policyFile }: SimulationConfig): Promise<Extensions> {
@@ -45,6 +46,10 @@ function isEviction(value: unknown): value is EvictionPolicy {
   return hasName(value) && 'victim' in value && typeof value.victim === 'function';
 }
 
+function isPrefetch(value: unknown): value is PrefetchPolicy {
+  return hasName(value) && 'pagesAhead' in value && typeof value.pagesAhead === 'function';
+}
+
 function hasName(value: unknown): value is { readonly name: string } {
   return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string';
 }
@@ -56,6 +61,7 @@ function isFunction(value: unknown): boolean {
 const checks: Readonly<Record<string, (value: unknown) => boolean>> = {
   placement: isPlacement,
   eviction: isEviction,
+  prefetch: isPrefetch,
   invalidation: isFunction,
   drivers: (value) => Array.isArray(value) && value.every(isFunction),
   programs: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isFunction),

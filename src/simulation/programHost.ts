@@ -94,6 +94,10 @@ export class ProgramHost implements HostContext {
     return this.thread.setMembership(device, joins);
   }
 
+  unbind(device: number): Steps<Errno> {
+    return this.thread.unbind(device);
+  }
+
   now(): number {
     return this.thread.now();
   }

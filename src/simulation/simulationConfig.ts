@@ -46,6 +46,8 @@ export interface DeviceConfig {
   readonly copyEngines: number;
   /** `none` unless told. */
   readonly systemAtomics?: SystemAtomics;
+  /** New device memory is cleared before pages migrate to it; not unless told. */
+  readonly clearVram?: boolean;
 }
 
 export interface SvmConfig {
@@ -66,6 +68,8 @@ export interface SvmConfig {
   readonly timesliceUs: number;
   /** The same where an atomic needs it there, in nanoseconds; the driver's default unless told. */
   readonly atomicTimesliceNs?: number;
+  /** Pages after the range of a fault that are brought to the device before it asks; 0 unless told. */
+  readonly prefetchPages?: number;
   /** Smaller ranges stay in RAM; 1 unless told. */
   readonly migratePagesMin?: number;
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { UserError } from '../base/userError.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
@@ -47,9 +48,9 @@ const CLOSE_MS = 2_000;
 export class ThreadFleet implements Fleet {
   /** Of the programs' time, which a duration limits: starting a worker per actor can take seconds. */
   private startMs = performance.now();
-  private failureOf: ActorFailure | null = null;
+  private failureOf: ActorFailure | UserError | null = null;
   private readonly whenFailed: Promise<never>;
-  private fail: (failure: ActorFailure) => void = () => {};
+  private fail: (failure: ActorFailure | UserError) => void = () => {};
   private closing = false;
   private readonly actors: WorkerActor<ActorHost>[] = [];
   /** One for each actor, which settles when it has come to its end. */
@@ -193,7 +194,8 @@ export class ThreadFleet implements Fleet {
 
   private runActor(actor: WorkerActor<ActorHost>): void {
     const end = actor.host.runActor().catch((error: Error) => {
-      this.fail(new ActorFailure(actor.name, error.message, error.name === 'TaskFailure'));
+      if (error.name === 'UserError') this.fail(UserError.passedOn(error.message));
+      else this.fail(new ActorFailure(actor.name, error.message, error.name === 'TaskFailure'));
     });
     this.ends.push(end);
   }

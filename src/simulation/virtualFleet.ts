@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { COORDINATOR } from '../actors/coordinator.js';
+import { UserError } from '../base/userError.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { RunObserver } from '../observe/runObserver.js';
 import type { TraceCollector } from '../observe/trace/traceCollector.js';
@@ -74,8 +75,10 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     this.executor.waitObserver = recorder;
   }
 
-  private failure(): ActorFailure {
+  /** What a user's own code did wrong is no failure of the simulated system. */
+  private failure(): ActorFailure | UserError {
     const failure = this.executor.failure as TaskFailure;
+    if (failure.cause instanceof UserError) return failure.cause;
     return new ActorFailure(this.names[failure.task.actor], failure.message, true);
   }
 

@@ -4,6 +4,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { MigrateBench } from './bench/migrateBench.js';
 import { MirrorBench } from './bench/mirrorBench.js';
 import { CaseProgram } from './case/caseProgram.js';
+import { Events } from './events.js';
 import { Histogram } from './histogram.js';
 import { Invalidate } from './invalidate.js';
 import { Jacobi } from './jacobi.js';
@@ -37,6 +38,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new Invalidate(config, index, world);
     case 'join-leave':
       return new JoinLeave(config, index, world);
+    case 'events':
+      return new Events(config);
     case 'migrate-bench':
       return new MigrateBench(config, index);
     case 'mirror-bench':

@@ -45,13 +45,15 @@ export interface HostContext extends AccessPort {
   launch(device: number, phase: number, a: number, b: number): Steps<Errno>;
   /** Runs several operations side by side and waits for all. */
   parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]>;
-  /** Migrates a span to a device's memory and maps it there, or with target -1 to RAM; `depth` ranges at a time. */
+  /** Migrates what is mapped of a span to a device's memory and maps it there, or with target -1 to RAM; `depth` ranges at a time. */
   prefetch(page: Vpn, npages: number, target: number, depth: number): Steps<Errno>;
   /**
    * A device begins to mirror the process's addresses, or stops; one that has stopped runs nothing for the process. Errors: -EEXIST, -ENODEV (it does
    * not), -EBUSY (it has, but pages of its memory were in use and stay), -ENOMEM.
    */
   setMembership(device: number, joins: boolean): Steps<Errno>;
+  /** The driver lets go of a device, while programs go on. Errors: -ENODEV, it has already; -EBUSY, pages of its memory stay in use. */
+  unbind(device: number): Steps<Errno>;
   /** Nanoseconds since the start, of the executor's clock. */
   now(): number;
   /** Waits on the executor's clock. */

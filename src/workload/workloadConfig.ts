@@ -1,5 +1,6 @@
 /** What a run is asked to do: one closed union of workloads, in pages and counts, as the scenario loader produces it. */
 
+import type { Vpn } from '../base/units.js';
 import type { Case } from '../case/caseSchema.js';
 import type { MmTrace } from './trace/mmTrace.js';
 
@@ -92,6 +93,26 @@ export interface JoinLeaveConfig {
   readonly pauseUs: number;
 }
 
+/** What happens at a moment of the executor's clock. */
+export type PlannedEvent =
+  | {
+      readonly kind: 'prefetch';
+      readonly atNs: number;
+      /** What is mapped of these pages moves. */
+      readonly start: Vpn;
+      readonly npages: number;
+      /** A device, or -1 for RAM. */
+      readonly target: number;
+    }
+  | { readonly kind: 'unbind'; readonly atNs: number; readonly device: number };
+
+/** Carries out what is planned, in order of time. */
+export interface EventsConfig {
+  readonly kind: 'events';
+  readonly name: string;
+  readonly events: readonly PlannedEvent[];
+}
+
 /** Whether work has to expect that its device is away for a while. */
 export function devicesLeave(workloads: readonly WorkloadConfig[]): boolean {
   return workloads.some(({ kind }) => kind === 'join-leave');
@@ -180,6 +201,7 @@ export type WorkloadConfig =
   | TraceConfig
   | InvalidateConfig
   | JoinLeaveConfig
+  | EventsConfig
   | MigrateBenchConfig
   | MirrorBenchConfig
   | MachineProbeConfig

@@ -20,6 +20,7 @@ import { Iommu } from '../../src/device/iommu.js';
 import { DriverRange } from '../../src/driver/driverRange.js';
 import { areLinked, type PeerLinks } from '../../src/driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy } from '../../src/driver/placement.js';
+import type { PrefetchPolicy } from '../../src/driver/prefetchPolicy.js';
 import { AccessBracket } from '../../src/memory/accessBracket.js';
 import { type AccessPort, holdPage } from '../../src/memory/accessPort.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
@@ -65,6 +66,7 @@ export interface SystemOptions {
   readonly clearVram?: boolean;
   /** To the faulting device unless told. */
   readonly policy?: PlacementPolicy;
+  readonly prefetch?: PrefetchPolicy;
   /** 512 unless told. */
   readonly ramPages?: number;
   /** Of each device; 128 unless told. */
@@ -153,6 +155,7 @@ export class System implements StepObserver {
         arrays: this.arrays,
         iommus,
         policy: options.policy ?? migrateToFaulting(false),
+        ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
       },
       links.slice(0, deviceCount).map(({ host }) => host),
       links.slice(deviceCount).map(({ host }) => host),

@@ -14,7 +14,7 @@ const scratch = new Scratch();
 const TRACE = 'mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ff6a1eb7000\n';
 
 const TOP_KEYS =
-  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, join-leave, invalidation';
+  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, invalidation';
 const SIZE = '4KiB to 16380MiB in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages';
 const CHUNKS = 'descending powers of two ending in 4KiB, the first at most 2MiB, such as [2MiB, 64KiB, 4KiB]';
 const SCENARIO = 'a scenario: a YAML map with keys such as devices, ram, svm and workloads';
@@ -46,6 +46,7 @@ describe('what a scenario file becomes', () => {
         faultBufferEntries: 256,
         copyEngines: 1,
         systemAtomics: 'none',
+        clearVram: false,
       },
       svm: {
         layout: 'n1',
@@ -57,6 +58,7 @@ describe('what a scenario file becomes', () => {
         timesliceUs: 0,
         atomicTimesliceNs: 5_000_000,
         migratePagesMin: 1,
+        prefetchPages: 0,
       },
       cost: expect.objectContaining({ preset: 'plain', hostLinkGBps: 26, gpuFaultNs: 20_000 }),
       workloads: [],
@@ -179,6 +181,39 @@ workloads:
     });
   });
 
+  it('makes one program of all events, in order of time, each with the addresses that it is about', () => {
+    const { workloads } = load(`
+workloads: [{ kind: saxpy }, { kind: pattern, name: p }]
+events:
+  - { kind: unbind, at: 3ms, device: 2 }
+  - { kind: prefetch, at: 1ms, device: 1, workload: p }
+  - { kind: prefetch, at: 3ms, to: ram }
+`);
+    expect(workloads[2]).toEqual({
+      kind: 'events',
+      name: 'events',
+      events: [
+        { kind: 'prefetch', atNs: 1e6, start: 0x2_0000_0000 + 2 ** 22, npages: 2 ** 22, target: 1 },
+        { kind: 'unbind', atNs: 3e6, device: 2 },
+        { kind: 'prefetch', atNs: 3e6, start: 0, npages: 2 ** 35, target: -1 },
+      ],
+    });
+    expect(load('events: []').workloads).toEqual([]);
+  });
+
+  it('refuses events about what does not exist', () => {
+    expect(mistake('devices: { count: 2 }\nevents: [{ kind: unbind, device: 2 }]')).toBe(
+      "s.yaml:2: key 'events.0.device': found 2, allowed: a device that exists: 0 to 1",
+    );
+    const workloads = 'workloads: [{ kind: saxpy }, { kind: invalidate, threads: 2 }, { kind: join-leave }]';
+    expect(mistake(`${workloads}\nevents: [{ kind: prefetch, workload: join-leave }]`)).toBe(
+      "s.yaml:2: key 'events.0.workload': found join-leave, allowed: a workload with buffers: saxpy, invalidate-1, invalidate-2",
+    );
+    expect(mistake('events: [{ kind: plug }]')).toBe(
+      "s.yaml:1: key 'events.0.kind': found plug, allowed: prefetch, unbind",
+    );
+  });
+
   it('follows anchors and aliases', () => {
     const { ramPages, device } = load('ram: &size 8MiB\ndevices: { vram: *size }\n');
     expect([ramPages, device.vramPages]).toEqual([2048, 2048]);
@@ -291,7 +326,7 @@ describe('a key that nobody knows', () => {
     ['__proto__: 1', `s.yaml:1: key '__proto__': found an unknown key, allowed: ${TOP_KEYS}`],
     [
       'devices:\n  tlbEntries: 4',
-      "s.yaml:2: key 'devices.tlbEntries': found an unknown key, allowed: count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, system-atomics (did you mean 'tlb-entries'?)",
+      "s.yaml:2: key 'devices.tlbEntries': found an unknown key, allowed: count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, clear-vram, system-atomics (did you mean 'tlb-entries'?)",
     ],
     [
       'workloads:\n  - kind: saxpy\n    element: 4',
@@ -322,11 +357,11 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'devices: 4',
-      "s.yaml:1: key 'devices': found 4, allowed: a map with the keys count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, system-atomics",
+      "s.yaml:1: key 'devices': found 4, allowed: a map with the keys count, vram, contexts, tlb-entries, fault-batch, fault-buffer, copy-engines, clear-vram, system-atomics",
     ],
     [
       'svm:',
-      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, migrate-min",
+      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, migrate-min",
     ],
     ['svm: { layout: N1 }', "s.yaml:1: key 'svm.layout': found N1, allowed: n1, n1-shared-fault, one-to-one"],
     [

@@ -115,7 +115,7 @@ describe('--set', () => {
     ],
     [
       'foo.bar=1',
-      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, join-leave, invalidation",
+      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, invalidation",
     ],
     [
       'ram=0',

@@ -201,6 +201,7 @@ export class FlatMachine {
       counter: () => null,
       prefetch: () => never('prefetch'),
       setMembership: () => unsupported(),
+      unbind: () => unsupported(),
       now: () => sched.now(),
       sleep: (ns) => sched.sleep(ns),
       launch: (device, phase, a, b) => this.launch(index, device, phase, a, b),

@@ -73,9 +73,14 @@ class OwnersAgree implements Checker {
       this.violate('migrates a page of others', page, device);
   }
 
+  /**
+   * A device that the driver has let go of has no owner of its own any more, but a fault that began before goes on with the one that it began with: its
+   * address space stays a peer of the group until then, as in the kernel for as long as it lives.
+   */
   private isOwn(device: number, owner: number): boolean {
     const { coordinator } = this.machine;
-    return coordinator.ownerOf(coordinator.gpus[device]) === owner;
+    const gpu = coordinator.gpus[device];
+    return gpu.dpagemap === null || coordinator.ownerOf(gpu) === owner;
   }
 
   private violate(what: string, page: number, device: number): void {

@@ -8,11 +8,12 @@ import type { Mm } from '../../mm/process/mm.js';
 import { PteKind, pteFromWord, pteKind } from '../../mm/table/pte.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
-import { DriverStep, MigrateTrigger } from '../driverStep.js';
+import { MigrateTrigger } from '../driverStep.js';
 import type { RangePrefetch } from '../fault/rangePrefetch.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { MirrorTable } from '../mirrorTable.js';
 import { type PlacementPolicy, preferDevice, stayWhereTheyAre } from '../placement.js';
+import { noteMigration, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
 import type { SvmChange } from './kfdSvm.js';
@@ -133,7 +134,7 @@ export class AttributeDriver {
     const target = this.gpus[place];
     if (target === undefined) return Errno.EINVAL;
     const reaches = gpu !== null && this.linked(gpu.index, place);
-    this.noteStart(span, MigrateTrigger.Prefetch);
+    noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
     return yield* this.bindAt(span, reaches ? gpu : target, () => preferDevice(place));
   }
 
@@ -144,14 +145,16 @@ export class AttributeDriver {
       const policy = policyAt(said, gpu, page, false, this.linked);
       return policy === null || typeof policy === 'number' ? fallback : policy;
     };
-    this.noteStart(span, MigrateTrigger.Prefetch);
+    noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
     return yield* this.bindAt(span, gpu, advised);
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
-    if (hasDevicePage(span)) this.noteStart(span, MigrateTrigger.Prefetch);
+    if (hasDevicePage(span)) noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
     for (const vm of this.mirrors.of(span.mm)) {
-      const errno = yield* this.walk(span, (page) => this.prefetches.toRam(vm, page));
+      const errno = yield* walkMapped(span.mm, span.start, span.end, (page) =>
+        this.prefetches.toRam(vm, page),
+      );
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -161,39 +164,11 @@ export class AttributeDriver {
     const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
     if (vm === undefined) return Errno.ENODEV;
     const owner = this.ownerOf(gpu);
-    return yield* this.walk(span, (page) => {
+    return yield* walkMapped(span.mm, span.start, span.end, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;
       return this.prefetches.toDevice(vm, gpu, owner, page, policyOf(page), write);
     });
   }
-
-  /** From range to range through what is mapped of the span. */
-  private *walk(span: Span, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
-    const { mm, start, end } = span;
-    for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
-      const next = yield* one(page);
-      if (next === Errno.EFAULT && mm.vmas.find(page) === null) continue;
-      if (next < 0) return next as Errno;
-      page = next as Vpn;
-    }
-    return Errno.OK;
-  }
-
-  /** One notice per area, as drivers migrate area by area. @kernel kfd_smi_event_migration_start */
-  private noteStart({ mm, start, end }: Span, trigger: number): void {
-    const { sched } = mm.kernel;
-    for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
-      const stop = Math.min(end, mm.vmas.find(page)?.end ?? end);
-      sched.at(DriverStep.migrateStart, page, stop - page, mm.id, trigger);
-      page = stop as Vpn;
-    }
-  }
-}
-
-/** The first mapped page that is not below `page`; beyond all addresses when there is none. */
-function nextMapped(mm: Mm, page: Vpn): Vpn {
-  if (mm.vmas.find(page) !== null) return page;
-  return mm.vmas.firstFrom(page)?.start ?? (TASK_SIZE_PAGES as Vpn);
 }
 
 function hasDevicePage({ mm, start, end }: Span): boolean {

@@ -49,6 +49,9 @@ type Found = { readonly range: DriverRange } | { readonly errno: Errno };
 
 /** @kernel xe_svm_handle_pagefault */
 export class GpuFaultHandler {
+  /** Told of each fault on a mirror that was served, while no lock is held; may not sleep. */
+  onServed: ((fault: GpuFault) => void) | null = null;
+
   constructor(
     private readonly kernel: Kernel,
     readonly parts: FaultParts,
@@ -75,15 +78,17 @@ export class GpuFaultHandler {
     // What was said of memory that has gone goes with its ranges, and must not be taken for what is there now.
     yield* this.collectGarbage(vm);
     const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
-    const errno =
-      typeof placed === 'number'
-        ? placed
-        : yield* this.serveDemand(
-            this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed }),
-          );
+    let fault: GpuFault | null = null;
+    let errno: Errno;
+    if (typeof placed === 'number') errno = placed;
+    else {
+      fault = this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed });
+      errno = yield* this.serveDemand(fault);
+    }
     vm.vmLock.readUnlock();
     sched.at(DriverStep.faultDone, page, gpu.index, errno, sched.now() - startedNs);
     if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
+    else if (fault?.onMirror === true) this.onServed?.(fault);
     return errno;
   }
 
@@ -146,6 +151,7 @@ export class GpuFaultHandler {
     if ('errno' in found) return this.parts.recovery.afterLookup(fault, found.errno);
     const { range } = found;
     fault.servedEnd = range.end;
+    fault.onMirror = true;
     const part = yield* fault.vm.partOf(range, fault.gpu);
     if (!part.lock.beginLock()) yield PARK;
     const result = yield* this.serveRange(fault, range, part);

@@ -48,6 +48,8 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   readOnly = false;
   /** As far as is known. */
   path: FaultPath = FaultPath.Present;
+  /** The page is mirrored, and not bound by hand; once known. */
+  onMirror = false;
   /** One past the range that was served, once known. */
   servedEnd: Vpn;
 

@@ -1,7 +1,7 @@
 /** Prefetch: brings ranges to where a program wants them before it uses them. */
 
 import { Errno } from '../../base/errno.js';
-import { type Vpn, vpn } from '../../base/units.js';
+import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
@@ -46,14 +46,15 @@ export class RangePrefetch {
     return errno === Errno.OK ? fault.servedEnd : errno;
   }
 
-  /** Brings the range at `page` to RAM. Returns the page after it; a page without a range is in RAM or nowhere. @kernel xe_svm_range_migrate_to_smem */
+  /** Brings the range at `page` to RAM. Returns the page after it, or without one the next range's: what has no range is in RAM or nowhere. @kernel xe_svm_range_migrate_to_smem */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;
     if (!vm.svmLock.beginLock()) yield PARK;
     const range = vm.gpusvm.findRange(page);
+    const next = vm.gpusvm.ranges.lowerBound(page + 1)?.start ?? TASK_SIZE_PAGES;
     if (range !== null) vm.gpusvm.rangeGet(range);
     vm.svmLock.unlock();
-    const result = range === null ? vpn(page + 1) : yield* this.evictPatiently(vm, range);
+    const result = range === null ? vpn(next) : yield* this.evictPatiently(vm, range);
     if (range !== null) vm.gpusvm.rangePut(range);
     vm.vmLock.readUnlock();
     return result;

@@ -87,6 +87,7 @@ export const instantSteps: readonly string[] = [
   'driver.tlbInvalidated',
   'driver.memoryFault',
   'driver.prefetchDropped',
+  'driver.prefetchedAhead',
   'driver.vramEvict',
   'driver.collectGarbage',
   'gpusvm.getPagesRetry',

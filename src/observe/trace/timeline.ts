@@ -90,6 +90,8 @@ class Timeline implements TraceVisitor {
   private readonly instants: ReadonlySet<number>;
   private readonly steps: readonly CatalogedStep[];
   private readonly tasks = new Map<number, TaskLine>();
+  /** Why pages move that a task migrates from now on, where it has no span yet: a prefetch says so once, for all that it does. */
+  private readonly announced = new Map<number, string | null>();
   private readonly lanes: Lanes;
   private readonly flows = new FlowTable();
   /** Faults that a device has raised and that were not served, by device. */
@@ -175,7 +177,7 @@ class Timeline implements TraceVisitor {
       const flow =
         this.flows.joined(rule.begin, event.args) ?? this.messageFlows.flowOf(key) ?? this.flows.begin();
       const lane = this.lanes.take(head.actor);
-      line = { key, actor: head.actor, lane, flow, open: [], cause: null };
+      line = { key, actor: head.actor, lane, flow, open: [], cause: this.announced.get(key) ?? null };
       this.tasks.set(key, line);
     }
     const cause = rule.category === 'migration' ? { cause: this.causeOf(line, rule) } : NO_ARGUMENTS;
@@ -301,7 +303,9 @@ class Timeline implements TraceVisitor {
     switch (this.steps[step].name) {
       case 'driver.migrateStart': {
         const line = this.lineOf(event);
-        if (line !== undefined) line.cause = causes[args[3]] ?? null;
+        const cause = causes[args[3]] ?? null;
+        if (line !== undefined) line.cause = cause;
+        else this.announced.set(keyOf(event.head.actor, event.head.task), cause);
         break;
       }
       case 'driver.zap':

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
+import { TASK_SIZE_PAGES, vpn } from '../../../src/base/units.js';
 import { NO_GPU_COSTS } from '../../../src/device/gpuConfig.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../../src/driver/placement.js';
 import type { PageArrayId } from '../../../src/memory/pageArrays.js';
@@ -452,7 +452,9 @@ describe('prefetch', () => {
     system.run(load(system.context(0), AREA));
     expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA)))).toBe(AREA + 16);
     expect(system.placesOf(AREA, 16)).toEqual(['ram']);
-    expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA + 20)))).toBe(AREA + 21);
+    expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA + 20)))).toBe(
+      TASK_SIZE_PAGES,
+    );
     system.checkAtRest();
     system.tearDown();
   });

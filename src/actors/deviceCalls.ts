@@ -1,0 +1,121 @@
+/** The calls by which programs say what devices are to do: prefetch, join and leave the process, and be let go of by the driver. */
+
+import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
+import type { DeviceMembership } from '../driver/deviceMembership.js';
+import { MigrateTrigger } from '../driver/driverStep.js';
+import type { RangePrefetch } from '../driver/fault/rangePrefetch.js';
+import type { GpuHandle } from '../driver/gpuHandle.js';
+import type { GpuUnbind } from '../driver/gpuUnbind.js';
+import type { MirrorTable } from '../driver/mirrorTable.js';
+import { noteMigration, walkMapped } from '../driver/spanWalk.js';
+import type { PagemapOwner } from '../mm/migrate/devPagemap.js';
+import type { Mm } from '../mm/process/mm.js';
+import type { Port } from '../sim/port.js';
+import { runAll } from '../sim/runAll.js';
+import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
+import type { ActorId } from '../sim/task.js';
+import { CpuMessage } from './messages.js';
+
+/** What the calls work on. */
+export interface DeviceCallsWorld {
+  readonly sched: Scheduler;
+  /** Whose tasks serve them. */
+  readonly actor: ActorId;
+  readonly gpus: readonly GpuHandle[];
+  readonly mirrors: MirrorTable;
+  readonly membership: DeviceMembership;
+  readonly prefetches: RangePrefetch;
+  readonly gpuUnbind: GpuUnbind;
+  readonly largestChunk: number;
+  ownerOf(gpu: GpuHandle): PagemapOwner;
+}
+
+/** Target of a prefetch that means RAM. */
+const RAM = -1;
+
+export class DeviceCalls {
+  /** Devices that the driver is about to let go of. */
+  private readonly leaving = new Set<GpuHandle>();
+
+  constructor(private readonly world: DeviceCallsWorld) {}
+
+  /** For one CPU thread, in the name of the process that it runs. */
+  serve(port: Port, process: () => Mm): void {
+    const self = this;
+    port.serve(CpuMessage.prefetch, function* ({ page, npages, target, depth }) {
+      const end = (page + npages) as Vpn;
+      return { errno: yield* self.prefetch(process(), page, end, target, depth) };
+    });
+    port.serve(CpuMessage.membership, function* ({ device, joins }) {
+      return { errno: yield* self.changeMembership(process(), device, joins !== 0) };
+    });
+    port.serve(CpuMessage.unbind, function* ({ device }) {
+      return { errno: yield* self.unbind(device) };
+    });
+  }
+
+  /** Errors: -ENODEV, and those of faults. What is not mapped is passed over. @kernel xe_vma_prefetch, prefetch_ranges */
+  private *prefetch(mm: Mm, start: Vpn, end: Vpn, target: number, depth: number): Steps<Errno> {
+    const { gpus, mirrors, prefetches } = this.world;
+    const gpu = gpus[target];
+    if (gpu !== undefined) {
+      const vm = mirrors.memberVm(mm, gpu);
+      if (vm === null) return Errno.ENODEV;
+      const owner = this.world.ownerOf(gpu);
+      return yield* this.inShares(mm, start, end, depth, (at) => {
+        const write = mm.vmas.find(at)?.isWritable === true;
+        return prefetches.toDevice(vm, gpu, owner, at, undefined, write);
+      });
+    }
+    if (target !== RAM) return Errno.ENODEV;
+    for (const vm of mirrors.of(mm)) {
+      const errno = yield* this.inShares(mm, start, end, depth, (at) => prefetches.toRam(vm, at));
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  /** Splits the span among `depth` tasks; each goes from range to range through its share, which begins at a chunk of the largest size. */
+  private *inShares(
+    mm: Mm,
+    start: Vpn,
+    end: Vpn,
+    depth: number,
+    one: (page: Vpn) => Steps<Vpn | Errno>,
+  ): Steps<Errno> {
+    const { sched, actor, largestChunk } = this.world;
+    const chunks = Math.ceil((end - start) / largestChunk);
+    const share = Math.max(1, Math.ceil(chunks / depth)) * largestChunk;
+    const tasks: Steps<Errno>[] = [];
+    for (let from: number = start; from < end; from += share) {
+      tasks.push(walkShare(mm, from as Vpn, Math.min(end, from + share) as Vpn, one));
+    }
+    return yield* runAll(sched, actor, 'prefetch', tasks);
+  }
+
+  private *changeMembership(mm: Mm, device: number, joins: boolean): Steps<Errno> {
+    const gpu = this.world.gpus[device];
+    if (gpu === undefined) return Errno.ENODEV;
+    const { membership } = this.world;
+    return yield* joins ? membership.join(mm, gpu) : membership.leave(mm, gpu);
+  }
+
+  /** Errors: -ENODEV, the driver has let go of it already; -EBUSY, it is about to; those of {@link GpuUnbind.unbind}. @kernel xe_pci_remove */
+  private *unbind(device: number): Steps<Errno> {
+    const gpu = this.world.gpus[device];
+    if (gpu === undefined || gpu.dpagemap === null) return Errno.ENODEV;
+    if (this.leaving.has(gpu)) return Errno.EBUSY;
+    this.leaving.add(gpu);
+    const errno = yield* this.world.gpuUnbind.unbind(gpu);
+    this.leaving.delete(gpu);
+    return errno;
+  }
+}
+
+/** A task of its own, which a trace asks for the cause of what migrates in it. */
+function* walkShare(mm: Mm, start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
+  noteMigration(mm, start, end, MigrateTrigger.Prefetch);
+  return yield* walkMapped(mm, start, end, one);
+}

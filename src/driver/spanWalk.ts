@@ -1,0 +1,42 @@
+/** Going through what is mapped of a span of a process's addresses, range by range, as prefetches do. */
+
+import { Errno } from '../base/errno.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { Mm } from '../mm/process/mm.js';
+import type { Steps } from '../sim/steps.js';
+import { DriverStep, type MigrateTrigger } from './driverStep.js';
+
+/**
+ * `one` serves a page and what lies around it, and returns the next page that it has not served, or an errno. What is not mapped, or not any more,
+ * is passed over. @kernel prefetch_ranges
+ */
+export function* walkMapped(
+  mm: Mm,
+  start: Vpn,
+  end: Vpn,
+  one: (page: Vpn) => Steps<Vpn | Errno>,
+): Steps<Errno> {
+  for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
+    const next = yield* one(page);
+    if (next === Errno.EFAULT && mm.vmas.find(page) === null) continue;
+    if (next < 0) return next as Errno;
+    page = next as Vpn;
+  }
+  return Errno.OK;
+}
+
+/** Says why pages of the span are about to move: one notice per area, as drivers migrate area by area. @kernel kfd_smi_event_migration_start */
+export function noteMigration(mm: Mm, start: Vpn, end: Vpn, trigger: MigrateTrigger): void {
+  const { sched } = mm.kernel;
+  for (let page = nextMapped(mm, start); page < end; page = nextMapped(mm, page)) {
+    const stop = Math.min(end, mm.vmas.find(page)?.end ?? end);
+    sched.at(DriverStep.migrateStart, page, stop - page, mm.id, trigger);
+    page = stop as Vpn;
+  }
+}
+
+/** The first mapped page that is not below `page`; beyond all addresses when there is none. */
+function nextMapped(mm: Mm, page: Vpn): Vpn {
+  if (mm.vmas.find(page) !== null) return page;
+  return mm.vmas.firstFrom(page)?.start ?? (TASK_SIZE_PAGES as Vpn);
+}
