@@ -57,7 +57,10 @@ class CopyRig {
     this.memory = PhysicalMemory.allocate(new PhysicalLayout({ ramPages: pages, vram }));
     const fabric = new MachineFabric(cost, devices);
     const links = new Fabric(this.sched, fabric.topology.capacities);
-    this.mappers = vram.map((_, i) => new IommuMapper(Iommu.allocate(2 * pages * moves.length), i));
+    const { totalPages } = this.memory.layout;
+    this.mappers = vram.map(
+      (_, i) => new IommuMapper(Iommu.allocate(2 * pages * moves.length, totalPages), i),
+    );
     this.engines = vram.map((_, device) => {
       const setupNs = countsSetup ? cost.copySetupNs : 0;
       const interconnect = new FabricLinks(this.sched, links, fabric, device);
@@ -98,7 +101,9 @@ class CopyRig {
     return Uint32Array.from({ length: npages }, (_, i) => {
       const page = pfn(zone.firstPfn + first + i);
       if (place === 'ram') return dmaAddr(DmaProto.System, this.mappers[device].map(page, dir), dir);
-      return dmaAddr(place === device ? DmaProto.Vram : DmaProto.Peer, page, DmaDir.Bidirectional);
+      if (place === device) return dmaAddr(DmaProto.Vram, page, DmaDir.Bidirectional);
+      this.mappers[device].iommu.peers.map(page, 1, dir);
+      return dmaAddr(DmaProto.Peer, page, dir);
     });
   }
 
