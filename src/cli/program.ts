@@ -9,7 +9,9 @@ import type { CommonOptions } from './commonOptions.js';
 import { addCompletionCommand } from './completionCommand.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
 import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
+import { addImportCommand, importCommand } from './importCommand.js';
 import { addInitCommand, initCommand } from './initCommand.js';
+import { addRecordCommand, recordCommand } from './recordCommand.js';
 import { addReportCommand } from './reportOptions.js';
 import { withErrorDocument } from './resultOutput.js';
 import { addRunCommand, runCommand } from './runCommand.js';
@@ -18,9 +20,9 @@ import { addSchemaCommand, schemaCommand } from './schemaCommand.js';
 import { addStressCommand, stressCommand } from './stressCommand.js';
 import { addValidateCommand, validateCommand } from './validateCommand.js';
 
-/** Runs one command line (without the program's name) to its end; never throws. */
-export async function runCli(words: readonly string[], host: CliHost): Promise<ExitStatus> {
-  let status: ExitStatus = ExitStatus.Ok;
+/** Runs one command line (without the program's name) to its end; never throws. The status is an {@link ExitStatus}, or that of a command that was recorded. */
+export async function runCli(words: readonly string[], host: CliHost): Promise<number> {
+  let status: number = ExitStatus.Ok;
   const program = buildProgram(host, (ended) => {
     status = ended;
   });
@@ -38,7 +40,7 @@ export function wantsStack({ variables }: CliHost): boolean {
   return variables.SVMSIM_DEBUG === '1';
 }
 
-function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Command {
+function buildProgram(host: CliHost, ended: (status: number) => void): Command {
   const program = new Command('svmsim')
     .description(
       'Simulates shared virtual memory across several GPUs: one CPU address space, mirrored by N devices.',
@@ -82,6 +84,8 @@ function buildProgram(host: CliHost, ended: (status: ExitStatus) => void): Comma
   addBugsCommand(program, (options) =>
     acting('bugs', options, async () => (await import('./bugsCommand.js')).bugsCommand(options, host)),
   );
+  addRecordCommand(program, (words, options) => recordCommand(words, options, host).then(ended));
+  addImportCommand(program, (file, options) => importCommand(file, options, host).then(ended));
   addReportCommand(program, (files, options) =>
     acting('report', {}, async () =>
       (await import('./reportCommand.js')).reportCommand(files, options, host),
@@ -108,6 +112,8 @@ function programNotes(): string {
     '  svmsim explore',
     '  # test suites of others, replayed',
     '  svmsim case test/cases',
+    "  # a program's memory calls, as a workload",
+    '  svmsim record -- sort --parallel=4 big.txt',
     '  # a scenario of your own',
     '  svmsim init my.yaml',
     '  # options and examples of a command',

@@ -6,12 +6,13 @@ import { TASK_SIZE_PAGES, vpn } from '../base/units.js';
 import { UserError } from '../base/userError.js';
 import type { SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
 import { withChecks } from '../simulation/withChecks.js';
+import type { AccessTrace } from '../workload/access/accessTrace.js';
 import type { MmTrace } from '../workload/trace/mmTrace.js';
 import { BUFFER_PAGES, bufferBase } from '../workload/workload.js';
 import type { PlannedEvent, WorkloadConfig } from '../workload/workloadConfig.js';
 import { checkShape } from './checkShape.js';
 import { costConfig, eachCostKey } from './costKeys.js';
-import { loadTrace } from './loadTrace.js';
+import { loadAccesses, loadTrace } from './loadTrace.js';
 import { applyOverrides, type ScenarioOverrides } from './overrides.js';
 import { eachDeviceKey } from './presetSchema.js';
 import { type CostPreset, loadPreset } from './presets.js';
@@ -30,7 +31,7 @@ const NANOSECONDS_PER_MICROSECOND = 1e3;
 interface Attachments {
   readonly preset: CostPreset;
   /** By path of the workload, joined by dots. */
-  readonly traces: ReadonlyMap<string, MmTrace>;
+  readonly traces: ReadonlyMap<string, MmTrace | AccessTrace>;
 }
 
 /**
@@ -69,16 +70,20 @@ export function scenarioFromText(
 
 /** Null, and one more problem, where a file is missing or malformed. */
 function attach(scenario: Scenario, source: YamlSource, problems: Problem[]): Attachments | null {
-  const traces = new Map<string, MmTrace>();
+  const traces = new Map<string, MmTrace | AccessTrace>();
   const presetPath = ['cost', 'preset'];
   const preset = collecting(problems, presetPath, () =>
     loadPreset(scenario.cost.preset, dirname(source.file), source.placeOf(presetPath)),
   );
   for (const { path, workload } of placedWorkloads(scenario)) {
-    if (workload.kind !== 'trace') continue;
+    if (workload.kind !== 'trace' && workload.kind !== 'accesses') continue;
     const filePath = [...path, 'file'];
+    const file = besideFile(source.file, workload.file);
+    const namedBy = source.placeOf(filePath);
     const trace = collecting(problems, filePath, () =>
-      loadTrace(besideFile(source.file, workload.file), source.placeOf(filePath)),
+      workload.kind === 'trace'
+        ? loadTrace(file, namedBy)
+        : loadAccesses(file, namedBy, scenario.devices.count),
     );
     if (trace !== null) traces.set(path.join('.'), trace);
   }
@@ -145,10 +150,7 @@ function svmOf({ svm }: Scenario): SvmConfig {
   };
 }
 
-function workloadsOf(
-  placed: readonly PlacedWorkload[],
-  traces: ReadonlyMap<string, MmTrace>,
-): WorkloadConfig[] {
+function workloadsOf(placed: readonly PlacedWorkload[], traces: Attachments['traces']): WorkloadConfig[] {
   const names = workloadNames(nameRequests(placed));
   const order = names.flat();
   return placed.flatMap(({ path, workload }, i) =>
@@ -176,7 +178,11 @@ function plannedEvent(event: ScenarioEvent, names: readonly string[]): PlannedEv
   return { kind: event.kind, atNs, ...span, target: event.to === 'ram' ? -1 : device };
 }
 
-function workloadOf(workload: ScenarioWorkload, name: string, trace: MmTrace | undefined): WorkloadConfig {
+function workloadOf(
+  workload: ScenarioWorkload,
+  name: string,
+  trace: MmTrace | AccessTrace | undefined,
+): WorkloadConfig {
   switch (workload.kind) {
     case 'saxpy':
     case 'jacobi':
@@ -198,9 +204,16 @@ function workloadOf(workload: ScenarioWorkload, name: string, trace: MmTrace | u
       };
     }
     case 'trace': {
-      assert(trace !== undefined, () => `the trace of workload ${name} was not loaded`);
+      assert(trace !== undefined && 'events' in trace, () => `the trace of workload ${name} was not loaded`);
       const amounts = { touchPages: workload['touch-pages'], deviceAccesses: workload['device-accesses'] };
       return { kind: workload.kind, name, trace, ...amounts };
+    }
+    case 'accesses': {
+      assert(
+        trace !== undefined && 'stores' in trace,
+        () => `the accesses of workload ${name} were not loaded`,
+      );
+      return { kind: workload.kind, name, trace, window: workload.window };
     }
     case 'join-leave': {
       const { kind, stay, operations, pause } = workload;

@@ -1,6 +1,7 @@
-/** Reads the recorded program that a scenario names. */
+/** Reads the recorded program, or the recorded accesses, that a scenario names. */
 
 import { UserError } from '../base/userError.js';
+import { type AccessTrace, parseAccesses } from '../workload/access/accessTrace.js';
 import type { MmTrace } from '../workload/trace/mmTrace.js';
 import { parseStrace } from '../workload/trace/parseStrace.js';
 import { TraceError } from '../workload/trace/traceError.js';
@@ -12,12 +13,34 @@ const TRACE_BYTES_MAX = 2 ** 26;
 export function loadTrace(path: string, namedBy: FileReference): MmTrace {
   const text = readTextFile(
     path,
-    'a recorded program: the output of strace -f -ttt',
+    'a recorded program: the output of strace -f -ttt, or of svmsim import',
     TRACE_BYTES_MAX,
     namedBy,
   );
+  return reading(namedBy, () => parseStrace(text, path));
+}
+
+/** @throws UserError also for an access of a device that the scenario does not have. */
+export function loadAccesses(path: string, namedBy: FileReference, deviceCount: number): AccessTrace {
+  const what = 'a table of accesses: lines time,device,address,size,kind';
+  const text = readTextFile(path, what, TRACE_BYTES_MAX, namedBy);
+  const trace = reading(namedBy, () => parseAccesses(text, path));
+  const highest = trace.devices.reduce((most, device) => Math.max(most, device), -1);
+  if (highest < deviceCount) return trace;
+  const { where, line } = namedBy;
+  const found = `${path}, which has accesses of gpu${highest}`;
+  const allowed = `accesses of the devices of the scenario: ${deviceCount === 1 ? 'gpu0' : `gpu0 to gpu${deviceCount - 1}`}, and of the CPU`;
+  throw new UserError({
+    ...(line === undefined ? { where } : { where, line }),
+    key: namedBy.key,
+    found,
+    allowed,
+  });
+}
+
+function reading<T>(namedBy: FileReference, parse: () => T): T {
   try {
-    return parseStrace(text, path);
+    return parse();
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
     throw malformed(error, namedBy);

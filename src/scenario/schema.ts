@@ -39,6 +39,7 @@ export const workloadKinds = [
   'histogram',
   'pattern',
   'trace',
+  'accesses',
   'invalidate',
   'join-leave',
 ] as const;
@@ -210,6 +211,20 @@ const trace = map({
   ),
 });
 
+const accesses = map({
+  kind: z.literal('accesses'),
+  name: workloadName,
+  file: requiredKey(
+    text(4096),
+    'Table of comma-separated values with the columns time, device, address, size and kind, as docs/recording.md says; the path is relative to the scenario file.',
+  ),
+  window: key(
+    count(1, COUNT_MAX),
+    1000,
+    'Accesses of all devices and the CPU between two points at which they wait for one another; the recorded order holds from window to window.',
+  ),
+});
+
 const invalidationKeys = {
   threads: key(count(1, LIMITS.cpuThreadsMax), 1, 'CPU threads, each with a buffer of its own.'),
   size: key(physicalSize, '64pages', 'Buffer of each thread, which the devices access too.'),
@@ -238,7 +253,7 @@ const joiningAndLeaving = map(joinLeaveKeys);
 
 const workload = z.discriminatedUnion(
   'kind',
-  [saxpy, jacobi, histogram, pattern, trace, invalidate, joinLeave],
+  [saxpy, jacobi, histogram, pattern, trace, accesses, invalidate, joinLeave],
   {
     error: ({ code }) => (code === 'invalid_union' ? workloadKinds.join(', ') : "a map with the key 'kind'"),
   },

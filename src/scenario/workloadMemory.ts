@@ -6,7 +6,7 @@ import type { PlacedWorkload } from './scenarioChecks.js';
 /** Every element that a kernel computes with: a 32-bit float or counter. */
 const ELEMENT_BYTES = 4;
 
-/** Pages of one thread's buffers, null for a recorded program: what it touches shows only when it runs. */
+/** Pages of one thread's buffers, null for what was recorded: what it touches shows only when it runs. */
 export function workloadPages(workload: PlacedWorkload['workload']): number | null {
   switch (workload.kind) {
     case 'saxpy':
@@ -22,6 +22,7 @@ export function workloadPages(workload: PlacedWorkload['workload']): number | nu
     case 'events':
       return 0;
     case 'trace':
+    case 'accesses':
       return null;
   }
 }

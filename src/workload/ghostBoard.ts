@@ -1,6 +1,7 @@
 /** Counters in shared memory by which all actors know which calls that throw pages away came before and after a store. */
 
 import { assert } from '../base/assert.js';
+import { accessPlan } from './access/accessPlan.js';
 import { tracePlan } from './tracePlan.js';
 import type { WorkloadConfig } from './workloadConfig.js';
 
@@ -22,6 +23,8 @@ function trackedPages(config: WorkloadConfig): number {
     case 'pattern':
     case 'invalidate':
       return config.pages;
+    case 'accesses':
+      return accessPlan(config).count;
     case 'trace':
       return tracePlan(config).count;
     default:

@@ -1,6 +1,7 @@
 /** Makes the workload that a configuration describes. */
 
 import { assert, unreachable } from '../base/assert.js';
+import { AccessReplay } from './access/accessReplay.js';
 import { MigrateBench } from './bench/migrateBench.js';
 import { MirrorBench } from './bench/mirrorBench.js';
 import { CaseProgram } from './case/caseProgram.js';
@@ -32,6 +33,8 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new Histogram(config, index, world);
     case 'pattern':
       return new Pattern(config, index, world);
+    case 'accesses':
+      return new AccessReplay(config, index, world);
     case 'trace':
       return new TraceReplay(config, index, world);
     case 'invalidate':

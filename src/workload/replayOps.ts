@@ -11,6 +11,8 @@ export type ReplayOp = { readonly line: number } & (
   | { readonly kind: 'map'; readonly start: Vpn; readonly npages: number; readonly prot: number }
   | { readonly kind: 'unmap'; readonly start: Vpn; readonly npages: number }
   | { readonly kind: 'protect'; readonly start: Vpn; readonly npages: number; readonly prot: number }
+  /** An access of the program, which faulted when it was recorded. */
+  | { readonly kind: 'touch'; readonly start: Vpn; readonly npages: 1; readonly write: boolean }
   /** madvise by which the pages' content goes. */
   | { readonly kind: 'drop'; readonly start: Vpn; readonly npages: number }
   | {
@@ -66,7 +68,7 @@ class Translation implements ReplayOps {
     }
     const op = this.translate(event.line, event.call);
     if (op === null) return;
-    this.calls++;
+    if (op.kind !== 'touch') this.calls++;
     this.ops.push(op);
   }
 
@@ -82,6 +84,8 @@ class Translation implements ReplayOps {
         return this.translateMadvise(line, call);
       case 'mremap':
         return this.translateMremap(line, call);
+      case 'touch':
+        return { kind: 'touch', line, start: call.page, npages: 1, write: call.write };
       case 'brk':
         return this.translateBrk(line, call.breakBytes);
       default:

@@ -64,6 +64,7 @@ class Protections {
         this.protect(op.start, op.start + op.npages, Prot.None);
         return;
       case 'drop':
+      case 'touch':
         return;
       case 'remap':
         this.remap(op);
@@ -101,6 +102,8 @@ function madeAccessible(op: ReplayOp): { start: number; npages: number } | null 
     case 'map':
     case 'protect':
       return op;
+    case 'touch':
+      return op.write ? op : null;
     case 'remap':
       return { start: op.to, npages: op.toPages };
     default:
@@ -119,10 +122,15 @@ function spread(start: number, npages: number, count: number): number[] {
   return Array.from({ length: touched }, (_, i) => start + Math.floor((i * npages) / touched));
 }
 
+/** Of a call as many as the configuration wants at most; what the program itself touched is no choice. */
+function touchesAt(op: ReplayOp, touchPages: number): number {
+  return op.kind === 'touch' ? 1 : touchPages;
+}
+
 function touchesOf(op: ReplayOp, writable: PageIntervals, touchPages: number): number[] {
   const stretch = madeAccessible(op);
   if (stretch === null) return [];
-  return spread(stretch.start, stretch.npages, touchPages).filter((page) => contains(writable, page));
+  return spread(stretch.start, stretch.npages, touchesAt(op, touchPages)).filter((page) => contains(writable, page));
 }
 
 /** Where a page is after a move; null if the op does not move it. */
@@ -146,6 +154,7 @@ function collectTouchedPages(ops: readonly ReplayOp[], touchPages: number): Touc
   for (const op of ops) {
     if (op.kind === 'remap') addMoved(op, pages, movable);
     protections.apply(op);
+    if (op.kind === 'touch' && contains(protections.readable, op.start)) pages.add(op.start);
     for (const page of touchesOf(op, protections.writable, touchPages)) pages.add(page);
   }
   // Pages of either end of a move that are touched at any other time are movable too: what is there may have come from elsewhere.
@@ -246,7 +255,7 @@ class Plan implements TracePlan {
     const loads: number[] = [];
     const end = start + npages;
     for (let i = this.firstAtLeast(start); i < this.pages.length && this.pages[i] < end; i++) {
-      if (loads.length === this.touchPages) break;
+      if (loads.length === touchesAt(op, this.touchPages)) break;
       if (contains(readable, this.pageAt(i))) loads.push(i);
     }
     return loads;

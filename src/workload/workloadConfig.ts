@@ -2,6 +2,7 @@
 
 import type { Vpn } from '../base/units.js';
 import type { Case } from '../case/caseSchema.js';
+import type { AccessTrace } from './access/accessTrace.js';
 import type { MmTrace } from './trace/mmTrace.js';
 
 /** How addresses follow one another within a buffer. */
@@ -63,6 +64,15 @@ export interface TraceConfig {
   readonly touchPages: number;
   /** Device accesses per context for each hundred calls of the program. */
   readonly deviceAccesses: number;
+}
+
+/** Repeats recorded accesses of devices and the CPU at their addresses. */
+export interface AccessesConfig {
+  readonly kind: 'accesses';
+  readonly name: string;
+  readonly trace: AccessTrace;
+  /** Accesses of all together between two points at which they wait for one another. */
+  readonly window: number;
 }
 
 /** A CPU thread that keeps unmapping, protecting, dropping and moving a buffer that the devices access. */
@@ -199,6 +209,7 @@ export type WorkloadConfig =
   | HistogramConfig
   | PatternConfig
   | TraceConfig
+  | AccessesConfig
   | InvalidateConfig
   | JoinLeaveConfig
   | EventsConfig

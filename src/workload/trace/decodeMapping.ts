@@ -69,6 +69,14 @@ export function decodeBrk(raw: RawCall): MmCall {
   return { kind: 'brk', requestBytes, breakBytes };
 }
 
+/** Of traces that were imported from tools that record page faults. */
+export function decodeTouch(raw: RawCall): MmCall {
+  const [text = '', prot = ''] = splitArgs(raw, 'address, PROT_READ or PROT_WRITE', 2, 2);
+  const address = parseUnsigned(text, 'touch address', raw.where);
+  checkInAddressSpace(address, 1, raw);
+  return { kind: 'touch', page: pageOf(address), write: parseProt(prot, raw.where).prot.write };
+}
+
 function resultPage(npages: number, raw: RawCall): Vpn | null {
   if (!succeeded(raw)) return null;
   checkAligned(raw.result.value, raw);

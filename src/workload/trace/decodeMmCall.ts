@@ -9,6 +9,7 @@ import {
   decodeMprotect,
   decodeMremap,
   decodeMunmap,
+  decodeTouch,
 } from './decodeMapping.js';
 import { decodeClone, decodeExec, decodeExit, decodeFork, decodeVfork } from './decodeProcess.js';
 import type { EffectPoint, PageSpan } from './effectOrder.js';
@@ -29,6 +30,7 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['madvise', { decode: decodeMadvise, effect: 'start' }],
   ['mremap', { decode: decodeMremap, effect: 'end' }],
   ['brk', { decode: decodeBrk, effect: 'end' }],
+  ['touch', { decode: decodeTouch, effect: 'start' }],
   ['fork', { decode: decodeFork, effect: 'start' }],
   ['vfork', { decode: decodeVfork, effect: 'start' }],
   ['clone', { decode: decodeClone, effect: 'start' }],

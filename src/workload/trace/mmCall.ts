@@ -120,6 +120,8 @@ export type MmCall =
       /** The break after the call, byte address. It equals the old break when the kernel refused: brk has no errno. */
       readonly breakBytes: number;
     }
+  /** An access that faulted: no call, and not in what strace prints, but in what other tools record. */
+  | { readonly kind: 'touch'; readonly page: Vpn; readonly write: boolean }
   /** A child with a copy of the address space. `child` is null when the call failed. */
   | { readonly kind: 'fork'; readonly child: number | null }
   /** A child that borrows the address space until it execs or exits (CLONE_VM and CLONE_VFORK). */

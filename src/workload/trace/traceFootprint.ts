@@ -48,6 +48,7 @@ class FootprintWalk {
     madvise: 0,
     mremap: 0,
     brk: 0,
+    touch: 0,
     fork: 0,
     vfork: 0,
     thread: 0,
@@ -94,6 +95,9 @@ class FootprintWalk {
         if (call.flags.dontUnmap) this.refer(call.from, call.from + call.fromPages);
         else this.unmap(call.from, call.from + call.fromPages);
         if (call.result !== null) this.map(call.result, call.result + call.toPages);
+        return;
+      case 'touch':
+        this.refer(call.page, call.page + 1);
         return;
       case 'brk':
         this.moveBreak(call.breakBytes);

@@ -94,6 +94,8 @@ export function printCall(
       const request = call.requestBytes === null ? 'NULL' : `0x${call.requestBytes.toString(16)}`;
       return printed('brk', request, `0x${call.breakBytes.toString(16)}`);
     }
+    case 'touch':
+      return printed('touch', `${hex(call.page)}, ${call.write ? 'PROT_WRITE' : 'PROT_READ'}`, zero);
     case 'fork':
       return {
         name: 'clone',

@@ -1,0 +1,96 @@
+/** Turns what other tools have recorded into files that scenarios use, and says what is in them. */
+
+import { PAGE_BYTES } from '../base/units.js';
+import { UserError } from '../base/userError.js';
+import { formatAccesses, parseAccesses } from '../workload/access/accessTrace.js';
+import {
+  formatOf,
+  importTrace,
+  type TraceFormat,
+  traceFormats,
+} from '../workload/trace/import/importTrace.js';
+import { type MmTrace, mainProgram } from '../workload/trace/mmTrace.js';
+import { parseStrace } from '../workload/trace/parseStrace.js';
+import { TraceError } from '../workload/trace/traceError.js';
+import { traceFootprint } from '../workload/trace/traceFootprint.js';
+import { formatRoundedSize } from './quantities.js';
+import { readTextFile } from './readTextFile.js';
+
+export const recordingFormats = [...traceFormats, 'csv'] as const;
+export type RecordingFormat = (typeof recordingFormats)[number];
+
+/** A file that a workload of this kind can name. */
+export interface ImportedRecording {
+  readonly text: string;
+  readonly kind: 'trace' | 'accesses';
+  readonly format: RecordingFormat;
+  /** One line: what is in it. */
+  readonly summary: string;
+}
+
+export interface ImportOptions {
+  /** By the first lines unless told. */
+  readonly format?: RecordingFormat;
+  /** Only this process and its threads. */
+  readonly pid?: number;
+}
+
+const RECORDING_BYTES_MAX = 2 ** 28;
+const WHAT =
+  'a recording: the output of strace, perf trace or ftrace, or a table time,device,address,size,kind';
+const CSV_HEADER = /^(?:#.*\n|\s*\n)*\s*(?:time|device|address|size|kind)\s*,/i;
+
+/** @throws UserError that names file and line, what is there, and what may be there. */
+export function importRecording(path: string, options: ImportOptions = {}): ImportedRecording {
+  const text = readTextFile(path, WHAT, RECORDING_BYTES_MAX);
+  const format = options.format ?? (CSV_HEADER.test(text) ? 'csv' : formatOf(text));
+  try {
+    return format === 'csv' ? importCsv(text, path) : importCalls(text, path, format, options.pid ?? null);
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    const { fileName, line, found, allowed } = error;
+    throw new UserError({ where: fileName, line, found, allowed });
+  }
+}
+
+function importCsv(text: string, path: string): ImportedRecording {
+  const trace = parseAccesses(text, path);
+  const devices = new Set(trace.devices).size;
+  const stores = trace.stores.reduce((sum, one) => sum + one, 0);
+  const pages = new Set(trace.pages).size;
+  const summary = `${trace.pages.length} accesses of ${devices} devices (the CPU counts as one) to ${pages} pages, ${stores} of them stores`;
+  return { text: formatAccesses(trace), kind: 'accesses', format: 'csv', summary };
+}
+
+function importCalls(text: string, path: string, format: TraceFormat, pid: number | null): ImportedRecording {
+  const imported = importTrace(text, path, format, pid);
+  if (imported.text === '') {
+    const found = pid === null ? 'no memory call' : `nothing of process ${pid}`;
+    throw new TraceError({ fileName: path, line: 1 }, found, WHAT);
+  }
+  const trace = parseStrace(imported.text, path);
+  const left = [...imported.ignored].map(([what, count]) => `${count} ${what}`);
+  const ignored = left.length === 0 ? '' : `; left out: ${left.join(', ')}`;
+  return { text: imported.text, kind: 'trace', format, summary: `${describeTrace(trace)}${ignored}` };
+}
+
+/** Of a trace that svmsim has just recorded. @throws UserError */
+export function describeRecording(path: string): string {
+  return importRecording(path, { format: 'strace' }).summary;
+}
+
+function describeTrace(trace: MmTrace): string {
+  const program = mainProgram(trace);
+  const { peakPages, calls, failedCalls } = traceFootprint(program);
+  const { touch, ...others } = calls;
+  const count = Object.values(others).reduce((sum, one) => sum + one, 0);
+  const threads = program.pids.length === 1 ? '1 thread' : `${program.pids.length} threads`;
+  const failed = failedCalls === 0 ? '' : ` (${failedCalls} failed)`;
+  const faults = touch === 0 ? '' : `, ${touch} page faults`;
+  const elsewhere =
+    program.dropped.events === 0
+      ? ''
+      : `; ${program.dropped.events} calls before its last exec, or of other processes, will not be replayed`;
+  const most = formatRoundedSize(peakPages * PAGE_BYTES);
+  return `process ${program.leader}: ${count} calls of ${threads}${failed}${faults}, ${most} mapped at most${elsewhere}`;
+}

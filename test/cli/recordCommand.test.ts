@@ -1,0 +1,121 @@
+/** `svmsim record` and `svmsim import`: what is written, what is said, and with which status they end. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/program.js';
+import { recordCommand } from '../../src/cli/recordCommand.js';
+import { FakeHost } from './fakeHost.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'svmsim-record-'));
+const hasStrace = spawnSync('strace', ['-V']).error === undefined;
+let host = new FakeHost();
+
+beforeEach(() => {
+  host = new FakeHost();
+});
+
+describe('record', () => {
+  const trace = '7 1700000000.000001 brk(NULL) = 0x1000\n7 1700000000.000002 +++ exited with 3 +++\n';
+
+  it('gives strace the command, passes its status on and says what was recorded', async () => {
+    const output = join(folder, 'app.strace');
+    const launched: (readonly string[])[] = [];
+    const status = await recordCommand(
+      ['./app', '--size', '100'],
+      { output },
+      host,
+      async (program, args) => {
+        launched.push([program, ...args]);
+        writeFileSync(output, trace);
+        return 3;
+      },
+    );
+    expect(status).toBe(3);
+    expect(launched).toEqual([
+      [
+        'strace',
+        '-f',
+        '-qq',
+        '-ttt',
+        '-o',
+        output,
+        '-e',
+        'trace=%memory,%process',
+        '--',
+        './app',
+        '--size',
+        '100',
+      ],
+    ]);
+    expect(host.stderr.text).toContain('./app ended with status 3');
+    expect(host.stderr.text).toContain(`${output}: process 7: 2 calls of 1 thread`);
+    expect(host.stderr.text).toContain('  - kind: trace');
+    expect(host.stdout.text).toBe('');
+  });
+
+  it('says so where there is no strace', async () => {
+    const output = join(folder, 'none.strace');
+    const recorded = recordCommand(['app'], { output }, host, async () => null);
+    await expect(recorded).rejects.toThrow(
+      /record: found no strace on this machine, allowed: strace in one of the folders of PATH/,
+    );
+  });
+
+  it('refuses a file that cannot be written before the command has run', async () => {
+    const launch = async (): Promise<number> => {
+      throw new Error('it has run');
+    };
+    const output = join(folder, 'absent', 'x.strace');
+    await expect(recordCommand(['app'], { output }, host, launch)).rejects.toThrow(/--output .*found/);
+  });
+
+  it.runIf(hasStrace)('records a real program', async () => {
+    const output = join(folder, 'real.strace');
+    expect(await runCli(['record', '--quiet', '-o', output, '--', 'sh', '-c', 'exit 5'], host)).toBe(5);
+    expect(readFileSync(output, 'utf8')).toMatch(/^\d+ \d+\.\d+ execve\(/);
+    expect(await runCli(['record', '-o', output, '--', join(folder, 'nothing')], host)).toBe(2);
+    expect(host.stderr.text).toMatch(/found .*nothing, which cannot be started/);
+  });
+});
+
+describe('import', () => {
+  const recording = fileURLToPath(new URL('../mm-traces/python-buffers.perf-trace', import.meta.url));
+
+  it('writes what a scenario names, and never over a file unless told', async () => {
+    const output = join(folder, 'python.strace');
+    expect(await runCli(['import', recording, '-o', output], host)).toBe(0);
+    expect(host.stdout.text).toMatch(
+      /python\.strace \(from perf-trace\): process 5892: 73 calls of 3 threads/,
+    );
+    expect(host.stdout.text).toContain('  - kind: trace\n');
+    expect(await runCli(['import', recording, '-o', output], host)).toBe(2);
+    expect(host.stderr.text).toContain(
+      'found a file that is there already, allowed: a new file with -o, or --force',
+    );
+    expect(await runCli(['import', recording, '-o', output, '--force'], host)).toBe(0);
+  });
+
+  it('checks tables of accesses', async () => {
+    const table = join(folder, 'table.csv');
+    const output = join(folder, 'table.out.csv');
+    writeFileSync(table, 'time,device,address,size,kind\n2,1,0x2000,4,read\n1,cpu,0x1000,4,write\n');
+    expect(await runCli(['import', table, '-o', output], host)).toBe(0);
+    expect(readFileSync(output, 'utf8')).toBe(
+      'time,device,address,size,kind\n1,cpu,0x1000,4096,write\n2,gpu1,0x2000,4096,read\n',
+    );
+    expect(host.stdout.text).toContain(
+      '2 accesses of 2 devices (the CPU counts as one) to 2 pages, 1 of them stores',
+    );
+  });
+
+  it('names the line that it cannot read', async () => {
+    const bad = join(folder, 'bad.txt');
+    writeFileSync(bad, '     0.100 ( 0.003 ms): a/1 brk() = 0x1000\nnonsense\n');
+    expect(await runCli(['import', bad, '-o', join(folder, 'bad.strace')], host)).toBe(2);
+    expect(host.stderr.text).toMatch(/bad\.txt:2: found "nonsense", allowed: what perf trace prints/);
+  });
+});

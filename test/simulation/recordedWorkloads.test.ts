@@ -1,0 +1,66 @@
+/** Recordings as workloads: what was imported runs, and every byte is checked. */
+
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/base/userError.js';
+import { passed, simulate } from '../../src/library/simulate.js';
+import { importRecording } from '../../src/scenario/importRecording.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'svmsim-recorded-'));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function recording(name: string): string {
+  return fileURLToPath(new URL(`../mm-traces/${name}`, import.meta.url));
+}
+
+const machine = { ram: '64MiB', devices: { count: 2, vram: '16MiB', contexts: 4 } };
+
+describe('accesses of a table', () => {
+  const rows = Array.from({ length: 400 }, (_, i) => {
+    const device = ['cpu', 'gpu0', 'gpu1'][i % 3];
+    const address = 0x7f0000000000 + 4096 * ((i * 7) % 40);
+    return `${i},${device},${address},64,${i % 2 === 0 ? 'write' : 'read'}`;
+  });
+  const table = file('accesses.csv', ['time,device,address,size,kind', ...rows].join('\n'));
+
+  it('are made by those who made them', async () => {
+    const workloads = [{ kind: 'accesses' as const, file: table, window: 50 }];
+    const report = await simulate({ scenario: { ...machine, workloads } });
+    expect(passed(report)).toBe(true);
+    const [{ counts, detail }] = report.workloads;
+    expect(counts).toMatchObject({ accesses: 400, pages: 40, windows: 8 });
+    expect(counts.stores + counts.loads).toBeGreaterThan(100);
+    expect(detail).toContain('400 accesses of accesses.csv to 40 pages');
+    // Both GPUs have pages in common with the CPU, so they take them from one another.
+    expect(report.devices.every(({ counters }) => counters.svm_pagefault_count > 0)).toBe(true);
+  });
+
+  it('of devices that the scenario does not have are refused', async () => {
+    const workloads = [{ kind: 'accesses' as const, file: table }];
+    const refused = simulate({ scenario: { ...machine, workloads }, devices: 1 });
+    await expect(refused).rejects.toThrow(UserError);
+    await expect(refused).rejects.toThrow(
+      /accesses of gpu1, allowed: accesses of the devices of the scenario: gpu0/,
+    );
+  });
+});
+
+describe('a trace buffer', () => {
+  it('is replayed with the accesses that faulted', async () => {
+    const imported = importRecording(recording('python-buffers.ftrace'), { pid: 5823 });
+    const trace = file('python.strace', imported.text);
+    const workloads = [{ kind: 'trace' as const, file: trace, 'touch-pages': 0, 'device-accesses': 4 }];
+    const report = await simulate({ scenario: { ...machine, workloads } });
+    expect(report.workloads.map(({ detail }) => detail).join()).toContain('of python.strace as recorded');
+    expect(passed(report)).toBe(true);
+    expect(report.workloads[0].counts.touched).toBeGreaterThan(80);
+  });
+});
