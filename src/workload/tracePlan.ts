@@ -130,7 +130,9 @@ function touchesAt(op: ReplayOp, touchPages: number): number {
 function touchesOf(op: ReplayOp, writable: PageIntervals, touchPages: number): number[] {
   const stretch = madeAccessible(op);
   if (stretch === null) return [];
-  return spread(stretch.start, stretch.npages, touchesAt(op, touchPages)).filter((page) => contains(writable, page));
+  return spread(stretch.start, stretch.npages, touchesAt(op, touchPages)).filter((page) =>
+    contains(writable, page),
+  );
 }
 
 /** Where a page is after a move; null if the op does not move it. */
