@@ -32,8 +32,23 @@ export interface CliHost {
   environment(): Environment;
   /** Wall time from some moment on. */
   nowMs(): number;
+  /** Calls `listener` whenever somebody asks with SIGUSR1 what is going on. The result stops that. */
+  onQuestion(listener: () => void): () => void;
+  /** Null where input or output is no terminal. */
+  screen(): Screen | null;
   /** The first signal to stop aborts what `work` was given and calls `onInterrupt`; the second kills the process. */
   interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onInterrupt: () => void): Promise<T>;
+}
+
+/** A terminal that is drawn on as a whole. */
+export interface Screen {
+  readonly size: { readonly columns: number; readonly rows: number };
+  /** What was there before comes back with {@link close}. */
+  open(): void;
+  draw(lines: readonly string[]): void;
+  close(): void;
+  /** Hears of every key, as the terminal sends it. The result stops that. */
+  onKey(listener: (key: string) => void): () => void;
 }
 
 /** The rooms below, as far as commands use them. */

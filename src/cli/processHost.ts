@@ -11,6 +11,7 @@ import { checkMachine, memoryNeed, thisMachine } from '../scenario/memoryNeed.js
 import { configDir } from '../scenario/presets.js';
 import type { CliHost, Simulator } from './cliHost.js';
 import { untilInterrupted } from './interrupts.js';
+import { processScreen } from './processScreen.js';
 
 const COLUMNS_WITHOUT_TERMINAL = 100;
 const KIB = 1024;
@@ -25,6 +26,11 @@ export function processHost(): CliHost {
     simulator,
     environment: () => environmentOf(version),
     nowMs: () => performance.now(),
+    onQuestion: (listener) => {
+      process.on('SIGUSR1', listener);
+      return () => process.off('SIGUSR1', listener);
+    },
+    screen: () => processScreen(process),
     interruptible: (work, onInterrupt) =>
       untilInterrupted(process, (signal) => process.kill(process.pid, signal), work, onInterrupt),
   };

@@ -18,6 +18,7 @@ import { addRunCommand, runCommand } from './runCommand.js';
 import { scenarioNames } from './scenarioPath.js';
 import { addSchemaCommand, schemaCommand } from './schemaCommand.js';
 import { addStressCommand, stressCommand } from './stressCommand.js';
+import { addTopCommand, topCommand } from './topCommand.js';
 import { addValidateCommand, validateCommand } from './validateCommand.js';
 
 /** Runs one command line (without the program's name) to its end; never throws. The status is an {@link ExitStatus}, or that of a command that was recorded. */
@@ -66,6 +67,9 @@ function buildProgram(host: CliHost, ended: (status: number) => void): Command {
   );
   addStressCommand(program, (scenario, options) =>
     acting('stress', options, () => stressCommand(scenario, options, host)),
+  );
+  addTopCommand(program, (scenario, options) =>
+    acting('top', options, () => topCommand(scenario, options, host)),
   );
   addBenchCommand(program, (names, options) =>
     acting('bench', options, () => benchCommand(names, options, host)),

@@ -8,6 +8,7 @@ import { type DocumentContext, runDocument } from '../report/json.js';
 import { StatusLine } from '../report/statusLine.js';
 import { summaryTable } from '../report/summaryTable.js';
 import { verdictOf } from '../report/verdict.js';
+import type { LiveRun } from '../simulation/liveRun.js';
 import type { RunProgress, RunReport } from '../simulation/runReport.js';
 import type { RunOptions } from '../simulation/simulation.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
@@ -15,6 +16,7 @@ import { againLine } from './againLine.js';
 import type { CliHost } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.js';
+import { Question } from './question.js';
 import { ResultOutput } from './resultOutput.js';
 import { scenarioPath } from './scenarioPath.js';
 import { runSweep, type SweepOptions } from './sweep.js';
@@ -79,15 +81,27 @@ export interface OneRun {
 }
 
 export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
-  const { command, path, options } = run;
+  const { path, options } = run;
   const output = new ResultOutput(host, options.json);
   const trace = new TraceOutput(options);
   const loaded = host.simulator.loadScenario(path, options);
   const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
   const report = await recording(trace, host, () => simulate(config, run, trace, host));
-  const context: DocumentContext = { command, config, environment: host.environment() };
+  const context: DocumentContext = { command: run.command, config, environment: host.environment() };
   if (trace.isWanted) await trace.write(runDocument(report, context), host.stderr);
+  return publishRun(report, config, run, output, host);
+}
+
+/** Prints what a run gave. */
+export function publishRun(
+  report: RunReport,
+  config: SimulationConfig,
+  run: OneRun,
+  output: ResultOutput,
+  host: CliHost,
+): ExitStatus {
+  const context: DocumentContext = { command: run.command, config, environment: host.environment() };
   output.publish(
     () =>
       summaryTable(report, {
@@ -118,18 +132,23 @@ async function simulate(
   trace: TraceOutput,
   host: CliHost,
 ): Promise<RunReport> {
-  const status = new StatusLine(host.stderr, options.quiet === true, clockOf(config.executor));
+  const clock = clockOf(config.executor);
+  const status = new StatusLine(host.stderr, options.quiet === true, clock);
+  const question = new Question((text) => status.note(text), clock);
+  const release = host.onQuestion(() => void question.ask());
   try {
     return await host.interruptible(
       async (signal) => {
         const simulation = await host.simulator.makeSimulation(config);
         const recorded = trace.isWanted ? { onTrace: (made: Trace): void => trace.keep(made) } : {};
         const onProgress = (progress: RunProgress): void => status.update(progress);
-        return simulation.run({ ...runOptions, ...recorded, signal, onProgress });
+        const onLive = (live: LiveRun): void => question.attach(live);
+        return simulation.run({ ...runOptions, ...recorded, signal, onProgress, onLive });
       },
       () => status.note('svmsim: stopping; once more to kill'),
     );
   } finally {
+    release();
     status.clear();
   }
 }

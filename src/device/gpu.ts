@@ -23,7 +23,7 @@ import { GpuContext } from './gpuContext.js';
 import { GpuMmu } from './gpuMmu.js';
 import { GpuPageTable } from './gpuPageTable.js';
 import type { VramAllocationId } from './gpuPort.js';
-import type { GpuRequestCounters, GpuSnapshot, VramCounters } from './gpuSnapshot.js';
+import type { GpuActivity, GpuRequestCounters, GpuSnapshot, VramCounters } from './gpuSnapshot.js';
 import { FIRST_SPACE, type SpaceId } from './gpuSpace.js';
 import { GpuTlb } from './gpuTlb.js';
 import { type Interconnect, linkCount } from './interconnect.js';
@@ -195,14 +195,20 @@ export class Gpu {
       faults: { ...this.faults.counters },
       mmu: { ...this.mmu.counters },
       tlbEvictions: this.tlb.evictions,
-      copies: { ...this.copyEngine.counters },
-      vram: this.vramCounters(),
+      ...this.activity(),
       iommuFaults: [...this.mmu.iommuFaults],
       ptePages: table.pages,
       ptes: table.ptes,
       tlbPages: tlb.pages,
       tlbPtes: tlb.ptes,
       vramRuns: this.listVramRuns(),
+    };
+  }
+
+  activity(): GpuActivity {
+    return {
+      copies: { ...this.copyEngine.counters },
+      vram: this.vramCounters(),
       faultsInFlight: this.faults.used,
       copiesInFlight: this.copyEngine.pending,
     };

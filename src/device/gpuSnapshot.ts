@@ -27,14 +27,21 @@ export interface VramCounters {
   readonly freePages: number;
 }
 
-export interface GpuSnapshot {
+/** The part of a snapshot that costs nothing to take, also while the device works. */
+export interface GpuActivity {
+  readonly copies: CopyCounters;
+  readonly vram: VramCounters;
+  /** Faults in the buffer and copies under way: both 0 when the GPU is quiescent. */
+  readonly faultsInFlight: number;
+  readonly copiesInFlight: number;
+}
+
+export interface GpuSnapshot extends GpuActivity {
   readonly device: number;
   readonly requests: GpuRequestCounters;
   readonly faults: FaultCounters;
   readonly mmu: MmuCounters;
   readonly tlbEvictions: number;
-  readonly copies: CopyCounters;
-  readonly vram: VramCounters;
   readonly iommuFaults: readonly IommuFault[];
   /** Valid page-table entries, ascending; `ptes[i]` (a GpuPte) is that of `ptePages[i]`. */
   readonly ptePages: Float64Array;
@@ -44,7 +51,4 @@ export interface GpuSnapshot {
   readonly tlbPtes: Uint32Array;
   /** Stretches of allocated VRAM, three words each: allocation, first pfn, pages. */
   readonly vramRuns: Uint32Array;
-  /** Faults in the buffer and copies under way: both 0 when the GPU is quiescent. */
-  readonly faultsInFlight: number;
-  readonly copiesInFlight: number;
 }

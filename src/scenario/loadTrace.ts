@@ -13,7 +13,7 @@ const TRACE_BYTES_MAX = 2 ** 26;
 export function loadTrace(path: string, namedBy: FileReference): MmTrace {
   const text = readTextFile(
     path,
-    'a recorded program: the output of strace -f -ttt, or of svmsim import',
+    'a recorded program: the output of strace -f -ttt',
     TRACE_BYTES_MAX,
     namedBy,
   );

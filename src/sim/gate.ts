@@ -11,6 +11,8 @@ export class Gate {
   private closed = false;
   private members = 0;
   private parked = 0;
+  /** How many may pass although the gate is closed. */
+  private tickets = 0;
   private readonly queue: WaitQueue;
   private onAllParked: (() => void) | null = null;
 
@@ -42,6 +44,10 @@ export class Gate {
 
   *pass(): Steps<void> {
     while (this.closed) {
+      if (this.tickets > 0) {
+        this.tickets--;
+        return;
+      }
       this.parked++;
       this.reportIfParked();
       // The report may have opened the gate already; nobody would wake us then.
@@ -58,14 +64,24 @@ export class Gate {
     this.reportIfParked();
   }
 
+  /** Lets as many operations go on as members wait at the closed gate; `whenParked` runs once they have come back to it. */
+  step(whenParked: () => void): void {
+    assert(this.closed && this.onAllParked === null, 'gate: a step while it is open, or under way');
+    this.tickets = this.parked;
+    this.onAllParked = whenParked;
+    this.queue.wakeAll();
+    this.reportIfParked();
+  }
+
   open(): void {
     this.closed = false;
+    this.tickets = 0;
     this.onAllParked = null;
     this.queue.wakeAll();
   }
 
   private reportIfParked(): void {
-    if (!this.closed || this.parked < this.members || this.onAllParked === null) return;
+    if (!this.closed || this.tickets > 0 || this.parked < this.members || this.onAllParked === null) return;
     const report = this.onAllParked;
     this.onAllParked = null;
     report();

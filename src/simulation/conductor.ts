@@ -1,26 +1,34 @@
 /** Conducts one run: starts the programs, verifies where the run is held still, ends it in time, and writes the report. */
 
 import type { CheckResult } from '../check/checkResult.js';
-import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { GpuActivity, GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
-import { runCounters } from '../observe/counters.js';
+import { deviceCounters, runCounters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import { LastEvents } from '../observe/lastEvents.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
 import { ActorFailure, type Fleet } from './fleet.js';
+import type { LiveRun, LiveSnapshot } from './liveRun.js';
+import type { LockState } from './lockStates.js';
 import { observedReport } from './observedReport.js';
 import { ProgressReader } from './progressReader.js';
+import { QueueReader } from './queueReader.js';
 import type { RunFailure, RunOutcome, RunProgress, RunReport } from './runReport.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { RunOptions } from './simulation.js';
 import type { SimulationConfig } from './simulationConfig.js';
+import { UserHold } from './userHold.js';
 
 const NS_PER_MS = 1e6;
 /** Between two calls of `onProgress`, on the wall clock's side. */
 const PROGRESS_EVERY_MS = 250;
 /** After a stop was asked for, programs get this long to reach their next operation. */
 const STOP_GRACE_MS = 10_000;
+/** Between two looks at what those who watch the run want. */
+const LOOK_EVERY_MS = 50;
+/** An actor that is busy answers between two slices of its work. */
+const ANSWER_MS = 500;
 const LAST_STEPS = 12;
 
 interface Verified {
@@ -40,18 +48,27 @@ export class Conductor {
   private lastProgressMs = 0;
   private readonly observed: ObserverBuffers;
   private readonly statuses: ProgressReader;
+  /** The same for snapshots, which come at other times. */
+  private readonly snapshots: ProgressReader;
+  /** For those who watch the run. */
+  private readonly held: UserHold;
+  /** Of the executor's clock: while the run was held for them. */
+  private heldNs = 0;
 
   constructor(
     private readonly config: SimulationConfig,
-    buffers: SharedBuffers,
+    private readonly buffers: SharedBuffers,
     private readonly fleet: Fleet,
     private readonly options: RunOptions,
   ) {
     this.observed = new ObserverBuffers(buffers.observer);
     this.statuses = new ProgressReader(this.observed, actorNames(config));
+    this.snapshots = new ProgressReader(this.observed, actorNames(config));
+    this.held = new UserHold(fleet);
   }
 
   async run(): Promise<RunReport> {
+    this.options.onLive?.(this.live());
     let failure: RunFailure | null = null;
     try {
       await this.runPrograms();
@@ -87,13 +104,16 @@ export class Conductor {
   private async untilEnded(allEnded: Promise<unknown>): Promise<void> {
     const { verifyEveryMs = 0, signal } = this.options;
     let verifyAtNs = verifyEveryMs > 0 ? verifyEveryMs * NS_PER_MS : Number.POSITIVE_INFINITY;
-    const endAtNs = this.config.durationMs * NS_PER_MS;
     for (;;) {
-      const progressAtNs =
-        this.options.onProgress === undefined ? Number.POSITIVE_INFINITY : this.nextProgressNs();
+      const endAtNs = this.config.durationMs * NS_PER_MS + this.heldNs;
+      const progressAtNs = this.nextProgressNs();
       const waited = await this.fleet.until(allEnded, Math.min(verifyAtNs, endAtNs, progressAtNs), signal);
       this.showProgress();
       if (waited === 'settled') return;
+      if (this.held.isAsked && waited !== 'aborted') {
+        await this.holdForUser(signal);
+        continue;
+      }
       if (waited === 'aborted' || this.fleet.now() >= endAtNs) {
         this.outcome = waited === 'aborted' ? 'interrupted' : 'time-up';
         return this.stopPrograms(allEnded);
@@ -109,8 +129,22 @@ export class Conductor {
 
   /** Under `virtual` the simulated clock decides, so progress must not: it then comes at verification points and the end only. */
   private nextProgressNs(): number {
+    const { onProgress, onLive } = this.options;
     if (this.config.executor === 'virtual') return Number.POSITIVE_INFINITY;
-    return this.fleet.now() + PROGRESS_EVERY_MS * NS_PER_MS;
+    // Who watches the run should not wait long for it to be held.
+    if (onLive !== undefined) return this.fleet.now() + LOOK_EVERY_MS * NS_PER_MS;
+    return onProgress === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.fleet.now() + PROGRESS_EVERY_MS * NS_PER_MS;
+  }
+
+  /** The time of the run stands still meanwhile, as far as its end goes. */
+  private async holdForUser(signal: AbortSignal | undefined): Promise<void> {
+    const startNs = this.fleet.now();
+    this.phase = 'paused';
+    await this.held.hold(signal);
+    this.phase = 'running';
+    this.heldNs += this.fleet.now() - startNs;
   }
 
   private async stopPrograms(allEnded: Promise<unknown>): Promise<void> {
@@ -169,20 +203,52 @@ export class Conductor {
     return { actor: error.actor, message: error.message, isVerdict: error.isVerdict, lastSteps, waits };
   }
 
-  /** Of those that still answer. */
   private async collectWaits(): Promise<string[]> {
-    const { coordinator, devices, cpus } = this.fleet;
     const names = actorNames(this.config);
-    const ask = async (
-      actor: (typeof devices)[number] | (typeof cpus)[number] | typeof coordinator,
-      i: number,
-    ) => {
-      const timeout = new Promise<readonly string[]>((resolve) => setTimeout(() => resolve([]), 500).unref());
-      const lines = await Promise.race([Promise.resolve(actor.waits()).catch(() => []), timeout]);
-      return lines.map((line) => `${names[i]}: ${line}`);
+    const waits = await this.waitsByActor();
+    return waits.flatMap((lines, i) => lines.map((line) => `${names[i]}: ${line}`));
+  }
+
+  /** Of those that still answer. */
+  private waitsByActor(): Promise<(readonly string[])[]> {
+    const { coordinator, devices, cpus } = this.fleet;
+    return Promise.all([coordinator, ...devices, ...cpus].map((actor) => inTime(() => actor.waits(), [])));
+  }
+
+  private live(): LiveRun {
+    const { held } = this;
+    return {
+      snapshot: () => this.snapshot(),
+      pause: () => held.pause(),
+      resume: () => held.resume(),
+      step: () => held.step(),
+      inspect: (page, process) => held.inspect(page, process),
+      get isHeld() {
+        return held.isHeld;
+      },
     };
-    const lines = await Promise.all([coordinator, ...devices, ...cpus].map(ask));
-    return lines.flat();
+  }
+
+  private async snapshot(): Promise<LiveSnapshot> {
+    const [waits, locks, activities] = await Promise.all([
+      this.waitsByActor(),
+      inTime<readonly LockState[]>(() => this.fleet.coordinator.locks(), []),
+      Promise.all(this.fleet.devices.map((one) => inTime<GpuActivity | null>(() => one.activity(), null))),
+    ]);
+    const queues = new QueueReader(this.config, this.buffers);
+    const actors = this.snapshots
+      .read()
+      .map((status, i) => ({ ...status, waits: waits[i], ...queues.of(i) }));
+    const source = { observation: new Observation(this.observed), snapshots: null };
+    const { deviceCount } = this.config;
+    return {
+      phase: this.phase,
+      elapsedMs: this.fleet.now() / NS_PER_MS,
+      actors,
+      locks,
+      counters: runCounters(source, deviceCount),
+      devices: activities.map((activity, device) => ({ counters: deviceCounters(source, device), activity })),
+    };
   }
 
   private showProgress(): void {
@@ -221,4 +287,11 @@ export class Conductor {
       steps: this.fleet.steps,
     };
   }
+}
+
+/** What an actor answers, or `otherwise` where it does not answer in time. */
+async function inTime<T>(ask: () => Promise<T> | T, otherwise: T): Promise<T> {
+  const late = new Promise<T>((resolve) => setTimeout(() => resolve(otherwise), ANSWER_MS).unref());
+  const answer = (async () => ask())().catch(() => otherwise);
+  return Promise.race([answer, late]);
 }

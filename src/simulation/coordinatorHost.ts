@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COORDINATOR, type Coordinator } from '../actors/coordinator.js';
 import type { Machine } from '../actors/machine.js';
+import type { Vpn } from '../base/units.js';
 import type { CheckResult } from '../check/checkResult.js';
 import { CheckerPlan } from '../check/online/checkerSet.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
@@ -18,7 +19,9 @@ import type { Scheduler } from '../sim/scheduler.js';
 import type { ActorProgress, Workload } from '../workload/workload.js';
 import type { CoordinatorHost } from './actorHost.js';
 import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceActorId } from './assemble.js';
+import { describeEverywhere } from './describePage.js';
 import type { Extensions } from './extensions.js';
+import { type LockState, lockStates } from './lockStates.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { waitsOf } from './waits.js';
@@ -81,12 +84,25 @@ export class LocalCoordinator implements CoordinatorHost {
 
   resume(): void {}
 
+  /** It has no operations of its own: it is held whenever it has nothing to serve. */
+  step(): Promise<void> {
+    return this.pause();
+  }
+
   progress(): readonly ActorProgress[] {
     return [];
   }
 
   waits(): readonly string[] {
     return waitsOf(this.sched, COORDINATOR);
+  }
+
+  describePage(devices: readonly GpuSnapshot[], process: number, page: Vpn): readonly string[] {
+    return describeEverywhere(this.coordinator, devices, process, page);
+  }
+
+  locks(): readonly LockState[] {
+    return lockStates(this.sched.tasks);
   }
 
   verify(

@@ -66,6 +66,10 @@ export class LocalCpu implements CpuHost {
     this.thread.gate.open();
   }
 
+  step(): Promise<void> {
+    return new Promise((resolve) => this.thread.gate.step(resolve));
+  }
+
   progress(): readonly ActorProgress[] {
     return [{ device: -1, progress: this.workload.progress() }];
   }

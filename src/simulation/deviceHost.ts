@@ -1,7 +1,7 @@
 /** A device with its control plane: made in its worker, or on the main thread under `virtual`. */
 
 import type { DeviceActor } from '../actors/deviceActor.js';
-import type { GpuSnapshot } from '../device/gpuSnapshot.js';
+import type { GpuActivity, GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { Interconnect } from '../device/interconnect.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
@@ -40,6 +40,10 @@ export class LocalDevice implements DeviceHost {
     this.actor.gate.open();
   }
 
+  step(): Promise<void> {
+    return new Promise((resolve) => this.actor.gate.step(resolve));
+  }
+
   requestStop(): void {
     this.actor.gate.ending = true;
   }
@@ -50,6 +54,10 @@ export class LocalDevice implements DeviceHost {
 
   waits(): readonly string[] {
     return waitsOf(this.sched, deviceActorId(this.device));
+  }
+
+  activity(): GpuActivity {
+    return this.actor.gpu.activity();
   }
 
   /** Notices of the host that are still in the ring count as carried out. */

@@ -70,7 +70,7 @@ export interface RunFailure {
 
 /** What a run shows while it goes on. */
 export interface RunProgress {
-  readonly phase: 'starting' | 'running' | 'verifying' | 'ending';
+  readonly phase: 'starting' | 'running' | 'verifying' | 'paused' | 'ending';
   readonly elapsedMs: number;
   /** Milliseconds left; null where only work ends the run. */
   readonly remainingMs: number | null;

@@ -1,6 +1,7 @@
 /** One run under either executor, as the command line and the tests drive it. */
 
 import type { Trace } from '../observe/trace/trace.js';
+import type { LiveRun } from './liveRun.js';
 import type { RunProgress, RunReport } from './runReport.js';
 import type { WorkerPool } from './workerPool.js';
 
@@ -10,6 +11,8 @@ export interface RunOptions {
   readonly onTrace?: (trace: Trace) => void;
   /** Called now and then while the run goes on. */
   readonly onProgress?: (progress: RunProgress) => void;
+  /** Given the run when it begins, for those who watch it or hold it meanwhile. */
+  readonly onLive?: (run: LiveRun) => void;
   /** Ends the run early, cleanly, with what was done so far. */
   readonly signal?: AbortSignal;
   /** Milliseconds between quiescent points at which everything is verified; 0: only at the end. */

@@ -1,7 +1,7 @@
 /** A process and a simulator that exist only as far as a command can see. */
 
 import type { Case } from '../../src/case/caseSchema.js';
-import type { CasePool, CliHost, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
+import type { CasePool, CliHost, Screen, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
 import { runBlock } from '../../src/explore/block.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
@@ -115,6 +115,20 @@ export class FakeHost implements CliHost {
 
   environment(): typeof environment {
     return environment;
+  }
+
+  /** Null: there is no terminal. */
+  terminal: Screen | null = null;
+  /** Those who want to hear of questions. */
+  readonly questioned = new Set<() => void>();
+
+  screen(): Screen | null {
+    return this.terminal;
+  }
+
+  onQuestion(listener: () => void): () => void {
+    this.questioned.add(listener);
+    return () => this.questioned.delete(listener);
   }
 
   nowMs(): number {

@@ -421,11 +421,11 @@ describe('a value of the wrong type or out of range', () => {
     ['workloads: [saxpy]', "s.yaml:1: key 'workloads.0': found saxpy, allowed: a map with the key 'kind'"],
     [
       'workloads:\n  - rounds: 2',
-      "s.yaml:2: key 'workloads.0.kind': found nothing, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate, join-leave",
+      "s.yaml:2: key 'workloads.0.kind': found nothing, allowed: saxpy, jacobi, histogram, pattern, trace, accesses, invalidate, join-leave",
     ],
     [
       'workloads:\n  - rounds: 2\n    kind: axpy',
-      "s.yaml:3: key 'workloads.0.kind': found axpy, allowed: saxpy, jacobi, histogram, pattern, trace, invalidate, join-leave",
+      "s.yaml:3: key 'workloads.0.kind': found axpy, allowed: saxpy, jacobi, histogram, pattern, trace, accesses, invalidate, join-leave",
     ],
     [
       'workloads: [{ kind: jacobi, rows: 2 }]',

@@ -132,6 +132,29 @@ describe('a gate', () => {
     expect([parked, bench.log]).toEqual([2, ['a']]);
   });
 
+  it('lets one operation of each go on by a step, and reports when they are back', () => {
+    let stepped = 0;
+    const step = (): void => gate.step(() => stepped++);
+    bench.spawn('a', member('a', 5));
+    bench.spawn('b', member('b', 5));
+    at(1, close);
+    at(20, step);
+    at(25, () => expect([stepped, bench.log.length]).toEqual([0, 4]));
+    at(40, () => expect([stepped, bench.log.length, gate.isClosed]).toEqual([1, 4, true]));
+    at(50, step);
+    at(70, () => expect([stepped, bench.log.length]).toEqual([2, 6]));
+    at(80, () => gate.open());
+    bench.settle();
+    expect(bench.log.length).toBe(10);
+  });
+
+  it('is done at once with a step where nobody waits', () => {
+    let stepped = 0;
+    close();
+    gate.step(() => stepped++);
+    expect(stepped).toBe(1);
+  });
+
   it('cannot be closed twice, nor left by one who never joined', () => {
     gate.join();
     close();
