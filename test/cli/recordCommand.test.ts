@@ -76,7 +76,7 @@ describe('record', () => {
   it.runIf(hasStrace)('records a real program', async () => {
     const output = join(folder, 'real.strace');
     expect(await runCli(['record', '--quiet', '-o', output, '--', 'sh', '-c', 'exit 5'], host)).toBe(5);
-    expect(readFileSync(output, 'utf8')).toMatch(/^\d+ \d+\.\d+ execve\(/);
+    expect(readFileSync(output, 'utf8')).toMatch(/^\d+ +\d+\.\d+ execve\(/);
     expect(await runCli(['record', '-o', output, '--', join(folder, 'nothing')], host)).toBe(2);
     expect(host.stderr.text).toMatch(/found .*nothing, which cannot be started/);
   });
