@@ -41,7 +41,8 @@ export function wantsStack({ variables }: CliHost): boolean {
   return variables.SVMSIM_DEBUG === '1';
 }
 
-function buildProgram(host: CliHost, ended: (status: number) => void): Command {
+/** The commands; `ended` hears of the status of the one that has run. */
+export function buildProgram(host: CliHost, ended: (status: number) => void): Command {
   const program = new Command('svmsim')
     .description(
       'Simulates shared virtual memory across several GPUs: one CPU address space, mirrored by N devices.',
