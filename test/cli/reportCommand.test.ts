@@ -29,7 +29,7 @@ function result(name: string): string {
   return file(name, JSON.stringify(document));
 }
 
-async function report(...words: readonly string[]): Promise<{ status: ExitStatus; host: FakeHost }> {
+async function report(...words: readonly string[]): Promise<{ status: number; host: FakeHost }> {
   const host = new FakeHost();
   const status = await runCli(['report', ...words], host);
   return { status, host };
