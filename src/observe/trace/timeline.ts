@@ -65,6 +65,8 @@ interface TaskLine {
   cause: string | null;
 }
 
+/** Stands at the end of a trace of which not all events could be kept. */
+const MISSING = 'events are missing';
 /** The type of a message that is a reply. */
 const REPLY = 0;
 interface LinkState {
@@ -101,16 +103,18 @@ class Timeline implements TraceVisitor {
   private readonly links: readonly Map<number, LinkState>[];
   private readonly actors: readonly string[];
   private readonly messages: readonly string[];
+  private readonly dropped: number;
   private readonly messageFlows: MessageFlows;
   private lastNs = 0;
 
   constructor(
-    { steps, actors, devices, messages }: Trace,
+    { steps, actors, devices, messages, dropped }: Trace,
     private readonly sink: TimelineSink,
   ) {
     this.steps = steps;
     this.actors = actors;
     this.messages = messages;
+    this.dropped = dropped;
     const numbers = new Map(steps.map(({ name }, number) => [name, number]));
     this.begins = steps.map(({ name }) => spanRules.find(({ begin }) => begin === name));
     this.ends = steps.map(({ name }) => spanRules.filter(({ end }) => end.includes(name)));
@@ -158,8 +162,12 @@ class Timeline implements TraceVisitor {
     this.messageFlows.spawn(head.actor, keyOf(head.actor, head.task));
   }
 
-  /** Closes what the end of the recording cut off. */
+  /** Closes what the end of the recording cut off, and says whether anything is missing. */
   close(): void {
+    if (this.dropped > 0) {
+      const args = { count: this.dropped };
+      this.sink.onInstant({ name: MISSING, actor: 0, lane: -1, timeNs: this.lastNs, args, flow: 0 });
+    }
     for (const line of this.tasks.values()) {
       while (line.open.length > 0) this.pop(line, this.lastNs, { cut: 1 });
     }

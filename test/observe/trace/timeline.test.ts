@@ -156,4 +156,44 @@ describe('a timeline', () => {
     expect(Math.min(...faults.map(({ value }) => value))).toBe(0);
     for (const actor of [1, 2]) expect(faults.findLast((one) => one.actor === actor)?.value).toBe(0);
   });
+
+  it('ties a message to its delivery, and to what the task does that serves it', () => {
+    const sent = notes.instants.filter(({ name }) => name === 'send cpu.munmap');
+    const received = notes.instants.filter(({ name }) => name === 'receive cpu.munmap');
+    const flows = new Set(sent.map(({ flow }) => flow));
+    expect(sent.length).toBeGreaterThan(0);
+    expect(received.map(({ flow }) => flow).sort()).toEqual([...flows].sort());
+    expect(received.every(({ actor, args }) => actor === 0 && /^cpu/.test(String(args.from)))).toBe(true);
+    expect(notes.named('munmap').filter(({ span }) => flows.has(span.flow))).toHaveLength(sent.length);
+    expect(notes.instants.filter(({ name }) => name === 'receive reply to cpu.munmap')).toHaveLength(
+      sent.length,
+    );
+  });
+
+  it('ties almost every invalidation that a device obeys to what asked for it', () => {
+    const asked = new Set(notes.ended.map(({ span }) => span.flow));
+    const obeyed = notes.instants.filter(({ name }) => name === 'device.tlbInvalidate');
+    expect(obeyed.filter(({ flow }) => asked.has(flow)).length).toBeGreaterThan(0.95 * obeyed.length);
+  });
+
+  it('counts memory in use and what links carried, which only grows', () => {
+    expect(notes.counters.some(({ name, value }) => name === 'VRAM pages in use' && value > 0)).toBe(true);
+    const carried = notes.counters.filter(
+      ({ actor, name }) => actor === 1 && name === 'RAM to VRAM: bytes carried',
+    );
+    const values = carried.map(({ value }) => value);
+    expect(values.length).toBeGreaterThan(0);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    const underWay = notes.counters.findLast(
+      ({ actor, name }) => actor === 1 && name === 'RAM to VRAM: bytes under way',
+    );
+    expect(underWay?.value).toBe(0);
+  });
+
+  it('says at its end that events are missing', () => {
+    const lossy = new Notes();
+    readTimeline({ ...trace, dropped: 3 }, lossy);
+    expect(lossy.instants.at(-1)).toMatchObject({ name: 'events are missing', args: { count: 3 } });
+    expect(notes.instants.at(-1)?.name).not.toBe('events are missing');
+  });
 });
