@@ -23,7 +23,7 @@ describe('bench', () => {
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
-    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror, calibrate\n'],
+    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror, explore, calibrate\n'],
   ])('refuses %s', async (name, message) => {
     expect(await runCli(['bench', name], host)).toBe(2);
     expect(host.stderr.text).toContain(message);

@@ -1,6 +1,7 @@
 /** The benchmarks that `svmsim bench` knows, in the order in which all of them run. */
 
 import { calibrateBenchmark } from './calibrate.js';
+import { exploreBenchmark } from './explore.js';
 import { lookupBenchmark } from './lookup.js';
 import { migrateBenchmark } from './migrate.js';
 import { mirrorBenchmark } from './mirror.js';
@@ -10,5 +11,6 @@ export const benchmarks: readonly AnyBenchmark[] = [
   framed(migrateBenchmark),
   framed(lookupBenchmark),
   framed(mirrorBenchmark),
+  framed(exploreBenchmark),
   framed(calibrateBenchmark),
 ];
