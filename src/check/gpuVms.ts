@@ -1,4 +1,4 @@
-/** G1, G3, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
+/** G1, G3, G4, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
 
 import type { Vpn } from '../base/units.js';
 import { formatGpuPte, type GpuPte, gpuPteIsWritable } from '../device/gpuPte.js';
@@ -19,19 +19,21 @@ export function checkGpuVms(view: MachineView): Rule[] {
   const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
   const lists = new Rule('G7', 'lists of objects');
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
+  const handles = new Rule('G4', 'objects of VMs');
   const opLists = new Rule('R4', 'GPU address spaces');
   for (const vm of view.vms) {
     for (const deviceVm of vm.deviceVms.values()) {
       for (const rule of [entries, objects, opLists]) rule.look('GPU address spaces');
       checkOrder(order, deviceVm);
       checkObjects(objects, deviceVm);
+      checkHandles(handles, deviceVm);
       checkLists(lists, deviceVm);
       checkOpLists(opLists, deviceVm);
       const snapshot = view.devices[deviceVm.gpu.index];
       if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
     }
   }
-  return [order, entries, lists, objects, opLists];
+  return [order, entries, handles, lists, objects, opLists];
 }
 
 function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
@@ -64,6 +66,22 @@ function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
     {},
     () => `gpu${gpu.index}: ${withObject} mappings of objects, ${linked} of them linked`,
   );
+}
+
+/**
+ * An object that is mapped is there: each VM that knows it holds a reference. Implied by drm_gpuvm_bo_create, which takes one, and drm_gpuvm_bo_put, which
+ * gives it back with the last mapping.
+ */
+function checkHandles(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  for (const { obj, vas } of gpuvm.allBos) {
+    rule.look('objects of VMs');
+    rule.require(
+      vas.size === 0 || obj.refCount >= obj.vmBos.size,
+      {},
+      () =>
+        `gpu${gpu.index}: ${obj.name} is known to ${obj.vmBos.size} VMs and has ${obj.refCount} references`,
+    );
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { checkDma } from './dma.js';
 import { checkDmaTargets } from './dmaTargets.js';
 import { checkFiles } from './filePages.js';
 import { checkFolioLocks } from './folioLocks.js';
+import { checkFolioOrders } from './folioOrders.js';
 import { checkGpuVms } from './gpuVms.js';
 import { checkHugetlb } from './hugetlb.js';
 import { checkLeaves } from './leaves.js';
@@ -60,6 +61,7 @@ function checkRules(input: VerifyInput): Rule[] {
     ...checkRefcounts(view),
     ...checkMapcounts(view),
     ...checkFolioLocks(view),
+    ...checkFolioOrders(view),
     ...(mirror === null
       ? checkDevicePages(view)
       : checkMirrors(view.kernel, view.mms, mirror.devices, view.used)),

@@ -15,6 +15,9 @@ export const DriverStep = {
   spurious: defineStep('driver.spurious', 'vpn', 'npages', 'device'),
   migrate: defineStep('driver.migrate', 'vpn', 'npages', 'device'),
   migrateBusy: defineStep('driver.migrateBusy', 'vpn', 'npages', 'device'),
+  /** A program's request changes the mappings of these pages, with the vm lock held for write. */
+  vmBind: defineStep('driver.vmBind', 'vpn', 'npages', 'device'),
+  vmBound: defineStep('driver.vmBound', 'vpn', 'npages', 'device', 'errno'),
   bind: defineStep('driver.bind', 'vpn', 'npages', 'device'),
   /** The process's pages behind a mapping have addresses; until the mapping is published they may lose them again. */
   userptrPinned: defineStep('driver.userptrPinned', 'vpn', 'npages', 'device'),

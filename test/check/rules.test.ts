@@ -217,6 +217,18 @@ describe('folios', () => {
     expect(broken()).toEqual(['M9']);
   });
 
+  it('M11: an order that the pages of the folio do not have', () => {
+    machine.folioField('flags')[machine.pfn(CPU_ONLY)] |= FolioFlag.Large;
+    expect(broken()).toContain('M11');
+  });
+
+  it('M11: a tail of a folio that has none', () => {
+    const page = machine.pfn(CPU_ONLY);
+    machine.folioField('flags')[page] |= FolioFlag.Tail;
+    machine.folioField('mappings')[page] = machine.pfn(IN_RAM);
+    expect(broken()).toContain('M11');
+  });
+
   it('M9: a free page on the LRU', () => {
     machine.folioField('flags')[machine.freePfn(0)] |= FolioFlag.Lru;
     expect(broken()).toEqual(['M9']);

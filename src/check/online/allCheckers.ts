@@ -2,6 +2,7 @@
 
 import { accessRevoked } from './accessRevoked.js';
 import { addressesLead } from './addressesLead.js';
+import { bindsCover } from './bindsCover.js';
 import { boundedLoops } from './boundedLoops.js';
 import { callbackContext } from './callbackContext.js';
 import type { CheckerKind } from './checker.js';
@@ -16,10 +17,12 @@ import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
 import { notifierState } from './notifierState.js';
+import { notifiersGone } from './notifiersGone.js';
 import { ownersAgree } from './ownersAgree.js';
 import { pagemapsLive } from './pagemapsLive.js';
 import { pinnedStay } from './pinnedStay.js';
 import { publishRule } from './publishRule.js';
+import { reservationsEnd } from './reservationsEnd.js';
 import { successHolds } from './successHolds.js';
 import { timeslices } from './timeslices.js';
 import { unmappedStays } from './unmappedStays.js';
@@ -30,6 +33,7 @@ export const allCheckers: readonly CheckerKind[] = [
   publishRule,
   accessRevoked,
   callbackContext,
+  notifiersGone,
   freshRanges,
   copyFailedStays,
   cpuTlbs,
@@ -37,6 +41,7 @@ export const allCheckers: readonly CheckerKind[] = [
   addressesLead,
   ownersAgree,
   unmappedStays,
+  reservationsEnd,
   boundedLoops,
   lockBalance,
   legalFaults,
@@ -47,4 +52,5 @@ export const allCheckers: readonly CheckerKind[] = [
   errorClass,
   firstErrorWins,
   pagemapsLive,
+  bindsCover,
 ];

@@ -17,7 +17,8 @@ import { GpuVmExec } from '../../drm/gpuvm/gpuVmExec.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
-import type { Steps } from '../../sim/steps.js';
+import type { StepId, Steps } from '../../sim/steps.js';
+import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
 import type { BoMoves } from '../vram/boMoves.js';
@@ -211,9 +212,15 @@ export class DeviceVm implements VaHome {
   private *changeLocked(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
     const list = plan.list();
     if (typeof list === 'number') return { errno: list, ops: [] };
+    if (cut !== null) this.at(DriverStep.vmBind, cut);
     const errno = yield* this.carryOut(plan, list, cut, kind);
+    if (cut !== null) this.at(DriverStep.vmBound, cut, errno);
     list.free();
     return { errno, ops: errno === Errno.OK ? [...list] : [] };
+  }
+
+  private at(step: StepId, { start, end }: PageSpan, errno: Errno = Errno.OK): void {
+    this.vm.kernel.sched.at(step, start, end - start, this.gpu.index, errno);
   }
 
   private *carryOut(plan: BindPlan, list: GpuVaOpList, cut: PageSpan | null, kind: VaKind): Steps<Errno> {

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
+import { findBug } from '../../../src/bugs/catalogue.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
 import { DriverRange, RangeDevice } from '../../../src/driver/driverRange.js';
@@ -284,6 +285,38 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(said).toContain('nothing lacked memory');
+  });
+
+  it('I6: a notifier that is freed while callbacks can find it', () => {
+    const said = saidBy('I6', ({ coordinator }) =>
+      replaceMethod(coordinator.mm.notifiers, 'remove', () => function* () {}),
+    );
+    expect(said).toContain('in the tree');
+  });
+
+  it('D4: a reservation that outlives its mappings', () => {
+    const inPlace = program(
+      1,
+      2,
+      cpuWrite(2),
+      { op: 'svm_set_attr', args: { dev: 'gpu0', buf: 'A', attrs: { access_in_place: 'gpu0' } } },
+      gpuRead('gpu0', 2),
+      unmap(2),
+    );
+    const said = saidBy(
+      'D4',
+      ({ coordinator: { dma } }) => replaceMethod(dma.mapper, 'unmapReservation', () => () => {}),
+      inPlace,
+    );
+    expect(said).toContain('keeps');
+    expect(saidBy('D4', () => {}, inPlace)).toBeNull();
+  });
+
+  it('G2: a request that leaves other mappings than it should', () => {
+    const bug = findBug('B65');
+    if (bug === null) throw new Error('B65 is missing');
+    expect(saidBy('G2', bug.apply, bug.subject)).toContain('left other mappings');
+    expect(saidBy('G2', () => {}, bug.subject)).toBeNull();
   });
 
   it('I7: a range that callbacks can find before it is complete', () => {

@@ -236,6 +236,9 @@ describe('the rules of GPU mappings', () => {
     expect(broken()).toEqual([]);
     const va = machine.vm().vaAt(BASE);
     if (va === null) throw new Error('nothing is bound');
+    Object.defineProperty(a, 'refCount', { value: 0, configurable: true });
+    expect(broken()).toEqual(['G4', 'R6']);
+    Reflect.deleteProperty(a, 'refCount');
     va.bound = false;
     expect(broken()).toEqual(['G3']);
     va.bound = true;
