@@ -10,11 +10,11 @@ import { Rule } from './rule.js';
  * their size. A page with the order of a former folio would be freed, mapped or counted with pages that are somebody else's.
  */
 export function checkFolioOrders(view: MachineView): Rule[] {
-  const rule = new Rule('M11', 'large folios', 'tail pages');
+  const rule = new Rule('M11', 'folios');
   const { folios } = view;
   for (const page of view.used) {
     if (folios.testFlag(page, FolioFlag.Tail)) {
-      rule.look('tail pages');
+      rule.look('folios');
       const head = folios.headOf(page);
       const isInside =
         head < page && page < head + folios.npages(head) && folios.testFlag(head, FolioFlag.Large);
@@ -27,7 +27,7 @@ export function checkFolioOrders(view: MachineView): Rule[] {
     }
     const order = folios.order(page);
     const isLarge = folios.testFlag(page, FolioFlag.Large);
-    if (isLarge) rule.look('large folios');
+    rule.look('folios');
     rule.require(
       isLarge === order > 0 && page % (1 << order) === 0,
       { pfn: page },

@@ -123,7 +123,8 @@ export class GpuFaultHandler {
     this.kernel.sched.at(step, page, gpu.index, errno, vm.mm.id);
   }
 
-  private *runRounds(fault: GpuFault): Steps<Errno> {
+  /** Until it is served or fails. Errors: as {@link handle}. The vm lock is held for read on entry and return. */
+  *runRounds(fault: GpuFault): Steps<Errno> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const errno = this.mayServe(fault);
       if (errno !== Errno.OK) return errno;

@@ -212,7 +212,7 @@ describe('rules watched step by step', () => {
     const said = saidBy('L1', ({ sched, coordinator }) =>
       replaceMethod(
         coordinator.gpuFaults,
-        'serve',
+        'runRounds',
         (right) =>
           function* (fault) {
             sched.at(PagemapStep.evict);
@@ -249,7 +249,7 @@ describe('rules watched step by step', () => {
     const said = saidBy('E1', ({ coordinator }) =>
       replaceMethod(
         coordinator.gpuFaults,
-        'serve',
+        'runRounds',
         () =>
           function* () {
             return Errno.ETIME;
@@ -263,7 +263,7 @@ describe('rules watched step by step', () => {
     const said = saidBy('E2', ({ coordinator }) =>
       replaceMethod(
         coordinator.gpuFaults,
-        'serve',
+        'runRounds',
         () =>
           function* () {
             return Errno.OK;
@@ -277,7 +277,7 @@ describe('rules watched step by step', () => {
     const said = saidBy('E3', ({ coordinator }) =>
       replaceMethod(
         coordinator.gpuFaults,
-        'serve',
+        'runRounds',
         () =>
           function* () {
             return Errno.ENOMEM;
@@ -359,7 +359,7 @@ describe('rules watched step by step', () => {
       saidBy('L4', ({ coordinator }) =>
         replaceMethod(
           coordinator.gpuFaults,
-          'serve',
+          'runRounds',
           () =>
             function* () {
               return errno;
