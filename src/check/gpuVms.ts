@@ -19,11 +19,11 @@ export function checkGpuVms(view: MachineView): Rule[] {
   const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
   const lists = new Rule('G7', 'lists of objects');
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
-  const handles = new Rule('G4', 'objects of VMs');
+  const handles = new Rule('G4', 'GPU address spaces', 'objects of VMs');
   const opLists = new Rule('R4', 'GPU address spaces');
   for (const vm of view.vms) {
     for (const deviceVm of vm.deviceVms.values()) {
-      for (const rule of [entries, objects, opLists]) rule.look('GPU address spaces');
+      for (const rule of [entries, handles, objects, opLists]) rule.look('GPU address spaces');
       checkOrder(order, deviceVm);
       checkObjects(objects, deviceVm);
       checkHandles(handles, deviceVm);
