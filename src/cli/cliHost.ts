@@ -9,8 +9,12 @@ import type { CheckedFile } from '../scenario/checkFile.js';
 import type { EditorSchema } from '../scenario/editorSchema.js';
 import type { FileKind } from '../scenario/fileKind.js';
 import type { ScenarioOverrides } from '../scenario/overrides.js';
+import type { AccessCell, AccessOptions } from '../simulation/bench/access.js';
 import type { BenchRun } from '../simulation/bench/benchRun.js';
 import type { CalibrateBenchOptions, CalibrateCell } from '../simulation/bench/calibrate.js';
+import type { EngineCell, EngineOptions } from '../simulation/bench/engine.js';
+import type { FaultCell, FaultOptions } from '../simulation/bench/fault.js';
+import type { InvalidateCell, InvalidateOptions } from '../simulation/bench/invalidate.js';
 import type { LookupCell, LookupOptions } from '../simulation/bench/lookup.js';
 import type { MigrateCell, MigrateOptions } from '../simulation/bench/migrate.js';
 import type { MirrorCell, MirrorOptions } from '../simulation/bench/mirror.js';
@@ -75,6 +79,10 @@ export interface Simulator {
 /** Measurements of the benchmarks, by their names. */
 export interface BenchRuns {
   readonly migrate: BenchRun<MigrateOptions, MigrateCell>;
+  readonly fault: BenchRun<FaultOptions, FaultCell>;
+  readonly invalidate: BenchRun<InvalidateOptions, InvalidateCell>;
+  readonly access: BenchRun<AccessOptions, AccessCell>;
+  readonly engine: BenchRun<EngineOptions, EngineCell>;
   readonly lookup: BenchRun<LookupOptions, LookupCell>;
   readonly mirror: BenchRun<MirrorOptions, MirrorCell>;
   readonly calibrate: BenchRun<CalibrateBenchOptions, CalibrateCell>;

@@ -2,6 +2,7 @@
 
 import { PAGE_BYTES } from '../base/units.js';
 import { UserError } from '../base/userError.js';
+import { didYouMean } from '../scenario/didYouMean.js';
 import { formatSize, parseSizeBytes } from '../scenario/quantities.js';
 
 export interface SeedRange {
@@ -13,6 +14,7 @@ const SEED_MAX = 2 ** 32 - 1;
 export const SEEDS_MAX = 100_000;
 const SIZES_MAX = 32;
 const COUNTS_MAX = 20;
+const RANGE_BYTES_MAX = 2 ** 21;
 const SIZE_BYTES_MAX = 2 ** 32;
 
 /** A whole number from `min` to `max`. @throws UserError */
@@ -56,6 +58,27 @@ export function sizeList(option: string, typed: string): number[] {
     typed,
     `up to ${SIZES_MAX} sizes such as 4KiB,64KiB,2MiB, each a power of two from 4KiB to ${formatSize(SIZE_BYTES_MAX)}`,
   );
+}
+
+/** Sizes of ranges: as {@link sizeList}, at most 2 MiB. @throws UserError */
+export function rangeSizes(typed: string): number[] {
+  const sizes = sizeList('--ranges', typed);
+  const tooLarge = sizes.find((size) => size > RANGE_BYTES_MAX);
+  if (tooLarge === undefined) return sizes;
+  throw refusal('--ranges', formatSize(tooLarge), `at most ${formatSize(RANGE_BYTES_MAX)}`);
+}
+
+/** `all`, or some of the names, with commas between. @throws UserError */
+export function chosenOf<T extends string>(option: string, typed: string, names: readonly T[]): readonly T[] {
+  if (typed === 'all') return names;
+  return typed.split(',').map((text) => {
+    const name = text.trim();
+    const found = names.find((one) => one === name);
+    if (found !== undefined) return found;
+    const meant = didYouMean(name, names);
+    const hint = meant === null ? undefined : `did you mean ${meant}?`;
+    throw refusal(option, name, `all, or some of ${names.join(', ')}`, hint);
+  });
 }
 
 /** `1,10,100`: ascending whole numbers from 1 on. @throws UserError */

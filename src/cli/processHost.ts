@@ -45,6 +45,14 @@ const simulator: Simulator = {
   bench: {
     migrate: async (config, options) =>
       (await import('../simulation/bench/migrate.js')).runBenchMigrate(config, options),
+    fault: async (config, options) =>
+      (await import('../simulation/bench/fault.js')).runBenchFault(config, options),
+    invalidate: async (config, options) =>
+      (await import('../simulation/bench/invalidate.js')).runBenchInvalidate(config, options),
+    access: async (config, options) =>
+      (await import('../simulation/bench/access.js')).runBenchAccess(config, options),
+    engine: async (config, options) =>
+      (await import('../simulation/bench/engine.js')).runBenchEngine(config, options),
     lookup: async (config, options) =>
       (await import('../simulation/bench/lookup.js')).runBenchLookup(config, options),
     mirror: async (config, options) =>

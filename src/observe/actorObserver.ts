@@ -27,6 +27,11 @@ export class ObserverBuffers {
     return new ObserverBuffers(new SharedArrayBuffer(ObserverBuffers.bytesFor(actorCount)));
   }
 
+  /** Empties what all actors keep latencies in; while none of them measures. */
+  clearHistograms(): void {
+    for (let actor = 0; actor < this.actorCount; actor++) this.section(actor).clearHistograms();
+  }
+
   section(actor: number): ObserverSection {
     assert(actor >= 0 && actor < this.actorCount, () => `no observer section for actor ${actor}`);
     let section = this.sections[actor];

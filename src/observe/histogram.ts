@@ -71,6 +71,12 @@ export class Histogram {
     if (ns > this.totals[MAX]) this.totals[MAX] = ns;
   }
 
+  /** As if nothing had been recorded. */
+  clear(): void {
+    this.buckets.fill(0);
+    this.totals.fill(0);
+  }
+
   /** Adds what another one counted. */
   merge(other: Histogram): void {
     if (other.count === 0) return;

@@ -54,6 +54,14 @@ export class ObserverSection {
     this.header[CLOCK_OFFSET] = ns;
   }
 
+  /** Only those that were written to have memory behind them. */
+  clearHistograms(): void {
+    for (let index = 0; index < METER_HISTOGRAMS; index++) {
+      const histogram = this.histogramAt(index);
+      if (histogram.count > 0) histogram.clear();
+    }
+  }
+
   /** Of a meter that keeps latencies. */
   histogram(meter: Meter, key: number): Histogram {
     return this.histogramAt(meter.firstHistogram + key);

@@ -13,7 +13,7 @@ import type { ActorProgress, Workload, WorkloadResult } from '../workload/worklo
 import { devicesLeave } from '../workload/workloadConfig.js';
 import type { CpuHost } from './actorHost.js';
 import { actorPort, buildCpuThread, buildWorkloads, cpuActorId } from './assemble.js';
-import { type CounterReader, ProgramHost } from './programHost.js';
+import { ProgramHost, type RunMeters } from './programHost.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { waitsOf } from './waits.js';
@@ -39,9 +39,9 @@ export class LocalCpu implements CpuHost {
     this.workload = buildWorkloads(config, buffers, programs)[cpu];
     // Test devices have no actor.
     const deviceCount = config.machine?.memories.length ?? config.deviceCount;
-    const counters = observedCounters(buffers);
+    const meters = runMeters(buffers);
     const isPatient = devicesLeave(config.workloads);
-    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed, counters, isPatient);
+    this.host = new ProgramHost(this.thread, cpu, deviceCount, config.seed, meters, isPatient);
   }
 
   runProgram(): Promise<WorkloadResult> {
@@ -85,8 +85,12 @@ export class LocalCpu implements CpuHost {
   }
 }
 
-/** The counters that can be read while the run goes on. */
-function observedCounters(buffers: SharedBuffers): CounterReader {
-  const observation = new Observation(new ObserverBuffers(buffers.observer));
-  return (device, name) => deviceCounter(observation, device, name);
+/** Those that can be read while the run goes on. */
+function runMeters(buffers: SharedBuffers): RunMeters {
+  const observers = new ObserverBuffers(buffers.observer);
+  const observation = new Observation(observers);
+  return {
+    counter: (device, name) => deviceCounter(observation, device, name),
+    forgetLatencies: () => observers.clearHistograms(),
+  };
 }

@@ -19,6 +19,12 @@ const PROGRAM_STREAM = 1000;
 /** What a counter of a device stands at; null for a name that no counter has. */
 export type CounterReader = (device: number, name: string) => number | null;
 
+/** What a program can learn of, and do to, the counts and measures of its run. */
+export interface RunMeters {
+  readonly counter: CounterReader;
+  forgetLatencies(): void;
+}
+
 export class ProgramHost implements HostContext {
   readonly random: Random;
   /** The program stands at a checkpoint. */
@@ -31,7 +37,7 @@ export class ProgramHost implements HostContext {
     readonly index: number,
     readonly deviceCount: number,
     seed: number,
-    private readonly counters: CounterReader,
+    private readonly meters: RunMeters,
     /** Devices may leave the process and come back. */
     private readonly isPatient: boolean,
   ) {
@@ -122,7 +128,11 @@ export class ProgramHost implements HostContext {
   }
 
   counter(device: number, name: string): number | null {
-    return this.counters(device, name);
+    return this.meters.counter(device, name);
+  }
+
+  forgetLatencies(): void {
+    this.meters.forgetLatencies();
   }
 
   *checkpoint(): Steps<void> {

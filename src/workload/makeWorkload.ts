@@ -2,6 +2,10 @@
 
 import { assert, unreachable } from '../base/assert.js';
 import { AccessReplay } from './access/accessReplay.js';
+import { AccessBench } from './bench/accessBench.js';
+import { EngineBench } from './bench/engineBench.js';
+import { FaultBench } from './bench/faultBench.js';
+import { InvalidateBench } from './bench/invalidateBench.js';
 import { MigrateBench } from './bench/migrateBench.js';
 import { MirrorBench } from './bench/mirrorBench.js';
 import { CaseProgram } from './case/caseProgram.js';
@@ -45,6 +49,14 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
       return new Events(config);
     case 'migrate-bench':
       return new MigrateBench(config, index);
+    case 'fault-bench':
+      return new FaultBench(config, index);
+    case 'invalidate-bench':
+      return new InvalidateBench(config, index);
+    case 'access-bench':
+      return new AccessBench(config, index);
+    case 'engine-bench':
+      return new EngineBench(config);
     case 'mirror-bench':
       return new MirrorBench(config, index, world);
     case 'machine-probe':

@@ -66,6 +66,8 @@ export interface HostContext extends AccessPort {
   ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply>;
   /** A counter of a device by its name, as it stands now; null where there is none of that name. */
   counter(device: number, name: string): number | null;
+  /** Latencies measured so far count no more; to be called while nothing else of the run is under way. */
+  forgetLatencies(): void;
   /** The program is between two steps: whoever watches may look at everything before the next one begins. */
   checkpoint(): Steps<void>;
 }

@@ -158,6 +158,61 @@ export interface MigrateBenchConfig {
   readonly stormNs?: number;
 }
 
+/** Contexts of one device touch a range each, again and again; made by the benchmark, not by scenario files. */
+export interface FaultBenchConfig {
+  readonly kind: 'fault-bench';
+  readonly name: string;
+  /** What a fault finds: a page in RAM that stays there, one that moves to the device, or nothing. */
+  readonly pages: 'present' | 'migrate' | 'hole';
+  readonly ranges: number;
+  readonly rangePages: number;
+  readonly samples: number;
+  readonly warmups: { readonly min: number; readonly max: number };
+  /** On the executor's clock: after that long no further warm-up begins. */
+  readonly warmupNs?: number;
+}
+
+/** All devices map a span, and calls take it away from them; made by the benchmark, not by scenario files. */
+export interface InvalidateBenchConfig {
+  readonly kind: 'invalidate-bench';
+  readonly name: string;
+  readonly event: 'protect' | 'unmap' | 'discard' | 'migrate';
+  /** Of all callers' spans together. */
+  readonly pages: number;
+  /** Of one call. */
+  readonly spanPages: number;
+  /** Where the span of each call begins; all are made at once. */
+  readonly callers: readonly number[];
+  readonly samples: number;
+  /** Between two rounds, on the executor's clock. */
+  readonly pauseNs: number;
+  readonly warmups: { readonly min: number; readonly max: number };
+  readonly warmupNs?: number;
+}
+
+/** Devices load from pages that they have mapped, or lose before each round; made by the benchmark, not by scenario files. */
+export interface AccessBenchConfig {
+  readonly kind: 'access-bench';
+  readonly name: string;
+  readonly pages: number;
+  /** Of a round, of all contexts of a device together. */
+  readonly loads: number;
+  /** The mapping is taken away before each round. */
+  readonly faults: boolean;
+  readonly samples: number;
+  readonly warmups: { readonly min: number; readonly max: number };
+}
+
+/** Calls to the Coordinator that do next to nothing there; made by the benchmark, not by scenario files. */
+export interface EngineBenchConfig {
+  readonly kind: 'engine-bench';
+  readonly name: string;
+  /** Of a round. */
+  readonly calls: number;
+  readonly atOnce: number;
+  readonly samples: number;
+}
+
 /** All devices load from a buffer, lose it, and load again; made by the benchmark, not by scenario files. */
 export interface MirrorBenchConfig {
   readonly kind: 'mirror-bench';
@@ -215,6 +270,10 @@ export type WorkloadConfig =
   | EventsConfig
   | MigrateBenchConfig
   | MirrorBenchConfig
+  | FaultBenchConfig
+  | InvalidateBenchConfig
+  | AccessBenchConfig
+  | EngineBenchConfig
   | MachineProbeConfig
   | CaseConfig
   | ProgramConfig;

@@ -23,7 +23,10 @@ describe('bench', () => {
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
-    ['xyzzy', 'allowed: a benchmark: migrate, lookup, mirror, explore, calibrate\n'],
+    [
+      'xyzzy',
+      'allowed: a benchmark: migrate, fault, invalidate, access, engine, lookup, mirror, explore, calibrate\n',
+    ],
   ])('refuses %s', async (name, message) => {
     expect(await runCli(['bench', name], host)).toBe(2);
     expect(host.stderr.text).toContain(message);
@@ -34,13 +37,18 @@ describe('bench of several', () => {
   it('runs all, one after another, and has one document with all results', async () => {
     expect(await runCli(['bench', '--json', '-'], host)).toBe(0);
     const document = JSON.parse(host.stdout.text);
-    expect(document.benchmarks).toEqual(['migrate', 'lookup', 'mirror']);
+    const all = ['migrate', 'fault', 'invalidate', 'access', 'engine', 'lookup', 'mirror'];
+    expect(document.benchmarks).toEqual(all);
     expect(document.checks.map(({ name }: { name: string }) => name)).toEqual([
       'content',
+      'served',
+      'content',
+      'content',
+      'ended',
       'found',
       'content',
     ]);
-    expect(document.results).toHaveLength(3);
+    expect(document.results).toHaveLength(7);
   });
 
   it('looks at all options before the first one begins', async () => {
@@ -121,6 +129,76 @@ describe('the clocks of bench', () => {
   ])('with %j are %j', async (options, clocks) => {
     expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
     expect(host.benches[0].clocks).toEqual(clocks);
+  });
+});
+
+describe('bench fault', () => {
+  it('measures each kind, range and number under way, beside the kernel of the machine', async () => {
+    expect(await runCli(['bench', 'fault'], host)).toBe(0);
+    const { variants, kernelProgram } = host.faults[0];
+    expect(variants).toHaveLength(27);
+    expect(kernelProgram).toMatch(/config\/bench\/minorFaults\.c$/);
+    expect(host.stdout.text).toMatch(/present +4KiB +64 +100,000 +/);
+    expect(host.stdout.text).toContain("Minor faults of this machine's kernel, 4KiB, one thread: 200,000/s");
+    expect(host.stdout.text).toContain('present.4KiB.64: 0.50 of it');
+  });
+
+  it('takes lists, and a threshold on a figure', async () => {
+    const lists = ['--ranges', '4KiB', '--outstanding', '64'];
+    const limit = ['--threshold', 'fault.present.4KiB.64.rate>=100k/s'];
+    expect(await runCli(['bench', 'fault', ...lists, ...limit], host)).toBe(0);
+    expect(host.faults[0].variants).toHaveLength(3);
+    const tooMuch = ['bench', 'fault', ...lists, '--threshold', 'fault.present.4KiB.64.rate>100k/s'];
+    expect(await runCli(tooMuch, host)).toBe(1);
+  });
+});
+
+describe('bench invalidate', () => {
+  it('measures each event, span and number of devices', async () => {
+    expect(await runCli(['bench', 'invalidate'], host)).toBe(0);
+    expect(host.invalidations[0].variants).toHaveLength(16);
+    expect(host.stdout.text).toMatch(/protect +64KiB +8 +most +- +100us +110us +150us +190us +200us +270/);
+  });
+
+  it('takes lists of events, rates, overlaps and devices', async () => {
+    const options = [
+      '--events',
+      'unmap',
+      '--rates',
+      '100,most',
+      '--overlaps',
+      'none,50',
+      '--devices',
+      '1,64',
+    ];
+    expect(await runCli(['bench', 'invalidate', '--sizes', '4KiB', ...options], host)).toBe(0);
+    const { variants } = host.invalidations[0];
+    expect(variants.map(({ devices, rate, overlap }) => [devices, rate, overlap])).toEqual(
+      [1, 64].flatMap((devices) =>
+        [100, 0].flatMap((rate) => [null, 50].map((overlap) => [devices, rate, overlap])),
+      ),
+    );
+  });
+
+  it.each([
+    [['--events', 'munmap'], 'protect, unmap, discard, migrate'],
+    [['--rates', 'fast'], 'most, or whole numbers'],
+    [['--overlaps', '101'], 'percentages from 0 to 100'],
+    [['--devices', '65'], 'whole numbers from 1 to 64'],
+    [['--sizes', '4MiB'], 'at most 2MiB'],
+  ])('refuses %j', async (options, message) => {
+    expect(await runCli(['bench', 'invalidate', ...options], host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
+  });
+});
+
+describe('bench access and bench engine', () => {
+  it('say what one device and the engine do in a second', async () => {
+    expect(await runCli(['bench', 'access', 'engine'], host)).toBe(0);
+    expect(host.accesses[0].variants).toHaveLength(6);
+    expect(host.engines[0].executors).toEqual(['virtual', 'threads']);
+    expect(host.stdout.text).toMatch(/in the TLB +1 +40,000,000 /);
+    expect(host.stdout.text).toMatch(/virtual +steps +4,000,000 /);
   });
 });
 

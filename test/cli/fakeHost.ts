@@ -6,8 +6,12 @@ import { runBlock } from '../../src/explore/block.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
+import type { AccessCell, AccessOptions } from '../../src/simulation/bench/access.js';
 import type { BenchControl } from '../../src/simulation/bench/benchRun.js';
 import type { CalibrateBenchOptions, CalibrateCell } from '../../src/simulation/bench/calibrate.js';
+import type { EngineCell, EngineOptions } from '../../src/simulation/bench/engine.js';
+import type { FaultCell, FaultOptions } from '../../src/simulation/bench/fault.js';
+import type { InvalidateCell, InvalidateOptions } from '../../src/simulation/bench/invalidate.js';
 import type { LookupCell, LookupOptions } from '../../src/simulation/bench/lookup.js';
 import type { MigrateCell, MigrateOptions } from '../../src/simulation/bench/migrate.js';
 import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirror.js';
@@ -42,6 +46,10 @@ export class FakeHost implements CliHost {
   readonly benches: MigrateOptions[] = [];
   readonly lookups: LookupOptions[] = [];
   readonly mirrors: MirrorOptions[] = [];
+  readonly faults: FaultOptions[] = [];
+  readonly invalidations: InvalidateOptions[] = [];
+  readonly accesses: AccessOptions[] = [];
+  readonly engines: EngineOptions[] = [];
   readonly calibrations: CalibrateBenchOptions[] = [];
   readonly swept: SweepTask[] = [];
   poolJobs = 0;
@@ -83,6 +91,26 @@ export class FakeHost implements CliHost {
       migrate: async (_config, options) => {
         this.benches.push(options);
         await this.bench(options);
+        return [];
+      },
+      fault: async (_config, { onCell, ...options }) => {
+        this.faults.push(options);
+        onCell?.(faultCell());
+        return [];
+      },
+      invalidate: async (_config, { onCell, ...options }) => {
+        this.invalidations.push(options);
+        onCell?.(invalidateCell());
+        return [];
+      },
+      access: async (_config, { onCell, ...options }) => {
+        this.accesses.push(options);
+        onCell?.(accessCell());
+        return [];
+      },
+      engine: async (_config, { onCell, ...options }) => {
+        this.engines.push(options);
+        onCell?.(engineCell());
         return [];
       },
       lookup: async (_config, options) => {
@@ -186,6 +214,80 @@ export function abortError(): Error {
 /** A million ranges, looked up in 200 ns each. */
 export function lookupCell(changed: Partial<LookupCell> = {}): LookupCell {
   return { name: 'range', entries: 1_000_000, times: [190, 200, 240], ratio: 2, verified: true, ...changed };
+}
+
+/** 64 faults under way, 100,000 a second, half as many as the kernel of the machine. */
+export function faultCell(changed: Partial<FaultCell> = {}): FaultCell {
+  const latency = { p50Ns: 500_000, p90Ns: 600_000, p99Ns: 700_000, p999Ns: 800_000, maxNs: 900_000 };
+  const times = { faults: 1000, times: [9e6, 10e6, 11e6], latency, warmups: 12, isSteady: true };
+  return {
+    pages: 'present',
+    rangeBytes: 4096,
+    outstanding: 64,
+    status: 'Passed',
+    reason: '',
+    wall: times,
+    simulated: { ...times, times: [20e6] },
+    virtualTimes: [5e6],
+    kernel: { times: [5000, 5000, 5000], reason: '' },
+    ...changed,
+  };
+}
+
+/** Eight devices that have each 64 KiB mapped. */
+export function invalidateCell(changed: Partial<InvalidateCell> = {}): InvalidateCell {
+  const partsNs = { host: 30_000, lockWait: 0, devices: 70_000 };
+  return {
+    event: 'protect',
+    spanBytes: 65_536,
+    devices: 8,
+    rate: 0,
+    overlap: null,
+    status: 'Passed',
+    reason: '',
+    wall: {
+      latency: {
+        count: 270,
+        p50Ns: 100_000,
+        p90Ns: 110_000,
+        p99Ns: 150_000,
+        p999Ns: 190_000,
+        maxNs: 200_000,
+      },
+      calls: [120_000, 130_000, 140_000],
+      split: { count: 5, wholeNs: 100_000, partsNs },
+      isSteady: true,
+    },
+    simulated: null,
+    ...changed,
+  };
+}
+
+export function accessCell(changed: Partial<AccessCell> = {}): AccessCell {
+  const wall = { loads: 4_000_000, times: [100e6, 100e6, 110e6], warmups: 6, isSteady: true };
+  return {
+    kind: 'tlb',
+    devices: 1,
+    status: 'Passed',
+    reason: '',
+    wall,
+    simulated: null,
+    virtualTimes: [],
+    ...changed,
+  };
+}
+
+export function engineCell(changed: Partial<EngineCell> = {}): EngineCell {
+  const times = [100e6, 100e6, 100e6];
+  return {
+    executor: 'virtual',
+    part: 'steps',
+    status: 'Passed',
+    reason: '',
+    count: 400_000,
+    times,
+    ...changed,
+  };
 }
 
 /** Eight devices, one HMM fault for all. */

@@ -211,6 +211,7 @@ export class FlatMachine {
       },
       ioctl: () => unsupported(),
       *checkpoint() {},
+      forgetLatencies: () => {},
       parallel: (operations) => this.parallel(operations),
     };
   }

@@ -37,6 +37,13 @@ const ownOptions = {
     what: 'invalidations of what moves: off, on, or both one after the other',
     preset: 'both',
   },
+  outstanding: { flags: '--outstanding <list>', what: 'faults under way at once, ascending' },
+  events: { flags: '--events <list>', what: 'protect, unmap, discard, migrate, or all' },
+  rates: { flags: '--rates <list>', what: 'rounds per second, or most: one right after the other' },
+  overlaps: {
+    flags: '--overlaps <list>',
+    what: 'two calls at once with so many percent of their spans in common, or none: one call',
+  },
   entries: { flags: '--entries <list>', what: 'how many entries, ascending' },
   deviceCounts: { flags: '--device-counts <list>', what: 'numbers of devices, ascending' },
 } as const satisfies Readonly<Record<string, OptionText>>;

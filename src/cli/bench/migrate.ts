@@ -4,7 +4,6 @@ import { median } from '../../base/statistics.js';
 import { migrateReport } from '../../report/bench/migrate.js';
 import { DEFAULT_RANGE_BYTES, migrateKey } from '../../report/bench/migrateKey.js';
 import { formatBandwidth } from '../../report/units.js';
-import { didYouMean } from '../../scenario/didYouMean.js';
 import { formatSize } from '../../scenario/quantities.js';
 import {
   type MigrateCell,
@@ -12,13 +11,9 @@ import {
   type MigrateVariant,
   migrateObstacle,
 } from '../../simulation/bench/migrate.js';
-import {
-  defaultMigrateTests,
-  type MigrateTestName,
-  migrateTestNames,
-} from '../../simulation/bench/migrateTests.js';
+import { defaultMigrateTests, migrateTestNames } from '../../simulation/bench/migrateTests.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
-import { refusal, sizeList } from '../optionValues.js';
+import { chosenOf, rangeSizes, refusal, sizeList } from '../optionValues.js';
 import { type Benchmark, type BenchOptions, textOption } from './benchmark.js';
 
 const DEFAULT_SIZES = '4KiB,64KiB,2MiB';
@@ -47,12 +42,14 @@ export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
 
 /** In the order in which they are measured; of those that are the same, one. */
 function variantsOf(typed: BenchOptions, config: SimulationConfig): MigrateVariant[] {
-  const tests = testsOf(textOption(typed, 'tests', defaultMigrateTests.join(',')));
+  const tests = chosenOf(
+    '--tests',
+    textOption(typed, 'tests', defaultMigrateTests.join(',')),
+    migrateTestNames,
+  );
   const sizes = sizesOf(typed, config);
-  const ranges = sizeList('--ranges', textOption(typed, 'ranges', formatSize(DEFAULT_RANGE_BYTES)));
+  const ranges = rangeSizes(textOption(typed, 'ranges', formatSize(DEFAULT_RANGE_BYTES)));
   const storms = stormsOf(textOption(typed, 'storm', 'off'));
-  const tooLarge = ranges.find((range) => range > DEFAULT_RANGE_BYTES);
-  if (tooLarge !== undefined) throw refusal('--ranges', formatSize(tooLarge), 'at most 2MiB');
   const variants = tests.flatMap((test) =>
     sizes.flatMap((sizeBytes) =>
       ranges.flatMap((range) =>
@@ -76,19 +73,6 @@ function sizesOf(typed: BenchOptions, config: SimulationConfig): number[] {
   const where = config.device.vramPages <= config.ramPages ? 'VRAM of a device' : 'RAM';
   const most = room < SIZE_BYTES_MAX ? `${formatSize(room)}, the ${where}` : formatSize(SIZE_BYTES_MAX);
   throw refusal(`--sizes ${text}`, formatSize(tooLarge), `at most ${most}`);
-}
-
-/** @throws UserError */
-function testsOf(typed: string): readonly MigrateTestName[] {
-  if (typed === 'all') return migrateTestNames;
-  return typed.split(',').map((text) => {
-    const name = text.trim();
-    const found = migrateTestNames.find((test) => test === name);
-    if (found !== undefined) return found;
-    const meant = didYouMean(name, migrateTestNames);
-    const hint = meant === null ? undefined : `did you mean ${meant}?`;
-    throw refusal('--tests', name, `all, or some of ${migrateTestNames.join(', ')}`, hint);
-  });
 }
 
 /** @throws UserError */

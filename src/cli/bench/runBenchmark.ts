@@ -77,7 +77,7 @@ function prepared<Options, Cell>(
   return {
     figures,
     measure: async () =>
-      outcomeOf(benchmark, config, await measured(benchmark, config, plan.options, typed, host)),
+      outcomeOf(benchmark, plan.largest, await measured(benchmark, config, plan.options, typed, host)),
   };
 }
 

@@ -9,6 +9,7 @@ import { makeSimulation } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
+import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
 import { type FlowGroup, type MigrateTestName, migrateTests } from './migrateTests.js';
 import { type PhaseSplit, phaseSplit } from './phaseSplit.js';
@@ -177,7 +178,8 @@ class MigrateMeasurement {
     const walls = wall ? await this.groups(variant, groups, 'threads') : [];
     const models = simulated && test.modelled ? await this.groups(variant, groups, 'virtual') : [];
     const runs = [...walls, ...models];
-    const problem = runs.map(({ report }) => problemOf(report)).find((text) => text !== null) ?? null;
+    const problem =
+      runs.map(({ report }) => problemOf(report, 'group')).find((text) => text !== null) ?? null;
     const flows = groups.flatMap((group, g) => resultsOf(variant.test, group, walls[g], models[g]));
     return {
       ...variant,
@@ -337,29 +339,6 @@ function totalsOf(runs: readonly GroupRun[]): MigrateTotals | null {
     failedBytes: grown('svm_migrate_fail_bytes'),
     storms: sum(({ storms = 0 }) => storms),
   };
-}
-
-function countsOf({ workloads }: RunReport): Readonly<Record<string, number>> {
-  return workloads[0]?.counts ?? {};
-}
-
-/** Values named `<prefix><sample>Ns`, in order. */
-function samplesOf(counts: Readonly<Record<string, number>>, prefix: string | RegExp): number[] {
-  const begins = (name: string): boolean =>
-    typeof prefix === 'string' ? name.startsWith(prefix) : prefix.test(name);
-  return Object.entries(counts)
-    .filter(([name]) => begins(name) && name.endsWith('Ns'))
-    .map(([, value]) => value);
-}
-
-/** In words, what kept a run from being a measurement; null for nothing. */
-function problemOf(report: RunReport): string | null {
-  if (report.failure !== null) return `${report.failure.actor}: ${report.failure.message}`;
-  const failed = report.workloads.find(({ ok }) => !ok);
-  if (failed !== undefined) return failed.detail;
-  const broken = report.checks.find(({ ok }) => !ok);
-  if (broken !== undefined) return `${broken.name}: ${broken.detail}`;
-  return samplesOf(countsOf(report), 'group').length > 0 ? null : 'it ended before its first sample';
 }
 
 function isVerified(report: RunReport): boolean {

@@ -1,0 +1,102 @@
+/** What `bench access` says: loads per second of a device, by where their translation is. */
+
+import { median, relativeSpread, summaryOf } from '../../base/statistics.js';
+import type { AccessCell, AccessKind, AccessTimes, AccessVariant } from '../../simulation/bench/access.js';
+import type { JsonObject } from '../json.js';
+import { left, right } from '../textTable.js';
+import { formatCount, formatNs, formatShare, plural } from '../units.js';
+import type { BenchReport } from './benchReport.js';
+
+const NANOSECONDS_PER_SECOND = 1e9;
+
+const titles: Readonly<Record<AccessKind, string>> = {
+  tlb: 'in the TLB',
+  table: 'in the page table',
+  miss: 'nowhere: a fault each',
+};
+
+export const accessReport: BenchReport<AccessCell> = {
+  metrics: {
+    rate: { unit: '/s', clock: 'wall', better: 'higher', what: 'loads of one device' },
+    simulatedRate: { unit: '/s', clock: 'simulated', better: 'higher', what: 'loads of one device' },
+  },
+  measured: (cell) => ({
+    key: accessKey(cell),
+    samples: { rate: ratesOf(cell.wall), simulatedRate: ratesOf(cell.simulated) },
+  }),
+  checks: (cells) => {
+    const wrong = cells.filter(({ status }) => status === 'Error');
+    const measured = cells.filter(({ status }) => status !== 'Waived');
+    const counted = plural(measured.length, 'measurement');
+    const detail =
+      wrong.length === 0
+        ? `every load found what was stored in ${counted}`
+        : `${formatCount(wrong.length)} of ${counted} failed, first ${accessKey(wrong[0])}: ${wrong[0].reason}`;
+    return [{ name: 'content', ok: wrong.length === 0, detail }];
+  },
+  statuses: (cells) =>
+    cells.map((cell) => ({ name: accessKey(cell), status: cell.status, detail: cell.reason })),
+  blocks: (cells) => {
+    const clocks = (['wall', 'simulated'] as const).filter((clock) =>
+      cells.some((cell) => cell[clock] !== null),
+    );
+    const columns = [
+      left('Translation'),
+      right('Devices'),
+      ...clocks.flatMap((clock) => [`loads/s and device (${clock})`, '±', `each (${clock})`].map(right)),
+    ];
+    const shown = cells.filter((cell) => clocks.some((clock) => cell[clock] !== null));
+    const rows = shown.map((cell) => [
+      titles[cell.kind],
+      String(cell.devices),
+      ...clocks.flatMap((clock) => timesText(cell[clock])),
+    ]);
+    return [{ columns, rows }];
+  },
+  results: (cell) => {
+    const { kind, devices, status, virtualTimes } = cell;
+    const virtualNs = virtualTimes.length === 0 ? null : median(virtualTimes);
+    const loads = cell.simulated?.loads ?? 0;
+    return [
+      {
+        name: accessKey(cell),
+        kind,
+        devices,
+        wall: timesResult(cell.wall),
+        simulated: timesResult(cell.simulated),
+        wallVirtualPerSecond: virtualNs === null ? null : (loads / virtualNs) * NANOSECONDS_PER_SECOND,
+        status,
+      },
+    ];
+  },
+};
+
+export function accessKey({ kind, devices }: AccessVariant): string {
+  return `${kind}.${devices}`;
+}
+
+function ratesOf(times: AccessTimes | null): number[] {
+  return times === null ? [] : times.times.map((ns) => (times.loads / ns) * NANOSECONDS_PER_SECOND);
+}
+
+function timesText(times: AccessTimes | null): string[] {
+  if (times === null) return ['N/A', 'N/A', 'N/A'];
+  const rates = summaryOf(ratesOf(times));
+  return [
+    formatCount(rates.median),
+    formatShare(relativeSpread(rates)),
+    formatNs(NANOSECONDS_PER_SECOND / rates.median),
+  ];
+}
+
+function timesResult(times: AccessTimes | null): JsonObject | null {
+  if (times === null) return null;
+  const { count, median: loadsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
+  return {
+    loadsPerSecond,
+    minPerSecond: min,
+    maxPerSecond: max,
+    spreadPerSecond: spread,
+    samples: count,
+  };
+}

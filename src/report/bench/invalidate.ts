@@ -1,0 +1,141 @@
+/** What `bench invalidate` says: how long an invalidation takes until the last device has acknowledged it, and where that time goes. */
+
+import { median } from '../../base/statistics.js';
+import type {
+  InvalidateCell,
+  InvalidateTimes,
+  InvalidateVariant,
+} from '../../simulation/bench/invalidate.js';
+import type { ClockName } from '../clock.js';
+import type { JsonObject } from '../json.js';
+import type { ReportBlock, TableBlock } from '../reportBlock.js';
+import { left, right } from '../textTable.js';
+import { formatBytes, formatCount, formatNs, formatShare, plural } from '../units.js';
+import type { BenchReport } from './benchReport.js';
+import type { Metric, Metrics } from './figure.js';
+
+const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
+
+export const invalidateReport: BenchReport<InvalidateCell> = {
+  metrics: { ...clockMetrics('wall'), ...clockMetrics('simulated') },
+  measured: (cell) => ({
+    key: invalidateKey(cell),
+    samples: { ...clockSamples(cell.wall, 'wall'), ...clockSamples(cell.simulated, 'simulated') },
+  }),
+  checks: (cells) => {
+    const wrong = cells.filter(({ status }) => status === 'Error');
+    const counted = plural(cells.length, 'measurement');
+    const detail =
+      wrong.length === 0
+        ? `every page held what it must after its invalidations in ${counted}`
+        : `${formatCount(wrong.length)} of ${counted} failed, first ${invalidateKey(wrong[0])}: ${wrong[0].reason}`;
+    return [{ name: 'content', ok: wrong.length === 0, detail }];
+  },
+  statuses: (cells) =>
+    cells.map((cell) => ({ name: invalidateKey(cell), status: cell.status, detail: cell.reason })),
+  blocks: (cells) =>
+    clocks.flatMap((clock) => [...latencyTable(cells, clock), ...perDeviceLines(cells, clock)]),
+  results: (cell) => {
+    const { event, spanBytes, devices, rate, overlap, status } = cell;
+    const head = { name: invalidateKey(cell), event, spanBytes, devices, rate, overlap };
+    return [{ ...head, wall: timesResult(cell.wall), simulated: timesResult(cell.simulated), status }];
+  },
+};
+
+export function invalidateKey({ event, spanBytes, devices, rate, overlap }: InvalidateVariant): string {
+  const pace = rate === 0 ? '' : `.${rate}-per-second`;
+  return `${event}.${formatBytes(spanBytes)}.${devices}${pace}${overlap === null ? '' : `.${overlap}-percent`}`;
+}
+
+function clockMetrics(clock: ClockName): Metrics {
+  const metric = (what: string): Metric => ({ unit: 'ns', clock, better: 'lower', what });
+  return {
+    [named(clock, 'p50')]: metric(
+      'from the start of an invalidation to the last acknowledgement: the median',
+    ),
+    [named(clock, 'p99')]: metric('the same: all but one of a hundred are faster'),
+    [named(clock, 'p999')]: metric('the same: all but one of a thousand are faster'),
+    [named(clock, 'call')]: metric('the call as the program sees it'),
+  };
+}
+
+function named(clock: ClockName, name: string): string {
+  return clock === 'wall' ? name : `simulated${name[0].toUpperCase()}${name.slice(1)}`;
+}
+
+function clockSamples(times: InvalidateTimes | null, clock: ClockName): Record<string, readonly number[]> {
+  if (times === null) return {};
+  return {
+    [named(clock, 'p50')]: [times.latency.p50Ns],
+    [named(clock, 'p99')]: [times.latency.p99Ns],
+    [named(clock, 'p999')]: [times.latency.p999Ns],
+    [named(clock, 'call')]: times.calls,
+  };
+}
+
+function timesResult(times: InvalidateTimes | null): JsonObject | null {
+  if (times === null) return null;
+  const { latency, calls, split } = times;
+  return {
+    ...latency,
+    callNs: median(calls),
+    samples: calls.length,
+    partsNs: split === null ? null : { ...split.partsNs },
+  };
+}
+
+function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): TableBlock[] {
+  const measured = cells.flatMap((cell) => {
+    const times = cell[clock];
+    return times === null ? [] : [{ cell, times }];
+  });
+  if (measured.length === 0) return [];
+  const titles = ['p50', 'p90', 'p99', 'p99.9', 'max', 'count', 'call', 'host', 'lock wait', 'devices'];
+  const rows = measured.map(({ cell, times: { latency, calls, split } }) => {
+    const { p50Ns, p90Ns, p99Ns, p999Ns, maxNs, count } = latency;
+    const parts =
+      split === null
+        ? ['-', '-', '-']
+        : [split.partsNs.host, split.partsNs.lockWait, split.partsNs.devices].map(formatNs);
+    return [
+      cell.event,
+      formatBytes(cell.spanBytes),
+      String(cell.devices),
+      cell.rate === 0 ? 'most' : String(cell.rate),
+      cell.overlap === null ? '-' : formatShare(cell.overlap / 100),
+      ...[p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatNs),
+      formatCount(count),
+      formatNs(median(calls)),
+      ...parts,
+    ];
+  });
+  const columns = [
+    left('Event'),
+    right('Span'),
+    right('Devices'),
+    right('Rate'),
+    right('Overlap'),
+    ...titles.map(right),
+  ];
+  const title = `Invalidations, from the start to the last acknowledgement, and the mean parts of one (${clock})`;
+  return [{ title, columns, rows }];
+}
+
+/** What each device beyond the first adds, where several numbers of devices were measured. */
+function perDeviceLines(cells: readonly InvalidateCell[], clock: ClockName): ReportBlock[] {
+  const lines = cells.flatMap((cell) => {
+    const one = cells.find((other) => other.devices === 1 && isSameBut(other, cell));
+    const first = one?.[clock]?.latency.p50Ns;
+    const all = cell[clock]?.latency.p50Ns;
+    if (cell.devices === 1 || first === undefined || all === undefined || first === 0) return [];
+    const each = (all - first) / (cell.devices - 1);
+    return [
+      `${invalidateKey(cell)}: each device beyond the first adds ${formatNs(Math.max(0, each))} (${clock}), ${formatShare(each / first)} of the first`,
+    ];
+  });
+  return lines.length === 0 ? [] : [{ lines }];
+}
+
+function isSameBut(one: InvalidateCell, other: InvalidateCell): boolean {
+  return invalidateKey({ ...one, devices: 0 }) === invalidateKey({ ...other, devices: 0 });
+}

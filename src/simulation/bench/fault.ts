@@ -1,0 +1,218 @@
+/** Measures GPU faults: on pages that are present, that have to migrate, and on holes; by size of the range and by faults under way at once. */
+
+import { median } from '../../base/statistics.js';
+import { PAGE_BYTES } from '../../base/units.js';
+import { ObserverBuffers } from '../../observe/actorObserver.js';
+import type { Histogram } from '../../observe/histogram.js';
+import { deviceKey, Meters } from '../../observe/meters.js';
+import { Observation } from '../../observe/observation.js';
+import type { FaultBenchConfig } from '../../workload/workloadConfig.js';
+import { runWithBuffers } from '../makeSimulation.js';
+import type { RunReport } from '../runReport.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import type { SimulationConfig } from '../simulationConfig.js';
+import { WorkerPool } from '../workerPool.js';
+import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type KernelFaults, measureKernelFaults } from './kernelFaults.js';
+
+export const faultPages = ['present', 'migrate', 'hole'] as const;
+/** What a fault finds: a page in RAM that stays there, one that moves to the device, or nothing. */
+export type FaultPages = (typeof faultPages)[number];
+
+/** In nanoseconds, of what a context waits: from the raising of a fault to the answer. */
+export interface FaultLatency {
+  readonly p50Ns: number;
+  readonly p90Ns: number;
+  readonly p99Ns: number;
+  readonly p999Ns: number;
+  readonly maxNs: number;
+}
+
+/** Of one clock. */
+export interface FaultTimes {
+  /** Faults of one sample. */
+  readonly faults: number;
+  /** Sample by sample. */
+  readonly times: readonly number[];
+  readonly latency: FaultLatency;
+  readonly warmups: number;
+  readonly isSteady: boolean;
+}
+
+export interface FaultVariant {
+  readonly pages: FaultPages;
+  readonly rangeBytes: number;
+  /** Faults under way at once. */
+  readonly outstanding: number;
+}
+
+export interface FaultCell extends FaultVariant {
+  readonly status: BenchStatus;
+  readonly reason: string;
+  readonly wall: FaultTimes | null;
+  readonly simulated: FaultTimes | null;
+  /** This machine's times of the samples under `virtual`: how fast the simulator itself is. */
+  readonly virtualTimes: readonly number[];
+  /** Of this machine's own kernel; null where it was not measured. */
+  readonly kernel: KernelFaults | null;
+}
+
+export interface FaultOptions {
+  readonly variants: readonly FaultVariant[];
+  readonly samples: number;
+  readonly clocks: BenchClocks;
+  /** The C program that takes the machine's own faults; null not to. */
+  readonly kernelProgram: string | null;
+}
+
+/** Of one sample: enough for the grain of clocks, and not so much that memory counts. */
+const SAMPLE_BYTES = { min: 4 * 2 ** 20, max: 128 * 2 ** 20 } as const;
+const SAMPLE_FAULTS = 1024;
+const RAM_SHARE = 0.75;
+const WARMUPS_WALL = { min: 10, max: 60 } as const;
+const FIRST_WARMUP_NS = 6e9;
+const LATER_WARMUP_NS = 1e9;
+/** Modelled time does not fluctuate; that of this machine is told too. */
+const SAMPLES_SIMULATED = 5;
+const WARMUPS_SIMULATED = { min: 2, max: 2 } as const;
+
+export async function runBenchFault(
+  config: SimulationConfig,
+  options: FaultOptions & BenchControl<FaultCell>,
+): Promise<FaultCell[]> {
+  const cells: FaultCell[] = [];
+  const workers = new WorkerPool(config.policyFile !== undefined);
+  const { kernelProgram, samples, signal } = options;
+  const kernel =
+    kernelProgram === null || !options.clocks.wall ? null : await measureKernelFaults(kernelProgram, samples);
+  for (const variant of options.variants) {
+    const cell = await measureCell(config, variant, options, {
+      workers,
+      isFirst: cells.length === 0,
+      kernel,
+    });
+    // What an interrupt has cut off is no result.
+    if (signal?.aborted) return cells;
+    cells.push(cell);
+    options.onCell?.(cell);
+  }
+  return cells;
+}
+
+/** Ranges of one sample: as many as steady the figure and as memory holds, and no fewer than faults under way. */
+export function faultRanges(config: SimulationConfig, { rangeBytes, outstanding }: FaultVariant): number {
+  const wanted = Math.max(SAMPLE_BYTES.min, SAMPLE_FAULTS * rangeBytes);
+  const bytes = Math.min(SAMPLE_BYTES.max, wanted, roomFor(config));
+  return Math.max(outstanding, Math.floor(bytes / rangeBytes));
+}
+
+/** What RAM and the device hold beside all else. */
+function roomFor({ ramPages, device }: SimulationConfig): number {
+  return Math.floor(Math.min(ramPages * RAM_SHARE, device.vramPages)) * PAGE_BYTES;
+}
+
+interface CellSetup {
+  readonly workers: WorkerPool;
+  readonly isFirst: boolean;
+  readonly kernel: KernelFaults | null;
+}
+
+async function measureCell(
+  config: SimulationConfig,
+  variant: FaultVariant,
+  { samples, clocks, signal }: FaultOptions & BenchControl<FaultCell>,
+  { workers, isFirst, kernel }: CellSetup,
+): Promise<FaultCell> {
+  const faults = faultRanges(config, variant);
+  if (faults * variant.rangeBytes > roomFor(config)) {
+    const nothing = { wall: null, simulated: null, virtualTimes: [], kernel };
+    return { ...variant, ...nothing, status: 'Waived', reason: 'needs more memory than the machine has' };
+  }
+  const run = (executor: SimulationConfig['executor']): Promise<CellRun> => {
+    const warm =
+      executor === 'virtual'
+        ? { warmups: WARMUPS_SIMULATED }
+        : { warmups: WARMUPS_WALL, warmupNs: isFirst ? FIRST_WARMUP_NS : LATER_WARMUP_NS };
+    const workload: FaultBenchConfig = {
+      kind: 'fault-bench',
+      name: 'bench',
+      pages: variant.pages,
+      ranges: faults,
+      rangePages: variant.rangeBytes / PAGE_BYTES,
+      samples: executor === 'virtual' ? Math.min(samples, SAMPLES_SIMULATED) : samples,
+      ...warm,
+    };
+    return runCell(cellConfig(config, variant, executor, workload), workers, signal);
+  };
+  const wall = clocks.wall ? await run('threads') : null;
+  const model = clocks.simulated ? await run('virtual') : null;
+  const runs = [wall, model].filter((one) => one !== null);
+  const problem = runs.map(({ report }) => problemOf(report, 'sample')).find((text) => text !== null) ?? null;
+  return {
+    ...variant,
+    status: problem === null ? 'Passed' : 'Error',
+    reason: problem ?? '',
+    wall: wall === null ? null : timesOf(wall, faults),
+    simulated: model === null ? null : timesOf(model, faults),
+    virtualTimes: model === null ? [] : samplesOf(countsOf(model.report), 'wall'),
+    kernel,
+  };
+}
+
+function cellConfig(
+  config: SimulationConfig,
+  { pages, rangeBytes, outstanding }: FaultVariant,
+  executor: SimulationConfig['executor'],
+  workload: FaultBenchConfig,
+): SimulationConfig {
+  const chunkPages = [rangeBytes / PAGE_BYTES, 1].filter((size, i, all) => all.indexOf(size) === i);
+  const placement = pages === 'migrate' ? 'migrate' : 'system';
+  return {
+    ...config,
+    name: 'bench fault',
+    executor,
+    deviceCount: 1,
+    device: { ...config.device, contexts: outstanding },
+    svm: { ...config.svm, chunkPages, placement, timesliceUs: 0 },
+    workloads: [workload],
+  };
+}
+
+interface CellRun {
+  readonly report: RunReport;
+  readonly latency: Histogram;
+}
+
+async function runCell(
+  config: SimulationConfig,
+  workers: WorkerPool,
+  signal: AbortSignal | undefined,
+): Promise<CellRun> {
+  const buffers = allocateBuffers(config);
+  const report = await runWithBuffers(config, buffers, {
+    workers,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const observation = new Observation(new ObserverBuffers(buffers.observer));
+  return { report, latency: observation.histogram(Meters.gpuStall, deviceKey(0)) };
+}
+
+function timesOf({ report, latency }: CellRun, faults: number): FaultTimes | null {
+  const counts = countsOf(report);
+  const times = samplesOf(counts, 'sample');
+  if (times.length === 0 || latency.count === 0) return null;
+  const { warmups = 0, steady = 0 } = counts;
+  return { faults, times, latency: latencyOf(latency), warmups, isSteady: steady === 1 };
+}
+
+function latencyOf(histogram: Histogram): FaultLatency {
+  const [p50Ns, p90Ns, p99Ns, p999Ns] = [0.5, 0.9, 0.99, 0.999].map((share) => histogram.percentile(share));
+  return { p50Ns, p90Ns, p99Ns, p999Ns, maxNs: histogram.percentile(1) };
+}
+
+/** Faults of this machine's clock under `threads`, over the faults that its kernel takes in the same time; null where either was not measured. */
+export function kernelRatioOf({ wall, kernel }: FaultCell): number | null {
+  if (wall === null || kernel === null || kernel.times.length === 0) return null;
+  return median(kernel.times) / (median(wall.times) / wall.faults);
+}

@@ -1,0 +1,195 @@
+/** Measures invalidations: by event, size of the span, number of devices that map it, rate, and overlap of two at once. */
+
+import { PAGE_BYTES } from '../../base/units.js';
+import { ObserverBuffers } from '../../observe/actorObserver.js';
+import type { Histogram } from '../../observe/histogram.js';
+import { Meters } from '../../observe/meters.js';
+import { Observation } from '../../observe/observation.js';
+import type { Trace } from '../../observe/trace/trace.js';
+import type { InvalidateBenchConfig } from '../../workload/workloadConfig.js';
+import { runWithBuffers } from '../makeSimulation.js';
+import type { RunReport } from '../runReport.js';
+import { allocateBuffers } from '../sharedBuffers.js';
+import type { SimulationConfig } from '../simulationConfig.js';
+import { WorkerPool } from '../workerPool.js';
+import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
+
+export const invalidateEvents = ['protect', 'unmap', 'discard', 'migrate'] as const;
+/** `protect`: mprotect; `unmap`: munmap; `discard`: madvise with MADV_DONTNEED; `migrate`: a prefetch to the first device and back. */
+export type InvalidateEvent = (typeof invalidateEvents)[number];
+
+export interface InvalidateLatency {
+  readonly count: number;
+  readonly p50Ns: number;
+  readonly p90Ns: number;
+  readonly p99Ns: number;
+  readonly p999Ns: number;
+  readonly maxNs: number;
+}
+
+/** Of one clock. */
+export interface InvalidateTimes {
+  /** From the start of an invalidation until all devices have acknowledged it and the last callback has returned. */
+  readonly latency: InvalidateLatency;
+  /** Of the calls of a round as the program sees them, sample by sample. */
+  readonly calls: readonly number[];
+  /** Where the time of one invalidation goes; from a run of its own. */
+  readonly split: InvalidationSplit | null;
+  readonly isSteady: boolean;
+}
+
+export interface InvalidateVariant {
+  readonly event: InvalidateEvent;
+  readonly spanBytes: number;
+  readonly devices: number;
+  /** Rounds per second at most; 0: one right after the other. */
+  readonly rate: number;
+  /** Null: one call at a time. Otherwise two at once, whose spans have this percentage in common. */
+  readonly overlap: number | null;
+}
+
+export interface InvalidateCell extends InvalidateVariant {
+  readonly status: BenchStatus;
+  readonly reason: string;
+  readonly wall: InvalidateTimes | null;
+  readonly simulated: InvalidateTimes | null;
+}
+
+export interface InvalidateOptions {
+  readonly variants: readonly InvalidateVariant[];
+  /** Hundreds of rounds for each: a 99.9th percentile needs them. */
+  readonly samples: number;
+  readonly clocks: BenchClocks;
+}
+
+/** Rounds for each sample that is asked for. */
+const ROUNDS_PER_SAMPLE = 30;
+const ROUNDS_SIMULATED = 12;
+/** Of rounds that wait, since a slow rate would take for ever. */
+const PAUSED_NS_MAX = 2e9;
+const TRACED_ROUNDS = 10;
+const WARMUPS_WALL = { min: 20, max: 200 } as const;
+const WARMUP_NS = 1.5e9;
+const WARMUPS_SIMULATED = { min: 2, max: 2 } as const;
+const NANOSECONDS_PER_SECOND = 1e9;
+/** For the two halves of a run that pages move between. */
+const VRAM_PER_SPAN = 4;
+
+export async function runBenchInvalidate(
+  config: SimulationConfig,
+  options: InvalidateOptions & BenchControl<InvalidateCell>,
+): Promise<InvalidateCell[]> {
+  const cells: InvalidateCell[] = [];
+  const workers = new WorkerPool(config.policyFile !== undefined);
+  for (const variant of options.variants) {
+    const cell = await measureCell(config, variant, options, workers);
+    // What an interrupt has cut off is no result.
+    if (options.signal?.aborted) return cells;
+    cells.push(cell);
+    options.onCell?.(cell);
+  }
+  return cells;
+}
+
+async function measureCell(
+  config: SimulationConfig,
+  variant: InvalidateVariant,
+  { samples, clocks, signal }: InvalidateOptions & BenchControl<InvalidateCell>,
+  workers: WorkerPool,
+): Promise<InvalidateCell> {
+  const problems: (string | null)[] = [];
+  const timesOf = async (executor: SimulationConfig['executor']): Promise<InvalidateTimes | null> => {
+    const rounds = executor === 'virtual' ? ROUNDS_SIMULATED : roundsFor(variant, samples);
+    const run = await runCell(cellConfig(config, variant, executor, rounds), workers, signal);
+    problems.push(problemOf(run.report, 'call'));
+    const calls = samplesOf(countsOf(run.report), 'call');
+    if (calls.length === 0 || run.latency.count === 0) return null;
+    const traced = cellConfig(config, variant, executor, TRACED_ROUNDS);
+    const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
+    const split = trace === null ? null : invalidationSplit(trace);
+    return { latency: latencyOf(run.latency), calls, split, isSteady: countsOf(run.report).steady === 1 };
+  };
+  const wall = clocks.wall ? await timesOf('threads') : null;
+  const simulated = clocks.simulated ? await timesOf('virtual') : null;
+  const problem = problems.find((text) => text !== null) ?? null;
+  return {
+    ...variant,
+    status: problem === null ? 'Passed' : 'Error',
+    reason: problem ?? '',
+    wall,
+    simulated,
+  };
+}
+
+function roundsFor({ rate }: InvalidateVariant, samples: number): number {
+  const wanted = samples * ROUNDS_PER_SAMPLE;
+  return rate === 0
+    ? wanted
+    : Math.max(samples, Math.min(wanted, (rate * PAUSED_NS_MAX) / NANOSECONDS_PER_SECOND));
+}
+
+function cellConfig(
+  config: SimulationConfig,
+  { event, spanBytes, devices, rate, overlap }: InvalidateVariant,
+  executor: SimulationConfig['executor'],
+  samples: number,
+): SimulationConfig {
+  const spanPages = spanBytes / PAGE_BYTES;
+  const apart = overlap === null ? 0 : Math.round(spanPages * (1 - overlap / 100));
+  const callers = overlap === null ? [0] : [0, apart];
+  const isWall = executor === 'threads';
+  const workload: InvalidateBenchConfig = {
+    kind: 'invalidate-bench',
+    name: 'bench',
+    event,
+    pages: spanPages + apart,
+    spanPages,
+    callers,
+    samples,
+    pauseNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
+    ...(isWall ? { warmups: WARMUPS_WALL, warmupNs: WARMUP_NS } : { warmups: WARMUPS_SIMULATED }),
+  };
+  const vramPages = Math.max(config.device.vramPages, VRAM_PER_SPAN * spanPages);
+  const svm = { ...config.svm, placement: 'system', interconnect: 'peer', timesliceUs: 0 } as const;
+  const device = { ...config.device, vramPages };
+  return {
+    ...config,
+    name: 'bench invalidate',
+    executor,
+    deviceCount: devices,
+    device,
+    svm,
+    workloads: [workload],
+  };
+}
+
+interface CellRun {
+  readonly report: RunReport;
+  readonly latency: Histogram;
+  readonly trace: Trace | null;
+}
+
+async function runCell(
+  config: SimulationConfig,
+  workers: WorkerPool,
+  signal: AbortSignal | undefined,
+): Promise<CellRun> {
+  const buffers = allocateBuffers(config);
+  let trace: Trace | null = null;
+  const onTrace = (recorded: Trace): void => {
+    trace = recorded;
+  };
+  const options = { workers, onTrace, ...(signal === undefined ? {} : { signal }) };
+  const report = await runWithBuffers(config, buffers, options);
+  const observation = new Observation(new ObserverBuffers(buffers.observer));
+  return { report, latency: observation.histogram(Meters.invalidation), trace };
+}
+
+function latencyOf(histogram: Histogram): InvalidateLatency {
+  const [p50Ns, p90Ns, p99Ns, p999Ns, maxNs] = [0.5, 0.9, 0.99, 0.999, 1].map((share) =>
+    histogram.percentile(share),
+  );
+  return { count: histogram.count, p50Ns, p90Ns, p99Ns, p999Ns, maxNs };
+}

@@ -1,0 +1,71 @@
+/** Splits the time of invalidations into their parts, from the trace of a run. */
+
+import { readTimeline, type Span, type TimelineSink } from '../../observe/trace/timeline.js';
+import type { Trace } from '../../observe/trace/trace.js';
+
+export const invalidationParts = ['host', 'lockWait', 'devices'] as const;
+/** `host`: the callbacks' own work; `lockWait`: for locks that others hold; `devices`: for their acknowledgement. */
+export type InvalidationPart = (typeof invalidationParts)[number];
+
+export interface InvalidationSplit {
+  /** Invalidations that it is the mean of. */
+  readonly count: number;
+  /** From its start to the return of the last callback; the parts add up to it. */
+  readonly wholeNs: number;
+  readonly partsNs: Readonly<Record<InvalidationPart, number>>;
+}
+
+/** Mean over the later half of all invalidations that some device had to acknowledge; null where there was none. */
+export function invalidationSplit(trace: Trace): InvalidationSplit | null {
+  const reader = new SplitReader();
+  readTimeline(trace, reader);
+  const all = reader.done.filter(({ devices }) => devices > 0);
+  // The first ones are interpreted.
+  const warm = all.slice(all.length >> 1);
+  if (warm.length === 0) return null;
+  const mean = (of: (one: Parts) => number): number =>
+    warm.reduce((sum, one) => sum + of(one), 0) / warm.length;
+  const partsNs = {
+    host: mean(({ whole, lockWait, devices }) => whole - lockWait - devices),
+    lockWait: mean(({ lockWait }) => lockWait),
+    devices: mean(({ devices }) => devices),
+  };
+  return { count: warm.length, wholeNs: mean(({ whole }) => whole), partsNs };
+}
+
+interface Parts {
+  whole: number;
+  lockWait: number;
+  devices: number;
+}
+
+/** Waits do not overlap within one line of work, and its callbacks are one phase of an invalidation. */
+class SplitReader implements TimelineSink {
+  readonly done: Parts[] = [];
+  private readonly open = new Map<string, Parts>();
+
+  onBegin(span: Span): void {
+    if (span.name === 'callbacks') this.open.set(keyOf(span), { whole: 0, lockWait: 0, devices: 0 });
+  }
+
+  onEnd(span: Span, endNs: number): void {
+    const parts = this.open.get(keyOf(span));
+    if (parts === undefined) return;
+    const tookNs = endNs - span.beginNs;
+    if (span.name === 'callbacks') {
+      this.done.push({ ...parts, whole: tookNs });
+      this.open.delete(keyOf(span));
+    } else if (span.category === 'wait') {
+      if (/ for (read|write)$/.test(span.name)) parts.lockWait += tookNs;
+      else parts.devices += tookNs;
+    }
+  }
+
+  onInstant(): void {}
+
+  onCounter(): void {}
+}
+
+function keyOf({ actor, lane }: Span): string {
+  return `${actor}/${lane}`;
+}

@@ -1,0 +1,33 @@
+/** Loads of devices, and the engine itself: that they do what is counted; how fast is not for a test to say. */
+
+import { describe, expect, it } from 'vitest';
+import { loadScenario } from '../../../src/scenario/loadScenario.js';
+import { configDir } from '../../../src/scenario/presets.js';
+import { runBenchAccess } from '../../../src/simulation/bench/access.js';
+import { engineParts, runBenchEngine } from '../../../src/simulation/bench/engine.js';
+
+const config = loadScenario(`${configDir()}/bench-mirror.yaml`, { executor: 'virtual', set: ['ram=16MiB'] });
+
+describe('bench access', () => {
+  it('takes a fault for each page where nothing is translated, and waives what is not modelled', async () => {
+    const variants = (['tlb', 'miss'] as const).map((kind) => ({ kind, devices: 2 }));
+    const clocks = { wall: false, simulated: true };
+    const [tlb, miss] = await runBenchAccess(config, { variants, samples: 3, clocks });
+    expect(tlb).toMatchObject({ status: 'Waived', reason: 'is not modelled', wall: null });
+    expect(miss).toMatchObject({ status: 'Passed', reason: '', simulated: { loads: 1024 } });
+    expect(miss.simulated?.times).toHaveLength(3);
+  });
+});
+
+describe('bench engine', () => {
+  it('measures all its parts under virtual, and ends when it is told to', async () => {
+    const options = { executors: ['virtual'], samples: 3 } as const;
+    const cells = await runBenchEngine(config, options);
+    expect(cells.map(({ part, status, times }) => [part, status, times.length])).toEqual(
+      engineParts.map((part) => [part, 'Passed', 3]),
+    );
+    const controller = new AbortController();
+    const cut = { ...options, signal: controller.signal, onCell: () => controller.abort() };
+    expect(await runBenchEngine(config, cut)).toHaveLength(1);
+  });
+});
