@@ -411,7 +411,9 @@ export class Coordinator {
     const remote = this.remotes[device];
     const vm = remote === undefined ? null : this.mirrors.memberVm(mm, this.gpus[device]);
     if (vm === null) return { errno: Errno.ENODEV };
-    vm.deviceVm(this.gpus[device]).touchObjects();
+    yield* vm.deviceVm(this.gpus[device]).submit();
+    // It may have left meanwhile.
+    if (this.mirrors.memberVm(mm, this.gpus[device]) !== vm) return { errno: Errno.ENODEV };
     return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
 }

@@ -111,7 +111,7 @@ describe('--set', () => {
     ],
     [
       'svm.layuot=n1',
-      "--set svm.layuot=n1: key 'svm.layuot': found an unknown key, allowed: layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, migrate-min (did you mean 'layout'?)",
+      "--set svm.layuot=n1: key 'svm.layuot': found an unknown key, allowed: layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, migrate-min (did you mean 'layout'?)",
     ],
     [
       'foo.bar=1',

@@ -12,8 +12,8 @@ import type { GpuVa, GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
 import type { GpuVaOpList } from '../../drm/gpuvm/gpuVaOpList.js';
 import type { GpuVaOp } from '../../drm/gpuvm/gpuVaOps.js';
 import { GpuVm, resvObjectAlloc } from '../../drm/gpuvm/gpuVm.js';
-import type { GpuVmBo } from '../../drm/gpuvm/gpuVmBo.js';
 import { GpuVmExec } from '../../drm/gpuvm/gpuVmExec.js';
+import type { GpuVmOps } from '../../drm/gpuvm/gpuVmOps.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
@@ -56,7 +56,10 @@ export class DeviceVm implements VaHome {
   ) {
     const name = `gpuvm of ${vm.config.name} on gpu${gpu.index}`;
     const resvObject = resvObjectAlloc(new DmaResv(vm.kernel.sched, `reservation of ${name}`));
-    const ops = { vmBoFree: ({ obj }: GpuVmBo) => this.forgetObject(obj) };
+    const ops: GpuVmOps = {
+      vmBoFree: ({ obj }) => this.forgetObject(obj),
+      vmBoValidate: ({ obj }) => moves.validate(ownObject(obj)),
+    };
     this.gpuvm = new GpuVm(name, { start: 0, end: TASK_SIZE_PAGES }, { resvObject, ops });
     // The VM has its own reference.
     resvObject.put();
@@ -114,16 +117,43 @@ export class DeviceVm implements VaHome {
     return inSpace(this.vm.space, vpn(page));
   }
 
-  /** A kernel begins that may use them. @kernel xe_exec_ioctl, ttm_lru_bulk_move_tail */
-  touchObjects(): void {
+  /**
+   * A kernel begins: of the objects that it may use, those that were evicted come back to their device's memory and are mapped again. What finds no
+   * room stays in RAM until the kernel faults on it. @kernel xe_exec_ioctl, xe_vm_validate_rebind
+   */
+  *submit(): Steps<void> {
+    this.touchObjects();
+    if (this.gpuvm.evicted.size === 0) return;
+    const { vmLock } = this.vm;
+    yield* vmLock.read();
+    const back = this.vm.closed ? [] : yield* this.validateEvicted();
+    // No mapping goes while the vm lock is held. One that cannot be bound now is left to the fault that comes.
+    for (const va of back) yield* this.serveFault(va);
+    vmLock.readUnlock();
+  }
+
+  /** The mappings of objects that came back; all objects are locked together meanwhile. @kernel xe_exec_fn */
+  private *validateEvicted(): Steps<DriverVa[]> {
+    const exec = new GpuVmExec(this.gpuvm);
+    const locked = yield* exec.lock();
+    assert(locked === Errno.OK, 'the objects of an address space can be locked');
+    const wanted = this.gpuvm.evictedBos;
+    yield* exec.validate();
+    const back = wanted.filter(({ evicted }) => !evicted).flatMap(({ vas }) => [...vas].map(own));
+    exec.unlock();
+    return back;
+  }
+
+  /** @kernel ttm_lru_bulk_move_tail */
+  private touchObjects(): void {
     for (const { obj } of this.gpuvm.allBos) if (obj instanceof VramBo) obj.gpu.lru.touch(obj);
   }
 
   /** The object's last mapping here is gone, its entries before it. The device keeps addresses of it for other processes only. */
   private forgetObject(obj: GemObject): void {
-    assert(obj instanceof VramBo, 'an object of another driver');
-    const isMapped = [...obj.vmBos].some((vmBo) => [...vmBo.vas].some((va) => own(va).home.gpu === this.gpu));
-    if (!isMapped) obj.detach(this.gpu);
+    const bo = ownObject(obj);
+    const isMapped = [...bo.vmBos].some((vmBo) => [...vmBo.vas].some((va) => own(va).home.gpu === this.gpu));
+    if (!isMapped) bo.detach(this.gpu);
   }
 
   /** The mapping that has the page. */
@@ -343,6 +373,12 @@ function goingOf(ops: readonly GpuVaOp[]): DriverVa[] {
 
 function splitVa(): never {
   throw new Error('nothing is split when all goes');
+}
+
+/** Every object that is mapped was made by this driver. */
+function ownObject(obj: GemObject): VramBo {
+  assert(obj instanceof VramBo, 'an object of another driver');
+  return obj;
 }
 
 /** Every mapping of this VM was made here. */

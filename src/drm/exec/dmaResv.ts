@@ -55,11 +55,12 @@ export class DmaResv implements Reservation {
 
   /**
    * Errors: -EALREADY, the task has it; -EDEADLK, an elder ticket has it or comes first: the caller must let go of all that it has, and begin with
-   * this one. @kernel dma_resv_lock
+   * this one. Without a ticket the lock is only waited for. @kernel dma_resv_lock
    */
   *lock(ticket: number = NO_TICKET): Steps<Errno> {
     if (this.inner.heldForWrite()) return Errno.EALREADY;
-    if (this.tickets.some((other) => other < ticket)) return Errno.EDEADLK;
+    // Who has no ticket has no other reservation, so that waiting is no danger.
+    if (ticket !== NO_TICKET && this.tickets.some((other) => other < ticket)) return Errno.EDEADLK;
     yield* this.lockSlow(ticket);
     return Errno.OK;
   }

@@ -18,28 +18,33 @@ export const GpuVaFlag = {
 
 /** Where a mapping is to be, and what is behind it; all in pages. @kernel drm_gpuva_op_map */
 export interface GpuVaPlace {
+  /** @kernel drm_gpuva_op_map.va.addr */
   readonly start: number;
-  /** One past the last page. */
+  /** One past the last page. @kernel drm_gpuva_op_map.va.range */
   readonly end: number;
-  /** Null where nothing but the driver knows what is behind: user pages, a mirror of the CPU's addresses. */
+  /** Null where nothing but the driver knows what is behind: user pages, a mirror of the CPU's addresses. @kernel drm_gpuva_op_map.gem.obj */
   readonly obj: GemObject | null;
-  /** Of the first page within the object; without one, whatever the driver counts from. */
+  /** Of the first page within the object; without one, whatever the driver counts from. @kernel drm_gpuva_op_map.gem.offset */
   readonly offset: number;
 }
 
 /** Drivers extend it. The VM's lock guards it. @kernel drm_gpuva */
 export class GpuVa implements GpuVaPlace {
+  /** @kernel drm_gpuva.va.addr */
   readonly start: number;
+  /** @kernel drm_gpuva.va.range */
   readonly end: number;
+  /** @kernel drm_gpuva.gem.obj */
   readonly obj: GemObject | null;
+  /** @kernel drm_gpuva.gem.offset */
   readonly offset: number;
-  /** Of {@link GpuVaFlag}. */
+  /** Of {@link GpuVaFlag}. @kernel drm_gpuva.flags */
   flags = 0;
-  /** The VM that it is inserted in. */
+  /** The VM that it is inserted in. @kernel drm_gpuva.vm */
   vm: GpuVm | null = null;
   /** Set while it is linked to its object's list. */
   vmBo: GpuVmBo | null = null;
-  /** @internal */
+  /** @internal @kernel drm_gpuva.rb */
   node: IntervalNode<GpuVa> | null = null;
 
   /** @kernel drm_gpuva_init, drm_gpuva_init_from_op */

@@ -13,8 +13,9 @@ export interface GpuVaMapOp {
 
 /** What goes. @kernel drm_gpuva_op_unmap */
 export interface GpuVaUnmap {
+  /** @kernel drm_gpuva_op_unmap.va */
   readonly va: GpuVa;
-  /** The new mapping continues the old one physically: its page-table entries may stay where both have them. */
+  /** The new mapping continues the old one physically: its page-table entries may stay where both have them. @kernel drm_gpuva_op_unmap.keep */
   readonly keep: boolean;
 }
 
@@ -28,8 +29,11 @@ export interface GpuVaUnmapOp extends GpuVaUnmap {
 export interface GpuVaRemapOp {
   /** @kernel DRM_GPUVA_OP_REMAP */
   readonly op: 'remap';
+  /** @kernel drm_gpuva_op_remap.prev */
   readonly prev: GpuVaPlace | null;
+  /** @kernel drm_gpuva_op_remap.next */
   readonly next: GpuVaPlace | null;
+  /** @kernel drm_gpuva_op_remap.unmap */
   readonly unmap: GpuVaUnmap;
 }
 
@@ -37,6 +41,7 @@ export interface GpuVaRemapOp {
 export interface GpuVaPrefetchOp {
   /** @kernel DRM_GPUVA_OP_PREFETCH */
   readonly op: 'prefetch';
+  /** @kernel drm_gpuva_op_prefetch.va */
   readonly va: GpuVa;
 }
 

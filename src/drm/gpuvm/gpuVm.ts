@@ -40,6 +40,7 @@ export function resvObjectAlloc(resv: Reservation): GemObject {
  * @kernel drm_gpuvm, drm_gpuva_manager
  */
 export class GpuVm {
+  /** By address. @kernel drm_gpuvm.rb, drm_gpuva_manager.rb.tree */
   private readonly vas = new IntervalTree<GpuVa>();
   private readonly bos = new Map<GemObject, GpuVmBo>();
   /** Objects with another reservation, which must be locked one by one. @kernel extobj */
@@ -171,11 +172,13 @@ export class GpuVm {
     this.put();
   }
 
+  /** @kernel __drm_gpuva_insert, drm_gpuva_it_insert */
   private insertNode(va: GpuVa): void {
     va.vm = this;
     va.node = this.vas.insert(va.start, va.end, va);
   }
 
+  /** @kernel __drm_gpuva_remove, drm_gpuva_it_remove */
   private removeNode(va: GpuVa): void {
     assert(va.vm === this && va.node !== null, 'a mapping of another VM is removed');
     this.vas.remove(va.node);
@@ -209,7 +212,7 @@ export class GpuVm {
     return va !== null && va.start === start && va.end === end ? va : null;
   }
 
-  /** The lowest mapping that has a page of these. @kernel drm_gpuva_find_first */
+  /** The lowest mapping that has a page of these. @kernel drm_gpuva_find_first, drm_gpuva_it_iter_first */
   findFirst(start: number, end: number): GpuVa | null {
     return end <= start ? null : this.vas.firstValue(start, end);
   }
@@ -238,7 +241,7 @@ export class GpuVm {
     return { start: before?.end ?? this.span.start, end: after?.start ?? this.span.end };
   }
 
-  /** In order of address; the one just given may be removed. @kernel drm_gpuvm_for_each_va_range, drm_gpuvm_for_each_va_range_safe, drm_gpuva_for_each_va_range, drm_gpuva_for_each_va_range_safe */
+  /** In order of address; the one just given may be removed. @kernel drm_gpuva_it_next, drm_gpuvm_for_each_va_range, drm_gpuvm_for_each_va_range_safe, drm_gpuva_for_each_va_range, drm_gpuva_for_each_va_range_safe */
   *overlapping(start: number, end: number): Generator<GpuVa, void, void> {
     let node = end > start ? this.vas.firstOverlap(start, end) : null;
     while (node !== null) {

@@ -66,7 +66,7 @@ export class Devmem {
     readonly dpagemap: DrmPagemap,
     readonly mm: Mm,
     readonly ops: DevmemOps,
-    /** Size in pages. */
+    /** Size in pages. @kernel drm_pagemap_devmem.size */
     readonly npages: number,
     /** The driver's handle for the memory. */
     readonly allocation: number,
@@ -93,7 +93,7 @@ export class Devmem {
  */
 export class Zdd {
   refs = 1;
-  /** Set before any page refers to this; owns the driver's reference from then on. */
+  /** Set before any page refers to this; owns the driver's reference from then on. @kernel drm_pagemap_zdd.devmem_allocation */
   devmem: Devmem | null = null;
 
   constructor(

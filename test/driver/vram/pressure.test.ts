@@ -92,7 +92,7 @@ describe('what makes room', () => {
   it('is not what a kernel that begins may use', () => {
     const machine = new PressedMachine();
     machine.run(machine.put(machine.gpu(0), BUFFER, 1));
-    machine.vm(0).touchObjects();
+    machine.run(machine.vm(0).submit());
     expect(names(machine)).toEqual(['range', 'bo0', 'bo1']);
     machine.run(machine.put(machine.gpu(0), BUFFER + 16, 2));
     expect(names(machine)).toEqual(['bo0', 'bo1', 'range']);
@@ -156,6 +156,59 @@ describe('an object in RAM', () => {
   });
 });
 
+describe('a kernel that begins', () => {
+  it('finds evicted objects in their memory again, and mapped', () => {
+    const machine = new PressedMachine();
+    machine.run(machine.put(machine.gpu(0), machine.boPage(0, 3), 7));
+    for (const bo of machine.bos)
+      expect(machine.run(machine.coordinator.vram.moves.evict(bo))[0]).toBe(Errno.OK);
+    expect(machine.vm(0).gpuvm.evictedBos).toHaveLength(2);
+    machine.run(machine.vm(0).submit());
+    expect(machine.bos.map(({ memory }) => memory.isVram)).toEqual([true, true]);
+    expect(machine.vm(0).gpuvm.evictedBos).toEqual([]);
+    const { raised } = machine.devices[0].gpu.faults.counters;
+    expect(machine.peek(3)).toBe(7);
+    expect(machine.peek(BO_PAGES)).toBe(0);
+    expect(machine.devices[0].gpu.faults.counters.raised).toBe(raised);
+    machine.checkAccounts();
+    machine.checkContent();
+    machine.finish(...machine.bos);
+  });
+
+  it('begins without those for which there is no room, and its faults bring them', () => {
+    const machine = new PressedMachine();
+    for (const bo of machine.bos) machine.run(machine.coordinator.vram.moves.evict(bo));
+    machine.devices[0].gpu.vram.shouldFail = () => true;
+    machine.run(machine.vm(0).submit());
+    expect(machine.vm(0).gpuvm.evictedBos).toHaveLength(2);
+    machine.devices[0].gpu.vram.shouldFail = null;
+    expect(machine.peek(3)).toBe(0);
+    expect(machine.vm(0).gpuvm.evictedBos).toHaveLength(1);
+    machine.checkAccounts();
+    machine.finish(...machine.bos);
+  });
+
+  it('does not get in the way of evictions and faults that go on beside it', () => {
+    const machine = new PressedMachine();
+    machine.run(machine.put(machine.gpu(0), machine.boPage(1, 2), 5));
+    for (const bo of machine.bos) machine.run(machine.coordinator.vram.moves.evict(bo));
+    const [a, b] = machine.bos;
+    const evict = function* (): Steps<void> {
+      yield* machine.coordinator.vram.moves.evict(a);
+    };
+    machine.run(
+      machine.vm(0).submit(),
+      machine.vm(1).submit(),
+      machine.put(machine.gpu(0), machine.boPage(0, 1), 9),
+      machine.put(machine.gpu(1), BUFFER + 16, 4),
+      evict(),
+    );
+    expect([machine.inBo(a, 1), machine.inBo(b, 2)]).toEqual([9, 5]);
+    machine.checkContent();
+    machine.finish(...machine.bos);
+  });
+});
+
 describe('a device that is unbound', () => {
   it('gives its objects back with their content, waits for one in use, and brings none back', () => {
     const machine = new PressedMachine();
@@ -169,6 +222,8 @@ describe('a device that is unbound', () => {
       bo.resv.unlock();
     };
     const unbind = function* (): Steps<void> {
+      // Time passes only when nobody can go on, so the object is in use by then.
+      yield* machine.coordinator.kernel.sched.sleep(1000);
       expect(yield* gpuUnbind.unbind(gpus[0])).toBe(Errno.OK);
     };
     machine.run(inUse(), unbind());

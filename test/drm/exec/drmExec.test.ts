@@ -87,6 +87,30 @@ describe('DrmExec', () => {
     ]);
   });
 
+  it('is waited for by who locks a single object without a ticket', () => {
+    const bench = new Bench();
+    const [a] = objectsOf(bench, 1);
+    const exec = new DrmExec();
+    const order: string[] = [];
+    bench.run(
+      (function* (): Steps<void> {
+        yield* exec.lockObj(a);
+        yield* bench.sched.sleep(100);
+        order.push('submission');
+        exec.fini();
+      })(),
+      (function* (): Steps<void> {
+        yield* bench.sched.sleep(50);
+        const { resv } = a;
+        if (!(resv instanceof DmaResv)) throw new Error('another reservation');
+        expect(yield* resv.lock()).toBe(Errno.OK);
+        order.push('single');
+        resv.unlock();
+      })(),
+    );
+    expect(order).toEqual(['submission', 'single']);
+  });
+
   it('takes an object that it has for an error, unless told otherwise', () => {
     const bench = new Bench();
     const [a] = objectsOf(bench, 1);
