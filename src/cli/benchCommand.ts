@@ -128,9 +128,16 @@ async function benchChosen(
 }
 
 function list(host: CliHost): ExitStatus {
-  const width = Math.max(...benchmarks.map(({ name }) => name.length));
-  host.stdout.write(benchmarks.map(({ name, what }) => `${name.padEnd(width)}  ${what}\n`).join(''));
+  host.stdout.write(`${namedLines(benchmarks).join('\n')}\n`);
+  for (const { name, tests } of benchmarks) {
+    if (tests.length > 0) host.stdout.write(`\nTests of ${name}:\n${namedLines(tests).join('\n')}\n`);
+  }
   return ExitStatus.Ok;
+}
+
+function namedLines(named: readonly { readonly name: string; readonly what: string }[]): string[] {
+  const width = Math.max(...named.map(({ name }) => name.length));
+  return named.map(({ name, what }) => `${name.padEnd(width)}  ${what}`);
 }
 
 /** @throws UserError where two results would go to standard output. */

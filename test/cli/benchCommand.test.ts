@@ -17,6 +17,7 @@ describe('bench', () => {
   it('lists benchmarks', async () => {
     expect(await runCli(['bench', '--list'], host)).toBe(0);
     expect(host.stdout.text).toMatch(/^migrate +\w/);
+    expect(host.stdout.text).toMatch(/\nTests of migrate:\nhost_to_device +RAM to each device\n/);
     expect(host.loaded).toEqual([]);
   });
 

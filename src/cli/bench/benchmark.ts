@@ -39,12 +39,20 @@ export interface BenchPlan<Options> {
   readonly keys: readonly string[];
 }
 
+/** For lists. */
+export interface NamedTest {
+  readonly name: string;
+  readonly what: string;
+}
+
 export interface Benchmark<Options, Cell> {
   readonly name: string;
   /** What it measures, for lists. */
   readonly what: string;
   /** The scenario that it measures on unless told otherwise. */
   readonly scenario: string;
+  /** Those that `--tests` chooses from. */
+  readonly tests?: readonly NamedTest[];
   /** Of the options that only some have. */
   readonly takes: readonly BenchOptionName[];
   /** It takes a list of numbers of devices instead of one. */

@@ -11,7 +11,7 @@ import {
   type MigrateVariant,
   migrateObstacle,
 } from '../../simulation/bench/migrate.js';
-import { defaultMigrateTests, migrateTestNames } from '../../simulation/bench/migrateTests.js';
+import { defaultMigrateTests, migrateTestNames, migrateTests } from '../../simulation/bench/migrateTests.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import { chosenOf, rangeSizes, refusal, sizeList } from '../optionValues.js';
 import { type Benchmark, type BenchOptions, textOption } from './benchmark.js';
@@ -24,6 +24,7 @@ export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
   name: 'migrate',
   what: 'migration throughput from RAM to VRAM, back, and from device to device, directly and through RAM',
   scenario: 'bench-migrate',
+  tests: migrateTestNames.map((name) => ({ name, what: migrateTests[name].what })),
   takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm'],
   samplesMax: 10_000,
   report: migrateReport,

@@ -14,7 +14,7 @@ import type { CliHost } from '../cliHost.js';
 import { isAbort } from '../exitStatus.js';
 import { refusal, wholeNumber } from '../optionValues.js';
 import { scenarioPath } from '../scenarioPath.js';
-import type { Benchmark, BenchOptions } from './benchmark.js';
+import type { Benchmark, BenchOptions, NamedTest } from './benchmark.js';
 import { type BenchOptionName, clockChoices, DEFAULT_SAMPLES } from './benchOptions.js';
 
 /** Fewer have no median worth the name. */
@@ -38,6 +38,8 @@ export interface PreparedBenchmark {
 export interface AnyBenchmark {
   readonly name: string;
   readonly what: string;
+  /** Its tests, where single ones can be chosen. */
+  readonly tests: readonly NamedTest[];
   readonly takes: readonly BenchOptionName[];
   readonly takesPresets: boolean;
   readonly onlyByName: boolean;
@@ -46,9 +48,9 @@ export interface AnyBenchmark {
 }
 
 export function framed<Options, Cell>(benchmark: Benchmark<Options, Cell>): AnyBenchmark {
-  const { name, what, takes, takesPresets = false, onlyByName = false } = benchmark;
+  const { name, what, tests = [], takes, takesPresets = false, onlyByName = false } = benchmark;
   const prepare: AnyBenchmark['prepare'] = (options, host) => prepared(benchmark, options, host);
-  return { name, what, takes, takesPresets, onlyByName, prepare };
+  return { name, what, tests, takes, takesPresets, onlyByName, prepare };
 }
 
 function prepared<Options, Cell>(

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { median } from '../../base/statistics.js';
+import { SteadyState } from '../../base/steadyState.js';
 import { vpn } from '../../base/units.js';
 import type { GpuSvm } from '../../drm/gpusvm/gpusvm.js';
 import { GpuSvmNotifier } from '../../drm/gpusvm/notifier.js';
@@ -51,7 +52,7 @@ type MakeSubject = (gpusvm: GpuSvm, order: Uint32Array) => Subject;
 /** Look-ups of a sample: so many that a clock's grain is nothing, and that no cache holds what they touch. */
 const LOOKUPS = 1 << 16;
 /** The first rounds are interpreted, and fill the caches that hold the upper levels. */
-const WARMUPS = 6;
+const WARMUPS = { window: 6, roundsMin: 8, roundsMax: 60 } as const;
 const RANGE_PAGES = 512;
 const NOTIFIER_PAGES = 1 << 17;
 
@@ -107,13 +108,15 @@ function measureCell(
   const random = new Random(config.seed, entries);
   const subject = subjects[name](emptyMirror(config), shuffled(entries, random));
   const times: number[] = [];
-  for (let round = 0; round < WARMUPS + samples; round++) {
+  const steady = new SteadyState(WARMUPS);
+  while (times.length < samples) {
     const probes = probesFor(subject, entries, random);
     const startedMs = performance.now();
     const found = lookUpAll(subject, probes);
     const ns = ((performance.now() - startedMs) * 1e6) / LOOKUPS;
     assert(found === LOOKUPS, 'a look-up of the benchmark found nothing');
-    if (round >= WARMUPS) times.push(ns);
+    if (steady.isOver) times.push(ns);
+    else steady.add(ns);
   }
   const ratio = firstNs === 0 ? 1 : median(times) / firstNs;
   return { name, entries, times, ratio, verified: findsAll(subject, probesFor(subject, entries, random)) };

@@ -110,13 +110,14 @@ export class AccessBench implements Workload {
   private *load(context: DeviceContext): Steps<Errno> {
     const { loads, pages } = this.config;
     const { words } = context.memory;
+    const { start } = this;
     const own = Math.ceil(loads / context.count);
     let page = (context.index * own) % pages;
     let wrong = 0;
     for (let done = 0; done < own; ) {
       const end = Math.min(own, done + LOADS_PER_STEP);
       while (done < end) {
-        const at = context.tryPage(vpn(this.start + page), false);
+        const at = context.tryPage(vpn(start + page), false);
         if (at < 0) break;
         wrong |= words[at] ^ (1 + page);
         page = page + 1 === pages ? 0 : page + 1;
