@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
+import type { Vpn } from '../base/units.js';
 import type { SystemAtomics } from '../device/gpuConfig.js';
 import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
@@ -226,7 +227,9 @@ export class Coordinator {
     const vram = new VramManager(kernel, this.migrate, this.arrays, unhold, linked, eviction);
     vram.clearsMemory = config.clearVram ?? false;
     // Asked when pages migrate, by when the mirrors are there.
-    vram.granularityAt = (mm, page) => this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
+    const granularityAt = (mm: Mm, page: Vpn): number | null =>
+      this.mirrors.attributesOf(mm)?.shared.get(page)?.granularity ?? null;
+    vram.granularityAt = granularityAt;
     return vram;
   }
 

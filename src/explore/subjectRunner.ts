@@ -81,7 +81,8 @@ export class SubjectRunner {
     if (!recording.newExecution()) return null;
     const execution = this.begin(recording);
     const { executor } = execution;
-    recording.stepsTaken = () => executor.steps;
+    const stepsTaken = (): number => executor.steps;
+    recording.stepsTaken = stepsTaken;
     const { verdict } = execution.run();
     const { schedule, preemptions } = recording;
     return {

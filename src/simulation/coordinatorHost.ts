@@ -142,10 +142,11 @@ export class LocalCoordinator implements CoordinatorHost {
   tearDown(): Promise<void> {
     return new Promise((resolve) => {
       const task = this.sched.spawn(COORDINATOR, 'tear down', this.coordinator.tearDown());
-      task.onDone = (error) => {
+      const ended = (error: Error | null): void => {
         // A failed task ends the run by itself.
         if (error === null) resolve();
       };
+      task.onDone = ended;
     });
   }
 

@@ -20,8 +20,10 @@ export class DeferredSplit {
     private readonly kernel: Kernel,
     private readonly folioSplit: FolioSplit,
   ) {
-    kernel.folios.partialMappingListener = (head) => this.add(head);
-    kernel.makeRoom = () => this.scan();
+    const add = (head: Pfn): void => this.add(head);
+    const scan = (): Steps<boolean> => this.scan();
+    kernel.folios.partialMappingListener = add;
+    kernel.makeRoom = scan;
   }
 
   /** Folios that wait. */

@@ -24,9 +24,10 @@ export class ExitMm {
     private readonly zap: Zap,
   ) {
     const { sched } = kernel;
-    kernel.reapMm = (mm) => {
+    const reapMm = (mm: Mm): void => {
       sched.spawn(sched.self.actor, `exit of mm ${mm.id}`, this.tearDown(mm));
     };
+    kernel.reapMm = reapMm;
   }
 
   /** One user leaves; the last one tears the address space down and drops the users' mm_count. May sleep. @kernel mmput */

@@ -68,9 +68,10 @@ export class VirtualExecutor extends Scheduler {
   pump(port: Port, name: string): () => void {
     const mail = new WaitQueue(this, `messages from ${name}`);
     this.spawn(port.owner, `pump:${name}`, this.pumpMessages(port, mail), true);
+    const wake = (): void => mail.wakeAll();
     // What the owner could not send goes out through the same task, though its peer may never answer.
-    port.onHeldBack = () => mail.wakeAll();
-    return () => mail.wakeAll();
+    port.onHeldBack = wake;
+    return wake;
   }
 
   private *pumpMessages(port: Port, mail: WaitQueue): Steps<void> {
