@@ -15,7 +15,7 @@ import { Gate } from '../sim/gate.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
 import type { Scheduler } from '../sim/scheduler.js';
-import { defineStep, STEP, type Steps } from '../sim/steps.js';
+import { defineStep, STEP, type StepId, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { CpuTlb } from './cpuTlb.js';
 import type { IoctlReply } from './ioctl.js';
@@ -176,6 +176,11 @@ export class CpuThread implements AccessPort {
   /** Of the executor's clock. */
   now(): number {
     return this.sched.now();
+  }
+
+  /** Marks a named step of the program that the thread runs. */
+  note(step: StepId, a: number, b: number): void {
+    this.sched.at(step, a, b);
   }
 
   /** While the kernel runs the thread only waits, so that a pause need not wait for it. */

@@ -77,7 +77,9 @@ export interface OneRun {
   readonly options: CommonOptions & TraceOptions;
   /** Options of this command alone, to be typed again. */
   readonly more: readonly string[];
-  readonly runOptions: Pick<RunOptions, 'verifyEveryMs'>;
+  readonly runOptions: Pick<RunOptions, 'verifyEveryMs' | 'stuckAfterMs'>;
+  /** Of the clock of the run: the status line is kept each time so much has passed; never unless told. */
+  readonly statusEveryMs?: number;
 }
 
 export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
@@ -128,12 +130,12 @@ async function recording<T>(trace: TraceOutput, host: CliHost, run: () => Promis
 
 async function simulate(
   config: SimulationConfig,
-  { options, runOptions }: OneRun,
+  { options, runOptions, statusEveryMs }: OneRun,
   trace: TraceOutput,
   host: CliHost,
 ): Promise<RunReport> {
   const clock = clockOf(config.executor);
-  const status = new StatusLine(host.stderr, options.quiet === true, clock);
+  const status = new StatusLine(host.stderr, options.quiet === true, clock, statusEveryMs);
   const question = new Question((text) => status.note(text), clock);
   const release = host.onQuestion(() => void question.ask());
   try {
@@ -143,7 +145,8 @@ async function simulate(
         const recorded = trace.isWanted ? { onTrace: (made: Trace): void => trace.keep(made) } : {};
         const onProgress = (progress: RunProgress): void => status.update(progress);
         const onLive = (live: LiveRun): void => question.attach(live);
-        return simulation.run({ ...runOptions, ...recorded, signal, onProgress, onLive });
+        const shown = status.isSeen ? { onProgress } : {};
+        return simulation.run({ ...runOptions, ...recorded, ...shown, signal, onLive });
       },
       () => status.note('svmsim: stopping; once more to kill'),
     );

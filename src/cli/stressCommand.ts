@@ -1,9 +1,11 @@
 /** `svmsim stress`: concurrent invalidation for a time or an amount of work, verified again and again. */
 
 import type { Command } from 'commander';
+import { loadClasses } from '../scenario/placedLoads.js';
 import type { CliHost } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import type { ExitStatus } from './exitStatus.js';
+import { loadsOf } from './loadOption.js';
 import { secondsAsMs } from './optionValues.js';
 import { type Runner, runOnce } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -11,11 +13,18 @@ import { addTraceOption, type TraceOptions } from './traceOption.js';
 
 export const DEFAULT_STRESS_SCENARIO = 'stress';
 const DEFAULT_VERIFY_SECONDS = '5';
+/** Longer than any operation takes, on a machine that does a lot beside it. */
+const DEFAULT_STUCK_SECONDS = '20';
 const DAY_MS = 86_400_000;
 
 export interface StressCommandOptions extends CommonOptions, TraceOptions {
   readonly seconds?: string;
   readonly verifyEvery: string;
+  /** Each `name[=rate],...`. */
+  readonly load?: readonly string[];
+  readonly verify?: boolean;
+  readonly statusInterval?: string;
+  readonly stuckAfter: string;
 }
 
 export function addStressCommand(program: Command, action: Runner<StressCommandOptions>): void {
@@ -39,6 +48,18 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
       'time between two verifications; 0: only at the end',
       DEFAULT_VERIFY_SECONDS,
     )
+    .option(
+      '--load <name[=rate],...>',
+      `loads in place of those of the scenario: ${loadClasses.join(', ')}; a rate is per second, such as fork=10; without one as often as it goes; can be repeated`,
+      (value: string, before: readonly string[] = []) => [...before, value],
+    )
+    .option('--verify', 'loads and compares after each operation of a load all that it worked on')
+    .option('--status-interval <seconds>', 'keeps a status line that often, also in a pipe')
+    .option(
+      '--stuck-after <seconds>',
+      'ends the run when an actor waits for somebody for so long without getting on; 0: never',
+      DEFAULT_STUCK_SECONDS,
+    )
     .addHelpText('after', stateLetters)
     .action(action);
   addExamples(command, [
@@ -46,6 +67,10 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
     [
       'svmsim stress --devices 2 --layout one-to-one --seconds 60 --verify-every 1',
       'a mirror per device, verified each second',
+    ],
+    [
+      'svmsim stress --load munmap=200,fork=10,cpu-fault --verify --seconds 60',
+      'three loads at their rates, each operation verified',
     ],
     ['svmsim stress my.yaml --executor virtual --seed 3', 'a scenario of your own, in simulated time'],
     [
@@ -70,17 +95,31 @@ export async function stressCommand(
   options: StressCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  const { seconds, verifyEvery } = options;
+  const { seconds, verifyEvery, load, verify, statusInterval, stuckAfter } = options;
   const verifyEveryMs = secondsAsMs('--verify-every', verifyEvery, 0, DAY_MS);
+  const stuckAfterMs = secondsAsMs('--stuck-after', stuckAfter, 0, DAY_MS);
+  const status =
+    statusInterval === undefined
+      ? {}
+      : { statusEveryMs: secondsAsMs('--status-interval', statusInterval, 1, DAY_MS) };
+  const loads = {
+    ...(load === undefined ? {} : { loads: loadsOf(load) }),
+    ...(verify === true ? { verifiesLoads: true } : {}),
+  };
   const duration = seconds === undefined ? {} : { durationMs: secondsAsMs('--seconds', seconds, 1, DAY_MS) };
   const path = scenarioPath(scenario ?? DEFAULT_STRESS_SCENARIO);
-  const more = seconds === undefined ? [] : ['--seconds', seconds];
+  const more = [
+    ...(seconds === undefined ? [] : ['--seconds', seconds]),
+    ...(load ?? []).flatMap((one) => ['--load', one]),
+    ...(verify === true ? ['--verify'] : []),
+  ];
   const run = {
     command: 'stress',
     path,
-    options: { ...options, ...duration },
+    options: { ...options, ...duration, ...loads },
     more,
-    runOptions: { verifyEveryMs },
+    runOptions: { verifyEveryMs, stuckAfterMs },
+    ...status,
   };
   return runOnce(run, host);
 }

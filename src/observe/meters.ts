@@ -10,6 +10,8 @@ import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { HmmStep } from '../mm/mirror/hmm.js';
 import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
 import type { StepField, StepId } from '../sim/steps.js';
+import { loadClasses } from '../workload/workloadConfig.js';
+import { WorkloadStep } from '../workload/workloadStep.js';
 import { argumentOf } from './stepCatalog.js';
 
 /** Devices told apart; a run has at most this many. */
@@ -23,7 +25,7 @@ export type RangeSize = (typeof rangeSizes)[number];
 const PAGES_64K = 16;
 
 /** By which argument the occurrences of a step are told apart. */
-export const MeterKey = { None: 0, Device: 1, Event: 2, Errno: 3, DeviceAndSize: 4 } as const;
+export const MeterKey = { None: 0, Device: 1, Event: 2, Errno: 3, DeviceAndSize: 4, Load: 5 } as const;
 export type MeterKey = (typeof MeterKey)[keyof typeof MeterKey];
 
 /** How many cells each kind of key needs. Slot 0 of devices is "none" (-1), slot 0 of errnos is "unknown". */
@@ -33,6 +35,7 @@ const KEY_COUNTS: Readonly<Record<MeterKey, number>> = {
   [MeterKey.Event]: EVENT_KEYS,
   [MeterKey.Errno]: 1 + errnos.length,
   [MeterKey.DeviceAndSize]: (1 + DEVICE_KEYS) * rangeSizes.length,
+  [MeterKey.Load]: loadClasses.length,
 };
 
 const KEY_FIELDS: Readonly<Record<MeterKey, StepField | null>> = {
@@ -41,6 +44,7 @@ const KEY_FIELDS: Readonly<Record<MeterKey, StepField | null>> = {
   [MeterKey.Event]: 'event',
   [MeterKey.Errno]: 'errno',
   [MeterKey.DeviceAndSize]: 'device',
+  [MeterKey.Load]: 'load',
 };
 
 /** The occurrences of one step, counted, summed and, if wanted, as a histogram. */
@@ -101,7 +105,7 @@ function required(step: StepId, field: StepField): number {
   return at;
 }
 
-const { None, Device, Event, DeviceAndSize } = MeterKey;
+const { None, Device, Event, DeviceAndSize, Load } = MeterKey;
 const ByErrno = MeterKey.Errno;
 
 export const Meters = {
@@ -138,6 +142,7 @@ export const Meters = {
   migrateBusy: meter(DriverStep.migrateBusy, Device),
   eviction: meter(PagemapStep.evictDone, Device, { sum: 'npages' }),
   evictionErrno: meter(PagemapStep.evictDone, ByErrno),
+  load: meter(WorkloadStep.load, Load, { sum: 'ns', latency: true }),
   evictionLatency: meter(PagemapStep.evictDone, None, { sum: 'ns', latency: true }),
 } as const;
 
@@ -193,5 +198,7 @@ export function meterKey(key: MeterKey, value: number, size: number): number {
       return errnoKey(value);
     case MeterKey.DeviceAndSize:
       return deviceAndSizeKey(value, size);
+    case MeterKey.Load:
+      return value >= 0 && value < loadClasses.length ? value : 0;
   }
 }

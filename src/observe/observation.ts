@@ -25,6 +25,11 @@ export class Observation {
     return this.sumWords(stepNumber(step) * STEP_WORDS);
   }
 
+  /** How often one actor took a step. */
+  countOf(actor: number, step: StepId): number {
+    return this.buffers.section(actor).steps[stepNumber(step) * STEP_WORDS];
+  }
+
   /** The sum of one argument over all occurrences of a step. */
   sum(step: StepId, field: StepField): number {
     return this.sumWords(stepNumber(step) * STEP_WORDS + 1 + argumentOf(step, field));

@@ -6,6 +6,7 @@ import { formatPfn, type Pfn } from '../memory/pfn.js';
 import { notifyEventName } from '../mm/mirror/mmuNotifier.js';
 import { messageName } from '../sim/message.js';
 import type { StepField } from '../sim/steps.js';
+import { loadClasses } from '../workload/workloadConfig.js';
 
 /** `args` may be longer than the step has fields; messages are told with who is at the other end. */
 export function stepText(
@@ -35,6 +36,8 @@ function argumentText(field: StepField, value: number): string {
       return errnoText(value);
     case 'event':
       return notifyEventName(value);
+    case 'load':
+      return loadClasses[value] ?? String(value);
     case 'device':
       return value < 0 ? 'none' : `gpu${value}`;
     case 'flags':

@@ -6,8 +6,9 @@
 import { PAGE_BYTES } from '../base/units.js';
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
-import { clockOf } from './clock.js';
+import { clockOf, elapsedNs } from './clock.js';
 import { sweepVerdict } from './sweepTable.js';
+import { perSecond } from './units.js';
 import { verdictOf } from './verdict.js';
 
 /** The machine and the program. */
@@ -84,6 +85,7 @@ export function runDocument(
       ...countersOf(counters, report.executor),
       faultLatency: latencyOf(faultLatency, report.executor),
     })),
+    ...(report.loads.length === 0 ? {} : { loads: loadsOf(report) }),
     results: report.workloads.map(({ workload, ok, detail, counts }) => ({
       workload,
       ok,
@@ -149,6 +151,17 @@ function countersOf(
   return times.length === 0
     ? { counters: counts }
     : { counters: counts, wallCounters: sorted(Object.fromEntries(times)) };
+}
+
+/** By class: how many operations, how many a second, and how long they took. */
+function loadsOf(report: RunReport): object[] {
+  const clock = clockOf(report.executor);
+  const ns = elapsedNs(report);
+  return report.loads.map(({ load, operations, ...times }) => ({
+    load,
+    operations,
+    [clock]: { perSecond: perSecond(operations, ns), ...times },
+  }));
 }
 
 function latencyOf(latency: Latency, executor: ExecutorName): object {

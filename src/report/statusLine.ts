@@ -1,6 +1,6 @@
 /** One line that is written over and over while a run goes on: what every actor is doing, how fast, and how long still. */
 
-import type { ActorStatus, RunProgress } from '../simulation/runReport.js';
+import type { ActorStatus, LoadProgress, RunProgress } from '../simulation/runReport.js';
 import type { ClockName } from './clock.js';
 import { type WorkTotals, workTotals } from './counterNames.js';
 import { formatBandwidth, formatClock, formatNs, formatRate, formatShare, perSecond } from './units.js';
@@ -17,6 +17,8 @@ export interface Rates {
   readonly migrationsPerSecond: number;
   /** To devices. */
   readonly bytesPerSecond: number;
+  /** By class of load. */
+  readonly loadsPerSecond: readonly (readonly [load: string, perSecond: number])[];
 }
 
 /** Of wall time: shorter intervals make rates that jump. */
@@ -24,11 +26,12 @@ const RATE_INTERVAL_MS = 500;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
 const TO_LINE_START = '\r';
 const ERASE_TO_END = '\x1b[K';
-const NO_RATES: Rates = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0 };
+const NO_RATES: Rates = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0, loadsPerSecond: [] };
 
 interface Sample {
   readonly atMs: number;
   readonly totals: WorkTotals;
+  readonly loads: readonly LoadProgress[];
 }
 
 /** Silent unless its output is a terminal and `quiet` is not set. */
@@ -36,21 +39,38 @@ export class StatusLine {
   private readonly output: StatusOutput;
   private readonly enabled: boolean;
   private readonly clock: ClockName;
-  private sample: Sample = { atMs: 0, totals: { faults: 0, migrations: 0, toVramBytes: 0 } };
+  private sample: Sample = { atMs: 0, totals: { faults: 0, migrations: 0, toVramBytes: 0 }, loads: [] };
   private rates = NO_RATES;
   private visible = false;
+  private keepAtMs: number;
 
-  /** `clock`: of the times in what it is updated with. */
-  constructor(output: StatusOutput, quiet: boolean, clock: ClockName = 'wall') {
+  /** `clock`: of the times in what it is updated with. `keptEveryMs`: the line is kept each time so much has passed on that clock; 0: never. */
+  constructor(
+    output: StatusOutput,
+    quiet: boolean,
+    clock: ClockName = 'wall',
+    private readonly keptEveryMs = 0,
+  ) {
     this.output = output;
     this.enabled = output.isTTY && !quiet;
     this.clock = clock;
+    this.keepAtMs = keptEveryMs;
+  }
+
+  /** Whether anybody sees what it is updated with. */
+  get isSeen(): boolean {
+    return this.enabled || this.keptEveryMs > 0;
   }
 
   update(progress: RunProgress): void {
-    if (!this.enabled) return;
+    if (!this.isSeen) return;
     this.measure(progress);
-    this.show(statusText(progress, this.rates, this.clock));
+    const text = statusText(progress, this.rates, this.clock);
+    if (this.keptEveryMs > 0 && progress.elapsedMs >= this.keepAtMs) {
+      this.note(text);
+      this.keepAtMs = progress.elapsedMs + this.keptEveryMs;
+    }
+    this.show(text);
   }
 
   /** Any text in place of a run's status. */
@@ -71,8 +91,8 @@ export class StatusLine {
     this.visible = false;
   }
 
-  private measure({ elapsedMs, counters }: RunProgress): void {
-    const { atMs, totals } = this.sample;
+  private measure({ elapsedMs, counters, loads }: RunProgress): void {
+    const { atMs, totals, loads: before } = this.sample;
     const intervalMs = elapsedMs - atMs;
     if (intervalMs <= (this.clock === 'wall' ? RATE_INTERVAL_MS : 0)) return;
     const now = workTotals(counters);
@@ -81,14 +101,18 @@ export class StatusLine {
       faultsPerSecond: rate(now.faults - totals.faults),
       migrationsPerSecond: rate(now.migrations - totals.migrations),
       bytesPerSecond: rate(now.toVramBytes - totals.toVramBytes),
+      loadsPerSecond: loads.map(({ load, operations }) => {
+        const earlier = before.find((one) => one.load === load)?.operations ?? 0;
+        return [load, rate(operations - earlier)];
+      }),
     };
-    this.sample = { atMs: elapsedMs, totals: now };
+    this.sample = { atMs: elapsedMs, totals: now, loads };
   }
 }
 
-/** `[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][00m:12s wall, eta 00m:08s]`. */
+/** `[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][munmap 203/s][00m:12s wall, eta 00m:08s]`. */
 export function statusText(progress: RunProgress, rates: Rates, clock: ClockName): string {
-  const { phase, actors, elapsedMs, remainingMs } = progress;
+  const { phase, actors, elapsedMs, remainingMs, violation } = progress;
   const phaseText = phase === 'running' ? '' : `${phase} `;
   const share = remainingMs === null ? '' : `[${formatShare(shareDone(elapsedMs, remainingMs))}]`;
   const eta = remainingMs === null ? '' : `, eta ${timeText(remainingMs, clock)}`;
@@ -97,8 +121,13 @@ export function statusText(progress: RunProgress, rates: Rates, clock: ClockName
     `${formatRate(rates.migrationsPerSecond)} migrations/s`,
     `${formatBandwidth(rates.bytesPerSecond)} to VRAM`,
   ].join(', ');
+  const loads = rates.loadsPerSecond
+    .map(([load, perSecond]) => `${load} ${formatRate(perSecond)}/s`)
+    .join(', ');
+  const loadText = loads === '' ? '' : `[${loads}]`;
+  const broken = violation === null ? '' : `[broken: ${violation}]`;
   const times = `${timeText(elapsedMs, clock)} ${clock}${eta}`;
-  return `${phaseText}[${condensedLetters(actors)}]${share}[${speeds}][${times}]`;
+  return `${phaseText}[${condensedLetters(actors)}]${share}[${speeds}]${loadText}[${times}]${broken}`;
 }
 
 /** Simulated runs are short. */

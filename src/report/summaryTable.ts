@@ -47,6 +47,7 @@ export function summaryTable(report: RunReport, context: SummaryContext): string
     deviceTable(report, colors),
     copyTable(report, colors),
     totals(report),
+    loadTable(report, colors),
     workloadTable(report, colors),
     checkLines(report, colors),
     failureLines(report, colors),
@@ -134,6 +135,27 @@ function ratesText(report: RunReport): string {
   const ns = elapsedNs(report);
   const rate = (amount: number): string => formatRate(perSecond(amount, ns));
   return `${rate(faults)} faults/s, ${rate(migrations)} migrations/s, ${formatBandwidth(perSecond(toVramBytes, ns))} to VRAM`;
+}
+
+/** One row for each class of load that came. */
+function loadTable(report: RunReport, colors: Colors): string[] {
+  const { loads } = report;
+  if (loads.length === 0) return [];
+  const clock = clockOf(report.executor);
+  const ns = elapsedNs(report);
+  const times = ['p50', 'p90', 'p99', 'p99.9', 'max'];
+  const titles = [
+    'Operations',
+    `Rate (${clock})`,
+    ...times.map((time, i) => (i === 0 ? `${time} (${clock})` : time)),
+  ];
+  const rows = loads.map(({ load, operations, p50Ns, p90Ns, p99Ns, p999Ns, maxNs }) => [
+    load,
+    formatCount(operations),
+    `${formatRate(perSecond(operations, ns))}/s`,
+    ...[p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatNs),
+  ]);
+  return textTable([left('Load'), ...titles.map(right)], rows, { title: colors.bold });
 }
 
 function workloadTable({ workloads }: RunReport, colors: Colors): string[] {

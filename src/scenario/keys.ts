@@ -9,6 +9,7 @@ import {
   largestNamedNs,
   parseBandwidthGBps,
   parseDurationNs,
+  parseRate,
   parseSizeBytes,
   parseTimeCost,
 } from './quantities.js';
@@ -126,6 +127,18 @@ export function bandwidth(): Value<number> {
     },
   );
 }
+
+/** Operations per second. */
+export function operationRate(): Value<number> {
+  return value('rate', RATES, { type: 'string' }, (raw) => {
+    const rate = parseRate(raw);
+    return rate !== null && rate > 0 && rate >= RATE_MIN ? rate : null;
+  });
+}
+
+/** Once in a thousand seconds. */
+const RATE_MIN = 0.001;
+export const RATES = 'a rate from 0.001/s, such as 200/s, or free: one after another';
 
 export function count(least: number, most: number): Value<number> {
   const editorType: EditorType = { type: 'integer', minimum: least, maximum: most };

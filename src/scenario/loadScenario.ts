@@ -14,6 +14,7 @@ import { checkShape } from './checkShape.js';
 import { costConfig, eachCostKey } from './costKeys.js';
 import { loadAccesses, loadTrace } from './loadTrace.js';
 import { applyOverrides, type ScenarioOverrides } from './overrides.js';
+import type { LoadExtras } from './placedLoads.js';
 import { eachDeviceKey } from './presetSchema.js';
 import { type CostPreset, loadPreset } from './presets.js';
 import { readTextFile } from './readTextFile.js';
@@ -153,11 +154,11 @@ function svmOf({ svm }: Scenario): SvmConfig {
 function workloadsOf(placed: readonly PlacedWorkload[], traces: Attachments['traces']): WorkloadConfig[] {
   const names = workloadNames(nameRequests(placed));
   const order = names.flat();
-  return placed.flatMap(({ path, workload }, i) =>
+  return placed.flatMap(({ path, workload, load }, i) =>
     names[i].map((name) =>
       workload.kind === 'events'
         ? { kind: workload.kind, name, events: plannedEvents(workload.events, order) }
-        : workloadOf(workload, name, traces.get(path.join('.'))),
+        : paced(workloadOf(workload, name, traces.get(path.join('.'))), load),
     ),
   );
 }
@@ -176,6 +177,15 @@ function plannedEvent(event: ScenarioEvent, names: readonly string[]): PlannedEv
       ? { start: vpn(0), npages: TASK_SIZE_PAGES }
       : { start: bufferBase(names.indexOf(workload)), npages: BUFFER_PAGES };
   return { kind: event.kind, atNs, ...span, target: event.to === 'ram' ? -1 : device };
+}
+
+/** What only a load says of its workload. */
+function paced(workload: WorkloadConfig, load: LoadExtras | undefined): WorkloadConfig {
+  if (load === undefined) return workload;
+  if (workload.kind === 'trace') {
+    return { ...workload, ratePerSecond: load.ratePerSecond, rounds: Number.POSITIVE_INFINITY };
+  }
+  return workload.kind === 'invalidate' ? { ...workload, ...load } : workload;
 }
 
 function workloadOf(

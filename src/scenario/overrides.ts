@@ -3,8 +3,12 @@
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { UserError } from '../base/userError.js';
+import { loadClasses } from '../workload/workloadConfig.js';
 import { showValue } from './keys.js';
 import { isPlainMap, type KeyPath, valueAt, type YamlSource } from './yamlSource.js';
+
+/** How a load without a rate is typed in a scenario. */
+export const FREE = 'free';
 
 /** Texts are as typed: the schema checks them like those of the file. */
 export interface ScenarioOverrides {
@@ -14,6 +18,10 @@ export interface ScenarioOverrides {
   readonly layout?: string;
   /** A name in config/presets, or a path from the working directory. */
   readonly preset?: string;
+  /** Loads in place of those of the scenario, by name, each with its rate as typed. */
+  readonly loads?: Readonly<Record<string, string>>;
+  /** Every operation of a load is verified. */
+  readonly verifiesLoads?: boolean;
   /** Infinity: without an end. */
   readonly durationMs?: number;
   /** Which invariants are watched step by step; none unless told. */
@@ -36,8 +44,23 @@ export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides)
     const named = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
     put(source, ['cost', 'preset'], named, `--preset ${preset}`);
   }
+  if (overrides.loads !== undefined) putLoads(source, overrides.loads);
+  if (overrides.verifiesLoads === true) put(source, ['loads', 'verify'], true, '--verify');
   if (durationMs !== undefined)
     put(source, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+}
+
+/** The sections that are short for loads give way; keys of `loads` that are no loads stay. */
+function putLoads(source: YamlSource, loads: Readonly<Record<string, string>>): void {
+  if (isPlainMap(source.value)) {
+    delete source.value.invalidation;
+    delete source.value['join-leave'];
+    const old = source.value.loads;
+    if (isPlainMap(old)) for (const load of loadClasses) delete old[load];
+  }
+  for (const [load, rate] of Object.entries(loads)) {
+    put(source, ['loads', load], rate, `--load ${load}${rate === FREE ? '' : `=${rate}`}`);
+  }
 }
 
 function applyAssignment(source: YamlSource, assignment: string): void {

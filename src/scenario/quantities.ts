@@ -94,6 +94,13 @@ export function parseBandwidthGBps(value: unknown): number | null {
   return parts.unit === 'MB/s' ? parts.amount / 1000 : null;
 }
 
+/** Per second, of `200/s` or `0.5/s`; Infinity for `free`, which is as often as it goes; null for anything else. */
+export function parseRate(value: unknown): number | null {
+  if (value === 'free') return Number.POSITIVE_INFINITY;
+  const match = typeof value === 'string' ? /^(\d{1,9}(?:\.\d{1,6})?) ?\/s$/.exec(value) : null;
+  return match === null ? null : Number(match[1]);
+}
+
 /** `64KiB`: in the largest unit that leaves no fraction. */
 export function formatSize(bytes: number): string {
   for (const [unit, factor] of SIZE_UNITS) {

@@ -2,6 +2,7 @@
 
 import { alignUp, PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { LIMITS } from '../simulation/simulationConfig.js';
+import { type LoadExtras, placedLoads } from './placedLoads.js';
 import type { DeviceKeyName } from './presetSchema.js';
 import { formatPages, formatRoundedSize } from './quantities.js';
 import type { Scenario, ScenarioEvent, ScenarioWorkload } from './schema.js';
@@ -20,6 +21,8 @@ export interface ScenarioEvents {
 export interface PlacedWorkload {
   readonly path: KeyPath;
   readonly workload: ScenarioWorkload | ScenarioEvents;
+  /** Of those that stand under `loads`. */
+  readonly load?: LoadExtras;
 }
 
 export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
@@ -40,7 +43,7 @@ export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
   const { events } = scenario;
   if (events.length > 0)
     placed.push({ path: ['events'], workload: { kind: 'events', name: undefined, events } });
-  return placed;
+  return [...placed, ...placedLoads(scenario.loads)];
 }
 
 /** The workloads that have buffers, by the name that a run gives them. */
@@ -142,6 +145,9 @@ function workloadProblems(
   source: YamlSource,
 ): Problem[] {
   const problems: Problem[] = [];
+  if (path[0] === 'loads' && scenario.duration === Number.POSITIVE_INFINITY) {
+    return [{ path, allowed: 'a load in a scenario with a duration: loads have no end of their own' }];
+  }
   const endless = endlessKeyOf(workload);
   if (endless !== null && scenario.duration === Number.POSITIVE_INFINITY) {
     problems.push({

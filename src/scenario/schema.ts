@@ -10,7 +10,12 @@ import {
   systemAtomics,
   thpModes,
 } from '../simulation/simulationConfig.js';
-import { accessPatterns, invalidationCalls } from '../workload/workloadConfig.js';
+import {
+  accessPatterns,
+  DEFAULT_INVALIDATION_CALLS,
+  invalidationCalls,
+  type LoadClass,
+} from '../workload/workloadConfig.js';
 import { costKey, eachCostKey } from './costKeys.js';
 import {
   chunkSizes,
@@ -20,6 +25,7 @@ import {
   map,
   name,
   oneOf,
+  operationRate,
   optionalKey,
   orUnlimited,
   pairs,
@@ -228,7 +234,11 @@ const accesses = map({
 const invalidationKeys = {
   threads: key(count(1, LIMITS.cpuThreadsMax), 1, 'CPU threads, each with a buffer of its own.'),
   size: key(physicalSize, '64pages', 'Buffer of each thread, which the devices access too.'),
-  calls: key(someOf(invalidationCalls), [...invalidationCalls], 'System calls that take turns.'),
+  calls: key(
+    someOf(invalidationCalls),
+    [...DEFAULT_INVALIDATION_CALLS],
+    'What takes turns: system calls; fork, with a child that checks what it sees; cpu-fault, a load or store; evict, which empties the memory of a device.',
+  ),
   span: key(physicalSize, '8pages', 'Memory that one call works on, at most; no more than the size.'),
   operations: key(unlimitedCount, 200, 'Calls per thread; unlimited needs a duration.'),
   pause: key(duration(0, MINUTE_NS, 'microseconds'), 0, 'Wait between two calls.'),
@@ -250,6 +260,44 @@ const joinLeaveKeys = {
 
 const joinLeave = map({ kind: z.literal('join-leave'), name: workloadName, ...joinLeaveKeys });
 const joiningAndLeaving = map(joinLeaveKeys);
+
+const loadDocs: Readonly<Record<LoadClass, string>> = {
+  munmap: 'munmap of a piece of its buffer, and mmap anew.',
+  mprotect: 'mprotect to read-only or no access, and back.',
+  madvise: 'MADV_DONTNEED of a piece.',
+  mremap: 'mremap of a piece to another place, and back.',
+  fork: 'fork while devices store, a child that checks what it sees and stores, and its end.',
+  'cpu-fault': 'A load or store of the CPU where devices have the pages.',
+  evict: 'All that migrated to a device comes home.',
+  'join-leave': 'A device leaves the process, or joins it again.',
+  trace: 'A whole replay of a recorded program.',
+};
+
+const loadRate = (load: LoadClass) => optionalKey(operationRate(), 'no such load', loadDocs[load]);
+
+const loadsOfStress = map({
+  munmap: loadRate('munmap'),
+  mprotect: loadRate('mprotect'),
+  madvise: loadRate('madvise'),
+  mremap: loadRate('mremap'),
+  fork: loadRate('fork'),
+  'cpu-fault': loadRate('cpu-fault'),
+  evict: loadRate('evict'),
+  'join-leave': loadRate('join-leave'),
+  trace: loadRate('trace'),
+  size: key(physicalSize, '256pages', 'Buffer of each load that has one, which the devices access too.'),
+  span: key(physicalSize, '32pages', 'Memory that one operation works on, at most; no more than the size.'),
+  verify: key(
+    yesOrNo(),
+    false,
+    'After each operation all that it worked on is loaded and compared, beside what every load checks.',
+  ),
+  'trace-file': key(
+    text(4096),
+    'traces/sort-parallel.strace',
+    'What the load trace replays: output of strace -f -ttt; the path is relative to the scenario file.',
+  ),
+});
 
 const workload = z.discriminatedUnion(
   'kind',
@@ -328,6 +376,11 @@ export const scenarioSchema = map({
     .describe(
       'Devices that keep leaving the process and joining it again, with work waiting for them: short for a workload of kind join-leave.',
     ),
+  loads: loadsOfStress
+    .optional()
+    .describe(
+      'Classes of load, each with a CPU thread of its own, with how often each comes: what `svmsim stress` tells of one by one.',
+    ),
   invalidation: invalidation
     .optional()
     .describe(
@@ -341,4 +394,5 @@ export type ScenarioKeys = z.input<typeof scenarioSchema>;
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioWorkload = Scenario['workloads'][number];
 export type ScenarioEvent = Scenario['events'][number];
+export type ScenarioLoads = NonNullable<Scenario['loads']>;
 export type ScenarioInvalidation = NonNullable<Scenario['invalidation']>;

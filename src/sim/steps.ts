@@ -24,7 +24,9 @@ export type StepField =
   | 'count'
   | 'id'
   | 'flags'
-  | 'event';
+  | 'event'
+  /** A class of load. */
+  | 'load';
 
 export interface StepDefinition {
   readonly id: StepId;

@@ -11,8 +11,9 @@ import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
 import { ActorFailure, type Fleet } from './fleet.js';
 import type { LiveRun, LiveSnapshot } from './liveRun.js';
 import type { LockState } from './lockStates.js';
+import { impatientWait, LostProgress } from './lostProgress.js';
 import { observedReport } from './observedReport.js';
-import { ProgressReader } from './progressReader.js';
+import { type Conducted, ProgressReader } from './progressReader.js';
 import { QueueReader } from './queueReader.js';
 import type { RunFailure, RunOutcome, RunProgress, RunReport } from './runReport.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
@@ -23,12 +24,18 @@ import { UserHold } from './userHold.js';
 const NS_PER_MS = 1e6;
 /** Between two calls of `onProgress`, on the wall clock's side. */
 const PROGRESS_EVERY_MS = 250;
-/** After a stop was asked for, programs get this long to reach their next operation. */
+/**
+ * After a stop was asked for, programs get this long to reach their next operation, and more for each device: the faults that their contexts wait
+ * for are served by one host, and all devices fight over it.
+ */
 const STOP_GRACE_MS = 10_000;
 /** Between two looks at what those who watch the run want. */
 const LOOK_EVERY_MS = 50;
 /** An actor that is busy answers between two slices of its work. */
 const ANSWER_MS = 500;
+const STOP_GRACE_DEVICE_MS = 1_000;
+/** Between two looks for actors that do not get on. */
+const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;
 
 interface Verified {
@@ -54,6 +61,10 @@ export class Conductor {
   private readonly held: UserHold;
   /** Of the executor's clock: while the run was held for them. */
   private heldNs = 0;
+  private readonly watch: LostProgress | null;
+  /** Actors whose program has ended. */
+  private readonly ended = new Set<number>();
+  private watchAtNs = 0;
 
   constructor(
     private readonly config: SimulationConfig,
@@ -62,9 +73,12 @@ export class Conductor {
     private readonly options: RunOptions,
   ) {
     this.observed = new ObserverBuffers(buffers.observer);
-    this.statuses = new ProgressReader(this.observed, actorNames(config));
-    this.snapshots = new ProgressReader(this.observed, actorNames(config));
+    const names = actorNames(config);
+    this.statuses = new ProgressReader(this.observed, names);
+    this.snapshots = new ProgressReader(this.observed, names);
     this.held = new UserHold(fleet);
+    const { stuckAfterMs = 0 } = options;
+    this.watch = stuckAfterMs > 0 ? new LostProgress(names.length, stuckAfterMs * NS_PER_MS) : null;
   }
 
   async run(): Promise<RunReport> {
@@ -91,10 +105,14 @@ export class Conductor {
     this.phase = 'running';
     const { cpus } = this.fleet;
     const programs = cpus.map((cpu) => cpu.runProgram());
-    for (const program of programs) {
+    const firstCpu = 1 + this.config.deviceCount;
+    programs.forEach((program, cpu) => {
       // Without a handler a rejection that comes while nobody waits would end the process.
-      program.catch(() => {});
-    }
+      program.then(
+        () => this.ended.add(firstCpu + cpu),
+        () => {},
+      );
+    });
     const allEnded = Promise.all(programs);
     await this.untilEnded(allEnded);
     this.results.push(...(await this.fleet.during(allEnded)));
@@ -114,6 +132,7 @@ export class Conductor {
         await this.holdForUser(signal);
         continue;
       }
+      await this.findLostProgress();
       if (waited === 'aborted' || this.fleet.now() >= endAtNs) {
         this.outcome = waited === 'aborted' ? 'interrupted' : 'time-up';
         return this.stopPrograms(allEnded);
@@ -123,7 +142,33 @@ export class Conductor {
         if (!this.passed) return this.stopPrograms(allEnded);
         verifyAtNs = this.fleet.now() + verifyEveryMs * NS_PER_MS;
         this.phase = 'running';
+        this.watch?.forgive(this.fleet.now());
       }
+    }
+  }
+
+  private get conducted(): Conducted {
+    return { ended: this.ended, isHeld: this.phase === 'verifying' };
+  }
+
+  /** An actor may have nothing to do; one that waits for somebody, and in vain, has lost its way. */
+  private async findLostProgress(): Promise<void> {
+    const { watch, config } = this;
+    if (watch === null || this.fleet.now() < this.watchAtNs) return;
+    this.watchAtNs = this.fleet.now() + WATCH_EVERY_MS * NS_PER_MS;
+    const names = actorNames(config);
+    const steps = names.map((_, actor) => this.statuses.stepsOf(actor));
+    const lost = watch.look(this.fleet.now(), steps).filter((actor) => !this.ended.has(actor));
+    for (const actor of lost) {
+      const { coordinator, devices, cpus } = this.fleet;
+      const waits = await inTime<readonly string[] | null>(
+        () => [coordinator, ...devices, ...cpus][actor].waits(),
+        null,
+      );
+      const wait = waits === null ? 'it does not answer' : impatientWait(waits);
+      if (wait === null) continue;
+      const seconds = (this.options.stuckAfterMs ?? 0) / 1000;
+      throw new ActorFailure(names[actor], `no progress for ${seconds}s: ${wait}`, true);
     }
   }
 
@@ -150,7 +195,9 @@ export class Conductor {
   private async stopPrograms(allEnded: Promise<unknown>): Promise<void> {
     this.phase = 'ending';
     for (const actor of [...this.fleet.cpus, ...this.fleet.devices]) void actor.requestStop();
-    const graceNs = this.config.executor === 'virtual' ? Number.POSITIVE_INFINITY : STOP_GRACE_MS * NS_PER_MS;
+    const { executor, deviceCount } = this.config;
+    const graceMs = STOP_GRACE_MS + deviceCount * STOP_GRACE_DEVICE_MS;
+    const graceNs = executor === 'virtual' ? Number.POSITIVE_INFINITY : graceMs * NS_PER_MS;
     const waited = await this.fleet.until(allEnded, this.fleet.now() + graceNs, undefined);
     if (waited === 'time') throw new ActorFailure('all', 'programs do not stop', true);
   }
@@ -237,7 +284,7 @@ export class Conductor {
     ]);
     const queues = new QueueReader(this.config, this.buffers);
     const actors = this.snapshots
-      .read()
+      .read(this.conducted)
       .map((status, i) => ({ ...status, waits: waits[i], ...queues.of(i) }));
     const source = { observation: new Observation(this.observed), snapshots: null };
     const { deviceCount } = this.config;
@@ -262,12 +309,19 @@ export class Conductor {
       phase: this.phase,
       elapsedMs,
       remainingMs: Number.isFinite(durationMs) ? Math.max(0, durationMs - elapsedMs) : null,
-      actors: this.statuses.read(),
+      actors: this.statuses.read(this.conducted),
       counters: runCounters(
         { observation: new Observation(this.observed), snapshots: null },
         this.config.deviceCount,
       ),
+      loads: this.statuses.readLoads(),
+      violation: this.violation,
     });
+  }
+
+  private get violation(): string | null {
+    const broken = this.checks.findLast(({ ok }) => !ok);
+    return broken === undefined ? null : `${broken.name}: ${broken.detail}`;
   }
 
   private report(failure: RunFailure | null): RunReport {

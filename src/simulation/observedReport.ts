@@ -3,10 +3,14 @@
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { ObserverBuffers } from '../observe/actorObserver.js';
 import { deviceCounters, retryCounters, runCounters } from '../observe/counters.js';
+import { loadCounts } from '../observe/loads.js';
 import { faultServiceLatency, invalidationLatency, Observation } from '../observe/observation.js';
 import type { RunReport } from './runReport.js';
 
-export type ObservedReport = Pick<RunReport, 'devices' | 'counters' | 'retries' | 'invalidationLatency'>;
+export type ObservedReport = Pick<
+  RunReport,
+  'devices' | 'counters' | 'retries' | 'invalidationLatency' | 'loads'
+>;
 
 /** `snapshots` is empty while the devices have not been asked yet. */
 export function observedReport(
@@ -26,5 +30,6 @@ export function observedReport(
     counters: runCounters(source, deviceCount),
     retries: retryCounters(observation),
     invalidationLatency: invalidationLatency(observation),
+    loads: loadCounts(observation),
   };
 }

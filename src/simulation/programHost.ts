@@ -12,6 +12,8 @@ import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import { untilPresent } from '../workload/patience.js';
 import type { Advice, CallReply, HostContext } from '../workload/workload.js';
+import { type LoadClass, loadClasses } from '../workload/workloadConfig.js';
+import { WorkloadStep } from '../workload/workloadStep.js';
 
 /** Streams of random numbers for programs; devices and contexts use others. */
 const PROGRAM_STREAM = 1000;
@@ -133,6 +135,10 @@ export class ProgramHost implements HostContext {
 
   forgetLatencies(): void {
     this.meters.forgetLatencies();
+  }
+
+  noteLoad(load: LoadClass, ns: number): void {
+    this.thread.note(WorkloadStep.load, loadClasses.indexOf(load), ns);
   }
 
   *checkpoint(): Steps<void> {

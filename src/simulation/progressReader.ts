@@ -1,13 +1,26 @@
-/** Reads from shared memory what each actor is doing, for the status line. */
+/** Reads from shared memory what each actor is doing, for the status line and for whoever watches that all get on. */
 
+import { DeviceStep } from '../device/deviceStep.js';
 import type { ObserverBuffers } from '../observe/actorObserver.js';
+import { loadOperations } from '../observe/loads.js';
 import { Observation } from '../observe/observation.js';
-import type { ActorStatus } from './runReport.js';
+import { type LoadClass, loadClasses } from '../workload/workloadConfig.js';
+import type { ActorStatus, LoadProgress } from './runReport.js';
+
+/** What only the conductor of the run knows. */
+export interface Conducted {
+  /** Actors whose program has ended. */
+  readonly ended: ReadonlySet<number>;
+  /** All but the Coordinator are held. */
+  readonly isHeld: boolean;
+}
 
 /** An actor that took steps since the last look runs; one that took none waits. */
 export class ProgressReader {
   private readonly observation: Observation;
   private readonly seen: number[];
+  /** Classes that have come at least once. */
+  private readonly loads = new Set<LoadClass>();
 
   constructor(
     buffers: ObserverBuffers,
@@ -17,12 +30,43 @@ export class ProgressReader {
     this.seen = names.map(() => 0);
   }
 
-  read(): ActorStatus[] {
+  read(conducted: Conducted): ActorStatus[] {
     return this.names.map((name, actor) => {
       const steps = this.observation.steps(actor);
-      const letter = steps === 0 ? 'I' : steps > this.seen[actor] ? 'R' : 'W';
+      const letter = this.letterOf(actor, steps, conducted);
       this.seen[actor] = steps;
       return { name, letter, steps };
     });
+  }
+
+  /** Taken so far. */
+  stepsOf(actor: number): number {
+    return this.observation.steps(actor);
+  }
+
+  /** In the order of {@link loadClasses}. */
+  readLoads(): LoadProgress[] {
+    return loadClasses.flatMap((load) => {
+      const operations = loadOperations(this.observation, load);
+      if (operations > 0) this.loads.add(load);
+      return this.loads.has(load) ? [{ load, operations }] : [];
+    });
+  }
+
+  private letterOf(actor: number, steps: number, { ended, isHeld }: Conducted): string {
+    if (ended.has(actor)) return 'E';
+    if (steps === 0) return 'I';
+    if (isHeld && actor > 0) return 'P';
+    if (steps > this.seen[actor]) return 'R';
+    return this.faultsOf(actor) > 0 ? 'F' : 'W';
+  }
+
+  /** Faults of a device that the host has been told of and has not answered. */
+  private faultsOf(actor: number): number {
+    const { observation } = this;
+    return (
+      observation.countOf(actor, DeviceStep.faultDelivered) -
+      observation.countOf(actor, DeviceStep.faultServed)
+    );
   }
 }

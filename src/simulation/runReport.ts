@@ -4,12 +4,14 @@ import type { CheckResult } from '../check/checkResult.js';
 import type { Counters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import type { Latency } from '../observe/latency.js';
+import type { LoadCounts } from '../observe/loads.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import type { ExecutorName } from './simulationConfig.js';
 
 export type { CheckResult } from '../check/checkResult.js';
 export type { Counters } from '../observe/counters.js';
 export type { Latency } from '../observe/latency.js';
+export type { LoadCounts } from '../observe/loads.js';
 
 /** One device's part of a report. */
 export interface DeviceReport {
@@ -43,6 +45,8 @@ export interface RunReport {
   readonly retries: Counters;
   /** From the start of an invalidation to the return of its last callback. */
   readonly invalidationLatency: Latency;
+  /** Classes of load that came, with their latencies. */
+  readonly loads: readonly LoadCounts[];
   readonly workloads: readonly WorkloadResult[];
   readonly checks: readonly CheckResult[];
   /** What drivers reported to processes; only of cases. */
@@ -76,4 +80,13 @@ export interface RunProgress {
   readonly remainingMs: number | null;
   readonly actors: readonly ActorStatus[];
   readonly counters: Counters;
+  /** Operations so far of the classes of load that the run has. */
+  readonly loads: readonly LoadProgress[];
+  /** The last check that was found broken, in words. */
+  readonly violation: string | null;
+}
+
+export interface LoadProgress {
+  readonly load: string;
+  readonly operations: number;
 }

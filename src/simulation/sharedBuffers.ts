@@ -20,6 +20,8 @@ import type { MachineSpec, SimulationConfig } from './simulationConfig.js';
 
 type Sizes = Pick<MachineSpec, 'tables' | 'pageArrays' | 'ringMessages' | 'payloadBytes'>;
 
+const LOAD_PAYLOAD_BYTES = 64;
+
 /** Page-table pages are 2 KiB and cost memory only once they are used. */
 const LARGE: Sizes = { tables: 1 << 15, pageArrays: 2048, ringMessages: 1024, payloadBytes: 0 };
 
@@ -117,9 +119,14 @@ function sizesOf({ machine, workloads }: SimulationConfig): Sizes {
   return machine ?? { ...LARGE, payloadBytes: payloadBytesFor(workloads) };
 }
 
-/** Programs of users may make driver calls of any kind. */
+/** Programs of users may make driver calls of any kind; loads make those that hand nothing over. */
 export function payloadBytesFor(workloads: readonly WorkloadConfig[]): number {
-  return workloads.some(({ kind }) => kind === 'program') ? PROGRAM_PAYLOAD_BYTES : 0;
+  if (workloads.some(({ kind }) => kind === 'program')) return PROGRAM_PAYLOAD_BYTES;
+  return workloads.some(makesDriverCalls) ? LOAD_PAYLOAD_BYTES : 0;
+}
+
+function makesDriverCalls(workload: WorkloadConfig): boolean {
+  return workload.kind === 'invalidate' && workload.calls.some((call) => call === 'fork' || call === 'evict');
 }
 
 /** The ring in which an actor other than the Coordinator sends (`toCoordinator`) or receives. */

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds between quiescent points at which everything is verified; 0: only at the end. */
   readonly verifyEveryMs?: number;
+  /** On the executor's clock: an actor that waits without getting on for as long ends the run; 0: none does. */
+  readonly stuckAfterMs?: number;
   /** Under `threads`: where workers come from and go to, for runs that follow one another. Without it the run has its own. */
   readonly workers?: WorkerPool;
 }

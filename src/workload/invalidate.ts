@@ -5,10 +5,13 @@ import { Errno, errnoName } from '../base/errno.js';
 import { alignDown, PMD_PAGES, type Vpn, vpn } from '../base/units.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
+import { forkAndCheck } from './forkedChild.js';
 import type { GhostActor } from './ghost/ghostActor.js';
 import { GhostSpan } from './ghost/ghostPages.js';
 import { type DevicePart, GhostWorkload } from './ghostWorkload.js';
 import { failure, firstError, mapBuffer, PROT_RW, toErrno } from './hostSteps.js';
+import { Pacer } from './pacer.js';
 import {
   Advice,
   bufferBase,
@@ -51,6 +54,10 @@ export class Invalidate extends GhostWorkload {
   private readonly aside: Vpn;
   private ended = false;
   private isPausing = false;
+  private readonly pacer: Pacer;
+  /** The thread runs a child for the time being, in which the devices do not work. */
+  private isChild = false;
+  private wrong: string | null = null;
 
   constructor(
     private readonly config: InvalidateConfig,
@@ -60,6 +67,7 @@ export class Invalidate extends GhostWorkload {
     const buffer = new GhostSpan(bufferBase(index), config.pages);
     super(config.name, index, world, buffer);
     this.buffer = buffer;
+    this.pacer = new Pacer(config.ratePerSecond ?? Number.POSITIVE_INFINITY);
     this.aside = vpn(alignDown(buffer.start + AREA_PAGES - config.spanPages, PMD_PAGES));
     assert(
       buffer.start + config.pages < this.aside,
@@ -91,12 +99,13 @@ export class Invalidate extends GhostWorkload {
   private *keepLaunching(host: HostContext, device: number): Steps<Errno> {
     for (let phase = 0; phase === 0 || !this.ended; phase++) {
       if (host.gate.isClosed) yield* host.gate.pass();
+      while (this.isChild) yield* host.sleep(LAUNCH_GAP_NS);
       const errno = yield* host.launch(device, phase, 0, 0);
       if (errno !== Errno.OK) {
         this.ended = true;
         return errno;
       }
-      if (this.isPausing) yield* host.sleep(LAUNCH_GAP_NS);
+      if (this.isPausing || this.pacer.isWaiting) yield* host.sleep(LAUNCH_GAP_NS);
       else yield WorkloadStep.call;
     }
     return Errno.OK;
@@ -106,7 +115,8 @@ export class Invalidate extends GhostWorkload {
     const random = actorRandom(this.world, this.index, CPU_ACTOR);
     let errno: Errno = Errno.OK;
     for (let i = 0; i < this.config.operations && errno === Errno.OK; i++) {
-      if (host.stopping || this.ended) break;
+      yield* this.pacer.next(host);
+      if (host.stopping || this.ended || this.wrong !== null) break;
       if (host.gate.isClosed) yield* host.gate.pass();
       errno = yield* this.oneCall(host, actor, random);
       yield WorkloadStep.call;
@@ -132,13 +142,26 @@ export class Invalidate extends GhostWorkload {
     const stored = yield* this.storeIn(host, actor, span, random);
     if (stored !== Errno.OK) return stored;
     this.counts.calls++;
+    const startNs = host.now();
     let errno = yield* this.makeCall(host, actor, call, span, random);
+    host.noteLoad(call, host.now() - startNs);
     if (errno !== Errno.OK) {
       this.counts.failed++;
       errno = yield* this.mapAnew(host, span);
     }
     if (errno !== Errno.OK) return errno;
+    if (this.config.verifiesCalls === true) return yield* this.loadAll(host, actor, span, random);
     return yield* actor.load(host, 0, this.randomIn(span, random), random);
+  }
+
+  private *loadAll(host: HostContext, actor: GhostActor, span: Span, random: Random): Steps<Errno> {
+    let errno: Errno = Errno.OK;
+    for (let i = 0; i < span.npages && errno === Errno.OK; i++) {
+      if (host.gate.isClosed) yield* host.gate.pass();
+      errno = yield* actor.load(host, 0, span.first + i, random);
+      yield WorkloadStep.access;
+    }
+    return errno;
   }
 
   private *storeIn(host: HostContext, actor: GhostActor, span: Span, random: Random): Steps<Errno> {
@@ -161,7 +184,51 @@ export class Invalidate extends GhostWorkload {
         return this.protectForAWhile(host, actor, span, random);
       case 'mremap':
         return this.moveForAWhile(host, actor, span, random);
+      case 'fork':
+        return this.fork(host, actor, span);
+      case 'cpu-fault':
+        return this.accessByCpu(host, actor, span, random);
+      case 'evict':
+        return this.evict(host, random);
     }
+  }
+
+  /**
+   * The child has what the parent had, word by word as far as only this thread stores there; the devices store to the parent meanwhile. A child for
+   * which there is no memory is none.
+   */
+  private *fork(host: HostContext, actor: GhostActor, { first, npages }: Span): Steps<Errno> {
+    this.isChild = true;
+    const { slots, pages } = this.ghost;
+    const words = Array.from({ length: npages }, (_, i) => first + i)
+      .filter((index) => slots.owns(CPU_ACTOR, index))
+      .map((index) => ({
+        page: pages.pageAt(index),
+        slot: slots.slotOf(CPU_ACTOR),
+        value: actor.keptValue(0, index),
+      }))
+      .filter(({ value }) => value !== 0);
+    const { errno, wrong } = yield* forkAndCheck(host, words);
+    this.isChild = false;
+    this.wrong ??= wrong;
+    if (errno !== Errno.ENOMEM) return errno;
+    this.counts.failed++;
+    return Errno.OK;
+  }
+
+  /** Brings pages home that devices have just had. */
+  private *accessByCpu(host: HostContext, actor: GhostActor, span: Span, random: Random): Steps<Errno> {
+    const isStore = random.unit() < STORE_RATIO;
+    return yield* this.access(host, actor, CPU_ACTOR, 0, this.randomIn(span, random), isStore, random);
+  }
+
+  /** Everything that migrated to one of the devices comes home, as far as nobody holds it. A device that is away has nothing. */
+  private *evict(host: HostContext, random: Random): Steps<Errno> {
+    const device = random.below(host.deviceCount);
+    const { errno } = yield* host.ioctl(IoctlRequest.vramEvict, device, this.buffer.start, 0, 0, 0);
+    if (errno !== Errno.EBUSY && errno !== Errno.ENODEV) return errno;
+    this.counts.failed++;
+    return Errno.OK;
   }
 
   /** Also how a piece is brought back after a call that failed half-way: whatever it held is gone then. */
@@ -247,7 +314,7 @@ export class Invalidate extends GhostWorkload {
     }
     const { calls, pages } = this.config;
     const what = `${counts.calls} calls of ${calls.join(', ')} on ${pages} pages`;
-    const wrong = actor.firstViolation;
+    const wrong = this.wrong ?? actor.firstViolation;
     return { workload: this.name, ok: wrong === null, detail: wrong ?? what, counts };
   }
 }

@@ -22,7 +22,7 @@ const SLEEP_SLICE_NS = 1_000_000;
 /** What the program needs of its host. */
 export type ChangingHost = Pick<
   HostContext,
-  'deviceCount' | 'gate' | 'stopping' | 'setMembership' | 'sleep' | 'parallel'
+  'deviceCount' | 'gate' | 'stopping' | 'setMembership' | 'sleep' | 'parallel' | 'now' | 'noteLoad'
 >;
 
 export class JoinLeave implements Workload {
@@ -77,7 +77,9 @@ export class JoinLeave implements Workload {
     while (errno === Errno.OK && this.changes < this.config.operations && !host.stopping) {
       if (host.gate.isClosed) yield* host.gate.pass();
       this.changes++;
+      const startNs = host.now();
       errno = yield* this.changeOne(host, devices[random.below(devices.length)], away);
+      host.noteLoad('join-leave', host.now() - startNs);
       yield WorkloadStep.call;
       if (errno === Errno.OK) yield* this.pause(host, random);
     }

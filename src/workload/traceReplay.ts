@@ -9,6 +9,7 @@ import type { Steps } from '../sim/steps.js';
 import type { GhostActor } from './ghost/ghostActor.js';
 import { type DevicePart, GhostWorkload } from './ghostWorkload.js';
 import { firstError, toErrno } from './hostSteps.js';
+import { Pacer } from './pacer.js';
 import type { ReplayOp } from './replayOps.js';
 import { movedTo, OPS_PER_CHUNK, type TracePlan, tracePlan } from './tracePlan.js';
 import { Advice, type DeviceContext, type HostContext, MapFlag, type WorkloadResult } from './workload.js';
@@ -48,6 +49,31 @@ export class TraceReplay extends GhostWorkload {
 
   protected *program(host: HostContext, actor: GhostActor): Steps<WorkloadResult> {
     const random = actorRandom(this.world, this.index, CPU_ACTOR);
+    const { rounds = 1, ratePerSecond = Number.POSITIVE_INFINITY } = this.config;
+    const pacer = new Pacer(ratePerSecond);
+    for (let round = 0; round < rounds && this.state.mismatch === null; round++) {
+      yield* pacer.next(host);
+      if (host.stopping) break;
+      if (round > 0) yield* this.clearAll(host);
+      const startNs = host.now();
+      yield* this.replayOnce(host, actor, random);
+      if (!host.stopping) host.noteLoad('trace', host.now() - startNs);
+    }
+    return this.result(actor);
+  }
+
+  /** The next replay begins as the first one did: with nothing mapped. */
+  private *clearAll(host: HostContext): Steps<void> {
+    this.state.ops = 0;
+    for (const { start, end } of this.plan.spans) {
+      if (host.gate.isClosed) yield* host.gate.pass();
+      const errno = yield* this.zapAround(start, end - start, host.munmap(start, end - start));
+      if (errno !== Errno.OK) this.state.mismatch ??= `clearing gives ${errnoName(toErrno(errno))}`;
+      yield WorkloadStep.call;
+    }
+  }
+
+  private *replayOnce(host: HostContext, actor: GhostActor, random: Random): Steps<void> {
     for (let chunk = 0; chunk < this.plan.chunks && !host.stopping; chunk++) {
       if (host.gate.isClosed) yield* host.gate.pass();
       const launches = Array.from({ length: host.deviceCount }, (_, device) =>
@@ -58,7 +84,6 @@ export class TraceReplay extends GhostWorkload {
       if (errno !== Errno.OK) this.state.mismatch ??= `chunk ${chunk} gives ${errnoName(errno)}`;
       if (this.state.mismatch !== null) break;
     }
-    return this.result(actor);
   }
 
   protected *compute(context: DeviceContext, part: DevicePart, _phase: number, chunk: number): Steps<Errno> {

@@ -10,6 +10,7 @@ import type { Madvise } from '../mm/area/madvise.js';
 import type { Gate } from '../sim/gate.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
+import type { LoadClass } from './workloadConfig.js';
 
 export { Madvise as Advice } from '../mm/area/madvise.js';
 export { MapFlag, Prot } from '../mm/area/mmap.js';
@@ -68,6 +69,8 @@ export interface HostContext extends AccessPort {
   counter(device: number, name: string): number | null;
   /** Latencies measured so far count no more; to be called while nothing else of the run is under way. */
   forgetLatencies(): void;
+  /** An operation of a load has ended: for counts and latencies of its class. */
+  noteLoad(load: LoadClass, ns: number): void;
   /** The program is between two steps: whoever watches may look at everything before the next one begins. */
   checkpoint(): Steps<void>;
 }

@@ -9,9 +9,35 @@ import type { MmTrace } from './trace/mmTrace.js';
 export const accessPatterns = ['sequential', 'strided', 'uniform', 'zipf'] as const;
 export type AccessPattern = (typeof accessPatterns)[number];
 
-/** System calls with which an invalidation load works on its buffer. */
-export const invalidationCalls = ['munmap', 'mprotect', 'madvise', 'mremap'] as const;
+/** What an invalidation load does to its buffer: system calls, loads and stores of the CPU, or emptying the memory of a device. */
+export const invalidationCalls = [
+  'munmap',
+  'mprotect',
+  'madvise',
+  'mremap',
+  'fork',
+  'cpu-fault',
+  'evict',
+] as const;
 export type InvalidationCall = (typeof invalidationCalls)[number];
+
+/** Those that take part unless a scenario says which. */
+export const DEFAULT_INVALIDATION_CALLS: readonly InvalidationCall[] = [
+  'munmap',
+  'mprotect',
+  'madvise',
+  'mremap',
+];
+
+/** Classes of load, of which `svmsim stress` tells how often each came and how long it took. */
+export const loadClasses = [...invalidationCalls, 'join-leave', 'trace'] as const;
+export type LoadClass = (typeof loadClasses)[number];
+
+/** How often, and how closely it is looked at. */
+export interface LoadPace {
+  /** Operations per second of the executor's clock; free running unless told. */
+  readonly ratePerSecond?: number;
+}
 
 /** y = a*x + y over all devices, each its share of the elements; verified against the plain computation. */
 export interface SaxpyConfig {
@@ -56,7 +82,7 @@ export interface PatternConfig {
 }
 
 /** Replays a recorded program's memory calls at their addresses, touching what it maps, while the devices access the same mappings. */
-export interface TraceConfig {
+export interface TraceConfig extends LoadPace {
   readonly kind: 'trace';
   readonly name: string;
   readonly trace: MmTrace;
@@ -64,6 +90,8 @@ export interface TraceConfig {
   readonly touchPages: number;
   /** Device accesses per context for each hundred calls of the program. */
   readonly deviceAccesses: number;
+  /** Replays, each from an empty address space on; 1 unless told, Infinity while a duration ends the run. */
+  readonly rounds?: number;
 }
 
 /** Repeats recorded accesses of devices and the CPU at their addresses. */
@@ -76,7 +104,7 @@ export interface AccessesConfig {
 }
 
 /** A CPU thread that keeps unmapping, protecting, dropping and moving a buffer that the devices access. */
-export interface InvalidateConfig {
+export interface InvalidateConfig extends LoadPace {
   readonly kind: 'invalidate';
   readonly name: string;
   readonly pages: number;
@@ -87,6 +115,8 @@ export interface InvalidateConfig {
   readonly operations: number;
   /** Pause between calls in microseconds of the executor's clock. */
   readonly pauseUs: number;
+  /** After each call all that it worked on is loaded and compared. */
+  readonly verifiesCalls?: boolean;
 }
 
 /** Takes devices out of the process's mirror and puts them back, while other workloads use them. */

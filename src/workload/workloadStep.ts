@@ -9,6 +9,8 @@ export const WorkloadStep = {
   access: defineStep('workload.access'),
   /** One system call of a host program is done. */
   call: defineStep('workload.call'),
+  /** One operation of a load: the number of its class among `loadClasses`, and how long it took. */
+  load: defineStep('workload.load', 'load', 'ns'),
   /** A part of a plain computation for comparison is done. */
   compute: defineStep('workload.compute'),
 } as const;

@@ -95,6 +95,8 @@ describe('progress', () => {
     remainingMs: null,
     actors: [{ name: 'gpu0', letter: 'R', steps: 1 }],
     counters: {},
+    loads: [],
+    violation: null,
   } as const;
 
   beforeEach(() => {

@@ -62,6 +62,7 @@ export function runReport(changes: Partial<RunReport> = {}): RunReport {
       p99Ns: 120_000,
       maxNs: 1.5e6,
     },
+    loads: [],
     workloads: [
       {
         workload: 'jacobi',

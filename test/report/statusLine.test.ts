@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { condensedLetters, StatusLine, statusText } from '../../src/report/statusLine.js';
 import type { RunProgress } from '../../src/simulation/runReport.js';
 
-const NO_RATES = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0 };
+const NO_RATES = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0, loadsPerSecond: [] };
 
 function progress(changes: Partial<RunProgress> = {}): RunProgress {
   return {
@@ -13,6 +13,8 @@ function progress(changes: Partial<RunProgress> = {}): RunProgress {
     remainingMs: 8000,
     actors: actors('RRRRRWW'),
     counters: {},
+    loads: [],
+    violation: null,
     ...changes,
   };
 }
@@ -42,9 +44,22 @@ describe('condensedLetters', () => {
 
 describe('statusText', () => {
   it('shows letters, share, rates and times', () => {
-    const rates = { faultsPerSecond: 12_345, migrationsPerSecond: 1200, bytesPerSecond: 812e6 };
+    const rates = { ...NO_RATES, faultsPerSecond: 12_345, migrationsPerSecond: 1200, bytesPerSecond: 812e6 };
     expect(statusText(progress(), rates, 'wall')).toBe(
       '[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][00m:12s wall, eta 00m:08s]',
+    );
+  });
+
+  it('shows how often each load comes, and what was found broken last', () => {
+    const rates = {
+      ...NO_RATES,
+      loadsPerSecond: [
+        ['munmap', 203.4],
+        ['fork', 9.9],
+      ],
+    } as const;
+    expect(statusText(progress({ violation: 'M2: gpu0 maps what the CPU does not' }), rates, 'wall')).toBe(
+      '[R(5),W(2)][60%][0 faults/s, 0 migrations/s, 0B/s to VRAM][munmap 203/s, fork 9.9/s][00m:12s wall, eta 00m:08s][broken: M2: gpu0 maps what the CPU does not]',
     );
   });
 

@@ -14,7 +14,7 @@ const scratch = new Scratch();
 const TRACE = 'mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ff6a1eb7000\n';
 
 const TOP_KEYS =
-  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, invalidation';
+  'name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, loads, invalidation';
 const SIZE = '4KiB to 16380MiB in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages';
 const CHUNKS = 'descending powers of two ending in 4KiB, the first at most 2MiB, such as [2MiB, 64KiB, 4KiB]';
 const SCENARIO = 'a scenario: a YAML map with keys such as devices, ram, svm and workloads';
@@ -444,12 +444,12 @@ describe('a value of the wrong type or out of range', () => {
       "s.yaml:1: key 'workloads.0.file': found nothing, allowed: a text of 1 to 4096 characters",
     ],
     [
-      'invalidation: { calls: [munmap, fork] }',
-      "s.yaml:1: key 'invalidation.calls': found [munmap, fork], allowed: a list of one or more of munmap, mprotect, madvise, mremap, each once",
+      'invalidation: { calls: [munmap, exec] }',
+      "s.yaml:1: key 'invalidation.calls': found [munmap, exec], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, each once",
     ],
     [
       'invalidation: { calls: [] }',
-      "s.yaml:1: key 'invalidation.calls': found [], allowed: a list of one or more of munmap, mprotect, madvise, mremap, each once",
+      "s.yaml:1: key 'invalidation.calls': found [], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, each once",
     ],
   ])('%j', (yaml, message) => {
     expect(mistake(yaml)).toBe(message);
@@ -653,5 +653,39 @@ describe('whatever a file says', () => {
       [3, 2],
     ]);
     expect(load('svm: { links: [] }').svm.interconnect).toEqual([]);
+  });
+});
+
+describe('loads', () => {
+  it('are workloads with a thread of their own each, at their rates, without an end of their own', () => {
+    const { workloads } = load(`
+duration: 1s
+loads: { size: 8pages, span: 99pages, verify: true, fork: 10/s, munmap: free, join-leave: 200/s }
+`);
+    const common = {
+      kind: 'invalidate',
+      pages: 8,
+      spanPages: 8,
+      operations: Infinity,
+      pauseUs: 0,
+      verifiesCalls: true,
+    };
+    expect(workloads).toEqual([
+      { ...common, name: 'munmap', calls: ['munmap'], ratePerSecond: Infinity },
+      { ...common, name: 'fork', calls: ['fork'], ratePerSecond: 10 },
+      { kind: 'join-leave', name: 'join-leave', stay: 0, atOnce: 1, operations: Infinity, pauseUs: 5000 },
+    ]);
+  });
+
+  it.each([
+    [
+      'duration: 1s\nloads: { fork: 10 }',
+      "key 'loads.fork': found 10, allowed: a rate from 0.001/s, such as 200/s, or free",
+    ],
+    ['duration: 1s\nloads: { fork: 0/s }', "key 'loads.fork': found 0/s"],
+    ['duration: 1s\nloads: { frok: 1/s }', "key 'loads.frok': found an unknown key"],
+    ['loads: { fork: 1/s }', "key 'loads.fork': found 1/s, allowed: a load in a scenario with a duration"],
+  ])('%j is refused', (yaml, message) => {
+    expect(mistake(yaml)).toContain(message);
   });
 });

@@ -39,6 +39,18 @@ describe('options with a name', () => {
     expect(load({ seed: '7', devices: '2' })).toMatchObject({ seed: 7, deviceCount: 2 });
   });
 
+  it('put loads in place of those of the file, and a preset in place of its own', () => {
+    const yaml = 'duration: 1s\ninvalidation: {}\njoin-leave: {}\nloads: { munmap: free, size: 8pages }';
+    const { workloads } = load({ loads: { fork: '10/s' }, verifiesLoads: true }, yaml);
+    expect(workloads).toMatchObject([{ calls: ['fork'], ratePerSecond: 10, pages: 8, verifiesCalls: true }]);
+    expect(workloads).toHaveLength(1);
+    expect(load({ preset: 'xe-bmg' }).cost).toMatchObject({ preset: 'xe-bmg', copySetupNs: 35_000 });
+    expect(mistake({ loads: { fork: 'x' } }, yaml)).toContain(
+      "--load fork=x: key 'loads.fork': found x, allowed: a rate",
+    );
+    expect(mistake({ preset: 'none.yaml' })).toContain("--preset none.yaml: key 'cost.preset': found ");
+  });
+
   it('may take the end away', () => {
     expect(load({ durationMs: Number.POSITIVE_INFINITY }, 'duration: 1s').durationMs).toBe(
       Number.POSITIVE_INFINITY,
@@ -115,7 +127,7 @@ describe('--set', () => {
     ],
     [
       'foo.bar=1',
-      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, invalidation",
+      "--set foo.bar=1: key 'foo': found an unknown key, allowed: name, description, seed, executor, duration, ram, thp, devices, svm, cost, workloads, events, join-leave, loads, invalidation",
     ],
     [
       'ram=0',

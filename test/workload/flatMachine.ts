@@ -177,6 +177,9 @@ export class FlatMachine {
     this.gate.leave();
   }
 
+  /** Operations of loads, in their order. */
+  readonly loads: string[] = [];
+
   private hostContext(index: number): HostContext {
     const { space, sched, gate, devices } = this;
     const machine = this;
@@ -210,6 +213,9 @@ export class FlatMachine {
         throw new Error('a flat machine has no payloads');
       },
       ioctl: () => unsupported(),
+      noteLoad: (load) => {
+        this.loads.push(load);
+      },
       *checkpoint() {},
       forgetLatencies: () => {},
       parallel: (operations) => this.parallel(operations),

@@ -63,7 +63,10 @@ const trace: WorkloadConfig = {
   deviceAccesses: 60,
 };
 
-const all = [invalidate, pattern, trace];
+const replays: WorkloadConfig = { ...trace, name: 'replays', rounds: 3 };
+const verified: WorkloadConfig = { ...invalidate, name: 'verified', operations: 60, verifiesCalls: true };
+
+const all = [invalidate, pattern, trace, replays, verified];
 
 describe.each(all)('$name', (config) => {
   it('has every word known whenever the run rests', () => {

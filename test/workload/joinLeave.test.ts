@@ -66,6 +66,8 @@ class Devices {
       },
       setMembership: (device: number, joins: boolean) => this.setMembership(device, joins),
       sleep: (ns: number) => sched.sleep(ns),
+      now: () => sched.now(),
+      noteLoad: () => {},
       parallel: (operations: readonly Steps<Errno>[]) => this.parallel(operations),
     };
     const body = function* (): Steps<void> {

@@ -4,6 +4,7 @@ import { errnoName, isErrno } from '../../base/errno.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import { notifyEventName } from '../../mm/mirror/mmuNotifier.js';
 import type { StepField } from '../../sim/steps.js';
+import { loadClasses } from '../../workload/workloadConfig.js';
 
 export type EventArguments = Readonly<Record<string, number | string>>;
 
@@ -28,6 +29,8 @@ function shown(field: StepField, value: number): number | string {
       return isErrno(value) ? errnoName(value) : value;
     case 'event':
       return notifyEventName(value);
+    case 'load':
+      return loadClasses[value] ?? value;
     default:
       return value;
   }

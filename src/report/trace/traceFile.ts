@@ -26,7 +26,20 @@ const headSchema = z.object({
     z.object({
       name: z.string(),
       fields: z.array(
-        z.enum(['vpn', 'npages', 'pfn', 'device', 'errno', 'bytes', 'ns', 'count', 'id', 'flags', 'event']),
+        z.enum([
+          'vpn',
+          'npages',
+          'pfn',
+          'device',
+          'errno',
+          'bytes',
+          'ns',
+          'count',
+          'id',
+          'flags',
+          'event',
+          'load',
+        ]),
       ),
     }),
   ),

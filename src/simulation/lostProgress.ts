@@ -1,0 +1,39 @@
+/** Notices actors that do not get on for longer than anything that goes well takes. */
+
+/** Waits that may last: for time, for a program's own parts, and for kernels, whose device gets on by itself. */
+const PATIENT = / waits for (time|the end of |pause of |the checkpoint |a reply of .* to [a-z]+\.launch)/;
+
+export class LostProgress {
+  private readonly steps: number[];
+  private readonly sinceNs: number[];
+
+  constructor(
+    actors: number,
+    private readonly limitNs: number,
+  ) {
+    this.steps = new Array<number>(actors).fill(-1);
+    this.sinceNs = new Array<number>(actors).fill(0);
+  }
+
+  /** The actors that have taken no step for too long, by index; they count from now on as if they had. */
+  look(nowNs: number, steps: readonly number[]): number[] {
+    const lost: number[] = [];
+    steps.forEach((taken, actor) => {
+      if (taken === this.steps[actor] && nowNs - this.sinceNs[actor] < this.limitNs) return;
+      if (taken === this.steps[actor]) lost.push(actor);
+      this.steps[actor] = taken;
+      this.sinceNs[actor] = nowNs;
+    });
+    return lost;
+  }
+
+  /** Everybody was held, so nobody can have got on. */
+  forgive(nowNs: number): void {
+    this.sinceNs.fill(nowNs);
+  }
+}
+
+/** The first of an actor's waits that should not last, in words; null where it has none. */
+export function impatientWait(waits: readonly string[]): string | null {
+  return waits.find((line) => !PATIENT.test(line)) ?? null;
+}
