@@ -178,7 +178,7 @@ export class Conductor {
     if (this.config.executor === 'virtual') return Number.POSITIVE_INFINITY;
     // Who watches the run should not wait long for it to be held.
     if (onLive !== undefined) return this.fleet.now() + LOOK_EVERY_MS * NS_PER_MS;
-    return onProgress === undefined
+    return onProgress === undefined && this.watch === null
       ? Number.POSITIVE_INFINITY
       : this.fleet.now() + PROGRESS_EVERY_MS * NS_PER_MS;
   }
@@ -190,6 +190,7 @@ export class Conductor {
     await this.held.hold(signal);
     this.phase = 'running';
     this.heldNs += this.fleet.now() - startNs;
+    this.watch?.forgive(this.fleet.now());
   }
 
   private async stopPrograms(allEnded: Promise<unknown>): Promise<void> {
