@@ -180,6 +180,8 @@ export interface MigrateBenchConfig {
   /** On the executor's clock: after that long no further warm-up begins. Unless given, they end by themselves. */
   readonly warmupNs?: number;
   readonly samples: number;
+  /** On the executor's clock: after that long no further sample begins, but for the first three. Unless given, all are taken. */
+  readonly samplesNs?: number;
   /** Times plain copies too; pointless where time is modelled. */
   readonly measuresCopy: boolean;
   /** Pages move because they are touched where they should be, one range after another, instead of by prefetches of many ranges. */

@@ -94,8 +94,10 @@ const REGIONS = {
   virtual: { migrations: 32, bytesMin: 2 ** 19, bytesMax: 8 * 2 ** 20 },
 } as const;
 /** The first run has everything compiled, later ones run in its workers. */
-const FIRST_WARMUPS = { rounds: { min: 30, max: 120 }, ns: 8e9 } as const;
-const LATER_WARMUPS = { rounds: { min: 10, max: 40 }, ns: 1e9 } as const;
+const FIRST_WARMUPS = { rounds: { min: 40, max: 120 }, ns: 6e9 } as const;
+const LATER_WARMUPS = { rounds: { min: 12, max: 40 }, ns: 1e9 } as const;
+/** On a machine that is so slow that samples take longer there are fewer of them. */
+const SAMPLE_NS_MAX = 150e6;
 const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
 const SAMPLES_SIMULATED = 1;
 /** Migrations whose phases are looked at, one fault after another. */
@@ -253,6 +255,7 @@ class MigrateMeasurement {
   ): SimulationConfig {
     const { config } = this;
     const isWall = executor === 'threads';
+    const { samples } = this.options;
     const warm = this.isFirst ? FIRST_WARMUPS : LATER_WARMUPS;
     const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
     const chunkPages = [rangePages, 1].filter((pages, i, all) => all.indexOf(pages) === i);
@@ -263,8 +266,10 @@ class MigrateMeasurement {
       sizeBytes,
       rangePages,
       regionPages: regionPagesFor(config, flows, sizeBytes, rangePages, executor),
-      ...(isWall ? { warmups: warm.rounds, warmupNs: warm.ns } : { warmups: WARMUPS_SIMULATED }),
-      samples: isWall ? this.options.samples : SAMPLES_SIMULATED,
+      ...(isWall
+        ? { warmups: warm.rounds, warmupNs: warm.ns, samplesNs: samples * SAMPLE_NS_MAX }
+        : { warmups: WARMUPS_SIMULATED }),
+      samples: isWall ? samples : SAMPLES_SIMULATED,
       measuresCopy: isWall,
       ...(storm ? { stormNs: STORM_PAUSE_NS } : {}),
     };

@@ -29,6 +29,8 @@ export const BENCH_RAM = -1;
 const DEPTH = 16;
 /** Rounds that are looked at together to find the end of warm-up. */
 const STEADY_WINDOW = 10;
+/** Fewer have no median worth the name, however long they take. */
+const SAMPLES_MIN = 3;
 /** Plain copies on several threads move at least this much each, so that starting them does not count. */
 const PARALLEL_COPY_BYTES = 64 * 2 ** 20;
 /** Regions of flows begin at multiples of this: none shares a huge page, or a window of a notifier, with another. */
@@ -107,7 +109,10 @@ export class MigrateBench implements Workload {
     }
     const warmed = yield* this.warmUp(host, counts);
     if (warmed !== Errno.OK) return warmed;
-    for (let sample = 0; sample < this.config.samples && !host.stopping; sample++) {
+    const { samples, samplesNs = Number.POSITIVE_INFINITY } = this.config;
+    const endNs = host.now() + samplesNs;
+    for (let sample = 0; sample < samples && !host.stopping; sample++) {
+      if (sample >= SAMPLES_MIN && host.now() >= endNs) break;
       const errno = yield* this.sample(host, sample, counts);
       if (errno !== Errno.OK) return errno;
     }
