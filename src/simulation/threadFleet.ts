@@ -184,7 +184,7 @@ export class ThreadFleet implements Fleet {
     index: number,
     tableRoot: number,
   ): WorkerActor<H> {
-    const worker = (this.pool ?? new WorkerPool(this.config.policyFile !== undefined)).take(kind);
+    const worker = (this.pool ?? this.ownPool()).take(kind);
     worker.on('error', (error) => this.died(name, error.message));
     worker.on('exit', (code) => this.died(name, `its worker ended with code ${code}`));
     const { port1, port2 } = new MessageChannel();
@@ -195,6 +195,14 @@ export class ThreadFleet implements Fleet {
     const actor: WorkerActor<H> = { name, kind, worker, control: port1, host };
     this.actors.push(actor as unknown as WorkerActor<ActorHost>);
     return actor;
+  }
+
+  private ownPool(): WorkerPool {
+    const { policyFile, workloads } = this.config;
+    return new WorkerPool(
+      policyFile !== undefined,
+      workloads.some(({ kind }) => kind === 'program'),
+    );
   }
 
   private runActor(actor: WorkerActor<ActorHost>): void {

@@ -11,12 +11,20 @@ export type WorkerKind = 'coordinator' | 'device' | 'cpuThread';
 export class WorkerPool {
   private readonly idle = new Map<WorkerKind, Worker[]>();
 
-  /** `sharesModules`: actors load modules of the user's, which share svmsim's with them. */
-  constructor(private readonly sharesModules = false) {}
+  /**
+   * A module of the user's shares svmsim's modules with the worker that loads it, which then is not the bundled one and starts more slowly. The Coordinator
+   * loads policies and drivers; the others need the module only for programs.
+   */
+  constructor(
+    private readonly loadsModule = false,
+    private readonly runsPrograms = false,
+  ) {}
 
   /** A worker that runs no actor; nobody listens to its events. */
   take(kind: WorkerKind): Worker {
-    const worker = this.idle.get(kind)?.pop() ?? startWorker(kind, this.sharesModules);
+    const worker =
+      this.idle.get(kind)?.pop() ??
+      startWorker(kind, kind === 'coordinator' ? this.loadsModule : this.runsPrograms);
     worker.removeAllListeners('error');
     worker.removeAllListeners('exit');
     worker.ref();

@@ -15,7 +15,7 @@ function stepsOf({ actors }: LiveSnapshot): number {
   return actors.reduce((sum, { steps }) => sum + steps, 0);
 }
 
-describe('under threads', () => {
+describe('under threads', { timeout: 240_000 }, () => {
   it('a run is held, stepped, looked into and let go on', async () => {
     const config = smallScenario({ executor: 'threads' });
     const seen: { held: LiveSnapshot[]; page: readonly string[] } = { held: [], page: [] };
@@ -64,7 +64,7 @@ describe('under threads', () => {
   });
 });
 
-describe('under virtual', () => {
+describe('under virtual', { timeout: 240_000 }, () => {
   it('a snapshot can be taken, and changes nothing', async () => {
     const config = smallScenario({ executor: 'virtual' });
     let taken: Promise<LiveSnapshot> | null = null;

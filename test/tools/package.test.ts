@@ -27,7 +27,7 @@ describe('the package', () => {
   it('is one that publint finds nothing to say about', async () => {
     const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' });
     expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([]);
-  });
+  }, 240_000);
 
   it('exports what its front page says, and nothing is undefined', () => {
     const values = Object.entries(library);
