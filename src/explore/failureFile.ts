@@ -39,6 +39,7 @@ const failureSchema = z.strictObject({
   bug: z.string().nullable(),
   checks: z.string().optional(),
   disturbedSteps: z.number().int().positive().optional(),
+  stepsMax: z.number().int().positive().optional(),
   verdict: verdictSchema,
   strategy: z.string(),
   schedule: z.number(),
@@ -115,6 +116,7 @@ function failureOf({
   verdict,
   checks,
   disturbedSteps,
+  stepsMax,
   strategy,
   schedule,
   choices,
@@ -127,6 +129,7 @@ function failureOf({
     bug,
     ...(checks === undefined ? {} : { checks }),
     ...(disturbedSteps === undefined ? {} : { disturbedSteps }),
+    ...(stepsMax === undefined ? {} : { stepsMax }),
   };
   return { target, verdict, strategy, schedule, choices: words };
 }

@@ -14,15 +14,18 @@ export interface ExplorationTarget {
   readonly bug: string | null;
   /** Which invariants are watched step by step, as `chooseCheckers` takes it; all unless told. */
   readonly checks?: string;
+  /** Steps after which a run counts as one without an end; those of the bug, or the runner's own, unless told. */
+  readonly stepsMax?: number;
   /** Steps after which programs without an end are told to stop; the runner's own unless told. */
   readonly disturbedSteps?: number;
 }
 
 /** @throws UserError for a scenario with mistakes, and for checks that are not there. */
-export function runnerOf({ source, bug, checks = 'all', disturbedSteps }: ExplorationTarget): SubjectRunner {
+export function runnerOf(target: ExplorationTarget): SubjectRunner {
+  const { source, bug, checks = 'all', disturbedSteps } = target;
   const overlay = bug === null ? null : findBug(bug);
   assert(bug === null || overlay !== null, () => `there is no bug ${bug}`);
-  const stepsMax = overlay?.stepsMax ?? STEPS_MAX;
+  const stepsMax = target.stepsMax ?? overlay?.stepsMax ?? STEPS_MAX;
   const checkers = chooseCheckers(checks);
   return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps });
 }

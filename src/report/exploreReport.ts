@@ -3,6 +3,7 @@
 import type { Finding } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
+import { sizeKeys } from '../explore/shrink/programSize.js';
 import type { Shrunk } from '../explore/shrink/shrink.js';
 import type { Verdict } from '../explore/verdict.js';
 import type { Environment, JsonDocument, JsonObject } from './json.js';
@@ -46,11 +47,13 @@ export function keptLines({ replay, shrunk }: Pick<ExploreContext, 'replay' | 's
   ];
 }
 
+/** Of the program only what became less. */
 function shrunkLine({ from, to, isCut }: Shrunk): string {
-  const operations =
-    from.operations === 0 ? '' : `, ${from.operations} to ${plural(to.operations, 'operation')}`;
+  const parts = sizeKeys
+    .filter((key) => to[key] < from[key])
+    .map((key) => `, ${formatCount(from[key])} to ${formatCount(to[key])} ${key}`);
   const cut = isCut ? '; time was up before it could get smaller' : '';
-  return `shrunk from ${from.steps} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${operations}${cut}`;
+  return `shrunk from ${formatCount(from.steps)} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${parts.join('')}${cut}`;
 }
 
 export function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {
@@ -128,7 +131,7 @@ export function exploreDocument(
     },
     results: report.findings.map(findingRecord),
     file: replay?.file ?? null,
-    shrunk: shrunk === null ? null : { from: shrunk.from, to: shrunk.to, cut: shrunk.isCut },
+    shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
     wallSchedulesPerSecond: perSecond(report, wallMs),
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
   };

@@ -73,7 +73,7 @@ export function swarmDocument(
       again: again(one.seed),
     })),
     file: replay?.file ?? null,
-    shrunk: shrunk === null ? null : { from: shrunk.from, to: shrunk.to, cut: shrunk.isCut },
+    shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
     wallSchedulesPerSecond: wallMs === 0 ? 0 : (1000 * schedules) / wallMs,
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
   };

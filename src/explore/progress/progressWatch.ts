@@ -12,6 +12,8 @@ import { UnitsDone } from './unitsDone.js';
 
 /** Times that a state must come again. What is not in it, such as messages, may differ; and chance may repeat a round that would end in time. */
 const VISITS = 12;
+/** How the message of a livelock begins that was seen by its states. */
+export const SAME_STATE = 'the same state came';
 /** Faults of one program on one page, without an access of its actor in between. */
 const ATTEMPTS = 24;
 /** What others must get done meanwhile. */
@@ -115,7 +117,7 @@ export class ProgressWatch implements StepObserver {
     return {
       kind: 'livelock',
       invariant: 'L2',
-      message: `the same state came ${VISITS} times, and nobody got anything done in between`,
+      message: `${SAME_STATE} ${VISITS} times, and nobody got anything done in between`,
       details: [
         'one round of the cycle:',
         ...shown.map((line) => `  ${line}`),

@@ -4,11 +4,13 @@ import { UserError } from '../../base/userError.js';
 import type { Strategy } from '../../sim/strategy.js';
 import type { Finding } from '../block.js';
 import type { Outcome } from '../outcome.js';
+import { SAME_STATE } from '../progress/progressWatch.js';
 import { makeStrategy } from '../strategies/makeStrategy.js';
 import type { SubjectRunner } from '../subjectRunner.js';
 import { type ExplorationTarget, runnerOf } from '../target.js';
 import { verdictKey } from '../verdict.js';
-import { operationsOf, smallerSources } from './smallerSources.js';
+import { type ProgramSize, programSize } from './programSize.js';
+import { smallerSources } from './smallerSources.js';
 import { smallestSubset } from './smallestSubset.js';
 import { SwitchFinder, type SwitchList, SwitchStrategy } from './switches.js';
 
@@ -22,6 +24,11 @@ const SEED = 1;
 const SELDOM = { name: 'pct3', schedules: 60 } as const;
 /** First the schedule, so that smaller programs can be tried with it; then the program; then the schedule of the smallest one. */
 const PHASES = 3;
+/** Schedules without the bug that must all go well, and without any of which one must. */
+const SOUND_SCHEDULES = 6;
+const HOLD_SCHEDULES = 20;
+/** Fewer than any livelock needs to come round often enough. */
+const STEPS_LEAST = 64;
 
 export interface ShrinkLimits {
   /** Runs in all: the result depends on this and on nothing of the machine. */
@@ -32,10 +39,9 @@ export interface ShrinkLimits {
 
 export const SHRINK_LIMITS: ShrinkLimits = { runs: 4000, seconds: 30 };
 
-export interface Size {
+export interface Size extends ProgramSize {
   readonly steps: number;
   readonly preemptions: number;
-  readonly operations: number;
 }
 
 export interface Shrunk {
@@ -68,7 +74,13 @@ class Shrinking {
   private readonly runsPerPhase: number;
   /** Of the phase that is under way. */
   private budget = { left: 0 };
-  private readonly endMs: number;
+  private readonly msPerPhase: number;
+  /** Of the phase that is under way. */
+  private endMs = 0;
+  /** A phase was ended by the clock. */
+  private isCut = false;
+  /** The whole program goes well under some schedule; null before that was looked at. */
+  private couldHold: boolean | null = null;
 
   constructor(
     private readonly target: ExplorationTarget,
@@ -78,7 +90,7 @@ class Shrinking {
   ) {
     this.key = verdictKey(finding.verdict);
     this.runsPerPhase = Math.floor(limits.runs / PHASES);
-    this.endMs = nowMs() + limits.seconds * 1000;
+    this.msPerPhase = (limits.seconds * 1000) / PHASES;
   }
 
   run(): Shrunk {
@@ -86,7 +98,7 @@ class Shrinking {
     const { outcome } = runner.replay(this.finding.choices);
     const first: Small = { target: this.target, runner, outcome };
     const small = this.fails(outcome)
-      ? this.fewerSwitches(this.smallerProgram(this.fewerSwitches(first)))
+      ? this.fewerSteps(this.fewerSwitches(this.smallerProgram(this.fewerSwitches(first))))
       : first;
     const { verdict, steps, preemptions, choices } = small.outcome;
     return {
@@ -94,12 +106,20 @@ class Shrinking {
       finding: { ...this.finding, verdict: verdict ?? this.finding.verdict, steps, preemptions, choices },
       from: sizeOf(first),
       to: sizeOf(small),
-      isCut: this.isLate,
+      isCut: this.isCut,
     };
   }
 
+  /** Each phase has its share, so that the last one is not left out because of the one before. */
+  private beginPhase(): void {
+    this.budget = { left: this.runsPerPhase };
+    this.endMs = this.nowMs() + this.msPerPhase;
+  }
+
   private get isLate(): boolean {
-    return this.nowMs() > this.endMs;
+    const isLate = this.nowMs() > this.endMs;
+    this.isCut ||= isLate;
+    return isLate;
   }
 
   private fails(outcome: Outcome | null): outcome is Outcome {
@@ -109,7 +129,7 @@ class Shrinking {
   /** From the failure itself, or from one that has fewer preemptions to begin with. */
   private fewerSwitches(found: Small): Small {
     const { runner } = found;
-    this.budget = { left: this.runsPerPhase };
+    this.beginPhase();
     const seldom = this.tryWith(runner, makeStrategy(SELDOM.name, SEED), SELDOM.schedules);
     const isFewer = seldom !== null && seldom.preemptions < found.outcome.preemptions;
     const small = isFewer ? { ...found, outcome: seldom } : found;
@@ -132,7 +152,7 @@ class Shrinking {
 
   /** The first smaller program that fails in the same way takes the place of this one, until none does. */
   private smallerProgram(start: Small): Small {
-    this.budget = { left: this.runsPerPhase };
+    this.beginPhase();
     let small = start;
     for (;;) {
       const next = this.nextSmaller(small);
@@ -157,7 +177,49 @@ class Shrinking {
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
     const outcome = this.firstFailure(runner, finder);
-    return outcome === null ? null : { target, runner, outcome };
+    return outcome === null || !this.canHold(target, runner) ? null : { target, runner, outcome };
+  }
+
+  /**
+   * A program that lost what its own expectations need fails as well, but shows nothing: without the bug it must hold, and where there is none, under
+   * some schedule at least, if the program from before did.
+   */
+  private canHold(target: ExplorationTarget, runner: SubjectRunner): boolean {
+    if (target.bug !== null)
+      return this.holdsWith(runnerFor({ ...target, bug: null }), SOUND_SCHEDULES) === SOUND_SCHEDULES;
+    this.couldHold ??= this.holdsWith(runnerFor(this.target), HOLD_SCHEDULES) > 0;
+    return !this.couldHold || this.holdsWith(runner, HOLD_SCHEDULES) > 0;
+  }
+
+  /** How many schedules go well. */
+  private holdsWith(runner: SubjectRunner | null, schedules: number): number {
+    const strategy = makeStrategy('random', SEED);
+    let held = 0;
+    for (let i = 0; i < schedules && runner !== null; i++) {
+      this.budget.left--;
+      if (runner.run(strategy)?.verdict === null) held++;
+    }
+    return held;
+  }
+
+  /** A state that comes again and again does so sooner where it is looked for sooner. */
+  private fewerSteps(start: Small): Small {
+    this.beginPhase();
+    let small = start;
+    for (let stepsMax = start.outcome.steps; stepsMax >= STEPS_LEAST; stepsMax = Math.floor(stepsMax / 2)) {
+      const outcome = isRepeated(small.outcome) ? this.sooner(small, stepsMax) : null;
+      if (outcome !== null) small = outcome;
+    }
+    return small;
+  }
+
+  private sooner(small: Small, stepsMax: number): Small | null {
+    const target = { ...small.target, stepsMax };
+    const runner = runnerOf(target);
+    const { outcome } = runner.replay(small.outcome.choices);
+    return this.fails(outcome) && isRepeated(outcome) && outcome.steps < small.outcome.steps
+      ? { target, runner, outcome }
+      : null;
   }
 
   private firstFailure(runner: SubjectRunner, like: SwitchList): Outcome | null {
@@ -180,6 +242,10 @@ class Shrinking {
   }
 }
 
+function isRepeated({ verdict }: Outcome): boolean {
+  return verdict?.kind === 'livelock' && verdict.message.startsWith(SAME_STATE);
+}
+
 /** Null for a program that no machine can be made for. */
 function runnerFor(target: ExplorationTarget): SubjectRunner | null {
   try {
@@ -190,6 +256,9 @@ function runnerFor(target: ExplorationTarget): SubjectRunner | null {
   }
 }
 
+const NO_PROGRAM: ProgramSize = { operations: 0, pages: 0, devices: 0, contexts: 0, threads: 0 };
+
 function sizeOf({ target, outcome }: Small): Size {
-  return { steps: outcome.steps, preemptions: outcome.preemptions, operations: operationsOf(target.source) };
+  const { steps, preemptions } = outcome;
+  return { steps, preemptions, ...(programSize(target.source) ?? NO_PROGRAM) };
 }

@@ -4,29 +4,16 @@ import type { SubjectSource } from '../../bugs/bugOverlay.js';
 import { type Case, caseSchema } from '../../case/caseSchema.js';
 import { stepOf } from '../../case/evaluate.js';
 import type { Step } from '../../case/opSchemas.js';
+import type { SimulationConfig } from '../../simulation/simulationConfig.js';
+import { subjectOf } from '../subject.js';
+import { innerSteps } from './programSize.js';
 
-/** Keys of a scenario that can be halved, by what the file says of them or the default. */
-const countKeys = [
-  'devices.count',
-  'devices.contexts',
-  'invalidation.threads',
-  'invalidation.operations',
-  'workloads.0.accesses',
-  'workloads.0.rounds',
-] as const;
+/** Counts of a workload, named alike in a scenario and in its configuration. */
+const workloadKeys: readonly string[] = ['operations', 'rounds', 'accesses'];
 
 /** The largest cuts first. Not every one of them needs to be a program that can run. */
 export function smallerSources(source: SubjectSource): SubjectSource[] {
   return source.kind === 'case' ? smallerCases(source.program) : smallerScenarios(source);
-}
-
-/** Operations of a case, those within branches counted; of a scenario nothing is known. */
-export function operationsOf(source: SubjectSource): number {
-  return source.kind === 'case' ? countSteps(source.program.steps) : 0;
-}
-
-function countSteps(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + (isBlock(step) ? 0 : 1) + countSteps(innerSteps(step).flat()), 0);
 }
 
 function smallerCases(program: Case): SubjectSource[] {
@@ -81,30 +68,38 @@ function hasLabel(steps: readonly Step[], label: string): boolean {
   return steps.some((step) => step.as === label || hasLabel(innerSteps(step).flat(), label));
 }
 
-function isBlock({ op }: Step): boolean {
-  return op === 'concurrent' || op === 'repeat' || op === 'repeat_processes';
+/** A number of the configuration that can be halved, with the key that sets it. */
+interface Setting {
+  readonly key: string;
+  readonly now: number;
+  /** Stands behind the number. */
+  readonly unit: string;
 }
 
-function innerSteps(step: Step): readonly (readonly Step[])[] {
-  if (step.op === 'concurrent') return step.args.branches;
-  return step.op === 'repeat' || step.op === 'repeat_processes' ? [step.args.steps] : [];
-}
-
-/** Whatever a key is now, half of its last setting; halving goes on as long as the failure comes. */
+/** Each number half as large, and as small as it can be. */
 function smallerScenarios(source: Extract<SubjectSource, { kind: 'scenario' }>): SubjectSource[] {
-  return countKeys.flatMap((key) => {
-    const now = settingOf(source.set, key);
-    const next = now === null ? [8, 4, 2, 1] : [Math.floor(now / 2)];
-    return next
-      .filter((value) => value >= 1)
-      .map((value) => ({ ...source, set: [...without(source.set, key), `${key}=${value}`] }));
+  return settingsOf(subjectOf(source).config).flatMap(({ key, now, unit }) => {
+    const smaller = [...new Set([1, Math.floor(now / 2)])].filter((value) => value >= 1 && value < now);
+    return smaller.map((value) => ({
+      ...source,
+      set: [...without(source.set, key), `${key}=${value}${unit}`],
+    }));
   });
 }
 
-function settingOf(set: readonly string[], key: string): number | null {
-  const found = set.findLast((assignment) => assignment.startsWith(`${key}=`));
-  const value = Number(found?.slice(key.length + 1));
-  return found === undefined || !Number.isInteger(value) ? null : value;
+/** What matters most to a reader first. Work without an end stays so. */
+function settingsOf({ deviceCount, device, workloads }: SimulationConfig): Setting[] {
+  const ofWorkloads = workloads.flatMap((workload, i) => [
+    ...Object.entries(workload)
+      .filter(([name, value]) => workloadKeys.includes(name) && Number.isFinite(value))
+      .map(([name, value]) => ({ key: `workloads.${i}.${name}`, now: Number(value), unit: '' })),
+    ...('pages' in workload ? [{ key: `workloads.${i}.size`, now: workload.pages, unit: 'pages' }] : []),
+  ]);
+  return [
+    { key: 'devices.count', now: deviceCount, unit: '' },
+    ...ofWorkloads,
+    { key: 'devices.contexts', now: device.contexts, unit: '' },
+  ];
 }
 
 function without(set: readonly string[], key: string): string[] {

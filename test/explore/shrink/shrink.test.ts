@@ -10,7 +10,9 @@ import { type ExplorationTarget, runnerOf } from '../../../src/explore/target.js
 import { sameVerdict } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 
-const LIMITS = { runs: 900, seconds: Number.POSITIVE_INFINITY };
+const LIMITS = { runs: 600, seconds: Number.POSITIVE_INFINITY };
+
+const FEW = { ...LIMITS, runs: 45 };
 
 function targetOf(id: string): ExplorationTarget {
   const bug = findBug(id);
@@ -18,7 +20,7 @@ function targetOf(id: string): ExplorationTarget {
   return { source: bug.subject, bug: id };
 }
 
-function foundAndShrunk(id: string): Shrunk & { readonly choices: Uint32Array } {
+function foundAndShrunk(id: string, limits = LIMITS): Shrunk & { readonly choices: Uint32Array } {
   const target = targetOf(id);
   const block = {
     target,
@@ -31,7 +33,7 @@ function foundAndShrunk(id: string): Shrunk & { readonly choices: Uint32Array } 
   } as const;
   const [finding] = runBlock(block, true).findings;
   expect(finding).toBeDefined();
-  const shrunk = shrink(target, finding, () => 0, LIMITS);
+  const shrunk = shrink(target, finding, () => 0, limits);
   expect(sameVerdict(shrunk.finding.verdict, finding.verdict)).toBe(true);
   return { ...shrunk, choices: finding.choices };
 }
@@ -82,6 +84,20 @@ describe('a shrunk failure', () => {
   });
 });
 
+describe('what else becomes smaller', () => {
+  it('is the number of rounds of a livelock', () => {
+    const { from, to, finding, target } = foundAndShrunk('B61', FEW);
+    expect(finding.verdict.kind).toBe('livelock');
+    expect(to.steps).toBeLessThan(0.4 * from.steps);
+    expect(runnerOf(target).replay(finding.choices).outcome.verdict).toEqual(finding.verdict);
+  });
+
+  it('is never what the expectations of the program need', () => {
+    const { target } = foundAndShrunk('B59', FEW);
+    expect(runnerOf({ ...target, bug: null }).run(new RandomStrategy(1))?.verdict).toBeNull();
+  });
+});
+
 describe('smaller programs', () => {
   it('of a case are a step, a branch or pages less, and still cases', () => {
     const { source } = targetOf('B107');
@@ -91,9 +107,16 @@ describe('smaller programs', () => {
   });
 
   it('of a scenario have smaller counts, down to one', () => {
-    const source = { kind: 'scenario', path: 'a.yaml', text: '', set: ['devices.count=4'] } as const;
+    const source = {
+      kind: 'scenario',
+      path: 'a.yaml',
+      text: 'workloads:\n  - kind: pattern\n',
+      set: ['devices.count=4'],
+    } as const;
     const sets = smallerSources(source).map((one) => (one.kind === 'scenario' ? one.set : []));
     expect(sets).toContainEqual(['devices.count=2']);
+    expect(sets).toContainEqual(['devices.count=4', 'workloads.0.rounds=1']);
+    expect(sets).toContainEqual(['devices.count=4', 'workloads.0.size=512pages']);
     const last = smallerSources({ ...source, set: ['devices.count=1'] });
     expect(
       last.some(
