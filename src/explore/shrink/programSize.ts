@@ -61,7 +61,7 @@ function workOf({ workloads }: SimulationConfig): Pick<ProgramSize, 'operations'
   let operations = 0;
   let pages = 0;
   for (const workload of workloads) {
-    if ('pages' in workload) pages += workload.pages;
+    if ('pages' in workload && typeof workload.pages === 'number') pages += workload.pages;
     if (workload.kind === 'pattern') operations += workload.accesses * workload.rounds;
     if ('operations' in workload) operations += workload.operations;
   }

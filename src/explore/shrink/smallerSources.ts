@@ -93,7 +93,9 @@ function settingsOf({ deviceCount, device, workloads }: SimulationConfig): Setti
     ...Object.entries(workload)
       .filter(([name, value]) => workloadKeys.includes(name) && Number.isFinite(value))
       .map(([name, value]) => ({ key: `workloads.${i}.${name}`, now: Number(value), unit: '' })),
-    ...('pages' in workload ? [{ key: `workloads.${i}.size`, now: workload.pages, unit: 'pages' }] : []),
+    ...('pages' in workload && typeof workload.pages === 'number'
+      ? [{ key: `workloads.${i}.size`, now: workload.pages, unit: 'pages' }]
+      : []),
   ]);
   return [
     { key: 'devices.count', now: deviceCount, unit: '' },
