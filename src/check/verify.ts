@@ -87,6 +87,13 @@ function checkRules(input: VerifyInput): Rule[] {
 
 const noEvents: EventSource = () => [];
 
+/** As {@link verifyTornDown}, but tells only of rules that do not hold. */
+export function tornDownViolations(coordinator: Coordinator, devices: readonly GpuSnapshot[]): CheckResult[] {
+  return checkTeardown(new MachineView(coordinator, devices))
+    .filter((rule) => !rule.holds)
+    .map((rule) => rule.result(noEvents));
+}
+
 /**
  * After `Coordinator.tearDown`. `devices` may be empty where they cannot be asked: what the host knows of their memory is checked all the same.
  */

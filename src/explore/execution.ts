@@ -171,7 +171,7 @@ export class Execution implements ViolationSink {
     void coordinator.tearDown();
     this.runOn();
     if (!this.goesOn) return;
-    this.noteChecks(coordinator.verifyTornDown(devices.map((device) => device.snapshot())), 'leak');
+    this.noteChecks(coordinator.tornDownViolations(devices.map((device) => device.snapshot())), 'leak');
   }
 
   private noteChecks(checks: readonly CheckResult[], kind: 'invariant' | 'leak'): void {

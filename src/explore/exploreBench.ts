@@ -47,6 +47,8 @@ export interface ExploreBenchPool {
 const STRATEGY = 'random';
 const SEED = 1;
 const WARMUP_SCHEDULES = 250;
+/** Of each worker: before that much of the protocol has not been seen often enough to be compiled. */
+const WARMUP_MIN_SCHEDULES = 5000;
 /** The compiler is done when so many blocks in a row were not faster than the best one by this part. */
 const STEADY_BLOCKS = 4;
 const STEADY_GAIN = 0.02;
@@ -136,10 +138,12 @@ class Lanes {
   private async warmUp(limitMs: number): Promise<number> {
     const endMs = performance.now() + limitMs;
     let best = 0;
+    let done = 0;
     for (let steady = 0; steady < STEADY_BLOCKS && performance.now() < endMs; steady++) {
       const { wallMs } = await this.round(WARMUP_SCHEDULES);
       const rate = (1000 * WARMUP_SCHEDULES * this.jobs) / wallMs;
-      if (rate > best * (1 + STEADY_GAIN)) steady = -1;
+      done += WARMUP_SCHEDULES;
+      if (done < WARMUP_MIN_SCHEDULES || rate > best * (1 + STEADY_GAIN)) steady = -1;
       best = Math.max(best, rate);
     }
     return best;

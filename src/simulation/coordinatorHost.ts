@@ -9,7 +9,7 @@ import { CheckerPlan } from '../check/online/checkerSet.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import { StepFindings } from '../check/online/stepFindings.js';
 import type { Subject } from '../check/rule.js';
-import { verify, verifyTornDown, violations } from '../check/verify.js';
+import { tornDownViolations, verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
@@ -152,9 +152,16 @@ export class LocalCoordinator implements CoordinatorHost {
 
   /** Rules that also hold during a run come back under names of their own. */
   verifyTornDown(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
-    return verifyTornDown(this.coordinator, devices).map((check) => ({
-      ...check,
-      name: check.name.startsWith(TORN_DOWN) ? check.name : `${TORN_DOWN} ${check.name}`,
-    }));
+    return verifyTornDown(this.coordinator, devices).map(namedTornDown);
   }
+
+  /** As {@link verifyTornDown}, but tells only of rules that do not hold. */
+  tornDownViolations(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
+    return tornDownViolations(this.coordinator, devices).map(namedTornDown);
+  }
+}
+
+function namedTornDown(check: CheckResult): CheckResult {
+  const name = check.name.startsWith(TORN_DOWN) ? check.name : `${TORN_DOWN} ${check.name}`;
+  return { ...check, name };
 }

@@ -10,7 +10,7 @@ import type { Benchmark } from './benchmark.js';
 const SCENARIO = 'explore-share';
 const JOBS = [1, 2] as const;
 const REPLAYS = 1000;
-const WARM_UP_MS = 20_000;
+const WARM_UP_MS = 30_000;
 
 export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreBenchCell> = {
   name: 'explore',
