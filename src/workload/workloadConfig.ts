@@ -173,6 +173,8 @@ export interface MigrateBenchConfig {
   readonly sizeBytes: number;
   /** What one migration moves. */
   readonly rangePages: number;
+  /** Ranges in flight at once for each flow. */
+  readonly depth: number;
   /** What one sample moves for each flow: many migrations, so that starting and ending them does not count. */
   readonly regionPages: number;
   /** Moves to and fro before the first sample, at least and at most: they build page tables and ranges, and let the compiler do its work. */

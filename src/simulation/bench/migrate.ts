@@ -89,10 +89,15 @@ export interface MigrateOptions {
 
 /** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
 const REGIONS = {
-  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, bytesMax: 32 * 2 ** 20 },
+  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
   // Modelled time does not fluctuate, so a few migrations tell as much as many.
   virtual: { migrations: 32, bytesMin: 2 ** 19, bytesMax: 8 * 2 ** 20 },
 } as const;
+/**
+ * Ranges in flight at once for each flow: the host works on one while a device copies another. Under `threads` a few keep both busy, and more would
+ * get in each other's way: the end of each invalidation wakes all that wait for it, of whom most find the next one running.
+ */
+const DEPTHS = { threads: 4, virtual: 16 } as const;
 /** The first run has everything compiled, later ones run in its workers. */
 const FIRST_WARMUPS = { rounds: { min: 40, max: 120 }, ns: 6e9 } as const;
 const LATER_WARMUPS = { rounds: { min: 12, max: 40 }, ns: 1e9 } as const;
@@ -265,6 +270,7 @@ class MigrateMeasurement {
       flows,
       sizeBytes,
       rangePages,
+      depth: DEPTHS[executor],
       regionPages: regionPagesFor(config, flows, sizeBytes, rangePages, executor),
       ...(isWall
         ? { warmups: warm.rounds, warmupNs: warm.ns, samplesNs: samples * SAMPLE_NS_MAX }

@@ -25,8 +25,6 @@ import { countMismatches, fillPattern, patternProblem } from './testPattern.js';
 
 /** A flow's memory that is RAM. */
 export const BENCH_RAM = -1;
-/** Ranges in flight at once for each flow: the host works on one while a device copies another. */
-const DEPTH = 16;
 /** Rounds that are looked at together to find the end of warm-up. */
 const STEADY_WINDOW = 10;
 /** Fewer have no median worth the name, however long they take. */
@@ -186,7 +184,7 @@ export class MigrateBench implements Workload {
   }
 
   private *toStart(host: HostContext, { source }: MigrateFlow, region: Vpn): Steps<Errno> {
-    return yield* host.prefetch(region, this.config.regionPages, source, DEPTH);
+    return yield* host.prefetch(region, this.config.regionPages, source, this.config.depth);
   }
 
   private *move(host: HostContext, { source, destination }: MigrateFlow, region: Vpn): Steps<Errno> {
@@ -195,7 +193,7 @@ export class MigrateBench implements Workload {
       if (destination === BENCH_RAM) return yield* this.touchRanges(host, region);
       return yield* host.launch(destination, Phase.Touch, region, 0);
     }
-    return yield* host.prefetch(region, this.config.regionPages, destination, DEPTH);
+    return yield* host.prefetch(region, this.config.regionPages, destination, this.config.depth);
   }
 
   private *touchOnDevice(context: DeviceContext, region: Vpn): Steps<Errno> {
