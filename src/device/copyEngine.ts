@@ -106,8 +106,8 @@ export class CopyEngine {
   }
 
   /**
-   * Copies page i from `src[i]` to `dst[i]`, one address (of order 0) per page; `dst` 0 skips, `src` 0 fills with zeros. No page may be both
-   * read and written by one request. Errors: -EIO at the first address that the IOMMU does not map for this use; pages before it are copied.
+   * Copies page i from `src[i]` to `dst[i]`; `dst` 0 skips, `src` 0 fills with zeros. An address of order n is that of 2^n pages, and the entries
+   * behind it are not looked at. No page may be both read and written by one request. Errors: -EIO at the first address that the IOMMU does not map for this use; pages before it are copied.
    */
   *copy(src: Uint32Array, dst: Uint32Array, npages: number): Steps<Errno> {
     assert(npages > 0 && npages <= src.length && npages <= dst.length, () => `copy of ${npages} pages`);

@@ -1,7 +1,15 @@
 /** Reads an array of DMA addresses as stretches: consecutive entries of one kind that lead to consecutive frames of one zone. */
 
-import { assert } from '../base/assert.js';
-import { DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto, NO_DMA_ADDR } from '../memory/dmaAddr.js';
+import {
+  type DmaAddr,
+  DmaProto,
+  dmaAddrAt,
+  dmaAddrPlus,
+  dmaOrder,
+  dmaPage,
+  dmaProto,
+  NO_DMA_ADDR,
+} from '../memory/dmaAddr.js';
 import type { DmaResolver } from './dmaResolver.js';
 
 /** Bits of an address below its page: protocol, direction, order. */
@@ -18,6 +26,10 @@ export class DmaRuns {
   /** Protocol of the stretch; 0 for one of empty entries. */
   proto: DmaProto | 0 = 0;
   private entries: Uint32Array = new Uint32Array(0);
+  /** The address of several pages that was met last: its entry, and one past the last that it covers. */
+  private large: DmaAddr = NO_DMA_ADDR;
+  private largeAt = 0;
+  private largeEnd = 0;
   private start = 0;
   private firstFrame = EMPTY_FRAME;
 
@@ -27,10 +39,14 @@ export class DmaRuns {
     private readonly write: boolean,
   ) {}
 
-  /** Starts before entry `first`. What was resolved earlier is forgotten, so this comes after each step of the task. */
+  /**
+   * Starts before entry `first`, with 0 in a new array. What was resolved earlier is forgotten, so this comes after each step of the task; which
+   * address covers the entry is not.
+   */
   open(entries: Uint32Array, first: number): void {
     this.entries = entries;
     this.end = first;
+    if (first === 0) this.largeEnd = 0;
   }
 
   /** Frame of entry `at`: `EMPTY_FRAME` for no address, -1 for one that is not mapped. The stretch then holds `at`, and ends by `limit`. */
@@ -40,7 +56,7 @@ export class DmaRuns {
   }
 
   private measure(at: number, limit: number): void {
-    const addr = dmaAddrAt(this.entries, at);
+    const addr = this.addrAt(at);
     this.start = at;
     if (addr === NO_DMA_ADDR) {
       this.proto = 0;
@@ -48,10 +64,39 @@ export class DmaRuns {
       this.end = this.endOfEmpty(at, limit);
       return;
     }
-    assert(dmaOrder(addr) === 0, 'a copy takes one DMA address per page');
     this.proto = dmaProto(addr);
     this.firstFrame = this.resolver.frameOf(addr, this.write);
-    this.end = this.firstFrame < 0 ? at + 1 : this.endOfRun(at, limit);
+    if (this.firstFrame < 0) this.end = at + 1;
+    else if (at < this.largeEnd) this.end = this.endOfLarge(at, Math.min(limit, this.largeEnd));
+    else this.end = this.endOfRun(at, limit);
+  }
+
+  /** The address of one page: the entry at its place, or what an entry before it that covers several says. */
+  private addrAt(at: number): DmaAddr {
+    if (at >= this.largeEnd) {
+      const addr = dmaAddrAt(this.entries, at);
+      if (dmaOrder(addr) === 0) return addr;
+      this.large = addr;
+      this.largeAt = at;
+      this.largeEnd = at + (1 << dmaOrder(addr));
+    }
+    return dmaAddrPlus(this.large, at - this.largeAt);
+  }
+
+  /** Frames behind one address of several pages: of VRAM they follow one another, I/O pages may lead anywhere. */
+  private endOfLarge(at: number, limit: number): number {
+    if (this.proto === DmaProto.Vram) return limit;
+    const page = dmaPage(this.addrAt(at));
+    let end = at + 1;
+    while (end < limit && this.leadsTo(page + end - at, this.firstFrame + end - at)) end++;
+    return end;
+  }
+
+  /** A page that is not the device's own, by its address of now. */
+  private leadsTo(page: number, frame: number): boolean {
+    const { iommu } = this.resolver;
+    if (this.proto === DmaProto.Peer) return iommu.peers.allows(page, this.write);
+    return iommu.translate(page, this.write) === frame;
   }
 
   private endOfEmpty(at: number, limit: number): number {

@@ -53,6 +53,11 @@ export function dmaPage(addr: DmaAddr): number {
   return addr >>> PAGE_SHIFT;
 }
 
+/** The address of the page that lies `pages` behind, with the same order. */
+export function dmaAddrPlus(addr: DmaAddr, pages: number): DmaAddr {
+  return ((addr + (pages << PAGE_SHIFT)) >>> 0) as DmaAddr;
+}
+
 /** Reads an entry of an array of addresses; the array's owner vouches for its contents. */
 export function dmaAddrAt(entries: Uint32Array, at: number): DmaAddr {
   return entries[at] as DmaAddr;

@@ -33,6 +33,7 @@ import {
   DmaProto,
   dmaAddr,
   dmaAddrAt,
+  dmaAddrPlus,
   dmaOrder,
   dmaPage,
   dmaProto,
@@ -368,8 +369,9 @@ export class TestGpu extends DeviceDma implements DrmDevice, DrmPagemapOps, Devm
     if (this.onCopy !== null) yield* this.onCopy();
     if (this.copyErrno !== Errno.OK) return this.copyErrno;
     const { arrays } = this.drm.arrays;
-    for (let i = 0; i < npages; i++)
-      this.copyPage(dmaAddrAt(arrays.view(src), i), dmaAddrAt(arrays.view(dst), i));
+    const from = pageAddrs(arrays.view(src), npages);
+    const to = pageAddrs(arrays.view(dst), npages);
+    for (let i = 0; i < npages; i++) this.copyPage(from[i], to[i]);
     return Errno.OK;
   }
 
@@ -387,6 +389,16 @@ export class TestGpu extends DeviceDma implements DrmDevice, DrmPagemapOps, Devm
     assert(word !== 0, 'DMA through an address that is not mapped');
     return iommuWordPfn(word);
   }
+}
+
+/** The address of each page, where an address of several pages stands for those behind it too. */
+function pageAddrs(addrs: Uint32Array, npages: number): DmaAddr[] {
+  const pages: DmaAddr[] = [];
+  while (pages.length < npages) {
+    const addr = dmaAddrAt(addrs, pages.length);
+    for (let i = 0; i < 1 << dmaOrder(addr); i++) pages.push(dmaAddrPlus(addr, i));
+  }
+  return pages;
 }
 
 export const TEST_CONFIG: GpuSvmConfig = {

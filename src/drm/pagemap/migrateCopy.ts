@@ -1,23 +1,26 @@
 /** Copying the pages of a migration: makes their DMA addresses, has the device that owns one side copy, and takes the addresses back. */
 
 import { Errno } from '../../base/errno.js';
-import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, NO_DMA_ADDR } from '../../memory/dmaAddr.js';
-import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
-import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder, NO_DMA_ADDR } from '../../memory/dmaAddr.js';
+import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
+import { NO_PFN } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { StepId, Steps } from '../../sim/steps.js';
 import type { DrmDevice } from '../drmDevice.js';
 import type { Devmem, Zdd, ZddTable } from './devmem.js';
 import type { DrmPagemap } from './drmPagemap.js';
-import { MigrateDma, RunIova } from './migrateDma.js';
-import { countPages, expandFrames, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
+import { type EntrySpan, MigrateDma, RunIova } from './migrateDma.js';
+import { countPages, pageOfEntry, pagesOfEntry } from './migrateEntries.js';
 import { PagemapStep } from './pagemapStep.js';
 
 /** Pages that one device copies, with the arrays that their addresses go into. */
 interface CopyRun {
   /** The destination. */
   readonly devmem: Devmem;
+  /** Entries of the sources, and of what they go to. */
+  readonly from: EntrySpan;
+  readonly to: EntrySpan;
   readonly srcId: PageArrayId;
   readonly dstId: PageArrayId;
   readonly npages: number;
@@ -26,10 +29,6 @@ interface CopyRun {
 export class MigrateCopy {
   /** The last one looked up: pages of one allocation come in a row. Numbers are never used again. */
   private lastZdd: Zdd | null = null;
-  /** Frames by page of the stretch at hand; meaningful until the next yield only. */
-  private readonly srcFrames = new Uint32Array(PAGE_ARRAY_PAGES);
-  private readonly dstFrames = new Uint32Array(PAGE_ARRAY_PAGES);
-
   readonly dma = new MigrateDma();
 
   constructor(
@@ -76,8 +75,9 @@ export class MigrateCopy {
     const [fromId, toId] = yield* this.arrays.borrowPair();
     const to = this.arrays.arrays.view(toId);
     const iova = new RunIova();
-    this.mapSources(src, dst, npages, this.arrays.arrays.view(fromId));
-    let errno = this.dma.map(device, this.dstFrames, to, npages, DmaDir.FromDevice, iova);
+    mapOwn({ entries: src, first: 0, end: npages }, this.arrays.arrays.view(fromId));
+    const targets = { entries: dst, first: 0, end: npages };
+    let errno = this.dma.map(device, targets, to, DmaDir.FromDevice, iova);
     if (errno === Errno.OK) errno = yield* devmem.copyOps.copyToRam(devmem, fromId, toId, npages, null);
     if (errno === Errno.OK) this.noteCopy(PagemapStep.copiedToRam, devmem, dst, npages, startedNs);
     this.dma.unmap(device, to, npages, DmaDir.FromDevice, iova);
@@ -117,9 +117,9 @@ export class MigrateCopy {
     // All source pages stay locked, so whose they are does not change while we wait.
     const source = this.sourceAt(args.src, first)?.devmem ?? null;
     const [srcId, dstId] = yield* this.arrays.borrowPair();
-    expandFrames(args.src, first, end, this.srcFrames);
-    expandFrames(args.dst, first, end, this.dstFrames);
-    const run: CopyRun = { devmem, srcId, dstId, npages: end - first };
+    const from = { entries: args.src, first, end };
+    const to = { entries: args.dst, first, end };
+    const run: CopyRun = { devmem, from, to, srcId, dstId, npages: end - first };
     let errno: Errno;
     if (source === null) errno = yield* this.copyFromSystem(run);
     else if (sourcePeerMigrates) errno = yield* this.pushFromPeer(run, source);
@@ -132,12 +132,12 @@ export class MigrateCopy {
   }
 
   /** The destination reads RAM and fills holes. @kernel drm_pagemap_migrate_sys_to_dev */
-  *copyFromSystem({ devmem, srcId, dstId, npages }: CopyRun): Steps<Errno> {
+  *copyFromSystem({ devmem, from, to, srcId, dstId, npages }: CopyRun): Steps<Errno> {
     const { device } = devmem.dpagemap;
     const src = this.arrays.arrays.view(srcId);
     const iova = new RunIova();
-    mapOwn(this.dstFrames, this.arrays.arrays.view(dstId), npages);
-    let errno = this.dma.map(device, this.srcFrames, src, npages, DmaDir.ToDevice, iova);
+    mapOwn(to, this.arrays.arrays.view(dstId));
+    let errno = this.dma.map(device, from, src, DmaDir.ToDevice, iova);
     if (errno === Errno.OK)
       errno = yield* devmem.copyOps.copyToDevmem(devmem, srcId, dstId, npages, devmem.preMigrateFence);
     this.dma.unmap(device, src, npages, DmaDir.ToDevice, iova);
@@ -145,12 +145,12 @@ export class MigrateCopy {
   }
 
   /** Another device writes its pages to the destination. @kernel drm_pagemap_migrate_remote_to_local */
-  *pushFromPeer({ devmem, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
+  *pushFromPeer({ devmem, from, to, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
     const { dpagemap, preMigrateFence } = devmem;
     const { device } = source.dpagemap;
     const dst = this.arrays.arrays.view(dstId);
-    mapOwn(this.srcFrames, this.arrays.arrays.view(srcId), npages);
-    let errno = this.mapRemote(dpagemap, device, this.dstFrames, dst, npages, DmaDir.FromDevice);
+    mapOwn(from, this.arrays.arrays.view(srcId));
+    let errno = this.mapRemote(dpagemap, device, to, dst, DmaDir.FromDevice);
     if (errno === Errno.OK)
       errno = yield* source.copyOps.copyToRam(source, srcId, dstId, npages, preMigrateFence);
     this.unmapRemote(dpagemap, device, dst, npages);
@@ -158,11 +158,11 @@ export class MigrateCopy {
   }
 
   /** The destination reads another device's pages, as for a source that cannot write to others. @kernel drm_pagemap_migrate_details.source_peer_migrates */
-  *pullFromPeer({ devmem, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
+  *pullFromPeer({ devmem, from, to, srcId, dstId, npages }: CopyRun, source: Devmem): Steps<Errno> {
     const { device } = devmem.dpagemap;
     const src = this.arrays.arrays.view(srcId);
-    mapOwn(this.dstFrames, this.arrays.arrays.view(dstId), npages);
-    let errno = this.mapRemote(source.dpagemap, device, this.srcFrames, src, npages, DmaDir.ToDevice);
+    mapOwn(to, this.arrays.arrays.view(dstId));
+    let errno = this.mapRemote(source.dpagemap, device, from, src, DmaDir.ToDevice);
     if (errno === Errno.OK)
       errno = yield* devmem.copyOps.copyToDevmem(devmem, srcId, dstId, npages, devmem.preMigrateFence);
     this.unmapRemote(source.dpagemap, device, src, npages);
@@ -173,37 +173,43 @@ export class MigrateCopy {
   mapRemote(
     dpagemap: DrmPagemap,
     device: DrmDevice,
-    frames: Uint32Array,
+    { entries, first, end }: EntrySpan,
     addrs: Uint32Array,
-    npages: number,
     dir: DmaDir,
   ): Errno {
-    addrs.fill(NO_DMA_ADDR, 0, npages);
-    for (let i = 0; i < npages; i++) {
-      const addr = dpagemap.ops.deviceMap(dpagemap, device, frames[i] as Pfn, 0, dir);
+    addrs.fill(NO_DMA_ADDR, 0, end - first);
+    for (let at = first; at < end; ) {
+      const npages = pagesOfEntry(entries, at);
+      const order = 31 - Math.clz32(npages);
+      const addr = dpagemap.ops.deviceMap(dpagemap, device, pageOfEntry(entries, at), order, dir);
       if (addr < 0) return Errno.EFAULT;
-      addrs[i] = addr;
+      addrs[at - first] = addr;
+      at += npages;
     }
     return Errno.OK;
   }
 
   /** Undoes {@link mapRemote}, as far as it got. @kernel drm_pagemap_migrate_unmap_pages */
   unmapRemote(dpagemap: DrmPagemap, device: DrmDevice, addrs: Uint32Array, npages: number): void {
-    for (let i = 0; i < npages; i++) {
+    for (let i = 0; i < npages; ) {
       const addr = dmaAddrAt(addrs, i);
       if (addr !== NO_DMA_ADDR) dpagemap.ops.deviceUnmap(dpagemap, device, addr);
+      i += 1 << dmaOrder(addr);
     }
-  }
-
-  /** The device's own pages that have a destination. @kernel drm_pagemap_migrate_populate_src_pages */
-  mapSources(src: Uint32Array, dst: Uint32Array, npages: number, from: Uint32Array): void {
-    expandFrames(src, 0, npages, this.srcFrames);
-    expandFrames(dst, 0, npages, this.dstFrames);
-    mapOwn(this.srcFrames, from, npages);
   }
 }
 
-/** Memory of the very device that copies. */
-function mapOwn(frames: Uint32Array, addrs: Uint32Array, npages: number): void {
-  for (let i = 0; i < npages; i++) addrs[i] = dmaAddr(DmaProto.Vram, frames[i], DmaDir.Bidirectional);
+/** Memory of the very device that copies; what has no page there gets no address. @kernel drm_pagemap_migrate_populate_src_pages */
+function mapOwn({ entries, first, end }: EntrySpan, addrs: Uint32Array): void {
+  for (let at = first; at < end; ) {
+    const npages = pagesOfEntry(entries, at);
+    const page = pageOfEntry(entries, at);
+    addrs[at - first] =
+      page === NO_PFN
+        ? NO_DMA_ADDR
+        : dmaAddr(DmaProto.Vram, page, DmaDir.Bidirectional, 31 - Math.clz32(npages));
+    // Of a large hole each page is one without an address.
+    if (page === NO_PFN && npages > 1) addrs.fill(NO_DMA_ADDR, at - first, at - first + npages);
+    at += npages;
+  }
 }

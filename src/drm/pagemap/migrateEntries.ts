@@ -40,12 +40,20 @@ function countMigrating(src: Uint32Array, sizes: Uint32Array, npages: number): n
   return count;
 }
 
-/** Writes the frame of each page of `[first, end)` to `frames`, from its start on; 0 where there is none. */
-export function expandFrames(entries: Uint32Array, first: number, end: number, frames: Uint32Array): void {
-  for (let i = first; i < end; ) {
-    const covered = pagesOfEntry(entries, i);
+/** Whether any entry of `[first, end)` names a page. */
+export function hasPages(entries: Uint32Array, first: number, end: number): boolean {
+  for (let i = first; i < end; i += pagesOfEntry(entries, i))
+    if (pageOfEntry(entries, i) !== NO_PFN) return true;
+  return false;
+}
+
+/** Writes the frame of each entry of `[first, end)`, all of small pages, to `frames`, from its start on; 0 where there is none. How many there are. */
+export function expandFrames(entries: Uint32Array, first: number, end: number, frames: Uint32Array): number {
+  let count = 0;
+  for (let i = first; i < end; i++) {
     const frame: number = pageOfEntry(entries, i);
-    for (let j = 0; j < covered; j++) frames[i - first + j] = frame === 0 ? 0 : frame + j;
-    i += covered;
+    frames[i - first] = frame;
+    if (frame !== 0) count++;
   }
+  return count;
 }
