@@ -27,15 +27,10 @@ export const b024: BugOverlay = {
   expected: [{ kind: 'livelock' }, { kind: 'wrong-result' }],
   apply: ({ coordinator }) => {
     const first = new WeakMap<IntervalNotifier, number>();
-    replaceMethod(
-      coordinator.mm.notifiers,
-      'readBegin',
-      (right) =>
-        function* (sub) {
-          const seq = first.get(sub) ?? (yield* right(sub));
-          first.set(sub, seq);
-          return seq;
-        },
-    );
+    replaceMethod(coordinator.mm.notifiers, 'readSeq', (right) => (sub) => {
+      const seq = first.get(sub) ?? right(sub);
+      first.set(sub, seq);
+      return seq;
+    });
   },
 };

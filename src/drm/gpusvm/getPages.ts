@@ -79,7 +79,7 @@ export class GpuSvmDma {
   *tryGetPages(request: PagesRequest, leftNs: number): Steps<Errno> {
     const { gpusvm, pages, mm, notifier, start, end } = request;
     if (mm.notifiers.reachReadBegin(notifier)) yield STEP;
-    const seq = notifier.invalidateSeq;
+    const seq = mm.notifiers.readSeq(notifier);
     if (mm.notifiers.isInvalidating(notifier)) yield* mm.notifiers.untilSeqChanges(seq);
     if (pages.dmaAddrs !== null && (yield* this.pagesValidUnlocked(gpusvm, pages))) {
       pages.notifierSeq = seq;

@@ -115,7 +115,7 @@ export class Hmm {
     let deadline = sched.now() + timeoutNs;
     for (;;) {
       if (mm.notifiers.reachReadBegin(notifier)) yield STEP;
-      range.notifierSeq = notifier.invalidateSeq;
+      range.notifierSeq = mm.notifiers.readSeq(notifier);
       if (mm.notifiers.isInvalidating(notifier)) yield* mm.notifiers.untilSeqChanges(range.notifierSeq);
       if (timeoutNs > 0 && sched.now() > deadline) return Errno.EBUSY;
       if (!mm.mmapLock.beginRead()) yield PARK;

@@ -191,7 +191,7 @@ export class NotifierSubscriptions {
   /** The sequence to compare with later; waits while an invalidation of this interval runs. @kernel mmu_interval_read_begin */
   *readBegin(sub: IntervalNotifier): Steps<number> {
     if (this.reachReadBegin(sub)) yield STEP;
-    const seq = sub.invalidateSeq;
+    const seq = this.readSeq(sub);
     if (this.isInvalidating(sub)) yield* this.untilSeqChanges(seq);
     return seq;
   }
@@ -199,6 +199,11 @@ export class NotifierSubscriptions {
   /** The step of {@link readBegin}, for hot paths that do without its generator. */
   reachReadBegin(sub: IntervalNotifier): boolean {
     return this.sched.reach(NotifierStep.readBegin, sub.start, sub.end - sub.start, this.mm.id);
+  }
+
+  /** What {@link readBegin} returns; while an invalidation of the interval runs, the reader goes on when {@link untilSeqChanges} is over. */
+  readSeq(sub: IntervalNotifier): number {
+    return sub.invalidateSeq;
   }
 
   /** Whether an invalidation of this interval runs. */
