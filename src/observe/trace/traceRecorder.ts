@@ -16,6 +16,9 @@ const encoder = new TextEncoder();
 /** The only writer of its ring. A step allocates nothing; a wait may describe itself by a text that is new. */
 export class TraceRecorder implements StepObserver, WaitObserver {
   private readonly numbers = new Map<string, number>();
+  /** Steps come many in a row from one task, and looking up its name costs more than anything else that is done for one. */
+  private lastTask: Task | null = null;
+  private lastName = 0;
 
   constructor(
     private readonly ring: TraceRing,
@@ -62,7 +65,7 @@ export class TraceRecorder implements StepObserver, WaitObserver {
 
   /** False where there is no room for the whole event, which then counts as dropped. */
   private begin(task: Task | null, kind: number, args: number): boolean {
-    const name = task === null ? 0 : this.numberOf(task.name);
+    const name = task === null ? 0 : this.nameOf(task);
     if (!this.hasRoom(EVENT_WORDS + args)) {
       this.ring.drop();
       return false;
@@ -71,6 +74,13 @@ export class TraceRecorder implements StepObserver, WaitObserver {
     this.ring.push(packHead(kind, args, actor, name, task === null ? 0 : task.id));
     this.ring.push(this.clock.now() + this.clockOffsetNs);
     return true;
+  }
+
+  private nameOf(task: Task): number {
+    if (task === this.lastTask && this.lastName > 0) return this.lastName;
+    this.lastTask = task;
+    this.lastName = this.numberOf(task.name);
+    return this.lastName;
   }
 
   private hasRoom(words: number): boolean {
