@@ -255,6 +255,13 @@ describe('bench lookup', () => {
     expect(await runCli(['bench', 'lookup'], host)).toBe(1);
   });
 
+  it('refuses policies, which nothing asks here', async () => {
+    expect(await runCli(['bench', 'lookup', '--policy', 'mine.mjs'], host)).toBe(2);
+    expect(host.stderr.text).toContain(
+      'bench lookup: found --policy, allowed: options of lookup (--policy is an option of ',
+    );
+  });
+
   it.each(['', '0', '10,5', '5,5', '1e3', '1,,2', '20000000'])('refuses --entries %s', async (entries) => {
     expect(await runCli(['bench', 'lookup', '--entries', entries], host)).toBe(2);
     expect(host.stderr.text).toContain('ascending whole numbers from 1 to 10000000');

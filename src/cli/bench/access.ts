@@ -14,7 +14,7 @@ export const accessBenchmark: Benchmark<AccessOptions, AccessCell> = {
   name: 'access',
   what: 'loads per second of a device, with the translation in the TLB, in the page table, or nowhere',
   scenario: 'bench-mirror',
-  takes: ['clock', 'devices', 'layout'],
+  takes: ['clock', 'devices', 'layout', 'policy'],
   sweepsDevices: true,
   samplesMax: 1000,
   report: accessReport,

@@ -29,6 +29,7 @@ const ownOptions = {
   },
   devices: { flags: '--devices <n>', what: 'number of GPUs', isCommon: true },
   layout: { flags: '--layout <name>', what: 'layout of the mirror', isCommon: true },
+  policy: { flags: '--policy <file>', what: 'policies of your own', isCommon: true },
   sizes: { flags: '--sizes <list>', what: 'buffer sizes, such as 4KiB,64KiB,2MiB' },
   tests: { flags: '--tests <list>', what: 'which of its tests, or all; --list shows them' },
   ranges: { flags: '--ranges <list>', what: 'sizes of the ranges that move, such as 4KiB,64KiB,2MiB' },

@@ -18,7 +18,7 @@ export const faultBenchmark: Benchmark<FaultOptions, FaultCell> = {
   name: 'fault',
   what: 'GPU faults per second and their latency, on present pages, on pages that migrate and on holes',
   scenario: 'bench-migrate',
-  takes: ['clock', 'layout', 'ranges', 'outstanding'],
+  takes: ['clock', 'layout', 'ranges', 'outstanding', 'policy'],
   samplesMax: 1000,
   report: faultReport,
   plan: ({ typed, config, samples, clocks }) => {

@@ -21,7 +21,7 @@ export const invalidateBenchmark: Benchmark<InvalidateOptions, InvalidateCell> =
   name: 'invalidate',
   what: 'time from the start of an invalidation to the last acknowledgement, by event, span, devices, rate and overlap',
   scenario: 'bench-mirror',
-  takes: ['clock', 'layout', 'sizes', 'devices', 'events', 'rates', 'overlaps'],
+  takes: ['clock', 'layout', 'sizes', 'devices', 'events', 'rates', 'overlaps', 'policy'],
   sweepsDevices: true,
   samplesMax: 1000,
   report: invalidateReport,

@@ -25,7 +25,7 @@ export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
   what: 'migration throughput from RAM to VRAM, back, and from device to device, directly and through RAM',
   scenario: 'bench-migrate',
   tests: migrateTestNames.map((name) => ({ name, what: migrateTests[name].what })),
-  takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm'],
+  takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm', 'policy'],
   samplesMax: 10_000,
   report: migrateReport,
   plan: ({ typed, config, samples, clocks }) => {

@@ -18,7 +18,7 @@ export const mirrorBenchmark: Benchmark<MirrorOptions, MirrorCell> = {
   name: 'mirror',
   what: 'a mirror per device, one for all, and one HMM fault for all: faults, callbacks, metadata and times by number of devices',
   scenario: 'bench-mirror',
-  takes: ['clock', 'devices', 'deviceCounts'],
+  takes: ['clock', 'devices', 'deviceCounts', 'policy'],
   sweepsDevices: true,
   samplesMax: 1000,
   report: mirrorReport,
