@@ -25,7 +25,19 @@ run('npx', ['svmsim', 'init', 'mine.yaml']);
 run('npx', ['svmsim', 'validate', 'mine.yaml']);
 const last = run('npx', ['svmsim', 'run', 'mine.yaml', '--quiet']).split('\n').at(-1);
 process.stdout.write(`${last}\n`);
-run('npx', ['svmsim', 'run', 'mine.yaml', '--executor', 'virtual', '--quiet', '--trace', 'run.pftrace']);
+run('npx', [
+  'svmsim',
+  'run',
+  'mine.yaml',
+  '--executor',
+  'virtual',
+  '--quiet',
+  '--trace',
+  'run.pftrace',
+  '--json',
+  'run.json',
+]);
+process.stdout.write(`${run('npx', ['svmsim', 'report', 'run.json', '-o', 'report.html'])}\n`);
 writeFileSync(
   join(folder, 'use.mjs'),
   `import { passed, simulate } from 'svmsim';
