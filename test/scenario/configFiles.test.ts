@@ -7,7 +7,7 @@ import { parseDocument } from 'yaml';
 import { loadScenario } from '../../src/scenario/loadScenario.js';
 import { memoryNeed } from '../../src/scenario/memoryNeed.js';
 import { configDir } from '../../src/scenario/presets.js';
-import { invalidationCalls } from '../../src/workload/workloadConfig.js';
+import { DEFAULT_INVALIDATION_CALLS } from '../../src/workload/workloadConfig.js';
 import { Scratch } from './scratch.js';
 
 const scratch = new Scratch();
@@ -85,7 +85,10 @@ describe('the stress scenario', () => {
   it('invalidates by all four calls until its time is over', () => {
     expect(config).toMatchObject({ deviceCount: 8, durationMs: 20_000 });
     const invalidating = config.workloads.filter((workload) => workload.kind === 'invalidate');
-    expect(invalidating.map(({ calls }) => calls)).toEqual([[...invalidationCalls], [...invalidationCalls]]);
+    expect(invalidating.map(({ calls }) => calls)).toEqual([
+      [...DEFAULT_INVALIDATION_CALLS],
+      [...DEFAULT_INVALIDATION_CALLS],
+    ]);
   });
 });
 
