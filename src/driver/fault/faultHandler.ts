@@ -76,7 +76,7 @@ export class GpuFaultHandler {
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
     if (!vm.vmLock.beginRead()) yield PARK;
     // What was said of memory that has gone goes with its ranges, and must not be taken for what is there now.
-    yield* this.collectGarbage(vm);
+    if (vm.collector.hasWork) yield* this.collectGarbage(vm);
     const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
     let fault: GpuFault | null = null;
     let errno: Errno;
