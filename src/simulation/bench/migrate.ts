@@ -100,7 +100,9 @@ const REGIONS = {
 const DEPTHS = { threads: 4, virtual: 16 } as const;
 /** The first run has everything compiled, later ones run in its workers. */
 const FIRST_WARMUPS = { rounds: { min: 40, max: 120 }, ns: 6e9 } as const;
-const LATER_WARMUPS = { rounds: { min: 12, max: 40 }, ns: 1e9 } as const;
+const LATER_ROUNDS = { min: 12, max: 60 } as const;
+/** All later ones together may take so long, each within limits: few cells are warmed up longer than many. */
+const LATER_WARMUPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
 /** On a machine that is so slow that samples take longer there are fewer of them. */
 const SAMPLE_NS_MAX = 150e6;
 const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
@@ -253,6 +255,11 @@ class MigrateMeasurement {
     return makeSimulation(config).run({ workers: this.workers, ...(signal === undefined ? {} : { signal }) });
   }
 
+  private laterWarmupNs(): number {
+    const { all, min, max } = LATER_WARMUPS_NS;
+    return Math.min(max, Math.max(min, all / this.options.variants.length));
+  }
+
   private groupConfig(
     { test, sizeBytes, rangeBytes, storm }: MigrateVariant,
     flows: readonly MigrateFlow[],
@@ -261,7 +268,7 @@ class MigrateMeasurement {
     const { config } = this;
     const isWall = executor === 'threads';
     const { samples } = this.options;
-    const warm = this.isFirst ? FIRST_WARMUPS : LATER_WARMUPS;
+    const warm = this.isFirst ? FIRST_WARMUPS : { rounds: LATER_ROUNDS, ns: this.laterWarmupNs() };
     const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
     const chunkPages = [rangePages, 1].filter((pages, i, all) => all.indexOf(pages) === i);
     const workload: MigrateBenchConfig = {
