@@ -100,7 +100,7 @@ const REGIONS = {
 const DEPTHS = { threads: 4, virtual: 16 } as const;
 /** The first run has everything compiled, later ones run in its workers. */
 const FIRST_WARMUPS = { rounds: { min: 40, max: 120 }, ns: 6e9 } as const;
-const LATER_ROUNDS = { min: 12, max: 60 } as const;
+const LATER_ROUNDS = { min: 40, max: 120 } as const;
 /** All later ones together may take so long, each within limits: few cells are warmed up longer than many. */
 const LATER_WARMUPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
 /** On a machine that is so slow that samples take longer there are fewer of them. */
