@@ -254,6 +254,21 @@ describe('the replay of a recorded program', () => {
     );
   });
 
+  it('accesses what the program could access and nothing else, with more contexts of devices than a page has words', () => {
+    // The lower page is mapped when the upper one has been accessed long since.
+    const upperFirst = `
+10 1.000100 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000100000
+10 1.000200 mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000
+`.trimStart();
+    const config: WorkloadConfig = {
+      ...trace,
+      trace: parseStrace(upperFirst, 'two.strace'),
+      deviceAccesses: 1,
+    };
+    const machine = new FlatMachine([config], { contexts: 700 });
+    expect(machine.finish()).toMatchObject([{ ok: true, counts: { stores: 2, violations: 0 } }]);
+  });
+
   it('says which call of which line went otherwise', () => {
     const machine = new FlatMachine([trace]);
     machine.space.mprotect = function* () {

@@ -32,6 +32,19 @@ describe('ghost slots', () => {
     expect(slots.ownedNear(1023, 5, 6)).toBe(5);
   });
 
+  it('give the CPU thread a word in every page, however many devices there are', () => {
+    for (const actors of [1, 2, 1024, 1025, 1201, 5000]) {
+      const slots = new GhostSlots(actors);
+      for (let index = 0; index < 9; index++) {
+        expect([slots.owns(0, index), slots.ownedNear(0, index, 9), slots.ownerOf(index, 0)]).toEqual([
+          true,
+          index,
+          0,
+        ]);
+      }
+    }
+  });
+
   it('find a page in which an actor has a word, if there is one', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 40 }), (actors, count) => {
