@@ -237,7 +237,7 @@ const invalidationKeys = {
   calls: key(
     someOf(invalidationCalls),
     [...DEFAULT_INVALIDATION_CALLS],
-    'What takes turns: system calls; fork, with a child that checks what it sees; cpu-fault, a load or store; evict, which empties the memory of a device.',
+    'What takes turns: system calls; fork, with a child that checks what it sees; cpu-fault, a load or store; evict, which empties the memory of a device; prefetch, to a device or to RAM.',
   ),
   span: key(physicalSize, '8pages', 'Memory that one call works on, at most; no more than the size.'),
   operations: key(unlimitedCount, 200, 'Calls per thread; unlimited needs a duration.'),
@@ -269,6 +269,7 @@ const loadDocs: Readonly<Record<LoadClass, string>> = {
   fork: 'fork while devices store, a child that checks what it sees and stores, and its end.',
   'cpu-fault': 'A load or store of the CPU where devices have the pages.',
   evict: 'All that migrated to a device comes home.',
+  prefetch: 'A piece is asked for in the memory of a device, or in RAM.',
   'join-leave': 'A device leaves the process, or joins it again.',
   trace: 'A whole replay of a recorded program.',
 };
@@ -283,6 +284,7 @@ const loadsOfStress = map({
   fork: loadRate('fork'),
   'cpu-fault': loadRate('cpu-fault'),
   evict: loadRate('evict'),
+  prefetch: loadRate('prefetch'),
   'join-leave': loadRate('join-leave'),
   trace: loadRate('trace'),
   size: key(physicalSize, '256pages', 'Buffer of each load that has one, which the devices access too.'),

@@ -36,6 +36,18 @@ const SLEEP_SLICE_NS = 1_000_000;
 /** Addresses of a workload, from its buffer on; pieces of the buffer move to their end for a while. */
 const AREA_PAGES = 2 ** 22;
 
+/** Ranges of one prefetch that are under way at a time, at most. */
+const PREFETCH_DEPTH = 4;
+/** Ends of a prefetch that are no loss: whoever accesses the pages gets them all the same. */
+const REFUSALS: ReadonlySet<Errno> = new Set([
+  Errno.EBUSY,
+  Errno.ETIME,
+  Errno.ENOMEM,
+  // The device leaves, or its mirror goes with it.
+  Errno.ENODEV,
+  Errno.ENOENT,
+]);
+
 /** A piece of the buffer, by page index. */
 interface Span {
   readonly first: number;
@@ -190,6 +202,8 @@ export class Invalidate extends GhostWorkload {
         return this.accessByCpu(host, actor, span, random);
       case 'evict':
         return this.evict(host, random);
+      case 'prefetch':
+        return this.prefetch(host, span, random);
     }
   }
 
@@ -227,6 +241,15 @@ export class Invalidate extends GhostWorkload {
     const device = random.below(host.deviceCount);
     const { errno } = yield* host.ioctl(IoctlRequest.vramEvict, device, this.buffer.start, 0, 0, 0);
     if (errno !== Errno.EBUSY && errno !== Errno.ENODEV) return errno;
+    this.counts.failed++;
+    return Errno.OK;
+  }
+
+  /** To the memory of a device, or to RAM. Where there is no way or no room, others are faster, or the device is away, pages stay where they are. */
+  private *prefetch(host: HostContext, { start, npages }: Span, random: Random): Steps<Errno> {
+    const target = random.below(host.deviceCount + 1) - 1;
+    const errno = yield* host.prefetch(start, npages, target, 1 + random.below(PREFETCH_DEPTH));
+    if (errno === Errno.OK || !REFUSALS.has(errno)) return errno;
     this.counts.failed++;
     return Errno.OK;
   }

@@ -9,7 +9,10 @@ import type { MmTrace } from './trace/mmTrace.js';
 export const accessPatterns = ['sequential', 'strided', 'uniform', 'zipf'] as const;
 export type AccessPattern = (typeof accessPatterns)[number];
 
-/** What an invalidation load does to its buffer: system calls, loads and stores of the CPU, or emptying the memory of a device. */
+/**
+ * What an invalidation load does to its buffer: system calls, loads and stores of the CPU, emptying the memory of a device, or
+ * asking for pages in some memory.
+ */
 export const invalidationCalls = [
   'munmap',
   'mprotect',
@@ -18,6 +21,7 @@ export const invalidationCalls = [
   'fork',
   'cpu-fault',
   'evict',
+  'prefetch',
 ] as const;
 export type InvalidationCall = (typeof invalidationCalls)[number];
 

@@ -445,11 +445,11 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'invalidation: { calls: [munmap, exec] }',
-      "s.yaml:1: key 'invalidation.calls': found [munmap, exec], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, each once",
+      "s.yaml:1: key 'invalidation.calls': found [munmap, exec], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, prefetch, each once",
     ],
     [
       'invalidation: { calls: [] }',
-      "s.yaml:1: key 'invalidation.calls': found [], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, each once",
+      "s.yaml:1: key 'invalidation.calls': found [], allowed: a list of one or more of munmap, mprotect, madvise, mremap, fork, cpu-fault, evict, prefetch, each once",
     ],
   ])('%j', (yaml, message) => {
     expect(mistake(yaml)).toBe(message);
