@@ -5,7 +5,7 @@ import { makeSimulation } from '../makeSimulation.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
-import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
 export const accessKinds = ['tlb', 'table', 'miss'] as const;
 /** Where the translation is; `miss`: nowhere, so that each page faults once and is then loaded from. */
@@ -55,20 +55,12 @@ const SHAPES: Readonly<Record<AccessKind, Shape>> = {
 const WARMUPS_WALL = { min: 6, max: 30 } as const;
 const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
 
-export async function runBenchAccess(
+export function runBenchAccess(
   config: SimulationConfig,
   options: AccessOptions & BenchControl<AccessCell>,
 ): Promise<AccessCell[]> {
-  const cells: AccessCell[] = [];
   const workers = new WorkerPool(config.policyFile !== undefined);
-  for (const variant of options.variants) {
-    const cell = await measureCell(config, variant, options, workers);
-    // What an interrupt has cut off is no result.
-    if (options.signal?.aborted) return cells;
-    cells.push(cell);
-    options.onCell?.(cell);
-  }
-  return cells;
+  return measureEach(options.variants, options, (variant) => measureCell(config, variant, options, workers));
 }
 
 async function measureCell(

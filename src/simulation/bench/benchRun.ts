@@ -26,3 +26,21 @@ export type BenchRun<Options, Cell> = (
 /** Whether a measurement came to something: `Waived` where this machine or configuration has no such thing. */
 export const benchStatuses = ['Passed', 'Waived', 'Error'] as const;
 export type BenchStatus = (typeof benchStatuses)[number];
+
+/** Measures one variant after another, tells of each, and ends early with those that are done when it is asked to. */
+export async function measureEach<Variant, Cell>(
+  variants: readonly Variant[],
+  { signal, onCell }: BenchControl<Cell>,
+  measure: (variant: Variant, index: number) => Promise<Cell>,
+): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  for (const [index, variant] of variants.entries()) {
+    if (signal?.aborted) return cells;
+    const cell = await measure(variant, index);
+    // What an interrupt has cut off is no result.
+    if (signal?.aborted) return cells;
+    cells.push(cell);
+    onCell?.(cell);
+  }
+  return cells;
+}

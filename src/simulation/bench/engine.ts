@@ -19,7 +19,7 @@ import type { EngineBenchConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
 import { countsOf, samplesOf } from './benchCounts.js';
-import type { BenchControl, BenchStatus } from './benchRun.js';
+import { type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
 export const engineParts = ['steps', 'handoffs', 'messages', 'round-trips'] as const;
 /**
@@ -59,21 +59,15 @@ const WARMUPS = { window: 6, roundsMin: 6, roundsMax: 30 } as const;
 const benchLock = new LockClass('bench');
 const Echo = defineMessage('bench.echo', { value: field() }, { value: field() });
 
-export async function runBenchEngine(
+export function runBenchEngine(
   config: SimulationConfig,
-  { executors, samples, signal, onCell }: EngineOptions & BenchControl<EngineCell>,
+  options: EngineOptions & BenchControl<EngineCell>,
 ): Promise<EngineCell[]> {
-  const cells: EngineCell[] = [];
-  for (const executor of executors) {
-    for (const part of engineParts) {
-      await setImmediate();
-      if (signal?.aborted) return cells;
-      const cell = await measureCell(config, executor, part, samples);
-      cells.push(cell);
-      onCell?.(cell);
-    }
-  }
-  return cells;
+  const variants = options.executors.flatMap((executor) => engineParts.map((part) => ({ executor, part })));
+  return measureEach(variants, options, async ({ executor, part }) => {
+    await setImmediate();
+    return measureCell(config, executor, part, options.samples);
+  });
 }
 
 /** Messages between workers need workers: they are those of a simulation. */

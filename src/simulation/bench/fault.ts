@@ -13,7 +13,7 @@ import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
-import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type KernelFaults, measureKernelFaults } from './kernelFaults.js';
 
 export const faultPages = ['present', 'migrate', 'hole'] as const;
@@ -81,23 +81,13 @@ export async function runBenchFault(
   config: SimulationConfig,
   options: FaultOptions & BenchControl<FaultCell>,
 ): Promise<FaultCell[]> {
-  const cells: FaultCell[] = [];
   const workers = new WorkerPool(config.policyFile !== undefined);
-  const { kernelProgram, samples, signal } = options;
+  const { kernelProgram, samples, clocks } = options;
   const kernel =
-    kernelProgram === null || !options.clocks.wall ? null : await measureKernelFaults(kernelProgram, samples);
-  for (const variant of options.variants) {
-    const cell = await measureCell(config, variant, options, {
-      workers,
-      isFirst: cells.length === 0,
-      kernel,
-    });
-    // What an interrupt has cut off is no result.
-    if (signal?.aborted) return cells;
-    cells.push(cell);
-    options.onCell?.(cell);
-  }
-  return cells;
+    kernelProgram === null || !clocks.wall ? null : await measureKernelFaults(kernelProgram, samples);
+  return measureEach(options.variants, options, (variant, index) =>
+    measureCell(config, variant, options, { workers, isFirst: index === 0, kernel }),
+  );
 }
 
 /** Ranges of one sample: as many as steady the figure and as memory holds, and no fewer than faults under way. */

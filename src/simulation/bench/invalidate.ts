@@ -13,7 +13,7 @@ import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
-import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
 
 export const invalidateEvents = ['protect', 'unmap', 'discard', 'migrate'] as const;
@@ -77,20 +77,12 @@ const NANOSECONDS_PER_SECOND = 1e9;
 /** For the two halves of a run that pages move between. */
 const VRAM_PER_SPAN = 4;
 
-export async function runBenchInvalidate(
+export function runBenchInvalidate(
   config: SimulationConfig,
   options: InvalidateOptions & BenchControl<InvalidateCell>,
 ): Promise<InvalidateCell[]> {
-  const cells: InvalidateCell[] = [];
   const workers = new WorkerPool(config.policyFile !== undefined);
-  for (const variant of options.variants) {
-    const cell = await measureCell(config, variant, options, workers);
-    // What an interrupt has cut off is no result.
-    if (options.signal?.aborted) return cells;
-    cells.push(cell);
-    options.onCell?.(cell);
-  }
-  return cells;
+  return measureEach(options.variants, options, (variant) => measureCell(config, variant, options, workers));
 }
 
 async function measureCell(
@@ -103,8 +95,8 @@ async function measureCell(
   const timesOf = async (executor: SimulationConfig['executor']): Promise<InvalidateTimes | null> => {
     const rounds = executor === 'virtual' ? ROUNDS_SIMULATED : roundsFor(variant, samples);
     const run = await runCell(cellConfig(config, variant, executor, rounds), workers, signal);
-    problems.push(problemOf(run.report, 'call'));
-    const calls = samplesOf(countsOf(run.report), 'call');
+    problems.push(problemOf(run.report, 'sample'));
+    const calls = samplesOf(countsOf(run.report), 'sample');
     if (calls.length === 0 || run.latency.count === 0) return null;
     const traced = cellConfig(config, variant, executor, TRACED_ROUNDS);
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);

@@ -10,7 +10,7 @@ import type { RunReport } from '../runReport.js';
 import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
-import type { BenchClocks, BenchControl, BenchStatus } from './benchRun.js';
+import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type FlowGroup, type MigrateTestName, migrateTests } from './migrateTests.js';
 import { type PhaseSplit, phaseSplit } from './phaseSplit.js';
 
@@ -114,21 +114,12 @@ const STORM_PAUSE_NS = 20e3;
 const RAM_SHARE = 0.75;
 const BYTES_PER_CHUNK_MAX = LIMITS.chunkPagesMax * PAGE_BYTES;
 
-export async function runBenchMigrate(
+export function runBenchMigrate(
   config: SimulationConfig,
   options: MigrateOptions & BenchControl<MigrateCell>,
 ): Promise<MigrateCell[]> {
-  const cells: MigrateCell[] = [];
   const bench = new MigrateMeasurement(config, options, new WorkerPool(config.policyFile !== undefined));
-  for (const variant of options.variants) {
-    if (options.signal?.aborted) return cells;
-    const cell = await bench.cell(variant);
-    // What an interrupt has cut off is no result.
-    if (options.signal?.aborted) return cells;
-    cells.push(cell);
-    options.onCell?.(cell);
-  }
-  return cells;
+  return measureEach(options.variants, options, (variant) => bench.cell(variant));
 }
 
 /** Why a variant cannot be measured on a machine, in words; null if it can. */

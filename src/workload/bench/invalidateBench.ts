@@ -1,102 +1,58 @@
 /** The program behind `bench invalidate`: all devices map a span, the program takes it away from them, and again. */
 
-import { Errno, errnoName } from '../../base/errno.js';
-import { SteadyState } from '../../base/steadyState.js';
+import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { holdPage } from '../../memory/accessPort.js';
 import type { Steps } from '../../sim/steps.js';
 import { firstError, launchAll, mapBuffer, PROT_RW, toErrno } from '../hostSteps.js';
 import {
   Advice,
-  bufferBase,
   type DeviceContext,
   type DeviceKernel,
   type Expectation,
   type HostContext,
-  type Progress,
   Prot,
-  type Workload,
-  type WorkloadResult,
 } from '../workload.js';
 import type { InvalidateBenchConfig } from '../workloadConfig.js';
+import { BenchProgram } from './benchProgram.js';
+import type { RoundTimer } from './roundTimer.js';
 
 const RAM = -1;
 const PREFETCH_DEPTH = 16;
-const STEADY_WINDOW = 8;
 
-/** Result counts: `call<i>Ns` of the executor's clock, what the calls of one round took together; `warmups`, `steady`. */
-export class InvalidateBench implements Workload {
-  readonly name: string;
-  private readonly start: Vpn;
-
-  constructor(
-    private readonly config: InvalidateBenchConfig,
-    index: number,
-  ) {
-    this.name = config.name;
-    this.start = bufferBase(index);
-  }
-
-  *run(host: HostContext): Steps<WorkloadResult> {
-    const counts: Record<string, number> = {};
-    const errno = yield* this.measure(host, counts);
-    const ok = errno === Errno.OK;
-    const detail = ok ? `${this.config.callers.length} calls a round` : errnoName(errno);
-    return { workload: this.name, ok, detail, counts };
-  }
+/** A sample times the calls of one round, all together. */
+export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
+  protected readonly summary = `${this.config.callers.length} calls a round`;
 
   kernel(): DeviceKernel {
     return (context) => this.touchAll(context);
-  }
-
-  progress(): Progress {
-    return {};
   }
 
   /** Each page's first word is its number, unless what it held was given back. */
   expect(): Expectation[] {
     const check = (page: Vpn, words: Int32Array | null): string | null => {
       const found = words === null ? 0 : words[0];
-      return found === this.valueOf(page) || (this.loses && found === 0)
-        ? null
-        : `its first word is ${found}`;
+      return found === this.wordOf(page) || (this.loses && found === 0) ? null : `its first word is ${found}`;
     };
     return [{ start: this.start, npages: this.config.pages, check }];
   }
 
-  private *measure(host: HostContext, counts: Record<string, number>): Steps<Errno> {
-    const { pages, warmups, samples, pauseNs } = this.config;
-    let errno = yield* mapBuffer(host, this.start, pages);
-    if (errno === Errno.OK) errno = yield* host.madvise(this.start, pages, Advice.NoHugePage);
-    const { warmupNs = Number.POSITIVE_INFINITY } = this.config;
-    const steady = new SteadyState({ window: STEADY_WINDOW, roundsMin: warmups.min, roundsMax: warmups.max });
-    const endNs = host.now() + warmupNs;
-    let round = 0;
-    for (; errno === Errno.OK && !steady.isOver && host.now() < endNs && !host.stopping; round++) {
-      errno = yield* this.round(host, round, (ns) => steady.add(ns));
-    }
-    counts.warmups = steady.rounds;
-    counts.steady = steady.isSteady ? 1 : 0;
-    host.forgetLatencies();
-    for (let sample = 0; errno === Errno.OK && sample < samples && !host.stopping; sample++) {
-      errno = yield* this.round(host, round + sample, (ns) => {
-        counts[`call${sample}Ns`] = ns;
-      });
-      yield* host.sleep(pauseNs);
-    }
-    return errno;
+  protected *prepare(host: HostContext): Steps<Errno> {
+    const { pages } = this.config;
+    const errno = yield* mapBuffer(host, this.start, pages);
+    return errno === Errno.OK ? yield* host.madvise(this.start, pages, Advice.NoHugePage) : errno;
   }
 
   /** Everything is mapped by all devices, and then taken away by all callers at once. */
-  private *round(host: HostContext, round: number, took: (ns: number) => void): Steps<Errno> {
+  protected *round(host: HostContext, round: number, timer: RoundTimer): Steps<Errno> {
     let errno = round === 0 || this.loses ? yield* this.fill(host) : Errno.OK;
     if (errno === Errno.OK) errno = yield* launchAll(host, 0);
     if (errno !== Errno.OK) return errno;
-    const startNs = host.now();
+    timer.start();
     errno = firstError(
       yield* host.parallel(this.config.callers.map((offset) => this.takeAway(host, offset, round))),
     );
-    took(host.now() - startNs);
+    timer.stop();
     if (errno === Errno.OK && this.config.event === 'unmap') errno = yield* this.mapAgain(host);
     return errno;
   }
@@ -111,7 +67,7 @@ export class InvalidateBench implements Workload {
       }
       const at = yield* holdPage(host, page, true);
       if (at < 0) return toErrno(at);
-      host.memory.words[at] = this.valueOf(page);
+      host.memory.words[at] = this.wordOf(page);
       host.release();
     }
     return Errno.OK;
@@ -146,7 +102,7 @@ export class InvalidateBench implements Workload {
       if (at < 0) return toErrno(at);
       const found = context.memory.words[at];
       context.release();
-      if (found !== this.valueOf(vpn(this.start + i))) return Errno.EIO;
+      if (found !== this.wordOf(vpn(this.start + i))) return Errno.EIO;
     }
     return Errno.OK;
   }
@@ -156,7 +112,7 @@ export class InvalidateBench implements Workload {
     return this.config.event === 'unmap' || this.config.event === 'discard';
   }
 
-  private valueOf(page: Vpn): number {
+  private wordOf(page: Vpn): number {
     return 1 + (page - this.start);
   }
 }
