@@ -21,13 +21,22 @@ export class Doorbell {
     return (1 + count) * DOORBELL_WORDS * 4;
   }
 
-  /**
-   * Any thread. The system call, which costs tens of microseconds, is made only when the owner sleeps, and by one of those who ring only. Who is
-   * woken counts as awake from here on: those that spin must see that a core is wanted before he can run on it.
-   */
+  /** Any thread: what {@link knock} and {@link wakeOwner} do. */
   ring(): void {
+    if (this.knock()) this.wakeOwner();
+  }
+
+  /** Any thread. An owner who is awake will see it, and does not fall asleep over it; true when he sleeps, and {@link wakeOwner} must follow. */
+  knock(): boolean {
     Atomics.add(this.words, COUNT, 1);
-    if (Atomics.load(this.words, SLEEPING) === 0) return;
+    return Atomics.load(this.words, SLEEPING) !== 0;
+  }
+
+  /**
+   * Any thread. The system call, which costs tens of microseconds, is made by one of those who ring only. Who is woken counts as awake from
+   * here on: those that spin must see that a core is wanted before he can run on it.
+   */
+  wakeOwner(): void {
     if (Atomics.compareExchange(this.words, SLEEPING, 1, 0) === 0) return;
     Atomics.add(this.common, AWAKE, 1);
     Atomics.notify(this.words, COUNT);

@@ -37,6 +37,11 @@ const PAUSE_ROOTS = 32;
  * not sleep, or each message costs a waking up on either side.
  */
 const HUB_PATIENCE_MS = 0.1;
+/**
+ * How long a sleeper whose mailbox has something may be left asleep while there is no core for him anyway. Waking one costs tens of microseconds, and
+ * by the time that this actor has nothing to do any more there is often more for the same one.
+ */
+const WAKE_DELAY_MS = 0.2;
 /** Longest busy stretch without serving the control plane, and longest sleep where somebody has rung since the last one. */
 const CONTROL_SLICE_MS = 5;
 /** Each further sleep in which nobody rings is twice as long, up to this. */
@@ -51,6 +56,9 @@ export class ThreadExecutor extends Scheduler {
   private readonly links: Link[] = [];
   /** Sent to since its doorbell was rung last. */
   private readonly unrung: Link[] = [];
+  /** Sent to, but left asleep for the moment; the first of them since `leftAsleepMs`. */
+  private readonly leftAsleep: Doorbell[] = [];
+  private leftAsleepMs = 0;
   /** Somebody rang in the last wait, so more may come soon. */
   private wasRung = true;
   private readonly cores = availableParallelism();
@@ -119,12 +127,14 @@ export class ThreadExecutor extends Scheduler {
       if (this.failure !== null) throw this.failure;
       const nowMs = performance.now();
       if (nowMs >= controlDueMs) {
+        this.wakeLeftAsleep();
         await setImmediate();
         controlDueMs = performance.now() + CONTROL_SLICE_MS;
       } else if (!progressed) {
         this.idle(doorbell, seen, this.msToNextTimer());
       }
     }
+    this.wakeLeftAsleep();
     doorbell.leave();
   }
 
@@ -133,7 +143,7 @@ export class ThreadExecutor extends Scheduler {
    * for an answer, perhaps with a lock held, would otherwise wait for whatever is queued here. The way out of the task and back would cost more.
    */
   stopsHere(): boolean {
-    if (this.unrung.length > 0) this.ringDoorbells();
+    if (this.unrung.length > 0 || this.leftAsleep.length > 0) this.ringDoorbells();
     if (this.doorbell !== null && this.doorbell.peek() !== this.seen) this.deliverDuringTask(this.doorbell);
     this.stepsLeft--;
     return this.stepsLeft <= 0;
@@ -218,8 +228,24 @@ export class ThreadExecutor extends Scheduler {
   private ringDoorbells(): void {
     for (let link = this.unrung.pop(); link !== undefined; link = this.unrung.pop()) {
       link.port.dirty = false;
-      link.peerDoorbell.ring();
+      if (link.peerDoorbell.knock()) this.leaveAsleep(link.peerDoorbell);
     }
+    if (this.leftAsleep.length > 0 && this.mustWakeNow()) this.wakeLeftAsleep();
+  }
+
+  private leaveAsleep(doorbell: Doorbell): void {
+    if (this.leftAsleep.length === 0) this.leftAsleepMs = nowMs();
+    if (!this.leftAsleep.includes(doorbell)) this.leftAsleep.push(doorbell);
+  }
+
+  /** There is a core for one more, or somebody has waited long enough. */
+  private mustWakeNow(): boolean {
+    const { doorbell } = this;
+    return doorbell === null || doorbell.awake < this.cores || nowMs() - this.leftAsleepMs >= WAKE_DELAY_MS;
+  }
+
+  private wakeLeftAsleep(): void {
+    for (let bell = this.leftAsleep.pop(); bell !== undefined; bell = this.leftAsleep.pop()) bell.wakeOwner();
   }
 
   private runSlice(task: Task): void {
@@ -235,6 +261,7 @@ export class ThreadExecutor extends Scheduler {
 
   /** Waits for the doorbell or for `limitMs`, spinning first where that is likely to pay. */
   private idle(doorbell: Doorbell, seen: number, limitMs: number): void {
+    this.wakeLeftAsleep();
     const spinEndMs = performance.now() + (this.wasRung ? Math.min(SPIN_MAX_MS, limitMs) : 0);
     if (!this.spin(doorbell, seen, spinEndMs)) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
     this.wasRung = doorbell.count() !== seen;

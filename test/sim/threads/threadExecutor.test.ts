@@ -1,6 +1,7 @@
 /** The threads executor: tasks run in turn, mail and timers are served, it stops when told, and two of them talk across threads. */
 
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +16,19 @@ import { ThreadExecutor } from '../../../src/sim/threads/threadExecutor.js';
 import { TestStep } from '../harness.js';
 
 const Echo = defineMessage('test.echo', { value: field() }, { value: field() });
+const Notice = defineMessage('test.notice', { value: field() }, {});
+
+/** The doorbell of somebody who always sleeps. */
+class Sleeper extends Doorbell {
+  isWoken = false;
+  override knock(): boolean {
+    super.knock();
+    return true;
+  }
+  override wakeOwner(): void {
+    this.isWoken = true;
+  }
+}
 
 function makeExecutor(seed = 1): ThreadExecutor {
   const executor = new ThreadExecutor(seed);
@@ -155,6 +169,43 @@ describe('an executor in a thread of its own', () => {
     executor.spawn(actorId(0), 'busy', body());
     await expect(executor.run()).rejects.toThrow('no answer');
     expect(executor.failure).toBe(null);
+  });
+
+  describe('with a peer that sleeps', () => {
+    /** An executor that has sent something to a sleeper, in a task that goes on until he is woken or has taken so many steps. */
+    async function stepsUntilWoken(awake: number, stepsMax: number): Promise<number> {
+      const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+      const executor = new ThreadExecutor(1);
+      const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+      const [own, peerDoorbell] = [new Doorbell(bells, 0), new Sleeper(bells, 1)];
+      executor.attach(own);
+      // This executor counts as one.
+      for (let i = 1; i < awake; i++) own.join();
+      const port = new Port(executor, actorId(0), actorId(1), 'the sleeper', up, down);
+      executor.addLink({ port, peerDoorbell });
+      let steps = 0;
+      const body = function* (): Steps<void> {
+        port.post(Notice, { value: 1 });
+        while (!peerDoorbell.isWoken && steps < stepsMax) {
+          steps++;
+          if (executor.reach(TestStep.a)) yield STEP;
+        }
+      };
+      await runTasks(executor, body());
+      expect(executor.failure).toBe(null);
+      expect(peerDoorbell.isWoken).toBe(true);
+      return steps;
+    }
+
+    it('wakes him at once while there is a core for him', async () => {
+      expect(await stepsUntilWoken(1, 2)).toBe(availableParallelism() > 1 ? 1 : 2);
+    });
+
+    it('wakes him in the end where there is none, whether it goes on or has nothing to do any more', async () => {
+      const crowd = availableParallelism() + 1;
+      await stepsUntilWoken(crowd, Number.POSITIVE_INFINITY);
+      await stepsUntilWoken(crowd, 1);
+    });
   });
 
   it('needs a doorbell', async () => {
