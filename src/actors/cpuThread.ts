@@ -57,7 +57,6 @@ export class CpuThread implements AccessPort {
   private readonly tlb = new CpuTlb();
   private inside = false;
   private generation = -1;
-  /** Table index of the root of the process that the thread runs. @kernel cr3 */
   private root: number;
 
   constructor(
@@ -69,6 +68,11 @@ export class CpuThread implements AccessPort {
     this.root = world.tableRoot;
     this.sched = world.sched;
     this.gate = new Gate(world.sched, `pause of cpu${index}`);
+  }
+
+  /** Table index of the root of the process that the thread runs. @kernel cr3 */
+  get tableRoot(): number {
+    return this.root;
   }
 
   /** A failed attempt also ends the section that earlier ones opened. */

@@ -1,27 +1,21 @@
-/** B36: the faults of two devices spin for a page that a third one has. */
+/** B36: devices that take pages from one another hang on the lock of a folio. */
 
-import { buffer, bugCase, concurrent } from './bugCase.js';
+import { bugCase, concurrent, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
+import { childReads, mixedAndShared } from './programs/mixedAndShared.js';
 import { spinForFolioLock } from './spinForFolioLock.js';
+
+const read = (dev: string): unknown => ({ op: 'gpu_read', args: { dev, buf: 'A', off: 0, pages: 1 } });
 
 export const b036: BugOverlay = {
   id: 'B36',
   title: 'migration between devices hangs on the lock of a folio',
   wrong:
-    'Two devices want a page of a third. The fault that one of them makes for it comes again and again without letting go of its CPU, and the one that has the lock waits for that CPU while it migrates.',
+    'Two devices race for the pages of a third. The one that has the locks waits for a CPU on which a fault comes again and again for such a page; the other one, and whoever faults there next, waits for the locks.',
   reference: '10dd1eaa80a5 disabled such migrations, a99d34e5ecb9 allowed them again',
   subject: bugCase({
-    name: 'a page that one device has, wanted by two others',
-    steps: [
-      ...[0, 1, 2].map((i) => ({ op: 'bind_mirror', args: { dev: `gpu${i}`, kind: 'private' } })),
-      buffer('A', 1),
-      { op: 'cpu_write', args: { buf: 'A', pattern: { p: 'const', v: 1 } } },
-      { op: 'migrate_to_device', args: { dev: 'gpu0', buf: 'A' } },
-      concurrent(
-        [{ op: 'gpu_read', args: { dev: 'gpu1', buf: 'A' } }],
-        [{ op: 'gpu_read', args: { dev: 'gpu2', buf: 'A' } }],
-      ),
-    ],
+    name: 'two devices take pages from a third one that a child reads',
+    steps: [...mirrorOn(3), ...mixedAndShared, concurrent([read('gpu1')], [read('gpu2')], [...childReads])],
   }),
   expected: [{ kind: 'livelock' }],
   apply: spinForFolioLock,

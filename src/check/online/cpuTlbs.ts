@@ -31,7 +31,8 @@ class CpuTlbs implements Checker {
     const pte = pteFromWord(mm.pageTable.get(page));
     if (pteKind(pte) !== PteKind.Migration) return;
     for (const cpu of this.machine.cpus) {
-      if (cpu.cachedFrame(page) !== ptePfn(pte)) continue;
+      // Another process may still have the frame at the same address, until its own entry goes.
+      if (cpu.tableRoot !== mm.pageTable.root || cpu.cachedFrame(page) !== ptePfn(pte)) continue;
       this.sink.report(
         'M8',
         `cpu${cpu.index} still has the translation of ${formatVpn(page)}, which migrates`,

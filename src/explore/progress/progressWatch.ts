@@ -18,6 +18,8 @@ export const SAME_STATE = 'the same state came';
 const ATTEMPTS = 24;
 /** What others must get done meanwhile. */
 const UNITS_OF_OTHERS = 24;
+/** The same where nobody gets anything done. More, since chance alone may let several programs spoil a few attempts of one another. */
+const ATTEMPTS_OF_ALL = 60;
 /** Steps of a cycle that are kept. */
 const STEPS_KEPT = 4000;
 const CYCLE_SHOWN = 24;
@@ -26,11 +28,15 @@ const MESSAGE = 'sim.';
 
 /** How often a program has faulted on a page, and since when it has done nothing else. */
 interface Attempts {
-  page: number;
+  readonly page: number;
   count: number;
-  readonly actor: number;
+  /** Units of its actor, and of all, at its first fault. */
   readonly ofActor: number;
   readonly ofAll: number;
+  /** Faults since anybody got something done, the units by then, and where in the list of steps the last fault was. */
+  inVain: number;
+  total: number;
+  at: number;
 }
 
 /** A state that was seen. */
@@ -70,7 +76,7 @@ export class ProgressWatch implements StepObserver {
     this.keep(task, step);
     const pageArgument = faultSteps.get(step);
     if (pageArgument !== undefined) this.countAttempt(task, pageArgument === 0 ? a : b);
-    if (step === tooEarlyStep) this.forget();
+    if (step === tooEarlyStep) this.beginAgain();
     else if (roundSteps.has(step)) this.lookAtState();
   }
 
@@ -102,22 +108,30 @@ export class ProgressWatch implements StepObserver {
       return;
     }
     visit.count++;
-    if (visit.count >= VISITS) this.verdict = this.livelock(this.steps.slice(visit.at));
+    if (visit.count >= VISITS)
+      this.verdict = this.livelock(`${SAME_STATE} ${VISITS} times`, this.steps.slice(visit.at));
     visit.at = this.steps.length;
   }
 
   private forget(): void {
     this.seen.clear();
     this.steps.length = 0;
+    for (const known of this.attempts.values()) known.at = 0;
   }
 
-  private livelock(cycle: readonly string[]): Verdict {
+  /** Whatever comes again may be waiting for time to pass. */
+  private beginAgain(): void {
+    this.forget();
+    this.attempts.clear();
+  }
+
+  private livelock(what: string, cycle: readonly string[]): Verdict {
     const shown = cycle.slice(0, CYCLE_SHOWN);
     const rest = cycle.length - shown.length;
     return {
       kind: 'livelock',
       invariant: 'L2',
-      message: `${SAME_STATE} ${VISITS} times, and nobody got anything done in between`,
+      message: `${what}, and nobody got anything done in between`,
       details: [
         'one round of the cycle:',
         ...shown.map((line) => `  ${line}`),
@@ -127,24 +141,38 @@ export class ProgressWatch implements StepObserver {
   }
 
   private countAttempt(task: Task, page: number): void {
-    const ofActor = this.units.of(task.actor);
-    const known = this.attempts.get(task);
-    if (known === undefined || known.page !== page || known.ofActor !== ofActor) {
-      this.attempts.set(task, { page, count: 1, actor: task.actor, ofActor, ofAll: this.units.total });
-      return;
-    }
+    const { total } = this.units;
+    const known = this.attemptsOf(task, page, total);
     known.count++;
-    const others = this.units.total - known.ofAll;
+    known.inVain = total === known.total ? known.inVain + 1 : 1;
+    const others = total - known.ofAll;
     if (known.count >= ATTEMPTS && others >= UNITS_OF_OTHERS)
       this.verdict = this.starvation(task, known, others);
+    else if (known.inVain >= ATTEMPTS_OF_ALL)
+      this.verdict = this.livelock(this.describe(task, page, known.inVain), this.steps.slice(known.at));
+    known.total = total;
+    known.at = this.steps.length;
   }
 
-  private starvation(task: Task, { page, count, actor }: Attempts, others: number): Verdict {
-    const who = `${this.names[actor]}: ${task.name}`;
+  /** Anew where it has done something since, or faults on another page. */
+  private attemptsOf(task: Task, page: number, total: number): Attempts {
+    const ofActor = this.units.of(task.actor);
+    const known = this.attempts.get(task);
+    if (known !== undefined && known.page === page && known.ofActor === ofActor) return known;
+    const made = { page, count: 0, ofActor, ofAll: total, inVain: 0, total, at: this.steps.length };
+    this.attempts.set(task, made);
+    return made;
+  }
+
+  private describe(task: Task, page: number, count: number): string {
+    return `${this.names[task.actor]}: ${task.name} faulted ${count} times at ${formatVpn(vpn(page))}`;
+  }
+
+  private starvation(task: Task, { page, count }: Attempts, others: number): Verdict {
     return {
       kind: 'starvation',
       invariant: null,
-      message: `${who} faulted ${count} times at ${formatVpn(vpn(page))}, while others did ${others} accesses and calls`,
+      message: `${this.describe(task, page, count)}, while others did ${others} accesses and calls`,
       details: [`last at ${stepDefinition(task.lastStep).name}`],
     };
   }

@@ -8,7 +8,7 @@ import { findBug } from '../../../src/bugs/catalogue.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
 import { subjectOf } from '../../../src/explore/subject.js';
-import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
+import { STEPS_MAX, SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import type { Verdict } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 
@@ -63,6 +63,25 @@ describe('a run that gets nowhere', () => {
     expect(title).toBe('one round of the cycle:');
     expect(round.join('\n')).toMatch(/coordinator: gpu\.fault: driver\.faultDone/);
     expect(round.join('\n')).toMatch(/gpu0: .*: device\.contextBlocked/);
+  });
+
+  it('is a livelock where no state comes again, but one program faults over and over and nobody gets anything done', () => {
+    const bug = findBug('B26');
+    if (bug === null) throw new Error('B26 is missing');
+    const verdict = verdictOf(bug.subject, bug.apply, STEPS_MAX);
+    expect(verdict).toMatchObject({ kind: 'livelock', invariant: 'L2' });
+    expect(verdict?.message).toMatch(
+      /^cpu\d: .* faulted \d+ times at 0x\w+, and nobody got anything done in between$/,
+    );
+    expect(verdict?.details.join('\n')).toMatch(/cpu\d: .*: cpu\.fault/);
+  });
+
+  it('names the faults and the migration of a fault that spins', () => {
+    const bug = findBug('B25');
+    if (bug === null) throw new Error('B25 is missing');
+    const verdict = verdictOf(bug.subject, bug.apply, STEPS_MAX);
+    expect(verdict?.message).toContain('the same state came');
+    expect(verdict?.details.join('\n')).toMatch(/coordinator: cpu\.fault: fault\.handle/);
   });
 
   it('is a starvation where others get on', () => {
