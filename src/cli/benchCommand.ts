@@ -101,7 +101,7 @@ async function benchChosen(
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);
   const output = new ResultOutput(host, options.json);
-  const baseline = options.baseline === undefined ? null : readBaseline(options.baseline);
+  const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
   const thresholds = readThresholds(
     options.threshold ?? [],
@@ -140,6 +140,20 @@ function namedLines(named: readonly { readonly name: string; readonly what: stri
   return named.map(({ name, what }) => `${name.padEnd(width)}  ${what}`);
 }
 
+/** @throws UserError also for a document that has no figure of what is measured. */
+function baselineFor(chosen: readonly AnyBenchmark[], path: string): BaselineFigure[] {
+  const figures = readBaseline(path);
+  if (chosen.some(({ name }) => figures.some((figure) => isOf(figure, name)))) return figures;
+  const found = [...new Set(figures.map(({ name }) => name.split('.')[0]))];
+  const names = chosen.map(({ name }) => name);
+  throw refusal(`--baseline ${path}`, `figures of ${found.join(', ')}`, `figures of ${names.join(', ')}`);
+}
+
+/** Figures begin with the name of their benchmark. */
+function isOf({ name }: BaselineFigure, benchmark: string): boolean {
+  return name.startsWith(`${benchmark}.`);
+}
+
 /** @throws UserError where two results would go to standard output. */
 function formatOf({ format, json }: BenchOptions): BenchFormat {
   const found = benchFormats.find((one) => one === (format ?? 'table'));
@@ -157,9 +171,7 @@ function comparisonOf(
 ): BenchResults['comparison'] {
   if (baseline === null) return [];
   // What another benchmark measured then is not missed now.
-  const concerned = baseline.filter(({ name }) =>
-    outcomes.some((outcome) => name.startsWith(`${outcome.name}.`)),
-  );
+  const concerned = baseline.filter((figure) => outcomes.some((outcome) => isOf(figure, outcome.name)));
   return baselineBlocks(
     compareFigures(
       concerned,

@@ -23,7 +23,20 @@ export async function bugsCommand(options: BugsOptions, host: CliHost): Promise<
   if (options.hunt !== undefined && options.race === true)
     throw refusal('--hunt', 'together with --race', 'one of the two');
   if (options.hunt !== undefined) return hunt(options.hunt, options, host);
-  return options.race === true ? race(options, host) : list(options, host);
+  if (options.race === true) {
+    refuseOf(options, ['output'], 'with --hunt, which writes one file');
+    return race(options, host);
+  }
+  refuseOf(options, ['seconds', 'schedules', 'jobs', 'output'], 'with --hunt or --race');
+  return list(options, host);
+}
+
+/** Options that would change nothing. @throws UserError */
+function refuseOf(options: BugsOptions, names: readonly (keyof BugsOptions)[], allowed: string): void {
+  for (const name of names) {
+    if (options[name] === undefined) continue;
+    throw refusal(`--${name} ${options[name]}`, 'nothing that it concerns', allowed);
+  }
 }
 
 function list({ json }: BugsOptions, host: CliHost): ExitStatus {

@@ -13,7 +13,7 @@ import { CaseQueue, type CaseQueueEvents, type RunTask } from './caseQueue.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
-import { refusal, wholeNumber } from './optionValues.js';
+import { pattern, refusal, wholeNumber } from './optionValues.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -99,7 +99,8 @@ export async function caseCommand(
   const junit = new FileOutput('--junit', options.junit);
   const seed = wholeNumber('--seed', options.seed, 0, SEED_MAX);
   const failures = failuresOf(options);
-  const filter = patternOf(options.filter);
+  const filter = options.filter === undefined ? null : pattern('--filter', options.filter);
+  await host.simulator.checkCheckers(options.checks, options.executor);
   const cases = selected(await host.simulator.loadCases(files), filter);
   const jobs = jobsOf(options, cases.length, host.environment().cores);
   if (options.list === true) {
@@ -241,16 +242,6 @@ function selected(cases: readonly Case[], filter: RegExp | null): Case[] {
   if (found.length > 0) return found;
   const allowed = `a pattern that one of the ${cases.length} cases matches; --list shows them`;
   throw refusal(`--filter ${filter.source}`, 'no case that matches', allowed);
-}
-
-function patternOf(filter: string | undefined): RegExp | null {
-  if (filter === undefined) return null;
-  try {
-    return new RegExp(filter);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw refusal(`--filter ${filter}`, found, 'a regular expression');
-  }
 }
 
 function titleOf({ suite, name, variant }: Case): string {

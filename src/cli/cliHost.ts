@@ -22,7 +22,7 @@ import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import type { RunReport } from '../simulation/runReport.js';
 import type { Simulation } from '../simulation/simulation.js';
-import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 
 export interface CliHost {
   readonly version: string;
@@ -61,15 +61,20 @@ export interface Simulator {
   loadScenario(path: string, overrides: ScenarioOverrides): SimulationConfig;
   /** @throws UserError when the machine has not enough memory for one run. */
   checkMachine(config: SimulationConfig): void;
+  /** Rejects with a UserError when the configuration names a module of the user's own that will not do. */
+  checkExtensions(config: SimulationConfig): Promise<void>;
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
   readonly bench: BenchRuns;
-  openSweepPool(jobs: number): Promise<SweepPool>;
+  /** `loadsModules`: the tasks name modules of the user's own. */
+  openSweepPool(jobs: number, loadsModules: boolean): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
   openExplorePool(jobs: number): Promise<ExplorePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */
   loadCases(paths: readonly string[]): Promise<Case[]>;
+  /** Rejects with a UserError for invariants that nobody watches under that executor. */
+  checkCheckers(checks: string, executor: ExecutorName): Promise<void>;
   runCase(one: Case, options: CaseOptions): Promise<CaseReport>;
   /** Without `kind`, by the name and content of the file. Rejects with a UserError. */
   checkFile(path: string, kind: FileKind | undefined): Promise<CheckedFile>;

@@ -1,6 +1,5 @@
 /** `svmsim explore`: searches schedules for one that goes wrong. */
 
-import { writeFileSync } from 'node:fs';
 import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure } from '../explore/failureFile.js';
@@ -14,7 +13,7 @@ import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
 import { secondsAsMs, wholeNumber } from './optionValues.js';
-import { ResultOutput } from './resultOutput.js';
+import { FileOutput, ResultOutput } from './resultOutput.js';
 import { swarmCommand } from './swarmCommand.js';
 
 const SCHEDULES = 20_000;
@@ -31,6 +30,7 @@ export async function exploreCommand(
 ): Promise<ExitStatus> {
   if (options.swarm === true) return swarmCommand(file, options, host);
   const output = new ResultOutput(host, options.json);
+  const failureFile = failureOutput(options);
   const limits = limitsOf(options);
   const jobs = jobsOf(options, host);
   const target = await explorationTarget(file, options, host);
@@ -42,7 +42,7 @@ export async function exploreCommand(
     bug: target.bug,
     seed: limits.seed,
     wallMs,
-    ...keepFailure(report.findings[0], target, options, host),
+    ...keepFailure(report.findings[0], target, options, failureFile, host),
   };
   output.publish(
     () => exploreText(report, context),
@@ -50,6 +50,11 @@ export async function exploreCommand(
   );
   if (report.findings.length > 0) return ExitStatus.CheckFailed;
   return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+}
+
+/** @throws UserError when a failure could not be kept, before one is looked for. */
+export function failureOutput({ output = OUTPUT }: ExploreOptions): FileOutput {
+  return new FileOutput('--output', output);
 }
 
 export function jobsOf({ jobs }: ExploreOptions, host: CliHost): number {
@@ -119,11 +124,12 @@ export function keepFailure(
   first: Finding | undefined,
   target: ExplorationTarget,
   { output = OUTPUT, shrink: isWanted = true }: ExploreOptions,
+  file: FileOutput,
   host: CliHost,
 ): Pick<ExploreContext, 'replay' | 'shrunk'> {
   if (first === undefined) return { replay: null, shrunk: null };
   const shrunk = isWanted ? shrink(target, first, () => host.nowMs()) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
-  writeFileSync(output, encodeFailure(kept, host.version));
+  file.write(() => encodeFailure(kept, host.version));
   return { replay: { file: output, command: `svmsim replay ${output}` }, shrunk };
 }

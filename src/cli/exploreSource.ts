@@ -3,11 +3,12 @@
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
+import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { readScenarioText } from '../scenario/loadScenario.js';
 import type { CliHost } from './cliHost.js';
-import { refusal } from './optionValues.js';
+import { pattern, refusal } from './optionValues.js';
 import { scenarioPath } from './scenarioPath.js';
 
 export interface ExploreNames {
@@ -29,9 +30,30 @@ export async function explorationTarget(
   const overlay = bugNamed(names.bug);
   if (names.checks !== undefined) requireCheckers(names.checks);
   const checks = names.checks === undefined ? {} : { checks: names.checks };
-  if (file === undefined && overlay !== null) return { source: overlay.subject, bug: overlay.id, ...checks };
+  if (file === undefined && overlay !== null) {
+    refuseUnused(
+      names,
+      ['filter', ...scenarioOptions],
+      `with a file of your own; --bug ${overlay.id} alone runs the program that it came with`,
+    );
+    return { source: overlay.subject, bug: overlay.id, ...checks };
+  }
   const source = await sourceOf(file ?? 'explore-race', names, host);
+  // A mistake is told before workers start, by this thread.
+  subjectOf(source);
   return { source, bug: overlay?.id ?? null, ...checks };
+}
+
+const scenarioOptions = ['devices', 'layout', 'set'] as const;
+
+/** Options that would change nothing. @throws UserError */
+function refuseUnused(names: ExploreNames, options: readonly (keyof ExploreNames)[], allowed: string): void {
+  for (const option of options) {
+    const value = names[option];
+    if (value === undefined) continue;
+    const typed = typeof value === 'string' ? value : value.join(` --${option} `);
+    throw refusal(`--${option} ${typed}`, 'nothing that it concerns', allowed);
+  }
 }
 
 /** Null where none is named. @throws UserError for one that is not there. */
@@ -48,7 +70,12 @@ function meantHint(typed: string, known: readonly string[]): string | undefined 
 }
 
 async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promise<SubjectSource> {
-  return file.endsWith('.json') ? caseSource(file, names, host) : scenarioSource(file, names);
+  if (file.endsWith('.json')) {
+    refuseUnused(names, scenarioOptions, 'with a scenario; a case says itself what it needs');
+    return caseSource(file, names, host);
+  }
+  refuseUnused(names, ['filter'], 'with a case file (.json)');
+  return scenarioSource(file, names);
 }
 
 function scenarioSource(name: string, names: ExploreNames): SubjectSource {
@@ -67,9 +94,9 @@ export function settings({ devices, layout, set = [] }: ExploreNames): string[] 
 
 async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {
   const cases = await host.simulator.loadCases([file]);
-  const pattern = new RegExp(filter ?? '');
+  const wanted = pattern('--filter', filter ?? '');
   const [program, ...others] = cases.filter(({ name, suite, variant }) =>
-    pattern.test(`${suite} ${name} ${variant ?? ''}`),
+    wanted.test(`${suite} ${name} ${variant ?? ''}`),
   );
   if (program !== undefined && others.length === 0) return { kind: 'case', program };
   const found = program === undefined ? 'none' : `${1 + others.length} cases`;

@@ -60,6 +60,7 @@ export async function importCommand(
     ...(pid === undefined ? {} : { pid: wholeNumber('--pid', pid, 1, PID_MAX) }),
   });
   const target = options.output ?? defaultName(file, recording);
+  new FileOutput('--output', target).refuseInputs([file]);
   if (existsSync(target) && force !== true) {
     const allowed = 'a new file with -o, or --force';
     throw new UserError({ where: target, found: 'a file that is there already', allowed });

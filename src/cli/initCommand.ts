@@ -1,6 +1,6 @@
 /** `svmsim init`: writes a commented scenario to start from. */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
@@ -8,6 +8,8 @@ import { configDir } from '../scenario/presets.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
+import { refusal } from './optionValues.js';
+import { FileOutput } from './resultOutput.js';
 
 const DEFAULT_FILE = 'scenario.yaml';
 
@@ -37,8 +39,7 @@ export async function initCommand(
   host: CliHost,
 ): Promise<ExitStatus> {
   const path = file ?? DEFAULT_FILE;
-  if (!/\.ya?ml$/.test(path))
-    throw new UserError({ where: path, found: path, allowed: 'a name that ends in .yaml' });
+  if (!/\.ya?ml$/.test(path)) throw refusal('init', path, 'a name that ends in .yaml');
   if (existsSync(path) && force !== true) {
     throw new UserError({
       where: path,
@@ -46,7 +47,7 @@ export async function initCommand(
       allowed: 'a new file, or --force',
     });
   }
-  write(path, scenarioFor(path));
+  new FileOutput(null, path).write(() => scenarioFor(path));
   host.stdout.write(`${path} written. Next: svmsim run ${path}\n`);
   return ExitStatus.Ok;
 }
@@ -56,13 +57,4 @@ function scenarioFor(path: string): string {
   const template = readFileSync(join(configDir(), 'templates', DEFAULT_FILE), 'utf8');
   const schema = relative(dirname(resolve(path)), join(configDir(), 'schema', 'scenario.schema.json'));
   return `# yaml-language-server: $schema=${schema}\n${template.replaceAll('<this file>', path)}`;
-}
-
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new UserError({ where: path, found, allowed: 'a file that can be written' });
-  }
 }

@@ -11,7 +11,7 @@ import { refusal } from './optionValues.js';
 export function loadsOf(typed: readonly string[]): Record<string, string> {
   const loads: Record<string, string> = {};
   for (const one of typed.flatMap((list) => list.split(','))) {
-    const [name, rate = FREE] = one.trim().split('=');
+    const [name, rate = FREE] = splitAt(one.trim(), '=');
     const load = loadClasses.find((known) => known === name);
     if (load === undefined) {
       const meant = didYouMean(name, loadClasses);
@@ -28,4 +28,10 @@ export function loadsOf(typed: readonly string[]): Record<string, string> {
     loads[load] = perSecond;
   }
   return loads;
+}
+
+/** At the first `sign`: what follows may hold others. */
+function splitAt(text: string, sign: string): string[] {
+  const at = text.indexOf(sign);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + sign.length)];
 }

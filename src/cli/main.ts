@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The program `svmsim`: runs one command line and ends the process with its status. */
 
+import { writeTrouble } from '../base/fileTrouble.js';
+import { UserError } from '../base/userError.js';
 import { tuneEngine } from '../simulation/engine.js';
 import { answerTo } from './exitStatus.js';
 import { processHost } from './processHost.js';
@@ -10,9 +12,13 @@ tuneEngine();
 const host = processHost();
 
 /** After a reader has gone (`svmsim run | head`) there is nobody to tell; the status is still that of the run. */
-for (const stream of [process.stdout, process.stderr]) {
+for (const [stream, where] of [
+  [process.stdout, 'standard output'],
+  [process.stderr, 'standard error'],
+] as const) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE') return;
+    throw new UserError({ where, found: writeTrouble(error, ''), allowed: 'a place that can be written' });
   });
 }
 

@@ -93,6 +93,17 @@ export function ascendingCounts(option: string, typed: string, max: number): num
   );
 }
 
+/** A regular expression. @throws UserError */
+export function pattern(option: string, typed: string): RegExp {
+  try {
+    return new RegExp(typed);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = message.slice(message.lastIndexOf(': ') + 1).trim();
+    throw refusal(`${option} ${typed}`, reason.toLowerCase(), 'a regular expression');
+  }
+}
+
 export function refusal(option: string, typed: string, allowed: string, hint?: string): UserError {
   const found = typed === '' ? 'nothing' : typed;
   return new UserError({ where: option, found, allowed, ...(hint === undefined ? {} : { hint }) });

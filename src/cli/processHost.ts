@@ -40,6 +40,9 @@ export function processHost(): CliHost {
 const simulator: Simulator = {
   loadScenario,
   checkMachine: (config) => checkMachine(config),
+  checkExtensions: async (config) => {
+    await (await import('../simulation/extensionFile.js')).extensionsOf(config);
+  },
   runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   bench: {
@@ -64,10 +67,13 @@ const simulator: Simulator = {
     const { loadCaseFiles } = await import('../scenario/case/loadCases.js');
     return loadCaseFiles(paths).flatMap(({ cases }) => cases);
   },
+  checkCheckers: async (checks, executor) =>
+    (await import('../simulation/withChecks.js')).requireCheckers(checks, executor),
   runCase: async (one, options) => (await import('../simulation/case/runCase.js')).runCase(one, options),
   checkFile: async (path, kind) => (await import('../scenario/checkFile.js')).checkFile(path, kind),
   editorSchema: async (kind) => (await import('../scenario/editorSchema.js')).editorSchema(kind),
-  openSweepPool: async (jobs) => (await import('./workerPool.js')).openTaskPool('sweep', jobs),
+  openSweepPool: async (jobs, loadsModules) =>
+    (await import('./workerPool.js')).openTaskPool('sweep', jobs, loadsModules),
   openCasePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('case', jobs),
   openExplorePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('explore', jobs),
 };

@@ -1,7 +1,7 @@
 /** `svmsim record`: records a program's memory calls with strace. */
 
 import { spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
@@ -10,6 +10,7 @@ import { describeRecording } from '../scenario/importRecording.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { usage } from './importCommand.js';
+import { refusal } from './optionValues.js';
 import { FileOutput } from './resultOutput.js';
 
 /** What shells report of a program that a signal has ended. */
@@ -59,6 +60,7 @@ export async function recordCommand(
     () => launch('strace', strace),
     () => {},
   );
+  if (statSync(file).size === 0) rmSync(file);
   if (status === null) {
     throw new UserError({
       where: 'record',
@@ -66,13 +68,7 @@ export async function recordCommand(
       allowed: 'strace in one of the folders of PATH (Debian and Ubuntu: apt install strace)',
     });
   }
-  if (statSync(file).size === 0) {
-    throw new UserError({
-      where: 'record',
-      found: `${program}, which cannot be started`,
-      allowed: 'a program',
-    });
-  }
+  if (!existsSync(file)) throw refusal('record', `${program}, which cannot be started`, 'a program');
   const summary = describeRecording(file);
   if (quiet !== true) {
     const ended = status === 0 ? '' : `svmsim: ${program} ended with status ${status}\n`;

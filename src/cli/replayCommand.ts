@@ -1,6 +1,6 @@
 /** `svmsim replay`: repeats a failure step by step. */
 
-import { readFileSync } from 'node:fs';
+import { readBytesFile } from '../base/readBytesFile.js';
 import { UserError } from '../base/userError.js';
 import { decodeFailure, type Failure } from '../explore/failureFile.js';
 import { replay } from '../explore/replay/replay.js';
@@ -13,6 +13,7 @@ import type { ReplayOptions } from './exploreOptions.js';
 import { wholeNumber } from './optionValues.js';
 
 const STEPS_MAX = 1e9;
+const FAILURE_BYTES_MAX = 2 ** 28;
 
 export async function replayCommand(
   file: string,
@@ -56,9 +57,6 @@ function judge(
 }
 
 function read(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch {
-    throw new UserError({ where: file, found: 'no such file', allowed: 'a failure file' });
-  }
+  const allowed = 'a failure file that svmsim explore has written';
+  return readBytesFile(file, FAILURE_BYTES_MAX, (found) => new UserError({ where: file, found, allowed }));
 }

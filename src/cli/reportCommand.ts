@@ -20,6 +20,7 @@ export async function reportCommand(
       allowed: 'one run, or two to compare',
     });
   const target = new FileOutput(REPORT_OPTION, output);
+  target.refuseInputs(files);
   const page = reportOfFiles(files, host.version);
   target.write(() => page);
   host.stdout.write(`${output}: ${formatBytes(Buffer.byteLength(page))}\n`);

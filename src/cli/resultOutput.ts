@@ -1,7 +1,7 @@
 /** Where the result of a command goes: a table on standard output, a JSON document in a file, or that document alone on standard output. */
 
-import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, openSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { writeTrouble } from '../base/fileTrouble.js';
 import { UserError } from '../base/userError.js';
 import { errorDocument, jsonText } from '../report/json.js';
 import type { CliHost } from './cliHost.js';
@@ -22,31 +22,40 @@ export class ResultOutput {
     if (target !== undefined && target !== '-') checkWritable('--json', target, ALLOWED);
   }
 
-  /** Each is made only where it is wanted. */
+  /** Each is made only where it is wanted. The table comes first: it is there although the disk is full. */
   publish(table: () => string, document: () => object): void {
     if (this.target === '-') {
       this.host.stdout.write(jsonText(document()));
       return;
     }
-    if (this.target !== undefined) writeText('--json', this.target, jsonText(document()), ALLOWED);
     this.host.stdout.write(table());
+    if (this.target !== undefined) writeTo('--json', this.target, jsonText(document()), ALLOWED);
   }
 }
 
 /** A file that an option names, if it does. */
 export class FileOutput {
-  /** @throws UserError when the file cannot be written. */
+  /** `option` is null for a file that stands by itself. @throws UserError when the file cannot be written. */
   constructor(
-    private readonly option: string,
+    private readonly option: string | null,
     private readonly path: string | undefined,
   ) {
     if (path === '-') throw refusal(option, path, 'standard output', ALLOWED_FILE);
     if (path !== undefined) checkWritable(option, path, ALLOWED_FILE);
   }
 
-  /** The text is made only where it is wanted. @throws UserError */
-  write(text: () => string): void {
-    if (this.path !== undefined) writeText(this.option, this.path, text(), ALLOWED_FILE);
+  /** @throws UserError where what is to be written is one of the files that it is made of. */
+  refuseInputs(inputs: readonly string[]): void {
+    const { path } = this;
+    if (path === undefined || !existsSync(path)) return;
+    const own = realpathSync(path);
+    const same = inputs.find((input) => existsSync(input) && realpathSync(input) === own);
+    if (same !== undefined) throw refusal(this.option, path, 'the file that is read', 'another file');
+  }
+
+  /** What is written is made only where it is wanted. @throws UserError */
+  write(content: () => string | Uint8Array): void {
+    if (this.path !== undefined) writeTo(this.option, this.path, content(), ALLOWED_FILE);
   }
 }
 
@@ -66,26 +75,29 @@ export async function withErrorDocument(
   }
 }
 
-function checkWritable(option: string, path: string, allowed: string): void {
+/** Only opening a file says whether it can be written; what was not there before is not there afterwards. */
+function checkWritable(option: string | null, path: string, allowed: string): void {
+  if (path === '') throw refusal(option, path, 'nothing', allowed);
   try {
-    const exists = existsSync(path);
-    if (exists && statSync(path).isDirectory()) throw refusal(option, path, 'a directory', allowed);
-    accessSync(exists ? path : dirname(path), constants.W_OK);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    // Opening a pipe waits for a reader, and may be its end.
+    if (stat !== undefined && !stat.isFile() && !stat.isDirectory()) return;
+    closeSync(openSync(path, 'a'));
+    if (stat === undefined) rmSync(path);
   } catch (error) {
-    throw error instanceof UserError
-      ? error
-      : refusal(option, path, 'a file that cannot be written', allowed);
+    throw refusal(option, path, writeTrouble(error, path), allowed);
   }
 }
 
-function writeText(option: string, path: string, text: string, allowed: string): void {
+function writeTo(option: string | null, path: string, content: string | Uint8Array, allowed: string): void {
   try {
-    writeFileSync(path, text);
-  } catch {
-    throw refusal(option, path, 'a file that cannot be written', allowed);
+    writeFileSync(path, content);
+  } catch (error) {
+    throw refusal(option, path, writeTrouble(error, path), allowed);
   }
 }
 
-function refusal(option: string, path: string, found: string, allowed: string): UserError {
-  return new UserError({ where: `${option} ${path}`, found, allowed });
+function refusal(option: string | null, path: string, found: string, allowed: string): UserError {
+  const where = option === null ? path : `${option}${path === '' ? '' : ` ${path}`}`;
+  return new UserError({ where, found, allowed });
 }

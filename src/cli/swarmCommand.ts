@@ -1,7 +1,8 @@
 /** `svmsim explore --swarm`: explores made-up scenarios, one after the other. */
 
 import { UserError } from '../base/userError.js';
-import type { SwarmChoices } from '../explore/swarm/randomScenario.js';
+import { subjectOf } from '../explore/subject.js';
+import { randomScenario, type SwarmChoices } from '../explore/swarm/randomScenario.js';
 import { SCENARIO_SCHEDULES, Swarm, type SwarmLimits, type SwarmReport } from '../explore/swarm/swarm.js';
 import { requireCheckers } from '../explore/target.js';
 import { StatusLine } from '../report/statusLine.js';
@@ -11,10 +12,10 @@ import { layouts } from '../simulation/simulationConfig.js';
 import type { CliHost } from './cliHost.js';
 import { commandLine } from './commandLine.js';
 import { ExitStatus } from './exitStatus.js';
-import { jobsOf, keepFailure, limitsOf } from './exploreCommand.js';
+import { failureOutput, jobsOf, keepFailure, limitsOf } from './exploreCommand.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { bugNamed } from './exploreSource.js';
-import { wholeNumber } from './optionValues.js';
+import { refusal, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
 
 /** More make a scenario that is not small. */
@@ -27,7 +28,10 @@ export async function swarmCommand(
 ): Promise<ExitStatus> {
   if (file !== undefined)
     throw new UserError({ where: '--swarm', found: file, allowed: 'no file: it makes up its scenarios' });
+  if (options.filter !== undefined)
+    throw refusal(`--filter ${options.filter}`, '--swarm', 'a case file: a swarm makes up its scenarios');
   const output = new ResultOutput(host, options.json);
+  const failureFile = failureOutput(options);
   const limits = swarmLimits(options);
   const startMs = host.nowMs();
   const report = await search(limits, options, host);
@@ -35,7 +39,7 @@ export async function swarmCommand(
   const kept =
     found?.finding == null
       ? { replay: null, shrunk: null }
-      : keepFailure(found.finding, found.target, options, host);
+      : keepFailure(found.finding, found.target, options, failureFile, host);
   const context = { seed: limits.seed, bug: limits.bug, wallMs: host.nowMs() - startMs, ...kept };
   const again = (seed: number): string => againCommand(seed, options);
   output.publish(
@@ -50,7 +54,12 @@ function swarmLimits(options: ExploreOptions): SwarmLimits {
   const { checks = 'all' } = options;
   requireCheckers(checks);
   const bug = bugNamed(options.bug)?.id ?? null;
-  return { ...limitsOf(options), checks, bug, choices: choicesOf(options), set: options.set ?? [] };
+  const limits = limitsOf(options);
+  const choices = choicesOf(options);
+  const set = options.set ?? [];
+  // A mistake is told before workers start, by this thread.
+  subjectOf({ ...randomScenario(limits.seed, choices).source, set });
+  return { ...limits, checks, bug, choices, set };
 }
 
 function choicesOf({ devices, layout }: ExploreOptions): SwarmChoices {

@@ -15,6 +15,7 @@ import type { CommonOptions } from './commonOptions.js';
 import { type ExitStatus, isAbort, statusOf } from './exitStatus.js';
 import { refusal, SEEDS_MAX, type SeedRange, seedRange, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
+import type { TraceOptions } from './traceOption.js';
 
 export interface SweepOptions {
   /** `first..last`. */
@@ -27,15 +28,17 @@ const NANOSECONDS_PER_MILLISECOND = 1e6;
 /** @throws UserError also for an executor that has no seeds: only virtual runs follow from theirs. */
 export async function runSweep(
   path: string,
-  options: CommonOptions & SweepOptions,
+  options: CommonOptions & SweepOptions & TraceOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
   const seeds = seedsOf(options);
+  refuseRecording(options);
   const output = new ResultOutput(host, options.json);
   const virtual: CommonOptions = { ...options, executor: 'virtual' };
   const config = host.simulator.loadScenario(path, { ...virtual, seed: seeds.first });
   assert(config.executor === 'virtual', 'a sweep has loaded a scenario for another executor');
   host.simulator.checkMachine(config);
+  await host.simulator.checkExtensions(config);
   const jobs = jobsOf(options, seeds, config, host);
   const startMs = host.nowMs();
   const reports = await new Sweep(path, virtual, seeds, host).run(jobs);
@@ -64,6 +67,15 @@ function seedsOf({ seeds, jobs, executor }: CommonOptions & SweepOptions): SeedR
     );
   }
   return seedRange('--seeds', seeds);
+}
+
+/** One file cannot hold the recordings of many runs. */
+function refuseRecording({ trace, report }: TraceOptions): void {
+  const [option] = Object.entries({ trace, report }).flatMap(([name, file]) =>
+    file === undefined ? [] : [`--${name} ${file}`],
+  );
+  if (option === undefined) return;
+  throw refusal(option, '--seeds', 'one run, such as that of a seed which the sweep shows');
 }
 
 function jobsOf({ jobs }: SweepOptions, seeds: SeedRange, config: SimulationConfig, host: CliHost): number {
@@ -99,7 +111,7 @@ class Sweep {
 
   /** By seed; those that were done when an interrupt came. */
   async run(jobs: number): Promise<RunReport[]> {
-    const pool = await this.host.simulator.openSweepPool(jobs);
+    const pool = await this.host.simulator.openSweepPool(jobs, this.options.policy !== undefined);
     try {
       await this.host.interruptible(
         (signal) => this.drain(pool, jobs, signal),

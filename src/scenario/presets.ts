@@ -4,11 +4,13 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../base/assert.js';
+import { UserError } from '../base/userError.js';
 import type { FigureName } from '../simulation/calibrate/figures.js';
 import { checkShape } from './checkShape.js';
 import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from './costKeys.js';
+import { didYouMean } from './didYouMean.js';
 import { type DeviceKeyName, eachDeviceKey, presetSchema, wholePresetSchema } from './presetSchema.js';
-import { type FileReference, readTextFile } from './readTextFile.js';
+import { type FileReference, placeOf, readTextFile } from './readTextFile.js';
 import { YamlSource } from './yamlSource.js';
 
 const PRESET_BYTES_MAX = 2 ** 18;
@@ -79,11 +81,7 @@ function readChain(preset: string, baseDir: string, namedBy?: FileReference): re
   };
   while (next !== null) {
     const path = presetPath(next.preset, next.baseDir);
-    const source: YamlSource = new YamlSource(
-      path,
-      readTextFile(path, WHAT, PRESET_BYTES_MAX, next.namedBy),
-      WHAT,
-    );
+    const source: YamlSource = new YamlSource(path, readPreset(next.preset, path, next.namedBy), WHAT);
     const file = checkShape(source, presetSchema);
     const base = file.extends;
     chain.push(base === undefined ? checkShape(source, wholePresetSchema) : file);
@@ -111,6 +109,22 @@ function refuseCycle(source: YamlSource, base: string, path: string, paths: read
   });
 }
 
+function readPreset(preset: string, path: string, namedBy: FileReference | undefined): string {
+  if (isPath(preset) || existsSync(path)) return readTextFile(path, WHAT, PRESET_BYTES_MAX, namedBy);
+  const names = presetNames();
+  const meant = didYouMean(preset, names);
+  throw new UserError({
+    ...(namedBy === undefined ? { where: preset } : placeOf(namedBy)),
+    found: preset,
+    allowed: `${names.join(', ')}, or a file that ends in .yaml`,
+    ...(meant === null ? {} : { hint: `did you mean ${meant}?` }),
+  });
+}
+
+function isPath(preset: string): boolean {
+  return /\.ya?ml$/.test(preset);
+}
+
 function firstOf<T>(values: readonly (T | undefined)[]): T {
   const value = values.find((one) => one !== undefined);
   assert(value !== undefined, 'a preset that stands by itself lacks a number');
@@ -118,8 +132,13 @@ function firstOf<T>(values: readonly (T | undefined)[]): T {
 }
 
 function presetPath(preset: string, baseDir: string): string {
-  if (/\.ya?ml$/.test(preset)) return resolve(baseDir, preset) === preset ? preset : join(baseDir, preset);
-  const path = join(configDir(), 'presets', `${preset}.yaml`);
+  return isPath(preset)
+    ? shortest(resolve(baseDir, preset))
+    : shortest(join(configDir(), 'presets', `${preset}.yaml`));
+}
+
+/** As it is called in the working directory. */
+function shortest(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short;
 }

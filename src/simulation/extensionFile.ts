@@ -1,5 +1,6 @@
 /** Loads what a module of the user's own adds: a file of his decides where pages go, or what runs, and no file here knows of it. */
 
+import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../base/userError.js';
 import type { PlacementPolicy } from '../driver/placement.js';
@@ -25,6 +26,8 @@ export async function loadExtensions(path: string): Promise<Extensions> {
 }
 
 async function importDefault(path: string): Promise<unknown> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true) throw refusal(path, stat === undefined ? 'no such file' : 'a directory');
   try {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
     return module.default;

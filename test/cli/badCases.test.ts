@@ -124,7 +124,7 @@ describe('a mistake on the command line', () => {
     [
       'a file that cannot be written',
       [good, '--junit', unwritable],
-      /--junit .*x\.xml: found a file that cannot/,
+      /--junit .*x\.xml: found no such directory/,
     ],
     ['a folder to write to', [good, '--json', empty], /--json .*empty: found a directory, allowed: a file/],
     ['JUnit on standard output', [good, '--junit', '-'], /--junit -: found standard output, allowed: a file/],

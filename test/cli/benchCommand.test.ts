@@ -432,7 +432,7 @@ describe('bench calibrate', () => {
   });
 
   it.each([
-    [['bench', 'calibrate', 'xe-bgm'], 'xe-bgm.yaml'],
+    [['bench', 'calibrate', 'xe-bgm'], 'did you mean xe-bmg?'],
     [['bench', 'calibrate', 'plain'], 'plain, which claims no figure'],
     [['bench', 'migrate', 'xe-bmg'], 'allowed: a benchmark: migrate'],
   ])('%j is refused', async (line, message) => {

@@ -55,6 +55,26 @@ describe('a mistake', () => {
   });
 });
 
+describe('standard output', () => {
+  it('may end before all is written', () => {
+    const { status, stdout, stderr } = spawnSync(
+      'bash',
+      ['-c', `set -o pipefail; "${process.execPath}" "${main}" bugs | head -1`],
+      { encoding: 'utf8', cwd: folder },
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout.split('\n')).toHaveLength(2);
+  });
+
+  it('without room is told in one line', () => {
+    const { status, stderr } = spawnSync('bash', ['-c', `"${process.execPath}" "${main}" bugs > /dev/full`], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toMatch(/^svmsim: standard output: found a disk without room, allowed: .*\n$/);
+    expect(status).toBe(2);
+  });
+});
+
 describe('run --json -', () => {
   it('prints exactly one document', () => {
     const file = scenario(

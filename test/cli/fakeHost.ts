@@ -18,9 +18,11 @@ import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirro
 import { figureOf } from '../../src/simulation/calibrate/figures.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
+import { extensionsOf } from '../../src/simulation/extensionFile.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
 import type { RunOptions } from '../../src/simulation/simulation.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
+import { requireCheckers } from '../../src/simulation/withChecks.js';
 import { environment, migrateCell, runReport, simulationConfig } from '../report/fixtures.js';
 
 export class FakeTerminal {
@@ -80,6 +82,9 @@ export class FakeHost implements CliHost {
       return this.load(path, overrides);
     },
     checkMachine: (config) => this.check(config),
+    checkExtensions: async (config) => {
+      await extensionsOf(config);
+    },
     runsThatFit: () => this.freeRuns,
     makeSimulation: async (config) => ({
       run: async (options = {}) => {
@@ -131,6 +136,7 @@ export class FakeHost implements CliHost {
     },
     openSweepPool: async (jobs) => this.openPool(jobs),
     loadCases: async (paths) => this.loadCases(paths),
+    checkCheckers: async (checks, executor) => requireCheckers(checks, executor),
     runCase: async (one, options) => this.runCase(one, options),
     checkFile: async (path, kind) => checkFile(path, kind),
     editorSchema: async (kind) => editorSchema(kind),

@@ -60,11 +60,11 @@ describe('run', () => {
   });
 
   it.each([
-    ['in a directory that is not there', 'no/where.json'],
-    ['that is a directory', '.'],
-  ])('refuses a document %s before it runs', async (_, file) => {
+    ['in a directory that is not there', 'no/where.json', 'no such directory'],
+    ['that is a directory', '.', 'a directory'],
+  ])('refuses a document %s before it runs', async (_, file, found) => {
     expect(await runCli(['run', '--json', join(directory, file)], host)).toBe(2);
-    expect(host.stderr.text).toContain(`--json ${join(directory, file)}: found a`);
+    expect(host.stderr.text).toContain(`--json ${join(directory, file)}: found ${found}`);
     expect(host.runs).toEqual([]);
   });
 

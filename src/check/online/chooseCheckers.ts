@@ -21,7 +21,7 @@ export function chooseCheckers(text: string, isAlone = false): readonly CheckerK
   const where = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
   throw new UserError({
     where: `--checks ${text}`,
-    found: `${unknown}, which ${where}`,
+    found: unknown === '' ? 'nothing' : `${unknown}, which ${where}`,
     allowed: `${CHECKER_SETS.join(', ')}, or a list of ${there.map((kind) => kind.id).join(',')}`,
   });
 }

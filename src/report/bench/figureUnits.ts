@@ -38,7 +38,8 @@ export function parseFigure(typed: string, unit: FigureUnit): number | null {
   if (match === null) return null;
   const [, digits, suffix] = match;
   const factor = suffix === '' ? 1 : suffixes[unit][suffix];
-  return factor === undefined ? null : Number(digits) * factor;
+  const value = factor === undefined ? Number.NaN : Number(digits) * factor;
+  return Number.isFinite(value) ? value : null;
 }
 
 /** For messages: what may follow a number. */

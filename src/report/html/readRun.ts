@@ -1,7 +1,7 @@
 /** Reads what `svmsim report` is given: a trace file, the JSON document of a run, or a failure of `explore`. */
 
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { readBytesFile } from '../../base/readBytesFile.js';
 import { UserError } from '../../base/userError.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import { clockOf } from '../clock.js';
@@ -16,6 +16,7 @@ const ALLOWED =
 
 /** Larger ones are no documents of a run, and would take long to refuse. */
 const JSON_BYTES_MAX = 256 * 2 ** 20;
+const FILE_BYTES_MAX = 2 ** 31 - 1;
 
 /** What a file turned out to be. */
 export type ReportSource =
@@ -26,7 +27,7 @@ export type ReportSource =
 export function readSource(path: string): ReportSource {
   const bytes = readBytes(path);
   if (isTraceFile(bytes)) {
-    const { trace, document } = readTraceFile(path);
+    const { trace, document } = readTraceFile(path, bytes);
     return { kind: 'run', run: runData(path, document === null ? null : checked(path, document), trace) };
   }
   if (bytes.subarray(0, FAILURE_START.length).toString('latin1') === FAILURE_START)
@@ -55,7 +56,7 @@ export function runData(path: string, document: RunDocument | null, trace: Trace
 export function checked(path: string, content: unknown): RunDocument {
   const parsed = runDocumentSchema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw new UserError({ where: path, found: whatIsWrong(content, parsed.error.issues[0]), allowed: ALLOWED });
+  throw refusal(path, whatIsWrong(content, parsed.error.issues[0]));
 }
 
 function whatIsWrong(content: unknown, issue: { path: PropertyKey[]; message: string } | undefined): string {
@@ -69,19 +70,24 @@ function whatIsWrong(content: unknown, issue: { path: PropertyKey[]; message: st
 }
 
 function parse(path: string, bytes: Buffer): unknown {
+  if (bytes.length === 0) throw refusal(path, 'an empty file');
+  if (bytes.length > JSON_BYTES_MAX) throw refusal(path, `${bytes.length} bytes of something else`);
   try {
-    if (bytes.length <= JSON_BYTES_MAX) return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    // Told below.
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw refusal(
+      path,
+      error instanceof SyntaxError
+        ? `JSON that breaks off or is none: ${error.message}`
+        : 'bytes of something else',
+    );
   }
-  throw new UserError({ where: path, found: 'something else', allowed: ALLOWED });
 }
 
 function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new UserError({ where: path, found, allowed: ALLOWED });
-  }
+  return readBytesFile(path, FILE_BYTES_MAX, (found) => refusal(path, found));
+}
+
+function refusal(where: string, found: string): UserError {
+  return new UserError({ where, found, allowed: ALLOWED });
 }

@@ -1,16 +1,19 @@
-/** svmsim's own trace files: a head in msgpackr, then the words as they were recorded. */
+/** svmsim's own trace files: a head in msgpackr, then the words as they were recorded, and a digest of both. */
 
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
 import { z } from 'zod';
+import { readBytesFile } from '../../base/readBytesFile.js';
 import { UserError } from '../../base/userError.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { TextOrBytes } from './traceFormat.js';
 
 const MAGIC = 'svmtrace';
 /** Changes with the form of the file. */
-const FORMAT = 2;
+const FORMAT = 3;
 const WORD_BYTES = 8;
+const DIGEST = 'sha256';
+const DIGEST_BYTES = 32;
 /** Magic, format, bytes of the head: texts and numbers of fixed width, so that the rest is at a known place. */
 const PREFIX_BYTES = MAGIC.length + 8;
 const FILE_BYTES_MAX = 2 ** 31 - 1;
@@ -73,25 +76,33 @@ export function writeTraceFile(
   prefix.write(MAGIC, 'latin1');
   prefix.writeUInt32LE(FORMAT, MAGIC.length);
   prefix.writeUInt32LE(head.length, MAGIC.length + 4);
-  write(prefix);
-  write(head);
-  for (const chunk of rings.flat()) write(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  const digest = createHash(DIGEST);
+  const put = (piece: Uint8Array): void => {
+    digest.update(piece);
+    write(piece);
+  };
+  put(prefix);
+  put(head);
+  for (const chunk of rings.flat()) put(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  write(digest.digest());
 }
 
-/** @throws UserError for anything that is no whole trace file of this format. */
-export function readTraceFile(path: string): TraceFile {
-  const bytes = readBytes(path);
+/** `bytes` is the content, where that is known. @throws UserError for anything that is no whole trace file of this format. */
+export function readTraceFile(path: string, bytes: Buffer = readBytes(path)): TraceFile {
   if (bytes.length < PREFIX_BYTES || !isTraceFile(bytes)) throw refusal(path, 'something else');
   const format = bytes.readUInt32LE(MAGIC.length);
   if (format !== FORMAT) throw refusal(path, `a trace file of format ${format}`, `format ${FORMAT}`);
   const headBytes = bytes.readUInt32LE(MAGIC.length + 4);
-  const head = readHead(path, bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + headBytes));
-  const { ringWords, document = null, ...rest } = head;
   const wordsAt = PREFIX_BYTES + headBytes;
-  const wanted = wordsAt + WORD_BYTES * ringWords.reduce((sum, words) => sum + words, 0);
+  const head = readHead(path, bytes.subarray(PREFIX_BYTES, wordsAt));
+  const { ringWords, document = null, ...rest } = head;
+  const wordsEnd = wordsAt + WORD_BYTES * ringWords.reduce((sum, words) => sum + words, 0);
+  const wanted = wordsEnd + DIGEST_BYTES;
   if (bytes.length !== wanted)
     throw refusal(path, `${bytes.length} bytes`, `the ${wanted} bytes that its head tells of`);
-  return { trace: { ...rest, rings: splitWords(bytes.subarray(wordsAt), ringWords) }, document };
+  const digest = createHash(DIGEST).update(bytes.subarray(0, wordsEnd)).digest();
+  if (!digest.equals(bytes.subarray(wordsEnd))) throw refusal(path, 'a file that was altered');
+  return { trace: { ...rest, rings: splitWords(bytes.subarray(wordsAt, wordsEnd), ringWords) }, document };
 }
 
 function splitWords(bytes: Buffer, ringWords: readonly number[]): Float64Array[][] {
@@ -113,15 +124,7 @@ function readHead(path: string, bytes: Buffer): z.infer<typeof headSchema> {
 }
 
 function readBytes(path: string): Buffer {
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length > FILE_BYTES_MAX)
-      throw refusal(path, `${bytes.length} bytes`, `at most ${FILE_BYTES_MAX} bytes`);
-    return bytes;
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw refusal(path, error instanceof Error ? error.message : String(error));
-  }
+  return readBytesFile(path, FILE_BYTES_MAX, (found) => refusal(path, found));
 }
 
 function refusal(where: string, found: string, allowed = WHAT): UserError {

@@ -1,6 +1,7 @@
 /** The formats of a trace file, by the ending of its name. */
 
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { writeTrouble } from '../../base/fileTrouble.js';
 import { UserError } from '../../base/userError.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import { writeChromeTrace } from './chromeTrace.js';
@@ -41,6 +42,8 @@ export function writeTrace(option: string, path: string, trace: Trace, document:
       else writeAll(file, piece);
     };
     write(trace, put, document);
+  } catch (error) {
+    throw isOfFile(error) ? refusal(option, path, error) : error;
   } finally {
     closeSync(file);
   }
@@ -60,9 +63,17 @@ function open(option: string, path: string): number {
   try {
     return openSync(path, 'w');
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error);
-    throw new UserError({ where: `${option} ${path}`, found, allowed: 'a file that can be written' });
+    throw refusal(option, path, error);
   }
+}
+
+function isOfFile(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function refusal(option: string, path: string, error: unknown): UserError {
+  const found = writeTrouble(error, path);
+  return new UserError({ where: `${option} ${path}`, found, allowed: 'a file that can be written' });
 }
 
 function writeAll(file: number, bytes: Uint8Array): void {
