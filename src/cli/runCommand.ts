@@ -19,12 +19,13 @@ import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.
 import { Question } from './question.js';
 import { ResultOutput } from './resultOutput.js';
 import { scenarioPath } from './scenarioPath.js';
+import { addStatusOption, type StatusOptions, statusEvery } from './statusOption.js';
 import { runSweep, type SweepOptions } from './sweep.js';
 import { addTraceOption, type TraceOptions, TraceOutput } from './traceOption.js';
 
 export const DEFAULT_RUN_SCENARIO = 'n1-mirror';
 
-export interface RunCommandOptions extends CommonOptions, SweepOptions, TraceOptions {}
+export interface RunCommandOptions extends CommonOptions, SweepOptions, TraceOptions, StatusOptions {}
 
 export type Runner<O> = (scenario: string | undefined, options: O) => Promise<void>;
 
@@ -45,6 +46,7 @@ export function addRunCommand(program: Command, action: Runner<RunCommandOptions
     )
     .option('--jobs <n>', 'runs of a sweep at the same time (default: as many as cores)')
     .action(action);
+  addStatusOption(command);
   addExamples(command, [
     ['svmsim run', 'four GPUs mirror one address space, each in a thread of its own'],
     ['svmsim run one-to-one --devices 2', 'the same work with a mirror per device, on two GPUs'],
@@ -67,7 +69,7 @@ export async function runCommand(
 ): Promise<ExitStatus> {
   const path = scenarioPath(scenario ?? DEFAULT_RUN_SCENARIO);
   if (options.seeds !== undefined || options.jobs !== undefined) return runSweep(path, options, host);
-  return runOnce({ command: 'run', path, options, more: [], runOptions: {} }, host);
+  return runOnce({ command: 'run', path, options, more: [], runOptions: {}, ...statusEvery(options) }, host);
 }
 
 /** One run of a command that has a scenario. */

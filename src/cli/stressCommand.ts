@@ -9,6 +9,7 @@ import { loadsOf } from './loadOption.js';
 import { secondsAsMs } from './optionValues.js';
 import { type Runner, runOnce } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
+import { addStatusOption, type StatusOptions, statusEvery } from './statusOption.js';
 import { addTraceOption, type TraceOptions } from './traceOption.js';
 
 export const DEFAULT_STRESS_SCENARIO = 'stress';
@@ -17,13 +18,12 @@ const DEFAULT_VERIFY_SECONDS = '5';
 const DEFAULT_STUCK_SECONDS = '20';
 const DAY_MS = 86_400_000;
 
-export interface StressCommandOptions extends CommonOptions, TraceOptions {
+export interface StressCommandOptions extends CommonOptions, TraceOptions, StatusOptions {
   readonly seconds?: string;
   readonly verifyEvery: string;
   /** Each `name[=rate],...`. */
   readonly load?: readonly string[];
   readonly verify?: boolean;
-  readonly statusInterval?: string;
   readonly stuckAfter: string;
 }
 
@@ -54,14 +54,13 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
       (value: string, before: readonly string[] = []) => [...before, value],
     )
     .option('--verify', 'loads and compares after each operation of a load all that it worked on')
-    .option('--status-interval <seconds>', 'keeps a status line that often, also in a pipe')
     .option(
       '--stuck-after <seconds>',
       'ends the run when an actor waits for somebody for so long without getting on; 0: never',
       DEFAULT_STUCK_SECONDS,
     )
-    .addHelpText('after', stateLetters)
     .action(action);
+  addStatusOption(command);
   addExamples(command, [
     ['svmsim stress --seconds 20', 'eight GPUs fight over one buffer for 20 seconds'],
     [
@@ -84,24 +83,14 @@ export function addStressCommand(program: Command, action: Runner<StressCommandO
   ]);
 }
 
-const stateLetters = [
-  '',
-  'The status line shows a letter for every actor, coordinator first, equal neighbours counted, as in R(5),W(2):',
-  '  I starting   R running   W waiting for a message   F stalled on page faults   P paused   E ended   X failed',
-].join('\n');
-
 export async function stressCommand(
   scenario: string | undefined,
   options: StressCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  const { seconds, verifyEvery, load, verify, statusInterval, stuckAfter } = options;
+  const { seconds, verifyEvery, load, verify, stuckAfter } = options;
   const verifyEveryMs = secondsAsMs('--verify-every', verifyEvery, 0, DAY_MS);
   const stuckAfterMs = secondsAsMs('--stuck-after', stuckAfter, 0, DAY_MS);
-  const status =
-    statusInterval === undefined
-      ? {}
-      : { statusEveryMs: secondsAsMs('--status-interval', statusInterval, 1, DAY_MS) };
   const loads = {
     ...(load === undefined ? {} : { loads: loadsOf(load) }),
     ...(verify === true ? { verifiesLoads: true } : {}),
@@ -119,7 +108,7 @@ export async function stressCommand(
     options: { ...options, ...duration, ...loads },
     more,
     runOptions: { verifyEveryMs, stuckAfterMs },
-    ...status,
+    ...statusEvery(options),
   };
   return runOnce(run, host);
 }

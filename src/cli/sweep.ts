@@ -15,6 +15,7 @@ import type { CommonOptions } from './commonOptions.js';
 import { type ExitStatus, isAbort, statusOf } from './exitStatus.js';
 import { refusal, SEEDS_MAX, type SeedRange, seedRange, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
+import type { StatusOptions } from './statusOption.js';
 import type { TraceOptions } from './traceOption.js';
 
 export interface SweepOptions {
@@ -28,11 +29,11 @@ const NANOSECONDS_PER_MILLISECOND = 1e6;
 /** @throws UserError also for an executor that has no seeds: only virtual runs follow from theirs. */
 export async function runSweep(
   path: string,
-  options: CommonOptions & SweepOptions & TraceOptions,
+  options: CommonOptions & SweepOptions & TraceOptions & StatusOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
   const seeds = seedsOf(options);
-  refuseRecording(options);
+  refuseOneRunOptions(options);
   const output = new ResultOutput(host, options.json);
   const virtual: CommonOptions = { ...options, executor: 'virtual' };
   const config = host.simulator.loadScenario(path, { ...virtual, seed: seeds.first });
@@ -69,10 +70,11 @@ function seedsOf({ seeds, jobs, executor }: CommonOptions & SweepOptions): SeedR
   return seedRange('--seeds', seeds);
 }
 
-/** One file cannot hold the recordings of many runs. */
-function refuseRecording({ trace, report }: TraceOptions): void {
-  const [option] = Object.entries({ trace, report }).flatMap(([name, file]) =>
-    file === undefined ? [] : [`--${name} ${file}`],
+/** What one run has and a sweep of many has not. */
+function refuseOneRunOptions({ trace, report, statusInterval }: TraceOptions & StatusOptions): void {
+  const typed = { trace, report, 'status-interval': statusInterval };
+  const [option] = Object.entries(typed).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${value}`],
   );
   if (option === undefined) return;
   throw refusal(option, '--seeds', 'one run, such as that of a seed which the sweep shows');

@@ -125,7 +125,8 @@ export class Conductor {
     for (;;) {
       const endAtNs = this.config.durationMs * NS_PER_MS + this.heldNs;
       const progressAtNs = this.nextProgressNs();
-      const waited = await this.fleet.until(allEnded, Math.min(verifyAtNs, endAtNs, progressAtNs), signal);
+      const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs);
+      const waited = await this.fleet.until(allEnded, wakeAtNs, signal, () => this.showProgress());
       this.showProgress();
       if (waited === 'settled') return;
       if (this.held.isAsked && waited !== 'aborted') {
@@ -172,7 +173,7 @@ export class Conductor {
     }
   }
 
-  /** Under `virtual` the simulated clock decides, so progress must not: it then comes at verification points and the end only. */
+  /** Under `virtual` the simulated clock decides, so progress must not: there it is shown when the executor pauses. */
   private nextProgressNs(): number {
     const { onProgress, onLive } = this.options;
     if (this.config.executor === 'virtual') return Number.POSITIVE_INFINITY;

@@ -18,8 +18,16 @@ export interface Fleet {
   readonly cpus: readonly Remote<CpuHost>[];
   /** Nanoseconds since the start, of the executor's clock. */
   now(): number;
-  /** Lets the actors run until the promise settles, the clock reaches `atNs`, or the signal comes. Rejects with {@link ActorFailure}. */
-  until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited>;
+  /**
+   * Lets the actors run until the promise settles, the clock reaches `atNs`, or the signal comes. Where they run on this thread, `onPause` is called
+   * now and then between two steps; it may look, and change nothing. Rejects with {@link ActorFailure}.
+   */
+  until(
+    promise: Promise<unknown>,
+    atNs: number,
+    signal: AbortSignal | undefined,
+    onPause?: () => void,
+  ): Promise<Waited>;
   /** Lets the actors run until the promise settles. Rejects with {@link ActorFailure}. */
   during<T>(promise: Promise<T>): Promise<T>;
   /** Steps that the executor took, where it counts them. */

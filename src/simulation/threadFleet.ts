@@ -40,11 +40,14 @@ interface WorkerActor<H extends ActorHost> {
   readonly host: ComlinkRemote<H & WorkerControl>;
 }
 
-/** How long all actors may stand still before the run is called hung. */
-const HANG_MS = 30_000;
 const POLL_MS = 20;
 /** Adding up what all actors have counted takes the better part of a millisecond where there are many. */
 const LOOK_EVERY_MS = 1_000;
+/**
+ * So many looks in a row at which no actor has taken a step, and the run is called hung. Looks, not time: a machine that was suspended, or had no
+ * time for this process, has passed none meanwhile.
+ */
+const HANG_LOOKS = 30;
 const CLOSE_MS = 2_000;
 
 export class ThreadFleet implements Fleet {
@@ -87,7 +90,8 @@ export class ThreadFleet implements Fleet {
   ): Promise<ThreadFleet> {
     const fleet = new ThreadFleet(config, buffers, pool);
     try {
-      await fleet.during(fleet.startActors());
+      // However long workers take to load on a busy machine, they stand still only once they run. One that dies fails the start.
+      await Promise.race([fleet.startActors(), fleet.whenFailed]);
       fleet.startMs = performance.now();
     } catch (error) {
       await fleet.close();
@@ -121,8 +125,8 @@ export class ThreadFleet implements Fleet {
       () => 'settled' as const,
       () => 'settled' as const,
     );
-    let watch = { steps: this.steps, sinceMs: performance.now() };
-    let lookAtMs = watch.sinceMs + LOOK_EVERY_MS;
+    let watch = { steps: this.steps, looks: 0 };
+    let lookAtMs = performance.now() + LOOK_EVERY_MS;
     for (;;) {
       const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
       const result = await Promise.race([settled, sleep(waitMs, 'poll' as const), this.whenFailed]);
@@ -218,14 +222,15 @@ export class ThreadFleet implements Fleet {
   }
 
   /** Nobody took a step for a long time: that is a hang, and it is reported rather than waited for. */
-  private watchProgress(last: { steps: number; sinceMs: number }): { steps: number; sinceMs: number } {
+  private watchProgress(last: { steps: number; looks: number }): { steps: number; looks: number } {
     const { steps } = this;
-    const nowMs = performance.now();
-    if (steps !== last.steps) return { steps, sinceMs: nowMs };
-    if (nowMs - last.sinceMs > HANG_MS) {
-      throw new ActorFailure('all', `no actor has taken a step for ${HANG_MS / 1000} s`, true);
+    if (steps !== last.steps) return { steps, looks: 0 };
+    const looks = last.looks + 1;
+    if (looks >= HANG_LOOKS) {
+      const message = `no actor has taken a step for ${(HANG_LOOKS * LOOK_EVERY_MS) / 1000} s`;
+      throw new ActorFailure('all', message, true);
     }
-    return last;
+    return { steps, looks };
   }
 }
 

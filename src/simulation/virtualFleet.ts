@@ -42,7 +42,12 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     return this.executor.steps;
   }
 
-  async until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited> {
+  async until(
+    promise: Promise<unknown>,
+    atNs: number,
+    signal: AbortSignal | undefined,
+    onPause: () => void = () => {},
+  ): Promise<Waited> {
     const state = { settled: false };
     const settle = (): void => {
       state.settled = true;
@@ -54,6 +59,7 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
       if (end === 'failed') throw this.failure();
       // Lets the promises of tasks that ended settle, and signals in.
       await setImmediate();
+      onPause();
       if (state.settled) return 'settled';
       if (end === 'stopped') return 'time';
       if (signal?.aborted) return 'aborted';

@@ -113,6 +113,19 @@ describe('progress', () => {
     expect(host.stderr.text.endsWith('\r\x1b[K')).toBe(true);
   });
 
+  it.each(['run', 'stress'])(
+    "of %s is kept in a pipe every --status-interval, of the run's own time",
+    async (command) => {
+      host.run = async (_, { onProgress }) => {
+        for (const elapsedMs of [400, 1000, 1400, 2000]) onProgress?.({ ...progress, elapsedMs });
+        return runReport();
+      };
+      await runCli([command, '--status-interval', '1'], host);
+      const lines = host.stderr.text.trimEnd().split('\n');
+      expect(lines.map((line) => /\[(\S+) wall\]$/.exec(line)?.[1])).toEqual(['00m:01s', '00m:02s']);
+    },
+  );
+
   it('is silent in a pipe and with --quiet', async () => {
     await runCli(['run'], host);
     host.stderr.isTTY = true;
