@@ -64,6 +64,9 @@ export class DeviceCalls {
       const vm = mirrors.memberVm(mm, gpu);
       if (vm === null) return Errno.ENODEV;
       const owner = this.world.ownerOf(gpu);
+      const deviceVm = vm.deviceVm(gpu);
+      const errno = deviceVm.hasBound({ start, end }) ? yield* deviceVm.prefetch({ start, end }) : Errno.OK;
+      if (errno !== Errno.OK) return errno;
       return yield* this.inShares(mm, start, end, depth, (at) => {
         const write = mm.vmas.find(at)?.isWritable === true;
         return prefetches.toDevice(vm, gpu, owner, at, undefined, write);

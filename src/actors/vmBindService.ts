@@ -9,7 +9,7 @@ import type { BindResult, DeviceVm } from '../driver/vmBind/deviceVm.js';
 import { VramBo } from '../driver/vmBind/vramBo.js';
 import type { VramManager } from '../driver/vramManager.js';
 import { DmaResv } from '../drm/exec/dmaResv.js';
-import type { PageSpan } from '../drm/gpuvm/addressRange.js';
+import { bytesOfPages, type PageSpan, rangeOverflows } from '../drm/gpuvm/addressRange.js';
 import type { GemObject } from '../drm/gpuvm/gemObject.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Mm } from '../mm/process/mm.js';
@@ -32,6 +32,9 @@ export interface VmBindWorld {
 
 type BindCall = (deviceVm: DeviceVm, span: PageSpan, call: IoctlCall) => Steps<BindResult>;
 
+/** Of a request that 64 bits of addresses have no place for. @kernel vm_bind_ioctl_check_args */
+const REFUSED: BindResult = { errno: Errno.EINVAL, ops: [] };
+
 export class VmBindService implements OpenFiles {
   /** By handle. Each holds a reference, dropped when the handle is closed, its process ends, or the service does. */
   private readonly handles = new Map<number, VramBo>();
@@ -47,6 +50,7 @@ export class VmBindService implements OpenFiles {
     ioctls.register(IoctlRequest.vmCloseBo, (call) => this.closeHandle(call));
     ioctls.register(IoctlRequest.vmFillBo, (call) => this.fill(call));
     ioctls.register(IoctlRequest.vmLoadBo, (call) => this.load(call));
+    ioctls.register(IoctlRequest.vmUnbindBo, (call) => this.unbindObject(call));
     ioctls.register(IoctlRequest.vmMappings, (call) => this.mappings(call));
     this.registerBinds(ioctls);
   }
@@ -68,7 +72,9 @@ export class VmBindService implements OpenFiles {
     };
     on(IoctlRequest.vmBindMirror, (vm, span) => vm.bindMirror(span));
     on(IoctlRequest.vmBindUserptr, (vm, span, { a }) => vm.bindUserptr(span, vpn(a)));
+    on(IoctlRequest.vmBindSparse, (vm, span) => vm.bindSparse(span));
     on(IoctlRequest.vmUnbind, (vm, span) => vm.unbind(span));
+
     on(IoctlRequest.vmSplit, (vm, span) => vm.splitForAdvice(span));
     on(IoctlRequest.vmBindBo, (vm, span, { a, b }) => {
       const bo = this.handles.get(a);
@@ -79,7 +85,18 @@ export class VmBindService implements OpenFiles {
   private *bind(call: IoctlCall, bind: BindCall): Steps<IoctlReply> {
     const deviceVm = yield* this.deviceVm(call);
     if (deviceVm === null) return ioctlReply(Errno.ENODEV);
-    const result = yield* bind(deviceVm, spanOf(call), call);
+    const wraps = rangeOverflows(...bytesOfPages(call.page, call.npages));
+    const result = wraps ? REFUSED : yield* bind(deviceVm, spanOf(call), call);
+    call.payload.put(reportOps(result, (obj) => this.handleOf(obj)));
+    return ioctlReply(result.errno);
+  }
+
+  private *unbindObject(call: IoctlCall): Steps<IoctlReply> {
+    const deviceVm = yield* this.deviceVm(call);
+    const bo = this.handles.get(call.a);
+    if (deviceVm === null || bo === undefined)
+      return ioctlReply(bo === undefined ? Errno.ENOENT : Errno.ENODEV);
+    const result = yield* deviceVm.unbindObject(bo);
     call.payload.put(reportOps(result, (obj) => this.handleOf(obj)));
     return ioctlReply(result.errno);
   }

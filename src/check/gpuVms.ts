@@ -1,12 +1,13 @@
 /** G1, G3, G4, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
 
 import type { Vpn } from '../base/units.js';
-import { formatGpuPte, type GpuPte, gpuPteIsWritable } from '../device/gpuPte.js';
+import { formatGpuPte, type GpuPte, gpuPteIsWritable, gpuPteProto } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { pageInSpace, spaceOf } from '../device/gpuSpace.js';
 import type { SvmVm } from '../driver/svmVm.js';
 import type { DeviceVm } from '../driver/vmBind/deviceVm.js';
 import type { DriverVa } from '../driver/vmBind/driverVa.js';
+import { DmaProto } from '../memory/dmaAddr.js';
 import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
 import type { Mm } from '../mm/process/mm.js';
 import { formatPte } from '../mm/table/pte.js';
@@ -138,6 +139,11 @@ function checkEntries(
   for (const va of deviceVm.vas()) {
     if (va.kind === 'mirror') continue;
     if (va.bound) rule.look('bound mappings');
+    rule.require(
+      !(va.bound && va.isInvalidated),
+      { page: va.start as Vpn },
+      () => `gpu${snapshot.device} has entries of a mapping whose object has moved since`,
+    );
     const expected = va.bound ? va.npages : 0;
     const entries = found.get(va) ?? 0;
     rule.require(
@@ -161,10 +167,13 @@ function checkTarget(
   const write = gpuPteIsWritable(pte);
   const pfn = view.resolveGpuPte(device, pte, write);
   const within = page - va.start;
-  const right = pfn !== NO_PFN && leadsRight(view, mm, va, within, pfn, write);
+  const right = va.isSparse
+    ? gpuPteProto(pte) === DmaProto.Null && pfn === view.coordinator.kernel.zeroPage
+    : pfn !== NO_PFN && leadsRight(view, mm, va, within, pfn, write);
   rule.require(right, { page, pfn }, () => {
     const what = `gpu${device} has ${formatGpuPte(pte)}, pfn ${formatPfn(pfn)}`;
     if (va.bo !== null) return `${what}, not page ${va.offset + within} of ${va.bo.name}`;
+    if (va.isSparse) return `${what}, where no memory is to be`;
     const user = (va.offset + within) as Vpn;
     return `${what}, but the CPU's entry is ${formatPte(view.pteAt(user, mm))}`;
   });

@@ -172,7 +172,7 @@ export class MachineView {
   }
 
   private resolve(device: number, proto: number, target: number, write: boolean): Pfn {
-    if (proto === DmaProto.Vram) return pfnOf(target);
+    if (proto === DmaProto.Vram || proto === DmaProto.Null) return pfnOf(target);
     if (proto === DmaProto.Peer) {
       return this.gpus[device].iommu.iommu.peers.allows(target, write) ? pfnOf(target) : NO_PFN;
     }

@@ -83,7 +83,8 @@ export class Gpu {
     this.vram = new Vram(zone);
     this.pageTable = new GpuPageTable(world.tables);
     this.tlb = new GpuTlb({ entries: config.tlbEntries, ways: config.tlbWays });
-    this.mmu = new GpuMmu(config.index, sched, this.tlb, this.pageTable, iommu, config.systemAtomics);
+    const { systemAtomics } = config;
+    this.mmu = new GpuMmu(config.index, sched, this.tlb, this.pageTable, iommu, memory.words, systemAtomics);
     this.resolver = new DmaResolver(config.index, memory.layout, iommu);
     this.faults = makeFaultBuffer(config, world);
     this.copyEngine = makeCopyEngine(config, world);
@@ -238,7 +239,7 @@ export class Gpu {
 
   private checkAddr(addr: DmaAddr): void {
     const proto = dmaProto(addr);
-    if (proto === DmaProto.System) return;
+    if (proto === DmaProto.System || proto === DmaProto.Null) return;
     const frame = this.resolver.frameOf(addr, false);
     assert(frame >= 0, () => `gpu${this.config.index} binds memory of a peer that is not mapped for it`);
     const page = pfn(frame);

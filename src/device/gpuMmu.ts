@@ -21,8 +21,11 @@ import type { Iommu } from './iommu.js';
 
 /** A module's own constants, unlike imported ones, cost nothing to read on the hot path. */
 const MISS: GpuPte = NO_GPU_PTE;
-const { System, Vram, Peer } = DmaProto;
+const { Null, System, Vram, Peer } = DmaProto;
 const WORDS = PAGE_WORDS;
+
+/** No zone has it: what is stored there nobody sees. */
+const SINK_FRAME = 0;
 
 /** An access of a GPU to RAM or to a peer's memory after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
 export interface IommuFault {
@@ -63,6 +66,7 @@ export class GpuMmu {
     private readonly tlb: GpuTlb,
     private readonly table: GpuPageTable,
     private readonly iommu: Iommu,
+    private readonly words: Int32Array,
     private readonly systemAtomics: SystemAtomics = 'none',
   ) {}
 
@@ -91,7 +95,7 @@ export class GpuMmu {
   private canDoAtomics(pte: GpuPte): boolean {
     if (!gpuPteAllowsAtomics(pte)) return false;
     const proto = gpuPteProto(pte);
-    return proto === Vram || (proto === System && this.systemAtomics !== 'none');
+    return proto === Vram || proto === Null || (proto === System && this.systemAtomics !== 'none');
   }
 
   /** What the page table says; remembered if it allows the access. */
@@ -118,10 +122,17 @@ export class GpuMmu {
       if (!this.iommu.peers.allows(target, write)) this.failIommu(page, pte, write);
       return target;
     }
+    if (proto === Null) return write ? this.cleanSink() : target;
     this.counters.systemAccesses++;
     const frame = this.iommu.translate(target, write);
     if (frame < 0) this.failIommu(page, pte, write);
     return frame;
+  }
+
+  /** Zeros to who loads what it is about to store to. */
+  private cleanSink(): number {
+    this.words.fill(0, SINK_FRAME * WORDS, (SINK_FRAME + 1) * WORDS);
+    return SINK_FRAME;
   }
 
   private failIommu(page: Vpn, pte: GpuPte, write: boolean): never {

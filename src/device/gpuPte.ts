@@ -76,6 +76,7 @@ export function gpuPteOfWord(word: number): GpuPte {
 }
 
 const PROTO_NAMES: Readonly<Record<DmaProto, string>> = {
+  [DmaProto.Null]: 'no memory, but zeros of pfn',
   [DmaProto.System]: 'I/O page',
   [DmaProto.Vram]: 'own VRAM pfn',
   [DmaProto.Peer]: 'peer VRAM pfn',

@@ -10,6 +10,8 @@ export const NO_DMA_ADDR = 0 as DmaAddr;
 
 /** @kernel drm_interconnect_protocol */
 export const DmaProto = {
+  /** No memory at all: loads give zeros, stores go nowhere. `page` is the frame of zeros: driver-private. @kernel XE_PTE_NULL */
+  Null: 0,
   /** `page` is an I/O virtual page of the device's IOMMU. @kernel DRM_INTERCONNECT_SYSTEM */
   System: 1,
   /** `page` is a pfn in the device's own VRAM: driver-private. @kernel DRM_INTERCONNECT_DRIVER */

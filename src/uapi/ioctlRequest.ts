@@ -57,6 +57,10 @@ export const IoctlRequest = {
   vmFillBo: 48,
   /** page = which of the object, a = handle, b = index of the 32-bit word; replies a = its value. */
   vmLoadBo: 49,
+  /** As `vmBindMirror`: loads from the span give zeros, stores to it go nowhere. */
+  vmBindSparse: 50,
+  /** a = handle: all mappings of the object go. Payload: the steps. */
+  vmUnbindBo: 51,
 
   // Of the reference driver. Places are `gpu0` and so on, `sys` or `cpu`; payload values are plain data.
   /** Payload value: `SvmRequest`. KFD's attributes of a span. */

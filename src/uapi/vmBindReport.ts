@@ -10,7 +10,7 @@ export interface VaPlaceReport {
 }
 
 export interface VaReport extends VaPlaceReport {
-  readonly kind: 'bo' | 'userptr' | 'mirror';
+  readonly kind: 'bo' | 'userptr' | 'mirror' | 'sparse';
 }
 
 /** One step of a request. */

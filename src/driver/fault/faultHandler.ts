@@ -164,8 +164,8 @@ export class GpuFaultHandler {
   /** Memory that the program has bound by hand; nothing of it moves for a fault. @kernel handle_vma_pagefault */
   private *serveBound(fault: GpuFault, va: DriverVa): Steps<Errno> {
     fault.servedEnd = vpn(va.end);
-    // Atomics work in the device's own memory only, and nothing that was bound by hand moves there.
-    if (fault.devmemOnly && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
+    // Atomics work in the device's own memory, and where there is none; nothing that was bound by hand moves there.
+    if (fault.devmemOnly && !va.isSparse && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
     return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
   }
 
@@ -220,7 +220,7 @@ export class GpuFaultHandler {
     const target = placement.targetOf(fault, range, part);
     if (target !== null && fault.tries > 0) {
       fault.tries--;
-      const errno = yield* migration.migrate(fault, range, target);
+      const errno = yield* migration.migrate(fault, range, target, this.context(fault));
       // Mixed pages get to one place by get_pages, so that the next attempt gets on.
       if (errno !== Errno.OK) {
         const next = recovery.afterMigrate(fault, errno);

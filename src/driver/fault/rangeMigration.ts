@@ -1,6 +1,7 @@
 /** Brings a range's pages to a device's memory, one device at a time where several want the same pages. */
 
 import { Errno } from '../../base/errno.js';
+import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { ScanMm, ScanResult } from '../../drm/gpusvm/scanMm.js';
 import type { DrmPagemap } from '../../drm/pagemap/drmPagemap.js';
 import type { Kernel } from '../../mm/kernel.js';
@@ -31,17 +32,17 @@ export class RangeMigration {
    * migrates, brings all pages to RAM, and tries once more. Errors: those of `populate_mm`, -EFAULT (the process is gone).
    * @kernel xe_svm_alloc_vram
    */
-  *migrate(fault: GpuFault, range: DriverRange, target: GpuHandle): Steps<Errno> {
+  *migrate(fault: GpuFault, range: DriverRange, target: GpuHandle, ctx: GpuSvmContext): Steps<Errno> {
     const { dpagemap } = target;
     if (dpagemap === null) return Errno.ENODEV;
-    const where = yield* this.scan.scan(fault.vm.gpusvm, range, fault.owner, dpagemap);
+    const where = yield* this.scan.scan(fault.vm.gpusvm, range, ctx.owner, dpagemap);
     if (this.isNeedless(fault, where)) return Errno.OK;
     this.noteStart(fault, range);
     fault.path = isOnDevices(where) ? FaultPath.Peer : FaultPath.Migrate;
     if (!this.lock.beginRead()) yield PARK;
-    const errno = yield* this.populate(fault, range, target, dpagemap);
+    const errno = yield* this.populate(fault, range, target, dpagemap, ctx);
     this.lock.readUnlock();
-    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, range, target, dpagemap) : errno;
+    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, range, target, dpagemap, ctx) : errno;
   }
 
   /** All pages are there, or they lie where the policy leaves them. */
@@ -55,19 +56,26 @@ export class RangeMigration {
     range: DriverRange,
     target: GpuHandle,
     dpagemap: DrmPagemap,
+    ctx: GpuSvmContext,
   ): Steps<Errno> {
     this.kernel.sched.at(DriverStep.migrateBusy, range.start, range.npages, target.index);
     if (!this.lock.beginWrite()) yield PARK;
     // Whether all came home shows in the second attempt.
     yield* fault.vm.gpusvm.rangeEvict(range);
-    const errno = yield* this.populate(fault, range, target, dpagemap);
+    const errno = yield* this.populate(fault, range, target, dpagemap, ctx);
     this.lock.writeUnlock();
     return errno;
   }
 
-  *populate(fault: GpuFault, range: DriverRange, target: GpuHandle, dpagemap: DrmPagemap): Steps<Errno> {
+  *populate(
+    { vm }: GpuFault,
+    range: DriverRange,
+    target: GpuHandle,
+    dpagemap: DrmPagemap,
+    ctx: GpuSvmContext,
+  ): Steps<Errno> {
     if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
-    return yield* dpagemap.populateMm(fault.vm.mm, range.start, range.end, fault.timesliceNs);
+    return yield* dpagemap.populateMm(vm.mm, range.start, range.end, ctx.timesliceNs);
   }
 
   /** Who prefetches a span has said so of all of it. */

@@ -102,6 +102,31 @@ export class DeviceVm implements VaHome {
     return this.change(this.mapping(place), span, 'mirror');
   }
 
+  /** Accesses there find no memory: loads give zeros, stores go nowhere. Errors: as {@link bindBo}. @kernel DRM_XE_VM_BIND_FLAG_NULL */
+  bindSparse(span: PageSpan): Steps<BindResult> {
+    const place: GpuVaPlace = { ...span, obj: null, offset: 0 };
+    return this.change(this.mapping(place), span, 'sparse');
+  }
+
+  /** All mappings of an object here go, wherever they are. Errors: -ENOMEM. @kernel DRM_XE_VM_BIND_OP_UNMAP_ALL */
+  *unbindObject(bo: VramBo): Steps<BindResult> {
+    bo.get();
+    const result = yield* this.underVmLock(() => this.unbindObjectLocked(bo));
+    bo.put();
+    return result;
+  }
+
+  private *unbindObjectLocked(bo: VramBo): Steps<BindResult> {
+    const lock = (exec: GpuVmExec): Steps<Errno> => exec.lockArray([bo]);
+    yield* bo.resv.lock();
+    const vmBo = this.gpuvm.findBo(bo);
+    const list = vmBo === null ? null : this.gpuvm.splitMerge.boUnmapOpsCreate(vmBo);
+    bo.resv.unlock();
+    if (list === null) return { errno: Errno.OK, ops: [] };
+    // The vm lock keeps mappings from coming and going meanwhile.
+    return yield* this.changeBy({ lock, list: () => list }, { start: 0, end: TASK_SIZE_PAGES }, 'bo');
+  }
+
   /** Errors: -EINVAL, -EBUSY. @kernel DRM_XE_VM_BIND_OP_UNMAP */
   unbind(span: PageSpan): Steps<BindResult> {
     return this.change(this.unmapping(span), span, 'mirror');
@@ -110,6 +135,40 @@ export class DeviceVm implements VaHome {
   /** Splits mirrors at the ends of the span; nothing is unmapped. */
   splitForAdvice(span: PageSpan): Steps<BindResult> {
     return this.change(this.splitting(span), null, 'mirror');
+  }
+
+  /** Whether a program has bound anything itself in the span. */
+  hasBound({ start, end }: PageSpan): boolean {
+    for (const va of this.gpuvm.overlapping(start, end)) if (own(va).kind !== 'mirror') return true;
+    return false;
+  }
+
+  /**
+   * What a program has bound itself in the span becomes usable, as by its first access: objects come back to their memory. Mirrors are for their ranges
+   * to prefetch. Errors: -ENOENT (the mirror is closed), -ENOMEM, and those of {@link VaBinder.bind}. @kernel DRM_XE_VM_BIND_OP_PREFETCH
+   */
+  *prefetch({ start, end }: PageSpan): Steps<Errno> {
+    const { vmLock } = this.vm;
+    yield* vmLock.read();
+    const list = this.vm.closed ? Errno.ENOENT : this.gpuvm.splitMerge.prefetchOpsCreate(start, end);
+    let errno: Errno = Errno.OK;
+    if (typeof list === 'number') errno = list;
+    else {
+      errno = yield* this.prefetchEach(list);
+      list.free();
+    }
+    vmLock.readUnlock();
+    return errno;
+  }
+
+  /** No mapping goes while the vm lock is held. */
+  private *prefetchEach(list: GpuVaOpList): Steps<Errno> {
+    for (const op of list) {
+      if (op.op !== 'prefetch' || own(op.va).kind === 'mirror') continue;
+      const errno = yield* this.serveFault(own(op.va));
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
   }
 
   /** As the device knows a page of the address space. */
@@ -139,7 +198,9 @@ export class DeviceVm implements VaHome {
     assert(locked === Errno.OK, 'the objects of an address space can be locked');
     const wanted = this.gpuvm.evictedBos;
     yield* exec.validate();
-    const back = wanted.filter(({ evicted }) => !evicted).flatMap(({ vas }) => [...vas].map(own));
+    const back = wanted
+      .filter(({ evicted }) => !evicted)
+      .flatMap(({ vas }) => [...vas].map(own).filter((va) => va.isInvalidated));
     exec.unlock();
     return back;
   }
@@ -228,18 +289,22 @@ export class DeviceVm implements VaHome {
 
   /** `cut`: the pages that mappings lose; null where none do. */
   *change(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
+    return yield* this.underVmLock(() => this.changeBy(plan, cut, kind));
+  }
+
+  private *underVmLock(change: () => Steps<BindResult>): Steps<BindResult> {
     const { vmLock, collector } = this.vm;
     yield* vmLock.write();
     // So that what the process has unmapped does not count as a range of the mirror. @kernel xe_svm_flush
     yield* collector.collectLocked();
     const errno = this.vm.closed ? Errno.ENOENT : Errno.OK;
-    const result = errno === Errno.OK ? yield* this.changeLocked(plan, cut, kind) : { errno, ops: [] };
+    const result = errno === Errno.OK ? yield* change() : { errno, ops: [] };
     vmLock.writeUnlock();
     return result;
   }
 
-  /** The vm lock keeps what the list says true until it is freed. */
-  private *changeLocked(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
+  /** The vm lock, which is held, keeps what the list says true until it is freed. */
+  private *changeBy(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
     const list = plan.list();
     if (typeof list === 'number') return { errno: list, ops: [] };
     if (cut !== null) this.at(DriverStep.vmBind, cut);
@@ -288,7 +353,7 @@ export class DeviceVm implements VaHome {
   /** The mappings are those from before; what they have lost of their entries they get with their next access. @kernel vm_bind_ioctl_ops_unwind */
   *unwind(applied: AppliedOps): Steps<void> {
     for (const va of applied.added.map(own)) {
-      if (va.kind === 'bo' && va.bound) yield* this.binder.zap(va.start, va.end);
+      if (va.hasFixedEntries && va.bound) yield* this.binder.zap(va.start, va.end);
       yield* this.release(va);
     }
     const exec = new GpuVmExec(this.gpuvm);
@@ -310,7 +375,7 @@ export class DeviceVm implements VaHome {
 
   /** What stays of an object's mapping keeps its entries; the process's pages get new notifiers, so all of their entries go. */
   *zap(va: DriverVa, cut: PageSpan): Steps<void> {
-    if (va.kind !== 'bo' || !va.bound) return;
+    if (!va.hasFixedEntries || !va.bound) return;
     yield* this.binder.zap(Math.max(va.start, cut.start), Math.min(va.end, cut.end));
   }
 
@@ -323,6 +388,7 @@ export class DeviceVm implements VaHome {
     if (from.kind === 'userptr') return this.newUserptrVa(place);
     const va = new DriverVa(place, from.kind, null, this);
     va.bound = from.bound;
+    va.flags = from.flags;
     return va;
   }
 

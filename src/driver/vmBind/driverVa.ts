@@ -1,7 +1,7 @@
-/** The driver's GPU mapping: of a buffer object, of pages of the process, or a mirror of the CPU's addresses. */
+/** The driver's GPU mapping: of a buffer object, of pages of the process, a mirror of the CPU's addresses, or of no memory at all. */
 
 import type { Vpn } from '../../base/units.js';
-import { GpuVa, type GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
+import { GpuVa, GpuVaFlag, type GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { Userptr } from './userptr.js';
 import { VramBo } from './vramBo.js';
@@ -14,7 +14,7 @@ export interface VaHome {
 }
 
 /** What a request maps. */
-export type VaKind = 'bo' | 'userptr' | 'mirror';
+export type VaKind = 'bo' | 'userptr' | 'mirror' | 'sparse';
 
 /** The vm lock guards it; what of it faults change, the notifier lock, and of an object its reservation. @kernel xe_vma */
 export class DriverVa extends GpuVa {
@@ -29,6 +29,12 @@ export class DriverVa extends GpuVa {
     readonly home: VaHome,
   ) {
     super(place);
+    if (kind === 'sparse') this.flags |= GpuVaFlag.Sparse;
+  }
+
+  /** Its entries follow from the mapping alone, so that a part of it can lose them and the rest keep them. */
+  get hasFixedEntries(): boolean {
+    return this.kind === 'bo' || this.kind === 'sparse';
   }
 
   /** The buffer object; null for the other kinds. */

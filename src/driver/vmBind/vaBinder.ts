@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { inSpace } from '../../device/gpuSpace.js';
-import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
+import { type DmaAddr, DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { DriverStep } from '../driverStep.js';
@@ -69,6 +69,7 @@ export class VaBinder {
       if (sched.reach(DriverStep.bind, va.start, va.npages, this.gpu.index)) yield STEP;
       errno = yield* this.writeEntries(va, array);
       va.bound = errno === Errno.OK;
+      if (va.bound) va.setInvalidated(false);
       if (errno !== Errno.OK) this.gpu.port.zap(this.tagged(va.start), va.npages);
       sched.at(DriverStep.bound, va.start, va.npages, this.gpu.index, errno);
     }
@@ -111,14 +112,20 @@ export class VaBinder {
 
   private addressesOf(va: DriverVa): Uint32Array {
     const { bo, userptr } = va;
+    if (va.isSparse) return new Uint32Array(va.npages).fill(this.nothing);
     if (userptr !== null) {
       assert(userptr.pages.dmaAddrs !== null, 'pinned pages have addresses');
       return userptr.pages.dmaAddrs;
     }
-    assert(bo !== null, 'a mapping of nothing is bound');
+    assert(bo !== null, 'a mirror is bound as a whole');
     const end = va.offset + va.npages;
     if (bo.gpu !== this.gpu) return Uint32Array.from(bo.attach(this.gpu).slice(va.offset, end));
     return bo.pfns.subarray(va.offset, end).map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional));
+  }
+
+  /** What a page without memory leads to. */
+  private get nothing(): DmaAddr {
+    return dmaAddr(DmaProto.Null, this.vm.kernel.zeroPage, DmaDir.Bidirectional);
   }
 
   /** Takes the entries of some pages of a mapping away; on return no access goes through them. @kernel xe_vm_invalidate_vma */

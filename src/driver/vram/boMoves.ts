@@ -99,6 +99,7 @@ export class BoMoves {
     const { gpu } = va.home;
     const first = va.home.tagged(va.start);
     va.bound = false;
+    va.setInvalidated(true);
     gpu.port.zap(first, va.npages);
     this.kernel.sched.at(DriverStep.zap, va.start, va.npages, gpu.index);
     return [gpu, gpu.port.startTlbInvalidation(first, va.npages)];

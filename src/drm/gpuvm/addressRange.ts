@@ -21,6 +21,11 @@ export function rangeOverflows(addr: bigint, range: bigint): boolean {
   return BigInt.asUintN(ADDRESS_BITS, addr + range) !== addr + range;
 }
 
+/** The range in bytes of `npages` pages from `page` on, which need not be one of 64 bits. */
+export function bytesOfPages(page: number, npages: number): [addr: bigint, range: bigint] {
+  return [BigInt(page) * PAGE, BigInt(npages) * PAGE];
+}
+
 /**
  * The pages of a range in bytes. Errors: -EINVAL, not a whole number of pages, none at all, or an end beyond 64 bits. An end of exactly
  * 2^64 counts as beyond, as for the kernel, in whose arithmetic it is 0.
