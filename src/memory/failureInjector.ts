@@ -19,7 +19,7 @@ export const AllocSite = {
   Mm: 7,
   /** An address for DMA. @kernel dma_map_page */
   IoPage: 8,
-  /** A notifier or range of a mirror, or what a driver keeps per migration. @kernel drm_gpusvm_notifier_alloc, drm_gpusvm_range_alloc, drm_pagemap_zdd_alloc */
+  /** A notifier or range of a mirror, an array of its pages, or what a driver keeps per migration. @kernel drm_gpusvm_notifier_alloc, drm_gpusvm_range_alloc, drm_pagemap_zdd_alloc */
   MirrorObject: 9,
 } as const;
 export type AllocSite = (typeof AllocSite)[keyof typeof AllocSite];

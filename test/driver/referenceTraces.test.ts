@@ -269,6 +269,37 @@ describe.each(layouts)('%s', (layout) => {
     system.checkAtRest();
   });
 
+  it('T6: what is a hole or in RAM comes along, by the copy engine of the second', () => {
+    const system = new System({ layout });
+    system.map(AREA, PAGES);
+    expect(system.run(fill(system.cpus[0], AREA, 4, 100))).toBe(Errno.OK);
+    const { coordinator } = system;
+    const peer = coordinator.gpus[0].dpagemap;
+    expect(peer).not.toBeNull();
+    if (peer === null) return;
+    // Two of the peer's pages between two in RAM; behind them holes.
+    expect(system.run(peer.populateMm(coordinator.mm, vpn(AREA + 1), vpn(AREA + 3), 0))).toBe(Errno.OK);
+    const [from, to] = system.devices.map(({ gpu }) => gpu.copyEngine.counters);
+    system.seen.length = 0;
+    expect(system.run(load(system.context(1), AREA + 2))).toBe(102);
+    const runs = system.seen
+      .filter(({ name }) => name === 'pagemap.copied')
+      .map(({ args }) => args.slice(0, 3));
+    expect(
+      system.trace(['pagemap.populated', 'pagemap.copied', 'migrate.pages', 'migrate.finalize']),
+    ).toEqual(['pagemap.populated', 'pagemap.copied', 'migrate.pages', 'migrate.finalize']);
+    expect(runs).toEqual([
+      [AREA, 1, -1],
+      [AREA + 1, 2, 0],
+      [AREA + 3, PAGES - 3, -1],
+    ]);
+    expect([from.peerBytes, to.hostToDeviceBytes]).toEqual([2 * 4096, 2 * 4096]);
+    expect(system.placesOf(AREA, PAGES)).toEqual(['vram1']);
+    expect(system.run(load(system.context(1), AREA + PAGES - 1))).toBe(0);
+    expect(system.devices[0].gpu.vram.usedPages).toBe(0);
+    system.checkAtRest();
+  });
+
   it('T7: a fork makes both processes share the device pages; a read of the child takes them home for both', () => {
     const system = afterT1({ layout, cpuThreads: 2 });
     const { coordinator } = system;

@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { IntervalTree } from '../../base/intervalTree.js';
 import type { Vpn } from '../../base/units.js';
+import { AllocSite } from '../../memory/failureInjector.js';
 import { HmmPfnFlag } from '../../memory/pfn.js';
 import { NO_OWNER } from '../../mm/migrate/devPagemap.js';
 import type { Hmm } from '../../mm/mirror/hmm.js';
@@ -340,10 +341,13 @@ export class GpuSvm {
     const mm = this.space;
     const { start, end, npages } = range;
     if (!mm.getNotZero()) return Errno.EFAULT;
-    const pfns = new Uint32Array(npages);
-    const { interval } = range.notifier;
-    const request = hmmRequest(mm, interval, start, end, pfns, HmmPfnFlag.REQ_FAULT, NO_OWNER);
-    const faulted = yield* this.hmm.rangeFaultUnlocked(request, HMM_TIMEOUT_NS);
+    let faulted: Errno = Errno.ENOMEM;
+    if (!mm.kernel.allocationFails(AllocSite.MirrorObject)) {
+      const pfns = new Uint32Array(npages);
+      const { interval } = range.notifier;
+      const request = hmmRequest(mm, interval, start, end, pfns, HmmPfnFlag.REQ_FAULT, NO_OWNER);
+      faulted = yield* this.hmm.rangeFaultUnlocked(request, HMM_TIMEOUT_NS);
+    }
     mm.put();
     const errno = faulted === Errno.EBUSY ? Errno.ETIME : faulted;
     this.sched.at(GpuSvmStep.evict, start, npages, errno);

@@ -114,11 +114,13 @@ export class RangeFinder {
   }
 
   /**
-   * Whether every page is there already, by a snapshot without faults: for at most a second, while others invalidate. mmap_lock is held.
+   * Whether every page is there already, by a snapshot without faults: for at most a second, while others invalidate; not without memory.
+   * mmap_lock is held.
    * @kernel drm_gpusvm_check_pages
    */
   *checkPages(notifier: GpuSvmNotifier, start: Vpn, end: Vpn, ctx: GpuSvmContext): Steps<boolean> {
     const { sched } = this.gpusvm;
+    if (this.allocationFails()) return false;
     const pfns = this.newPfns(end - start);
     const range = hmmRequest(this.mm, notifier.interval, start, end, pfns, 0, ctx.owner);
     const deadlineNs = sched.now() + HMM_TIMEOUT_NS;

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
+import { AllocSite } from '../../memory/failureInjector.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnOrder, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
@@ -45,6 +46,7 @@ export class ScanMm {
     assert(mm !== null, 'a gpusvm without an address space has no ranges');
     const { sched } = this.kernel;
     const { interval } = range.notifier;
+    if (this.kernel.allocationFails(AllocSite.MirrorObject)) return ScanResult.Unpopulated;
     const pfns = this.newPfns(range.npages);
     const request = hmmRequest(mm, interval, range.start, range.end, pfns, 0, owner);
     const deadlineNs = sched.now() + HMM_TIMEOUT_NS;

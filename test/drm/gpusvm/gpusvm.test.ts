@@ -6,6 +6,7 @@ import { type Vpn, vpn } from '../../../src/base/units.js';
 import { defaultContext, type RangeResult } from '../../../src/drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
 import type { GpuSvmRange } from '../../../src/drm/gpusvm/range.js';
+import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from '../../../src/mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../../src/sim/steps.js';
@@ -36,6 +37,13 @@ function munmap(start: number, npages: number): void {
 
 function protect(start: number, npages: number, prot: number): void {
   expect(drm.run(drm.machine.calls.mprotect.mprotect(drm.mm, vpn(start), npages, prot))).toBe(Errno.OK);
+}
+
+/** The next object that a mirror allocates is one too many. */
+function failing(): FailureInjector {
+  const injector = new FailureInjector();
+  injector.failNext(AllocSite.MirrorObject);
+  return injector;
 }
 
 /** Runs `body` with the notifier lock held for write, as a callback does. */
@@ -282,6 +290,16 @@ describe('the size of a range', () => {
       expect(drm.places(AREA + 1, 1)).toEqual(['vram0']);
     });
 
+    it('is the smaller chunk without memory for a look', () => {
+      drm.mapFilled(AREA, 4);
+      drm.mapFilled(AREA + 8, 1);
+      // So that the window has its notifier.
+      driver.rangeAt(AREA + 8);
+      drm.kernel.injectFailures(failing());
+      expect(spanOf(drm.run(driver.find(AREA, threshold)))).toBe(`${AREA}+1`);
+      drm.kernel.injectFailures(null);
+    });
+
     it('does not look into larger chunks', () => {
       drm.map(AREA, 16);
       expect(spanOf(drm.run(driver.find(AREA, threshold)))).toBe(`${AREA}+16`);
@@ -388,6 +406,17 @@ describe('range_evict', () => {
     const range = driver.rangeAt(AREA);
     drm.mm.users = 0;
     expect(drm.run(driver.gpusvm.rangeEvict(range))).toBe(Errno.EFAULT);
+  });
+
+  it('is -ENOMEM without memory for a look at the pages, and keeps no user of the address space', () => {
+    drm.mapFilled(AREA, 16);
+    const range = driver.rangeAt(AREA);
+    drm.run(drm.gpus[0].migrateHere(AREA, 16));
+    drm.kernel.injectFailures(failing());
+    expect(drm.run(driver.gpusvm.rangeEvict(range))).toBe(Errno.ENOMEM);
+    drm.kernel.injectFailures(null);
+    expect([drm.mm.users, drm.places(AREA, 1)]).toEqual([1, ['vram0']]);
+    drm.checkAtRest();
   });
 
   it('is -ETIME when invalidations keep it from ending for a second', () => {

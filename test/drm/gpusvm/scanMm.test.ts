@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { DrmMachine, NO_OWNER, TestDriver } from '../harness.js';
 
@@ -63,6 +64,17 @@ describe('a scan for device 0', () => {
     drm.run(drm.machine.calls.memoryMap.munmap(drm.mm, vpn(AREA), 1));
     const result = drm.run(drm.scan.scan(driver.gpusvm, range, NO_OWNER, drm.gpus[0].dpagemap));
     expect(result).toBe('unpopulated');
+  });
+
+  it('says nothing without memory for a look', () => {
+    place('0000');
+    driver.rangeAt(AREA);
+    const injector = new FailureInjector();
+    drm.kernel.injectFailures(injector);
+    injector.failNext(AllocSite.MirrorObject);
+    expect(scan()).toBe('unpopulated');
+    drm.kernel.injectFailures(null);
+    expect(scan()).toBe('equal');
   });
 
   it('looks again at what an invalidation has made stale', () => {
