@@ -161,6 +161,8 @@ export class Coordinator {
   readonly ownDrivers: readonly OwnDriver[];
   private readonly processCalls: ProcessService;
   private readonly remotes: readonly RemoteGpu[];
+  /** One for each CPU thread. */
+  private readonly services: CpuService[] = [];
 
   constructor(
     readonly config: CoordinatorConfig,
@@ -401,6 +403,7 @@ export class Coordinator {
 
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
     const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
+    this.services.push(service);
     service.serve(port);
     this.deviceCalls.serve(port, () => service.process);
     port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);

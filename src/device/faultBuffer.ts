@@ -104,7 +104,7 @@ export class FaultBuffer {
     this.queue = [...this.free];
     this.room = new WaitQueue(sched, `room in the fault buffer of ${name}`);
     this.work = new WaitQueue(sched, `faults of ${name}`);
-    sched.spawn(actor, `${name}.faults`, this.deliver(), true);
+    sched.spawnServant(actor, `${name}.faults`, () => this.deliver());
   }
 
   /** Entries that are not free. */

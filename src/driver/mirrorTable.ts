@@ -163,6 +163,6 @@ export class MirrorTable {
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();
     vm.attributes = this.attributesOf(mm);
     this.open_.push(vm);
-    this.kernel.sched.spawn(this.actor, `garbage collector of ${name}`, vm.collector.run(), true);
+    this.kernel.sched.spawnServant(this.actor, `garbage collector of ${name}`, () => vm.collector.run());
   }
 }

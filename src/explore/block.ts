@@ -10,6 +10,8 @@ import { type Verdict, verdictKey } from './verdict.js';
 
 /** Schedules between two looks at the clock. */
 const LOOK_EVERY = 64;
+/** Schedules between two looks at whether the machine is still put back as a whole. */
+const CHECK_EVERY = 64;
 /** One of so many schedules is run a second time, to see that it goes the same way. */
 const AGAIN_EVERY = 250;
 
@@ -74,7 +76,11 @@ export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
 
 /** The same with a runner that the caller has made. */
 export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: boolean): BlockResult {
-  return new Block(task, runner).run(stopAtFirst);
+  for (;;) {
+    const result = new Block(task, runner).run(stopAtFirst);
+    // Little can change, and once it is known that it does, it is put back.
+    if (result !== null) return result;
+  }
 }
 
 class Block {
@@ -95,17 +101,20 @@ class Block {
     this.hashes = new Float64Array(task.schedules);
   }
 
-  run(stopAtFirst: boolean): BlockResult {
+  /** Null if its runs do not count: one of them left something behind for those after it. */
+  run(stopAtFirst: boolean): BlockResult | null {
     const { index, strategy: name, seed, schedules, endAtMs } = this.task;
     const strategy = makeStrategy(name, seed);
     let isComplete = false;
     while (this.done < schedules && !(stopAtFirst && this.findings.length > 0)) {
       if (this.done % LOOK_EVERY === LOOK_EVERY - 1 && Date.now() >= endAtMs) break;
-      const outcome = this.runner.run(strategy);
+      if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
+      const outcome = this.runner.runTrusting(strategy);
       isComplete = outcome === null;
       if (outcome === null) break;
       this.note(this.done % AGAIN_EVERY === 0 ? this.runAgain(outcome) : outcome);
     }
+    if (!this.runner.hasStayedClean()) return null;
     return {
       index,
       strategy: name,

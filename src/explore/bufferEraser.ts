@@ -26,8 +26,8 @@ export class BufferEraser {
     );
   }
 
-  /** The machine has ended, and nobody uses it any more. */
-  erase({ coordinator, devices }: VirtualMachine): void {
+  /** Frames and page tables. The machine has ended, and nobody uses it any more. */
+  eraseUsed({ coordinator, devices }: VirtualMachine): void {
     const { kernel } = coordinator.coordinator;
     const { ram, zones } = kernel.memory.layout;
     this.eraseFrames(ram.firstPfn, kernel.ram.touchedEnd);
@@ -39,6 +39,15 @@ export class BufferEraser {
     // Test devices hand out their memory themselves.
     if (devices.length === 0)
       for (const { firstPfn, pages } of zones) this.eraseFrames(firstPfn, firstPfn + pages);
+  }
+
+  /** Whether frames and page tables are zero. */
+  get isErased(): boolean {
+    return [this.memory, this.cpuTables, ...this.gpuTables].every((view) => view.every((word) => word === 0));
+  }
+
+  /** Everything else. */
+  eraseRest(): void {
     for (const view of this.whole) view.fill(0);
   }
 

@@ -2,13 +2,14 @@
 
 import { evaluate } from '../case/evaluate.js';
 import type { CheckResult } from '../check/checkResult.js';
-import type { ViolationSink } from '../check/online/checker.js';
-import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
+import type { CheckerSet } from '../check/online/checkerSet.js';
 import type { RunEnd, VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
 import { calm, endKernels } from './disturbers.js';
+import type { FirstReport } from './firstReport.js';
 import { judgeFailure, judgeResult, judgeStandstill, judgeUnending } from './judge.js';
+import type { ReadyMachine } from './machinePark.js';
 import { ProgressWatch } from './progress/progressWatch.js';
 import type { Subject } from './subject.js';
 import type { Verdict } from './verdict.js';
@@ -30,9 +31,10 @@ export interface ExecutionLimits {
   readonly disturbers: readonly number[];
 }
 
-export class Execution implements ViolationSink {
-  verdict: Verdict | null = null;
-  readonly checkers: CheckerSet;
+export class Execution {
+  readonly machine: VirtualMachine;
+  private readonly checkers: CheckerSet;
+  private readonly reports: FirstReport;
   private readonly results: WorkloadResult[] = [];
   /** Asked between two steps; true ends the run there. For those who look on. */
   beforeStep: () => boolean = () => false;
@@ -47,21 +49,25 @@ export class Execution implements ViolationSink {
 
   constructor(
     private readonly subject: Subject,
-    readonly machine: VirtualMachine,
+    { machine, checkers, reports }: ReadyMachine,
     private readonly limits: ExecutionLimits,
-    plan: CheckerPlan,
   ) {
-    const { parts } = machine;
-    this.checkers = plan.attach(parts, this);
+    this.machine = machine;
+    this.checkers = checkers;
+    this.reports = reports;
+  }
+
+  /** Null as long as all is well. */
+  get verdict(): Verdict | null {
+    return this.reports.verdict;
+  }
+
+  private set verdict(verdict: Verdict | null) {
+    this.reports.verdict = verdict;
   }
 
   get executor(): VirtualExecutor {
     return this.machine.executor;
-  }
-
-  /** The first report is what counts: what comes after it may be its consequence. */
-  report(invariant: string, message: string): void {
-    this.verdict ??= { kind: 'invariant', invariant, message, details: [] };
   }
 
   /** To the end, or to the first thing that is wrong. */

@@ -4,9 +4,9 @@ import type { Outcome } from './outcome.js';
 import type { SubjectRunner } from './subjectRunner.js';
 import type { Verdict } from './verdict.js';
 
-/** Null where the second run went as the first. */
+/** Null where the second run, on a new machine, went as the first. */
 export function nondeterminismOf(runner: SubjectRunner, first: Outcome): Verdict | null {
-  const { outcome: second, isExact } = runner.replay(first.choices);
+  const { outcome: second, isExact } = runner.replay(first.choices, true);
   const differences = [
     ...difference('steps', first.steps, second.steps),
     ...difference('tasks', first.tasks, second.tasks),

@@ -5,11 +5,9 @@ import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerKind } from '../check/online/checker.js';
 import { CheckerPlan } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
-import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
-import { VirtualMachine } from '../simulation/virtualMachine.js';
-import { BufferEraser } from './bufferEraser.js';
 import { disturbersOf } from './disturbers.js';
 import { Execution, type ExecutionLimits } from './execution.js';
+import { type HowReady, MachinePark } from './machinePark.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
 import { ReplayStrategy } from './strategies/replay.js';
@@ -17,9 +15,6 @@ import type { Subject } from './subject.js';
 
 /** More than any run of a small program needs that gets anywhere. */
 export const STEPS_MAX = 20_000;
-
-/** Simulated: modelled costs are left out, and without any time whoever sleeps would wait for all others. */
-const STEP_NS = 100;
 
 /** A strategy may leave a task waiting for this part of a run. */
 const UNFAIR_SHARE = 0.25;
@@ -36,21 +31,16 @@ export interface RunnerOptions {
 }
 
 export class SubjectRunner {
-  private readonly buffers: SharedBuffers;
-  private readonly plan: CheckerPlan;
+  private readonly machines: MachinePark;
   private readonly limits: ExecutionLimits;
-  private readonly eraser: BufferEraser;
-  /** Of the run before; it is over. */
-  private last: VirtualMachine | null = null;
   /** Of a run; what disturbs it has the same time. */
   private readonly unfairSteps: number;
 
   constructor(
     readonly subject: Subject,
-    private readonly options: RunnerOptions,
+    options: RunnerOptions,
   ) {
-    this.buffers = allocateBuffers(subject.config);
-    this.plan = new CheckerPlan(options.checkers);
+    this.machines = new MachinePark(subject, options.overlay, new CheckerPlan(options.checkers));
     const { stepsMax, disturbedSteps } = options;
     const disturbers = disturbersOf(subject.config);
     const unfair = Math.ceil(stepsMax * UNFAIR_SHARE);
@@ -61,25 +51,37 @@ export class SubjectRunner {
       calmAfter: this.unfairSteps,
       disturbers,
     };
-    this.eraser = new BufferEraser(this.buffers);
   }
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
   run(strategy: Strategy): Outcome | null {
-    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps));
+    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps), {});
   }
 
-  /** The run with these choices; exact unless one of them could not be made. */
-  replay(choices: Uint32Array): { readonly outcome: Outcome; readonly isExact: boolean } {
+  /**
+   * As {@link run}, on a machine of which only that is put back which runs have been seen to change. It counts only if {@link hasStayedClean} says so
+   * afterwards: a run that changes something for the first time leaves it so to the runs after it.
+   */
+  runTrusting(strategy: Strategy): Outcome | null {
+    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps), { trusts: true });
+  }
+
+  /** Whether all runs since the last call have begun with the machine as it should be. If not, they will from now on. */
+  hasStayedClean(): boolean {
+    return this.machines.hasStayedClean();
+  }
+
+  /** The run with these choices; exact unless one of them could not be made. On a new machine, if wanted, and not on the one of the runs before. */
+  replay(choices: Uint32Array, isNew = false): { readonly outcome: Outcome; readonly isExact: boolean } {
     const strategy = new ReplayStrategy(choices);
-    const outcome = this.runRecorded(new RecordingStrategy(strategy, Number.POSITIVE_INFINITY));
+    const outcome = this.runRecorded(new RecordingStrategy(strategy, Number.POSITIVE_INFINITY), { isNew });
     assert(outcome !== null, 'a replay has no execution');
     return { outcome, isExact: strategy.isExact };
   }
 
-  private runRecorded(recording: RecordingStrategy): Outcome | null {
+  private runRecorded(recording: RecordingStrategy, how: HowReady): Outcome | null {
     if (!recording.newExecution()) return null;
-    const execution = this.begin(recording);
+    const execution = this.begin(recording, how);
     const { executor } = execution;
     const stepsTaken = (): number => executor.steps;
     recording.stepsTaken = stepsTaken;
@@ -97,13 +99,7 @@ export class SubjectRunner {
   }
 
   /** A run that has not begun; the one before must have ended. The strategy has prepared for it. */
-  begin(strategy: Strategy): Execution {
-    if (this.last !== null) this.eraser.erase(this.last);
-    const { config, extensions } = this.subject;
-    const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
-    machine.executor.stepNs = STEP_NS;
-    this.last = machine;
-    this.options.overlay?.apply(machine.parts);
-    return new Execution(this.subject, machine, this.limits, this.plan);
+  begin(strategy: Strategy, how: HowReady = {}): Execution {
+    return new Execution(this.subject, this.machines.ready(strategy, how), this.limits);
   }
 }

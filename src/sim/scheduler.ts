@@ -79,6 +79,13 @@ export abstract class Scheduler {
     return task;
   }
 
+  /** Starts a daemon that is there as long as its actor is; `begin` makes its work, also when a run is taken back to its beginning. */
+  spawnServant(actor: ActorId, name: string, begin: () => Steps<unknown>): Task {
+    const task = this.spawn(actor, name, begin(), true);
+    task.beginAgain = begin;
+    return task;
+  }
+
   /** Tasks so far; their numbers count from 1. */
   get tasksStarted(): number {
     return this.nextTaskId - 1;

@@ -38,13 +38,16 @@ export class Task {
   runnableIndex = -1;
   /** Called once with the outcome; exactly one of the two arguments is meaningful. */
   onDone: ((error: Error | null) => void) | null = null;
+  /** Begins the work of a servant; null for a task that is run once. */
+  beginAgain: (() => Steps<unknown>) | null = null;
 
   constructor(
     /** From 1; lock ownership words in shared memory hold it. */
     readonly id: number,
     readonly actor: ActorId,
     readonly name: string,
-    readonly body: Steps<unknown>,
+    /** What it does; a servant's can be begun anew. */
+    public body: Steps<unknown>,
     /** Serves others and may be blocked at the end of a run (mailbox pumps, workers). */
     readonly daemon: boolean,
   ) {}

@@ -28,9 +28,25 @@ export class VirtualExecutor extends Scheduler {
   private readonly runnable: Task[] = [];
   private readonly timers = new TimerHeap();
   private last: Task | null = null;
+  /** Where pumps wait: known here, so that all state of a run can be found from its executor. */
+  private readonly mails: WaitQueue[] = [];
 
-  constructor(private readonly strategy: Strategy) {
+  constructor(private strategy: Strategy) {
     super();
+  }
+
+  /** A new run, with another strategy: everything but the work of the servants has been put back to where it was before the first step. */
+  beginAgain(strategy: Strategy): void {
+    this.strategy = strategy;
+    for (const task of this.tasks) {
+      assert(task.beginAgain !== null, () => `${task.name} cannot begin again`);
+      task.body = task.beginAgain();
+    }
+  }
+
+  /** Whether all that was started so far can be begun again. */
+  get canBeginAgain(): boolean {
+    return this.steps === 0 && [...this.tasks].every((task) => task.beginAgain !== null);
   }
 
   now(): number {
@@ -67,7 +83,8 @@ export class VirtualExecutor extends Scheduler {
    */
   pump(port: Port, name: string): () => void {
     const mail = new WaitQueue(this, `messages from ${name}`);
-    this.spawn(port.owner, `pump:${name}`, this.pumpMessages(port, mail), true);
+    this.mails.push(mail);
+    this.spawnServant(port.owner, `pump:${name}`, () => this.pumpMessages(port, mail));
     const wake = (): void => mail.wakeAll();
     // What the owner could not send goes out through the same task, though its peer may never answer.
     port.onHeldBack = wake;

@@ -1,0 +1,101 @@
+/** Has a machine ready for each run: the one of the run before, taken back to its beginning, or a new one where that cannot be. */
+
+import type { BugOverlay } from '../bugs/bugOverlay.js';
+import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
+import type { Strategy } from '../sim/strategy.js';
+import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
+import { VirtualMachine } from '../simulation/virtualMachine.js';
+import { BufferEraser } from './bufferEraser.js';
+import { FirstReport } from './firstReport.js';
+import { MachineImage } from './rewind/machineImage.js';
+import type { Subject } from './subject.js';
+
+/** Simulated: modelled costs are left out, and without any time whoever sleeps would wait for all others. */
+const STEP_NS = 100;
+
+/** After each of so many runs everything is looked at for what has changed. */
+const LEARNING_RUNS = 100;
+
+/** A machine that has not taken a step, and what watches it. */
+export interface ReadyMachine {
+  readonly machine: VirtualMachine;
+  readonly checkers: CheckerSet;
+  readonly reports: FirstReport;
+}
+
+export interface HowReady {
+  /** Built for this run. */
+  readonly isNew?: boolean;
+  /** Only what runs before have been seen to change is put back. */
+  readonly trusts?: boolean;
+}
+
+export class MachinePark {
+  private readonly buffers: SharedBuffers;
+  private readonly eraser: BufferEraser;
+  /** Of the run before; it is over. */
+  private last: VirtualMachine | null = null;
+  private kept: { readonly ready: ReadyMachine; readonly image: MachineImage } | null = null;
+  /** Code of the user's, and bugs, may have state of their own, which nobody knows how to put back. */
+  private canKeep: boolean;
+  private takenBack = 0;
+
+  constructor(
+    private readonly subject: Subject,
+    private readonly overlay: BugOverlay | null,
+    private readonly plan: CheckerPlan,
+  ) {
+    this.buffers = allocateBuffers(subject.config);
+    this.eraser = new BufferEraser(this.buffers);
+    this.canKeep = overlay === null && subject.extensions === undefined;
+  }
+
+  /**
+   * The run before must have ended. A new machine on request: that a run goes the same way on one shows that nothing is left of the runs before.
+   * Whoever trusts in what runs before have shown to change asks {@link hasStayedClean} later.
+   */
+  ready(strategy: Strategy, { isNew = false, trusts = false }: HowReady): ReadyMachine {
+    this.eraseLast(isNew);
+    const ready = isNew ? this.build(strategy) : this.takeBack(strategy, trusts);
+    this.last = ready.machine;
+    return ready;
+  }
+
+  /** False: since the last call, a run has changed what no run before had, and runs after it may have begun with that. */
+  hasStayedClean(): boolean {
+    return this.kept === null || !this.kept.image.learn();
+  }
+
+  private takeBack(strategy: Strategy, trusts: boolean): ReadyMachine {
+    if (this.kept === null) return this.buildToKeep(strategy);
+    const { ready, image } = this.kept;
+    if (!trusts || this.takenBack < LEARNING_RUNS || this.last !== ready.machine) image.learn();
+    this.takenBack++;
+    image.restore(strategy);
+    return ready;
+  }
+
+  private buildToKeep(strategy: Strategy): ReadyMachine {
+    const ready = this.build(strategy);
+    if (!this.canKeep) return ready;
+    const image = new MachineImage(ready, this.subject.config, this.buffers, strategy);
+    if (image.isWhole && this.eraser.isErased) this.kept = { ready, image };
+    else this.canKeep = false;
+    return ready;
+  }
+
+  private eraseLast(isNew: boolean): void {
+    if (this.last === null) return;
+    this.eraser.eraseUsed(this.last);
+    if (isNew || this.kept === null) this.eraser.eraseRest();
+  }
+
+  private build(strategy: Strategy): ReadyMachine {
+    const { config, extensions } = this.subject;
+    const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
+    machine.executor.stepNs = STEP_NS;
+    this.overlay?.apply(machine.parts);
+    const reports = new FirstReport();
+    return { machine, reports, checkers: this.plan.attach(machine.parts, reports) };
+  }
+}
