@@ -10,7 +10,13 @@ export {
 // Tasks, steps and locks.
 export type { Machine } from './actors/machine.js';
 // Drivers of one's own.
-export type { DriverMaker, DriverServices, OwnDriver } from './actors/ownDriver.js';
+export type {
+  DriverMaker,
+  DriverServices,
+  OwnDriver,
+  RaisedFault,
+  ServeByDefault,
+} from './actors/ownDriver.js';
 // Numbers.
 export { Errno, errnoName, isErrno } from './base/errno.js';
 export {
@@ -44,6 +50,7 @@ export { type Configured, configure, type Setup } from './library/setup.js';
 export { passed, simulate } from './library/simulate.js';
 export { type SteppedOptions, SteppedRun, type TaskView } from './library/steppedRun.js';
 export { type AccessPort, holdPage } from './memory/accessPort.js';
+export { FaultKind } from './memory/faultKind.js';
 export { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn, type Pfn } from './memory/pfn.js';
 export type { PhysicalMemory } from './memory/physicalMemory.js';
 export type { Kernel } from './mm/kernel.js';

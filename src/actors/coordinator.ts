@@ -60,7 +60,7 @@ import { IoctlTable } from './ioctl.js';
 import { MemoryService } from './memoryService.js';
 import { CpuMessage, DeviceMessage } from './messages.js';
 import { MirrorService } from './mirrorService.js';
-import type { DriverMaker, OwnDriver } from './ownDriver.js';
+import { type DriverMaker, type OwnDriver, serveFaultBy } from './ownDriver.js';
 import { Pipes } from './pipes.js';
 import { type OpenFiles, ProcessService } from './processService.js';
 import { ProcessTable } from './processTable.js';
@@ -397,8 +397,11 @@ export class Coordinator {
     const vm = mirrors.find(gpu, spaceOf(page));
     // A process that is mirrored, but not by this device any more.
     if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
-    const owner = this.ownerOf(gpu);
-    return { errno: yield* gpuFaults.handle(vm, gpu, owner, pageInSpace(page), write !== 0, kind) };
+    const fault = { vm, gpu, page: pageInSpace(page), write: write !== 0, kind };
+    const byReference = (): Steps<Errno> =>
+      gpuFaults.handle(vm, gpu, this.ownerOf(gpu), fault.page, fault.write, kind);
+    if (this.ownDrivers.length === 0) return { errno: yield* byReference() };
+    return { errno: yield* serveFaultBy(this.ownDrivers, fault, byReference) };
   }
 
   private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
