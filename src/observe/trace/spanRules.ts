@@ -103,6 +103,45 @@ export const instantSteps: readonly string[] = [
   'reclaim.written',
 ];
 
+/** Steps that a timeline follows for causes, flows and counters, whether it shows them or not. */
+export const followedSteps = [
+  'driver.migrateStart',
+  'driver.zap',
+  'device.faultRaised',
+  'device.faultServed',
+  'sim.send',
+  'sim.reply',
+  'sim.deliver',
+  'device.linkStart',
+  'device.linkEnd',
+  'device.vramUsed',
+  'device.copyChunk',
+] as const;
+
+/** Steps that say where pages are from now on. */
+export const placeSteps = [
+  'fault.anonymous',
+  'fault.hugeAnonymous',
+  'fault.fileMapped',
+  'fault.around',
+  'fault.copied',
+  'fault.cowBroken',
+  'fault.fileCopied',
+  'swap.mapped',
+  'hugetlb.mapped',
+  'driver.migrateStart',
+  'pagemap.toDevmem',
+  'pagemap.toDevmemDone',
+  'pagemap.toRam',
+  'pagemap.toRamDone',
+  'pagemap.evict',
+  'pagemap.evictDone',
+  'zap.cleared',
+  'mremap.moved',
+  'fork.copied',
+  'exit.torn',
+] as const;
+
 function rule(name: string, category: SpanCategory, begin: string, end: readonly string[]): SpanRule {
   return { name, category, begin, end, phases: {} };
 }

@@ -1,12 +1,13 @@
 /** Makes spans, phases, waits, instants, counters and flows of the events of a trace: what every form in which it is shown is made of. */
 
+import { unreachable } from '../../base/assert.js';
 import { linkAt, linkName } from '../../device/interconnect.js';
 import type { CatalogedStep } from '../stepCatalog.js';
 import { type EventArguments, eventArguments } from './eventArguments.js';
 import { FlowTable } from './flowTable.js';
 import { Lanes } from './lanes.js';
 import { MessageFlows } from './messageFlows.js';
-import { instantSteps, type SpanCategory, type SpanRule, spanRules } from './spanRules.js';
+import { followedSteps, instantSteps, type SpanCategory, type SpanRule, spanRules } from './spanRules.js';
 import type { Trace } from './trace.js';
 import { readTrace, type TracedWait, type TraceEvent, type TraceVisitor } from './traceReader.js';
 
@@ -90,6 +91,7 @@ class Timeline implements TraceVisitor {
   private readonly begins: readonly (SpanRule | undefined)[];
   private readonly ends: readonly (readonly SpanRule[])[];
   private readonly instants: ReadonlySet<number>;
+  private readonly followed: readonly ((typeof followedSteps)[number] | undefined)[];
   private readonly steps: readonly CatalogedStep[];
   private readonly tasks = new Map<number, TaskLine>();
   /** Why pages move that a task migrates from now on, where it has no span yet: a prefetch says so once, for all that it does. */
@@ -119,6 +121,7 @@ class Timeline implements TraceVisitor {
     this.begins = steps.map(({ name }) => spanRules.find(({ begin }) => begin === name));
     this.ends = steps.map(({ name }) => spanRules.filter(({ end }) => end.includes(name)));
     this.instants = new Set(instantSteps.map((name) => numbers.get(name) ?? -1));
+    this.followed = steps.map(({ name }) => followedSteps.find((followed) => followed === name));
     this.lanes = new Lanes(actors.length);
     this.outstanding = new Array<number>(devices).fill(0);
     this.copiedPages = new Array<number>(devices).fill(0);
@@ -308,7 +311,9 @@ class Timeline implements TraceVisitor {
   /** What is known only from steps that are no spans: causes, flows from actor to actor, counters. */
   private follow(event: TraceEvent, step: number): void {
     const { args, timeNs } = event;
-    switch (this.steps[step].name) {
+    const name = this.followed[step];
+    if (name === undefined) return;
+    switch (name) {
       case 'driver.migrateStart': {
         const line = this.lineOf(event);
         const cause = causes[args[3]] ?? null;
@@ -348,6 +353,8 @@ class Timeline implements TraceVisitor {
       case 'device.copyChunk':
         this.count(this.copiedPages, args[0], args[2], 'pages copied', timeNs);
         break;
+      default:
+        unreachable(name);
     }
   }
 

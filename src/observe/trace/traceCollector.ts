@@ -27,18 +27,23 @@ export class TraceCollector {
 
   drain(): void {
     this.rings.forEach((ring, i) => {
-      const words = ring.take();
-      if (words.length > 0) this.taken[i].push(words);
+      this.keep(i, ring.take());
     });
   }
 
   /** When all writers have ended. */
   finish(run: TraceHead): Trace {
     if (this.timer !== null) clearInterval(this.timer);
-    this.drain();
+    this.rings.forEach((ring, i) => {
+      this.keep(i, ring.takeAll());
+    });
     const events = this.rings.reduce((sum, ring) => sum + ring.events, 0);
     const dropped = this.rings.reduce((sum, ring) => sum + ring.dropped, 0);
     return { ...run, steps: allSteps(), messages: messageNames(), rings: this.taken, events, dropped };
+  }
+
+  private keep(ring: number, words: Float64Array): void {
+    if (words.length > 0) this.taken[ring].push(words);
   }
 }
 

@@ -9,6 +9,10 @@ const HEAD = 0;
 const TAIL = 1;
 const DROPPED = 2;
 const EVENTS = 3;
+/** Where the next event begins, known to the writer alone until {@link TraceRing.take} may trust it: at the end. */
+const WRITTEN = 4;
+/** Events that become visible together, a power of two: an atomic store of each would cost as much as its words. */
+const EVENTS_PER_PUBLISH = 16;
 /** A cache line, so that the rings of two threads do not share one. */
 const HEADER_BYTES = 64;
 
@@ -26,7 +30,7 @@ export class TraceRing {
     const offset = index * TRACE_RING_BYTES;
     this.header = new Int32Array(buffer, offset, HEADER_BYTES / 4);
     this.words = new Float64Array(buffer, offset + HEADER_BYTES, TRACE_RING_WORDS);
-    this.next = Atomics.load(this.header, HEAD);
+    this.next = Atomics.load(this.header, WRITTEN);
     this.knownTail = Atomics.load(this.header, TAIL);
   }
 
@@ -44,6 +48,8 @@ export class TraceRing {
   /** An event that the writer gives up. */
   drop(): void {
     Atomics.add(this.header, DROPPED, 1);
+    // What is whole must not wait for events that find no room.
+    Atomics.store(this.header, HEAD, this.header[WRITTEN]);
   }
 
   /** A word of an event, within what was reserved; the reader sees it after {@link publish}. */
@@ -54,22 +60,34 @@ export class TraceRing {
 
   /** One event that is whole now. */
   publish(): void {
-    this.header[EVENTS]++;
-    Atomics.store(this.header, HEAD, this.next);
+    const { header } = this;
+    const events = header[EVENTS] + 1;
+    header[EVENTS] = events;
+    header[WRITTEN] = this.next;
+    if ((events & (EVENTS_PER_PUBLISH - 1)) === 0) Atomics.store(header, HEAD, this.next);
   }
 
-  /** The reader's only call: a copy of all that was published since the last one. */
+  /** The reader's call while the writer writes: a copy of all that is visible, and was not taken before. */
   take(): Float64Array {
+    return this.takeUpTo(Atomics.load(this.header, HEAD));
+  }
+
+  /** The reader's call once the writer has ended, or on the writer's own thread: a copy of all whole events that were not taken before. */
+  takeAll(): Float64Array {
+    return this.takeUpTo(Atomics.load(this.header, WRITTEN));
+  }
+
+  private takeUpTo(head: number): Float64Array {
     const tail = this.header[TAIL];
-    const head = Atomics.load(this.header, HEAD);
-    const count = (head - tail) | 0;
-    assert(count >= 0 && count <= TRACE_RING_WORDS, 'a trace ring with more in it than it holds');
+    // Behind the tail where all has been taken before it was visible.
+    const count = Math.max(0, (head - tail) | 0);
+    assert(count <= TRACE_RING_WORDS, 'a trace ring with more in it than it holds');
     const taken = new Float64Array(count);
     const start = tail & (TRACE_RING_WORDS - 1);
     const beforeEnd = Math.min(count, TRACE_RING_WORDS - start);
     taken.set(this.words.subarray(start, start + beforeEnd));
     taken.set(this.words.subarray(0, count - beforeEnd), beforeEnd);
-    Atomics.store(this.header, TAIL, head);
+    if (count > 0) Atomics.store(this.header, TAIL, head);
     return taken;
   }
 

@@ -35,8 +35,18 @@ const TASKS = 2 ** (53 - KIND_BITS - ARGS_BITS - ACTOR_BITS - NAME_BITS);
 /** Kind and arguments of a text are those of no event: its length follows. */
 export const EVENT_WORDS = 2;
 
+/** The part of a head that is the same for all events of a task. */
+export function packTask(actor: number, name: number, task: number): number {
+  return KINDS * ARGS * (actor + ACTORS * (name + NAMES_MAX * (task % TASKS)));
+}
+
+/** The rest of it: {@link packTask} plus this is {@link packHead}. */
+export function packKind(kind: number, args: number): number {
+  return kind + KINDS * args;
+}
+
 export function packHead(kind: number, args: number, actor: number, name: number, task: number): number {
-  return kind + KINDS * (args + ARGS * (actor + ACTORS * (name + NAMES_MAX * (task % TASKS))));
+  return packKind(kind, args) + packTask(actor, name, task);
 }
 
 /** What {@link packHead} packed, in place of a new object for each event. */

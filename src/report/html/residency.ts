@@ -2,6 +2,7 @@
 
 import { RangeMap } from '../../base/rangeMap.js';
 import { PMD_PAGES } from '../../base/units.js';
+import { placeSteps } from '../../observe/trace/spanRules.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { TraceEvent, TraceVisitor } from '../../observe/trace/traceReader.js';
 import type { ResidencyData } from './reportData.js';
@@ -39,7 +40,7 @@ export class Residency implements TraceVisitor {
   private nowNs = 0;
 
   constructor(private readonly trace: Trace) {
-    this.followers = trace.steps.map(({ name }) => follow[name]);
+    this.followers = trace.steps.map(({ name }) => followerOf(name));
   }
 
   onStep(event: TraceEvent, step: number): void {
@@ -167,6 +168,11 @@ export class Residency implements TraceVisitor {
   }
 }
 
+function followerOf(name: string): Follow | undefined {
+  const step = placeSteps.find((one) => one === name);
+  return step === undefined ? undefined : follow[step];
+}
+
 function homeAgain(place: Place | undefined): Place | undefined {
   return place === undefined || place.owner < Owner.FirstDevice ? place : IN_RAM;
 }
@@ -176,7 +182,7 @@ const touchCopied: Follow = (r, [page, , , process]) => r.touch(process, page, 1
 const touchHuge: Follow = (r, [page, , process]) => r.touch(process, page - (page % PMD_PAGES), PMD_PAGES);
 
 /** Arguments as the steps define them; a step that is not here says nothing of where pages are. */
-const follow: Readonly<Record<string, Follow>> = {
+const follow: Readonly<Record<(typeof placeSteps)[number], Follow>> = {
   'fault.anonymous': touchOne,
   'fault.hugeAnonymous': touchHuge,
   'fault.fileMapped': touchOne,

@@ -24,8 +24,8 @@ describe('a trace ring', () => {
     const ring = newRing();
     write(ring, [1, 2]);
     write(ring, [3]);
-    expect([...ring.take()]).toEqual([1, 2, 3]);
-    expect([...ring.take()]).toEqual([]);
+    expect([...ring.takeAll()]).toEqual([1, 2, 3]);
+    expect([...ring.takeAll()]).toEqual([]);
     expect(ring.events).toBe(2);
   });
 
@@ -33,9 +33,19 @@ describe('a trace ring', () => {
     const ring = newRing();
     ring.reserve(1);
     ring.push(7);
-    expect(ring.take()).toHaveLength(0);
+    expect(ring.takeAll()).toHaveLength(0);
     ring.publish();
-    expect([...ring.take()]).toEqual([7]);
+    expect([...ring.takeAll()]).toEqual([7]);
+  });
+
+  it('shows events to a reader at work some at a time, and all of them once they are many, or there is no room', () => {
+    const ring = newRing();
+    for (let i = 0; i < 40; i++) write(ring, [i]);
+    const seen = [...ring.take()];
+    expect(seen.length).toBeGreaterThan(20);
+    expect(write(ring, new Array<number>(TRACE_RING_WORDS).fill(0))).toBe(false);
+    seen.push(...ring.take());
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => i));
   });
 
   it('counts what does not fit, and goes on when there is room', () => {
@@ -48,13 +58,13 @@ describe('a trace ring', () => {
     expect(ring.dropped).toBe(2);
     expect(ring.take()).toHaveLength(TRACE_RING_WORDS);
     expect(write(ring, [4])).toBe(true);
-    expect([...ring.take()]).toEqual([4]);
+    expect([...ring.takeAll()]).toEqual([4]);
   });
 
   it('behaves as a queue of words, over its end and again', () => {
     const action = fc.oneof(
       fc.record({ write: fc.integer({ min: 1, max: TRACE_RING_WORDS }) }),
-      fc.constant({ take: true as const }),
+      fc.record({ take: fc.constantFrom('visible', 'all') }),
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 12 }), (actions) => {
@@ -64,10 +74,10 @@ describe('a trace ring', () => {
         let next = 0;
         for (const one of actions) {
           if ('take' in one) {
-            const taken = ring.take();
-            expect(taken.length).toBe(next - first);
+            const taken = one.take === 'all' ? ring.takeAll() : ring.take();
+            if (one.take === 'all') expect(taken.length).toBe(next - first);
             expect(taken.findIndex((word, i) => word !== first + i)).toBe(-1);
-            first = next;
+            first += taken.length;
             continue;
           }
           const fits = next - first + one.write <= TRACE_RING_WORDS;
