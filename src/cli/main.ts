@@ -1,43 +1,7 @@
 #!/usr/bin/env node
-/** The program `svmsim`: runs one command line and ends the process with its status. */
+/** The program `svmsim`. */
 
-import { writeTrouble } from '../base/fileTrouble.js';
-import { UserError } from '../base/userError.js';
-import { tuneEngine } from '../simulation/engine.js';
-import { answerTo } from './exitStatus.js';
-import { processHost } from './processHost.js';
-import { runCli, wantsStack } from './program.js';
+// A question to a run, however early it comes: without a listener Node would wait for a debugger. Everything else takes longer to load than this line.
+process.on('SIGUSR1', () => {});
 
-tuneEngine();
-const host = processHost();
-
-/** After a reader has gone (`svmsim run | head`) there is nobody to tell; the status is still that of the run. */
-for (const [stream, where] of [
-  [process.stdout, 'standard output'],
-  [process.stderr, 'standard error'],
-] as const) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return;
-    throw new UserError({ where, found: writeTrouble(error, ''), allowed: 'a place that can be written' });
-  });
-}
-
-/** Errors that no command waits for, such as those of timers and workers. */
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error: unknown) => {
-    const { status, message } = answerTo(error, wantsStack(host));
-    host.stderr.write(`${message}\n`);
-    process.exit(status);
-  });
-}
-
-const status = await runCli(process.argv.slice(2), host);
-// Workers that are still there must not keep the process, but what was written must arrive.
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-process.exit(status);
-
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.write('', () => resolve());
-  });
-}
+await import('./runProcess.js');

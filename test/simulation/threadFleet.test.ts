@@ -10,8 +10,11 @@ it('reports a worker that died, with its last steps, and does not hang', async (
   const config = smallScenario({ executor: 'threads', set: ['workloads.saxpy.rounds=1000'] });
   const buffers = allocateBuffers(config);
   const fleet = await ThreadFleet.start(config, buffers);
-  setTimeout(() => fleet.kill('gpu1'), 200);
-  const report = await new Conductor(config, buffers, fleet, {}).run();
+  const report = await new Conductor(config, buffers, fleet, {
+    onProgress: ({ actors }) => {
+      if (actors.some(({ name, steps }) => name === 'gpu1' && steps > 0)) fleet.kill('gpu1');
+    },
+  }).run();
   await fleet.close();
   expect(report.outcome).toBe('failed');
   expect(report.failure).toMatchObject({ actor: 'gpu1', isVerdict: false });

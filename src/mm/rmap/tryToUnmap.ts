@@ -15,6 +15,8 @@ import type { Rmap } from './rmap.js';
 
 export const UnmapFolioStep = {
   tryToUnmap: defineStep('rmap.tryToUnmap', 'vpn', 'pfn', 'id'),
+  /** One entry leads no longer to the page, which is in swap, in its file, or given up. */
+  unmapped: defineStep('rmap.unmapped', 'vpn', 'pfn', 'id'),
 } as const;
 
 export class TryToUnmap {
@@ -62,6 +64,7 @@ export class TryToUnmap {
     if (next === null) return false;
     folios.removeRmap(pfn);
     folios.put(pfn);
+    this.kernel.sched.at(UnmapFolioStep.unmapped, page, pfn, mm.id);
     return true;
   }
 

@@ -137,6 +137,7 @@ export const placeSteps = [
   'pagemap.evict',
   'pagemap.evictDone',
   'zap.cleared',
+  'rmap.unmapped',
   'mremap.moved',
   'fork.copied',
   'exit.torn',

@@ -204,6 +204,7 @@ const follow: Readonly<Record<(typeof placeSteps)[number], Follow>> = {
     if (errno === 0) r.evicted(task, device);
   },
   'zap.cleared': (r, [start, npages, process]) => r.clear(process, start, npages),
+  'rmap.unmapped': (r, [page, , process]) => r.clear(process, page, 1),
   'mremap.moved': (r, [from, to, npages, process]) => r.move(process, from, to, npages),
   'fork.copied': (r, [start, npages, parent, child]) => r.fork(parent, child, start, npages),
   'exit.torn': (r, [process]) => r.clearProcess(process),

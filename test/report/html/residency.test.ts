@@ -20,6 +20,8 @@ const steps = [
   'pagemap.evict',
   'pagemap.evictDone',
   'zap.cleared',
+  'rmap.unmapped',
+  'swap.mapped',
   'mremap.moved',
   'fork.copied',
   'exit.torn',
@@ -110,6 +112,20 @@ describe('residency', () => {
       'nowhere',
       'RAM',
     ]);
+  });
+
+  it('shows pages that are swapped out nowhere until they are read back', () => {
+    const out: Event[] = [
+      ...[10, 11, 12].map((page): Event => ['fault.anonymous', 1, page, 7, MM]),
+      ['rmap.unmapped', 2, 11, 7, MM],
+    ];
+    expect([10, 11, 12].map((page) => ownerAtEnd(residencyOf(out), MM, page))).toEqual([
+      'RAM',
+      'nowhere',
+      'RAM',
+    ]);
+    const back = residencyOf([...out, ['swap.mapped', 3, 11, 8, 0, MM]]);
+    expect(ownerAtEnd(back, MM, 11)).toBe('RAM');
   });
 
   it('evicts the pages of one allocation, wherever they were moved to, and no others', () => {
