@@ -5,6 +5,7 @@ import type { LockState } from '../simulation/lockStates.js';
 import type { ClockName } from './clock.js';
 import { left, right, textTable } from './textTable.js';
 import { formatCount, formatNs } from './units.js';
+import { firstOf, groupWaits } from './waitGroups.js';
 
 const NANOSECONDS_PER_MILLISECOND = 1e6;
 
@@ -20,7 +21,9 @@ export function snapshotText(snapshot: LiveSnapshot, clock: ClockName): string {
     formatCount(sent),
     formatCount(toReceive),
   ]);
-  const waits = actors.flatMap(({ name, waits: lines }) => lines.map((line) => `  ${name}: ${line}`));
+  const waits = actors.flatMap(({ name, waits: lines }) =>
+    groupWaits(lines).map((line) => `  ${name}: ${line}`),
+  );
   return [
     `svmsim: snapshot after ${at}, ${phase}`,
     ...textTable(columns, rows),
@@ -33,6 +36,6 @@ export function snapshotText(snapshot: LiveSnapshot, clock: ClockName): string {
 
 /** `mmap_lock of mm 1: write by fault#3; waiting: zap#7`. */
 export function lockText({ name, mode, holders, waiters }: LockState): string {
-  const held = mode === null ? 'free' : `${mode} by ${holders.join(', ')}`;
-  return `${name}: ${held}${waiters.length === 0 ? '' : `; waiting: ${waiters.join(', ')}`}`;
+  const held = mode === null ? 'free' : `${mode} by ${firstOf(holders)}`;
+  return `${name}: ${held}${waiters.length === 0 ? '' : `; waiting: ${firstOf(waiters)}`}`;
 }
