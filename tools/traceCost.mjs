@@ -1,10 +1,10 @@
-/** What recording costs: migrations of 64 KiB, measured in turn without and with a trace. Of a built program: `node tools/traceCost.mjs [pairs]`. */
+/** What recording costs: migrations of 64 KiB, measured in turn without and with a trace. Of a built program: `node tools/traceCost.mjs [pairs] [samples]`. */
 
 import { loadScenario } from '../dist/src/scenario/loadScenario.js';
 import { runBenchMigrate } from '../dist/src/simulation/bench/migrate.js';
 
 const KIB = 1024;
-const SAMPLES = 9;
+const SAMPLES = Number(process.argv[3] ?? 9);
 const pairs = Number(process.argv[2] ?? 3);
 const plain = loadScenario('config/bench-migrate.yaml', { devices: '1' });
 const variant = { test: 'host_to_device', sizeBytes: 64 * KIB, rangeBytes: 64 * KIB, storm: false };
