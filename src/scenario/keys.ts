@@ -147,6 +147,14 @@ export function count(least: number, most: number): Value<number> {
   );
 }
 
+export function powerOfTwoCount(least: number, most: number): Value<number> {
+  const editorType: EditorType = { type: 'integer', minimum: least, maximum: most };
+  const allowed = `a power of two from ${least} to ${most}`;
+  return value('count', allowed, editorType, (raw) =>
+    typeof raw === 'number' && isPowerOfTwo(raw) && raw >= least && raw <= most ? raw : null,
+  );
+}
+
 export function ratio(): Value<number> {
   return value('ratio', 'a number from 0 to 1', { type: 'number', minimum: 0, maximum: 1 }, (raw) =>
     typeof raw === 'number' && raw >= 0 && raw <= 1 ? raw : null,

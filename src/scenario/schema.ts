@@ -29,6 +29,7 @@ import {
   optionalKey,
   orUnlimited,
   pairs,
+  powerOfTwoCount,
   powerOfTwoSize,
   ratio,
   requiredKey,
@@ -72,7 +73,7 @@ const devices = map({
     16,
     'Contexts per device that stall on a fault while the others run.',
   ),
-  'tlb-entries': key(count(1, 65_536), 64, 'Translations that the TLB of a device holds.'),
+  'tlb-entries': key(powerOfTwoCount(1, 65_536), 64, 'Translations that the TLB of a device holds.'),
   ...eachDeviceKey((key) => optionalKey(deviceKeys[key].value, 'that of the preset', deviceKeys[key].doc)),
   'clear-vram': key(
     yesOrNo(),

@@ -243,7 +243,7 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
     index: device,
     vramPages: config.machine?.memories[device].pages ?? spec.vramPages,
     tlbEntries: spec.tlbEntries,
-    tlbWays: GPU_DEFAULTS.tlbWays,
+    tlbWays: Math.min(GPU_DEFAULTS.tlbWays, spec.tlbEntries),
     contexts: spec.contexts,
     faultBatchMax: spec.faultBatch,
     faultBufferEntries: spec.faultBufferEntries,

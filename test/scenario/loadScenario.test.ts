@@ -339,6 +339,10 @@ describe('a key that nobody knows', () => {
 
 describe('a value of the wrong type or out of range', () => {
   it.each([
+    [
+      'devices:\n  tlb-entries: 3',
+      "s.yaml:2: key 'devices.tlb-entries': found 3, allowed: a power of two from 1 to 65536",
+    ],
     ['devices:\n  vram: 0', `s.yaml:2: key 'devices.vram': found 0, allowed: ${SIZE}`],
     ['ram: 0', `s.yaml:1: key 'ram': found 0, allowed: ${SIZE}`],
     ['ram: 256MB', `s.yaml:1: key 'ram': found 256MB, allowed: ${SIZE}`],

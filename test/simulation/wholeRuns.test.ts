@@ -24,6 +24,11 @@ describe.each(executors)('the default scenario in small, under %s', (executor) =
     for (const { counters } of report.devices) expect(counters.svm_pagefault_count).toBeGreaterThan(0);
   });
 
+  it.each([1, 2])('holds them with a TLB of %d entries', async (entries) => {
+    const set = [`devices.tlb-entries=${entries}`];
+    expectSound(await makeSimulation(smallScenario({ executor, set })).run());
+  });
+
   it('holds them without links between devices, where pages move through RAM', async () => {
     const report = await makeSimulation(smallScenario({ executor, set: ['svm.interconnect=none'] })).run();
     expectSound(report);
