@@ -128,7 +128,7 @@ export function keepFailure(
   host: CliHost,
 ): Pick<ExploreContext, 'replay' | 'shrunk'> {
   if (first === undefined) return { replay: null, shrunk: null };
-  const shrunk = isWanted ? shrink(target, first, () => host.nowMs()) : null;
+  const shrunk = isWanted ? shrink(target, first) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
   file.write(() => encodeFailure(kept, host.version));
   return { replay: { file: output, command: `svmsim replay ${output}` }, shrunk };

@@ -52,7 +52,7 @@ function shrunkLine({ from, to, isCut }: Shrunk): string {
   const parts = sizeKeys
     .filter((key) => to[key] < from[key])
     .map((key) => `, ${formatCount(from[key])} to ${formatCount(to[key])} ${key}`);
-  const cut = isCut ? '; time was up before it could get smaller' : '';
+  const cut = isCut ? '; its limit of runs was reached before it could get smaller' : '';
   return `shrunk from ${formatCount(from.steps)} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${parts.join('')}${cut}`;
 }
 

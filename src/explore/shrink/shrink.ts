@@ -14,11 +14,15 @@ import { smallerSources } from './smallerSources.js';
 import { smallestSubset } from './smallestSubset.js';
 import { SwitchFinder, type SwitchList, SwitchStrategy } from './switches.js';
 
-/** Schedules tried for each smaller program, by strategy. */
+/** Schedules tried for each smaller program, by strategy, where the failure is rare. */
 const TRIES = [
   { name: 'random', schedules: 40 },
   { name: 'pct3', schedules: 20 },
 ] as const;
+/** Schedules of the whole program that tell how rare it is. */
+const SAMPLE = 12;
+/** Times the schedules that one failure takes on average: with fewer a smaller program that fails as well would often be missed. */
+const PATIENCE = 4;
 const SEED = 1;
 /** Schedules of a strategy that preempts seldom, in the hope for one that fails as well. */
 const SELDOM = { name: 'pct3', schedules: 60 } as const;
@@ -29,15 +33,17 @@ const SOUND_SCHEDULES = 6;
 const HOLD_SCHEDULES = 20;
 /** Fewer than any livelock needs to come round often enough. */
 const STEPS_LEAST = 64;
+/** What making the machine of a run costs, in steps. */
+const RUN_STEPS = 100;
 
+/** All runs together. What comes out depends on these and on nothing of the machine. */
 export interface ShrinkLimits {
-  /** Runs in all: the result depends on this and on nothing of the machine. */
   readonly runs: number;
-  /** Wall; a last resort, after which the result is what there is. */
-  readonly seconds: number;
+  /** Of the protocol; with {@link RUN_STEPS} for each run. */
+  readonly steps: number;
 }
 
-export const SHRINK_LIMITS: ShrinkLimits = { runs: 4000, seconds: 30 };
+export const SHRINK_LIMITS: ShrinkLimits = { runs: 4000, steps: 1_500_000 };
 
 export interface Size extends ProgramSize {
   readonly steps: number;
@@ -49,7 +55,7 @@ export interface Shrunk {
   readonly finding: Finding;
   readonly from: Size;
   readonly to: Size;
-  /** The seconds were over first. */
+  /** The limits were reached first. */
   readonly isCut: boolean;
 }
 
@@ -63,34 +69,29 @@ interface Small {
 export function shrink(
   target: ExplorationTarget,
   finding: Finding,
-  nowMs: () => number,
   limits: ShrinkLimits = SHRINK_LIMITS,
 ): Shrunk {
-  return new Shrinking(target, finding, nowMs, limits).run();
+  return new Shrinking(target, finding, limits).run();
 }
 
 class Shrinking {
   private readonly key: string;
-  private readonly runsPerPhase: number;
   /** Of the phase that is under way. */
-  private budget = { left: 0 };
-  private readonly msPerPhase: number;
-  /** Of the phase that is under way. */
-  private endMs = 0;
-  /** A phase was ended by the clock. */
+  private readonly budget = { left: 0 };
+  private stepsLeft = 0;
+  /** A phase was ended by its limits. */
   private isCut = false;
   /** The whole program goes well under some schedule; null before that was looked at. */
   private couldHold: boolean | null = null;
+  /** The part of {@link TRIES} that a smaller program gets. */
+  private triesShare = 1;
 
   constructor(
     private readonly target: ExplorationTarget,
     private readonly finding: Finding,
-    private readonly nowMs: () => number,
-    limits: ShrinkLimits,
+    private readonly limits: ShrinkLimits,
   ) {
     this.key = verdictKey(finding.verdict);
-    this.runsPerPhase = Math.floor(limits.runs / PHASES);
-    this.msPerPhase = (limits.seconds * 1000) / PHASES;
   }
 
   run(): Shrunk {
@@ -112,14 +113,21 @@ class Shrinking {
 
   /** Each phase has its share, so that the last one is not left out because of the one before. */
   private beginPhase(): void {
-    this.budget = { left: this.runsPerPhase };
-    this.endMs = this.nowMs() + this.msPerPhase;
+    this.budget.left = Math.floor(this.limits.runs / PHASES);
+    this.stepsLeft = Math.floor(this.limits.steps / PHASES);
   }
 
-  private get isLate(): boolean {
-    const isLate = this.nowMs() > this.endMs;
-    this.isCut ||= isLate;
-    return isLate;
+  private get isOver(): boolean {
+    const isOver = this.budget.left <= 0 || this.stepsLeft <= 0;
+    this.isCut ||= isOver;
+    return isOver;
+  }
+
+  private runOne(runner: SubjectRunner, strategy: Strategy): Outcome | null {
+    const outcome = runner.run(strategy);
+    this.budget.left--;
+    this.stepsLeft -= RUN_STEPS + (outcome?.steps ?? 0);
+    return outcome;
   }
 
   private fails(outcome: Outcome | null): outcome is Outcome {
@@ -134,13 +142,12 @@ class Shrinking {
     const isFewer = seldom !== null && seldom.preemptions < found.outcome.preemptions;
     const small = isFewer ? { ...found, outcome: seldom } : found;
     const finder = new SwitchFinder(small.outcome.choices);
-    this.budget.left--;
-    if (!this.fails(runner.run(finder))) return small;
+    if (!this.fails(this.runOne(runner, finder))) return small;
     const { randoms } = finder;
     let best = small;
     const holds = (switches: SwitchList['switches']): boolean => {
-      if (this.isLate) return false;
-      const outcome = runner.run(new SwitchStrategy({ switches, randoms }));
+      if (this.isOver) return false;
+      const outcome = this.runOne(runner, new SwitchStrategy({ switches, randoms }));
       if (!this.fails(outcome)) return false;
       best = { ...small, outcome };
       return true;
@@ -150,24 +157,38 @@ class Shrinking {
     return best;
   }
 
-  /** The first smaller program that fails in the same way takes the place of this one, until none does. */
+  /**
+   * The first smaller program that fails in the same way takes the place of this one, until none does. Goes on where it was, since what comes before that
+   * was tried with hardly more than the present program.
+   */
   private smallerProgram(start: Small): Small {
     this.beginPhase();
+    this.triesShare = this.rarity(start.runner);
     let small = start;
-    for (;;) {
-      const next = this.nextSmaller(small);
-      if (next === null) return small;
-      small = next;
+    let sources = smallerSources(small.target.source);
+    let at = 0;
+    for (let inVain = 0; inVain < sources.length && !this.isOver; ) {
+      at %= sources.length;
+      const found = this.failureOf({ ...small.target, source: sources[at] }, small);
+      if (found === null) {
+        at++;
+        inVain++;
+        continue;
+      }
+      small = found;
+      sources = smallerSources(small.target.source);
+      inVain = 0;
     }
+    return small;
   }
 
-  private nextSmaller(small: Small): Small | null {
-    for (const source of smallerSources(small.target.source)) {
-      if (this.budget.left <= 0 || this.isLate) return null;
-      const found = this.failureOf({ ...small.target, source }, small);
-      if (found !== null) return found;
-    }
-    return null;
+  /** Of a failure that most schedules show little has to be tried. */
+  private rarity(runner: SubjectRunner): number {
+    const strategy = makeStrategy('random', SEED);
+    let failed = 0;
+    for (let i = 0; i < SAMPLE; i++) if (this.fails(this.runOne(runner, strategy))) failed++;
+    const all = TRIES.reduce((sum, { schedules }) => sum + schedules, 0);
+    return failed === 0 ? 1 : Math.min(1, (PATIENCE * SAMPLE) / failed / all);
   }
 
   /** By the same schedule as far as it goes, or by any other of a few. */
@@ -176,7 +197,7 @@ class Shrinking {
     if (runner === null) return null;
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
-    const outcome = this.firstFailure(runner, finder);
+    const outcome = this.firstFailure(runner, finder, like.outcome.steps);
     return outcome === null || !this.canHold(target, runner) ? null : { target, runner, outcome };
   }
 
@@ -196,8 +217,7 @@ class Shrinking {
     const strategy = makeStrategy('random', SEED);
     let held = 0;
     for (let i = 0; i < schedules && runner !== null; i++) {
-      this.budget.left--;
-      if (runner.run(strategy)?.verdict === null) held++;
+      if (this.runOne(runner, strategy)?.verdict === null) held++;
     }
     return held;
   }
@@ -222,21 +242,27 @@ class Shrinking {
       : null;
   }
 
-  private firstFailure(runner: SubjectRunner, like: SwitchList): Outcome | null {
-    const same = this.tryWith(runner, new SwitchStrategy(like), 1);
+  /** Of no more steps than the program has now. */
+  private firstFailure(runner: SubjectRunner, like: SwitchList, stepsMost: number): Outcome | null {
+    const same = this.tryWith(runner, new SwitchStrategy(like), 1, stepsMost);
     if (same !== null) return same;
     for (const { name, schedules } of TRIES) {
-      const outcome = this.tryWith(runner, makeStrategy(name, SEED), schedules);
+      const tries = Math.ceil(schedules * this.triesShare);
+      const outcome = this.tryWith(runner, makeStrategy(name, SEED), tries, stepsMost);
       if (outcome !== null) return outcome;
     }
     return null;
   }
 
-  private tryWith(runner: SubjectRunner, strategy: Strategy, schedules: number): Outcome | null {
-    for (let i = 0; i < schedules && this.budget.left > 0 && !this.isLate; i++) {
-      this.budget.left--;
-      const outcome = runner.run(strategy);
-      if (this.fails(outcome)) return outcome;
+  private tryWith(
+    runner: SubjectRunner,
+    strategy: Strategy,
+    schedules: number,
+    stepsMost = Number.POSITIVE_INFINITY,
+  ): Outcome | null {
+    for (let i = 0; i < schedules && !this.isOver; i++) {
+      const outcome = this.runOne(runner, strategy);
+      if (this.fails(outcome) && outcome.steps <= stepsMost) return outcome;
     }
     return null;
   }

@@ -17,15 +17,27 @@ export function smallerSources(source: SubjectSource): SubjectSource[] {
 }
 
 function smallerCases(program: Case): SubjectSource[] {
-  const cut = [...smallerLists(program.steps), ...fewerPages(program.steps)];
-  return cut.flatMap((steps) => {
-    const expect = program.expect.filter((expectation) => {
+  const { steps, expect } = program;
+  const cut = [...withoutRuns(steps), ...smallerLists(steps), ...fewerPages(steps)];
+  const cases = [...cut.map((fewer) => ({ steps: fewer, expect })), ...halved(program)];
+  return cases.flatMap((one) => {
+    const expected = one.expect.filter((expectation) => {
       const label = stepOf(expectation);
-      return label === null || hasLabel(steps, label);
+      return label === null || hasLabel(one.steps, label);
     });
-    const parsed = caseSchema.safeParse({ ...program, steps, expect });
+    const parsed = caseSchema.safeParse({ ...program, steps: one.steps, expect: expected });
     return parsed.success ? [{ kind: 'case', program: parsed.data }] : [];
   });
+}
+
+/** Each with a run of steps less, long ones first. */
+function withoutRuns(steps: readonly Step[]): Step[][] {
+  const cut: Step[][] = [];
+  for (let size = steps.length >> 1; size > 1; size >>= 1) {
+    for (let at = 0; at < steps.length; at += size)
+      cut.push([...steps.slice(0, at), ...steps.slice(at + size)]);
+  }
+  return cut;
 }
 
 /** Each with one step less, or with one branch of a block less, or with the steps of a block of one branch in its place. */
@@ -46,18 +58,48 @@ function smallerLists(steps: readonly Step[]): Step[][] {
   });
 }
 
-/** Every buffer with half of its pages, and every span cut to fit. */
+/** Every buffer with one page or with half of its pages, and every span cut to fit. Half of them may take more steps than all: ranges have few sizes. */
 function fewerPages(steps: readonly Step[]): Step[][] {
   const most = Math.max(1, ...steps.map(pagesOf));
-  if (most === 1) return [];
-  const limit = Math.floor(most / 2);
-  const cut = (step: Step): unknown => {
-    if (step.op === 'concurrent')
-      return { ...step, args: { branches: step.args.branches.map((branch) => branch.map(cut)) } };
-    return pagesOf(step) > limit ? { ...step, args: { ...step.args, pages: limit } } : step;
+  const limits = [...new Set([1, Math.floor(most / 2)])].filter((limit) => limit < most);
+  return limits.flatMap((limit) => {
+    const parsed = caseSchema.shape.steps.safeParse(steps.map((step) => cutTo(step, limit)));
+    return parsed.success ? [parsed.data] : [];
+  });
+}
+
+function cutTo(step: Step, limit: number): unknown {
+  if (step.op === 'concurrent')
+    return {
+      ...step,
+      args: { branches: step.args.branches.map((branch) => branch.map((one) => cutTo(one, limit))) },
+    };
+  return pagesOf(step) > limit ? { ...step, args: { ...step.args, pages: limit } } : step;
+}
+
+/** What is told in pages, in steps and in what is expected of them. */
+const pageKeys: readonly string[] = ['pages', 'off', 'at_off', 'align_pages', 'src_off', 'dst_off'];
+
+/** All sizes and offsets half as large, so that spans keep their places in their buffers; nothing where there is nothing to halve. */
+function halved({ steps, expect }: Case): { steps: readonly Step[]; expect: Case['expect'] }[] {
+  let changes = false;
+  const half = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(half);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => {
+        if (typeof inner !== 'number' || !pageKeys.includes(key)) return [key, half(inner)];
+        const least = key.endsWith('off') ? 0 : 1;
+        const now = Math.max(least, Math.floor(inner / 2));
+        changes ||= now !== inner;
+        return [key, now];
+      }),
+    );
   };
-  const parsed = caseSchema.shape.steps.safeParse(steps.map(cut));
-  return parsed.success ? [parsed.data] : [];
+  const parsed = caseSchema
+    .pick({ steps: true, expect: true })
+    .safeParse({ steps: half(steps), expect: half(expect) });
+  return changes && parsed.success ? [parsed.data] : [];
 }
 
 function pagesOf(step: Step): number {

@@ -10,7 +10,7 @@ import { type ExplorationTarget, runnerOf } from '../../../src/explore/target.js
 import { sameVerdict } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 
-const LIMITS = { runs: 600, seconds: Number.POSITIVE_INFINITY };
+const LIMITS = { runs: 600, steps: Number.POSITIVE_INFINITY };
 
 const FEW = { ...LIMITS, runs: 45 };
 
@@ -33,7 +33,7 @@ function foundAndShrunk(id: string, limits = LIMITS): Shrunk & { readonly choice
   } as const;
   const [finding] = runBlock(block, true).findings;
   expect(finding).toBeDefined();
-  const shrunk = shrink(target, finding, () => 0, limits);
+  const shrunk = shrink(target, finding, limits);
   expect(sameVerdict(shrunk.finding.verdict, finding.verdict)).toBe(true);
   return { ...shrunk, choices: finding.choices };
 }
