@@ -3,7 +3,6 @@
 import { PMD_PAGES } from '../base/units.js';
 import { type Case, caseSchema } from '../case/caseSchema.js';
 import type { SubjectSource } from './bugOverlay.js';
-import { otherWork } from './programs/otherWork.js';
 
 /** As in a case file, without the suite. Throws for what is no case: a mistake in the overlay. */
 export interface BugCase {
@@ -13,10 +12,8 @@ export interface BugCase {
   readonly params?: Case['params'];
 }
 
-/** The process has done other work before. */
 export function bugCase(one: BugCase): SubjectSource {
-  const steps = [...otherWork, ...one.steps];
-  const program = caseSchema.parse({ suite: 'bugs', deterministic: false, ...one, steps });
+  const program = caseSchema.parse({ suite: 'bugs', deterministic: false, ...one });
   return { kind: 'case', program };
 }
 

@@ -1,5 +1,6 @@
 /** All bugs that can be put into the protocol, by their numbers. */
 
+import { afterOtherWork } from './afterOtherWork.js';
 import { b001 } from './b001OrderBeyondTheRange.js';
 import { b002 } from './b002ScanKeepsTheLock.js';
 import { b003 } from './b003PagemapKnownTooLate.js';
@@ -78,8 +79,7 @@ import { b112 } from './b112EvictionWaitsForItself.js';
 import { b113 } from './b113WriteBitIgnored.js';
 import type { BugOverlay } from './bugOverlay.js';
 
-/** In order of their numbers. */
-export const allBugs: readonly BugOverlay[] = [
+const written: readonly BugOverlay[] = [
   b001,
   b002,
   b003,
@@ -157,6 +157,9 @@ export const allBugs: readonly BugOverlay[] = [
   b112,
   b113,
 ];
+
+/** In order of their numbers; the programs that show them do other work first. */
+export const allBugs: readonly BugOverlay[] = written.map(afterOtherWork);
 
 export function findBug(id: string): BugOverlay | null {
   return allBugs.find((bug) => bug.id.toLowerCase() === id.toLowerCase()) ?? null;

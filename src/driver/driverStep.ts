@@ -42,6 +42,11 @@ export const DriverStep = {
   /** A buffer object is about to leave the device's memory; it is there again. */
   boEvict: defineStep('driver.boEvict', 'device', 'npages'),
   boValidated: defineStep('driver.boValidated', 'device', 'npages'),
+  /** All evicted objects of an address space were asked back before a submission; `count` of them are still away. */
+  validated: defineStep('driver.validated', 'device', 'count', 'errno'),
+  /** The clear of new memory, for the fence of which others wait from now on; and its end. */
+  clear: defineStep('driver.clear', 'device', 'npages', 'id'),
+  cleared: defineStep('driver.cleared', 'device', 'npages', 'errno', 'id'),
   growPages: defineStep('driver.growPages', 'vpn', 'count'),
   /** A device mirrors a process (id) from now on, or no longer; the count is that of its mirror's devices. */
   joined: defineStep('driver.joined', 'device', 'count', 'id'),

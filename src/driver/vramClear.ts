@@ -8,6 +8,7 @@ import type { PageArrayId, PageArrayPool } from '../memory/pageArrays.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import type { DriverDevmem } from './driverDevmem.js';
+import { DriverStep } from './driverStep.js';
 
 /** A clear that is under way writes to the memory; so nobody copies there before its fence, and nobody else gets the memory before its end. */
 export class VramClear {
@@ -21,6 +22,11 @@ export class VramClear {
   /** Clears under way. */
   get pending(): number {
     return this.busy.size;
+  }
+
+  /** Something still writes zeros to the allocation's memory. */
+  isUnderWay(devmem: DriverDevmem): boolean {
+    return this.busy.has(devmem);
   }
 
   /** Begins; the migration waits for the allocation's fence. @kernel xe_migrate_clear, drm_pagemap_devmem_init */
@@ -44,7 +50,9 @@ export class VramClear {
     empty: PageArrayId,
     target: PageArrayId,
   ): Steps<void> {
-    const { npages, pfns } = devmem;
+    const { npages, pfns, allocation } = devmem;
+    const device = devmem.gpu.index;
+    this.sched.at(DriverStep.clear, device, npages, allocation);
     this.arrays.arrays.view(empty).fill(NO_DMA_ADDR, 0, npages);
     const addrs = this.arrays.arrays.view(target);
     for (let i = 0; i < npages; i++) addrs[i] = dmaAddr(DmaProto.Vram, pfns[i], DmaDir.Bidirectional);
@@ -53,6 +61,7 @@ export class VramClear {
     this.arrays.giveBack(target);
     this.busy.delete(devmem);
     fence.signal(errno);
+    this.sched.at(DriverStep.cleared, device, npages, errno, allocation);
     if (devmem.released) giveBack(devmem, devmem.vramId);
   }
 }

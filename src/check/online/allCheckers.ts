@@ -16,16 +16,20 @@ import { freshRanges } from './freshRanges.js';
 import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
+import { memoryIdle } from './memoryIdle.js';
 import { notifierState } from './notifierState.js';
 import { notifiersGone } from './notifiersGone.js';
+import { opListsFreed } from './opListsFreed.js';
 import { ownersAgree } from './ownersAgree.js';
 import { pagemapsLive } from './pagemapsLive.js';
 import { pinnedStay } from './pinnedStay.js';
 import { publishRule } from './publishRule.js';
 import { reservationsEnd } from './reservationsEnd.js';
+import { signallingPath } from './signallingPath.js';
 import { successHolds } from './successHolds.js';
 import { timeslices } from './timeslices.js';
 import { unmappedStays } from './unmappedStays.js';
+import { validateEmpties } from './validateEmpties.js';
 
 export const allCheckers: readonly CheckerKind[] = [
   notifierState,
@@ -42,6 +46,7 @@ export const allCheckers: readonly CheckerKind[] = [
   ownersAgree,
   unmappedStays,
   reservationsEnd,
+  memoryIdle,
   boundedLoops,
   lockBalance,
   legalFaults,
@@ -52,5 +57,8 @@ export const allCheckers: readonly CheckerKind[] = [
   errorClass,
   firstErrorWins,
   pagemapsLive,
+  opListsFreed,
   bindsCover,
+  signallingPath,
+  validateEmpties,
 ];

@@ -197,7 +197,8 @@ export class DeviceVm implements VaHome {
     const locked = yield* exec.lock();
     assert(locked === Errno.OK, 'the objects of an address space can be locked');
     const wanted = this.gpuvm.evictedBos;
-    yield* exec.validate();
+    const errno = yield* exec.validate();
+    this.vm.kernel.sched.at(DriverStep.validated, this.gpu.index, this.gpuvm.evicted.size, errno);
     const back = wanted
       .filter(({ evicted }) => !evicted)
       .flatMap(({ vas }) => [...vas].map(own).filter((va) => va.isInvalidated));
@@ -305,13 +306,12 @@ export class DeviceVm implements VaHome {
 
   /** The vm lock, which is held, keeps what the list says true until it is freed. */
   private *changeBy(plan: BindPlan, cut: PageSpan | null, kind: VaKind): Steps<BindResult> {
-    const list = plan.list();
-    if (typeof list === 'number') return { errno: list, ops: [] };
     if (cut !== null) this.at(DriverStep.vmBind, cut);
-    const errno = yield* this.carryOut(plan, list, cut, kind);
+    const list = plan.list();
+    const errno = typeof list === 'number' ? list : yield* this.carryOut(plan, list, cut, kind);
+    if (typeof list !== 'number') list.free();
     if (cut !== null) this.at(DriverStep.vmBound, cut, errno);
-    list.free();
-    return { errno, ops: errno === Errno.OK ? [...list] : [] };
+    return { errno, ops: typeof list === 'number' || errno !== Errno.OK ? [] : [...list] };
   }
 
   private at(step: StepId, { start, end }: PageSpan, errno: Errno = Errno.OK): void {

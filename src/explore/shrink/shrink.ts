@@ -43,7 +43,7 @@ export interface ShrinkLimits {
   readonly steps: number;
 }
 
-export const SHRINK_LIMITS: ShrinkLimits = { runs: 4000, steps: 1_500_000 };
+export const SHRINK_LIMITS: ShrinkLimits = { runs: 3000, steps: 1_000_000 };
 
 export interface Size extends ProgramSize {
   readonly steps: number;
@@ -197,7 +197,10 @@ class Shrinking {
     if (runner === null) return null;
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
-    const outcome = this.firstFailure(runner, finder, like.outcome.steps);
+    // A livelock takes as many steps as it is given.
+    const isEndless = like.outcome.verdict?.kind === 'livelock';
+    const stepsMost = isEndless ? Number.POSITIVE_INFINITY : like.outcome.steps;
+    const outcome = this.firstFailure(runner, finder, stepsMost);
     return outcome === null || !this.canHold(target, runner) ? null : { target, runner, outcome };
   }
 

@@ -2,7 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
+import { bugCase, hugeBuffer, mirrorOn } from '../../../src/bugs/bugCase.js';
+import type { BugOverlay } from '../../../src/bugs/bugOverlay.js';
 import { findBug } from '../../../src/bugs/catalogue.js';
+import { everyDeviceVm } from '../../../src/bugs/everyDeviceVm.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
 import { DriverRange, RangeDevice } from '../../../src/driver/driverRange.js';
@@ -14,7 +17,7 @@ import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
-import { cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
+import { cpuWrite, gpuRead, gpuWrite, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
 
 const twoReaders = program(2, 1, cpuWrite(), gpuRead('gpu0'), gpuRead('gpu1'), unmap());
 
@@ -317,6 +320,86 @@ describe('rules watched step by step', () => {
     if (bug === null) throw new Error('B65 is missing');
     expect(saidBy('G2', bug.apply, bug.subject)).toContain('left other mappings');
     expect(saidBy('G2', () => {}, bug.subject)).toBeNull();
+  });
+
+  it('R4: a list of steps that is not freed', () => {
+    const bug = findBug('B103');
+    if (bug === null) throw new Error('B103 is missing');
+    expect(saidBy('R4', bug.apply, bug.subject)).toContain('has left 1 allocations of its list of steps');
+    expect(saidBy('R4', () => {}, bug.subject)).toBeNull();
+  });
+
+  it('G6: a validation that takes the word of an object that is still away', () => {
+    const pressed = bugCase({
+      name: 'an object gives way to pages, and comes back',
+      params: { vram_bytes: 2 * 2 ** 20 },
+      steps: [
+        ...mirrorOn(1),
+        { op: 'gpuvm_bind_bo', args: { start: 0, end: 4, bo: 'X', bo_off: 0 } },
+        ...hugeBuffer('A'),
+        cpuWrite(),
+        gpuWrite('gpu0'),
+        gpuRead('gpu0'),
+      ],
+    });
+    const forgets: BugOverlay['apply'] = (machine) =>
+      everyDeviceVm(machine, ({ gpuvm }) =>
+        replaceMethod(
+          gpuvm.ops,
+          'vmBoValidate',
+          () =>
+            function* () {
+              return Errno.OK;
+            },
+        ),
+      );
+    expect(saidBy('G6', forgets, pressed)).toContain('but 1 of them are evicted');
+    expect(saidBy('G6', () => {}, pressed)).toBeNull();
+  });
+
+  it('D7: a copy that does not wait for the clear of its destination', () => {
+    const clears =
+      (waits: boolean): BugOverlay['apply'] =>
+      ({ coordinator: { vram, gpus, kernel } }) => {
+        vram.clearsMemory = true;
+        replaceMethod(
+          gpus[0].port,
+          'copy',
+          (right) =>
+            function* (src, dst, npages) {
+              if (kernel.sched.self.name === 'clear of VRAM') yield* kernel.sched.sleep(1e6);
+              return yield* right(src, dst, npages);
+            },
+        );
+        if (!waits)
+          replaceMethod(
+            vram,
+            'copyAfter',
+            () => (_fence, port, src, dst, npages) => port.copy(src, dst, npages),
+          );
+      };
+    expect(saidBy('D7', clears(false))).toContain('that is still being cleared');
+    expect(saidBy('D7', clears(true))).toBeNull();
+  });
+
+  it('G5: a clear that makes room before its fence is signalled', () => {
+    const frees =
+      (isWrong: boolean): BugOverlay['apply'] =>
+      ({ coordinator: { vram, gpus, calls, mm } }) => {
+        vram.clearsMemory = true;
+        if (!isWrong) return;
+        replaceMethod(
+          gpus[0].port,
+          'copy',
+          (right) =>
+            function* (src, dst, npages) {
+              yield* calls.reclaim.shrinkMm(mm);
+              return yield* right(src, dst, npages);
+            },
+        );
+      };
+    expect(saidBy('G5', frees(true))).toContain('before its fence is signalled');
+    expect(saidBy('G5', frees(false))).toBeNull();
   });
 
   it('I7: a range that callbacks can find before it is complete', () => {
