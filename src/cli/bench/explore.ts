@@ -1,8 +1,10 @@
-/** `svmsim bench explore`: how fast a search goes through schedules. */
+/** `svmsim bench explore`: how fast a search goes through schedules, and what it makes of the catalogue of bugs. */
 
-import { benchExplore, type ExploreBenchCell, type ExploreBenchOptions } from '../../explore/exploreBench.js';
-import { exploreBenchKey, exploreBenchReport } from '../../report/bench/explore.js';
-import { formatRate } from '../../report/units.js';
+import { allBugs } from '../../bugs/catalogue.js';
+import { benchCatalogue } from '../../explore/catalogueBench.js';
+import { benchExplore, type ExploreBenchOptions } from '../../explore/exploreBench.js';
+import { type ExploreCell, exploreBenchKey, exploreBenchReport } from '../../report/bench/explore.js';
+import { formatRate, plural } from '../../report/units.js';
 import { readScenarioText } from '../../scenario/loadScenario.js';
 import { scenarioPath } from '../scenarioPath.js';
 import type { Benchmark } from './benchmark.js';
@@ -12,9 +14,9 @@ const JOBS = [1, 2] as const;
 const REPLAYS = 1000;
 const WARM_UP_MS = 30_000;
 
-export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreBenchCell> = {
+export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreCell> = {
   name: 'explore',
-  what: 'schedules and steps in a second of a search with one and two workers, watched by all checkers and by none; replays',
+  what: 'schedules and steps in a second of a search with one and two workers, watched by all checkers and by none; replays; and for each bug of the catalogue schedules until it is found, and what shrinking leaves',
   scenario: SCENARIO,
   takes: ['devices', 'layout'],
   onlyByName: true,
@@ -28,20 +30,25 @@ export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreBenchCell> 
       ...(layout === undefined ? [] : [`svm.layout=${layout}`]),
     ];
     const source = { kind: 'scenario', path, text: readScenarioText(path), set: [...set, ...named] } as const;
-    const keys = JOBS.flatMap((jobs) => [true, false].map((checked) => exploreBenchKey(jobs, checked)));
+    const speeds = JOBS.flatMap((jobs) => [true, false].map((checked) => exploreBenchKey(jobs, checked)));
+    const keys = [...speeds, ...allBugs.map(({ id }) => id)];
     return {
       options: { source, jobs: JOBS, samples, replays: REPLAYS, warmUpMs: WARM_UP_MS },
       largest: config,
       keys,
     };
   },
-  measure: (simulator, _config, { signal, onCell, ...options }) =>
-    benchExplore(
-      options,
-      (jobs) => simulator.openExplorePool(jobs),
-      signal ?? new AbortController().signal,
-      onCell ?? (() => {}),
-    ),
-  progress: ({ jobs, checked, scheduleRates }) =>
-    `${jobs} jobs, checkers ${checked ? 'all' : 'none'}: ${formatRate(scheduleRates[0])} schedules/s wall`,
+  measure: async (
+    simulator,
+    _config,
+    { signal = new AbortController().signal, onCell = () => {}, ...options },
+  ) => {
+    const openPool = (jobs: number) => simulator.openExplorePool(jobs);
+    const speeds = await benchExplore(options, openPool, signal, onCell);
+    return [...speeds, ...(await benchCatalogue(allBugs, signal, onCell))];
+  },
+  progress: (cell) =>
+    'bug' in cell
+      ? `${cell.bug}: ${cell.schedules === null ? 'not found' : `${plural(cell.schedules, 'schedule')}, shrunk`}`
+      : `${cell.jobs} jobs, checkers ${cell.checked ? 'all' : 'none'}: ${formatRate(cell.scheduleRates[0])} schedules/s wall`,
 };
