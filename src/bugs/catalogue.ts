@@ -9,6 +9,7 @@ import { b007 } from './b007UnwindWithoutFlag.js';
 import { b009 } from './b009ReservationFreedInPart.js';
 import { b010 } from './b010RemovedWhileMapped.js';
 import { b011 } from './b011EndLeavesRangesMapped.js';
+import { b012 } from './b012NotifierBeforePages.js';
 import { b014 } from './b014ThresholdIsABoolean.js';
 import { b015 } from './b015PagemapLeftOnTheStack.js';
 import { b016 } from './b016PagesNotZeroed.js';
@@ -21,12 +22,17 @@ import { b024 } from './b024RetryDoesNotRefresh.js';
 import { b025 } from './b025SpinStarvesTheHolder.js';
 import { b026 } from './b026ReferenceBeforeLock.js';
 import { b027 } from './b027OnlyFirstPageOfLeaf.js';
+import { b029 } from './b029FreedBeforeReference.js';
+import { b030 } from './b030FreedBeforeLock.js';
 import { b033 } from './b033FolioOfSwapEntry.js';
 import { b034 } from './b034PartOfLargeCollected.js';
 import { b035 } from './b035OrderOfFormerFolio.js';
 import { b036 } from './b036DevicesHangOnFolioLock.js';
+import { b037 } from './b037FlushedTooLate.js';
 import { b038 } from './b038DirtyBitIsLost.js';
+import { b040 } from './b040DeviceIsNotHeld.js';
 import { b041 } from './b041CopyBeforeFence.js';
+import { b042 } from './b042MigrationsRace.js';
 import { b043 } from './b043FolioUsedAfterPut.js';
 import { b045 } from './b045EntriesForPages.js';
 import { b046 } from './b046TailsUnlocked.js';
@@ -43,7 +49,9 @@ import { b061 } from './b061ErrorForgotten.js';
 import { b064 } from './b064BusyBecomesNoMemory.js';
 import { b065 } from './b065UnwindLosesNeighbours.js';
 import { b066 } from './b066WindowOverwritten.js';
+import { b068 } from './b068PinIsNotLookedAt.js';
 import { b070 } from './b070AdviceOutlivesMemory.js';
+import { b071 } from './b071RemovalIsMissed.js';
 import { b072 } from './b072CollapseWithoutNotifier.js';
 import { b075 } from './b075AddressIn32Bits.js';
 import { b077 } from './b077CopyErrorLeaksPage.js';
@@ -77,6 +85,7 @@ import { b110 } from './b110StaleOwner.js';
 import { b111 } from './b111LastRunNotCopied.js';
 import { b112 } from './b112EvictionWaitsForItself.js';
 import { b113 } from './b113WriteBitIgnored.js';
+import { b114 } from './b114FlagsWrittenBack.js';
 import type { BugOverlay } from './bugOverlay.js';
 
 const written: readonly BugOverlay[] = [
@@ -88,6 +97,7 @@ const written: readonly BugOverlay[] = [
   b009,
   b010,
   b011,
+  b012,
   b014,
   b015,
   b016,
@@ -100,12 +110,17 @@ const written: readonly BugOverlay[] = [
   b025,
   b026,
   b027,
+  b029,
+  b030,
   b033,
   b034,
   b035,
   b036,
+  b037,
   b038,
+  b040,
   b041,
+  b042,
   b043,
   b045,
   b046,
@@ -122,7 +137,9 @@ const written: readonly BugOverlay[] = [
   b064,
   b065,
   b066,
+  b068,
   b070,
+  b071,
   b072,
   b075,
   b077,
@@ -156,6 +173,7 @@ const written: readonly BugOverlay[] = [
   b111,
   b112,
   b113,
+  b114,
 ];
 
 /** In order of their numbers; the programs that show them do other work first. */

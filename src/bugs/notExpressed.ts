@@ -104,12 +104,37 @@ export const notExpressed: readonly NotExpressed[] = [
       'A pointer that is left unset when no tile matches. A device has one memory here, and the language leaves no pointer unset.',
   },
   {
+    id: 'B73',
+    reason:
+      'A large folio is unmapped through the entries of an address space, and its mirrors are told of one page. Here a huge page that moves is taken out of the one page table that it is collected from as a whole; who else maps it was made by fork, and ranges of devices that have only a part of it lose that part when the fork is announced.',
+  },
+  {
     id: 'B74',
     reason: 'Arrays of a command are not allocated by a step that could fail.',
   },
   {
     id: 'B76',
     reason: 'The number of a device file: nothing of it is behaviour.',
+  },
+  {
+    id: 'B83',
+    reason:
+      'Requests of single pages that are left over from the pass before. Nobody here asks page by page: what is asked for holds for the whole range, and the bits of single entries are masked out.',
+  },
+  {
+    id: 'B85',
+    reason:
+      'A process that ends while a callback for it runs on another thread. A program whose process ends underneath one of its operations counts as one with a mistake here, so no program of the catalogue can do it.',
+  },
+  {
+    id: 'B87',
+    reason:
+      'An interrupt that names a process by a number which is that of nobody any more. A fault here reaches the host as a message of a device that has not forgotten the process: it does so only when its mirror is closed, and that waits for the faults under way.',
+  },
+  {
+    id: 'B89',
+    reason:
+      'A look-up that finds an object whose last reference is just going. That the count falls to nothing and that the object leaves its table are one step here.',
   },
   {
     id: 'B92',
