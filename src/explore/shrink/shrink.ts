@@ -33,13 +33,14 @@ const SOUND_SCHEDULES = 6;
 const HOLD_SCHEDULES = 20;
 /** Fewer than any livelock needs to come round often enough. */
 const STEPS_LEAST = 64;
-/** What making the machine of a run costs, in steps. */
+/** What making the machine of a run costs, in steps, and each page of the program, which is written and compared. */
 const RUN_STEPS = 100;
+const PAGE_STEPS = 2;
 
 /** All runs together. What comes out depends on these and on nothing of the machine. */
 export interface ShrinkLimits {
   readonly runs: number;
-  /** Of the protocol; with {@link RUN_STEPS} for each run. */
+  /** Of the protocol, and what runs cost besides. */
   readonly steps: number;
 }
 
@@ -85,6 +86,8 @@ class Shrinking {
   private couldHold: boolean | null = null;
   /** The part of {@link TRIES} that a smaller program gets. */
   private triesShare = 1;
+  /** Of each run besides its steps. */
+  private readonly runCost: number;
 
   constructor(
     private readonly target: ExplorationTarget,
@@ -92,6 +95,7 @@ class Shrinking {
     private readonly limits: ShrinkLimits,
   ) {
     this.key = verdictKey(finding.verdict);
+    this.runCost = RUN_STEPS + PAGE_STEPS * (programSize(target.source) ?? NO_PROGRAM).pages;
   }
 
   run(): Shrunk {
@@ -126,7 +130,7 @@ class Shrinking {
   private runOne(runner: SubjectRunner, strategy: Strategy): Outcome | null {
     const outcome = runner.run(strategy);
     this.budget.left--;
-    this.stepsLeft -= RUN_STEPS + (outcome?.steps ?? 0);
+    this.stepsLeft -= this.runCost + (outcome?.steps ?? 0);
     return outcome;
   }
 
