@@ -21,7 +21,7 @@ export const b041: BugOverlay = {
     ],
     expect: [{ type: 'data', step: 'r', equals: { p: 'const', v: 1 } }],
   }),
-  expected: [{ kind: 'wrong-result' }, { kind: 'wrong-data' }],
+  expected: [{ kind: 'wrong-result' }, { kind: 'wrong-data' }, { kind: 'invariant', invariant: 'D7' }],
   apply: ({ coordinator: { vram } }) => {
     // The driver has to clear at all.
     vram.clearsMemory = true;
