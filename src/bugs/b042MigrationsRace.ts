@@ -34,11 +34,11 @@ export const b042: BugOverlay = {
       migration,
       'migrate',
       (right) =>
-        function* (fault, range, target) {
+        function* (fault, range, target, ctx) {
           const { dpagemap } = target;
-          if (dpagemap === null) return yield* right(fault, range, target);
+          if (dpagemap === null) return yield* right(fault, range, target, ctx);
           let errno: Errno;
-          do errno = yield* migration.populate(fault, range, target, dpagemap);
+          do errno = yield* migration.populate(fault, range, target, dpagemap, ctx);
           while (errno === Errno.EBUSY);
           return errno;
         },
