@@ -1,6 +1,5 @@
 /** All bugs that can be put into the protocol, by their numbers. */
 
-import { afterOtherWork } from './afterOtherWork.js';
 import { b001 } from './b001OrderBeyondTheRange.js';
 import { b002 } from './b002ScanKeepsTheLock.js';
 import { b003 } from './b003PagemapKnownTooLate.js';
@@ -88,7 +87,8 @@ import { b113 } from './b113WriteBitIgnored.js';
 import { b114 } from './b114FlagsWrittenBack.js';
 import type { BugOverlay } from './bugOverlay.js';
 
-const written: readonly BugOverlay[] = [
+/** In order of their numbers. */
+export const allBugs: readonly BugOverlay[] = [
   b001,
   b002,
   b003,
@@ -175,9 +175,6 @@ const written: readonly BugOverlay[] = [
   b113,
   b114,
 ];
-
-/** In order of their numbers; the programs that show them do other work first. */
-export const allBugs: readonly BugOverlay[] = written.map(afterOtherWork);
 
 export function findBug(id: string): BugOverlay | null {
   return allBugs.find((bug) => bug.id.toLowerCase() === id.toLowerCase()) ?? null;

@@ -1,10 +1,12 @@
 /** Measures the search over the catalogue of bugs: schedules until the portfolio finds each, and how much smaller shrinking makes what was found. */
 
 import { setImmediate } from 'node:timers/promises';
-import type { BugOverlay } from '../bugs/bugOverlay.js';
-import { runBlock } from './block.js';
+import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
+import { type Finding, runBlock } from './block.js';
 import { Exploration } from './exploration.js';
+import { afterOtherWork } from './otherWork.js';
 import { SHRINK_LIMITS, type ShrinkLimits, type Size, shrink } from './shrink/shrink.js';
+import type { ExplorationTarget } from './target.js';
 import { isExpected } from './verdict.js';
 
 /** Of one bug. */
@@ -14,7 +16,15 @@ export interface CatalogueCell {
   readonly schedules: number | null;
   /** Of the hunt, wall. */
   readonly wallSeconds: number;
-  readonly shrunk: { readonly from: Size; readonly to: Size } | null;
+  /** The program as the catalogue has it, in which little can be taken away. */
+  readonly shrunkAlone: Shrinking | null;
+  /** The same after other work. */
+  readonly shrunk: Shrinking | null;
+}
+
+export interface Shrinking {
+  readonly from: Size;
+  readonly to: Size;
 }
 
 /** What every bug has to be found within. */
@@ -46,18 +56,39 @@ async function measureOne(
   signal: AbortSignal,
   limits: ShrinkLimits,
 ): Promise<CatalogueCell> {
-  const target = { source: bug.subject, bug: bug.id };
   const startMs = performance.now();
+  const found = await hunt(bug, bug.subject, signal);
+  const wallSeconds = (performance.now() - startMs) / 1000;
+  if (found === null) return { bug: bug.id, schedules: null, wallSeconds, shrunkAlone: null, shrunk: null };
+  const busy = await hunt(bug, afterOtherWork(bug.subject), signal);
+  return {
+    bug: bug.id,
+    schedules: found.finding.schedule + 1,
+    wallSeconds,
+    shrunkAlone: shrunkBy(found, limits),
+    shrunk: busy === null ? null : shrunkBy(busy, limits),
+  };
+}
+
+interface Found {
+  readonly target: ExplorationTarget;
+  readonly finding: Finding;
+}
+
+/** Null where it is not found, or shows as something else. */
+async function hunt(bug: BugOverlay, source: SubjectSource, signal: AbortSignal): Promise<Found | null> {
+  const target = { source, bug: bug.id };
   const exploration = new Exploration(
     target,
     { ...HUNT_LIMITS, seed: SEED, strategy: null, keepGoing: false },
     async (block) => runBlock(block, true),
     () => performance.now(),
   );
-  const [found] = (await exploration.run(1, signal)).findings;
-  const hunt = { bug: bug.id, wallSeconds: (performance.now() - startMs) / 1000 };
-  if (found === undefined || !isExpected(found.verdict, bug.expected))
-    return { ...hunt, schedules: null, shrunk: null };
-  const { from, to } = shrink(target, found, limits);
-  return { ...hunt, schedules: found.schedule + 1, shrunk: { from, to } };
+  const [finding] = (await exploration.run(1, signal)).findings;
+  return finding !== undefined && isExpected(finding.verdict, bug.expected) ? { target, finding } : null;
+}
+
+function shrunkBy({ target, finding }: Found, limits: ShrinkLimits): Shrinking {
+  const { from, to } = shrink(target, finding, limits);
+  return { from, to };
 }

@@ -24,7 +24,7 @@ const size = { operations: 9, pages: 1, devices: 1, contexts: 1, threads: 1, pre
 
 function cell(id: string, left: number, preemptions: number): CatalogueCell {
   const shrunk = { from: { ...size, steps: 100 }, to: { ...size, steps: left, preemptions } };
-  return { bug: id, schedules: 3, wallSeconds: 0.5, shrunk };
+  return { bug: id, schedules: 3, wallSeconds: 0.5, shrunkAlone: shrunk, shrunk };
 }
 
 describe('the catalogue as a benchmark', () => {
@@ -33,11 +33,12 @@ describe('the catalogue as a benchmark', () => {
     expect([first.bug, second.bug]).toEqual(['B75', 'B21']);
     expect(first.schedules).toBe(1);
     expect(first.shrunk?.to.steps).toBeLessThan(0.4 * (first.shrunk?.from.steps ?? 0));
+    expect(first.shrunkAlone?.from.steps).toBeLessThan(first.shrunk?.from.steps ?? 0);
   });
 
   it('does not count what shows as something else', async () => {
     const [only] = await measure([{ ...bug('B75'), expected: [{ kind: 'deadlock' }] }]);
-    expect(only).toMatchObject({ schedules: null, shrunk: null });
+    expect(only).toMatchObject({ schedules: null, shrunkAlone: null, shrunk: null });
     const [found] = exploreBenchReport.checks([only, cell('B1', 10, 0)]);
     expect(found).toEqual({
       name: 'catalogue',
@@ -57,6 +58,6 @@ describe('the catalogue as a benchmark', () => {
     expect(judge(cell('B1', 100, 3), cell('B2', 41, 0), cell('B3', 10, 0))).toBe(false);
     expect(judge(cell('B1', 10, 4))).toBe(false);
     const [block] = catalogueBlocks([cell('B1', 100, 3), cell('B2', 40, 0), cell('B3', 10, 0)]);
-    expect(JSON.stringify(block)).toContain('"median","3","0.50","100","40","40%"');
+    expect(JSON.stringify(block)).toContain('"median","3","0.50","40%","100","40","40%"');
   });
 });

@@ -31,7 +31,7 @@ function snippet(): string {
 
 describe('a module that is no policy', () => {
   it.each([
-    ['no.mjs', null, /found a file that does not load: .*no\.mjs/],
+    ['no.mjs', null, /found no such file/],
     ['syntax.mjs', 'export default {', /found a file that does not load: /],
     ['throws.mjs', 'throw new Error("not today")', /found a file that does not load: not today/],
     ['empty.mjs', '', /found no default export/],
