@@ -1,5 +1,6 @@
 /** Why a device faults on a page, beyond loading or storing: it decides what the driver does when the page cannot be had. */
 
+/** What an access of a device wants of the page. */
 export const FaultKind = {
   /** A load or a store, which waits for the page; an error ends the context. */
   Demand: 0,

@@ -80,8 +80,9 @@ describe.each(['threads', 'virtual'])('a run under %s in a pipe', (executor) => 
     child.kill('SIGUSR1');
     const second = await stderr.until(head, first);
     const told = stderr.text.slice(first, second);
+    // Whoever has not begun is idle.
     for (const actor of ['coordinator', 'gpu0', 'gpu1'])
-      expect(told).toMatch(new RegExp(`\\n${actor} +[RW] `));
+      expect(told).toMatch(new RegExp(`\\n${actor} +[RWFI] `));
     expect(told).toMatch(/\nWho waits for what:\n {2}\S+: /);
 
     child.kill('SIGINT');
