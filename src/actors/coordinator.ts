@@ -161,7 +161,7 @@ export class Coordinator {
   readonly ownDrivers: readonly OwnDriver[];
   private readonly processCalls: ProcessService;
   private readonly remotes: readonly RemoteGpu[];
-  /** One for each CPU thread. */
+  /** One for each CPU thread. Kept so that all state of the machine can be reached from here: a machine that is taken back to its beginning is found so. */
   private readonly services: CpuService[] = [];
 
   constructor(

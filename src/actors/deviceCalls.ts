@@ -64,8 +64,7 @@ export class DeviceCalls {
       const vm = mirrors.memberVm(mm, gpu);
       if (vm === null) return Errno.ENODEV;
       const owner = this.world.ownerOf(gpu);
-      const deviceVm = vm.deviceVm(gpu);
-      const errno = deviceVm.hasBound({ start, end }) ? yield* deviceVm.prefetch({ start, end }) : Errno.OK;
+      const errno = yield* vm.deviceVm(gpu).prefetch({ start, end });
       if (errno !== Errno.OK) return errno;
       return yield* this.inShares(mm, start, end, depth, (at) => {
         const write = mm.vmas.find(at)?.isWritable === true;

@@ -62,8 +62,8 @@ export function serveFaultBy(
   reference: ServeByDefault,
 ): Steps<Errno> {
   const serve = drivers.reduceRight<ServeByDefault>((next, driver) => {
-    if (driver.serveFault === undefined) return next;
-    return () => driver.serveFault?.(fault, next) ?? next();
+    const { serveFault } = driver;
+    return serveFault === undefined ? next : () => serveFault.call(driver, fault, next);
   }, reference);
   return serve();
 }

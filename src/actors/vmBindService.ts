@@ -74,7 +74,6 @@ export class VmBindService implements OpenFiles {
     on(IoctlRequest.vmBindUserptr, (vm, span, { a }) => vm.bindUserptr(span, vpn(a)));
     on(IoctlRequest.vmBindSparse, (vm, span) => vm.bindSparse(span));
     on(IoctlRequest.vmUnbind, (vm, span) => vm.unbind(span));
-
     on(IoctlRequest.vmSplit, (vm, span) => vm.splitForAdvice(span));
     on(IoctlRequest.vmBindBo, (vm, span, { a, b }) => {
       const bo = this.handles.get(a);

@@ -11,6 +11,7 @@ import { type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
 import type { CliHost, ExplorePool } from './cliHost.js';
 import { ExitStatus } from './exitStatus.js';
 import { exploreCommand } from './exploreCommand.js';
+import { bugNamed } from './exploreSource.js';
 import { refusal, secondsAsMs, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
 
@@ -49,6 +50,7 @@ function hunt(
   { hunt: _hunt, race: _race, ...options }: BugsOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  bugNamed(bug, '--hunt');
   return exploreCommand(undefined, { ...options, bug }, host);
 }
 

@@ -57,11 +57,11 @@ function refuseUnused(names: ExploreNames, options: readonly (keyof ExploreNames
 }
 
 /** Null where none is named. @throws UserError for one that is not there. */
-export function bugNamed(id: string | undefined): BugOverlay | null {
+export function bugNamed(id: string | undefined, option = '--bug'): BugOverlay | null {
   const overlay = id === undefined ? null : findBug(id);
   if (id === undefined || overlay !== null) return overlay;
   const ids = allBugs.map((bug) => bug.id);
-  throw refusal('--bug', id, `one of ${ids.join(', ')}`, meantHint(id, ids));
+  throw refusal(option, id, `one of ${ids.join(', ')}`, meantHint(id, ids));
 }
 
 function meantHint(typed: string, known: readonly string[]): string | undefined {

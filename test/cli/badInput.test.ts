@@ -207,7 +207,7 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--output @dir', /found a directory/],
   ],
   bugs: [
-    ['--hunt B1070', /found B1070/],
+    ['--hunt B1070', /--hunt: found B1070/],
     ['--hunt B107 --race', /found together with --race/],
     ['--hunt B107 --output @dir', /found a directory/],
     ['--race --output @x', /allowed: with --hunt/],

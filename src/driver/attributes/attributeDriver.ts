@@ -164,8 +164,7 @@ export class AttributeDriver {
     const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
     if (vm === undefined) return Errno.ENODEV;
     const owner = this.ownerOf(gpu);
-    const deviceVm = vm.deviceVm(gpu);
-    const errno = deviceVm.hasBound(span) ? yield* deviceVm.prefetch(span) : Errno.OK;
+    const errno = yield* vm.deviceVm(gpu).prefetch(span);
     if (errno !== Errno.OK) return errno;
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;

@@ -137,17 +137,12 @@ export class DeviceVm implements VaHome {
     return this.change(this.splitting(span), null, 'mirror');
   }
 
-  /** Whether a program has bound anything itself in the span. */
-  hasBound({ start, end }: PageSpan): boolean {
-    for (const va of this.gpuvm.overlapping(start, end)) if (own(va).kind !== 'mirror') return true;
-    return false;
-  }
-
   /**
    * What a program has bound itself in the span becomes usable, as by its first access: objects come back to their memory. Mirrors are for their ranges
    * to prefetch. Errors: -ENOENT (the mirror is closed), -ENOMEM, and those of {@link VaBinder.bind}. @kernel DRM_XE_VM_BIND_OP_PREFETCH
    */
   *prefetch({ start, end }: PageSpan): Steps<Errno> {
+    if (!this.hasBound({ start, end })) return Errno.OK;
     const { vmLock } = this.vm;
     yield* vmLock.read();
     const list = this.vm.closed ? Errno.ENOENT : this.gpuvm.splitMerge.prefetchOpsCreate(start, end);
@@ -159,6 +154,12 @@ export class DeviceVm implements VaHome {
     }
     vmLock.readUnlock();
     return errno;
+  }
+
+  /** Whether a program has bound anything itself: a prefetch that concerns mirrors alone does not take the vm lock here. */
+  private hasBound({ start, end }: PageSpan): boolean {
+    for (const va of this.gpuvm.overlapping(start, end)) if (own(va).kind !== 'mirror') return true;
+    return false;
   }
 
   /** No mapping goes while the vm lock is held. */

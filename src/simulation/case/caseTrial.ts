@@ -13,6 +13,8 @@ export interface CaseTrial {
   readonly afterStep: AfterStep;
   /** Asked after each step: false for as long as the run is one that was checked before. */
   readonly isChecked?: () => boolean;
+  /** Asked after each step of the case: true once nothing more is to be learnt, and the program is to come to its end. */
+  readonly isOver?: () => boolean;
   readonly observer?: StepObserver;
 }
 

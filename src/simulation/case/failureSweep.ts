@@ -18,6 +18,8 @@ import { VirtualCase } from './virtualCase.js';
 /** Problems beyond these are of the same kind, most likely. */
 const PROBLEMS_MAX = 5;
 const BREATHE_MS = 50;
+/** Steps that a run goes on after the one with the failure: those most likely to meet what it left half made; the rest is as good as in any other run. */
+const STEPS_AFTER_FAILURE = 2;
 
 /** Sequences whose order depends on the schedule: which step an allocation belongs to cannot be told. */
 const concurrentOps: ReadonlySet<string> = new Set(['concurrent', 'repeat_processes']);
@@ -106,6 +108,7 @@ class Sweep {
     const injector = new FailureInjector();
     injector.failNth(n);
     let ended = 0;
+    let stepsAfter = 0;
     let isJudged = !this.isOrdered;
     const wrong: CaseProblem[] = [];
     const afterStep = (step: Step, result: StepResult): void => {
@@ -115,7 +118,9 @@ class Sweep {
       const problem = judge(step, result, expected);
       if (problem !== null) wrong.push(problem);
     };
-    const found = this.runTrial({ injector, afterStep, isChecked: () => injector.injected > 0 });
+    const hasFailed = (): boolean => injector.injected > 0;
+    const isOver = (): boolean => hasFailed() && stepsAfter++ === STEPS_AFTER_FAILURE;
+    const found = this.runTrial({ injector, afterStep, isChecked: hasFailed, isOver });
     const site = injector.lastSite === null ? 'none' : allocSiteName(injector.lastSite);
     for (const problem of [...found, ...wrong]) {
       this.problems.push({ ...problem, step: `with allocation ${n} failing (${site}): ${problem.step}` });

@@ -36,6 +36,7 @@ export class VirtualCase {
   private readonly due = new Map<string, CaseExpectation[]>();
   private readonly later: CaseExpectation[] = [];
   private isChecked = (): boolean => true;
+  private isOver = (): boolean => false;
 
   constructor(
     private readonly one: Case,
@@ -62,9 +63,10 @@ export class VirtualCase {
     return { problems: this.problems, verifications: this.verifications };
   }
 
-  private prepare({ injector, afterStep, isChecked, observer }: CaseTrial): void {
+  private prepare({ injector, afterStep, isChecked, isOver, observer }: CaseTrial): void {
     injectEverywhere(this.fleet, injector);
     if (isChecked !== undefined) this.isChecked = isChecked;
+    if (isOver !== undefined) this.isOver = isOver;
     if (observer !== undefined) this.fleet.executor.addObserver(observer);
     for (const { workload } of this.fleet.cpus) {
       if (workload instanceof CaseProgram) workload.watcher = afterStep;
@@ -109,6 +111,7 @@ export class VirtualCase {
       }
       if (first.host.isHeld) {
         this.lookAround();
+        if (this.isOver()) first.requestStop();
         first.host.goOn();
       } else {
         this.fail('to go on', this.deadlock());

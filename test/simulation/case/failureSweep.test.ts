@@ -64,6 +64,19 @@ describe('allocations that fail', () => {
     expect(verifications).toBe(3 + 3 + 5 * 2);
   });
 
+  it('end the run two steps after the one they are in', async () => {
+    const load = { op: 'cpu_load32', args: { buf: 'A', dword: 0 } };
+    const one = caseOf([
+      { op: 'mmap', args: { buf: 'A', pages: 1, prot: 'rw' } },
+      ...Array.from({ length: 5 }, () => load),
+    ]);
+    const { status, verifications, failures } = await sweep(one);
+    expect(status).toBe('pass');
+    // The area, and the three tables of the first load.
+    expect(failures).toMatchObject({ runs: 4 });
+    expect(verifications).toBe(6 + 4 * 3);
+  });
+
   it('may be errors that the kernel gives, and no others', () => {
     expect(mayFailWith('mmap', -12)).toBe(true);
     expect(mayFailWith('mmap', -14)).toBe(false);
