@@ -241,6 +241,7 @@ function workloadOf(
         spanPages,
         operations,
         pauseUs: workload.pause / NANOSECONDS_PER_MICROSECOND,
+        launchAccesses: workload.accesses,
       };
     }
   }

@@ -1,6 +1,11 @@
 /** The loads of a scenario as the workloads that they stand for. */
 
-import { invalidationCalls, type LoadClass, loadClasses } from '../workload/workloadConfig.js';
+import {
+  invalidationCalls,
+  LAUNCH_ACCESSES,
+  type LoadClass,
+  loadClasses,
+} from '../workload/workloadConfig.js';
 import type { ScenarioLoads, ScenarioWorkload } from './schema.js';
 import type { KeyPath } from './yamlSource.js';
 
@@ -53,5 +58,6 @@ function workloadOf(load: LoadClass, loads: ScenarioLoads, rate: number): Scenar
     calls,
     operations: NO_END,
     pause: 0,
+    accesses: LAUNCH_ACCESSES,
   };
 }

@@ -14,6 +14,7 @@ import {
   accessPatterns,
   DEFAULT_INVALIDATION_CALLS,
   invalidationCalls,
+  LAUNCH_ACCESSES,
   type LoadClass,
 } from '../workload/workloadConfig.js';
 import { costKey, eachCostKey } from './costKeys.js';
@@ -243,6 +244,11 @@ const invalidationKeys = {
   span: key(physicalSize, '8pages', 'Memory that one call works on, at most; no more than the size.'),
   operations: key(unlimitedCount, 200, 'Calls per thread; unlimited needs a duration.'),
   pause: key(duration(0, MINUTE_NS, 'microseconds'), 0, 'Wait between two calls.'),
+  accesses: key(
+    count(1, COUNT_MAX),
+    LAUNCH_ACCESSES,
+    'Accesses of each GPU context in one launch; every device is launched again and again until the last call.',
+  ),
 };
 
 const invalidate = map({ kind: z.literal('invalidate'), name: workloadName, ...invalidationKeys });

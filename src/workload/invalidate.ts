@@ -26,8 +26,6 @@ import type { InvalidateConfig, InvalidationCall } from './workloadConfig.js';
 import { WorkloadStep } from './workloadStep.js';
 import { actorRandom, CPU_ACTOR, type WorkloadWorld } from './workloadWorld.js';
 
-/** Accesses of a context in one launch; the devices are launched again and again until the last call. */
-const ACCESSES_PER_LAUNCH = 64;
 /** Between two launches on a device while the calls pause: simulated time must pass even where launches cost none. */
 const LAUNCH_GAP_NS = 10_000;
 const STORE_RATIO = 0.5;
@@ -97,7 +95,7 @@ export class Invalidate extends GhostWorkload {
 
   protected *compute(context: DeviceContext, part: DevicePart): Steps<Errno> {
     const random = part.randoms[context.index];
-    for (let i = 0; i < ACCESSES_PER_LAUNCH && !context.gate.ending; i++) {
+    for (let i = 0; i < this.config.launchAccesses && !context.gate.ending; i++) {
       if (context.gate.isClosed) yield* context.gate.pass();
       const index = random.below(this.buffer.count);
       const errno = yield* this.deviceAccess(context, part, index, random.unit() < STORE_RATIO);

@@ -107,6 +107,9 @@ export interface AccessesConfig {
   readonly window: number;
 }
 
+/** Accesses of a context of an invalidated buffer in one launch, unless the scenario says otherwise. */
+export const LAUNCH_ACCESSES = 64;
+
 /** A CPU thread that keeps unmapping, protecting, dropping and moving a buffer that the devices access. */
 export interface InvalidateConfig extends LoadPace {
   readonly kind: 'invalidate';
@@ -119,6 +122,8 @@ export interface InvalidateConfig extends LoadPace {
   readonly operations: number;
   /** Pause between calls in microseconds of the executor's clock. */
   readonly pauseUs: number;
+  /** Of each context in one launch; the devices are launched again and again until the last call. */
+  readonly launchAccesses: number;
   /** After each call all that it worked on is loaded and compared. */
   readonly verifiesCalls?: boolean;
 }

@@ -132,7 +132,7 @@ workloads:
   - { kind: jacobi, rows: 16, columns: 8, iterations: 2 }
   - { kind: histogram, samples: 1000, bins: 10 }
   - { kind: pattern, name: p, pattern: strided, size: 8pages, stride: 2pages, read-ratio: 1, sharing: partitioned, accesses: 5, rounds: unlimited, cpu: false }
-  - { kind: invalidate, name: i, threads: 1, size: 4pages, calls: [madvise], operations: unlimited, pause: 10us }
+  - { kind: invalidate, name: i, threads: 1, size: 4pages, calls: [madvise], operations: unlimited, pause: 10us, accesses: 7 }
 `);
     expect(workloads).toEqual([
       { kind: 'saxpy', name: 'saxpy', elements: 100, rounds: 3 },
@@ -158,6 +158,7 @@ workloads:
         spanPages: 4,
         operations: Number.POSITIVE_INFINITY,
         pauseUs: 10,
+        launchAccesses: 7,
       },
     ]);
   });
@@ -672,6 +673,7 @@ loads: { size: 8pages, span: 99pages, verify: true, fork: 10/s, munmap: free, jo
       spanPages: 8,
       operations: Infinity,
       pauseUs: 0,
+      launchAccesses: 64,
       verifiesCalls: true,
     };
     expect(workloads).toEqual([

@@ -14,6 +14,7 @@ const invalidate = (pages: number): WorkloadConfig => ({
   spanPages: 1,
   operations: 1,
   pauseUs: 0,
+  launchAccesses: 64,
 });
 const trace: WorkloadConfig = {
   kind: 'trace',

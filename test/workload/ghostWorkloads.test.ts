@@ -14,6 +14,7 @@ const invalidate: WorkloadConfig = {
   spanPages: 5,
   operations: 150,
   pauseUs: 0,
+  launchAccesses: 64,
 };
 
 const pattern: WorkloadConfig = {

@@ -20,6 +20,7 @@ const config: WorkloadConfig = {
   spanPages: 1,
   operations: 1,
   pauseUs: 0,
+  launchAccesses: 64,
 };
 const CONTEXTS = 2;
 /** The CPU thread, and two devices of two contexts. */
