@@ -8,6 +8,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Most test files are over before code that is optimized sooner pays.
+    execArgv: ['--interrupt-budget=400000'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
