@@ -30,6 +30,7 @@ export function smallScenario(overrides: {
       'workloads.saxpy.rounds=1',
       'workloads.sort.touch-pages=4',
       'invalidation.operations=40',
+      'invalidation.accesses=64',
       ...set,
     ],
   });
