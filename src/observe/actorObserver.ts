@@ -112,7 +112,26 @@ export class ActorObserver implements StepObserver {
   }
 
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void {
-    const number = stepNumber(step);
+    this.count(task, stepNumber(step), a, b, c, d);
+  }
+
+  /** What happens at `timeNs`, by somebody who has read the clock anyway. */
+  countAt(
+    timeNs: number,
+    task: Task | null,
+    step: StepNumber,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): void {
+    this.timeNs = timeNs;
+    this.timedTask = task;
+    this.timedSteps = 0;
+    this.count(task, step, a, b, c, d);
+  }
+
+  count(task: Task | null, number: StepNumber, a: number, b: number, c: number, d: number): void {
     this.steps[number * STEP_WORDS]++;
     // Steps without arguments are the most frequent ones.
     if (!hasArguments(number)) return;

@@ -21,22 +21,43 @@ const NOTICE = 0;
 /** Unsent messages a port holds back while its ring is full; beyond it the peer is taken for dead. */
 const BACKLOG_MAX = 1 << 16;
 
+const NOBODY: readonly Task[] = [];
+
+/** Only its name and number are looked at. */
+type AnyMessageType = Pick<MessageType<Fields, Fields>, 'id' | 'name'>;
+
+/** What waits for the peer's replies say: one text for each type, since a trace looks up the text of each wait. */
+class WaitTexts {
+  private readonly texts: (string | undefined)[] = [];
+  constructor(private readonly peer: string) {}
+
+  of(type: AnyMessageType | null): string {
+    if (type === null) return `a reply of ${this.peer}`;
+    this.texts[type.id] ??= `a reply of ${this.peer} to ${type.name}`;
+    return this.texts[type.id] ?? '';
+  }
+}
+
 class PendingCall implements Waitable {
   task: Task | null = null;
   readonly words = new Float64Array(RING_SLOT_WORDS);
   done = false;
-  what = '';
+  /** Of the request. */
+  type: AnyMessageType | null = null;
   constructor(
-    private readonly peer: string,
+    private readonly texts: WaitTexts,
     private readonly server: () => Task | null,
   ) {}
+  get what(): string {
+    return this.type?.name ?? 'nothing';
+  }
   describeWait(): string {
-    return `a reply of ${this.peer} to ${this.what}`;
+    return this.texts.of(this.type);
   }
   /** Who works on it: known only where the peer is on the same thread. */
   holders(): readonly Task[] {
     const server = this.server();
-    return server === null ? [] : [server];
+    return server === null ? NOBODY : [server];
   }
 }
 
@@ -56,6 +77,7 @@ export class Port {
   /** By number of the peer's call: the task that answered it, or still does. */
   private readonly servers: (Task | undefined)[] = [];
   private readonly backlog: number[][] = [];
+  private readonly waitTexts: WaitTexts;
   /** The other end, where one thread has both: then a wait can say who works on its request. */
   peerPort: Port | null = null;
   /** The executor's mark that the peer's doorbell has not been rung since the last send. */
@@ -73,6 +95,7 @@ export class Port {
     private readonly outgoing: Ring,
     private readonly incoming: Ring,
   ) {
+    this.waitTexts = new WaitTexts(peerName);
     // Call number 0 marks a notice.
     this.addPendingCall();
   }
@@ -91,7 +114,7 @@ export class Port {
     const call = this.pending[number];
     call.done = false;
     call.task = null;
-    call.what = type.name;
+    call.type = type;
     this.send(type.id, number, type.argCodec, args);
     this.sched.at(PortStep.send, this.peer, type.id, number);
     return number as CallNumber;
@@ -115,7 +138,7 @@ export class Port {
   /** The reply that has come. */
   take<A extends Fields, R extends Fields>(type: MessageType<A, R>, number: CallNumber): Values<R> {
     const call = this.pending[number];
-    if (call.what !== type.name || !call.done) this.refuseTake(type.name, call);
+    if (call.type !== type || !call.done) this.refuseTake(type.name, call);
     const reply = decode(type.replyCodec, call.words, 0) as Values<R>;
     this.freeCalls.push(number);
     return reply;
@@ -208,7 +231,7 @@ export class Port {
 
   private addPendingCall(): number {
     const number = this.pending.length;
-    this.pending.push(new PendingCall(this.peerName, () => this.peerPort?.serverOf(number) ?? null));
+    this.pending.push(new PendingCall(this.waitTexts, () => this.peerPort?.serverOf(number) ?? null));
     return number;
   }
 

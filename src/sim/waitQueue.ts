@@ -4,7 +4,8 @@ import type { Scheduler } from './scheduler.js';
 import { PARK, type Steps } from './steps.js';
 import type { Task, Waitable } from './task.js';
 
-const nobody = (): readonly Task[] => [];
+const NOBODY: readonly Task[] = [];
+const nobody = (): readonly Task[] => NOBODY;
 
 /** Waiters re-check their condition in a loop, as with the kernel's wait_event. @kernel wait_queue_head */
 export class WaitQueue implements Waitable {

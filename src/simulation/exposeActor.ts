@@ -5,19 +5,12 @@ import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { COORDINATOR } from '../actors/coordinator.js';
 import { UserError } from '../base/userError.js';
-import {
-  ActorObserver,
-  monotonicOffsetNs,
-  ObserverBuffers,
-  wallClockOffsetNs,
-} from '../observe/actorObserver.js';
-import { TraceRecorder } from '../observe/trace/traceRecorder.js';
-import { TraceRing } from '../observe/trace/traceRing.js';
 import type { Port } from '../sim/port.js';
 import { TaskFailure } from '../sim/scheduler.js';
 import { Doorbell } from '../sim/threads/doorbell.js';
 import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
 import type { ActorHost } from './actorHost.js';
+import { observeActor } from './observeActor.js';
 import type { WorkerInput } from './threadFleet.js';
 
 /** To be called once, at the top of a worker: which then runs the actors that it is sent, one after the other. */
@@ -42,14 +35,7 @@ async function exposeOne<H extends ActorHost>(
   const ports = portsOf(host);
   const actor = ports[0].owner;
   executor.attach(new Doorbell(buffers.doorbells, actor), actor === COORDINATOR);
-  const offsetNs = wallClockOffsetNs(executor);
-  executor.addObserver(new ActorObserver(new ObserverBuffers(buffers.observer), actor, executor, offsetNs));
-  if (config.trace === true) {
-    const ring = new TraceRing(buffers.trace, actor);
-    const recorder = new TraceRecorder(ring, executor, monotonicOffsetNs(executor), actor);
-    executor.addObserver(recorder);
-    executor.waitObserver = recorder;
-  }
+  observeActor(executor, actor, config, buffers);
   for (const own of ports) {
     executor.addLink({ port: own, peerDoorbell: new Doorbell(buffers.doorbells, own.peer) });
   }

@@ -6,11 +6,12 @@ import type { StepObserver, WaitObserver } from '../../sim/scheduler.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task, Waitable } from '../../sim/task.js';
 import type { Clock } from '../actorObserver.js';
-import { stepNumber } from '../stepCatalog.js';
-import { tracedWords } from './tracedSteps.js';
+import { type StepNumber, stepNumber } from '../stepCatalog.js';
+import { endsATime, tracedWords } from './tracedSteps.js';
 import type { TraceRing } from './traceRing.js';
 import {
   EVENT_WORDS,
+  EVENT_WORDS_MAX,
   NAMES_MAX,
   packHead,
   packKind,
@@ -30,6 +31,12 @@ const WOKEN_KIND = packKind(TraceKind.Woken, 0);
 const sendNumber: number = stepNumber(PortStep.send);
 const deliverNumber: number = stepNumber(PortStep.deliver);
 
+/** Reading it costs more than all the rest of an event. */
+export interface RecordingClock extends Clock {
+  /** What {@link now} said last, whoever asked. */
+  readonly readNs: number;
+}
+
 /** The only writer of its ring. A step allocates nothing; a wait may describe itself by a text that is new. */
 export class TraceRecorder implements StepObserver, WaitObserver {
   private readonly numbers = new Map<string, number>();
@@ -38,11 +45,12 @@ export class TraceRecorder implements StepObserver, WaitObserver {
   private lastTaskWord = 0;
   /** Of the event before this one; {@link NO_STEP} if it was none. */
   private lastStep = NO_STEP;
+  /** On the clock; that of the last event that read it or shared a reading. */
   private lastNs = 0;
 
   constructor(
     private readonly ring: TraceRing,
-    private readonly clock: Clock,
+    private readonly clock: RecordingClock,
     /** To make the times of several threads comparable. */
     private readonly clockOffsetNs: number,
     /** Whose step one outside any task is. */
@@ -53,18 +61,17 @@ export class TraceRecorder implements StepObserver, WaitObserver {
 
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void {
     const number = stepNumber(step);
-    const words = tracedWords[number];
-    if (words === 0) return;
-    const args = words - EVENT_WORDS;
-    if (!this.begin(task, packKind(number, args), words, this.now())) return;
-    const { ring } = this;
-    if (args > 0) ring.push(a);
-    if (args > 1) ring.push(b);
-    if (args > 2) ring.push(c);
-    if (args > 3) ring.push(d);
-    ring.publish();
+    if (tracedWords[number] !== 0) this.record(task, number, a, b, c, d);
+  }
+
+  /** A step that is traced; the time of its event, on the clock. */
+  record(task: Task | null, step: StepNumber, a: number, b: number, c: number, d: number): number {
+    const words = tracedWords[step];
+    const timeNs = endsATime[step] === 0 ? this.now() : this.sharedNow();
+    this.write(task, packKind(step, words - EVENT_WORDS), words, timeNs, a, b, c, d);
     // A message that asks for no reply is followed by no wait for one.
-    this.lastStep = number === sendNumber && c === 0 ? NO_STEP : number;
+    this.lastStep = step === sendNumber && c === 0 ? NO_STEP : step;
+    return timeNs;
   }
 
   onBlock(task: Task, reason: Waitable): void {
@@ -72,14 +79,10 @@ export class TraceRecorder implements StepObserver, WaitObserver {
     const holder = reason.holders()[0];
     const holderName = holder === undefined ? 0 : this.numberOf(holder.name);
     // A request, and at once the wait for its reply.
-    const time = this.lastStep === sendNumber ? this.lastNs : this.now();
+    const timeNs = this.lastStep === sendNumber ? this.lastNs : this.now();
     this.lastStep = NO_STEP;
-    if (!this.begin(task, BLOCKED_KIND, EVENT_WORDS + 4, time)) return;
-    this.ring.push(text);
-    this.ring.push(reason instanceof RwLock ? WaitKind.Lock : WaitKind.Other);
-    this.ring.push(holder?.id ?? 0);
-    this.ring.push(holderName);
-    this.ring.publish();
+    const kind = reason instanceof RwLock ? WaitKind.Lock : WaitKind.Other;
+    this.write(task, BLOCKED_KIND, EVENT_WORDS + 4, timeNs, text, kind, holder?.id ?? 0, holderName);
   }
 
   onSpawn(task: Task): void {
@@ -92,27 +95,41 @@ export class TraceRecorder implements StepObserver, WaitObserver {
 
   /** A delivery begins a task or wakes one at once, and nothing lies between. */
   private afterDelivery(task: Task, kind: number): void {
-    const time = this.lastStep === deliverNumber ? this.lastNs : this.now();
+    const timeNs = this.lastStep === deliverNumber ? this.lastNs : this.now();
     this.lastStep = NO_STEP;
-    if (this.begin(task, kind, EVENT_WORDS, time)) this.ring.publish();
+    this.write(task, kind, EVENT_WORDS, timeNs, 0, 0, 0, 0);
   }
 
-  /** Reading the clock costs more than all the rest of an event. */
   private now(): number {
-    this.lastNs = this.clock.now() + this.clockOffsetNs;
+    this.lastNs = this.clock.now();
     return this.lastNs;
   }
 
-  /** False where there is no room for the whole event, which then counts as dropped. */
-  private begin(task: Task | null, kind: number, words: number, timeNs: number): boolean {
+  /** What was read for an argument of this step, where that can be told from the reading for the event before. */
+  private sharedNow(): number {
+    const { readNs } = this.clock;
+    if (readNs <= this.lastNs) return this.now();
+    this.lastNs = readNs;
+    return readNs;
+  }
+
+  /** Where there is no room for the whole event it counts as dropped. */
+  private write(
+    task: Task | null,
+    kind: number,
+    words: number,
+    timeNs: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): void {
     const ofTask = task === this.lastTask ? this.lastTaskWord : this.wordOf(task);
-    if (!this.hasRoom(words)) {
+    if (this.hasRoom(EVENT_WORDS_MAX)) {
+      this.ring.write(words, kind + ofTask, timeNs + this.clockOffsetNs, a, b, c, d);
+    } else {
       this.ring.drop();
-      return false;
     }
-    this.ring.push(kind + ofTask);
-    this.ring.push(timeNs);
-    return true;
   }
 
   /** What the heads of a task's events have in common. A name that found no room is tried again. */

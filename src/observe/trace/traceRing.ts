@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.js';
 
 /** Doubles in one ring; a power of two. 8 MiB. */
 export const TRACE_RING_WORDS = 1 << 20;
+const MASK = TRACE_RING_WORDS - 1;
 
 const HEAD = 0;
 const TAIL = 1;
@@ -54,8 +55,24 @@ export class TraceRing {
 
   /** A word of an event, within what was reserved; the reader sees it after {@link publish}. */
   push(word: number): void {
-    this.words[this.next & (TRACE_RING_WORDS - 1)] = word;
+    this.words[this.next & MASK] = word;
     this.next = (this.next + 1) | 0;
+  }
+
+  /**
+   * A whole event: of head, time and arguments the first `count`, with {@link EVENT_WORDS_MAX} words reserved. All are stored, since that costs less than
+   * to ask which; the next event overwrites those beyond its end.
+   */
+  write(count: number, head: number, timeNs: number, a: number, b: number, c: number, d: number): void {
+    const { words, next } = this;
+    words[next & MASK] = head;
+    words[(next + 1) & MASK] = timeNs;
+    words[(next + 2) & MASK] = a;
+    words[(next + 3) & MASK] = b;
+    words[(next + 4) & MASK] = c;
+    words[(next + 5) & MASK] = d;
+    this.next = (next + count) | 0;
+    this.publish();
   }
 
   /** One event that is whole now. */
@@ -83,7 +100,7 @@ export class TraceRing {
     const count = Math.max(0, (head - tail) | 0);
     assert(count <= TRACE_RING_WORDS, 'a trace ring with more in it than it holds');
     const taken = new Float64Array(count);
-    const start = tail & (TRACE_RING_WORDS - 1);
+    const start = tail & MASK;
     const beforeEnd = Math.min(count, TRACE_RING_WORDS - start);
     taken.set(this.words.subarray(start, start + beforeEnd));
     taken.set(this.words.subarray(0, count - beforeEnd), beforeEnd);

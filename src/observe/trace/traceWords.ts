@@ -1,6 +1,7 @@
 /** How an event lies in a trace: one word that says what it is, the time, and its arguments, all of them doubles. */
 
 import { assert } from '../../base/assert.js';
+import { STEP_FIELDS_MAX } from '../../sim/steps.js';
 import { STEP_NUMBERS } from '../stepCatalog.js';
 
 /** Beyond the numbers of steps: what is no step of the protocol. */
@@ -34,6 +35,8 @@ const TASKS = 2 ** (53 - KIND_BITS - ARGS_BITS - ACTOR_BITS - NAME_BITS);
 
 /** Kind and arguments of a text are those of no event: its length follows. */
 export const EVENT_WORDS = 2;
+/** With all its arguments; texts are longer. */
+export const EVENT_WORDS_MAX = EVENT_WORDS + STEP_FIELDS_MAX;
 
 /** The part of a head that is the same for all events of a task. */
 export function packTask(actor: number, name: number, task: number): number {

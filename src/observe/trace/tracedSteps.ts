@@ -15,3 +15,8 @@ const wanted: ReadonlySet<string> = new Set<string>([
 export const tracedWords: Uint8Array = Uint8Array.from({ length: STEP_NUMBERS }, (_, number) =>
   wanted.has(catalogedStep(number).name) ? EVENT_WORDS + argumentCount(number as StepNumber) : 0,
 );
+
+/** By step number: 1 where the last argument says how long something took, so that the clock was read for it a moment ago. */
+export const endsATime: Uint8Array = Uint8Array.from({ length: STEP_NUMBERS }, (_, number) =>
+  catalogedStep(number).fields.at(-1) === 'ns' ? 1 : 0,
+);

@@ -64,6 +64,8 @@ export class ThreadExecutor extends Scheduler {
   private readonly cores = availableParallelism();
   private readonly random: Random;
   private readonly startMs = performance.now();
+  /** What {@link now} said last. */
+  readNs = 0;
   private readonly timers = new TimerHeap();
   private queue: Task[] = [];
   private queueHead = 0;
@@ -92,7 +94,8 @@ export class ThreadExecutor extends Scheduler {
   }
 
   now(): number {
-    return (nowMs() - this.startMs) * 1e6;
+    this.readNs = (nowMs() - this.startMs) * 1e6;
+    return this.readNs;
   }
 
   randomU32(): number {

@@ -53,6 +53,11 @@ export class VirtualExecutor extends Scheduler {
     return this.timeNs;
   }
 
+  /** Time stands still within a step, so it is as if just read. */
+  get readNs(): number {
+    return this.timeNs;
+  }
+
   randomU32(): number {
     return this.strategy.nextU32();
   }

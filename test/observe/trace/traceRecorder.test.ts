@@ -1,0 +1,114 @@
+/** The recorder reads the clock once for what happens at once, never takes an old reading for a new one, and what is recorded is counted as without it. */
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ActorObserver, ObserverBuffers } from '../../../src/observe/actorObserver.js';
+import { TraceCollector } from '../../../src/observe/trace/traceCollector.js';
+import { TracedObserver } from '../../../src/observe/trace/tracedObserver.js';
+import { readTrace } from '../../../src/observe/trace/traceReader.js';
+import { TraceRecorder } from '../../../src/observe/trace/traceRecorder.js';
+import { TraceRing } from '../../../src/observe/trace/traceRing.js';
+import { type StepId, stepByName } from '../../../src/sim/steps.js';
+
+/** Goes on by one with each reading. */
+class CountingClock {
+  readNs = 100;
+  readings = 0;
+  now(): number {
+    this.readings++;
+    this.readNs++;
+    return this.readNs;
+  }
+}
+
+function step(name: string): StepId {
+  const found = stepByName(name);
+  if (found === undefined) throw new Error(`no step ${name}`);
+  return found.id;
+}
+
+const began = step('notifier.invStart');
+/** Its last argument is a time. */
+const ended = step('notifier.invStarted');
+const untraced = step('notifier.callback');
+
+let clock: CountingClock;
+let buffers: ObserverBuffers;
+let observer: TracedObserver;
+let collector: TraceCollector;
+
+beforeEach(() => {
+  clock = new CountingClock();
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  collector = new TraceCollector(rings);
+  buffers = ObserverBuffers.allocate(2);
+  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 0);
+  observer = new TracedObserver(new ActorObserver(buffers, 0, clock), recorder);
+});
+
+function recorded(): { name: string; timeNs: number; args: number[] }[] {
+  const trace = collector.finish({
+    scenario: 's',
+    executor: 'threads',
+    seed: 1,
+    actors: ['coordinator'],
+    devices: 0,
+  });
+  const events: { name: string; timeNs: number; args: number[] }[] = [];
+  readTrace(trace, {
+    onStep: ({ timeNs, args, head }, number) =>
+      events.push({ name: trace.steps[number].name, timeNs, args: [...args.subarray(0, head.args)] }),
+    onBlocked: () => {},
+    onWoken: () => {},
+    onSpawned: () => {},
+  });
+  return events;
+}
+
+describe('a traced step', () => {
+  it('is recorded with its time and its arguments', () => {
+    observer.onStep(null, began, 7, 1, 2, 3);
+    observer.onStep(null, began, 8, 4, 5, 6);
+    expect(recorded()).toEqual([
+      { name: 'notifier.invStart', timeNs: 0, args: [7, 1, 2, 3] },
+      { name: 'notifier.invStart', timeNs: 1, args: [8, 4, 5, 6] },
+    ]);
+  });
+
+  it('that says how long something took has the time that was read for that', () => {
+    observer.onStep(null, began, 7, 1, 2, 3);
+    const tookNs = clock.now() - 101;
+    observer.onStep(null, ended, 7, 1, 2, tookNs);
+    expect(clock.readings).toBe(2);
+    expect(recorded()[1].timeNs).toBe(1);
+  });
+
+  it('reads the clock where nobody has read it since the event before', () => {
+    observer.onStep(null, began, 7, 1, 2, 3);
+    observer.onStep(null, ended, 7, 1, 2, 0);
+    expect(clock.readings).toBe(2);
+    expect(recorded()[1].timeNs).toBe(1);
+  });
+
+  it('needs one reading to be counted and recorded', () => {
+    observer.onStep(null, began, 7, 1, 2, 3);
+    expect(clock.readings).toBe(1);
+  });
+});
+
+it('counts steps as an observer does alone, whether they are recorded or not', () => {
+  const alone = new ActorObserver(buffers, 1, new CountingClock());
+  for (const [id, ...args] of [
+    [began, 7, 1, 2, 3],
+    [untraced, 7, 1, 2, 3],
+    [ended, 7, 1, 2, 40],
+  ] as const) {
+    observer.onStep(null, id, ...args);
+    alone.onStep(null, id, ...args);
+  }
+  const [both, single] = [buffers.section(0), buffers.section(1)];
+  expect([...both.steps]).toEqual([...single.steps]);
+  expect([...both.cells]).toEqual([...single.cells]);
+  expect(both.recorder.last(9).map(({ step: number, args }) => ({ number, args }))).toEqual(
+    single.recorder.last(9).map(({ step: number, args }) => ({ number, args })),
+  );
+});
