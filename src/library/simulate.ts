@@ -6,11 +6,13 @@ import type { RunOptions } from '../simulation/simulation.js';
 import { configure, type Setup } from './setup.js';
 
 /**
- * One run: what happened, what every workload gave, and which invariants hold. Failures of the simulated system are in the report.
+ * One run: what happened, what every workload gave, and which invariants hold. Failures of the simulated system are in the report. With
+ * `onTrace` it is recorded.
  * @throws UserError for a mistake in the setup.
  */
 export async function simulate(setup: Setup, options: RunOptions = {}): Promise<RunReport> {
-  const { config, extensions } = await configure(setup);
+  const { config: asked, extensions } = await configure(setup);
+  const config = options.onTrace === undefined ? asked : { ...asked, trace: true };
   // The module that the configuration names is loaded there, and in workers.
   return makeSimulation(config, config.executor === 'threads' ? {} : extensions).run(options);
 }

@@ -13,20 +13,22 @@ export type StepId = Brand<number, 'StepId'>;
 export type Steps<T> = Generator<StepId, T, void>;
 
 /** What an argument of a step is, so that a reader of events can find all that touched one page or one device. */
-export type StepField =
-  | 'vpn'
-  | 'npages'
-  | 'pfn'
-  | 'device'
-  | 'errno'
-  | 'bytes'
-  | 'ns'
-  | 'count'
-  | 'id'
-  | 'flags'
-  | 'event'
+export const stepFields = [
+  'vpn',
+  'npages',
+  'pfn',
+  'device',
+  'errno',
+  'bytes',
+  'ns',
+  'count',
+  'id',
+  'flags',
+  'event',
   /** A class of load. */
-  | 'load';
+  'load',
+] as const;
+export type StepField = (typeof stepFields)[number];
 
 export interface StepDefinition {
   readonly id: StepId;

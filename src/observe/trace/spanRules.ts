@@ -1,6 +1,6 @@
 /** Which named steps begin and end the spans of a timeline: a table, since the protocol itself knows only of steps. */
 
-/** What a span is about; viewers colour and filter by it. `lock` is a wait for a lock, `wait` one for anything else. */
+/** What a span is about; viewers colour and filter by it. `own` is of a user's own code; `lock` is a wait for a lock, `wait` one for anything else. */
 export type SpanCategory =
   | 'fault'
   | 'migration'
@@ -8,6 +8,7 @@ export type SpanCategory =
   | 'mapping'
   | 'call'
   | 'kernel'
+  | 'own'
   | 'lock'
   | 'wait';
 

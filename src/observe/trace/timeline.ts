@@ -7,6 +7,7 @@ import { type EventArguments, eventArguments } from './eventArguments.js';
 import { FlowTable } from './flowTable.js';
 import { Lanes } from './lanes.js';
 import { MessageFlows } from './messageFlows.js';
+import { begunBy, endedBy } from './ownStep.js';
 import { followedSteps, instantSteps, type SpanCategory, type SpanRule, spanRules } from './spanRules.js';
 import type { Trace } from './trace.js';
 import { readTrace, type TracedWait, type TraceEvent, type TraceVisitor } from './traceReader.js';
@@ -161,6 +162,22 @@ class Timeline implements TraceVisitor {
     this.pop(line, timeNs, NO_ARGUMENTS);
   }
 
+  /** A pair of steps named `...Start` and `...End` makes a span, any other one stands for itself. */
+  onOwnStep(event: TraceEvent, { name, fields }: CatalogedStep, values: Float64Array, task: string): void {
+    this.lastNs = event.timeNs;
+    const args = eventArguments(fields, values);
+    const begun = begunBy(name);
+    if (begun !== null) {
+      this.push(this.lineFor(event, null), event.timeNs, begun, 'own', null, args, task);
+      return;
+    }
+    const line = this.lineOf(event);
+    const at =
+      line?.open.findLastIndex(({ span }) => span.category === 'own' && span.name === endedBy(name)) ?? -1;
+    if (line !== undefined && at >= 0) this.popTo(line, at, event.timeNs, args);
+    else this.tellInstant(event, name, args, this.flowOf(event) ?? 0);
+  }
+
   onSpawned({ head }: TraceEvent): void {
     this.messageFlows.spawn(head.actor, keyOf(head.actor, head.task));
   }
@@ -181,18 +198,22 @@ class Timeline implements TraceVisitor {
   }
 
   private begin(event: TraceEvent, task: string, rule: SpanRule, args: EventArguments): void {
-    const { head, timeNs } = event;
-    const key = keyOf(head.actor, head.task);
-    let line = this.tasks.get(key);
-    if (line === undefined) {
-      const flow =
-        this.flows.joined(rule.begin, event.args) ?? this.messageFlows.flowOf(key) ?? this.flows.begin();
-      const lane = this.lanes.take(head.actor);
-      line = { key, actor: head.actor, lane, flow, open: [], cause: this.announced.get(key) ?? null };
-      this.tasks.set(key, line);
-    }
+    const line = this.lineFor(event, this.flows.joined(rule.begin, event.args));
     const cause = rule.category === 'migration' ? { cause: this.causeOf(line, rule) } : NO_ARGUMENTS;
-    this.push(line, timeNs, rule.name, rule.category, rule, { ...args, ...cause }, task);
+    this.push(line, event.timeNs, rule.name, rule.category, rule, { ...args, ...cause }, task);
+  }
+
+  /** That of the task, or a new one, which belongs to the flow that its step joins. */
+  private lineFor({ head }: TraceEvent, joined: number | null): TaskLine {
+    const key = keyOf(head.actor, head.task);
+    const known = this.tasks.get(key);
+    if (known !== undefined) return known;
+    const flow = joined ?? this.messageFlows.flowOf(key) ?? this.flows.begin();
+    const lane = this.lanes.take(head.actor);
+    const cause = this.announced.get(key) ?? null;
+    const line: TaskLine = { key, actor: head.actor, lane, flow, open: [], cause };
+    this.tasks.set(key, line);
+    return line;
   }
 
   private causeOf(line: TaskLine, rule: SpanRule): string {
@@ -245,9 +266,12 @@ class Timeline implements TraceVisitor {
     const line = this.lineOf(event);
     if (line === undefined) return;
     const at = line.open.findLastIndex(({ rule }) => rule !== null && rules.includes(rule));
-    if (at < 0) return;
-    while (line.open.length > at + 1) this.pop(line, event.timeNs, NO_ARGUMENTS);
-    this.pop(line, event.timeNs, args);
+    if (at >= 0) this.popTo(line, at, event.timeNs, args);
+  }
+
+  private popTo(line: TaskLine, at: number, endNs: number, args: EventArguments): void {
+    while (line.open.length > at + 1) this.pop(line, endNs, NO_ARGUMENTS);
+    this.pop(line, endNs, args);
   }
 
   private pop(line: TaskLine, endNs: number, args: EventArguments): void {

@@ -1,5 +1,8 @@
 /** Reads the events of a trace in order of time, all threads together, without an object for each. */
 
+import { STEP_FIELDS_MAX } from '../../sim/steps.js';
+import type { CatalogedStep } from '../stepCatalog.js';
+import { ownStepOf } from './ownStep.js';
 import type { Trace } from './trace.js';
 import { EVENT_WORDS, EventHead, TraceKind, textWords, WaitKind } from './traceWords.js';
 
@@ -8,7 +11,7 @@ export class TraceEvent {
   readonly head = new EventHead();
   /** From the first event of the trace on. */
   timeNs = 0;
-  readonly args = new Float64Array(4);
+  readonly args = new Float64Array(1 + STEP_FIELDS_MAX);
 }
 
 /** Where one ring's words have been read to. */
@@ -78,6 +81,8 @@ export interface TraceVisitor {
   onBlocked(event: TraceEvent, task: string, wait: TracedWait): void;
   onWoken(event: TraceEvent, task: string): void;
   onSpawned(event: TraceEvent, task: string): void;
+  /** A step of a user's own code; `args` are as many as it has fields. */
+  onOwnStep?(event: TraceEvent, step: CatalogedStep, args: Float64Array, task: string): void;
 }
 
 /** Tells a visitor every event in order of time. */
@@ -114,6 +119,9 @@ function tell({ event, texts }: RingCursor, visitor: TraceVisitor): void {
       break;
     case TraceKind.Spawned:
       visitor.onSpawned(event, task);
+      break;
+    case TraceKind.Own:
+      visitor.onOwnStep?.(event, ownStepOf(texts[event.args[0]] ?? ''), event.args.subarray(1), task);
       break;
     default:
       visitor.onStep(event, kind, task);

@@ -3,10 +3,11 @@
 import { PortStep } from '../../sim/port.js';
 import { RwLock } from '../../sim/rwLock.js';
 import type { StepObserver, WaitObserver } from '../../sim/scheduler.js';
-import type { StepId } from '../../sim/steps.js';
+import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task, Waitable } from '../../sim/task.js';
 import type { Clock } from '../actorObserver.js';
-import { type StepNumber, stepNumber } from '../stepCatalog.js';
+import { OTHER_STEP, type StepNumber, stepNumber } from '../stepCatalog.js';
+import { ownStepText } from './ownStep.js';
 import { endsATime, tracedWords } from './tracedSteps.js';
 import type { TraceRing } from './traceRing.js';
 import {
@@ -40,6 +41,8 @@ export interface RecordingClock extends Clock {
 /** The only writer of its ring. A step allocates nothing; a wait may describe itself by a text that is new. */
 export class TraceRecorder implements StepObserver, WaitObserver {
   private readonly numbers = new Map<string, number>();
+  /** By step: what names it, so that it is put together once. */
+  private readonly ownSteps: (string | undefined)[] = [];
   /** Steps come many in a row from one task, and looking up its name costs more than anything else that is done for one. */
   private lastTask: Task | null | undefined = undefined;
   private lastTaskWord = 0;
@@ -62,6 +65,7 @@ export class TraceRecorder implements StepObserver, WaitObserver {
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void {
     const number = stepNumber(step);
     if (tracedWords[number] !== 0) this.record(task, number, a, b, c, d);
+    else if (number === OTHER_STEP) this.recordOwn(task, step, a, b, c, d);
   }
 
   /** A step that is traced; the time of its event, on the clock. */
@@ -72,6 +76,27 @@ export class TraceRecorder implements StepObserver, WaitObserver {
     // A message that asks for no reply is followed by no wait for one.
     this.lastStep = step === sendNumber && c === 0 ? NO_STEP : step;
     return timeNs;
+  }
+
+  /** A step of a user's own. */
+  recordOwn(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void {
+    let text = this.ownSteps[step];
+    if (text === undefined) {
+      text = ownStepText(step);
+      this.ownSteps[step] = text;
+    }
+    const name = this.numberOf(text);
+    const args = [name, a, b, c, d].slice(0, 1 + stepDefinition(step).fields.length);
+    const ofTask = task === this.lastTask ? this.lastTaskWord : this.wordOf(task);
+    this.lastStep = NO_STEP;
+    if (!this.hasRoom(EVENT_WORDS + args.length)) {
+      this.ring.drop();
+      return;
+    }
+    this.ring.push(packKind(TraceKind.Own, args.length) + ofTask);
+    this.ring.push(this.now() + this.clockOffsetNs);
+    for (const word of args) this.ring.push(word);
+    this.ring.publish();
   }
 
   onBlock(task: Task, reason: Waitable): void {

@@ -14,12 +14,14 @@ export const TraceKind = {
   Woken: 1021,
   /** The task has begun. No arguments. */
   Spawned: 1020,
+  /** A step that the catalog does not list, of a user's own code: number of the text that names it and its fields, and its arguments. */
+  Own: 1019,
 } as const;
 
 /** What a task waits for: a lock, or anything else. */
 export const WaitKind = { Other: 0, Lock: 1 } as const;
 
-assert(STEP_NUMBERS <= 1020, 'step numbers reach those of other events');
+assert(STEP_NUMBERS <= 1019, 'step numbers reach those of other events');
 
 const KIND_BITS = 10;
 const ARGS_BITS = 3;

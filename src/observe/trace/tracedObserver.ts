@@ -4,7 +4,7 @@ import type { StepObserver } from '../../sim/scheduler.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { ActorObserver } from '../actorObserver.js';
-import { stepNumber } from '../stepCatalog.js';
+import { OTHER_STEP, stepNumber } from '../stepCatalog.js';
 import { tracedWords } from './tracedSteps.js';
 import type { TraceRecorder } from './traceRecorder.js';
 
@@ -18,6 +18,7 @@ export class TracedObserver implements StepObserver {
     const number = stepNumber(step);
     if (tracedWords[number] === 0) {
       this.observer.count(task, number, a, b, c, d);
+      if (number === OTHER_STEP) this.recorder.recordOwn(task, step, a, b, c, d);
     } else {
       const timeNs = this.recorder.record(task, number, a, b, c, d);
       this.observer.countAt(timeNs, task, number, a, b, c, d);
