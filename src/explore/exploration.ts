@@ -2,12 +2,10 @@
 
 import { type BlockResult, type BlockTask, blockSeed, type Finding } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
-import { portfolio, type StrategyName } from './strategies/makeStrategy.js';
+import { blockSchedules, portfolio, type StrategyName } from './strategies/makeStrategy.js';
 import type { ExplorationTarget } from './target.js';
 import { verdictKey } from './verdict.js';
 
-/** Schedules of one block: long enough for strategies that learn, short enough to be dealt out evenly. */
-export const BLOCK_SCHEDULES = 250;
 const PCT_NAME = /^pct(\d+)$/;
 
 export interface ExplorationLimits {
@@ -46,6 +44,8 @@ export class Exploration {
   /** The first block that found something: nothing after it counts. */
   private firstFound = Number.POSITIVE_INFINITY;
   private next = 0;
+  /** Schedules of the blocks before the next one. */
+  private dealt = 0;
   private endAtMs = Number.POSITIVE_INFINITY;
   private readonly targetKey: string;
 
@@ -71,19 +71,14 @@ export class Exploration {
     return this.report(signal.aborted);
   }
 
-  private get blockSchedules(): number {
-    // A search that goes through all schedules in order cannot be dealt out.
-    return this.limits.strategy === 'dfs' ? this.limits.schedules : BLOCK_SCHEDULES;
-  }
-
   private hasMore(): boolean {
     if (!this.limits.keepGoing && this.next > this.firstFound) return false;
-    return this.next * this.blockSchedules < this.limits.schedules;
+    return this.dealt < this.limits.schedules;
   }
 
   private async runNext(signal: AbortSignal): Promise<void> {
-    const index = this.next++;
-    const task = this.task(index);
+    const task = this.deal();
+    const { index } = task;
     try {
       const result = await this.runBlock(task, signal);
       this.results[index] = result;
@@ -95,18 +90,14 @@ export class Exploration {
     }
   }
 
-  private task(index: number): BlockTask {
-    const { schedules, seed, strategy } = this.limits;
-    const size = this.blockSchedules;
-    return {
-      target: this.target,
-      targetKey: this.targetKey,
-      index,
-      strategy: strategy ?? portfolio[index % portfolio.length],
-      seed: blockSeed(seed, index),
-      schedules: Math.min(size, schedules - index * size),
-      endAtMs: this.endAtMs,
-    };
+  /** In order, so that the blocks do not depend on who runs them. */
+  private deal(): BlockTask {
+    const { limits, target, targetKey, endAtMs } = this;
+    const index = this.next++;
+    const strategy = limits.strategy ?? portfolio[index % portfolio.length];
+    const schedules = Math.min(blockSchedules(strategy), limits.schedules - this.dealt);
+    this.dealt += schedules;
+    return { target, targetKey, index, strategy, seed: blockSeed(limits.seed, index), schedules, endAtMs };
   }
 
   /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */

@@ -31,6 +31,27 @@ export function makeStrategy(name: StrategyName, seed: number): Strategy {
   return makers[name](seed);
 }
 
+/** Long enough for strategies that learn, short enough to be dealt out evenly. */
+const BLOCK_SCHEDULES = 250;
+/**
+ * Of the 56 ways that round robin can take. They are long ones where actors take a page from one another turn by turn: twenty times as many steps
+ * as those of other strategies, which would wait for them.
+ */
+const ROUND_ROBIN_SCHEDULES = 14;
+
+/** Schedules of one block of a search. */
+export function blockSchedules(strategy: StrategyName): number {
+  switch (strategy) {
+    case 'round-robin':
+      return ROUND_ROBIN_SCHEDULES;
+    case 'dfs':
+      // A search that goes through all schedules in order cannot be dealt out.
+      return Number.POSITIVE_INFINITY;
+    default:
+      return BLOCK_SCHEDULES;
+  }
+}
+
 /** Each block of schedules has one of these, in turn: bugs differ in what finds them. */
 export const portfolio: readonly StrategyName[] = [
   'random',
