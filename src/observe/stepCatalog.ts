@@ -45,6 +45,7 @@ import { ZapStep } from '../mm/table/zap.js';
 import { PortStep } from '../sim/port.js';
 import {
   PARK,
+  PUMP,
   STEP,
   STEP_FIELDS_MAX,
   type StepDefinition,
@@ -62,7 +63,7 @@ export type StepNumber = Brand<number, 'StepNumber'>;
 export const OTHER_STEP = 0 as StepNumber;
 
 const groups: readonly Readonly<Record<string, StepId>>[] = [
-  { PARK, STEP },
+  { PARK, STEP, PUMP },
   PortStep,
   MmapStep,
   MprotectStep,

@@ -59,6 +59,9 @@ export const PARK: StepId = defineStep('sim.park');
 /** Yielded where another task may run before the next line; which step it is the scheduler knows already. */
 export const STEP: StepId = defineStep('sim.step');
 
+/** A message is taken to its receiver, which under `virtual` is a choice of the schedule. */
+export const PUMP: StepId = defineStep('sim.pump');
+
 /** Name and arguments of a step that some module has defined. */
 export function stepDefinition(id: StepId): StepDefinition {
   return definitions[id];

@@ -3,13 +3,11 @@
 import { assert } from '../../base/assert.js';
 import type { Port } from '../port.js';
 import { Scheduler, type TaskFailure } from '../scheduler.js';
-import { defineStep, PARK, STEP, type Steps } from '../steps.js';
+import { PARK, PUMP, STEP, type Steps } from '../steps.js';
 import type { Strategy } from '../strategy.js';
 import type { Task } from '../task.js';
 import { TimerHeap } from '../timerHeap.js';
 import { WaitQueue } from '../waitQueue.js';
-
-const Step = { pump: defineStep('sim.pump') } as const;
 
 /** Why {@link VirtualExecutor.run} came back. */
 export type RunEnd = 'stopped' | 'idle' | 'failed' | 'out-of-steps';
@@ -103,7 +101,7 @@ export class VirtualExecutor extends Scheduler {
         yield PARK;
       }
       port.drain(1);
-      this.at(Step.pump);
+      this.at(PUMP);
       // After the last message the wait is where others go on.
       if (port.hasIncoming || port.hasBacklog) yield STEP;
     }

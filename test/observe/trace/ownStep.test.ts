@@ -5,6 +5,8 @@ import { type DriverMaker, defineStep, type OwnDriver, simulate } from '../../..
 import { ownStepOf, ownStepText } from '../../../src/observe/trace/ownStep.js';
 import { type Instant, readTimeline, type Span } from '../../../src/observe/trace/timeline.js';
 import type { Trace } from '../../../src/observe/trace/trace.js';
+import { readTrace } from '../../../src/observe/trace/traceReader.js';
+import { recordedRun } from './recordedRun.js';
 
 const ASKED = defineStep('card.asked', 'vpn', 'device');
 const READ_START = defineStep('card.readStart', 'vpn');
@@ -42,6 +44,18 @@ beforeAll(async () => {
     onInstant: (instant) => instants.push(instant),
     onCounter: () => {},
   });
+});
+
+it('are those of nobody where no code of the user takes part', async () => {
+  const own: string[] = [];
+  readTrace(await recordedRun(), {
+    onStep: () => {},
+    onBlocked: () => {},
+    onWoken: () => {},
+    onSpawned: () => {},
+    onOwnStep: (_event, { name }) => own.push(name),
+  });
+  expect(own).toEqual([]);
 });
 
 describe('a driver of the user', () => {
