@@ -39,6 +39,7 @@ export { DriverRange, type RangeDevice } from './driver/driverRange.js';
 export type { GpuHandle } from './driver/gpuHandle.js';
 export { Invalidation, type InvalidationWindow } from './driver/invalidation.js';
 export type { PlacementPolicy, PlacementQuestion } from './driver/placement.js';
+export type { PrefetchPolicy, PrefetchQuestion } from './driver/prefetchPolicy.js';
 export type { InvalidationMaker, SvmVm } from './driver/svmVm.js';
 export type { EvictionPolicy } from './driver/vram/evictionPolicy.js';
 export { type StrategyName, strategyNames } from './explore/strategies/makeStrategy.js';

@@ -39,7 +39,7 @@ export function addCommonOptions(command: Command): Command {
     )
     .option('--preset <name|file>', 'the machine that simulated time is that of, such as xe-bmg')
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)
-    .option('--policy <file>', 'an ES module with a placement or eviction policy of your own')
+    .option('--policy <file>', 'an ES module with policies, drivers or programs of your own')
     .option(
       '--json <file>',
       'writes the result as one JSON document; - for standard output, without the table',

@@ -75,11 +75,12 @@ function pathOf(module: string | URL): string {
 }
 
 /** What of the setup is code. */
-function ownCode({ placement, eviction, invalidation, drivers, programs }: Setup): Extensions {
+function ownCode({ placement, eviction, invalidation, prefetch, drivers, programs }: Setup): Extensions {
   return {
     ...(placement === undefined ? {} : { placement }),
     ...(eviction === undefined ? {} : { eviction }),
     ...(invalidation === undefined ? {} : { invalidation }),
+    ...(prefetch === undefined ? {} : { prefetch }),
     ...(drivers === undefined ? {} : { drivers }),
     ...(programs === undefined ? {} : { programs }),
   };
