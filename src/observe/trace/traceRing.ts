@@ -60,8 +60,8 @@ export class TraceRing {
   }
 
   /**
-   * A whole event: of head, time and arguments the first `count`, with {@link EVENT_WORDS_MAX} words reserved. All are stored, since that costs less than
-   * to ask which; the next event overwrites those beyond its end.
+   * A whole event: of head, time and arguments the first `count`, with {@link EVENT_WORDS_MAX} words reserved. All are stored,
+   * which takes no branch; the next event overwrites those beyond its end.
    */
   write(count: number, head: number, timeNs: number, a: number, b: number, c: number, d: number): void {
     const { words, next } = this;
