@@ -12,7 +12,7 @@ export type StepId = Brand<number, 'StepId'>;
  */
 export type Steps<T> = Generator<StepId, T, void>;
 
-/** What an argument of a step is, so that a reader of events can find all that touched one page or one device. */
+/** What arguments of steps can be. */
 export const stepFields = [
   'vpn',
   'npages',
@@ -28,6 +28,8 @@ export const stepFields = [
   /** A class of load. */
   'load',
 ] as const;
+
+/** What an argument of a step is, so that a reader of events can find all that touched one page or one device. */
 export type StepField = (typeof stepFields)[number];
 
 export interface StepDefinition {
