@@ -36,6 +36,8 @@ export interface CliHost {
   environment(): Environment;
   /** Wall time from some moment on. */
   nowMs(): number;
+  /** How long others have had this machine's processors, all together, from some moment on; null where nobody tells. */
+  stolenMs(): number | null;
   /** Calls `listener` whenever somebody asks with SIGUSR1 what is going on. The result stops that. */
   onQuestion(listener: () => void): () => void;
   /** Null where input or output is no terminal. */

@@ -12,6 +12,7 @@ import { configDir } from '../scenario/presets.js';
 import type { CliHost, Simulator } from './cliHost.js';
 import { untilInterrupted } from './interrupts.js';
 import { processScreen } from './processScreen.js';
+import { stolenMs } from './stolenTime.js';
 
 const COLUMNS_WITHOUT_TERMINAL = 100;
 const KIB = 1024;
@@ -26,6 +27,7 @@ export function processHost(): CliHost {
     simulator,
     environment: () => environmentOf(version),
     nowMs: () => performance.now(),
+    stolenMs: () => stolenMs(),
     onQuestion: (listener) => {
       process.on('SIGUSR1', listener);
       return () => process.off('SIGUSR1', listener);

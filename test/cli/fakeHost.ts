@@ -151,6 +151,9 @@ export class FakeHost implements CliHost {
     return environment;
   }
 
+  /** What each question about stolen time is answered. */
+  stolen: number[] = [];
+
   /** Null: there is no terminal. */
   terminal: Screen | null = null;
   /** Those who want to hear of questions. */
@@ -167,6 +170,10 @@ export class FakeHost implements CliHost {
 
   nowMs(): number {
     return 1000;
+  }
+
+  stolenMs(): number | null {
+    return this.stolen.shift() ?? null;
   }
 
   async interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onInterrupt: () => void): Promise<T> {

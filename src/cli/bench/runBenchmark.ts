@@ -3,7 +3,7 @@
 import type { BenchPart } from '../../report/bench/benchDocument.js';
 import { benchVerdict } from '../../report/bench/benchReport.js';
 import { type FigureUnit, figureName, figuresOf } from '../../report/bench/figure.js';
-import { noiseWarnings } from '../../report/bench/noise.js';
+import { noiseWarnings, stolenWarning } from '../../report/bench/noise.js';
 import type { ReportBlock } from '../../report/reportBlock.js';
 import { StatusLine } from '../../report/statusLine.js';
 import { plural } from '../../report/units.js';
@@ -79,7 +79,12 @@ function prepared<Options, Cell>(
   return {
     figures,
     measure: async () =>
-      outcomeOf(benchmark, plan.largest, await measured(benchmark, config, plan.options, typed, host)),
+      outcomeOf(
+        benchmark,
+        plan.largest,
+        await measured(benchmark, config, plan.options, typed, host),
+        host.environment().cores,
+      ),
   };
 }
 
@@ -101,6 +106,8 @@ function clocksOf({ clock }: BenchOptions, { executor }: SimulationConfig): Benc
 interface Measured<Cell> {
   readonly cells: readonly Cell[];
   readonly wallNs: number;
+  /** By others, of all processors together. */
+  readonly stolenNs: number;
   readonly partial: boolean;
 }
 
@@ -113,6 +120,7 @@ async function measured<Options, Cell>(
 ): Promise<Measured<Cell>> {
   const status = new StatusLine(host.stderr, quiet === true);
   const startMs = host.nowMs();
+  const stolenBeforeMs = host.stolenMs() ?? 0;
   const cells: Cell[] = [];
   let partial = false;
   const onCell = (cell: Cell): void => {
@@ -135,13 +143,16 @@ async function measured<Options, Cell>(
   } finally {
     status.clear();
   }
-  return { cells, partial, wallNs: (host.nowMs() - startMs) * NANOSECONDS_PER_MILLISECOND };
+  const wallNs = (host.nowMs() - startMs) * NANOSECONDS_PER_MILLISECOND;
+  const stolenNs = ((host.stolenMs() ?? 0) - stolenBeforeMs) * NANOSECONDS_PER_MILLISECOND;
+  return { cells, partial, wallNs, stolenNs };
 }
 
 function outcomeOf<Options, Cell>(
   { name, report }: Benchmark<Options, Cell>,
   config: SimulationConfig,
-  { cells, wallNs, partial }: Measured<Cell>,
+  { cells, wallNs, stolenNs, partial }: Measured<Cell>,
+  cores: number,
 ): BenchOutcome {
   const checks = cells.length === 0 ? [] : report.checks(cells);
   const verdict = benchVerdict(checks, partial);
@@ -162,6 +173,6 @@ function outcomeOf<Options, Cell>(
     ok: verdict.ok,
     verdict,
     wallNs,
-    warnings: noiseWarnings(figures),
+    warnings: [...noiseWarnings(figures), ...stolenWarning(figures, stolenNs / (wallNs * cores))],
   };
 }

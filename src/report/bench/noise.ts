@@ -10,6 +10,8 @@ export const NOISY = 0.1;
 const DRIFTING = 0.8;
 const DRIFT_SAMPLES_MIN = 6;
 const NAMED_MAX = 3;
+/** More than a busy hypervisor takes for itself. */
+const STOLEN = 0.03;
 
 /** One line for scatter, one for drift; none for a machine that is quiet enough. */
 export function noiseWarnings(figures: readonly Figure[]): string[] {
@@ -19,6 +21,14 @@ export function noiseWarnings(figures: readonly Figure[]): string[] {
     ({ samples }) => samples.length >= DRIFT_SAMPLES_MIN && Math.abs(trendOf(samples)) >= DRIFTING,
   );
   return [...noisyLine(noisy, wall.length), ...driftLine(drifting)];
+}
+
+/** One line where a hypervisor gave much of the processors' time to others while it was measured. */
+export function stolenWarning(figures: readonly Figure[], share: number): string[] {
+  if (!(share > STOLEN) || !figures.some(({ metric }) => metric.clock === 'wall')) return [];
+  return [
+    `Stolen: others had ${formatShare(share)} of this machine's processors meanwhile, says its hypervisor. Wall figures are worse than the machine's own.`,
+  ];
 }
 
 function noisyLine(noisy: readonly Figure[], all: number): string[] {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { figuresOf, type Metric } from '../../../src/report/bench/figure.js';
-import { noiseWarnings } from '../../../src/report/bench/noise.js';
+import { noiseWarnings, stolenWarning } from '../../../src/report/bench/noise.js';
 
 const wall: Metric = { unit: 'ns', clock: 'wall', better: 'lower', what: '' };
 
@@ -26,6 +26,17 @@ describe('noiseWarnings', () => {
     expect(warnings([107, 106, 105, 104, 103, 102, 101])).toEqual([
       'Not steady: 1 figure kept changing in one direction from sample to sample (b.c.m).',
     ]);
+  });
+
+  it('tells when others had the processors, unless no time of theirs was measured', () => {
+    const figures = (metric: Metric) =>
+      figuresOf('b', [{ key: 'c', samples: { m: [1, 1, 1] } }], { m: metric });
+    expect(stolenWarning(figures(wall), 0.4)).toEqual([
+      "Stolen: others had 40% of this machine's processors meanwhile, says its hypervisor. Wall figures are worse than the machine's own.",
+    ]);
+    expect(stolenWarning(figures(wall), 0.01)).toEqual([]);
+    expect(stolenWarning(figures(wall), Number.NaN)).toEqual([]);
+    expect(stolenWarning(figures({ ...wall, clock: 'simulated' }), 0.4)).toEqual([]);
   });
 
   it('has nothing to say of modelled time', () => {
