@@ -1,5 +1,6 @@
 /** What every benchmark's measurement is given beside its own options, and how it is called. */
 
+import { tuneForMeasuring } from '../engine.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 
 /** Which clocks are asked for; at least one. */
@@ -33,6 +34,7 @@ export async function measureEach<Variant, Cell>(
   { signal, onCell }: BenchControl<Cell>,
   measure: (variant: Variant, index: number) => Promise<Cell>,
 ): Promise<Cell[]> {
+  tuneForMeasuring();
   const cells: Cell[] = [];
   for (const [index, variant] of variants.entries()) {
     if (signal?.aborted) return cells;
