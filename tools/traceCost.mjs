@@ -1,73 +1,93 @@
 /**
- * What recording costs the host in a migration of 64 KiB, which is what `bench migrate` waits for at that size: with a trace, without one, and by a build
- * in which there is no recorder at all. Of a built program: `node tools/traceCost.mjs [processes] [rounds]`.
+ * What a trace costs `bench migrate` at 64 KiB: its program with a trace, without one, and by a build in which there is no recorder at all. Of a built
+ * program: `node tools/traceCost.mjs [processes] [rounds]`.
  *
- * All actors of a machine are on one thread, and each is timed apart, so that nothing waits for a processor or wakes another thread. Each of the three
- * machines has a thread and compiled code of its own; they take turns, one round of migrations to the device and back each, so that they meet the same
- * moments of this computer. What the compiler makes of a program differs from process to process, therefore several of them.
+ * The three run as in the benchmark, each actor in a thread of its own, and take turns round by round while the other two sleep: they meet the same
+ * moments of this computer, which change more from second to second than what is asked for. What the compiler makes of a program differs from process
+ * to process, therefore several of them.
  */
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { setEnvironmentData } from 'node:worker_threads';
 
 const self = fileURLToPath(import.meta.url);
 const root = join(dirname(self), '..');
-const withoutRecorder = join(root, 'dist/withoutRecorder');
+const copies = join(root, 'dist/turns');
 const SIDES = ['without', 'off', 'on'];
 const RANGE_PAGES = 16;
 const MIGRATIONS = 128;
-const REGION_PAGES = MIGRATIONS * RANGE_PAGES;
 const IN_FLIGHT = 4;
-const WARM_ROUNDS = 100;
+const WARM_ROUNDS = 60;
 
-/** The same program with what serves the recorder taken out of the scheduler and of the actors' beginning. */
-function makeBuildWithout() {
-  rmSync(withoutRecorder, { recursive: true, force: true });
-  cpSync(join(root, 'dist/src'), join(withoutRecorder, 'src'), { recursive: true });
-  takeOut('sim/scheduler.js', /^ *if \(this\.waitObserver !== null\)\n.*\n/gm, 3);
+const gate = (side) => `
+import { getEnvironmentData as turns } from 'node:worker_threads';
+function waitForTurn() {
+  const turn = turns('turn');
+  for (let now = Atomics.load(turn, 0); now % ${SIDES.length} !== ${side}; now = Atomics.load(turn, 0)) Atomics.wait(turn, 0, now);
 }
-
-function takeOut(file, pattern, times) {
-  const path = join(withoutRecorder, 'src', file);
-  const text = readFileSync(path, 'utf8');
-  const found = text.match(pattern)?.length ?? 0;
-  if (found !== times)
-    throw new Error(`${file}: ${found} places that serve the recorder instead of ${times}`);
-  writeFileSync(path, text.replace(pattern, ''));
+function passTurn() {
+  Atomics.add(turns('turn'), 0, 1);
+  Atomics.notify(turns('turn'), 0);
 }
+`;
 
-/** A machine whose actors one thread runs in turn, each with a scheduler of its own. */
-async function makeMachine(dist, isTraced) {
-  const load = (file) => import(pathToFileURL(join(dist, 'src', file)));
-  const { loadScenario } = await load('scenario/loadScenario.js');
-  const { allocateBuffers } = await load('simulation/sharedBuffers.js');
-  const { observeActor } = await load('simulation/observeActor.js');
-  const { LocalCoordinator } = await load('simulation/coordinatorHost.js');
-  const { LocalDevice } = await load('simulation/deviceHost.js');
-  const { LocalCpu } = await load('simulation/cpuHost.js');
-  const { TraceCollector } = await load('observe/trace/traceCollector.js');
-  const { ThreadExecutor } = await load('sim/threads/threadExecutor.js');
-  const { Advice, bufferBase } = await load('workload/workload.js');
-  const { mapBuffer } = await load('workload/hostSteps.js');
-  const { fillPattern } = await load('workload/bench/testPattern.js');
-
-  /** Runs what there is to do and comes back, where the one of a thread would wait. */
-  class Turns extends ThreadExecutor {
-    workedMs = 0;
-    takeTurn() {
-      const startMs = performance.now();
-      const progressed = this.turn();
-      if (this.deliveryError !== null) throw this.deliveryError;
-      if (this.failure !== null) throw this.failure;
-      if (progressed) this.workedMs += performance.now() - startMs;
-      return progressed;
+const ROUND = '  *round(host, times, counts) {\n';
+const ROUND_IN_TURN = `${ROUND}    waitForTurn();
+    try {
+      return yield* this.roundInTurn(host, times, counts);
+    } finally {
+      passTurn();
     }
   }
+${ROUND.replace('round', 'roundInTurn')}`;
 
+/** Copies of the program whose benchmark waits for its turn; the first has nothing in its schedulers that serves the recorder. */
+function makeCopies() {
+  rmSync(copies, { recursive: true, force: true });
+  SIDES.forEach((name, side) => {
+    const dist = distOf(name);
+    for (const folder of ['src', 'workers', 'bundles'])
+      cpSync(join(root, 'dist', folder), join(dist, folder), { recursive: true });
+    change(join(dist, 'bundles/cpuThread.js'), ROUND, ROUND_IN_TURN, 1, gate(side));
+    if (name !== 'without') return;
+    for (const actor of ['coordinator', 'device', 'cpuThread'])
+      change(join(dist, `bundles/${actor}.js`), /^ *if \(this\.waitObserver !== null\)\n.*\n/gm, '', 3);
+  });
+}
+
+function distOf(side) {
+  return join(copies, side, 'dist');
+}
+
+function change(path, pattern, replacement, times, head = '') {
+  const text = readFileSync(path, 'utf8');
+  const found = text.split(pattern).length - 1;
+  if (found !== times) throw new Error(`${path}: ${found} places to change instead of ${times}`);
+  writeFileSync(path, head + text.replaceAll(pattern, replacement));
+}
+
+/** Microseconds of one migration, round by round, of a machine that a flow goes through. */
+async function run(side, source, destination, rounds) {
+  const load = (file) => import(pathToFileURL(join(distOf(side), 'src', file)));
+  const { loadScenario } = await load('scenario/loadScenario.js');
+  const { makeSimulation } = await load('simulation/makeSimulation.js');
+  const { samplesOf, countsOf, problemOf } = await load('simulation/bench/benchCounts.js');
   const plain = loadScenario(join(root, 'config/bench-migrate.yaml'), { devices: '1' });
+  const workload = {
+    kind: 'migrate-bench',
+    name: 'bench',
+    flows: [{ source, destination }],
+    sizeBytes: RANGE_PAGES * 4096,
+    measuresCopy: false,
+    rangePages: RANGE_PAGES,
+    depth: IN_FLIGHT,
+    regionPages: MIGRATIONS * RANGE_PAGES,
+    warmups: { min: WARM_ROUNDS, max: WARM_ROUNDS },
+    samples: rounds,
+  };
   const svm = {
     ...plain.svm,
     chunkPages: [RANGE_PAGES, 1],
@@ -75,168 +95,87 @@ async function makeMachine(dist, isTraced) {
     timesliceUs: 0,
     placement: 'migrate',
   };
-  const workload = {
-    kind: 'migrate-bench',
-    name: 'bench',
-    flows: [{ source: -1, destination: 0 }],
-    sizeBytes: RANGE_PAGES * 4096,
-    measuresCopy: false,
-    rangePages: RANGE_PAGES,
-    depth: IN_FLIGHT,
-    regionPages: REGION_PAGES,
-    warmups: { min: 1, max: 1 },
-    samples: 1,
+  const config = { ...plain, executor: 'threads', svm, workloads: [workload], trace: side === 'on' };
+  let dropped = 0;
+  const onTrace = (trace) => {
+    dropped = trace.dropped;
   };
-  const config = { ...plain, svm, workloads: [workload], trace: isTraced };
-  const buffers = allocateBuffers(config);
-  const executors = [new Turns(1), new Turns(1), new Turns(1)];
-  const coordinator = new LocalCoordinator(executors[0], config, buffers);
-  const device = new LocalDevice(executors[1], config, buffers, 0);
-  const cpu = new LocalCpu(executors[2], config, buffers, 0, coordinator.tableRoot);
-  const ports = [coordinator.ports, [device.port], [cpu.port]];
-  executors.forEach((executor, actor) => {
-    observeActor(executor, actor, config, buffers);
-    for (const port of ports[actor]) executor.addLink({ port, peerDoorbell: { knock: () => false } });
-  });
-  const collector = isTraced ? new TraceCollector(buffers.trace) : null;
-  const { host } = cpu;
-  cpu.thread.gate.join();
-
-  function settle(body) {
-    let result = null;
-    executors[2].spawn(
-      2,
-      'bench',
-      (function* () {
-        result = { errno: yield* body };
-      })(),
-    );
-    let progressed = true;
-    while (progressed) {
-      progressed = false;
-      for (const executor of executors) progressed = executor.takeTurn() || progressed;
-    }
-    if (result === null || result.errno !== 0) throw new Error(`the machine stands: ${result?.errno}`);
-  }
-
-  const region = bufferBase(0);
-  settle(mapBuffer(host, region, REGION_PAGES));
-  settle(host.madvise(region, REGION_PAGES, Advice.NoHugePage));
-  settle(fillPattern(host, region, REGION_PAGES));
-
-  /** Microseconds that host and device work for one migration, of which one half goes there and the other back. */
-  return function round() {
-    for (const executor of executors) executor.workedMs = 0;
-    settle(host.prefetch(region, REGION_PAGES, 0, IN_FLIGHT));
-    settle(host.prefetch(region, REGION_PAGES, -1, IN_FLIGHT));
-    // Another thread does that in a run.
-    collector?.drain();
-    const [hostUs, deviceUs] = executors.map(({ workedMs }) => (workedMs * 1e3) / (2 * MIGRATIONS));
-    if (collector !== null && collector.dropped > 0) throw new Error('events found no room');
-    return { hostUs, deviceUs };
-  };
+  const report = await makeSimulation(config).run({ onTrace });
+  const problem = problemOf(report, 'group');
+  if (problem !== null) throw new Error(`${side}: ${problem}`);
+  if (dropped > 0) throw new Error(`${side}: ${dropped} events found no room`);
+  return samplesOf(countsOf(report), 'group').map((ns) => ns / 1e3 / MIGRATIONS);
 }
 
-async function serveRounds() {
-  const round = await makeMachine(workerData.dist, workerData.isTraced);
-  for (let i = 0; i < WARM_ROUNDS; i++) round();
-  parentPort.on('message', () => parentPort.postMessage(round()));
-  parentPort.postMessage('ready');
-}
-
-/** One process: prints what each machine's rounds took as one line of JSON. */
+/** One process: prints the times of every side as one line of JSON, for the way to the device and the way back. */
 async function measure(rounds) {
-  const { tuneEngine } = await import('../dist/src/simulation/engine.js');
-  tuneEngine();
-  const machines = [];
-  // Who starts first differs from process to process.
-  const first = process.pid % SIDES.length;
-  for (const name of [...SIDES.slice(first), ...SIDES.slice(0, first)]) {
-    const dist = name === 'without' ? withoutRecorder : join(root, 'dist');
-    const worker = new Worker(self, { workerData: { dist, isTraced: name === 'on' } });
-    worker.on('error', (error) => {
-      throw error;
-    });
-    const ask = (text) =>
-      new Promise((resolve) => {
-        worker.once('message', resolve);
-        if (text !== null) worker.postMessage(text);
-      });
-    await ask(null);
-    machines.push({ name, ask });
+  const { tuneForMeasuring } = await import('../dist/src/simulation/engine.js');
+  tuneForMeasuring();
+  const ways = [];
+  for (const [source, destination] of [
+    [-1, 0],
+    [0, -1],
+  ]) {
+    setEnvironmentData('turn', new Int32Array(new SharedArrayBuffer(4)));
+    ways.push(await Promise.all(SIDES.map((side) => run(side, source, destination, rounds))));
   }
-  const found = [];
-  for (let i = 0; i < rounds; i++) {
-    const times = {};
-    // Each is first as often as last.
-    for (let k = 0; k < machines.length; k++) {
-      const { name, ask } = machines[(i + k) % machines.length];
-      times[name] = await ask('round');
-    }
-    found.push(times);
-  }
-  process.stdout.write(JSON.stringify(found));
+  process.stdout.write(JSON.stringify(ways));
   process.exit(0);
 }
 
-function quantile(values, share) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.round(share * (sorted.length - 1))];
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** The rounds that were least disturbed by other work of this computer: a fifth of them is faster. */
-function typicalUs(rounds, side) {
-  return quantile(
-    rounds.map((times) => times[side].hostUs),
-    0.2,
+const percent = (ratio) => `${ratio < 1 ? '' : '+'}${(100 * (ratio - 1)).toFixed(1)}%`;
+
+/** What one process found about one way: median times of the sides, and the median over rounds of what a round took longer than its neighbour. */
+function compared([without, off, on]) {
+  const slower = (sides, other) => median(sides.map((us, round) => us / other[round]));
+  return { us: [without, off, on].map(median), off: slower(off, without), on: slower(on, off) };
+}
+
+function tell(title, { us, off, on }, spread = () => '') {
+  const times = SIDES.map((name, side) => `${name} ${us[side].toFixed(1)}us`).join(', ');
+  const ratios = `off over without ${percent(off)}${spread('off')}, on over off ${percent(on)}${spread('on')}`;
+  process.stdout.write(`${title}: ${times}; ${ratios}\n`);
+}
+
+function tellAll(title, found) {
+  const all = (name) => found.map((one) => one[name]);
+  const us = SIDES.map((_, side) => median(found.map((one) => one.us[side])));
+  tell(
+    title,
+    { us, off: median(all('off')), on: median(all('on')) },
+    (name) => ` (${percent(Math.min(...all(name)))} to ${percent(Math.max(...all(name)))})`,
   );
-}
-
-function ratiosOf(processes, dividend, divisor) {
-  return processes.map((rounds) => 100 * (typicalUs(rounds, dividend) / typicalUs(rounds, divisor) - 1));
-}
-
-function compared(processes, dividend, divisor) {
-  const ratios = ratiosOf(processes, dividend, divisor);
-  const [low, middle, high] = [0, 0.5, 1].map((share) => quantile(ratios, share).toFixed(1));
-  return processes.length === 1
-    ? `${dividend} over ${divisor} ${middle}%`
-    : `${dividend} over ${divisor} ${middle}% (${low}% to ${high}%)`;
-}
-
-function tell(title, processes) {
-  const us = SIDES.map(
-    (side) =>
-      `${side} ${quantile(
-        processes.map((rounds) => typicalUs(rounds, side)),
-        0.5,
-      ).toFixed(1)}us`,
-  );
-  const ratios = [compared(processes, 'on', 'off'), compared(processes, 'off', 'without')];
-  process.stdout.write(`${title}: ${[...us, ...ratios].join(', ')}\n`);
 }
 
 function runAll(processes, rounds) {
-  makeBuildWithout();
-  const all = [];
+  makeCopies();
+  const ways = [
+    { title: 'to the device', found: [] },
+    { title: 'to RAM', found: [] },
+  ];
   process.stdout.write(
-    'Work of the host for a migration of 64 KiB (wall; of rounds that took turns, the one that a fifth is faster than):\n',
+    `A migration of 64 KiB in bench migrate (wall, median of ${rounds} rounds that took turns; ratios: median over neighbouring rounds):\n`,
   );
   for (let i = 1; i <= processes; i++) {
-    const one = spawnSync(process.execPath, [self, '1', rounds, 'one'], {
+    const one = spawnSync(process.execPath, [self, '1', String(rounds), 'one'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     if (one.status !== 0) process.exit(one.status ?? 1);
-    const found = JSON.parse(one.stdout);
-    all.push(found);
-    tell(`process ${i}`, [found]);
+    JSON.parse(one.stdout).forEach((sides, way) => {
+      const result = compared(sides);
+      ways[way].found.push(result);
+      tell(`process ${i}, ${ways[way].title}`, result);
+    });
   }
-  tell('median', all);
-  rmSync(withoutRecorder, { recursive: true, force: true });
+  for (const { title, found } of ways) tellAll(`median, ${title}`, found);
+  rmSync(copies, { recursive: true, force: true });
 }
 
-const [processes = '5', rounds = '200', mode] = process.argv.slice(2);
-if (!isMainThread) await serveRounds();
-else if (mode === 'one') await measure(Number(rounds));
-else runAll(Number(processes), rounds);
+const [processes = '5', rounds = '100', mode] = process.argv.slice(2);
+if (mode === 'one') await measure(Number(rounds));
+else runAll(Number(processes), Number(rounds));

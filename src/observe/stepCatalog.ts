@@ -56,6 +56,8 @@ import {
 import { BenchStep } from '../workload/bench/benchStep.js';
 import { WorkloadStep } from '../workload/workloadStep.js';
 
+export { stepFields } from '../sim/steps.js';
+
 /** Position in the catalog: the form in which a step's identity is kept in shared memory. */
 export type StepNumber = Brand<number, 'StepNumber'>;
 

@@ -5,12 +5,13 @@ import { Packr } from 'msgpackr';
 import { z } from 'zod';
 import { readBytesFile } from '../../base/readBytesFile.js';
 import { UserError } from '../../base/userError.js';
+import { stepFields } from '../../observe/stepCatalog.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { TextOrBytes } from './traceFormat.js';
 
 const MAGIC = 'svmtrace';
 /** Changes with the form of the file. */
-const FORMAT = 3;
+const FORMAT = 4;
 const WORD_BYTES = 8;
 const DIGEST = 'sha256';
 const DIGEST_BYTES = 32;
@@ -28,22 +29,7 @@ const headSchema = z.object({
   steps: z.array(
     z.object({
       name: z.string(),
-      fields: z.array(
-        z.enum([
-          'vpn',
-          'npages',
-          'pfn',
-          'device',
-          'errno',
-          'bytes',
-          'ns',
-          'count',
-          'id',
-          'flags',
-          'event',
-          'load',
-        ]),
-      ),
+      fields: z.array(z.enum(stepFields)),
     }),
   ),
   messages: z.array(z.string()),

@@ -11,8 +11,7 @@ import { canDo } from '../../workload/case/opTable.js';
 import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
 import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
 
-/** Cases do not look at modelled time; all they need is that it passes. */
-/** Round numbers of no machine in particular: cases are about order, not time. */
+/** Round numbers of no machine in particular: cases are about order, and all that they need of modelled time is that it passes. */
 const COST: CostConfig = {
   preset: 'case',
   peers: 'direct',

@@ -108,18 +108,20 @@ class Sweep {
     const injector = new FailureInjector();
     injector.failNth(n);
     let ended = 0;
-    let stepsAfter = 0;
+    let endedSince = 0;
     let isJudged = !this.isOrdered;
     const wrong: CaseProblem[] = [];
     const afterStep = (step: Step, result: StepResult): void => {
       const expected = this.plain[ended++];
-      if (isJudged || injector.injected === 0) return;
+      if (injector.injected === 0) return;
+      endedSince++;
+      if (isJudged) return;
       isJudged = true;
       const problem = judge(step, result, expected);
       if (problem !== null) wrong.push(problem);
     };
     const hasFailed = (): boolean => injector.injected > 0;
-    const isOver = (): boolean => hasFailed() && stepsAfter++ === STEPS_AFTER_FAILURE;
+    const isOver = (): boolean => endedSince > STEPS_AFTER_FAILURE;
     const found = this.runTrial({ injector, afterStep, isChecked: hasFailed, isOver });
     const site = injector.lastSite === null ? 'none' : allocSiteName(injector.lastSite);
     for (const problem of [...found, ...wrong]) {
