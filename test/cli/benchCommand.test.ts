@@ -196,7 +196,7 @@ describe('bench invalidate', () => {
 describe('bench access and bench engine', () => {
   it('say what one device and the engine do in a second', async () => {
     expect(await runCli(['bench', 'access', 'engine'], host)).toBe(0);
-    expect(host.accesses[0].variants).toHaveLength(6);
+    expect(host.accesses[0].variants).toHaveLength(8);
     expect(host.engines[0].executors).toEqual(['virtual', 'threads']);
     expect(host.stdout.text).toMatch(/in the TLB +1 +40,000,000 /);
     expect(host.stdout.text).toMatch(/virtual +steps +4,000,000 /);

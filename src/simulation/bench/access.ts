@@ -7,8 +7,11 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
-export const accessKinds = ['tlb', 'table', 'miss'] as const;
-/** Where the translation is; `miss`: nowhere, so that each page faults once and is then loaded from. */
+export const accessKinds = ['tlb', 'tlb-ram', 'table', 'miss'] as const;
+/**
+ * Where the translation is; `miss`: nowhere, so that each page faults once and is then loaded from. `tlb` loads from the device's own memory, the others
+ * from RAM, of which each load goes through the IOMMU as well.
+ */
 export type AccessKind = (typeof accessKinds)[number];
 
 export interface AccessTimes {
@@ -40,18 +43,24 @@ export interface AccessOptions {
   readonly clocks: BenchClocks;
 }
 
-/** Loads of a sample, how many times the TLB the pages are, and whether the cost model says how long a load takes. */
 interface Shape {
+  /** Of a sample. */
   readonly loads: number;
+  /** The pages are so many times what the TLB holds. */
   readonly tlbs: number;
+  readonly placement: SimulationConfig['svm']['placement'];
+  /** The cost model says how long a load takes. */
   readonly isModelled: boolean;
 }
 
 const SHAPES: Readonly<Record<AccessKind, Shape>> = {
-  tlb: { loads: 4_000_000, tlbs: 0.5, isModelled: false },
-  table: { loads: 1_000_000, tlbs: 16, isModelled: false },
-  miss: { loads: 1024, tlbs: 16, isModelled: true },
+  tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'migrate', isModelled: false },
+  'tlb-ram': { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false },
+  table: { loads: 1_000_000, tlbs: 16, placement: 'system', isModelled: false },
+  miss: { loads: 1024, tlbs: 16, placement: 'system', isModelled: true },
 };
+/** Of what is loaded from it: nothing has to leave, be it in use or on its way. */
+const VRAM_ROOM = 4;
 const WARMUPS_WALL = { min: 6, max: 30 } as const;
 const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
 
@@ -71,17 +80,16 @@ async function measureCell(
 ): Promise<AccessCell> {
   const problems: (string | null)[] = [];
   const run = async (executor: ExecutorName) => {
-    const workload = workloadFor(config, variant.kind, executor, samples);
-    const svm = { ...config.svm, placement: 'system' } as const;
-    const machine = { ...config, name: 'bench access', executor, deviceCount: variant.devices, svm };
     const options = { workers, ...(signal === undefined ? {} : { signal }) };
-    const report = await makeSimulation({ ...machine, workloads: [workload] }).run(options);
+    const report = await makeSimulation(accessMachine(config, variant, executor, samples)).run(options);
     problems.push(problemOf(report, 'sample'));
     const counts = countsOf(report);
     const times = samplesOf(counts, 'sample');
     const { warmups = 0, steady = 0 } = counts;
     const measured =
-      times.length === 0 ? null : { loads: workload.loads, times, warmups, isSteady: steady === 1 };
+      times.length === 0
+        ? null
+        : { loads: SHAPES[variant.kind].loads, times, warmups, isSteady: steady === 1 };
     return { measured, machineTimes: samplesOf(counts, 'wall') };
   };
   const { isModelled } = SHAPES[variant.kind];
@@ -99,6 +107,30 @@ async function measureCell(
     wall: wall?.measured ?? null,
     simulated: model?.measured ?? null,
     virtualTimes: model?.machineTimes ?? [],
+  };
+}
+
+/** What a variant is measured on. */
+export function accessMachine(
+  config: SimulationConfig,
+  { kind, devices }: AccessVariant,
+  executor: ExecutorName,
+  samples: number,
+): SimulationConfig {
+  const { placement } = SHAPES[kind];
+  const workload = workloadFor(config, kind, executor, samples);
+  const vramPages =
+    placement === 'migrate'
+      ? Math.max(config.device.vramPages, VRAM_ROOM * workload.pages)
+      : config.device.vramPages;
+  return {
+    ...config,
+    name: 'bench access',
+    executor,
+    deviceCount: devices,
+    device: { ...config.device, vramPages },
+    svm: { ...config.svm, placement },
+    workloads: [workload],
   };
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadScenario } from '../../../src/scenario/loadScenario.js';
 import { configDir } from '../../../src/scenario/presets.js';
-import { runBenchAccess } from '../../../src/simulation/bench/access.js';
+import { accessMachine, runBenchAccess } from '../../../src/simulation/bench/access.js';
 import { engineParts, runBenchEngine } from '../../../src/simulation/bench/engine.js';
 
 const config = loadScenario(`${configDir()}/bench-mirror.yaml`, { executor: 'virtual', set: ['ram=16MiB'] });
@@ -17,6 +17,24 @@ describe('bench access', () => {
     expect(miss).toMatchObject({ status: 'Passed', reason: '', simulated: { loads: 1024 } });
     expect(miss.simulated?.times).toHaveLength(3);
   });
+
+  it.each([
+    ['tlb', 'migrate', 128],
+    ['tlb-ram', 'system', 16],
+    ['table', 'system', 16],
+  ] as const)(
+    'loads for %s from where placement %s has put the data, of which a device can hold all',
+    (kind, placement, vramPages) => {
+      expect(config.device.tlbEntries).toBe(64);
+      const small = { ...config, device: { ...config.device, vramPages: 16 } };
+      const { svm, device, deviceCount } = accessMachine(small, { kind, devices: 3 }, 'threads', 5);
+      expect({ placement: svm.placement, vramPages: device.vramPages, deviceCount }).toEqual({
+        placement,
+        vramPages,
+        deviceCount: 3,
+      });
+    },
+  );
 });
 
 describe('bench engine', () => {
