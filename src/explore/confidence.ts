@@ -8,12 +8,22 @@ const WANTED = 0.99;
 export interface Coverage {
   readonly schedules: number;
   readonly distinct: number;
-  /** Estimated number of different schedules that these strategies make; infinite where nothing was seen twice. */
+  /** Those that were drawn at random, which the estimates are about. */
+  readonly drawn: number;
+  /** Estimated number of different schedules that the strategies can draw; infinite where nothing was drawn twice. */
   readonly estimated: number;
-  /** Estimated chance that the next schedule is a new one. */
+  /** Estimated chance that the next one drawn is a new one. */
   readonly unseen: number;
-  /** Estimated number of further schedules until 99 % of the estimated space is seen; infinite where that cannot be told. */
+  /** Estimated number of further draws until 99 % of the estimated space is seen; infinite where that cannot be told. */
   readonly schedulesFor99: number;
+}
+
+/** Hashes of schedules. */
+export interface SeenSchedules {
+  /** Drawn at random from more than can be counted. */
+  readonly drawn: Float64Array;
+  /** Made by a strategy that has only a few, or that goes through them in order: that one of them comes again says nothing about the others. */
+  readonly others: Float64Array;
 }
 
 /**
@@ -21,19 +31,26 @@ export interface Coverage {
  * (bias-corrected). Chance of a new one: I. J. Good, 1953. Further schedules: A. Chao et al., "Sufficient sampling for asymptotic minimum species
  * richness estimators", 2009.
  */
-export function coverageOf(hashes: Float64Array): Coverage {
-  const { distinct, once, twice } = countRepeats(Float64Array.from(hashes).sort());
-  const schedules = hashes.length;
+export function coverageOf({ drawn, others }: SeenSchedules): Coverage {
+  const { distinct: distinctDrawn, once, twice } = countRepeats(drawn.toSorted());
   const hidden =
-    twice === 0 && once === schedules ? Number.POSITIVE_INFINITY : (once * (once - 1)) / (2 * (twice + 1));
-  const estimated = distinct + hidden;
+    twice === 0 && once === drawn.length ? Number.POSITIVE_INFINITY : (once * (once - 1)) / (2 * (twice + 1));
+  const estimated = distinctDrawn + hidden;
   return {
-    schedules,
-    distinct,
+    schedules: drawn.length + others.length,
+    distinct: countRepeats(joined(drawn, others).sort()).distinct,
+    drawn: drawn.length,
     estimated,
-    unseen: schedules === 0 ? 1 : once / schedules,
-    schedulesFor99: furtherSchedules(schedules, once, twice, hidden, estimated),
+    unseen: drawn.length === 0 ? 1 : once / drawn.length,
+    schedulesFor99: furtherSchedules(drawn.length, once, twice, hidden, estimated),
   };
+}
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const all = new Float64Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
 }
 
 function furtherSchedules(n: number, once: number, twice: number, hidden: number, estimated: number): number {

@@ -2,7 +2,7 @@
 
 import { type BlockResult, type BlockTask, blockSeed, type Finding } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
-import { blockSchedules, portfolio, type StrategyName } from './strategies/makeStrategy.js';
+import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './strategies/makeStrategy.js';
 import type { ExplorationTarget } from './target.js';
 import { verdictKey } from './verdict.js';
 
@@ -141,7 +141,10 @@ export class Exploration {
       stepsMax: Math.max(0, ...blocks.map((block) => block.stepsMax)),
       byStrategy,
       findings: this.findings(),
-      coverage: coverageOf(joined(blocks.map(({ hashes }) => hashes))),
+      coverage: coverageOf({
+        drawn: hashesOf(blocks.filter(({ strategy }) => drawsAtRandom(strategy))),
+        others: hashesOf(blocks.filter(({ strategy }) => !drawsAtRandom(strategy))),
+      }),
       bounds: byStrategy.flatMap(({ strategy, schedules: count }) => {
         const depth = Number(PCT_NAME.exec(strategy)?.[1] ?? 0);
         return depth === 0 ? [] : [depthBound(depth, count, tasksMax, choicesMax)];
@@ -164,12 +167,12 @@ function sumByStrategy(blocks: readonly BlockResult[]): { strategy: StrategyName
   return [...counts].map(([strategy, schedules]) => ({ strategy, schedules }));
 }
 
-function joined(parts: readonly Float64Array[]): Float64Array {
-  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+function hashesOf(blocks: readonly BlockResult[]): Float64Array {
+  const all = new Float64Array(sum(blocks, ({ hashes }) => hashes.length));
   let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+  for (const { hashes } of blocks) {
+    all.set(hashes, at);
+    at += hashes.length;
   }
   return all;
 }

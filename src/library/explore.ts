@@ -2,7 +2,6 @@
 
 import { allCheckers } from '../check/online/allCheckers.js';
 import { blockSeed } from '../explore/block.js';
-import { coverageOf } from '../explore/confidence.js';
 import { smallMachine } from '../explore/smallMachine.js';
 import { makeStrategy, portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
 import { ReplayStrategy } from '../explore/strategies/replay.js';
@@ -126,7 +125,7 @@ class Search {
   }
 
   private result(failure: ExploredFailure | null, isExhausted: boolean): ExploreResult {
-    const { distinct } = coverageOf(Float64Array.from(this.hashes));
+    const distinct = new Set(this.hashes).size;
     return { schedules: this.hashes.length, distinct, steps: this.steps, isExhausted, failure };
   }
 }

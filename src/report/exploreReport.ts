@@ -82,12 +82,14 @@ function confidenceLines({
   return lines;
 }
 
-function coverageLine({ distinct, schedules, estimated, unseen, schedulesFor99 }: Coverage): string {
+function coverageLine({ distinct, schedules, drawn, estimated, unseen, schedulesFor99 }: Coverage): string {
   const head = `${formatCount(distinct)} of ${formatCount(schedules)} schedules were distinct`;
+  if (drawn === 0) return head;
+  const whose = drawn === schedules ? '' : `of the ${formatCount(drawn)} drawn at random `;
   if (!Number.isFinite(estimated))
-    return `${head}; none came twice, so the space is too large to be estimated`;
+    return `${head}; ${whose}none came twice, so the space is too large to be estimated`;
   const more = Number.isFinite(schedulesFor99) ? formatCount(schedulesFor99) : 'an unknown number of';
-  return `${head}; about ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
+  return `${head}; ${whose === '' ? '' : 'by those drawn at random '}about ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
 }
 
 function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {
@@ -121,6 +123,7 @@ export function exploreDocument(
     strategies: report.byStrategy,
     confidence: {
       distinct: coverage.distinct,
+      drawn: coverage.drawn,
       estimated: finiteOrNull(coverage.estimated),
       unseen: coverage.unseen,
       schedulesFor99: finiteOrNull(coverage.schedulesFor99),

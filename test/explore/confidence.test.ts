@@ -9,9 +9,14 @@ function draws(space: number, count: number): Float64Array {
   return Float64Array.from({ length: count }, () => random.below(space));
 }
 
+const nothing = new Float64Array();
+
 describe('coverage', () => {
   it('is near the size of a space that was partly seen', () => {
-    const { distinct, estimated, unseen, schedulesFor99 } = coverageOf(draws(1000, 1000));
+    const { distinct, estimated, unseen, schedulesFor99 } = coverageOf({
+      drawn: draws(1000, 1000),
+      others: nothing,
+    });
     expect(distinct).toBeLessThan(700);
     expect(estimated).toBeGreaterThan(900);
     expect(estimated).toBeLessThan(1150);
@@ -22,13 +27,21 @@ describe('coverage', () => {
   });
 
   it('is complete where everything came often', () => {
-    const { distinct, estimated, schedulesFor99 } = coverageOf(draws(20, 2000));
+    const { distinct, estimated, schedulesFor99 } = coverageOf({ drawn: draws(20, 2000), others: nothing });
     expect([distinct, estimated, schedulesFor99]).toEqual([20, 20, 0]);
   });
 
   it('is unknown where nothing came twice', () => {
-    const { estimated, schedulesFor99 } = coverageOf(Float64Array.of(1, 2, 3));
+    const { estimated, schedulesFor99 } = coverageOf({ drawn: Float64Array.of(1, 2, 3), others: nothing });
     expect([estimated, schedulesFor99]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  });
+
+  it('does not take the repeats of a strategy that has only a few schedules for a small space', () => {
+    const drawn = Float64Array.from({ length: 100 }, (_, i) => i);
+    const others = Float64Array.of(0, 200, 200, 201, 201, 201);
+    const coverage = coverageOf({ drawn, others });
+    expect(coverage).toMatchObject({ schedules: 106, drawn: 100, distinct: 102, unseen: 1 });
+    expect(coverage.estimated).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -44,9 +44,15 @@ describe('a search', () => {
     const report = await explore(targetOf('B107', false), 1);
     expect(report.findings).toEqual([]);
     expect(report.schedules).toBe(30);
-    expect(report.coverage.distinct).toBe(30);
+    expect(report.coverage).toMatchObject({ distinct: 30, drawn: 30 });
     expect(report.stepsMin).toBeGreaterThan(100);
     expect(report.stepsMean).toBeLessThanOrEqual(report.stepsMax);
+  });
+
+  it('estimates no space from the few schedules of round robin', async () => {
+    const report = await explore(targetOf('B107', false), 1, { strategy: 'round-robin', schedules: 60 });
+    expect(report.coverage).toMatchObject({ schedules: 60, drawn: 0 });
+    expect(report.coverage.distinct).toBeLessThanOrEqual(56);
   });
 
   it('ends with the first failure, and gives the choices that lead there', async () => {

@@ -52,6 +52,11 @@ export function blockSchedules(strategy: StrategyName): number {
   }
 }
 
+/** Whether what it has not made yet can be estimated from what came again. */
+export function drawsAtRandom(strategy: StrategyName): boolean {
+  return strategy !== 'round-robin' && strategy !== 'dfs';
+}
+
 /** Each block of schedules has one of these, in turn: bugs differ in what finds them. */
 export const portfolio: readonly StrategyName[] = [
   'random',

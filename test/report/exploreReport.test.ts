@@ -1,0 +1,53 @@
+/** What a search says of how sure one may be. */
+
+import { describe, expect, it } from 'vitest';
+import { coverageOf } from '../../src/explore/confidence.js';
+import type { ExplorationReport } from '../../src/explore/exploration.js';
+import { exploreText } from '../../src/report/exploreReport.js';
+
+function confidenceOf(drawn: readonly number[], others: readonly number[]): string {
+  const coverage = coverageOf({ drawn: Float64Array.from(drawn), others: Float64Array.from(others) });
+  const report: ExplorationReport = {
+    schedules: coverage.schedules,
+    stepsMin: 100,
+    stepsMean: 110,
+    stepsMax: 120,
+    byStrategy: [],
+    findings: [],
+    coverage,
+    bounds: [],
+    tasksMax: 3,
+    choicesMax: 50,
+    isExhausted: false,
+    isPartial: false,
+  };
+  const context = { name: 'race', bug: null, seed: 1, wallMs: 1000, replay: null, shrunk: null };
+  return exploreText(report, context).trimEnd().split('\n').at(-1) ?? '';
+}
+
+describe('the confidence of a search', () => {
+  it('is an estimate of the space where schedules came twice', () => {
+    expect(confidenceOf([1, 1, 2, 3, 4, 5], [])).toBe(
+      '5 of 6 schedules were distinct; about 8 in all, the next one is new with 66.7 %; 44 more for 99 % of them',
+    );
+  });
+
+  it('says that nothing came twice', () => {
+    expect(confidenceOf([1, 2, 3], [])).toBe(
+      '3 of 3 schedules were distinct; none came twice, so the space is too large to be estimated',
+    );
+  });
+
+  it('says whom the estimate is about where not all were drawn at random', () => {
+    expect(confidenceOf([1, 2, 3], [9, 9, 9])).toBe(
+      '4 of 6 schedules were distinct; of the 3 drawn at random none came twice, so the space is too large to be estimated',
+    );
+    expect(confidenceOf([1, 1, 2, 3, 4, 5], [9])).toContain(
+      '6 of 7 schedules were distinct; by those drawn at random about 8 in all',
+    );
+  });
+
+  it('estimates nothing where none was drawn at random', () => {
+    expect(confidenceOf([], [9, 9])).toBe('1 of 2 schedules were distinct');
+  });
+});
