@@ -56,7 +56,9 @@ describe('svmsim explore --swarm', () => {
   it('logs each scenario with its seed', async () => {
     const swarm = ['explore', '--swarm', '--devices', '1', '--seed', '5', ...few];
     expect(await runCli(swarm, host)).toBe(0);
-    expect(host.stdout.text).toMatch(/^seed 5: ok, 8 schedules by \S+, up to [\d,]+ steps \(1 GPUs; /);
+    expect(host.stdout.text).toMatch(
+      /^seed 5: ok, 8 schedules by \S+, up to [\d,]+ steps \(devices count 1, vram \dpages, /,
+    );
     expect(host.stdout.text).toContain('found nothing');
   });
 

@@ -31,20 +31,21 @@ export function randomScenario(seed: number, choices: SwarmChoices): RandomScena
   const svm = mirroring(draw, devices, layout);
   const pattern = accesses(draw);
   const disturbers = disturbances(draw, devices);
+  const gpus = hardware(draw, devices);
   const lines = [
     `name: swarm-${seed}`,
     `seed: ${seed}`,
     'executor: virtual',
     'duration: 1s',
     'ram: 256pages',
-    ...section('devices', hardware(draw, devices)),
+    ...section('devices', gpus),
     ...section('svm', svm),
     'workloads:',
     ...item(pattern),
     ...disturbers.flatMap(item),
   ];
-  const parts = [[`devices: ${devices} GPUs`], svm, pattern, ...disturbers];
-  const summary = parts.map((part) => part.map(settingOf).join(' ')).join('; ');
+  const work = [pattern, ...disturbers].map(inOneLine);
+  const summary = [`devices ${inOneLine(gpus)}`, `svm ${inOneLine(svm)}`, ...work].join('; ');
   return {
     source: { kind: 'scenario', path: `swarm-${seed}.yaml`, text: `${lines.join('\n')}\n`, set: [] },
     summary,
@@ -112,9 +113,9 @@ function disturbances(draw: Draw, devices: number): string[][] {
   return [...(withCalls ? [calls] : []), ...(withJoining ? [joining] : [])];
 }
 
-/** Of `key: value`. */
-function settingOf(line: string): string {
-  return line.slice(line.indexOf(': ') + 2);
+/** Of lines `key: value`. */
+function inOneLine(lines: readonly string[]): string {
+  return lines.map((line) => line.replace(': ', ' ')).join(', ');
 }
 
 function section(name: string, keys: readonly string[]): string[] {
