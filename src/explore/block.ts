@@ -1,6 +1,7 @@
 /** A block of schedules: the unit in which a search is dealt out to workers, so that its result does not depend on how many there are. */
 
 import { Random } from '../sim/random.js';
+import { BufferStock } from './bufferStock.js';
 import { nondeterminismOf } from './nondeterminism.js';
 import type { Outcome } from './outcome.js';
 import { makeStrategy, type StrategyName } from './strategies/makeStrategy.js';
@@ -62,13 +63,17 @@ export function blockSeed(seed: number, index: number): number {
   return new Random(seed, index).u32();
 }
 
+/** One target after another in the same memory. */
+const stock = new BufferStock();
 let lastKey = '';
 let lastRunner: SubjectRunner | null = null;
 
 /** Ends early with the first failure where the caller wants no more. */
 export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
   if (lastRunner === null || lastKey !== task.targetKey) {
-    lastRunner = runnerOf(task.target);
+    lastRunner?.close();
+    lastRunner = null;
+    lastRunner = runnerOf(task.target, stock);
     lastKey = task.targetKey;
   }
   return runBlockOn(lastRunner, task, stopAtFirst);

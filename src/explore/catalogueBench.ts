@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { type Finding, runBlock } from './block.js';
+import { BufferStock } from './bufferStock.js';
 import { Exploration } from './exploration.js';
 import { afterOtherWork } from './otherWork.js';
 import { SHRINK_LIMITS, type ShrinkLimits, type Size, shrink } from './shrink/shrink.js';
@@ -40,11 +41,12 @@ export async function benchCatalogue(
   limits: ShrinkLimits = SHRINK_LIMITS,
 ): Promise<CatalogueCell[]> {
   const cells: CatalogueCell[] = [];
+  const stock = new BufferStock();
   for (const bug of bugs) {
     // So that an interrupt is seen between two of them.
     await setImmediate();
     if (signal.aborted) break;
-    const cell = await measureOne(bug, signal, limits);
+    const cell = await measureOne(bug, signal, limits, stock);
     cells.push(cell);
     onCell(cell);
   }
@@ -55,6 +57,7 @@ async function measureOne(
   bug: BugOverlay,
   signal: AbortSignal,
   limits: ShrinkLimits,
+  stock: BufferStock,
 ): Promise<CatalogueCell> {
   const startMs = performance.now();
   const found = await hunt(bug, bug.subject, signal);
@@ -65,8 +68,8 @@ async function measureOne(
     bug: bug.id,
     schedules: found.finding.schedule + 1,
     wallSeconds,
-    shrunkAlone: shrunkBy(found, limits),
-    shrunk: busy === null ? null : shrunkBy(busy, limits),
+    shrunkAlone: shrunkBy(found, limits, stock),
+    shrunk: busy === null ? null : shrunkBy(busy, limits, stock),
   };
 }
 
@@ -88,7 +91,7 @@ async function hunt(bug: BugOverlay, source: SubjectSource, signal: AbortSignal)
   return finding !== undefined && isExpected(finding.verdict, bug.expected) ? { target, finding } : null;
 }
 
-function shrunkBy({ target, finding }: Found, limits: ShrinkLimits): Shrinking {
-  const { from, to } = shrink(target, finding, limits);
+function shrunkBy({ target, finding }: Found, limits: ShrinkLimits, stock: BufferStock): Shrinking {
+  const { from, to } = shrink(target, finding, limits, stock);
   return { from, to };
 }

@@ -1,11 +1,13 @@
 /** Has a machine ready for each run: the one of the run before, taken back to its beginning, or a new one where that cannot be. */
 
+import { assert } from '../base/assert.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
-import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
+import type { SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
 import { BufferEraser } from './bufferEraser.js';
+import type { BufferStock } from './bufferStock.js';
 import { FirstReport } from './firstReport.js';
 import { MachineImage } from './rewind/machineImage.js';
 import type { Subject } from './subject.js';
@@ -39,13 +41,15 @@ export class MachinePark {
   /** Code of the user's, and bugs, may have state of their own, which nobody knows how to put back. */
   private canKeep: boolean;
   private takenBack = 0;
+  private isClosed = false;
 
   constructor(
     private readonly subject: Subject,
     private readonly overlay: BugOverlay | null,
     private readonly plan: CheckerPlan,
+    private readonly stock: BufferStock,
   ) {
-    this.buffers = allocateBuffers(subject.config);
+    this.buffers = stock.take(subject.config);
     this.eraser = new BufferEraser(this.buffers);
     this.canKeep = overlay === null && subject.extensions === undefined;
   }
@@ -55,6 +59,7 @@ export class MachinePark {
    * Whoever trusts in what runs before have shown to change asks {@link hasStayedClean} later.
    */
   ready(strategy: Strategy, { isNew = false, trusts = false }: HowReady): ReadyMachine {
+    assert(!this.isClosed, 'a machine of memory that others may have');
     this.eraseLast(isNew);
     const ready = isNew ? this.build(strategy) : this.takeBack(strategy, trusts);
     this.last = ready.machine;
@@ -64,6 +69,15 @@ export class MachinePark {
   /** False: since the last call, a run has changed what no run before had, and runs after it may have begun with that. */
   hasStayedClean(): boolean {
     return this.kept === null || !this.kept.image.learn();
+  }
+
+  /** The last run is over, and no other follows: others may have the memory. */
+  close(): void {
+    assert(!this.isClosed, 'closed twice');
+    this.isClosed = true;
+    if (this.last !== null) this.eraser.eraseUsed(this.last);
+    this.eraser.eraseRest();
+    this.stock.give(this.subject.config, this.buffers);
   }
 
   private takeBack(strategy: Strategy, trusts: boolean): ReadyMachine {

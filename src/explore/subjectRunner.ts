@@ -5,6 +5,7 @@ import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerKind } from '../check/online/checker.js';
 import { CheckerPlan } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
+import { BufferStock } from './bufferStock.js';
 import { disturbersOf } from './disturbers.js';
 import { Execution, type ExecutionLimits } from './execution.js';
 import { type HowReady, MachinePark } from './machinePark.js';
@@ -28,6 +29,8 @@ export interface RunnerOptions {
   readonly stepsMax: number;
   /** Steps after which programs without an end are told to stop; as long as the schedule may be unfair, unless told. */
   readonly disturbedSteps?: number | undefined;
+  /** Where its memory comes from, and goes when it is closed; its own, unless told. */
+  readonly stock?: BufferStock | undefined;
 }
 
 export class SubjectRunner {
@@ -40,8 +43,8 @@ export class SubjectRunner {
     readonly subject: Subject,
     options: RunnerOptions,
   ) {
-    this.machines = new MachinePark(subject, options.overlay, new CheckerPlan(options.checkers));
-    const { stepsMax, disturbedSteps } = options;
+    const { overlay, checkers, stepsMax, disturbedSteps, stock = new BufferStock() } = options;
+    this.machines = new MachinePark(subject, overlay, new CheckerPlan(checkers), stock);
     const disturbers = disturbersOf(subject.config);
     const unfair = Math.ceil(stepsMax * UNFAIR_SHARE);
     this.unfairSteps = disturbers.length > 0 ? (disturbedSteps ?? unfair) : unfair;
@@ -77,6 +80,11 @@ export class SubjectRunner {
     const outcome = this.runRecorded(new RecordingStrategy(strategy, Number.POSITIVE_INFINITY), { isNew });
     assert(outcome !== null, 'a replay has no execution');
     return { outcome, isExact: strategy.isExact };
+  }
+
+  /** It runs nothing after this. */
+  close(): void {
+    this.machines.close();
   }
 
   private runRecorded(recording: RecordingStrategy, how: HowReady): Outcome | null {

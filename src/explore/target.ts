@@ -4,6 +4,7 @@ import { assert } from '../base/assert.js';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import { findBug } from '../bugs/catalogue.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
+import type { BufferStock } from './bufferStock.js';
 import { subjectOf } from './subject.js';
 import { STEPS_MAX, SubjectRunner } from './subjectRunner.js';
 
@@ -21,13 +22,13 @@ export interface ExplorationTarget {
 }
 
 /** @throws UserError for a scenario with mistakes, and for checks that are not there. */
-export function runnerOf(target: ExplorationTarget): SubjectRunner {
+export function runnerOf(target: ExplorationTarget, stock?: BufferStock): SubjectRunner {
   const { source, bug, checks = 'all', disturbedSteps } = target;
   const overlay = bug === null ? null : findBug(bug);
   assert(bug === null || overlay !== null, () => `there is no bug ${bug}`);
   const stepsMax = target.stepsMax ?? overlay?.stepsMax ?? STEPS_MAX;
   const checkers = chooseCheckers(checks);
-  return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps });
+  return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps, stock });
 }
 
 /** @throws UserError for checks that are not there, before a search begins. */

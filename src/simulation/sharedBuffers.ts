@@ -93,6 +93,19 @@ export function allocateBuffers(config: SimulationConfig): SharedBuffers {
   };
 }
 
+/** The same for runs whose buffers have the same sizes and the same layout, so that one can have those of the other. */
+export function bufferShape(config: SimulationConfig): string {
+  const boardBytes = GhostBoard.bytesFor(config.workloads);
+  return JSON.stringify([
+    layoutSpec(config),
+    config.deviceCount,
+    actorCount(config),
+    sizesOf(config),
+    traceBytes(config),
+    boardBytes,
+  ]);
+}
+
 /** Makes the buffers of a run that has ended those of a fresh one: the engine frees shared memory late, so that runs in a row would pile it up. */
 export function clearBuffers(buffers: SharedBuffers): void {
   for (const value of Object.values(buffers)) {

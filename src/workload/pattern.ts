@@ -141,7 +141,7 @@ export class Pattern extends GhostWorkload {
     if (readBack !== Errno.OK) {
       return { workload: name, ok: false, detail: `reading back gives ${errnoName(readBack)}`, counts };
     }
-    const what = `${rounds} rounds of ${config.accesses} ${config.pattern} accesses on ${config.pages} pages`;
+    const what = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${config.accesses} ${config.pattern} accesses on ${config.pages} pages`;
     const wrong = actor.firstViolation;
     return { workload: name, ok: wrong === null, detail: wrong ?? what, counts };
   }

@@ -3,6 +3,7 @@
 import { UserError } from '../../base/userError.js';
 import type { Strategy } from '../../sim/strategy.js';
 import type { Finding } from '../block.js';
+import { BufferStock } from '../bufferStock.js';
 import type { Outcome } from '../outcome.js';
 import { SAME_STATE } from '../progress/progressWatch.js';
 import { makeStrategy } from '../strategies/makeStrategy.js';
@@ -71,8 +72,9 @@ export function shrink(
   target: ExplorationTarget,
   finding: Finding,
   limits: ShrinkLimits = SHRINK_LIMITS,
+  stock = new BufferStock(),
 ): Shrunk {
-  return new Shrinking(target, finding, limits).run();
+  return new Shrinking(target, finding, limits, stock).run();
 }
 
 class Shrinking {
@@ -93,18 +95,21 @@ class Shrinking {
     private readonly target: ExplorationTarget,
     private readonly finding: Finding,
     private readonly limits: ShrinkLimits,
+    /** Memory of the programs that were tried. */
+    private readonly stock: BufferStock,
   ) {
     this.key = verdictKey(finding.verdict);
     this.runCost = RUN_STEPS + PAGE_STEPS * (programSize(target.source) ?? NO_PROGRAM).pages;
   }
 
   run(): Shrunk {
-    const runner = runnerOf(this.target);
+    const runner = runnerOf(this.target, this.stock);
     const { outcome } = runner.replay(this.finding.choices);
     const first: Small = { target: this.target, runner, outcome };
     const small = this.fails(outcome)
       ? this.fewerSteps(this.fewerSwitches(this.smallerProgram(this.fewerSwitches(first))))
       : first;
+    small.runner.close();
     const { verdict, steps, preemptions, choices } = small.outcome;
     return {
       target: small.target,
@@ -179,6 +184,7 @@ class Shrinking {
         inVain++;
         continue;
       }
+      small.runner.close();
       small = found;
       sources = smallerSources(small.target.source);
       inVain = 0;
@@ -195,17 +201,24 @@ class Shrinking {
     return failed === 0 ? 1 : Math.min(1, (PATIENCE * SAMPLE) / failed / all);
   }
 
-  /** By the same schedule as far as it goes, or by any other of a few. */
+  /** Null where a program does not fail in the same way. */
   private failureOf(target: ExplorationTarget, like: Small): Small | null {
-    const runner = runnerFor(target);
+    const runner = this.runnerFor(target);
     if (runner === null) return null;
+    const outcome = this.failureLike(like, runner);
+    if (outcome !== null && this.canHold(target, runner)) return { target, runner, outcome };
+    runner.close();
+    return null;
+  }
+
+  /** By the same schedule as far as it goes, or by any other of a few. */
+  private failureLike(like: Small, runner: SubjectRunner): Outcome | null {
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
     // A livelock takes as many steps as it is given.
     const isEndless = like.outcome.verdict?.kind === 'livelock';
     const stepsMost = isEndless ? Number.POSITIVE_INFINITY : like.outcome.steps;
-    const outcome = this.firstFailure(runner, finder, stepsMost);
-    return outcome === null || !this.canHold(target, runner) ? null : { target, runner, outcome };
+    return this.firstFailure(runner, finder, stepsMost);
   }
 
   /**
@@ -214,16 +227,24 @@ class Shrinking {
    */
   private canHold(target: ExplorationTarget, runner: SubjectRunner): boolean {
     if (target.bug !== null)
-      return this.holdsWith(runnerFor({ ...target, bug: null }), SOUND_SCHEDULES) === SOUND_SCHEDULES;
-    this.couldHold ??= this.holdsWith(runnerFor(this.target), HOLD_SCHEDULES) > 0;
+      return this.holdsAnew({ ...target, bug: null }, SOUND_SCHEDULES) === SOUND_SCHEDULES;
+    this.couldHold ??= this.holdsAnew(this.target, HOLD_SCHEDULES) > 0;
     return !this.couldHold || this.holdsWith(runner, HOLD_SCHEDULES) > 0;
   }
 
+  private holdsAnew(target: ExplorationTarget, schedules: number): number {
+    const runner = this.runnerFor(target);
+    if (runner === null) return 0;
+    const held = this.holdsWith(runner, schedules);
+    runner.close();
+    return held;
+  }
+
   /** How many schedules go well. */
-  private holdsWith(runner: SubjectRunner | null, schedules: number): number {
+  private holdsWith(runner: SubjectRunner, schedules: number): number {
     const strategy = makeStrategy('random', SEED);
     let held = 0;
-    for (let i = 0; i < schedules && runner !== null; i++) {
+    for (let i = 0; i < schedules; i++) {
       if (this.runOne(runner, strategy)?.verdict === null) held++;
     }
     return held;
@@ -235,18 +256,31 @@ class Shrinking {
     let small = start;
     for (let stepsMax = start.outcome.steps; stepsMax >= STEPS_LEAST; stepsMax = Math.floor(stepsMax / 2)) {
       const outcome = isRepeated(small.outcome) ? this.sooner(small, stepsMax) : null;
-      if (outcome !== null) small = outcome;
+      if (outcome === null) continue;
+      small.runner.close();
+      small = outcome;
     }
     return small;
   }
 
   private sooner(small: Small, stepsMax: number): Small | null {
     const target = { ...small.target, stepsMax };
-    const runner = runnerOf(target);
+    const runner = runnerOf(target, this.stock);
     const { outcome } = runner.replay(small.outcome.choices);
-    return this.fails(outcome) && isRepeated(outcome) && outcome.steps < small.outcome.steps
-      ? { target, runner, outcome }
-      : null;
+    if (this.fails(outcome) && isRepeated(outcome) && outcome.steps < small.outcome.steps)
+      return { target, runner, outcome };
+    runner.close();
+    return null;
+  }
+
+  /** Null for a program that no machine can be made for. */
+  private runnerFor(target: ExplorationTarget): SubjectRunner | null {
+    try {
+      return runnerOf(target, this.stock);
+    } catch (error) {
+      if (error instanceof UserError) return null;
+      throw error;
+    }
   }
 
   /** Of no more steps than the program has now. */
@@ -277,16 +311,6 @@ class Shrinking {
 
 function isRepeated({ verdict }: Outcome): boolean {
   return verdict?.kind === 'livelock' && verdict.message.startsWith(SAME_STATE);
-}
-
-/** Null for a program that no machine can be made for. */
-function runnerFor(target: ExplorationTarget): SubjectRunner | null {
-  try {
-    return runnerOf(target);
-  } catch (error) {
-    if (error instanceof UserError) return null;
-    throw error;
-  }
 }
 
 const NO_PROGRAM: ProgramSize = { operations: 0, pages: 0, devices: 0, contexts: 0, threads: 0 };

@@ -129,11 +129,14 @@ function perDeviceLines(cells: readonly InvalidateCell[], clock: ClockName): Rep
     const all = cell[clock]?.latency.p50Ns;
     if (cell.devices === 1 || first === undefined || all === undefined || first === 0) return [];
     const each = (all - first) / (cell.devices - 1);
-    return [
-      `${invalidateKey(cell)}: each device beyond the first adds ${formatNs(Math.max(0, each))} (${clock}), ${formatShare(each / first)} of the first`,
-    ];
+    return [`${invalidateKey(cell)}: each device beyond the first adds ${addedText(each, first, clock)}`];
   });
   return lines.length === 0 ? [] : [{ lines }];
+}
+
+function addedText(eachNs: number, firstNs: number, clock: ClockName): string {
+  if (eachNs > 0) return `${formatNs(eachNs)} (${clock}), ${formatShare(eachNs / firstNs)} of the first`;
+  return eachNs < 0 ? `less than the scatter (${clock})` : `nothing (${clock})`;
 }
 
 function isSameBut(one: InvalidateCell, other: InvalidateCell): boolean {
