@@ -4,8 +4,8 @@ import { assert } from '../base/assert.js';
 import { allocateBuffers, bufferShape, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 
-/** A search for a smaller program compares two at a time, and goes from one size to the next. */
-const KEPT_MAX = 4;
+/** A search for a smaller program compares two at a time, but goes from one size to the next and back: with a third of this twice as many are allocated. */
+const KEPT_MAX = 12;
 
 export class BufferStock {
   /** Those given last at the end. */
