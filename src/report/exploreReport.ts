@@ -125,7 +125,7 @@ export function exploreDocument(
       distinct: coverage.distinct,
       drawn: coverage.drawn,
       estimated: finiteOrNull(coverage.estimated),
-      unseen: coverage.unseen,
+      unseen: coverage.drawn === 0 ? null : coverage.unseen,
       schedulesFor99: finiteOrNull(coverage.schedulesFor99),
       exhausted: report.isExhausted,
       tasks: report.tasksMax,

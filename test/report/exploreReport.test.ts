@@ -3,11 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { coverageOf } from '../../src/explore/confidence.js';
 import type { ExplorationReport } from '../../src/explore/exploration.js';
-import { exploreText } from '../../src/report/exploreReport.js';
+import { exploreDocument, exploreText } from '../../src/report/exploreReport.js';
+import { environment } from './fixtures.js';
 
-function confidenceOf(drawn: readonly number[], others: readonly number[]): string {
+const context = { name: 'race', bug: null, seed: 1, wallMs: 1000, replay: null, shrunk: null };
+
+function reportOf(drawn: readonly number[], others: readonly number[]): ExplorationReport {
   const coverage = coverageOf({ drawn: Float64Array.from(drawn), others: Float64Array.from(others) });
-  const report: ExplorationReport = {
+  return {
     schedules: coverage.schedules,
     stepsMin: 100,
     stepsMean: 110,
@@ -21,8 +24,10 @@ function confidenceOf(drawn: readonly number[], others: readonly number[]): stri
     isExhausted: false,
     isPartial: false,
   };
-  const context = { name: 'race', bug: null, seed: 1, wallMs: 1000, replay: null, shrunk: null };
-  return exploreText(report, context).trimEnd().split('\n').at(-1) ?? '';
+}
+
+function confidenceOf(drawn: readonly number[], others: readonly number[]): string {
+  return exploreText(reportOf(drawn, others), context).trimEnd().split('\n').at(-1) ?? '';
 }
 
 describe('the confidence of a search', () => {
@@ -49,5 +54,12 @@ describe('the confidence of a search', () => {
 
   it('estimates nothing where none was drawn at random', () => {
     expect(confidenceOf([], [9, 9])).toBe('1 of 2 schedules were distinct');
+    expect(exploreDocument(reportOf([], [9, 9]), context, environment).confidence).toMatchObject({
+      distinct: 1,
+      drawn: 0,
+      estimated: null,
+      unseen: null,
+      schedulesFor99: null,
+    });
   });
 });
