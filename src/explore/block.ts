@@ -72,6 +72,7 @@ let lastRunner: SubjectRunner | null = null;
 export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
   if (lastRunner === null || lastKey !== task.targetKey) {
     lastRunner?.close();
+    // Making the next one can fail, and this one must not run again.
     lastRunner = null;
     lastRunner = runnerOf(task.target, stock);
     lastKey = task.targetKey;

@@ -4,7 +4,7 @@ import { assert } from '../base/assert.js';
 import { allocateBuffers, bufferShape, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 
-/** A search for a smaller program compares two at a time, but goes from one size to the next and back: with a third of this twice as many are allocated. */
+/** A search for a smaller program compares two at a time, but goes from one size to the next and back: with a third of this 1.6 times as many are allocated. */
 const KEPT_MAX = 12;
 
 export class BufferStock {

@@ -85,11 +85,14 @@ function confidenceLines({
 function coverageLine({ distinct, schedules, drawn, estimated, unseen, schedulesFor99 }: Coverage): string {
   const head = `${formatCount(distinct)} of ${formatCount(schedules)} schedules were distinct`;
   if (drawn === 0) return head;
-  const whose = drawn === schedules ? '' : `of the ${formatCount(drawn)} drawn at random `;
-  if (!Number.isFinite(estimated))
-    return `${head}; ${whose}none came twice, so the space is too large to be estimated`;
+  const isPart = drawn < schedules;
+  if (!Number.isFinite(estimated)) {
+    const none = isPart ? `of the ${formatCount(drawn)} drawn at random none` : 'none';
+    return `${head}; ${none} came twice, so the space is too large to be estimated`;
+  }
+  const about = isPart ? 'by those drawn at random about' : 'about';
   const more = Number.isFinite(schedulesFor99) ? formatCount(schedulesFor99) : 'an unknown number of';
-  return `${head}; ${whose === '' ? '' : 'by those drawn at random '}about ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
+  return `${head}; ${about} ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
 }
 
 function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {

@@ -79,12 +79,7 @@ function prepared<Options, Cell>(
   return {
     figures,
     measure: async () =>
-      outcomeOf(
-        benchmark,
-        plan.largest,
-        await measured(benchmark, config, plan.options, typed, host),
-        host.environment().cores,
-      ),
+      outcomeOf(benchmark, plan.largest, await measured(benchmark, config, plan.options, typed, host)),
   };
 }
 
@@ -106,8 +101,8 @@ function clocksOf({ clock }: BenchOptions, { executor }: SimulationConfig): Benc
 interface Measured<Cell> {
   readonly cells: readonly Cell[];
   readonly wallNs: number;
-  /** By others, of all processors together. */
-  readonly stolenNs: number;
+  /** The part of all processors' time that others had meanwhile. */
+  readonly stolenShare: number;
   readonly partial: boolean;
 }
 
@@ -143,16 +138,15 @@ async function measured<Options, Cell>(
   } finally {
     status.clear();
   }
-  const wallNs = (host.nowMs() - startMs) * NANOSECONDS_PER_MILLISECOND;
-  const stolenNs = ((host.stolenMs() ?? 0) - stolenBeforeMs) * NANOSECONDS_PER_MILLISECOND;
-  return { cells, partial, wallNs, stolenNs };
+  const wallMs = host.nowMs() - startMs;
+  const stolenShare = ((host.stolenMs() ?? 0) - stolenBeforeMs) / (wallMs * host.environment().cores);
+  return { cells, partial, wallNs: wallMs * NANOSECONDS_PER_MILLISECOND, stolenShare };
 }
 
 function outcomeOf<Options, Cell>(
   { name, report }: Benchmark<Options, Cell>,
   config: SimulationConfig,
-  { cells, wallNs, stolenNs, partial }: Measured<Cell>,
-  cores: number,
+  { cells, wallNs, stolenShare, partial }: Measured<Cell>,
 ): BenchOutcome {
   const checks = cells.length === 0 ? [] : report.checks(cells);
   const verdict = benchVerdict(checks, partial);
@@ -173,6 +167,6 @@ function outcomeOf<Options, Cell>(
     ok: verdict.ok,
     verdict,
     wallNs,
-    warnings: [...noiseWarnings(figures), ...stolenWarning(figures, stolenNs / (wallNs * cores))],
+    warnings: [...noiseWarnings(figures), ...stolenWarning(figures, stolenShare)],
   };
 }

@@ -11,7 +11,7 @@ const NANOSECONDS_PER_SECOND = 1e9;
 
 const titles: Readonly<Record<AccessKind, string>> = {
   tlb: 'in the TLB',
-  'tlb-ram': 'in the TLB, data in RAM',
+  'tlb-vram': 'in the TLB, data in VRAM',
   table: 'in the page table',
   miss: 'nowhere: a fault each',
 };

@@ -7,10 +7,10 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
-export const accessKinds = ['tlb', 'tlb-ram', 'table', 'miss'] as const;
+export const accessKinds = ['tlb', 'tlb-vram', 'table', 'miss'] as const;
 /**
- * Where the translation is; `miss`: nowhere, so that each page faults once and is then loaded from. `tlb` loads from the device's own memory, the others
- * from RAM, of which each load goes through the IOMMU as well.
+ * Where the translation is; `miss`: nowhere, so that each page faults once and is then loaded from. `tlb-vram` loads from the device's own memory, the
+ * others from RAM, of which each load goes through the IOMMU as well.
  */
 export type AccessKind = (typeof accessKinds)[number];
 
@@ -54,8 +54,8 @@ interface Shape {
 }
 
 const SHAPES: Readonly<Record<AccessKind, Shape>> = {
-  tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'migrate', isModelled: false },
-  'tlb-ram': { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false },
+  tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false },
+  'tlb-vram': { loads: 4_000_000, tlbs: 0.5, placement: 'migrate', isModelled: false },
   table: { loads: 1_000_000, tlbs: 16, placement: 'system', isModelled: false },
   miss: { loads: 1024, tlbs: 16, placement: 'system', isModelled: true },
 };

@@ -19,8 +19,8 @@ describe('bench access', () => {
   });
 
   it.each([
-    ['tlb', 'migrate', 128],
-    ['tlb-ram', 'system', 16],
+    ['tlb', 'system', 16],
+    ['tlb-vram', 'migrate', 128],
     ['table', 'system', 16],
   ] as const)(
     'loads for %s from where placement %s has put the data, of which a device can hold all',
