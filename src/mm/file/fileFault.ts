@@ -30,7 +30,7 @@ export const FileFaultStep = {
   reused: defineStep('fault.fileReused', 'vpn', 'pfn', 'id'),
 } as const;
 
-/** Pages that a read fault maps if they are in memory, aligned. @kernel fault_around_bytes */
+/** Pages that a read fault maps if they are in memory. @kernel fault_around_bytes */
 const AROUND_PAGES = 16;
 const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
 
@@ -103,13 +103,15 @@ export class FileFault {
     return Errno.OK;
   }
 
-  /** Under the page-table lock: maps what is in memory of the aligned window, within the area, the page included. @kernel do_fault_around, filemap_map_pages */
+  /**
+   * Under the page-table lock: maps what is in memory of a window, the page included. It begins aligned or with the area, and has its whole size
+   * from there unless the area or the page table ends before. @kernel do_fault_around, filemap_map_pages
+   */
   private mapAround(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): void {
     const { folios, pageCache, sched } = this.kernel;
-    const window = page - (page % AROUND_PAGES);
-    const start = Math.max(window, vma.start);
-    const end = Math.min(window + AROUND_PAGES, vma.end);
-    assert(start - (start % PMD_PAGES) + PMD_PAGES >= end, 'fault-around leaves the page table');
+    const start = Math.max(page - (page % AROUND_PAGES), vma.start);
+    const tableEnd = page - (page % PMD_PAGES) + PMD_PAGES;
+    const end = Math.min(start + AROUND_PAGES, tableEnd, vma.end);
     const slot = mm.pageTable.slot(start);
     let mapped = 0;
     for (let at = start; at < end; at++) {

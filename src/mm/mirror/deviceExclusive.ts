@@ -76,17 +76,23 @@ export class DeviceExclusive {
     return made;
   }
 
-  /** Whether the entry asked for was writable, and no mapping is left. @kernel folio_make_device_exclusive */
+  /**
+   * Whether the entry asked for was writable, and no mapping is left. It ends with the last mapping: mirrors of the areas after that hear nothing.
+   * @kernel folio_make_device_exclusive
+   */
   private *replaceMappings(mm: Mm, page: Vpn, head: Pfn, owner: PagemapOwner): Steps<boolean> {
+    const { folios } = this.kernel;
     let valid = false;
     for (const mapping of this.rmap.mappings(head)) {
-      const range = notifierRange(NotifyEvent.Exclusive, mapping.start, mapping.end, owner);
-      yield* mapping.mm.notifiers.invalidateStart(range);
-      if (this.replaceEntries(mapping, head, mapping.mm === mm ? page : -1)) valid = true;
-      yield* mapping.mm.notifiers.invalidateEnd(range);
+      if (folios.mapcount(head) > 0) {
+        const range = notifierRange(NotifyEvent.Exclusive, mapping.start, mapping.end, owner);
+        yield* mapping.mm.notifiers.invalidateStart(range);
+        if (this.replaceEntries(mapping, head, mapping.mm === mm ? page : -1)) valid = true;
+        yield* mapping.mm.notifiers.invalidateEnd(range);
+      }
       mapping.mm.drop();
     }
-    return valid && this.kernel.folios.mapcount(head) === 0;
+    return valid && folios.mapcount(head) === 0;
   }
 
   /** Under the page-table lock. Returns whether the entry at `wanted` was replaced, and writable. */

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
+import { PMD_PAGES, vpn } from '../../../src/base/units.js';
 import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { NO_PFN } from '../../../src/memory/pfn.js';
@@ -189,13 +189,28 @@ describe('a private mapping', () => {
 });
 
 describe('a read fault', () => {
-  it('maps what is in memory of 16 aligned pages, within the area', () => {
+  it('maps what is in memory of 16 aligned pages', () => {
     makeFile(64);
     map(40, 0, file, { at: HIGH + 8, prot: Prot.Read });
     load(HIGH + 20);
     expect(entries(HIGH, 48)).toBe(`${'-'.repeat(16)}${'r'.repeat(16)}${'-'.repeat(16)}`);
-    load(HIGH + 8);
-    expect(entries(HIGH, 16)).toBe(`${'-'.repeat(8)}${'r'.repeat(8)}`);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('maps 16 pages from where the area begins, if that is within the window', () => {
+    map(40, 0, makeFile(40), { at: HIGH + 10, prot: Prot.Read });
+    load(HIGH + 12);
+    expect(entries(HIGH, 48)).toBe(`${'-'.repeat(10)}${'r'.repeat(16)}${'-'.repeat(22)}`);
+    load(HIGH + 33);
+    expect(entries(HIGH + 26, 24)).toBe(`${'-'.repeat(6)}${'r'.repeat(16)}--`);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('maps nothing beyond the page table of its page', () => {
+    const tableEnd = HIGH + PMD_PAGES;
+    map(40, 0, makeFile(40), { at: tableEnd - 4, prot: Prot.Read });
+    load(tableEnd - 4);
+    expect(entries(tableEnd - 4, 40)).toBe(`rrrr${'-'.repeat(36)}`);
     checkAccounting(machine.kernel, [mm]);
   });
 

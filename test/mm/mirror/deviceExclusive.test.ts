@@ -124,6 +124,17 @@ describe('lending pages to a device', () => {
     checkAccounting(kernel, [mm, child]);
   });
 
+  it('tells no process that a page was copied from: the walk ends where nothing maps the page any more', () => {
+    store(AREA, 5);
+    const child = run(kernel, machine.calls.fork.fork(mm, 2));
+    assert(typeof child !== 'number', 'fork failed');
+    store(AREA, 6, child);
+    const [mirror, inChild] = [mm, child].map((of) => new RecordingNotifier(kernel, of, AREA, 4));
+    expect(run(kernel, lend(AREA, 1))).toBe(1);
+    expect([mirror.take(), inChild.take()]).toEqual([[`EXCLUSIVE ${AREA}+1`], []]);
+    checkAccounting(kernel, [mm, child]);
+  });
+
   it('brings a device-private page home first', () => {
     store(AREA, 9);
     run(kernel, new MigratingDevice(kernel).take(mm, AREA, 1));
