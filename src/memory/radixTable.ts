@@ -335,6 +335,11 @@ export class RadixTable {
     this.destroyBelow(this.root, ROOT_LEVEL, 0);
   }
 
+  /** Whether the table exists that a leaf table for the page would hang on. @kernel mm_find_pmd */
+  hasUpperTable(vpn: number): boolean {
+    return this.missingSpan(vpn) <= TABLE_ENTRIES;
+  }
+
   /** Pages covered by the highest absent entry on the way to a page: 0 when its leaf exists. */
   private missingSpan(vpn: number): number {
     let table = this.root;

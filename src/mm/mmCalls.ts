@@ -3,6 +3,7 @@
 import type { Pfn } from '../memory/pfn.js';
 import { MadviseCall } from './area/madvise.js';
 import { MadviseFlags } from './area/madviseFlags.js';
+import { MadviseFree } from './area/madviseFree.js';
 import { Mlock } from './area/mlock.js';
 import { MemoryMap } from './area/mmap.js';
 import { Mprotect } from './area/mprotect.js';
@@ -66,12 +67,15 @@ export class MmCalls {
     this.memoryMap = new MemoryMap(kernel, this.edit, this.unmapRegion, this.mlock);
     this.mprotect = new Mprotect(kernel, this.edit, this.mlock);
     this.collapse = new Collapse(kernel, this.faults);
-    this.madvise = new MadviseCall(kernel, this.zap, this.collapse, new MadviseFlags(kernel, this.edit));
     this.mremap = new Mremap(kernel, this.edit, this.unmapRegion, new MovePageTables(kernel), this.mlock);
     this.rmap = new Rmap(kernel);
+    const folioSplit = new FolioSplit(kernel, this.rmap);
+    const free = new MadviseFree(kernel, folioSplit);
+    const flags = new MadviseFlags(kernel, this.edit);
+    this.madvise = new MadviseCall(kernel, this.zap, free, this.collapse, flags);
     this.writeback = new Writeback(kernel, this.rmap);
     this.truncate = new Truncate(kernel, this.zap);
-    this.deferredSplit = new DeferredSplit(kernel, new FolioSplit(kernel, this.rmap));
+    this.deferredSplit = new DeferredSplit(kernel, folioSplit);
     this.reclaim = new Reclaim(kernel, this.rmap, this.writeback);
     const migrateDevice = new MigrateDevice(kernel, new MigrateUnmap(kernel, this.rmap));
     this.gup = new GetUserPages(kernel, this.faults, migrateDevice);

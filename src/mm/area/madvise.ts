@@ -9,7 +9,7 @@ import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
 import type { Zap } from '../table/zap.js';
 import { FLAG_CHANGES, type FlagChange, type MadviseFlags } from './madviseFlags.js';
-import { MadviseFree } from './madviseFree.js';
+import type { MadviseFree } from './madviseFree.js';
 import { type Vma, VmFlag } from './vma.js';
 
 export const MadviseStep = {
@@ -39,16 +39,13 @@ export const Madvise = {
 export type Madvise = (typeof Madvise)[keyof typeof Madvise];
 
 export class MadviseCall {
-  private readonly free: MadviseFree;
-
   constructor(
     private readonly kernel: Kernel,
     private readonly zap: Zap,
+    private readonly free: MadviseFree,
     private readonly collapse: Collapse,
     private readonly flags: MadviseFlags,
-  ) {
-    this.free = new MadviseFree(kernel);
-  }
+  ) {}
 
   /**
    * Applies the advice to every mapped part of the range. Errors: -EINVAL for a negative length, for locked areas, and for FREE of what is not

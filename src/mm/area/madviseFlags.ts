@@ -3,7 +3,7 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { Steps } from '../../sim/steps.js';
-import { splitHugePmdAcross } from '../huge/hugeLeaf.js';
+import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import { cutsHugetlbArea } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
@@ -36,8 +36,7 @@ export class MadviseFlags {
     const flags = (vma.flags & ~change.clear) | change.set;
     if (flags === vma.flags) return Errno.OK;
     if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
-    if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
-    if (end < vma.end) yield* splitHugePmdAcross(this.kernel, mm, end);
+    yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
     return area === Errno.ENOMEM ? Errno.EAGAIN : Errno.OK;
   }

@@ -1,11 +1,13 @@
 /** MADV_FREE: pages that their owner gives up, but that stay until memory is short; a write takes them back. */
 
+import { Errno } from '../../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import { clearLeaf, coversLeaf, isLeafAt, leafStart, splitLeaf, writeLeaf } from '../huge/hugeLeaf.js';
+import type { FolioSplit } from '../huge/folioSplit.js';
+import { clearLeaf, coversLeaf, isLeafAt, leafStart, writeLeaf } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import {
@@ -27,38 +29,39 @@ export const MadviseFreeStep = {
 const USED = PteBit.Young | PteBit.Dirty;
 
 export class MadviseFree {
-  constructor(private readonly kernel: Kernel) {}
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly folioSplit: FolioSplit,
+  ) {}
 
   /**
-   * Marks what one anonymous area maps in the range; what is swapped out goes at once, and device pages are left alone. mmap_lock is held for
-   * read, and the caller brackets it with a CLEAR invalidation. @kernel madvise_free_pte_range
+   * Marks what one anonymous area maps in the range; what is swapped out goes at once, and device pages are left alone. A large folio of which
+   * the range has a part is split first, and stays as it is where that cannot be. mmap_lock is held for read, and the caller brackets it with
+   * a CLEAR invalidation. @kernel madvise_free_pte_range
    */
   *mark(mm: Mm, start: Vpn, end: Vpn): Steps<void> {
     mm.mmapLock.assertHeld();
     let page = mm.pageTable.nextPopulated(start, end);
     while (page < end) {
       const from = page;
-      if (isLeafAt(mm.pageTable, from)) {
-        page = this.markLeaf(mm, from, end);
-      } else {
-        page = pteSpanEnd(this.kernel, mm, from, end);
-        if (this.markEntries(mm, from, page)) this.kernel.flushCpuTlbs();
-      }
+      page = isLeafAt(mm.pageTable, from)
+        ? yield* this.markLeaf(mm, from, end)
+        : yield* this.markEntries(mm, from, end);
       if (this.kernel.sched.reach(MadviseFreeStep.marked, from, page - from, mm.id)) yield STEP;
       page = mm.pageTable.nextPopulated(page, end);
     }
   }
 
   /** Under the page-table lock: the whole leaf, or none of it after a split, so that the caller looks again. @kernel madvise_free_huge_pmd */
-  private markLeaf(mm: Mm, page: number, end: number): number {
+  private *markLeaf(mm: Mm, page: number, end: number): Steps<number> {
     const first = leafStart(page);
-    if (page !== first || !coversLeaf(first, end)) {
-      splitLeaf(this.kernel, mm, page);
-      return page;
-    }
     const slot = mm.pageTable.slot(first);
     const leaf = pteFromWord(mm.pageTable.read(slot));
-    if (this.isOwnRam(leaf) && this.giveUp(ptePfn(leaf))) {
+    if (!this.isOwnRam(leaf)) return first + PMD_PAGES;
+    if (page !== first || !coversLeaf(first, end)) {
+      return (yield* this.splitFolio(ptePfn(leaf))) ? page : first + PMD_PAGES;
+    }
+    if (this.giveUp(ptePfn(leaf))) {
       const last = clearLeaf(mm.pageTable, slot);
       this.kernel.flushCpuTlbs();
       writeLeaf(mm.pageTable, slot, pteWithout(last, USED));
@@ -66,24 +69,91 @@ export class MadviseFree {
     return first + PMD_PAGES;
   }
 
-  /** Returns whether a CPU may still hold a translation that says that it need not set the dirty bit. */
-  private markEntries(mm: Mm, start: number, end: number): boolean {
+  /** Returns where to go on: the end of the span, or a large folio that has been split, or behind one that has not. */
+  private *markEntries(mm: Mm, start: number, end: number): Steps<number> {
+    const spanEnd = pteSpanEnd(this.kernel, mm, start, end);
+    const reached = this.markSmall(mm, start, spanEnd);
+    if (reached === spanEnd) return spanEnd;
+    const pfn = ptePfn(pteFromWord(mm.pageTable.get(reached)));
+    const { folios } = this.kernel;
+    const tableEnd = reached - (reached % PMD_PAGES) + PMD_PAGES;
+    const mapped = this.mappedRun(mm, reached, Math.min(end, tableEnd));
+    // Wholly mapped here, by entries of its pages: the kernel marks it as one. Whoever else has a leaf of it keeps it as it is.
+    if (folios.headOf(pfn) === pfn && mapped >= folios.npages(pfn)) {
+      if (folios.mapcount(pfn) === folios.npages(pfn)) this.markWhole(mm, reached, pfn);
+      return reached + mapped;
+    }
+    return (yield* this.splitFolio(pfn)) ? reached : reached + mapped;
+  }
+
+  /** Entries from `page` on, up to `end`, that map one page of the same folio after the other. @kernel madvise_folio_pte_batch */
+  private mappedRun(mm: Mm, page: number, end: number): number {
+    const { folios } = this.kernel;
+    const slot = mm.pageTable.slot(page);
+    const first = ptePfn(pteFromWord(mm.pageTable.read(slot)));
+    const limit = Math.min(end - page, folios.headOf(first) + folios.npages(first) - first);
+    let count = 1;
+    while (count < limit) {
+      const pte = pteFromWord(mm.pageTable.read(slot + count));
+      if (pteKind(pte) !== PteKind.Present || ptePfn(pte) !== first + count) break;
+      count++;
+    }
+    return count;
+  }
+
+  private markWhole(mm: Mm, page: number, head: Pfn): void {
+    const { folios } = this.kernel;
+    if (folios.isLocked(head)) return;
+    this.forgetUse(mm, page, folios.npages(head));
+    folios.clearFlag(head, FolioFlag.Dirty);
+    folios.setFlag(head, FolioFlag.LazyFree);
+  }
+
+  /** Emptied first, so that no store can be between the last look at the dirty bit and its clearing. */
+  private forgetUse(mm: Mm, page: number, npages: number): void {
+    const slot = mm.pageTable.slot(page);
+    for (let at = slot; at < slot + npages; at++) {
+      const last = pteFromWord(mm.pageTable.exchange(at, PTE_NONE));
+      this.kernel.flushCpuTlbs();
+      mm.pageTable.write(at, pteWithout(last, USED));
+    }
+  }
+
+  /** Of a folio that no one else has locked or seems to map. False: it is as it was. @kernel split_folio */
+  private *splitFolio(pfn: Pfn): Steps<boolean> {
+    const { folios, folioLocks } = this.kernel;
+    const head = folios.headOf(pfn);
+    if (this.isLikelyShared(head) || !folioLocks.trylock(head)) return false;
+    folios.get(head);
+    const errno = yield* this.folioSplit.split(head);
+    folioLocks.unlock(head);
+    folios.put(head);
+    return errno === Errno.OK;
+  }
+
+  /** A guess, as which process maps what is not known of a folio that is mapped page by page. @kernel folio_likely_mapped_shared */
+  private isLikelyShared(head: Pfn): boolean {
+    const { folios } = this.kernel;
+    const mapcount = folios.mapcount(head);
+    if (mapcount <= 1) return false;
+    if (folios.entireMapcount(head) > 0 || mapcount > folios.npages(head)) return true;
+    return folios.pageMapcount(head) > 1;
+  }
+
+  /** Under the page-table lock, up to a page of a large folio. Returns that page, or `end`. */
+  private markSmall(mm: Mm, start: number, end: number): number {
     const slot = mm.pageTable.slot(start);
-    let changed = false;
     for (let at = slot; at < slot + end - start; at++) {
       const pte = pteFromWord(mm.pageTable.read(at));
+      if (this.isOwnRam(pte) && this.kernel.folios.isLarge(ptePfn(pte))) return start + at - slot;
       if (pteKind(pte) === PteKind.Swap) {
         mm.pageTable.write(at, PTE_NONE);
         this.kernel.swapCache.releaseEntry(pte);
       } else if (this.isOwnRam(pte) && this.giveUp(ptePfn(pte))) {
-        // Emptied first, so that no store can be between the last look at the dirty bit and its clearing.
-        const last = pteFromWord(mm.pageTable.exchange(at, PTE_NONE));
-        this.kernel.flushCpuTlbs();
-        mm.pageTable.write(at, pteWithout(last, USED));
-        changed = true;
+        this.forgetUse(mm, start + at - slot, 1);
       }
     }
-    return changed;
+    return end;
   }
 
   private isOwnRam(pte: Pte): boolean {

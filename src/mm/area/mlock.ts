@@ -4,6 +4,7 @@ import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { FaultHandler } from '../fault/fault.js';
+import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { pteAllows, pteFromWord } from '../table/pte.js';
@@ -91,26 +92,27 @@ export class Mlock {
     yield* sched.spend(costs.syscallNs);
     if (end <= start) return Errno.OK;
     yield* mm.mmapLock.write();
-    const errno = this.applyLocked(mm, start, end, flag);
+    const errno = yield* this.applyLocked(mm, start, end, flag);
     mm.mmapLock.writeUnlock();
     return errno;
   }
 
-  private applyLocked(mm: Mm, start: Vpn, end: Vpn, flag: number): Errno {
+  private *applyLocked(mm: Mm, start: Vpn, end: Vpn, flag: number): Steps<Errno> {
     for (let at = start; at < end; ) {
       const vma = mm.vmas.find(at);
       if (vma === null) return Errno.ENOMEM;
       const pieceEnd = Math.min(vma.end, end) as Vpn;
-      if (!this.fixup(mm, vma, at, pieceEnd, flag)) return Errno.ENOMEM;
+      if (!(yield* this.fixup(mm, vma, at, pieceEnd, flag))) return Errno.ENOMEM;
       at = pieceEnd;
     }
     return Errno.OK;
   }
 
   /** @kernel mlock_fixup */
-  private fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flag: number): boolean {
+  private *fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flag: number): Steps<boolean> {
     const flags = (vma.flags & ~VmFlag.Locked) | flag;
     if (flags === vma.flags || (vma.flags & NEVER_LOCKED) !== 0) return true;
+    yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     return this.edit.modifyFlags(mm, vma, start, end, flags) !== Errno.ENOMEM;
   }
 }

@@ -7,6 +7,7 @@ import { HUGETLB_FILE } from '../file/fileType.js';
 import { insertPages } from '../file/insertPages.js';
 import type { MappedFile } from '../file/mappedFile.js';
 import type { PageCache } from '../file/pageCache.js';
+import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import { reserveArea } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
@@ -173,6 +174,7 @@ export class MemoryMap {
   /** A heap of which the program has unmapped the last page stays as it is. */
   private *shrinkHeapAndUnlock(mm: Mm, end: Vpn): Steps<Vpn> {
     const oldEnd = mm.brkEnd;
+    yield* splitHugePmdsAcross(this.kernel, mm, end, oldEnd);
     const region =
       mm.vmas.find((oldEnd - 1) as Vpn) === null ? null : this.unmapRegion.detach(mm, end, oldEnd);
     if (region === null || region === Errno.ENOMEM) {

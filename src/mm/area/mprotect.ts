@@ -10,7 +10,7 @@ import {
   readLeaf,
   replaceLeaf,
   splitHugePmd,
-  splitHugePmdAcross,
+  splitHugePmdsAcross,
 } from '../huge/hugeLeaf.js';
 import { cutsHugetlbArea } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
@@ -89,8 +89,7 @@ export class Mprotect {
     if (flags === oldFlags) return Errno.OK;
     if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
     if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
-    if (vma.start < start) yield* splitHugePmdAcross(this.kernel, mm, start);
-    if (end < vma.end) yield* splitHugePmdAcross(this.kernel, mm, end);
+    yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
     if (area === Errno.ENOMEM) return Errno.ENOMEM;
     if (mm.pageTable.nextPopulated(start, end) < end) yield* this.changeProtection(mm, area, start, end);

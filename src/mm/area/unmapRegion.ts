@@ -3,7 +3,7 @@
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
 import { defineStep, type Steps } from '../../sim/steps.js';
-import { splitHugePmdAcross } from '../huge/hugeLeaf.js';
+import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import { cutsHugetlb } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
@@ -85,7 +85,7 @@ export class UnmapRegion {
   /** Both, with mmap_lock held for write throughout. Errors: -EINVAL for a cut through a hugetlb page, -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
   *unmap(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
     if (cutsHugetlb(mm, start) || cutsHugetlb(mm, end)) return Errno.EINVAL;
-    yield* this.splitLeavesAcross(mm, start, end);
+    yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM) return region;
     if (region !== null) yield* this.clear(mm, region);
@@ -98,7 +98,7 @@ export class UnmapRegion {
       mm.mmapLock.writeUnlock();
       return Errno.EINVAL;
     }
-    yield* this.splitLeavesAcross(mm, start, end);
+    yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM || region === null) {
       mm.mmapLock.writeUnlock();
@@ -106,12 +106,6 @@ export class UnmapRegion {
     }
     yield* this.clearAndUnlock(mm, region);
     return Errno.OK;
-  }
-
-  /** Huge pages that the cuts go through become small ones, as their areas become two. */
-  private *splitLeavesAcross(mm: Mm, start: Vpn, end: Vpn): Steps<void> {
-    yield* splitHugePmdAcross(this.kernel, mm, start);
-    yield* splitHugePmdAcross(this.kernel, mm, end);
   }
 
   /** As {@link clear}, with mmap_lock held for write; it is downgraded, and released at the end. @kernel vms_complete_munmap_vmas */

@@ -8,6 +8,7 @@ import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
 import { VmFlag } from '../area/vma.js';
 import type { VmaEdit } from '../area/vmaEdit.js';
+import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
@@ -49,7 +50,7 @@ export class Userfaultfd {
    */
   *register(start: Vpn, npages: number): Steps<Errno> {
     yield* this.mm.mmapLock.write();
-    const errno = this.setFlag((start + npages) as Vpn, start, VmFlag.UffdMissing);
+    const errno = yield* this.setFlag((start + npages) as Vpn, start, VmFlag.UffdMissing);
     this.mm.mmapLock.writeUnlock();
     return errno;
   }
@@ -58,7 +59,7 @@ export class Userfaultfd {
   *unregister(start: Vpn, npages: number): Steps<Errno> {
     const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
-    const errno = this.setFlag(end, start, 0);
+    const errno = yield* this.setFlag(end, start, 0);
     this.mm.mmapLock.writeUnlock();
     this.forget(start, end);
     this.faulting.wakeAll();
@@ -177,8 +178,8 @@ export class Userfaultfd {
     }
   }
 
-  private setFlag(end: Vpn, start: Vpn, flag: number): Errno {
-    const { mm, edit } = this;
+  private *setFlag(end: Vpn, start: Vpn, flag: number): Steps<Errno> {
+    const { mm, edit, kernel } = this;
     for (let at = start; at < end; ) {
       const vma = mm.vmas.find(at);
       if (vma === null || !vma.isAnonymous) return Errno.EINVAL;
@@ -186,6 +187,7 @@ export class Userfaultfd {
       at = Math.min(vma.end, end) as Vpn;
       const flags = (vma.flags & ~VmFlag.UffdMissing) | flag;
       if (flags === vma.flags) continue;
+      yield* splitHugePmdsAcross(kernel, mm, from, at);
       if (edit.modifyFlags(mm, vma, from, at, flags) === Errno.ENOMEM) return Errno.ENOMEM;
     }
     return Errno.OK;

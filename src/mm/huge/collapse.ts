@@ -13,7 +13,7 @@ import type { Mm } from '../process/mm.js';
 import { PTE_NONE, type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../table/pte.js';
 import { mapNewHugePage } from './hugeFault.js';
 import { isLeafAt } from './hugeLeaf.js';
-import { allowsHugePages, fitsHugePage, isPmdNone } from './thpArea.js';
+import { allowsHugePages, fitsHugePage, hasRoomForHugePage, isPmdNone } from './thpArea.js';
 
 export const CollapseStep = {
   scanned: defineStep('collapse.scanned', 'vpn', 'count', 'id'),
@@ -71,14 +71,16 @@ export class Collapse {
 
   /**
    * Collapses every whole PMD of `[start, end)`, which lies in the area. mmap_lock is held for read, and is so again on return, but not in
-   * between. Works whatever the configuration of huge pages. Errors: -EINVAL (not anonymous, forbidden, or nothing that could be collapsed),
+   * between. Works whatever the configuration of huge pages. Errors: -EINVAL (not anonymous, forbidden, too small, never touched, or nothing that could be collapsed),
    * -ENOMEM (no huge page), -EAGAIN (a page is in use just now).
    * @kernel madvise_collapse
    */
   *collapse(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
-    if (!allowsHugePages(vma)) return Errno.EINVAL;
+    if (!allowsHugePages(vma) || !hasRoomForHugePage(vma) || vma.anonVma === null) return Errno.EINVAL;
     let last: Scan = Scan.Succeed;
     const limit = alignDown(end, PMD_PAGES);
+    // A span inside one PMD is refused; one that has the boundary of two in it, and no whole one, has nothing to do.
+    if (alignUp(start, PMD_PAGES) > limit) return Errno.EINVAL;
     for (let at = alignUp(start, PMD_PAGES); at < limit; at += PMD_PAGES) {
       const result: Scan =
         this.revalidate(mm, at as Vpn) === null ? Scan.Area : yield* this.collapsePmd(mm, at as Vpn);

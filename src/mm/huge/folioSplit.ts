@@ -22,7 +22,7 @@ export class FolioSplit {
 
   /**
    * Makes every page of the folio a folio of its own. The caller has it locked and holds the only reference that no mapping holds; both are
-   * those of page `keep` afterwards (the head unless told). Pages that nobody maps are freed. Errors: -EAGAIN when somebody else holds a
+   * those of page `keep` afterwards (the head unless told). Pages that nobody maps are freed, and so are those of zeros. Errors: -EAGAIN when somebody else holds a
    * reference, a pin for example; -EBUSY for a folio that is nobody's memory any more. It is then as it was.
    * @kernel split_folio, split_huge_page_to_list_to_order
    */
@@ -39,6 +39,7 @@ export class FolioSplit {
     }
     const npages = folios.npages(head);
     this.divide(head, wasOnLru);
+    this.rmap.mapUnusedToZeroPage(head, npages);
     this.rmap.removeMigrationPtes(head, head, npages);
     this.letGo(head, npages, keep);
     if (sched.reach(SplitStep.split, head, npages)) yield STEP;

@@ -66,6 +66,8 @@ export class HugeFault {
   private *mapNew(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof FALLBACK> {
     if ((vma.flags & VmFlag.UffdMissing) !== 0) return FALLBACK;
     if (anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
+    // Even for the zero page, so that a child gets a copy of these entries where it would not of small ones.
+    prepareAnonVma(this.kernel, mm, vma);
     const start = leafStart(page);
     return write ? yield* this.mapFresh(mm, vma, start) : this.mapZero(mm, start);
   }

@@ -150,9 +150,27 @@ export function* splitHugePmd(kernel: Kernel, mm: Mm, page: number): Steps<void>
 }
 
 /**
- * Splits the leaf that a boundary at `page` would cut. Whoever is about to cut an area there calls this first, with mmap_lock held.
- * @kernel split_huge_pmd_if_needed, vma_adjust_trans_huge
+ * Splits the leaves that cutting `[start, end)` out of its areas would go through. Whoever is about to cut calls this first, with mmap_lock held
+ * for write. The upper cut is made in what the lower one leaves.
+ * @kernel vma_adjust_trans_huge
  */
-export function* splitHugePmdAcross(kernel: Kernel, mm: Mm, page: number): Steps<void> {
-  if (page % PMD_PAGES !== 0) yield* splitHugePmd(kernel, mm, page);
+export function* splitHugePmdsAcross(kernel: Kernel, mm: Mm, start: number, end: number): Steps<void> {
+  yield* splitHugePmdAt(kernel, mm, start, 0);
+  yield* splitHugePmdAt(kernel, mm, end, start);
+}
+
+/**
+ * A cut at `page` of an area that begins at `floor` at the lowest. Mirrors hear of all pages of the PMD, whether a leaf maps them or not: what
+ * counts is that the area has room for one, and that something was mapped near it.
+ * @kernel split_huge_pmd_if_needed
+ */
+function* splitHugePmdAt(kernel: Kernel, mm: Mm, page: number, floor: number): Steps<void> {
+  const start = leafStart(page);
+  const vma = start === page ? null : mm.vmas.find(page as Vpn);
+  if (vma === null || start < floor || start < vma.start || start + PMD_PAGES > vma.end) return;
+  if (!mm.pageTable.hasUpperTable(page)) return;
+  const range = splitRange(page);
+  yield* mm.notifiers.invalidateStart(range);
+  if (isLeafAt(mm.pageTable, page)) splitLeaf(kernel, mm, page);
+  yield* mm.notifiers.invalidateEnd(range);
 }

@@ -1,6 +1,6 @@
 /** Where a huge page may be: what the configuration, the area's flags and its bounds say, and whether the place is empty. */
 
-import { PMD_PAGES } from '../../base/units.js';
+import { alignUp, PMD_PAGES } from '../../base/units.js';
 import type { RadixTable } from '../../memory/radixTable.js';
 import { type Vma, VmFlag } from '../area/vma.js';
 import { type Kernel, ThpMode } from '../kernel.js';
@@ -13,6 +13,11 @@ const NEVER = VmFlag.NoHugePage | VmFlag.Hugetlb | VmFlag.MixedMap;
 export function fitsHugePage(vma: Vma, page: number): boolean {
   const start = leafStart(page);
   return start >= vma.start && start + PMD_PAGES <= vma.end;
+}
+
+/** Whether the area has a whole PMD anywhere. @kernel thp_vma_suitable_order */
+export function hasRoomForHugePage(vma: Vma): boolean {
+  return alignUp(vma.start, PMD_PAGES) + PMD_PAGES <= vma.end;
 }
 
 /** Whether huge pages may be in the area at all, whatever the configuration says: what MADV_COLLAPSE asks. @kernel thp_vma_allowable_order */

@@ -7,7 +7,7 @@ import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import type { Vma } from '../area/vma.js';
+import { type Vma, VmFlag } from '../area/vma.js';
 import type { MappingArea } from '../file/addressSpace.js';
 import {
   isLeafAt,
@@ -219,6 +219,36 @@ export class Rmap {
       const entry = pteFromWord(mm.pageTable.get(page));
       if (pteKind(entry) === PteKind.Migration && ptePfn(entry) === head) splitLeaf(this.kernel, mm, page);
     }
+  }
+
+  /**
+   * Of a large folio of RAM that has been split: entries of pages that nobody ever stored to, or only zeros, read the zero page from now on, and
+   * such a page loses its mappings. Locked memory keeps its pages. Atomic.
+   * @kernel try_to_map_unused_to_zeropage
+   */
+  mapUnusedToZeroPage(head: Pfn, npages: number): void {
+    const { folios, memory } = this.kernel;
+    const areas = this.areasOf(head);
+    if (areas === null || memory.layout.isDevicePrivate(head)) return;
+    const index = folios.index(head);
+    const found: MappingArea[] = [];
+    let node = areas.firstOverlap(index, index + npages);
+    for (; node !== null; node = areas.nextOverlap(node, index, index + npages)) found.push(node.value);
+    if (found.some(({ vma }) => (vma.flags & VmFlag.Locked) !== 0)) return;
+    for (let i = 0; i < npages; i++) {
+      const pfn = (head + i) as Pfn;
+      if (memory.isZero(pfn)) for (const area of found) this.readZeroPage(area, index + i, pfn);
+    }
+  }
+
+  private readZeroPage({ mm, vma }: MappingArea, index: number, pfn: Pfn): void {
+    const page = vma.addressOfIndex(index);
+    const slot = page < 0 ? -1 : mm.pageTable.slot(page);
+    if (slot < 0) return;
+    const entry = pteFromWord(mm.pageTable.read(slot));
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== pfn) return;
+    const carried = (entry & (PteBit.SoftDirty | PteBit.UffdWp)) | PteBit.Young;
+    mm.pageTable.write(slot, this.mappingEntry(vma, this.kernel.zeroPage, false, carried));
   }
 
   /** @kernel remove_migration_pmd */

@@ -71,6 +71,26 @@ describe('splitting a mapped folio', () => {
     machine.kernel.folios.put(head);
   });
 
+  it('has pages of zeros read the zero page in every process, and frees them', () => {
+    const { kernel, calls } = machine;
+    kernel.memory.zeroPages(pfn(head + 7), 1);
+    const child = run(kernel, calls.fork.fork(mm, 2));
+    if (typeof child === 'number') throw new Error('fork failed');
+    const used = kernel.ram.usedPages;
+    expect(run(kernel, splitLocked())).toBe(Errno.OK);
+    for (const of of [mm, child]) expect(ptePfn(pteOf(of, HUGE_AREA + 7))).toBe(kernel.zeroPage);
+    expect(pteHas(pteOf(mm, HUGE_AREA + 7), PteBit.Write)).toBe(false);
+    expect(used - kernel.ram.usedPages).toBe(1);
+  });
+
+  it('leaves locked memory its pages of zeros', () => {
+    const { kernel, calls } = machine;
+    kernel.memory.zeroPages(pfn(head + 7), 1);
+    expect(run(kernel, calls.mlock.mlock(mm, vpn(HUGE_AREA), PMD_PAGES))).toBe(Errno.OK);
+    expect(run(kernel, splitLocked())).toBe(Errno.OK);
+    expect(ptePfn(pteOf(mm, HUGE_AREA + 7))).toBe(head + 7);
+  });
+
   it('frees the pages that nobody maps any more', () => {
     const { kernel, calls } = machine;
     run(kernel, calls.memoryMap.munmap(mm, vpn(HUGE_AREA + 16), 496));

@@ -2,13 +2,13 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { PMD_PAGES, vpn } from '../../../src/base/units.js';
+import { PMD_ORDER, PMD_PAGES, vpn } from '../../../src/base/units.js';
 import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
-import { isLeafAt } from '../../../src/mm/huge/hugeLeaf.js';
+import { isLeafAt, splitLeaf } from '../../../src/mm/huge/hugeLeaf.js';
 import { ThpMode } from '../../../src/mm/kernel.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
@@ -213,8 +213,6 @@ describe('MADV_COLLAPSE', () => {
   });
 
   it('refuses what the kernel refuses, with its errno', () => {
-    expect(advise(Madvise.Collapse)).toBe(Errno.EINVAL);
-    expect(advise(Madvise.Collapse, HUGE_AREA + 1, PMD_PAGES)).toBe(Errno.OK);
     load(HUGE_AREA);
     expect(advise(Madvise.Collapse)).toBe(Errno.EINVAL);
     store(HUGE_AREA, 1);
@@ -232,6 +230,133 @@ describe('MADV_COLLAPSE', () => {
     expect(advise(Madvise.Collapse)).toBe(Errno.EINVAL);
     expect(load(HUGE_AREA)).toBe(1);
     checkAccounting(kernel, [mm]);
+  });
+});
+
+describe('MADV_COLLAPSE of less than a huge page', () => {
+  it('is refused where nobody ever stored, and has nothing to do across the boundary of two', () => {
+    mapHugeArea(machine, mm, 2);
+    expect(advise(Madvise.Collapse, HUGE_AREA + 1, PMD_PAGES)).toBe(Errno.EINVAL);
+    store(HUGE_AREA, 1);
+    expect(advise(Madvise.Collapse, HUGE_AREA + 1, PMD_PAGES)).toBe(Errno.OK);
+    expect(isHuge()).toBe(false);
+  });
+
+  it('is refused within one', () => {
+    mapHugeArea(machine, mm, 2);
+    store(HUGE_AREA, 1);
+    expect(advise(Madvise.Collapse, HUGE_AREA + 1, 9)).toBe(Errno.EINVAL);
+    expect(advise(Madvise.Collapse, HUGE_AREA, 9)).toBe(Errno.OK);
+  });
+
+  it('is refused in an area without room for one', () => {
+    mapFixed(machine, mm, HUGE_AREA + 1, PMD_PAGES);
+    store(HUGE_AREA + 1, 1);
+    expect(advise(Madvise.Collapse, HUGE_AREA + 1, 9)).toBe(Errno.EINVAL);
+    expect(advise(Madvise.Collapse, HUGE_AREA + PMD_PAGES, 1)).toBe(Errno.EINVAL);
+  });
+});
+
+describe('MADV_FREE of a part of a huge page', () => {
+  /** A huge page with something in pages 1 to 9. */
+  function mapUsed(): void {
+    mapAdvised();
+    for (let i = 1; i < 10; i++) store(HUGE_AREA + i, i);
+  }
+  const folioAt = (page: number): number => machine.kernel.folios.order(ptePfn(pteOf(mm, page)));
+  const isFreed = (page: number): boolean =>
+    machine.kernel.folios.testFlag(ptePfn(pteOf(mm, page)), FolioFlag.LazyFree);
+
+  it('splits the folio and gives up the part; pages of zeros read the zero page', () => {
+    mapUsed();
+    expect(advise(Madvise.Free, HUGE_AREA, 5)).toBe(Errno.OK);
+    expect([isHuge(), folioAt(HUGE_AREA + 1), folioAt(HUGE_AREA + 9)]).toEqual([false, 0, 0]);
+    expect([4, 5].map((i) => isFreed(HUGE_AREA + i))).toEqual([true, false]);
+    expect(ptePfn(pteOf(mm, HUGE_AREA + 20))).toBe(machine.kernel.zeroPage);
+    expect(machine.kernel.ram.usedPages).toBe(1 + 9);
+    expect([1, 9, 20].map((i) => load(HUGE_AREA + i))).toEqual([1, 9, 0]);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('does so where its pages are mapped one by one, and takes it as one where the range has all of it', () => {
+    mapUsed();
+    splitLeaf(machine.kernel, mm, HUGE_AREA);
+    expect(advise(Madvise.Free)).toBe(Errno.OK);
+    expect([folioAt(HUGE_AREA), isFreed(HUGE_AREA)]).toEqual([PMD_ORDER, true]);
+    expect(advise(Madvise.Free, HUGE_AREA + 5, 3)).toBe(Errno.OK);
+    expect([folioAt(HUGE_AREA + 1), folioAt(HUGE_AREA + 9)]).toEqual([0, 0]);
+    expect([1, 5, 9].map((i) => load(HUGE_AREA + i))).toEqual([1, 5, 9]);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('leaves it alone while another process maps it, or somebody holds it', () => {
+    mapUsed();
+    const { kernel } = machine;
+    const head = ptePfn(pteOf(mm, HUGE_AREA));
+    kernel.folios.get(head);
+    expect(advise(Madvise.Free, HUGE_AREA, 5)).toBe(Errno.OK);
+    expect([folioAt(HUGE_AREA), isFreed(HUGE_AREA + 1)]).toEqual([PMD_ORDER, false]);
+    kernel.folios.put(head);
+    const child = run(kernel, machine.calls.fork.fork(mm, 2));
+    if (typeof child === 'number') throw new Error('fork failed');
+    expect(advise(Madvise.Free, HUGE_AREA, 5)).toBe(Errno.OK);
+    expect([folioAt(HUGE_AREA), isFreed(HUGE_AREA + 1)]).toEqual([PMD_ORDER, false]);
+    checkAccounting(kernel, [mm, child]);
+  });
+});
+
+describe('a child', () => {
+  it('gets a copy of the huge zero page, though it could make its own', () => {
+    mapAdvised();
+    load(HUGE_AREA);
+    const child = run(machine.kernel, machine.calls.fork.fork(mm, 2));
+    if (typeof child === 'number') throw new Error('fork failed');
+    expect(isLeafAt(child.pageTable, HUGE_AREA)).toBe(true);
+    checkAccounting(machine.kernel, [mm, child]);
+  });
+});
+
+describe('a cut through a PMD that the area covers', () => {
+  const cutTells = (cut: () => unknown): string[] => {
+    const recorder = new RecordingNotifier(machine.kernel, mm, HUGE_AREA, 2 * PMD_PAGES);
+    cut();
+    return recorder.take();
+  };
+  const first = `CLEAR ${HUGE_AREA}+512`;
+
+  beforeEach(() => {
+    mapHugeArea(machine, mm, 2);
+    store(HUGE_AREA + PMD_PAGES + 1, 1);
+  });
+
+  it('tells mirrors of all its pages, though no huge page is there', () => {
+    expect(cutTells(() => advise(Madvise.DontFork, HUGE_AREA, 10))).toEqual([first]);
+  });
+
+  it('does so once for two cuts, as the second is made in a smaller area', () => {
+    expect(cutTells(() => advise(Madvise.DontFork, HUGE_AREA + 10, 10))).toEqual([first]);
+  });
+
+  it('does so for mlock and munmap too', () => {
+    expect(cutTells(() => run(machine.kernel, machine.calls.mlock.munlock(mm, vpn(HUGE_AREA), 10)))).toEqual(
+      [],
+    );
+    expect(cutTells(() => run(machine.kernel, machine.calls.mlock.mlock(mm, vpn(HUGE_AREA), 10)))[0]).toBe(
+      first,
+    );
+    const second = `CLEAR ${HUGE_AREA + PMD_PAGES}+512`;
+    const unmapped = `UNMAP ${HUGE_AREA + PMD_PAGES + 1}+511`;
+    const unmap = (): unknown =>
+      run(machine.kernel, machine.calls.memoryMap.munmap(mm, vpn(HUGE_AREA + PMD_PAGES + 1), 511));
+    expect(cutTells(unmap)).toEqual([second, unmapped]);
+  });
+
+  it('tells nobody where nothing was ever mapped near it', () => {
+    const far = HUGE_AREA + PMD_PAGES * PMD_PAGES;
+    mapFixed(machine, mm, far, PMD_PAGES);
+    const recorder = new RecordingNotifier(machine.kernel, mm, far, PMD_PAGES);
+    advise(Madvise.DontFork, far, 10);
+    expect(recorder.take()).toEqual([]);
   });
 });
 
