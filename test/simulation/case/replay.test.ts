@@ -15,6 +15,7 @@ const samples: readonly (readonly [file: string, every: number])[] = [
   ['igt-xe-madvise', 1],
   ['linux-hmm-selftests', 29],
   ['linux-6.12-recorded-anon', 75],
+  ['linux-6.12-recorded-wide', 46],
 ];
 
 function casesOf(file: string) {
