@@ -174,9 +174,9 @@ export class MemoryMap {
   /** A heap of which the program has unmapped the last page stays as it is. */
   private *shrinkHeapAndUnlock(mm: Mm, end: Vpn): Steps<Vpn> {
     const oldEnd = mm.brkEnd;
-    yield* splitHugePmdsAcross(this.kernel, mm, end, oldEnd);
-    const region =
-      mm.vmas.find((oldEnd - 1) as Vpn) === null ? null : this.unmapRegion.detach(mm, end, oldEnd);
+    const isThere = mm.vmas.find((oldEnd - 1) as Vpn) !== null;
+    if (isThere) yield* splitHugePmdsAcross(this.kernel, mm, end, oldEnd);
+    const region = isThere ? this.unmapRegion.detach(mm, end, oldEnd) : null;
     if (region === null || region === Errno.ENOMEM) {
       mm.mmapLock.writeUnlock();
       return oldEnd;
