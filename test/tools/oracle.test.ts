@@ -73,6 +73,14 @@ describe('what was recorded', () => {
     expect(recorded?.expect[0]).toEqual({ type: 'ret', step: 's1', value: '-EFAULT' });
   });
 
+  it('has the bits of /proc/self/pagemap by name', () => {
+    const look = { op: 'pagemap_read', args: { proc: 'p0', buf: 'A', off: 0, pages: 1 } };
+    const printed = 'case one\n0 ret 0\n1 ret 0 pagemap 0 1 1\nend\n';
+    expect(recordedCase(caseOf(map, look), parseRecordings(printed).get('one') ?? [])?.expect).toEqual([
+      { type: 'pagemap', step: 's1', present: false, swap: true, soft_dirty: true },
+    ]);
+  });
+
   it('is no case when a step is missing, or says something else on one page', () => {
     const results = (text: string) => parseRecordings(text).get('one') ?? [];
     expect(recordedCase(caseOf(map, read), results('case one\n0 ret 0\nend\n'))).toBeNull();

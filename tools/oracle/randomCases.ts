@@ -9,7 +9,7 @@ export interface Mixture {
   readonly pages: readonly number[];
   /** Files, and mappings over others. */
   readonly mixesMappings: boolean;
-  /** Locked memory, MADV_FREE and MREMAP_DONTUNMAP as well. */
+  /** Locked memory, MADV_FREE and looks at /proc/self/pagemap as well. */
   readonly isWide: boolean;
   /** Rare operations are as frequent as others. */
   readonly isFlat: boolean;
@@ -61,6 +61,7 @@ const FREQUENCIES = {
   fileRead: 20,
   mapOver: 40,
   lock: 10,
+  pagemap: 10,
 } as const;
 type Choice = keyof typeof FREQUENCIES;
 const CHOICES = Object.keys(FREQUENCIES) as Choice[];
@@ -223,6 +224,7 @@ class Sequence {
     if (choice === 'madvise') this.steps.push({ op: 'madvise', args: { ...args, advice: this.advice() } });
     if (choice === 'mremap' && this.named < BUFFERS_MAX) this.move(args, process);
     if (choice === 'mapOver' && mixesMappings) this.mapOver(args);
+    if (choice === 'pagemap' && isWide) this.steps.push({ op: 'pagemap_read', args: { ...args, pages: 1 } });
     if (choice === 'lock' && isWide) this.steps.push({ op: this.pick(['mlock', 'munlock']), args });
   }
 

@@ -181,6 +181,18 @@ static void read_file(int file)
 	say_pages(port, status.st_size / PAGE_BYTES, 0);
 }
 
+/* Bits as /proc/self/pagemap has them: present, swapped out (or on a device), soft-dirty. */
+static void read_pagemap(int buffer, long page)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	off_t at = (uintptr_t)page_of(buffer, page) / PAGE_BYTES * sizeof entry;
+
+	say_result(pread(fd, &entry, sizeof entry, at) != sizeof entry);
+	say(" pagemap %d %d %d", (int)(entry >> 63), (int)(entry >> 62 & 1), (int)(entry >> 55 & 1));
+	close(fd);
+}
+
 static int protection(const char *name)
 {
 	if (!strcmp(name, "none"))
@@ -279,6 +291,8 @@ static void carry_out(const char *line)
 		create_file(a, b, c);
 	else if (is(operation, "file_read"))
 		read_file(a);
+	else if (is(operation, "pagemap_read"))
+		read_pagemap(a, b);
 	else if (is(operation, "mmap"))
 		map(arguments);
 	else if (is(operation, "mremap"))
@@ -400,9 +414,11 @@ static void set(const char *path, const char *value)
 
 static void prepare_machine(void)
 {
+	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
 	mkdir("/dev", 0755);
 	mkdir("/files", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	mount("tmpfs", "/files", "tmpfs", 0, NULL);

@@ -10,6 +10,8 @@ export interface StepResult {
   readonly faults?: number;
   readonly data?: readonly string[];
   readonly prot?: readonly number[];
+  /** Of one page: present, swapped out, soft-dirty. */
+  readonly pagemap?: readonly boolean[];
 }
 
 type Expectation = Case['expect'][number];
@@ -69,12 +71,14 @@ function parseResult(words: readonly string[]): StepResult | undefined {
   const after = (key: string): number => words.indexOf(key) + 1;
   const data = after('data');
   const prot = after('prot');
+  const pagemap = after('pagemap');
   return {
     ret: Number(words[1]),
     ...(after('cpages') > 0 ? { cpages: Number(words[after('cpages')]) } : {}),
     ...(after('faults') > 0 ? { faults: Number(words[after('faults')]) } : {}),
     ...(data > 0 ? { data: words.slice(data) } : {}),
     ...(prot > 0 ? { prot: words.slice(prot).map(Number) } : {}),
+    ...(pagemap > 0 ? { pagemap: words.slice(pagemap).map((word) => word === '1') } : {}),
   };
 }
 
@@ -125,10 +129,10 @@ class Merged {
     }
   }
 
-  private addResult(step: Step, { ret, cpages, faults, data, prot }: StepResult): void {
+  private addResult(step: Step, { ret, cpages, faults, data, prot, pagemap }: StepResult): void {
     const as = this.label(step);
-    const isFileRead = step.op === 'file_read';
-    if (!isFileRead && (ret !== 0 || !QUIET.has(step.op)))
+    const isRead = step.op === 'file_read' || step.op === 'pagemap_read';
+    if (!isRead && (ret !== 0 || !QUIET.has(step.op)))
       this.expect.push({ type: 'ret', step: as, value: errnoName(ret) } as Expectation);
     if (ret !== 0) return;
     if (cpages !== undefined && step.op !== 'check_exclusive')
@@ -137,6 +141,9 @@ class Merged {
       this.expect.push({ type: 'faults', step: as, value: faults } as Expectation);
     if (data !== undefined) this.expectData(as, data);
     if (prot !== undefined) this.expectProtection(as, prot);
+    if (pagemap === undefined) return;
+    const [present, swap, soft_dirty] = pagemap;
+    this.expect.push({ type: 'pagemap', step: as, present, swap, soft_dirty } as Expectation);
   }
 
   private label(step: Step): string {

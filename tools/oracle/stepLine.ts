@@ -39,6 +39,7 @@ function argumentsOf(step: PlainStep): (string | number)[] | null {
     case 'mlock':
     case 'munlock':
     case 'cpu_read':
+    case 'pagemap_read':
       return spanOf(step.args);
     case 'mprotect':
       return [...spanOf(step.args), step.args.prot];
