@@ -91,7 +91,7 @@ describe('what was recorded', () => {
   });
 
   it('counts only when the recorder came to its end', () => {
-    expect(() => parseRecordings('case one\n0 ret 0\n')).toThrow('stopped before the last case');
+    expect(() => parseRecordings('case one\n0 ret 0\n')).toThrow('the last case that it began is one');
   });
 });
 

@@ -14,12 +14,11 @@ import { MIXTURES, type MixtureName, randomCase } from './randomCases.js';
 import { parseRecordings, recordedCase } from './recordings.js';
 import { stepLine } from './stepLine.js';
 
-const [kernel, outPath, wanted] = process.argv.slice(2);
-if (kernel === undefined || outPath === undefined || wanted === undefined)
-  throw new Error('usage: recordCases.ts KERNEL OUT.json CASES.json|MIXTURE:FROM-TO');
-
 /** Memory above what the kernel may use belongs to the two devices with coherent memory. */
 const MACHINE_MIB = 2600;
+/** A sequence may hang the kernel. */
+const MACHINE_MS_MAX = 15 * 60_000;
+const CONSOLE_LINES = 20;
 const COMMAND_LINE =
   'console=ttyS0 panic=-1 oops=panic mem=1024M test_hmm.spm_addr_dev0=0x60000000 test_hmm.spm_addr_dev1=0x80000000';
 
@@ -28,7 +27,7 @@ function casesOf(what: string): Case[] {
   if (range === null) return loadCaseFile(what);
   const [, mixture, from, to] = range;
   if (mixture === undefined || !(mixture in MIXTURES))
-    throw new Error(`mixture ${mixture}: allowed are ${Object.keys(MIXTURES).join(', ')}`);
+    throw new Error(`found the mixture ${mixture}, allowed: ${Object.keys(MIXTURES).join(', ')}`);
   const count = Number(to) - Number(from) + 1;
   return Array.from({ length: count }, (_, i) => randomCase(mixture as MixtureName, Number(from) + i));
 }
@@ -37,47 +36,74 @@ function linesOf({ name, steps }: Case): string {
   return [`case ${name}`, ...steps.map((step, i) => `${i} ${stepLine(step)}`), ''].join('\n');
 }
 
-/** Boots the machine with the recorder as its only program; returns what that wrote. */
-function runMachine(bzImage: string, lines: string, hugePages: boolean): string {
-  const folder = mkdtempSync(join(tmpdir(), 'svmsim-oracle-'));
-  const results = join(folder, 'results');
-  try {
+/** Where a machine is made and leaves what it wrote. */
+class Machine {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'svmsim-oracle-'));
+
+  constructor(
+    private readonly bzImage: string,
+    private readonly hugePages: boolean,
+  ) {}
+
+  /** Boots it with the recorder as its only program; returns what that wrote. @throws Error when it did not come to its end. */
+  record(lines: string): ReturnType<typeof parseRecordings> {
+    try {
+      this.pack(lines);
+      this.boot();
+      return parseRecordings(this.read('results'));
+    } catch (error) {
+      const lastWords = this.read('console').split('\n').slice(-CONSOLE_LINES).join('\n');
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${lastWords}`);
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+
+  private pack(lines: string): void {
     const source = fileURLToPath(new URL('recorder.c', import.meta.url));
-    execFileSync('gcc', ['-O1', '-Wall', '-static', '-o', join(folder, 'init'), source]);
-    writeFileSync(join(folder, 'cases'), lines);
-    if (hugePages) writeFileSync(join(folder, 'huge'), '');
-    const files = ['init', 'cases', ...(hugePages ? ['huge'] : [])];
+    execFileSync('gcc', ['-O1', '-Wall', '-static', '-o', join(this.folder, 'init'), source]);
+    writeFileSync(join(this.folder, 'cases'), lines);
+    if (this.hugePages) writeFileSync(join(this.folder, 'huge'), '');
+    const files = ['init', 'cases', ...(this.hugePages ? ['huge'] : [])];
     const archive = ['-o', '-H', 'newc', '--quiet', '-F', 'initrd'];
-    execFileSync('cpio', archive, { cwd: folder, input: files.join('\n') });
-    const serial = ['-serial', `file:${join(folder, 'console')}`, '-serial', `file:${results}`];
-    const boot = ['-kernel', bzImage, '-initrd', join(folder, 'initrd'), '-append', COMMAND_LINE];
-    // Emulated, which is the same on each machine: a thousand sequences take a minute.
-    const machine = [
-      '-accel',
-      'tcg',
-      '-m',
-      String(MACHINE_MIB),
-      '-nodefaults',
-      '-no-reboot',
-      '-display',
-      'none',
-    ];
+    execFileSync('cpio', archive, { cwd: this.folder, input: files.join('\n') });
+  }
+
+  /** Emulated, which is the same on each computer: a thousand sequences take a minute. */
+  private boot(): void {
+    const machine = `-accel tcg -m ${MACHINE_MIB} -nodefaults -no-reboot -display none`.split(' ');
+    const serial = ['console', 'results'].flatMap((name) => ['-serial', `file:${join(this.folder, name)}`]);
+    const boot = ['-kernel', this.bzImage, '-initrd', join(this.folder, 'initrd'), '-append', COMMAND_LINE];
     execFileSync('qemu-system-x86_64', [...machine, ...serial, ...boot], {
       stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: MACHINE_MS_MAX,
     });
-    return existsSync(results) ? readFileSync(results, 'latin1') : '';
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  }
+
+  private read(name: string): string {
+    const path = join(this.folder, name);
+    return existsSync(path) ? readFileSync(path, 'latin1') : '';
   }
 }
 
-const cases = casesOf(wanted);
-const recordings = parseRecordings(
-  runMachine(kernel, cases.map(linesOf).join(''), wanted.startsWith('huge:')),
-);
-const source = { repo: 'a running kernel with its test_hmm driver', path: 'recorded run' };
-const recorded = cases.flatMap(
-  (one) => recordedCase({ source, ...one }, recordings.get(one.name) ?? []) ?? [],
-);
-writeFileSync(outPath, `[\n${recorded.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
-process.stdout.write(`${outPath}: ${recorded.length} of ${cases.length} cases recorded\n`);
+function main([kernel, outPath, wanted]: readonly string[]): void {
+  if (kernel === undefined || outPath === undefined || wanted === undefined)
+    throw new Error('usage: recordCases.ts KERNEL OUT.json CASES.json|MIXTURE:FROM-TO');
+  if (!existsSync(kernel)) throw new Error(`${kernel}: found no such file, allowed: a kernel's bzImage`);
+  const cases = casesOf(wanted);
+  const lines = cases.map(linesOf).join('');
+  const recordings = new Machine(kernel, wanted.startsWith('huge:')).record(lines);
+  const source = { repo: 'a running kernel with its test_hmm driver', path: 'recorded run' };
+  const recorded = cases.flatMap(
+    (one) => recordedCase({ source, ...one }, recordings.get(one.name) ?? []) ?? [],
+  );
+  writeFileSync(outPath, `[\n${recorded.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
+  process.stdout.write(`${outPath}: ${recorded.length} of ${cases.length} cases recorded\n`);
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`recordCases: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 2;
+}

@@ -61,7 +61,10 @@ export function parseRecordings(text: string): Map<string, (StepResult | undefin
       current[Number(step)] = parseResult(words);
     }
   }
-  if (!ended) throw new Error('the machine stopped before the last case; its console says why');
+  if (!ended) {
+    const last = [...recordings.keys()].at(-1) ?? 'none';
+    throw new Error(`the machine stopped before it came to the end; the last case that it began is ${last}`);
+  }
   return recordings;
 }
 
