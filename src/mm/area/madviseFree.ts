@@ -61,7 +61,7 @@ export class MadviseFree {
     if (page !== first || !coversLeaf(first, end)) {
       return (yield* this.splitFolio(ptePfn(leaf))) ? page : first + PMD_PAGES;
     }
-    if (this.giveUp(ptePfn(leaf))) {
+    if (this.giveUp(ptePfn(leaf), 1)) {
       const last = clearLeaf(mm.pageTable, slot);
       this.kernel.flushCpuTlbs();
       writeLeaf(mm.pageTable, slot, pteWithout(last, USED));
@@ -80,7 +80,7 @@ export class MadviseFree {
     const mapped = this.mappedRun(mm, reached, Math.min(end, tableEnd));
     // Wholly mapped here, by entries of its pages: the kernel marks it as one. Whoever else has a leaf of it keeps it as it is.
     if (folios.headOf(pfn) === pfn && mapped >= folios.npages(pfn)) {
-      if (folios.mapcount(pfn) === folios.npages(pfn)) this.markWhole(mm, reached, pfn);
+      if (this.giveUp(pfn, folios.npages(pfn))) this.forgetUse(mm, reached, mapped);
       return reached + mapped;
     }
     return (yield* this.splitFolio(pfn)) ? reached : reached + mapped;
@@ -99,14 +99,6 @@ export class MadviseFree {
       count++;
     }
     return count;
-  }
-
-  private markWhole(mm: Mm, page: number, head: Pfn): void {
-    const { folios } = this.kernel;
-    if (folios.isLocked(head)) return;
-    this.forgetUse(mm, page, folios.npages(head));
-    folios.clearFlag(head, FolioFlag.Dirty);
-    folios.setFlag(head, FolioFlag.LazyFree);
   }
 
   /** Emptied first, so that no store can be between the last look at the dirty bit and its clearing. */
@@ -149,7 +141,7 @@ export class MadviseFree {
       if (pteKind(pte) === PteKind.Swap) {
         mm.pageTable.write(at, PTE_NONE);
         this.kernel.swapCache.releaseEntry(pte);
-      } else if (this.isOwnRam(pte) && this.giveUp(ptePfn(pte))) {
+      } else if (this.isOwnRam(pte) && this.giveUp(ptePfn(pte), 1)) {
         this.forgetUse(mm, start + at - slot, 1);
       }
     }
@@ -162,12 +154,13 @@ export class MadviseFree {
     return isRam && this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.Anon);
   }
 
-  /** A page that others map, have locked, or still have swapped out stays as it is. @kernel folio_mark_lazyfree */
-  private giveUp(pfn: Pfn): boolean {
+  /**
+   * A folio that others map, have locked, or still have swapped out stays as it is. `mappings` is how many there are where one process alone maps
+   * all of it: one of a small page or by a leaf, otherwise one for each page. @kernel folio_mark_lazyfree
+   */
+  private giveUp(head: Pfn, mappings: number): boolean {
     const { folios, swapCache } = this.kernel;
-    const head = folios.headOf(pfn);
-    const isWhole = !folios.isLarge(pfn) || folios.entireMapcount(head) === 1;
-    if (folios.isLocked(head) || !isWhole || folios.mapcount(head) !== 1) return false;
+    if (folios.isLocked(head) || folios.mapcount(head) !== mappings) return false;
     if (folios.testFlag(head, FolioFlag.Swapcache) && !swapCache.freeSwap(head)) return false;
     folios.clearFlag(head, FolioFlag.Dirty);
     folios.setFlag(head, FolioFlag.LazyFree);

@@ -77,11 +77,12 @@ export class Collapse {
    */
   *collapse(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
     if (!allowsHugePages(vma) || !hasRoomForHugePage(vma) || vma.anonVma === null) return Errno.EINVAL;
-    let last: Scan = Scan.Succeed;
+    // Rounded inwards, a span that touches no boundary of a PMD ends before it begins; one that touches a single boundary is empty, and is done.
+    const first = alignUp(start, PMD_PAGES);
     const limit = alignDown(end, PMD_PAGES);
-    // A span inside one PMD is refused; one that has the boundary of two in it, and no whole one, has nothing to do.
-    if (alignUp(start, PMD_PAGES) > limit) return Errno.EINVAL;
-    for (let at = alignUp(start, PMD_PAGES); at < limit; at += PMD_PAGES) {
+    if (first > limit) return Errno.EINVAL;
+    let last: Scan = Scan.Succeed;
+    for (let at = first; at < limit; at += PMD_PAGES) {
       const result: Scan =
         this.revalidate(mm, at as Vpn) === null ? Scan.Area : yield* this.collapsePmd(mm, at as Vpn);
       if (result === Scan.Succeed) continue;

@@ -142,7 +142,11 @@ export function splitRange(page: number): NotifierRange {
 
 /** Splits the leaf that covers `page`, if there is one, inside a CLEAR invalidation of all its pages. @kernel __split_huge_pmd */
 export function* splitHugePmd(kernel: Kernel, mm: Mm, page: number): Steps<void> {
-  if (!isLeafAt(mm.pageTable, page)) return;
+  if (isLeafAt(mm.pageTable, page)) yield* splitInside(kernel, mm, page);
+}
+
+/** The leaf may have gone until mirrors have been told. */
+function* splitInside(kernel: Kernel, mm: Mm, page: number): Steps<void> {
   const range = splitRange(page);
   yield* mm.notifiers.invalidateStart(range);
   if (isLeafAt(mm.pageTable, page)) splitLeaf(kernel, mm, page);
@@ -168,9 +172,5 @@ function* splitHugePmdAt(kernel: Kernel, mm: Mm, page: number, floor: number): S
   const start = leafStart(page);
   const vma = start === page ? null : mm.vmas.find(page as Vpn);
   if (vma === null || start < floor || start < vma.start || start + PMD_PAGES > vma.end) return;
-  if (!mm.pageTable.hasUpperTable(page)) return;
-  const range = splitRange(page);
-  yield* mm.notifiers.invalidateStart(range);
-  if (isLeafAt(mm.pageTable, page)) splitLeaf(kernel, mm, page);
-  yield* mm.notifiers.invalidateEnd(range);
+  if (mm.pageTable.hasUpperTable(page)) yield* splitInside(kernel, mm, page);
 }

@@ -1,6 +1,7 @@
 /** Splitting a large folio: the same bytes at the same places, one folio per page, and nothing if somebody holds it. */
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, vpn } from '../../../src/base/units.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
@@ -75,7 +76,7 @@ describe('splitting a mapped folio', () => {
     const { kernel, calls } = machine;
     kernel.memory.zeroPages(pfn(head + 7), 1);
     const child = run(kernel, calls.fork.fork(mm, 2));
-    if (typeof child === 'number') throw new Error('fork failed');
+    assert(typeof child !== 'number', 'fork failed');
     const used = kernel.ram.usedPages;
     expect(run(kernel, splitLocked())).toBe(Errno.OK);
     for (const of of [mm, child]) expect(ptePfn(pteOf(of, HUGE_AREA + 7))).toBe(kernel.zeroPage);
