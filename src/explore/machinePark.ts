@@ -4,9 +4,9 @@ import { assert } from '../base/assert.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
 import type { Strategy } from '../sim/strategy.js';
+import { BufferEraser } from '../simulation/bufferEraser.js';
 import type { SharedBuffers } from '../simulation/sharedBuffers.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
-import { BufferEraser } from './bufferEraser.js';
 import type { BufferStock } from './bufferStock.js';
 import { FirstReport } from './firstReport.js';
 import { MachineImage } from './rewind/machineImage.js';
@@ -50,7 +50,7 @@ export class MachinePark {
     private readonly stock: BufferStock,
   ) {
     this.buffers = stock.take(subject.config);
-    this.eraser = new BufferEraser(this.buffers);
+    this.eraser = new BufferEraser(subject.config, this.buffers);
     this.canKeep = overlay === null && subject.extensions === undefined;
   }
 

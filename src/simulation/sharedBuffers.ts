@@ -106,22 +106,6 @@ export function bufferShape(config: SimulationConfig): string {
   ]);
 }
 
-/** Makes the buffers of a run that has ended those of a fresh one: the engine frees shared memory late, so that runs in a row would pile it up. */
-export function clearBuffers(buffers: SharedBuffers): void {
-  for (const value of Object.values(buffers)) {
-    for (const buffer of Array.isArray(value) ? value : [value]) {
-      if (buffer instanceof SharedArrayBuffer) clear(buffer);
-    }
-  }
-}
-
-/** Of all views that of doubles is filled fastest. */
-function clear(buffer: SharedArrayBuffer): void {
-  const rest = buffer.byteLength % Float64Array.BYTES_PER_ELEMENT;
-  new Float64Array(buffer, 0, (buffer.byteLength - rest) / Float64Array.BYTES_PER_ELEMENT).fill(0);
-  new Uint8Array(buffer, buffer.byteLength - rest).fill(0);
-}
-
 function traceBytes(config: SimulationConfig): number {
   if (config.trace !== true) return 0;
   return TraceRing.bytesFor(config.executor === 'threads' ? actorCount(config) : 1);

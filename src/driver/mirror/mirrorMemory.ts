@@ -53,6 +53,7 @@ export class MirrorMemory {
   private readonly gaps: Pfn[] = [];
   /** Chunks that were added over all time. */
   chunksAdded = 0;
+  private touchedEnd_ = 0;
 
   /** Chunks have `chunkPages` pages each; what the zone has beyond a multiple of it is not used. */
   constructor(
@@ -69,6 +70,11 @@ export class MirrorMemory {
     return this.live;
   }
 
+  /** One past the last frame that was ever handed out; 0 for none. */
+  get touchedEnd(): number {
+    return this.touchedEnd_;
+  }
+
   get usedPages(): number {
     return this.live.reduce((sum, chunk) => sum + chunk.usedPages, 0);
   }
@@ -76,6 +82,12 @@ export class MirrorMemory {
   /** `2^order` pages; `NO_PFN` when neither a chunk has them together nor the zone a further chunk. @kernel dmirror_devmem_alloc_page */
   alloc(order: number): Pfn {
     if (1 << order > this.chunkPages) return NO_PFN;
+    const pfn = this.take(order);
+    if (pfn !== NO_PFN) this.touchedEnd_ = Math.max(this.touchedEnd_, pfn + (1 << order));
+    return pfn;
+  }
+
+  private take(order: number): Pfn {
     for (const chunk of this.live) {
       const pfn = chunk.alloc(order);
       if (pfn !== NO_PFN) return pfn;

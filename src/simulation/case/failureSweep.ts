@@ -7,7 +7,8 @@ import { mayFailWith } from '../../case/failureErrnos.js';
 import type { Step } from '../../case/opSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
 import { allocSiteName, FailureInjector } from '../../memory/failureInjector.js';
-import { allocateBuffers, clearBuffers, type SharedBuffers } from '../sharedBuffers.js';
+import { BufferEraser } from '../bufferEraser.js';
+import { allocateBuffers, type SharedBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { caseMachine } from './caseMachine.js';
 import type { CaseProblem, FailureRuns } from './caseReport.js';
@@ -63,6 +64,7 @@ class Sweep {
   private readonly config: SimulationConfig;
   /** Of one run after the other. */
   private readonly buffers: SharedBuffers;
+  private readonly eraser: BufferEraser;
 
   constructor(
     private readonly one: Case,
@@ -72,6 +74,7 @@ class Sweep {
   ) {
     this.config = caseMachine(one, 'virtual', seed);
     this.buffers = allocateBuffers(this.config);
+    this.eraser = new BufferEraser(this.config, this.buffers);
     this.isOrdered = !one.steps.some(isConcurrent);
   }
 
@@ -130,8 +133,10 @@ class Sweep {
   }
 
   private runTrial(trial: CaseTrial): readonly CaseProblem[] {
-    clearBuffers(this.buffers);
-    const { problems, verifications } = new VirtualCase(this.one, this.config, trial, this.buffers).run();
+    const run = new VirtualCase(this.one, this.config, trial, this.buffers);
+    const { problems, verifications } = run.run();
+    this.eraser.eraseUsed(run.machine);
+    this.eraser.eraseRest();
     this.verifications += verifications;
     return problems;
   }

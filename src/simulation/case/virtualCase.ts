@@ -11,6 +11,7 @@ import { CaseProgram } from '../../workload/case/caseProgram.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { VirtualFleet } from '../virtualFleet.js';
+import type { VirtualMachine } from '../virtualMachine.js';
 import type { CaseProblem } from './caseReport.js';
 import { type CaseTrial, injectEverywhere } from './caseTrial.js';
 import { describePages } from './describePages.js';
@@ -53,6 +54,11 @@ export class VirtualCase {
     this.program = workload;
     if (trial === null) this.sortExpectations();
     else this.prepare(trial);
+  }
+
+  /** For whoever wants its memory for the next run. */
+  get machine(): VirtualMachine {
+    return this.fleet;
   }
 
   run(): VirtualCaseResult {

@@ -1,9 +1,14 @@
-/** Makes the shared memory of a machine as new, so that the next machine can be built in it: what was used of it, no more. */
+/**
+ * Makes the shared memory of a machine as new, so that the next machine can be built in it: what was used of it, no more. The engine frees shared
+ * memory late, so that runs in a row, each with its own, would pile it up.
+ */
 
 import { PAGE_BYTES } from '../base/units.js';
+import type { CallPayload } from '../memory/callPayload.js';
 import { TABLE_ENTRIES } from '../memory/radixTable.js';
-import type { SharedBuffers } from '../simulation/sharedBuffers.js';
-import type { VirtualMachine } from '../simulation/virtualMachine.js';
+import { openPayloads, type SharedBuffers } from './sharedBuffers.js';
+import type { SimulationConfig } from './simulationConfig.js';
+import type { VirtualMachine } from './virtualMachine.js';
 
 const TABLE_BYTES = TABLE_ENTRIES * 4;
 const DOUBLE_BYTES = Float64Array.BYTES_PER_ELEMENT;
@@ -14,31 +19,30 @@ export class BufferEraser {
   private readonly cpuTables: Float64Array;
   private readonly gpuTables: readonly Float64Array[];
   private readonly whole: readonly (Float64Array | Uint8Array)[];
+  private readonly payloads: readonly CallPayload[];
 
-  constructor(buffers: SharedBuffers) {
-    const { memory, folios, cpuTables, gpuTables, iommus, arrays, brackets, rings, board, payloads } =
-      buffers;
+  constructor(config: SimulationConfig, buffers: SharedBuffers) {
+    const { memory, folios, cpuTables, gpuTables, iommus, arrays, brackets, rings, board } = buffers;
     this.memory = new Float64Array(memory);
     this.cpuTables = new Float64Array(cpuTables);
     this.gpuTables = gpuTables.map((buffer) => new Float64Array(buffer));
-    this.whole = [folios, ...iommus, arrays, brackets, rings, board, payloads].map((buffer) =>
+    this.whole = [folios, ...iommus, arrays, brackets, rings, board].map((buffer) =>
       buffer.byteLength % DOUBLE_BYTES === 0 ? new Float64Array(buffer) : new Uint8Array(buffer),
     );
+    this.payloads = openPayloads(config, buffers);
   }
 
   /** Frames and page tables. The machine has ended, and nobody uses it any more. */
   eraseUsed({ coordinator, devices }: VirtualMachine): void {
-    const { kernel } = coordinator.coordinator;
-    const { ram, zones } = kernel.memory.layout;
+    const { kernel, mirror } = coordinator.coordinator;
+    const { ram } = kernel.memory.layout;
     this.eraseFrames(ram.firstPfn, kernel.ram.touchedEnd);
     this.eraseTables(this.cpuTables, kernel.tables.touchedEnd);
     devices.forEach(({ actor: { gpu } }, i) => {
       this.eraseFrames(gpu.vram.zone.firstPfn, gpu.vram.touchedEnd);
       this.eraseTables(this.gpuTables[i], gpu.pageTable.touchedEnd);
     });
-    // Test devices hand out their memory themselves.
-    if (devices.length === 0)
-      for (const { firstPfn, pages } of zones) this.eraseFrames(firstPfn, firstPfn + pages);
+    for (const { zone, memory } of mirror?.devices ?? []) this.eraseFrames(zone.firstPfn, memory.touchedEnd);
   }
 
   /** Whether frames and page tables are zero. */
@@ -46,9 +50,10 @@ export class BufferEraser {
     return [this.memory, this.cpuTables, ...this.gpuTables].every((view) => view.every((word) => word === 0));
   }
 
-  /** Everything else. */
+  /** Everything else, but for counters, which each machine begins anew, and what payloads held, which nobody reads before it is written. */
   eraseRest(): void {
     for (const view of this.whole) view.fill(0);
+    for (const payload of this.payloads) payload.clear();
   }
 
   private eraseFrames(first: number, end: number): void {
