@@ -43,8 +43,8 @@ export class SvmService {
     const rows: readonly [IoctlRequest, Handler][] = [
       [IoctlRequest.svmSetAttr, (call) => this.setAttr(call)],
       [IoctlRequest.svmGetAttr, atOnce((call, said) => this.getAttr(call, said))],
-      [IoctlRequest.madvisePreferred, (call, said) => this.advisePreferred(call, said)],
-      [IoctlRequest.madviseAtomic, (call, said) => this.adviseAtomic(call, said)],
+      [IoctlRequest.madvisePreferred, (call) => this.advisePreferred(call)],
+      [IoctlRequest.madviseAtomic, (call) => this.adviseAtomic(call)],
       [IoctlRequest.managedAdvise, (call, said) => this.advise(call, said)],
       [IoctlRequest.managedGetAttr, atOnce((call, said) => this.getManaged(call, said))],
       [IoctlRequest.svmPrefetch, (call, said) => this.prefetch(call, said)],
@@ -89,16 +89,18 @@ export class SvmService {
   }
 
   /** -ENOLINK for a device that this one does not reach. @kernel xe_vm_madvise_ioctl */
-  private *advisePreferred(call: IoctlCall, said: ProcessAttributes): Steps<IoctlReply> {
+  private *advisePreferred(call: IoctlCall): Steps<IoctlReply> {
     const place = placeOf(payloadValue<string>(call.payload) ?? '');
     const span = spanOf(call);
     const errno = this.checkPreferred(call.device, place);
     if (errno !== Errno.OK) return ioctlReply(errno);
     // The device's own memory, by whatever name.
     const preferred = place === call.device ? Location.Faulting : place;
-    said.mirrors[call.device].setPreferred(span.start, span.end, preferred, call.a !== 0);
-    yield* this.driver.follow(span, false);
-    return ioctlReply(Errno.OK);
+    return ioctlReply(
+      yield* this.driver.advise(span, this.gpus[call.device], (mirror) =>
+        mirror.setPreferred(span.start, span.end, preferred, call.a !== 0),
+      ),
+    );
   }
 
   private checkPreferred(device: number, place: number): Errno {
@@ -108,13 +110,15 @@ export class SvmService {
     return this.driver.linked(device, place) ? Errno.OK : Errno.ENOLINK;
   }
 
-  private *adviseAtomic(call: IoctlCall, said: ProcessAttributes): Steps<IoctlReply> {
+  private *adviseAtomic(call: IoctlCall): Steps<IoctlReply> {
     const mode = atomicsByName[payloadValue<string>(call.payload) ?? ''];
-    if (mode === undefined || said.mirrors[call.device] === undefined) return ioctlReply(Errno.EINVAL);
+    if (mode === undefined || this.gpus[call.device] === undefined) return ioctlReply(Errno.EINVAL);
     const span = spanOf(call);
-    said.mirrors[call.device].setAtomics(span.start, span.end, mode);
-    yield* this.driver.follow(span, true);
-    return ioctlReply(Errno.OK);
+    return ioctlReply(
+      yield* this.driver.advise(span, this.gpus[call.device], (mirror) =>
+        mirror.setAtomics(span.start, span.end, mode),
+      ),
+    );
   }
 
   private *advise(call: IoctlCall, said: ProcessAttributes): Steps<IoctlReply> {

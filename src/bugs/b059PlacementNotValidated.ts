@@ -12,13 +12,13 @@ export const b059: BugOverlay = {
     'Whether a range is as it should be is asked of device targets only. With RAM as the target any valid range passes, and a prefetch there does nothing.',
   reference: '7c0c19c076ff',
   subject: bugCase({
-    name: 'memory is to be in RAM from now on',
+    name: 'memory goes to the device once, and then to RAM as advised',
     steps: [
       ...mirrorOn(1),
       alignedBuffer('A', 16),
       { op: 'cpu_write', args: { buf: 'A', pattern: { p: 'const', v: 1 } } },
-      { op: 'gpu_write', args: { dev: 'gpu0', buf: 'A', off: 0, pages: 1, pattern: { p: 'const', v: 2 } } },
       { op: 'advise_preferred_location', args: { dev: 'gpu0', buf: 'A', target: 'sys' } },
+      { op: 'prefetch', args: { dev: 'gpu0', buf: 'A', target: 'gpu0' } },
       { op: 'prefetch', args: { dev: 'gpu0', buf: 'A', target: 'advised' } },
       { op: 'query_residency', args: { buf: 'A', off: 0, pages: 1 }, as: 'where' },
     ],

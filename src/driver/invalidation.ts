@@ -64,6 +64,19 @@ export class Invalidation implements GpuSvmOps {
     yield* this.invalidateTlbs(windows);
   }
 
+  /**
+   * Takes one device's translations to these ranges away; its DMA mappings stay. The notifier lock is held, and the vm lock for write, which keeps
+   * binds away. @kernel xe_vm_invalidate_madvise_range
+   */
+  *zapDevice(gpu: GpuHandle, ranges: readonly DriverRange[]): Steps<void> {
+    const windows = new Map<GpuHandle, InvalidationWindow>();
+    for (const range of ranges) {
+      const part = range.find(gpu);
+      if (part !== null) this.beginParts(range, [part], windows);
+    }
+    if (windows.size > 0) yield* this.invalidateTlbs(windows);
+  }
+
   /** Ends DMA to the range's pages for these devices; the notifier lock is held for write. */
   *unmapParts(range: DriverRange, parts: readonly RangeDevice[]): Steps<void> {
     const { gpusvm, dma } = this.vm;

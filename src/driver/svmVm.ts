@@ -1,6 +1,7 @@
 /** The driver's mirror of one address space: a gpusvm with the devices that share it, its locks, and its life. */
 
 import { assert } from '../base/assert.js';
+import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { inSpace, type SpaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
@@ -93,6 +94,18 @@ export class SvmVm {
   /** What each device sees where. */
   get deviceVms(): ReadonlyMap<GpuHandle, DeviceVm> {
     return this.membership.deviceVms;
+  }
+
+  /**
+   * For who changes what devices see: the vm lock for write, and no garbage, so that what the process has unmapped counts no more. -ENOENT,
+   * without the lock: the mirror is closed. @kernel xe_svm_flush
+   */
+  *beginChange(): Steps<Errno> {
+    yield* this.vmLock.write();
+    yield* this.collector.collectLocked();
+    if (!this.closed) return Errno.OK;
+    this.vmLock.writeUnlock();
+    return Errno.ENOENT;
   }
 
   /** The part of `range` that belongs to `gpu`, made if need be. The vm lock is held for read. */

@@ -5,11 +5,13 @@ import type { IoctlReply } from '../../src/actors/ioctl.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { ApiCode } from '../../src/driver/attributes/managedMemory.js';
+import { stayInRam } from '../../src/driver/placement.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
 import { FaultKind } from '../../src/memory/faultKind.js';
-import type { Steps } from '../../src/sim/steps.js';
+import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import { STEP, type Steps } from '../../src/sim/steps.js';
 import { IoctlRequest, type SvmRequest } from '../../src/uapi/ioctlRequest.js';
-import { fill, load, System, type SystemOptions, store } from '../driver/harness.js';
+import { fill, findDifference, load, System, type SystemOptions, store } from '../driver/harness.js';
 
 const AREA = 0x1000;
 
@@ -24,11 +26,22 @@ class Machine extends System {
   }
 
   call(request: IoctlRequest, value: unknown, device = -1, first = 0, npages = 32, a = 0): IoctlReply {
+    return this.run(this.callSteps(request, value, device, first, npages, a));
+  }
+
+  callSteps(
+    request: IoctlRequest,
+    value: unknown,
+    device = -1,
+    first = 0,
+    npages = 32,
+    a = 0,
+  ): Steps<IoctlReply> {
     const { payload } = this;
     payload.put(value);
     const span = { page: vpn(AREA + first), npages };
     const { mm, ioctls } = this.coordinator;
-    return this.run(ioctls.handle(request, { mm, thread: 0, device, ...span, a, b: 0, payload }));
+    return ioctls.handle(request, { mm, thread: 0, device, ...span, a, b: 0, payload });
   }
 
   get answer(): unknown {
@@ -192,6 +205,61 @@ describe('advice to one device', () => {
     expect(machine.placesOf(AREA, 16)).toEqual(['ram']);
     expect(machine.run(atomic(AREA + 16))).toBe(Errno.OK);
     expect(machine.placesOf(AREA + 16, 16)).toEqual(['vram0']);
+  });
+
+  it('outlives the garbage of what was at its addresses before', () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const machine = new Machine({ seed });
+      machine.run(store(machine.context(0), AREA, 5));
+      const { vmLock } = machine.coordinator.vms[0];
+      let isNew = false;
+      const replace = function* (): Steps<void> {
+        yield* vmLock.read();
+        yield* machine.cpus[0].munmap(vpn(AREA), 16);
+        yield* machine.cpus[0].mmap(vpn(AREA), 16, Prot.Read | Prot.Write, MapFlag.Fixed);
+        isNew = true;
+        // For long enough that the advice comes meanwhile.
+        for (let i = 0; i < 100; i++) yield STEP;
+        vmLock.readUnlock();
+      };
+      const advise = function* (): Steps<Errno> {
+        while (!isNew) yield STEP;
+        return (yield* machine.callSteps(IoctlRequest.madvisePreferred, 'sys', 0, 0, 16)).errno;
+      };
+      expect(machine.runAll<unknown>([replace(), advise()])[1]).toBe(Errno.OK);
+      machine.run(store(machine.context(0), AREA, 5));
+      expect(machine.placesOf(AREA, 1)).toEqual(['ram']);
+    }
+  });
+
+  it('takes translations away where it is news, so that the next access follows it', () => {
+    const machine = new Machine();
+    machine.run(fill(machine.context(0), AREA, 32, 300));
+    machine.call(IoctlRequest.madvisePreferred, 'gpu1', 0, 0, 16);
+    expect([machine.gpuPte(0, AREA), machine.placeOf(AREA)]).toEqual([0, 'vram0']);
+    expect(machine.gpuPte(0, AREA + 16)).not.toBe(0);
+    expect(machine.run(findDifference(machine.context(0), AREA, 32, 300))).toBeNull();
+    expect(machine.placesOf(AREA, 32)).toEqual(['vram1', 'vram0']);
+    const before = machine.gpuFaultCount;
+    machine.call(IoctlRequest.madvisePreferred, 'gpu1', 0, 0, 16);
+    machine.run(store(machine.context(0), AREA, 5));
+    expect(machine.gpuFaultCount).toBe(before);
+    machine.checkAtRest();
+  });
+
+  it('leaves other devices what they have, and this one its DMA mappings', () => {
+    const machine = new Machine({ policy: stayInRam });
+    for (const device of [0, 1]) machine.run(load(machine.context(device), AREA));
+    const [gpu] = machine.coordinator.gpus;
+    const mapped = gpu.iommu.live;
+    machine.call(IoctlRequest.madviseAtomic, 'device', 0, 0, 16);
+    expect([machine.gpuPte(0, AREA), gpu.iommu.live]).toEqual([0, mapped]);
+    expect(machine.gpuPte(1, AREA)).not.toBe(0);
+    machine.run(load(machine.context(0), AREA));
+    machine.call(IoctlRequest.madviseAtomic, 'device', 0, 0, 16);
+    expect(machine.gpuPte(0, AREA)).not.toBe(0);
+    machine.checkAtRest();
+    machine.tearDown();
   });
 
   it('is reset when a range of it was unmapped', () => {

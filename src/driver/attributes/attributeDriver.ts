@@ -2,6 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
+import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { VmFlag } from '../../mm/area/vma.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
@@ -18,8 +19,10 @@ import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
 import type { SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
+import { adviseMirror } from './mirrorAdvice.js';
 import { type Linked, policyAt, prefetchPlace } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
+import type { XeMadvise } from './xeMadvise.js';
 
 /** A span of a process's addresses. */
 export interface Span {
@@ -74,9 +77,21 @@ export class AttributeDriver {
     return moved === Errno.OK ? yield* this.mapUsers(span, said) : moved;
   }
 
+  /** Tells one device's mirror. Errors: -ENODEV (it mirrors nothing of the process), and those of {@link adviseMirror}. */
+  *advise(
+    { mm, start, end }: Span,
+    gpu: GpuHandle,
+    tell: (mirror: XeMadvise) => readonly PageSpan[],
+  ): Steps<Errno> {
+    const said = this.attributesOf(mm);
+    const vm = this.mirrors.memberVm(mm, gpu);
+    if (said === null || vm === null) return Errno.ENODEV;
+    return yield* adviseMirror(vm, gpu, { start, end }, () => tell(said.mirrors[gpu.index]));
+  }
+
   /**
    * Ranges that reach over an end of the span make way for smaller ones; with `refault` the devices also lose the others, so that they ask anew.
-   * Pages stay where they are. @kernel xe_svm_unmap_address_range, xe_vm_invalidate_madvise_range
+   * Pages stay where they are.
    */
   *follow({ mm, start, end }: Span, refault: boolean): Steps<void> {
     for (const vm of this.mirrors.of(mm)) yield* this.followIn(vm, start, end, refault);

@@ -2,6 +2,7 @@
 
 import { RangeMap } from '../../base/rangeMap.js';
 import type { Vpn } from '../../base/units.js';
+import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { Location, type Place } from './location.js';
 
 /** Who does atomics on the pages. @kernel DRM_XE_ATOMIC_* */
@@ -36,14 +37,14 @@ export class XeMadvise {
     return this.map.get(page);
   }
 
-  /** @kernel madvise_preferred_mem_loc */
-  setPreferred(start: Vpn, end: Vpn, preferred: Place, onlySystemPages: boolean): void {
-    this.change(start, end, (old) => ({ ...old, preferred, onlySystemPages }));
+  /** Returns the spans for which this is news. @kernel madvise_preferred_mem_loc */
+  setPreferred(start: Vpn, end: Vpn, preferred: Place, onlySystemPages: boolean): PageSpan[] {
+    return this.change(start, end, (old) => ({ ...old, preferred, onlySystemPages }));
   }
 
-  /** @kernel madvise_atomic */
-  setAtomics(start: Vpn, end: Vpn, atomics: AtomicMode): void {
-    this.change(start, end, (old) => ({ ...old, atomics }));
+  /** Returns the spans for which this is news. @kernel madvise_atomic */
+  setAtomics(start: Vpn, end: Vpn, atomics: AtomicMode): PageSpan[] {
+    return this.change(start, end, (old) => ({ ...old, atomics }));
   }
 
   /** Of a span that was unmapped. @kernel xe_svm_range_set_default_attr */
@@ -57,10 +58,14 @@ export class XeMadvise {
     return { start: piece.start as Vpn, end: piece.end as Vpn };
   }
 
-  private change(start: Vpn, end: Vpn, change: (old: MirrorAttributes) => MirrorAttributes): void {
+  private change(start: Vpn, end: Vpn, change: (old: MirrorAttributes) => MirrorAttributes): PageSpan[] {
+    const news = [...this.map.pieces(start, end)].filter(({ value = defaultMirrorAttributes }) => {
+      return !same(value, change(value));
+    });
     this.map.update(start, end, (old) => {
       const changed = change(old ?? defaultMirrorAttributes);
       return same(changed, defaultMirrorAttributes) ? undefined : changed;
     });
+    return news;
   }
 }

@@ -295,13 +295,10 @@ export class DeviceVm implements VaHome {
   }
 
   private *underVmLock(change: () => Steps<BindResult>): Steps<BindResult> {
-    const { vmLock, collector } = this.vm;
-    yield* vmLock.write();
-    // So that what the process has unmapped does not count as a range of the mirror. @kernel xe_svm_flush
-    yield* collector.collectLocked();
-    const errno = this.vm.closed ? Errno.ENOENT : Errno.OK;
-    const result = errno === Errno.OK ? yield* change() : { errno, ops: [] };
-    vmLock.writeUnlock();
+    const errno = yield* this.vm.beginChange();
+    if (errno !== Errno.OK) return { errno, ops: [] };
+    const result = yield* change();
+    this.vm.vmLock.writeUnlock();
     return result;
   }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { vpn } from '../../../src/base/units.js';
 import { Location } from '../../../src/driver/attributes/location.js';
 import { AtomicMode, XeMadvise } from '../../../src/driver/attributes/xeMadvise.js';
+import type { PageSpan } from '../../../src/drm/gpuvm/addressRange.js';
 
 describe('XeMadvise', () => {
   it('keeps each attribute when another is set', () => {
@@ -13,6 +14,18 @@ describe('XeMadvise', () => {
     expect(advise.find(vpn(5))).toEqual({ preferred: 1, onlySystemPages: true, atomics: AtomicMode.Cpu });
     expect(advise.find(vpn(9))).toMatchObject({ preferred: Location.Faulting, atomics: AtomicMode.Cpu });
     expect(advise.find(vpn(12))).toBeUndefined();
+  });
+
+  it('says for which spans something is news', () => {
+    const advise = new XeMadvise();
+    const news = (spans: readonly PageSpan[]): number[][] => spans.map(({ start, end }) => [start, end]);
+    expect(news(advise.setAtomics(vpn(0), vpn(8), AtomicMode.Undefined))).toEqual([]);
+    expect(news(advise.setAtomics(vpn(4), vpn(8), AtomicMode.Cpu))).toEqual([[4, 8]]);
+    expect(news(advise.setAtomics(vpn(0), vpn(12), AtomicMode.Cpu))).toEqual([
+      [0, 4],
+      [8, 12],
+    ]);
+    expect(news(advise.setPreferred(vpn(0), vpn(4), Location.Faulting, true))).toEqual([[0, 4]]);
   });
 
   it('forgets what is set back to the default, and what was unmapped', () => {
