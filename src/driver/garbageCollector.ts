@@ -2,7 +2,7 @@
 
 import { assert } from '../base/assert.js';
 import { PagesFlag } from '../drm/gpusvm/pages.js';
-import type { Steps } from '../sim/steps.js';
+import { PARK, type Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import type { DriverRange } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
@@ -54,6 +54,15 @@ export class GarbageCollector {
       yield* this.removeRange(range);
     }
     svmLock.unlock();
+  }
+
+  /** Before who has the vm lock for read looks for ranges; it is let go of meanwhile, and held again on return. */
+  *collectFirst(): Steps<void> {
+    const { vmLock } = this.vm;
+    vmLock.readUnlock();
+    if (!vmLock.beginWrite()) yield PARK;
+    yield* this.collectLocked();
+    vmLock.downgrade();
   }
 
   /** The one that waits for longest; its reference goes to the caller. Null: nothing is queued. @kernel list_first_entry_or_null */

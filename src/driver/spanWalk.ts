@@ -3,6 +3,7 @@
 import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import type { Mm } from '../mm/process/mm.js';
+import { PteKind, pteFromWord, pteKind } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
 import { DriverStep, type MigrateTrigger } from './driverStep.js';
 
@@ -33,6 +34,14 @@ export function noteMigration(mm: Mm, start: Vpn, end: Vpn, trigger: MigrateTrig
     sched.at(DriverStep.migrateStart, page, stop - page, mm.id, trigger);
     page = stop as Vpn;
   }
+}
+
+/** The first page of the half-open span that lies in device memory, as the CPU knows it; its end when there is none. */
+export function firstOnDevice({ pageTable }: Mm, start: Vpn, end: Vpn): Vpn {
+  for (let page: number = start; page < end; page++) {
+    if (pteKind(pteFromWord(pageTable.get(page as Vpn))) === PteKind.DevicePrivate) return page as Vpn;
+  }
+  return end;
 }
 
 /** The first mapped page that is not below `page`; beyond all addresses when there is none. */

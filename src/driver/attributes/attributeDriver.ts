@@ -6,7 +6,6 @@ import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { VmFlag } from '../../mm/area/vma.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
-import { PteKind, pteFromWord, pteKind } from '../../mm/table/pte.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { MigrateTrigger } from '../driverStep.js';
@@ -14,7 +13,7 @@ import type { RangePrefetch } from '../fault/rangePrefetch.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { MirrorTable } from '../mirrorTable.js';
 import { type PlacementPolicy, preferDevice, stayWhereTheyAre } from '../placement.js';
-import { noteMigration, walkMapped } from '../spanWalk.js';
+import { firstOnDevice, noteMigration, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
 import type { SvmChange } from './kfdSvm.js';
@@ -165,11 +164,10 @@ export class AttributeDriver {
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
-    if (hasDevicePage(span)) noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
-    for (const vm of this.mirrors.of(span.mm)) {
-      const errno = yield* walkMapped(span.mm, span.start, span.end, (page) =>
-        this.prefetches.toRam(vm, page),
-      );
+    const { mm, start, end } = span;
+    if (firstOnDevice(mm, start, end) < end) noteMigration(mm, start, end, MigrateTrigger.Prefetch);
+    for (const vm of this.mirrors.of(mm)) {
+      const errno = yield* walkMapped(mm, start, end, (page) => this.prefetches.toRam(vm, page));
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -186,11 +184,4 @@ export class AttributeDriver {
       return this.prefetches.toDevice(vm, gpu, owner, page, policyOf(page), write);
     });
   }
-}
-
-function hasDevicePage({ mm, start, end }: Span): boolean {
-  for (let page: number = start; page < end; page++) {
-    if (pteKind(pteFromWord(mm.pageTable.get(page as Vpn))) === PteKind.DevicePrivate) return true;
-  }
-  return false;
 }

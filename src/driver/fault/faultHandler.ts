@@ -1,6 +1,5 @@
 /** Serves GPU faults: finds the range, migrates its pages if policy says so, maps them for DMA and binds them. */
 
-import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
@@ -8,7 +7,7 @@ import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
-import { DriverRange, type RangeDevice } from '../driverRange.js';
+import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
@@ -17,6 +16,7 @@ import { FaultPath, type FaultPathCosts } from './faultPath.js';
 import type { FaultRecovery } from './faultRecovery.js';
 import { type FaultRequest, type FaultWorld, GET_PAGES, GpuFault, RETRY, type Round } from './gpuFault.js';
 import type { RangeBinding } from './rangeBinding.js';
+import { findOrInsertRange } from './rangeLookup.js';
 import type { RangeMigration } from './rangeMigration.js';
 import type { RangePlacement } from './rangePlacement.js';
 
@@ -43,9 +43,6 @@ export interface FaultParts {
   readonly binding: RangeBinding;
   readonly recovery: FaultRecovery;
 }
-
-/** The range that a fault is about, or why there is none. */
-type Found = { readonly range: DriverRange } | { readonly errno: Errno };
 
 /** @kernel xe_svm_handle_pagefault */
 export class GpuFaultHandler {
@@ -76,7 +73,7 @@ export class GpuFaultHandler {
     if (sched.reach(DriverStep.fault, page, write ? 1 : 0, gpu.index)) yield STEP;
     if (!vm.vmLock.beginRead()) yield PARK;
     // What was said of memory that has gone goes with its ranges, and must not be taken for what is there now.
-    if (vm.collector.hasWork) yield* this.collectGarbage(vm);
+    if (vm.collector.hasWork) yield* vm.collector.collectFirst();
     const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
     let fault: GpuFault | null = null;
     let errno: Errno;
@@ -141,14 +138,14 @@ export class GpuFaultHandler {
   }
 
   private *round(fault: GpuFault): Steps<Round> {
-    if (fault.vm.collector.hasWork) yield* this.collectGarbage(fault.vm);
+    if (fault.vm.collector.hasWork) yield* fault.vm.collector.collectFirst();
     // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
     const refused = this.mayServe(fault);
     if (refused !== Errno.OK) return refused;
     const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
     if (va === null) return Errno.EFAULT;
     if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);
-    const found = yield* this.findRange(fault);
+    const found = yield* findOrInsertRange(fault.vm, fault.page, this.context(fault));
     if ('errno' in found) return this.parts.recovery.afterLookup(fault, found.errno);
     const { range } = found;
     fault.servedEnd = range.end;
@@ -167,31 +164,6 @@ export class GpuFaultHandler {
     // Atomics work in the device's own memory, and where there is none; nothing that was bound by hand moves there.
     if (fault.devmemOnly && !va.isSparse && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
     return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
-  }
-
-  /** The vm lock is held for read on entry and return. */
-  private *collectGarbage(vm: SvmVm): Steps<void> {
-    vm.vmLock.readUnlock();
-    if (!vm.vmLock.beginWrite()) yield PARK;
-    yield* vm.collector.collectLocked();
-    vm.vmLock.downgrade();
-  }
-
-  /** With a reference, so that it survives outside the svm lock. @kernel xe_svm_range_find_or_insert */
-  private *findRange(fault: GpuFault): Steps<Found> {
-    const { vm, page } = fault;
-    const bound = vm.spanAround(page);
-    const { start, end } = vm.attributes?.uniform(page, vpn(bound.start), vpn(bound.end)) ?? {
-      start: vpn(bound.start),
-      end: vpn(bound.end),
-    };
-    if (!vm.svmLock.beginLock()) yield PARK;
-    const found = yield* vm.gpusvm.rangeFindOrInsert(page, start, end, this.context(fault));
-    if ('range' in found) vm.gpusvm.rangeGet(found.range);
-    vm.svmLock.unlock();
-    if ('errno' in found) return found;
-    assert(found.range instanceof DriverRange, 'a range of another driver');
-    return { range: found.range };
   }
 
   /** @kernel drm_gpusvm_ctx */

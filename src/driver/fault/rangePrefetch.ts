@@ -2,17 +2,23 @@
 
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
+import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from '../placement.js';
+import { firstOnDevice } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import type { GpuFaultHandler } from './faultHandler.js';
+import { findOrInsertRange } from './rangeLookup.js';
 
 /** Evictions of one range that may run out of time before a prefetch to RAM fails. */
 const EVICT_ATTEMPTS = 10;
+
+/** A range that is made to bring its pages home: whether they may be written does not matter, and a device may want them again. */
+const HOMEWARD: GpuSvmContext = { ...defaultContext, readOnly: true, devmemPossible: true };
 
 export class RangePrefetch {
   constructor(private readonly faults: GpuFaultHandler) {}
@@ -46,17 +52,27 @@ export class RangePrefetch {
     return errno === Errno.OK ? fault.servedEnd : errno;
   }
 
-  /** Brings the range at `page` to RAM. Returns the page after it, or without one the next range's: what has no range is in RAM or nowhere. @kernel xe_svm_range_migrate_to_smem */
+  /**
+   * Brings the range at `page` to RAM, and what lies in device memory there without one: its range may have gone, and its pages not. Returns the
+   * page after the range, or the next page where something may have to come home. Nothing is bound. @kernel xe_svm_range_migrate_to_smem
+   */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;
-    if (!vm.svmLock.beginLock()) yield PARK;
-    const range = vm.gpusvm.findRange(page);
-    const next = vm.gpusvm.ranges.lowerBound(page + 1)?.start ?? TASK_SIZE_PAGES;
-    if (range !== null) vm.gpusvm.rangeGet(range);
-    vm.svmLock.unlock();
-    const result = range === null ? vpn(next) : yield* this.evictPatiently(vm, range);
-    if (range !== null) vm.gpusvm.rangePut(range);
+    // A range that has lost pages cannot come home as a whole.
+    if (vm.collector.hasWork) yield* vm.collector.collectFirst();
+    const next = nextToBringHome(vm, page);
+    const result = next === page ? yield* this.bringHome(vm, page) : next;
     vm.vmLock.readUnlock();
+    return result;
+  }
+
+  /** The vm lock is held for read. */
+  private *bringHome(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
+    const found = yield* findOrInsertRange(vm, page, HOMEWARD);
+    // Memory that has gone has nothing left to bring home.
+    if ('errno' in found) return found.errno === Errno.ENOENT ? vpn(page + 1) : found.errno;
+    const result = yield* this.evictPatiently(vm, found.range);
+    vm.gpusvm.rangePut(found.range);
     return result;
   }
 
@@ -68,4 +84,12 @@ export class RangePrefetch {
     }
     return errno === Errno.OK ? range.end : errno;
   }
+}
+
+/** The page itself, if it has a range or lies in device memory; otherwise the next one of which that may be so. */
+function nextToBringHome({ gpusvm, mm }: SvmVm, page: Vpn): Vpn {
+  if (gpusvm.findRange(page) !== null) return page;
+  const nextRange = gpusvm.ranges.lowerBound(page + 1)?.start ?? TASK_SIZE_PAGES;
+  const area = mm.vmas.find(page);
+  return area === null ? vpn(nextRange) : firstOnDevice(mm, page, vpn(Math.min(nextRange, area.end)));
 }
