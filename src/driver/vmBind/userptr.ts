@@ -45,15 +45,18 @@ export class Userptr implements IntervalNotifierOps {
     return errno;
   }
 
-  /** Afterwards the device has no way to the pages. Not from a callback. @kernel xe_userptr_remove */
+  /**
+   * Afterwards the device has no way to the pages. The notifier goes last: the pages are not pinned, so until the device has lost them it must
+   * hear of their end. Nobody binds or pins them meanwhile. Not from a callback. @kernel xe_userptr_remove
+   */
   *unregister(): Steps<void> {
     const { notifierLock } = this.vm.gpusvm;
-    if (this.registered) yield* this.vm.mm.notifiers.remove(this.interval);
-    this.registered = false;
     yield* notifierLock.write();
     yield* this.drop();
     notifierLock.writeUnlock();
     yield* this.vm.dma.freePages(this.vm.gpusvm, this.pages, this.npages);
+    if (this.registered) yield* this.vm.mm.notifiers.remove(this.interval);
+    this.registered = false;
   }
 
   /**

@@ -1,0 +1,95 @@
+/** Userptrs that come and go while the process's memory ends: no device has a way to a page that may be somebody else's by now. */
+
+import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
+import { vpn } from '../../../src/base/units.js';
+import { Random } from '../../../src/sim/random.js';
+import type { Steps } from '../../../src/sim/steps.js';
+import { BUFFER } from '../../check/harness.js';
+import { BASE, BindMachine } from './bindMachine.js';
+
+const PAGES = 4;
+/** Beyond the notifier window of the others, whose end would take the lock for its sake. */
+const OTHER = vpn(BUFFER + 4096);
+const SPAN = { start: BASE, end: BASE + PAGES };
+const APART_NS = 1_500;
+const HELD_NS = 3_000;
+const seeds = Array.from({ length: 40 }, (_, i) => i + 1);
+
+/** Pages in RAM to be bound, and others in VRAM that the device has mapped: their end holds the notifier lock for a while. */
+function filledMachine(seed: number): BindMachine {
+  const machine = new BindMachine({ seed, cpus: 2 });
+  for (const start of [BUFFER, OTHER]) machine.run(machine.map(PAGES, start));
+  machine.run(machine.store(machine.cpus[0], BUFFER, PAGES, 100));
+  machine.run(machine.store(machine.gpu(0), OTHER, PAGES, 200));
+  machine.forget(BUFFER, PAGES);
+  machine.forget(OTHER, PAGES);
+  return machine;
+}
+
+/** When munmap has returned, the pages may be anybody's. */
+function* endPages(machine: BindMachine): Steps<void> {
+  expect(yield* machine.cpus[0].munmap(BUFFER, PAGES)).toBe(Errno.OK);
+  expect(machine.coordinator.gpus[0].iommu.live).toBe(0);
+  expect(machine.gpu(0).tryPage(vpn(BASE), true)).toBeLessThan(0);
+}
+
+function* endOthers({ cpus }: BindMachine): Steps<void> {
+  expect(yield* cpus[1].munmap(OTHER, PAGES)).toBe(Errno.OK);
+}
+
+/** As somebody does who is slow to publish. */
+function* holdNotifierLock(machine: BindMachine): Steps<void> {
+  const { notifierLock } = machine.coordinator.vmOf(machine.coordinator.gpus[0]).gpusvm;
+  yield* notifierLock.read();
+  yield* machine.sched.sleep(HELD_NS);
+  notifierLock.readUnlock();
+}
+
+/** Side by side, each a little later than it could. */
+function runApart(machine: BindMachine, seed: number, ...programs: readonly Steps<unknown>[]): void {
+  const random = new Random(seed);
+  const later = function* (program: Steps<unknown>): Steps<void> {
+    yield* machine.sched.sleep(random.below(APART_NS));
+    yield* program;
+  };
+  machine.run<void>(...programs.map(later));
+}
+
+describe('the pages of a userptr that end while', () => {
+  it.each(seeds)('it is unbound are out of reach when they are free (seed %i)', (seed) => {
+    const machine = filledMachine(seed);
+    machine.user(0, PAGES, BUFFER);
+    machine.poke(0, 1);
+    runApart(machine, seed, machine.vm().unbind(SPAN), endPages(machine), endOthers(machine));
+    machine.finish();
+  });
+
+  it.each(seeds)(
+    'it is unbound and somebody holds the notifier lock are free after that (seed %i)',
+    (seed) => {
+      const machine = filledMachine(seed);
+      machine.user(0, PAGES, BUFFER);
+      machine.poke(0, 1);
+      runApart(machine, seed, machine.vm().unbind(SPAN), endPages(machine), holdNotifierLock(machine));
+      machine.finish();
+    },
+  );
+
+  it.each(seeds)('an object is bound over it are out of reach when they are free (seed %i)', (seed) => {
+    const machine = filledMachine(seed);
+    const bo = machine.bo(2);
+    machine.user(0, PAGES, BUFFER);
+    machine.poke(0, 1);
+    const over = machine.vm().bindBo({ start: BASE + 1, end: BASE + 3 }, bo, 0);
+    runApart(machine, seed, over, endPages(machine), holdNotifierLock(machine));
+    machine.finish(bo);
+  });
+
+  it.each(seeds)('they are looked at for a bind are out of reach when they are free (seed %i)', (seed) => {
+    const machine = filledMachine(seed);
+    const bind = machine.vm().bindUserptr(SPAN, BUFFER);
+    runApart(machine, seed, bind, endPages(machine), holdNotifierLock(machine));
+    machine.finish();
+  });
+});
