@@ -1,4 +1,4 @@
-/** B64: a bind that meets somebody else reports that there is no memory. */
+/** B64: a bind that has a mirror in its way reports that there is no memory. */
 
 import { Errno } from '../base/errno.js';
 import { buffer, bugCase, mirrorOn } from './bugCase.js';
@@ -10,8 +10,8 @@ export const b064: BugOverlay = {
   id: 'B64',
   title: '-EBUSY of a bind is reported as -ENOMEM',
   wrong:
-    'The list of operations of a bind is made by a function that has two errors, and its caller knows one. The program frees memory, and never lets go of the mirror that is in its way.',
-  reference: '6028f5962092',
+    'Pinning pages of the process ends with -EBUSY when they are invalidated for too long. From a bind this would say that something is in its way, so xe makes it -ENOMEM. Where that is done for the whole bind, the -EBUSY of a mirror with ranges goes too: the program frees memory, and never lets go of the mirror.',
+  reference: 'predicted: the change of 6028f5962092, made for more than the pinning',
   subject: bugCase({
     name: 'an object is bound over a range that a device has',
     steps: [

@@ -88,7 +88,7 @@ export class DeviceVm implements VaHome {
     return result;
   }
 
-  /** Errors: as {@link bindBo}, and those of pinning. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
+  /** Errors: as {@link bindBo}, and those of {@link tryPin}. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
   *bindUserptr(span: PageSpan, userPage: Vpn): Steps<BindResult> {
     const errno = yield* this.tryPin(span, userPage);
     if (errno !== Errno.OK) return { errno, ops: [] };
@@ -281,12 +281,16 @@ export class DeviceVm implements VaHome {
     };
   }
 
+  /**
+   * Errors: -EFAULT (no mapping, or no access), -EPERM (not writable), -ENOMEM, -EINVAL. By -EBUSY a bind says that something is in its way, for which
+   * the program can wait or which it can take away; with pages that are invalidated again and again it can do neither. @kernel new_vma
+   */
   private *tryPin(span: PageSpan, userPage: Vpn): Steps<Errno> {
     const probe = this.newUserptr(userPage, span.end - span.start, noEntries);
     let errno = yield* probe.register();
     if (errno === Errno.OK) errno = yield* probe.pin();
     yield* probe.unregister();
-    return errno;
+    return errno === Errno.EBUSY ? Errno.ENOMEM : errno;
   }
 
   /** `cut`: the pages that mappings lose; null where none do. */

@@ -1,8 +1,9 @@
 /** Userptrs that come and go while the process's memory ends: no device has a way to a page that may be somebody else's by now. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { HMM_TIMEOUT_NS } from '../../../src/drm/gpusvm/context.js';
 import { Random } from '../../../src/sim/random.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { BUFFER } from '../../check/harness.js';
@@ -92,4 +93,35 @@ describe('the pages of a userptr that end while', () => {
     runApart(machine, seed, bind, endPages(machine), holdNotifierLock(machine));
     machine.finish();
   });
+});
+
+describe('pages that a bind cannot have', () => {
+  it('for a second on end, since they are invalidated again and again, are -ENOMEM: -EBUSY would be for ranges in the way', () => {
+    const machine = filledMachine(1);
+    const { dma } = machine.coordinator.vmOf(machine.coordinator.gpus[0]);
+    const pin = vi.spyOn(dma, 'tryGetPages').mockImplementation(function* () {
+      yield* machine.sched.sleep(HMM_TIMEOUT_NS / 4);
+      return Errno.EAGAIN;
+    });
+    expect(machine.user(0, PAGES, BUFFER)).toEqual({ errno: Errno.ENOMEM, ops: [] });
+    expect(pin).toHaveBeenCalledTimes(4);
+    pin.mockRestore();
+    expect(machine.user(0, PAGES, BUFFER).errno).toBe(Errno.OK);
+    machine.run<unknown>(endPages(machine), endOthers(machine));
+    machine.finish();
+  });
+
+  it.each([Errno.EFAULT, Errno.EPERM, Errno.ENOMEM])(
+    'for another reason are that error (errno %i)',
+    (errno) => {
+      const machine = filledMachine(1);
+      const { dma } = machine.coordinator.vmOf(machine.coordinator.gpus[0]);
+      vi.spyOn(dma, 'tryGetPages').mockImplementation(function* () {
+        return errno;
+      });
+      expect(machine.user(0, PAGES, BUFFER)).toEqual({ errno, ops: [] });
+      machine.run<unknown>(endPages(machine), endOthers(machine));
+      machine.finish();
+    },
+  );
 });
