@@ -40,7 +40,7 @@ import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { Kernel, type MmCosts, ThpMode } from '../mm/kernel.js';
-import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
+import type { PagemapOwner } from '../mm/migrate/devPagemap.js';
 import { MigrateDevice } from '../mm/migrate/migrateDevice.js';
 import { MigrateUnmap } from '../mm/migrate/migrateUnmap.js';
 import { MigrateVma } from '../mm/migrate/migrateVma.js';
@@ -346,9 +346,9 @@ export class Coordinator {
     return this.mirrors.memberVm(mm, gpu);
   }
 
-  /** Whose device-private pages a device may use as they are: those of its own group; none of a device without memory. @kernel xe_svm_private_page_owner */
+  /** Whose device-private pages a device may use as they are. */
   ownerOf(gpu: GpuHandle): PagemapOwner {
-    return gpu.dpagemap?.pagemap.owner ?? NO_OWNER;
+    return gpu.owner;
   }
 
   /** Ends everything: mirrors first, then the address space; afterwards no page is in use. */

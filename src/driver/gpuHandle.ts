@@ -7,6 +7,7 @@ import type { IommuMapper } from '../device/iommuMapper.js';
 import type { DrmDevice } from '../drm/drmDevice.js';
 import { DrmDeviceLife } from '../drm/drmDeviceLife.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
+import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
 import type { DriverDevmem } from './driverDevmem.js';
 import type { VramBo } from './vmBind/vramBo.js';
 import { VramLru } from './vram/vramLru.js';
@@ -35,6 +36,11 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
   ) {
     super(index, iommu);
     this.life = new DrmDeviceLife(`gpu${index}`);
+  }
+
+  /** Whose device-private pages it may use as they are: those of its own group; nobody's without memory. @kernel xe_svm_private_page_owner */
+  get owner(): PagemapOwner {
+    return this.dpagemap?.pagemap.owner ?? NO_OWNER;
   }
 
   /** Pages have migrated to the allocation, so eviction may find it. */

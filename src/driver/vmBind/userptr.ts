@@ -14,8 +14,8 @@ import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
 
 const inNotifier: GpuSvmContext = { ...defaultContext, inNotifier: true };
-/** No device page counts as own: the pages stay in RAM for as long as the mapping is used. */
-const pinning: GpuSvmContext = { ...defaultContext, allowMixed: true };
+/** No device page counts as own: all come home. */
+const inRam: GpuSvmContext = { ...defaultContext, allowMixed: true };
 
 /** Takes the GPU's entries of the mapping away; the notifier lock is held for write. */
 export type UserptrUnbind = () => Steps<void>;
@@ -28,7 +28,7 @@ export class Userptr implements IntervalNotifierOps {
 
   constructor(
     private readonly vm: SvmVm,
-    gpu: GpuHandle,
+    private readonly gpu: GpuHandle,
     /** First page of the process's address space. */
     readonly start: Vpn,
     readonly npages: number,
@@ -60,14 +60,20 @@ export class Userptr implements IntervalNotifierOps {
   }
 
   /**
-   * Faults the pages in and maps them for DMA, unless they are. Errors: -EFAULT (no mapping, or no access), -EPERM (not writable), -EBUSY,
-   * -ENOMEM. @kernel xe_vma_userptr_pin_pages
+   * Faults the pages in and maps them for DMA, unless they are. Device pages of the device's own group are used where they lie, unless they cannot be
+   * together; then they come home. Errors: -EFAULT (no mapping, or no access), -EPERM (not writable), -EBUSY, -ENOMEM.
+   * @kernel xe_vma_userptr_pin_pages
    */
   *pin(): Steps<Errno> {
     if (!this.registered) return Errno.EFAULT;
+    const errno = yield* this.getPages({ ...inRam, owner: this.gpu.owner });
+    return errno === Errno.EOPNOTSUPP ? yield* this.getPages(inRam) : errno;
+  }
+
+  private *getPages(ctx: GpuSvmContext): Steps<Errno> {
     const { gpusvm, dma, mm } = this.vm;
     const end = vpn(this.start + this.npages);
-    return yield* dma.getPages(gpusvm, this.pages, mm, this.interval, this.start, end, pinning);
+    return yield* dma.getPages(gpusvm, this.pages, mm, this.interval, this.start, end, ctx);
   }
 
   /** It gets callbacks. */

@@ -2,11 +2,14 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
+import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
 import { HMM_TIMEOUT_NS } from '../../../src/drm/gpusvm/context.js';
+import { type AccessPort, holdPage } from '../../../src/memory/accessPort.js';
+import { CallPayload } from '../../../src/memory/callPayload.js';
 import { Random } from '../../../src/sim/random.js';
 import type { Steps } from '../../../src/sim/steps.js';
-import { BUFFER } from '../../check/harness.js';
+import { IoctlRequest } from '../../../src/uapi/ioctlRequest.js';
+import { BUFFER, type MachineOptions } from '../../check/harness.js';
 import { BASE, BindMachine } from './bindMachine.js';
 
 const PAGES = 4;
@@ -124,4 +127,97 @@ describe('pages that a bind cannot have', () => {
       machine.finish();
     },
   );
+});
+
+/** Shares all pages of the process with a child. */
+function fork(machine: BindMachine): void {
+  const { mm, ioctls } = machine.coordinator;
+  const payload = new CallPayload(new SharedArrayBuffer(CallPayload.bytesFor(8)), 0, 8);
+  const call = { mm, thread: 0, payload, device: 0, page: vpn(0), npages: 0, a: 0, b: 0 };
+  expect(machine.run(ioctls.handle(IoctlRequest.fork, call))[0].a).toBeGreaterThan(0);
+}
+
+describe('pages in device memory', () => {
+  const zones = (machine: BindMachine): string[] =>
+    Array.from({ length: PAGES }, (_, i) => machine.layout.zoneOf(machine.pfn(vpn(BUFFER + i))).name);
+
+  /** Each device of the list takes the page at its place. */
+  function machineWith(devices: readonly (number | null)[], options: MachineOptions = {}): BindMachine {
+    const machine = new BindMachine({ chunkPages: [1], ...options });
+    machine.run(machine.map(PAGES));
+    devices.forEach((device, i) => {
+      const port = device === null ? machine.cpus[0] : machine.gpu(device);
+      machine.run(machine.store(port, vpn(BUFFER + i), 1, 50 + i));
+    });
+    return machine;
+  }
+
+  it.each([
+    ['of its own', [0, 0, 0, 0], ['vram0', 'vram0', 'vram0', 'vram0']],
+    ['of a peer', [1, 1, 1, 1], ['vram1', 'vram1', 'vram1', 'vram1']],
+    ['between others in RAM', [null, 1, null, 1], ['ram', 'vram1', 'ram', 'vram1']],
+    ['of two devices come home, and', [0, 1, null, 0], ['ram', 'ram', 'ram', 'ram']],
+  ])('%s are used where they lie', (_, devices, where) => {
+    const machine = machineWith(devices);
+    expect(machine.user(0, PAGES, BUFFER).errno).toBe(Errno.OK);
+    expect(zones(machine)).toEqual(where);
+    expect([0, 1, 2, 3].map((page) => machine.peek(page))).toEqual([50, 51, 52, 53]);
+    machine.poke(1, 9);
+    machine.stored.set(vpn(BUFFER + 1), 9);
+    machine.run(machine.load(machine.cpus[0], BUFFER, PAGES));
+    machine.finish();
+  });
+
+  it('come home where no link leads to them', () => {
+    const machine = machineWith([1, 1, 1, 1], { interconnect: 'none' });
+    expect(machine.user(0, PAGES, BUFFER).errno).toBe(Errno.OK);
+    expect(zones(machine)).toEqual(['ram', 'ram', 'ram', 'ram']);
+    machine.finish();
+  });
+
+  it('that may not be written come home, and are the own ones of the process then', () => {
+    const machine = machineWith([0, 0, 0, 0]);
+    fork(machine);
+    expect(machine.user(0, PAGES, BUFFER).errno).toBe(Errno.OK);
+    expect(zones(machine)).toEqual(['ram', 'ram', 'ram', 'ram']);
+    machine.poke(2, 9);
+    machine.stored.set(vpn(BUFFER + 2), 9);
+    machine.run(machine.load(machine.cpus[0], BUFFER, PAGES));
+    machine.finish();
+  });
+
+  it('are lost with their device, and the next access finds them in RAM', () => {
+    const machine = machineWith([1, 1, 1, 1]);
+    const { gpuUnbind, gpus } = machine.coordinator;
+    machine.user(0, PAGES, BUFFER);
+    expect(machine.run(gpuUnbind.unbind(gpus[1]))).toEqual([Errno.OK]);
+    expect(machine.devices[0].gpu.pageTable.entries).toBe(0);
+    expect([machine.peek(3), zones(machine)[3]]).toEqual([53, 'ram']);
+    machine.finish();
+  });
+
+  it.each(seeds)('keep every store while a peer and the CPU take them back and forth (seed %i)', (seed) => {
+    const machine = machineWith([1, 1, 1, 1], { seed });
+    machine.user(0, PAGES, BUFFER);
+    const count = function* (port: AccessPort, start: number, word: number): Steps<void> {
+      for (let i = 0; i < 8 * PAGES; i++) {
+        const base = yield* holdPage(port, vpn(start + (i % PAGES)), true);
+        expect(base).toBeGreaterThanOrEqual(0);
+        port.memory.words[base + word]++;
+        port.release();
+      }
+    };
+    machine.run<void>(
+      count(machine.gpu(0), BASE, 1),
+      count(machine.gpu(1), BUFFER, 2),
+      count(machine.cpus[0], BUFFER, 3),
+    );
+    const counts = machine.memory.words;
+    const counted = Array.from({ length: PAGES }, (_, i) => {
+      const first = machine.pfn(vpn(BUFFER + i)) * PAGE_WORDS;
+      return [...counts.subarray(first + 1, first + 4)];
+    });
+    expect(counted).toEqual(Array.from({ length: PAGES }, () => [8, 8, 8]));
+    machine.finish();
+  });
 });

@@ -152,15 +152,6 @@ describe('pages of the process', () => {
     machine.finish();
   });
 
-  it('come home from device memory to be bound', () => {
-    const machine = new BindMachine();
-    machine.run(machine.map(4));
-    machine.run(machine.store(machine.gpu(1), BUFFER, 4, 50));
-    expect(machine.user(0, 4, BUFFER).errno).toBe(Errno.OK);
-    expect([0, 3].map((page) => machine.peek(page))).toEqual([50, 53]);
-    machine.finish();
-  });
-
   it.each([1, 2, 3, 4])(
     'take every access to the memory of the moment while they are replaced (seed %i)',
     (seed) => {
