@@ -18,8 +18,10 @@ export const b010: BugOverlay = {
       ...mirrorOn(1),
       alignedBuffer('A', 16),
       { op: 'cpu_write', args: { buf: 'A', pattern: { p: 'const', v: 1 } } },
+      // In RAM, since pages in the device's memory come home before the split, and lose their mappings then.
+      { op: 'advise_preferred_location', args: { dev: 'gpu0', buf: 'A', target: 'sys' } },
       { op: 'gpu_read', args: { dev: 'gpu0', buf: 'A', off: 0, pages: 1 } },
-      { op: 'advise_preferred_location', args: { dev: 'gpu0', buf: 'A', off: 8, pages: 8, target: 'sys' } },
+      { op: 'advise_preferred_location', args: { dev: 'gpu0', buf: 'A', off: 8, pages: 8, target: 'gpu0' } },
     ],
   }),
   expected: [{ kind: 'assertion' }, { kind: 'invariant' }, { kind: 'leak' }],

@@ -185,6 +185,18 @@ describe('advice to one device', () => {
     expect(machine.rangeAt(AREA + 2)?.npages).toBe(1);
   });
 
+  it('brings all pages of a range that it splits home, and leaves those of others', () => {
+    const machine = new Machine();
+    machine.run(fill(machine.context(0), AREA, 32, 300));
+    machine.call(IoctlRequest.madvisePreferred, 'gpu1', 0, 0, 4);
+    expect(machine.placesOf(AREA, 16)).toEqual(['ram']);
+    expect(machine.placesOf(AREA + 16, 16)).toEqual(['vram0']);
+    expect(machine.run(findDifference(machine.context(0), AREA, 32, 300))).toBeNull();
+    expect(machine.placesOf(AREA, 16)).toEqual(['vram1', 'vram0']);
+    machine.checkAtRest();
+    machine.tearDown();
+  });
+
   it('on atomics: the CPU alone, or in the memory of the device', () => {
     const machine = new Machine();
     const { coordinator } = machine;

@@ -2,6 +2,7 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
+import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
@@ -24,12 +25,18 @@ export function* adviseMirror(vm: SvmVm, gpu: GpuHandle, span: PageSpan, advice:
   return Errno.OK;
 }
 
-/** Ranges that reach over an end of the span make way for smaller ones. @kernel xe_svm_unmap_address_range */
+/** Ranges that reach over an end of the span make way for smaller ones, and their pages come home first. @kernel xe_svm_unmap_address_range */
 function* splitRanges(vm: SvmVm, span: PageSpan): Steps<void> {
-  for (const range of rangesIn(vm, span)) {
-    if (range.start < span.start || range.end > span.end) vm.collector.add(range);
-  }
+  const across = rangesIn(vm, span).filter(({ start, end }) => start < span.start || end > span.end);
+  // Pages that do not come home stay where they are: the new ranges find them there.
+  for (const range of across) if (isInVram(range)) yield* vm.gpusvm.rangeEvict(range);
+  for (const range of across) vm.collector.add(range);
   yield* vm.collector.collectLocked();
+}
+
+/** The pages, as some device knows them. @kernel xe_svm_range_in_vram */
+function isInVram(range: DriverRange): boolean {
+  return range.allPages.some((pages) => pages.has(PagesFlag.HasDevmemPages));
 }
 
 /** The device's next access asks where the pages should be. @kernel xe_zap_ptes_in_madvise_range */
