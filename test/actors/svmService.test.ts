@@ -160,6 +160,14 @@ describe('advice to one device', () => {
     expect(machine.gpuPte(0, AREA)).not.toBe(0);
   });
 
+  it('migrates pages from other devices also where it speaks of those in RAM only', () => {
+    const machine = new Machine();
+    machine.run(store(machine.context(1), AREA, 5));
+    machine.call(IoctlRequest.madvisePreferred, 'gpu0', 0, 0, 16, 1);
+    machine.run(store(machine.context(0), AREA, 6));
+    expect(machine.placesOf(AREA, 16)).toEqual(['vram0']);
+  });
+
   it('names no device that it does not reach', () => {
     const machine = new Machine({ interconnect: 'none' });
     expect(machine.call(IoctlRequest.madvisePreferred, 'gpu1', 0).errno).toBe(Errno.ENOLINK);

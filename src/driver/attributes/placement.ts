@@ -92,9 +92,9 @@ function whereAtomicsWork(policy: PlacementPolicy): PlacementPolicy {
 }
 
 /** @kernel xe_vma_resolve_pagemap */
-function placeByMirror({ preferred, onlySystemPages }: MirrorAttributes): PlacementPolicy {
-  if (preferred === Location.Faulting) return migrateToFaulting(onlySystemPages);
-  return isDevice(preferred) ? preferDevice(preferred, onlySystemPages) : stayInRam;
+function placeByMirror({ preferred }: MirrorAttributes): PlacementPolicy {
+  if (preferred === Location.Faulting) return migrateToFaulting(false);
+  return isDevice(preferred) ? preferDevice(preferred) : stayInRam;
 }
 
 /** Queues wait while the memory is mapped again, and nothing moves for that. @kernel svm_range_restore_work */

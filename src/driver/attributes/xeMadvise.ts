@@ -12,7 +12,7 @@ export type AtomicMode = (typeof AtomicMode)[keyof typeof AtomicMode];
 /** Immutable. @kernel xe_vma_mem_attr */
 export interface MirrorAttributes {
   readonly preferred: Place;
-  /** Pages in another device's memory stay there. @kernel DRM_XE_MIGRATE_ONLY_SYSTEM_PAGES */
+  /** Remembered and compared; placement does not ask for it. @kernel DRM_XE_MIGRATE_ONLY_SYSTEM_PAGES */
   readonly onlySystemPages: boolean;
   readonly atomics: AtomicMode;
 }
