@@ -1,7 +1,8 @@
 /** Calls about memory that are no mapping calls: locking, pinning, reclaim, page states and userfaults. */
 
 import { Errno } from '../base/errno.js';
-import { type Vpn, vpn } from '../base/units.js';
+import type { Vpn } from '../base/units.js';
+import { Madvise } from '../mm/area/madvise.js';
 import { Userfaultfd } from '../mm/fault/userfaultfd.js';
 import type { Kernel } from '../mm/kernel.js';
 import { GupFlag } from '../mm/mirror/gup.js';
@@ -40,9 +41,10 @@ export class MemoryService implements OpenFiles {
     return ioctlReply(yield* this.calls.mlock.munlock(mm, page, npages));
   }
 
+  /** Of a span, or of the whole address space, as if its memory were too much for its cgroup. */
   private *reclaim({ mm, page, npages }: IoctlCall): Steps<IoctlReply> {
-    const span = npages === 0 ? null : { start: page, end: vpn(page + npages) };
-    return ioctlReply(Errno.OK, yield* this.calls.reclaim.shrinkMm(mm, span));
+    if (npages === 0) return ioctlReply(Errno.OK, yield* this.calls.reclaim.shrinkMm(mm));
+    return ioctlReply(yield* this.calls.madvise.madvise(mm, page, npages, Madvise.PageOut));
   }
 
   /** References all pages of the span, and lets go of them at once. */

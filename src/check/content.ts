@@ -25,7 +25,7 @@ function checkPage(view: MachineView, rule: Rule, expectation: Expectation, i: n
   const page = (expectation.start + i) as typeof expectation.start;
   const pte = view.pteAt(page);
   if (pteKind(pte) === PteKind.Migration) return;
-  const words = view.contentOf(pte);
+  const words = view.contentAt(page);
   if (words === null) {
     const wrong = expectation.check(page, null);
     if (wrong !== null) rule.violate({ page }, `${wrong} (nothing is populated: ${formatPte(pte)})`);

@@ -127,7 +127,19 @@ export class MachineView {
   }
 
   /** What a page holds, in memory or in swap; null where it was never written, and in migration. */
-  contentOf(pte: Pte): Int32Array | null {
+  contentAt(page: Vpn): Int32Array | null {
+    const pte = this.pteAt(page);
+    return pteKind(pte) === PteKind.None ? this.swappedAt(page) : this.contentOf(pte);
+  }
+
+  /** Entries of shared memory are empty where it was swapped out. */
+  private swappedAt(page: Vpn): Int32Array | null {
+    const vma = this.mm.count === 0 ? null : this.mm.vmas.find(page);
+    const slot = vma?.file?.mapping.swapped.get(vma.indexOf(page));
+    return slot === undefined ? null : this.kernel.swapCache.area.wordsOf(slot);
+  }
+
+  private contentOf(pte: Pte): Int32Array | null {
     const { memory, swapCache } = this.kernel;
     const isSwapped = pteKind(pte) === PteKind.Swap;
     const pfn = isSwapped ? swapCache.area.folioOf(swapSlotOf(pte)) : this.populatedPfn(pte);

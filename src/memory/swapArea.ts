@@ -116,6 +116,13 @@ export class SwapArea implements Injectable {
     this.reads++;
   }
 
+  /** The words of a slot that was written. */
+  contentOf(slot: SwapSlot): Int32Array {
+    const words = this.wordsOf(slot);
+    assert(words !== null, 'a swap slot is read that was never written');
+    return words;
+  }
+
   /** The words of a slot that was written, for checkers; null otherwise. */
   wordsOf(slot: SwapSlot): Int32Array | null {
     const bytes = this.slots.get(slot)?.bytes ?? null;

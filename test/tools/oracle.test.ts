@@ -30,9 +30,34 @@ describe('a line', () => {
     ]);
   });
 
-  it('is refused for what the recorder cannot do', () => {
-    const one = caseOf(map, { op: 'reclaim', args: { buf: 'A' } });
-    expect(() => stepLine(one.steps[1] as Case['steps'][number])).toThrow('the recorder knows no reclaim');
+  it.each([
+    [
+      { op: 'query_residency', args: { buf: 'A', off: 0, pages: 1 } },
+      'the recorder knows no query_residency',
+    ],
+    [{ op: 'munlock', args: { buf: 'A', off: 0 } }, 'a step on A says no pages'],
+    [{ op: 'reclaim', args: { off: 0 } }, 'the recorder reclaims spans only'],
+    [{ op: 'munlock', args: { buf: 'Q', off: 0, pages: 1 } }, 'found the buffer Q, allowed: A, B, C'],
+    [{ op: 'munlock', args: { buf: 'A', off: 0, pages: 4096 } }, 'found 4096 pages, allowed: up to 2048'],
+    [
+      { op: 'munlock', args: { proc: 'p1', buf: 'A', off: 0, pages: 1 } },
+      'found the process p1, allowed: p0, c0',
+    ],
+    [{ op: 'bind_mirror', args: { dev: 'gpu2' } }, 'found the device gpu2, allowed: gpu0, gpu1'],
+    [{ op: 'file_read', args: { file: 'A' } }, 'found the file A, allowed: F, G, H, I'],
+    [
+      { op: 'mmap', args: { ...map.args, backing: 'device_file' } },
+      'found the backing device_file, allowed: anon',
+    ],
+    [{ op: 'mmap', args: { ...map.args, align_pages: 8 } }, 'found align_pages 8, allowed: none, or 512'],
+    [{ op: 'mremap', args: { ...move.args, to: { buf: 'C', off: 0 } } }, 'moves pages to fresh places only'],
+    [
+      { ...read, op: 'cpu_write', args: { ...read.args, pattern: { p: 'index', k: 1 } } },
+      'writes no pattern index',
+    ],
+  ])('is refused for what the recorder cannot do: %j', (step, message) => {
+    const one = caseOf(map, step);
+    expect(() => stepLine(one.steps[1])).toThrow(message);
   });
 });
 
@@ -71,6 +96,15 @@ describe('what was recorded', () => {
       { ...read.args, off: 3, pages: 1 },
     ]);
     expect(recorded?.expect[0]).toEqual({ type: 'ret', step: 's1', value: '-EFAULT' });
+  });
+
+  it('tells that pages could not be pinned, which nobody knows the reason of', () => {
+    const pin = { op: 'pin_unpin', args: { proc: 'p0', buf: 'A', off: 0, pages: 1, mode: 'pin_write' } };
+    const printed = 'case one\n0 ret 0\n1 ret -14\n2 ret 0\nend\n';
+    expect(recordedCase(caseOf(map, pin, pin), parseRecordings(printed).get('one') ?? [])?.expect).toEqual([
+      { type: 'ret', step: 's1', value: 'nonzero' },
+      { type: 'ret', step: 's2', value: 0 },
+    ]);
   });
 
   it('has the bits of /proc/self/pagemap by name', () => {

@@ -15,6 +15,8 @@ export interface Mixture {
   readonly isFlat: boolean;
   readonly memory: 'private' | 'coherent';
   readonly hugePages: boolean;
+  /** Drawn beside what all mixtures draw. */
+  readonly adds: Frequencies;
 }
 
 const SMALL = [4, 6, 8, 12, 16, 32];
@@ -27,6 +29,7 @@ const PLAIN: Mixture = {
   isFlat: false,
   memory: 'private',
   hugePages: false,
+  adds: [],
 };
 const WIDE: Mixture = { ...PLAIN, pages: SEVERAL_PIECES, mixesMappings: true, isWide: true };
 
@@ -38,34 +41,57 @@ export const MIXTURES = {
   coherent: { ...WIDE, memory: 'coherent' },
   large: { ...WIDE, pages: [512, 520, 600, 1024, 1100] },
   huge: { ...PLAIN, pages: [512, 600, 1024, 1024], hugePages: true },
+  pins: { ...WIDE, pages: SMALL, adds: [['pin', 120]] },
+  // Not with pins: a kernel hangs where a pin meets a page that is in swap.
+  swap: {
+    ...PLAIN,
+    isWide: true,
+    adds: [
+      ['reclaim', 60],
+      ['pagemap', 60],
+      ['lock', 20],
+    ],
+  },
 } as const satisfies Readonly<Record<string, Mixture>>;
 export type MixtureName = keyof typeof MIXTURES;
 
 /** How often an operation is drawn, where not all are drawn alike. */
-const FREQUENCIES = {
-  cpuRead: 150,
-  cpuWrite: 110,
-  gpuRead: 120,
-  gpuWrite: 130,
-  toDevice: 150,
-  toSystem: 40,
-  snapshot: 70,
-  mprotect: 70,
-  munmap: 30,
-  madvise: 30,
-  fork: 20,
-  mremap: 15,
-  exclusive: 15,
-  checkExclusive: 8,
-  evict: 8,
-  fileRead: 20,
-  mapOver: 40,
-  lock: 10,
-  pagemap: 10,
-} as const;
-type Choice = keyof typeof FREQUENCIES;
-const CHOICES = Object.keys(FREQUENCIES) as Choice[];
+const FREQUENCIES = [
+  ['cpuRead', 150],
+  ['cpuWrite', 110],
+  ['gpuRead', 120],
+  ['gpuWrite', 130],
+  ['toDevice', 150],
+  ['toSystem', 40],
+  ['snapshot', 70],
+  ['mprotect', 70],
+  ['munmap', 30],
+  ['madvise', 30],
+  ['fork', 20],
+  ['mremap', 15],
+  ['exclusive', 15],
+  ['checkExclusive', 8],
+  ['evict', 8],
+  ['fileRead', 20],
+  ['mapOver', 40],
+  ['lock', 10],
+  ['pagemap', 10],
+] as const;
+type Choice = (typeof FREQUENCIES)[number][0] | 'pin' | 'reclaim';
+type Frequencies = readonly (readonly [Choice, number])[];
 
+const PIN_MODES = [
+  'get_user_pages_write',
+  'get_user_pages_fast_write',
+  'get_user_pages_read',
+  'get_user_pages_fast_read',
+  'pin_fast_longterm_write',
+  'pin_longterm_write',
+  'pin_fast_longterm_read',
+  'pin_longterm_read',
+  'pin_write',
+  'pin_read',
+] as const;
 const PROTECTIONS = ['rw', 'rw', 'rw', 'r', 'none'] as const;
 const STEPS_MIN = 8;
 const STEPS_SPREAD = 23;
@@ -183,11 +209,12 @@ class Sequence {
   }
 
   private choose(): Choice {
-    if (this.mixture.isFlat) return this.pick(CHOICES);
-    const total = CHOICES.reduce((sum, choice) => sum + FREQUENCIES[choice], 0);
+    const choices: Frequencies = [...FREQUENCIES, ...this.mixture.adds];
+    if (this.mixture.isFlat) return this.pick(choices)[0];
+    const total = choices.reduce((sum, [, frequency]) => sum + frequency, 0);
     let left = this.random.below(total);
-    for (const choice of CHOICES) {
-      left -= FREQUENCIES[choice];
+    for (const [choice, frequency] of choices) {
+      left -= frequency;
       if (left < 0) return choice;
     }
     return 'cpuRead';
@@ -225,6 +252,8 @@ class Sequence {
     if (choice === 'mremap' && this.named < BUFFERS_MAX) this.move(args, process);
     if (choice === 'mapOver' && mixesMappings) this.mapOver(args);
     if (choice === 'pagemap' && isWide) this.steps.push({ op: 'pagemap_read', args: { ...args, pages: 1 } });
+    if (choice === 'pin') this.steps.push({ op: 'pin_unpin', args: { ...args, mode: this.pick(PIN_MODES) } });
+    if (choice === 'reclaim') this.steps.push({ op: 'reclaim', args });
     if (choice === 'lock' && isWide) this.steps.push({ op: this.pick(['mlock', 'munlock']), args });
   }
 
@@ -299,7 +328,7 @@ class Sequence {
   }
 
   private pick<T>(from: readonly T[]): T {
-    return from[this.random.below(from.length)] as T;
+    return from[this.random.below(from.length)];
   }
 }
 

@@ -25,25 +25,40 @@ const COMMAND_LINE =
 function casesOf(what: string): Case[] {
   const range = /^(\w+):(\d+)-(\d+)$/.exec(what);
   if (range === null) return loadCaseFile(what);
-  const [, mixture, from, to] = range;
-  if (mixture === undefined || !(mixture in MIXTURES))
+  const [, mixture = '', from, to] = range;
+  if (!isMixture(mixture))
     throw new Error(`found the mixture ${mixture}, allowed: ${Object.keys(MIXTURES).join(', ')}`);
-  const count = Number(to) - Number(from) + 1;
-  return Array.from({ length: count }, (_, i) => randomCase(mixture as MixtureName, Number(from) + i));
+  const first = Number(from);
+  const count = Number(to) - first + 1;
+  if (count < 1) throw new Error(`found ${what}, allowed: seeds from the lower to the higher`);
+  return Array.from({ length: count }, (_, i) => randomCase(mixture, first + i));
 }
 
-function linesOf({ name, steps }: Case): string {
-  return [`case ${name}`, ...steps.map((step, i) => `${i} ${stepLine(step)}`), ''].join('\n');
+function isMixture(name: string): name is MixtureName {
+  return Object.hasOwn(MIXTURES, name);
+}
+
+function linesOf(one: Case): string {
+  return [`case ${one.name}`, ...one.steps.map((_, i) => lineOf(one, i)), ''].join('\n');
+}
+
+function lineOf({ name, steps }: Case, index: number): string {
+  try {
+    return `${index} ${stepLine(steps[index])}`;
+  } catch (error) {
+    throw new Error(`${name}, step ${index}: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Where a machine is made and leaves what it wrote. */
 class Machine {
   private readonly folder = mkdtempSync(join(tmpdir(), 'svmsim-oracle-'));
 
-  constructor(
-    private readonly bzImage: string,
-    private readonly hugePages: boolean,
-  ) {}
+  constructor(private readonly bzImage: string) {}
 
   /** Boots it with the recorder as its only program; returns what that wrote. @throws Error when it did not come to its end. */
   record(lines: string): ReturnType<typeof parseRecordings> {
@@ -53,7 +68,7 @@ class Machine {
       return parseRecordings(this.read('results'));
     } catch (error) {
       const lastWords = this.read('console').split('\n').slice(-CONSOLE_LINES).join('\n');
-      throw new Error(`${error instanceof Error ? error.message : String(error)}\n${lastWords}`);
+      throw new Error(`${messageOf(error)}\n${lastWords}`);
     } finally {
       rmSync(this.folder, { recursive: true, force: true });
     }
@@ -63,10 +78,8 @@ class Machine {
     const source = fileURLToPath(new URL('recorder.c', import.meta.url));
     execFileSync('gcc', ['-O1', '-Wall', '-static', '-o', join(this.folder, 'init'), source]);
     writeFileSync(join(this.folder, 'cases'), lines);
-    if (this.hugePages) writeFileSync(join(this.folder, 'huge'), '');
-    const files = ['init', 'cases', ...(this.hugePages ? ['huge'] : [])];
     const archive = ['-o', '-H', 'newc', '--quiet', '-F', 'initrd'];
-    execFileSync('cpio', archive, { cwd: this.folder, input: files.join('\n') });
+    execFileSync('cpio', archive, { cwd: this.folder, input: 'init\ncases' });
   }
 
   /** Emulated, which is the same on each computer: a thousand sequences take a minute. */
@@ -92,7 +105,7 @@ function main([kernel, outPath, wanted]: readonly string[]): void {
   if (!existsSync(kernel)) throw new Error(`${kernel}: found no such file, allowed: a kernel's bzImage`);
   const cases = casesOf(wanted);
   const lines = cases.map(linesOf).join('');
-  const recordings = new Machine(kernel, wanted.startsWith('huge:')).record(lines);
+  const recordings = new Machine(kernel).record(lines);
   const source = { repo: 'a running kernel with its test_hmm driver', path: 'recorded run' };
   const recorded = cases.flatMap(
     (one) => recordedCase({ source, ...one }, recordings.get(one.name) ?? []) ?? [],
@@ -104,6 +117,6 @@ function main([kernel, outPath, wanted]: readonly string[]): void {
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`recordCases: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`recordCases: ${messageOf(error)}\n`);
   process.exitCode = 2;
 }

@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ enum {
 	REPLY_BYTES = 1 << 18,
 	/* Units 0 and 1 have private memory, 2 and 3 coherent memory. */
 	FIRST_COHERENT_UNIT = 2,
+	SWAP_PAGES = 1 << 14,
 };
 
 /* Buffers are far from each other, so that areas of two never become one. */
@@ -41,6 +43,14 @@ struct command {
 	uint64_t addr, ptr, npages, cpages, faults;
 };
 enum { READ, WRITE, TO_DEVICE, TO_SYSTEM, SNAPSHOT, EXCLUSIVE, CHECK_EXCLUSIVE, RELEASE };
+
+/* What the kernel's gup_test driver takes. */
+struct pin_request {
+	uint64_t get_usec, put_usec, addr, bytes;
+	uint32_t pages_per_call, gup_flags, test_flags, which_pages[8];
+};
+enum { GET_FAST = 1, PIN_FAST, PIN_LONGTERM, GET, PIN };
+enum { FOLL_WRITE = 1, FOLL_LONGTERM = 1 << 8 };
 
 static uintptr_t buffers[BUFFERS_MAX];
 static int devices[DEVICES_MAX];
@@ -193,6 +203,35 @@ static void read_pagemap(int buffer, long page)
 	close(fd);
 }
 
+/* One page after the other, so that the driver tells when it gets fewer than it was asked for; it does not tell why. */
+static void pin(int buffer, long first, long npages, const char *mode)
+{
+	struct pin_request request = {
+		.addr = (uintptr_t)page_of(buffer, first), .bytes = npages * PAGE_BYTES, .pages_per_call = 1,
+		.gup_flags = strstr(mode, "write") ? FOLL_WRITE : 0,
+	};
+	uint64_t bytes = request.bytes;
+	int is_fast = !!strstr(mode, "fast"), command;
+
+	if (!strncmp(mode, "get", 3))
+		command = is_fast ? GET_FAST : GET;
+	else if (!strstr(mode, "longterm"))
+		command = is_fast ? PIN_FAST : PIN;
+	else {
+		command = is_fast ? PIN_FAST : PIN_LONGTERM;
+		request.gup_flags |= FOLL_LONGTERM;
+	}
+	int fd = open("/sys/kernel/debug/gup_test", O_RDWR);
+	int failed = fd < 0 || ioctl(fd, _IOWR('g', command, struct pin_request), &request) < 0;
+
+	if (!failed && request.bytes != bytes) {
+		failed = 1;
+		errno = EFAULT;
+	}
+	say_result(failed);
+	close(fd);
+}
+
 static int protection(const char *name)
 {
 	if (!strcmp(name, "none"))
@@ -228,6 +267,8 @@ static void map(const char *arguments)
 
 	if (!is_file)
 		flags |= MAP_ANONYMOUS;
+	if (!strcmp(backing, "hugetlb"))
+		flags |= MAP_HUGETLB;
 	if (is_locked)
 		flags |= MAP_LOCKED;
 	if (first < 0)
@@ -267,7 +308,7 @@ static int device_request(const char *operation)
 
 static void carry_out(const char *line)
 {
-	char operation[32], word[16] = "";
+	char operation[32], word[32] = "";
 	long a = 0, b = 0, c = 0, d = 0, e = 0;
 	int length = 0;
 
@@ -275,7 +316,7 @@ static void carry_out(const char *line)
 	sscanf(line, "%31s%n", operation, &length);
 	const char *arguments = line + length;
 	sscanf(arguments, "%ld %ld %ld %ld %ld", &a, &b, &c, &d, &e);
-	sscanf(arguments, "%*d %*d %*d %15s", word);
+	sscanf(arguments, "%*d %*d %*d %31s", word);
 	int request = device_request(operation);
 
 	if (request >= 0)
@@ -303,6 +344,10 @@ static void carry_out(const char *line)
 		say_result(mlock(page_of(a, b), c * PAGE_BYTES));
 	else if (is(operation, "munlock"))
 		say_result(munlock(page_of(a, b), c * PAGE_BYTES));
+	else if (is(operation, "reclaim"))
+		say_result(madvise(page_of(a, b), c * PAGE_BYTES, MADV_PAGEOUT));
+	else if (is(operation, "pin_unpin"))
+		pin(a, b, c, word);
 	else if (is(operation, "mprotect"))
 		say_result(mprotect(page_of(a, b), c * PAGE_BYTES, protection(word)));
 	else if (is(operation, "madvise"))
@@ -410,6 +455,27 @@ static void set(const char *path, const char *value)
 	close(fd);
 }
 
+/* A disk in memory, with the header that mkswap writes. */
+static void prepare_swap(void)
+{
+	static union {
+		char bytes[PAGE_BYTES];
+		struct {
+			char boot[1024];
+			uint32_t version, last_page, bad_pages;
+		};
+	} header = { .version = 1, .last_page = SWAP_PAGES - 1 };
+	int fd = open("/dev/ram0", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	memcpy(header.bytes + PAGE_BYTES - 10, "SWAPSPACE2", 10);
+	if (write(fd, &header, sizeof header) != sizeof header || close(fd) || swapon("/dev/ram0", 0))
+		perror("swap");
+	/* Pages that nobody asked for come back otherwise. */
+	set("/proc/sys/vm/page-cluster", "0");
+}
+
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
 static void prepare_machine(void)
@@ -421,8 +487,11 @@ static void prepare_machine(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	mount("tmpfs", "/files", "tmpfs", 0, NULL);
-	set(THP "enabled", access("/huge", F_OK) ? "never" : "madvise");
+	prepare_swap();
+	set("/proc/sys/vm/nr_hugepages", "32");
+	set(THP "enabled", "madvise");
 	/* It would make huge pages behind our back, now and then. */
 	set(THP "khugepaged/scan_sleep_millisecs", "100000000");
 	set(THP "khugepaged/alloc_sleep_millisecs", "100000000");

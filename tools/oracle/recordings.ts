@@ -2,6 +2,7 @@
 
 import type { Case } from '../../src/case/caseSchema.js';
 import type { Step } from '../../src/case/opSchemas.js';
+import type { Pattern } from '../../src/case/values.js';
 
 /** What one step gave. A word of `data` is a value of all dwords of its page, or `x` where the CPU must not access it. */
 export interface StepResult {
@@ -35,8 +36,11 @@ const QUIET: ReadonlySet<string> = new Set([
   'mremap',
   'mlock',
   'munlock',
+  'reclaim',
   'unbind_mirror',
 ]);
+/** Steps that only look. */
+const UNTOLD: ReadonlySet<string> = new Set(['file_read', 'pagemap_read']);
 /** Steps that the rest of a case needs. */
 const MUST_SUCCEED: ReadonlySet<string> = new Set([
   'bind_mirror',
@@ -112,7 +116,8 @@ class Merged {
     const isMissing = 'buf' in step.args && step.args.buf !== undefined && missing.has(step.args.buf);
     if (step.op === 'mremap' && (isMissing || result.ret !== 0)) missing.add(step.args.new_buf);
     if (isMissing) return;
-    if (step.op === 'cpu_read' || step.op === 'cpu_write') this.addAccesses(step, result.data ?? []);
+    if (step.op === 'cpu_read') this.addReads(step, result.data ?? []);
+    else if (step.op === 'cpu_write') this.addWrites(step, result.data ?? []);
     else if (MUST_SUCCEED.has(step.op)) this.steps.push(step);
     else this.addResult(step, result);
   }
@@ -123,30 +128,37 @@ class Merged {
     return found;
   }
 
-  private addAccesses(step: Step & { op: 'cpu_read' | 'cpu_write' }, data: readonly string[]): void {
-    for (const { first, count, value } of runsOf(data.map((word) => word === 'x'))) {
-      if (value) continue;
+  private addReads(step: Extract<Step, { op: 'cpu_read' }>, data: readonly string[]): void {
+    for (const { first, count } of allowedRuns(data)) {
       const args = { ...step.args, off: step.args.off + first, pages: count };
-      if (step.op === 'cpu_write') this.steps.push({ ...step, args } as Step);
-      else this.expectData(this.label({ ...step, args } as Step), data.slice(first, first + count));
+      this.expectData(this.label({ ...step, args }), data.slice(first, first + count));
     }
+  }
+
+  private addWrites(step: Extract<Step, { op: 'cpu_write' }>, data: readonly string[]): void {
+    for (const { first, count } of allowedRuns(data))
+      this.steps.push({ ...step, args: { ...step.args, off: step.args.off + first, pages: count } });
   }
 
   private addResult(step: Step, { ret, cpages, faults, data, prot, pagemap }: StepResult): void {
     const as = this.label(step);
-    const isRead = step.op === 'file_read' || step.op === 'pagemap_read';
-    if (!isRead && (ret !== 0 || !QUIET.has(step.op)))
-      this.expect.push({ type: 'ret', step: as, value: errnoName(ret) } as Expectation);
+    if (!UNTOLD.has(step.op) && (ret !== 0 || !QUIET.has(step.op)))
+      this.expect.push({ type: 'ret', step: as, value: this.returned(step, ret) });
     if (ret !== 0) return;
     if (cpages !== undefined && step.op !== 'check_exclusive')
-      this.expect.push({ type: 'cpages', step: as, value: cpages } as Expectation);
+      this.expect.push({ type: 'cpages', step: as, value: cpages });
     if (faults !== undefined && (step.op === 'gpu_read' || step.op === 'gpu_write'))
-      this.expect.push({ type: 'faults', step: as, value: faults } as Expectation);
+      this.expect.push({ type: 'faults', step: as, value: faults });
     if (data !== undefined) this.expectData(as, data);
     if (prot !== undefined) this.expectProtection(as, prot);
     if (pagemap === undefined) return;
     const [present, swap, soft_dirty] = pagemap;
-    this.expect.push({ type: 'pagemap', step: as, present, swap, soft_dirty } as Expectation);
+    this.expect.push({ type: 'pagemap', step: as, present, swap, soft_dirty });
+  }
+
+  /** Why pages cannot be had is not told. */
+  private returned(step: Step, ret: number): string | number {
+    return step.op === 'pin_unpin' && ret !== 0 ? 'nonzero' : errnoName(ret);
   }
 
   private label(step: Step): string {
@@ -157,19 +169,24 @@ class Merged {
 
   private expectData(step: string, data: readonly string[]): void {
     for (const { first, count, value } of runsOf(data)) {
-      const equals = value === '0' ? { p: 'zero' } : { p: 'const', v: Number(value) };
-      this.expect.push({ type: 'data', step, off: first, pages: count, equals } as Expectation);
+      const equals: Pattern = value === '0' ? { p: 'zero' } : { p: 'const', v: Number(value) };
+      this.expect.push({ type: 'data', step, off: first, pages: count, equals });
     }
   }
 
   private expectProtection(step: string, prot: readonly number[]): void {
     const pages = runsOf(prot).map((run) => ({ ...run, names: protectionNames(run.value) }));
-    this.expect.push({ type: 'prot', step, pages } as Expectation);
+    this.expect.push({ type: 'prot', step, pages });
   }
 }
 
 function errnoName(ret: number): string | number {
   return ret === 0 ? 0 : `-${ERRNO_NAMES[-ret] ?? String(-ret)}`;
+}
+
+/** Pages that the CPU was allowed to access, by what lies together. */
+function allowedRuns(data: readonly string[]): { first: number; count: number }[] {
+  return runsOf(data.map((word) => word !== 'x')).filter(({ value }) => value);
 }
 
 /** Neighbours that are equal, as one. */

@@ -10,6 +10,7 @@ import type { Mm } from '../process/mm.js';
 import type { Zap } from '../table/zap.js';
 import { FLAG_CHANGES, type FlagChange, type MadviseFlags } from './madviseFlags.js';
 import type { MadviseFree } from './madviseFree.js';
+import type { MadvisePageOut } from './madvisePageOut.js';
 import { type Vma, VmFlag } from './vma.js';
 
 export const MadviseStep = {
@@ -35,6 +36,8 @@ export const Madvise = {
   DontFork: 6,
   /** @kernel MADV_DOFORK */
   DoFork: 7,
+  /** The pages leave memory now. @kernel MADV_PAGEOUT */
+  PageOut: 8,
 } as const;
 export type Madvise = (typeof Madvise)[keyof typeof Madvise];
 
@@ -43,6 +46,7 @@ export class MadviseCall {
     private readonly kernel: Kernel,
     private readonly zap: Zap,
     private readonly free: MadviseFree,
+    private readonly pageOut: MadvisePageOut,
     private readonly collapse: Collapse,
     private readonly flags: MadviseFlags,
   ) {}
@@ -80,10 +84,18 @@ export class MadviseCall {
     if (change !== null) return yield* this.flags.apply(mm, vma, start, end, change);
     if (advice === Madvise.Collapse) return yield* this.collapse.collapse(mm, vma, start, end);
     if (advice === Madvise.Hint) return Errno.OK;
+    if (advice === Madvise.PageOut) return yield* this.pageOutArea(mm, vma, start, end);
     if (!allowsZap(vma, start, advice)) return Errno.EINVAL;
     // Rounding down never loses what the caller did not mention.
     const last = vma.isHugetlb ? (alignDown(end, PMD_PAGES) as Vpn) : end;
     if (start < last) yield* this.adviseSpan(mm, start, last, advice);
+    return Errno.OK;
+  }
+
+  /** @kernel madvise_pageout */
+  private *pageOutArea(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
+    if ((vma.flags & VmFlag.Locked) !== 0 || vma.isHugetlb) return Errno.EINVAL;
+    yield* this.pageOut.pageOut(mm, start, end);
     return Errno.OK;
   }
 

@@ -1,12 +1,11 @@
 /** MADV_FREE: pages that their owner gives up, but that stay until memory is short; a write takes them back. */
 
-import { Errno } from '../../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import type { FolioSplit } from '../huge/folioSplit.js';
+import type { FolioParts } from '../huge/folioParts.js';
 import { clearLeaf, coversLeaf, isLeafAt, leafStart, writeLeaf } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
@@ -31,7 +30,7 @@ const USED = PteBit.Young | PteBit.Dirty;
 export class MadviseFree {
   constructor(
     private readonly kernel: Kernel,
-    private readonly folioSplit: FolioSplit,
+    private readonly parts: FolioParts,
   ) {}
 
   /**
@@ -59,7 +58,7 @@ export class MadviseFree {
     const leaf = pteFromWord(mm.pageTable.read(slot));
     if (!this.isOwnRam(leaf)) return first + PMD_PAGES;
     if (page !== first || !coversLeaf(first, end)) {
-      return (yield* this.splitFolio(ptePfn(leaf))) ? page : first + PMD_PAGES;
+      return (yield* this.parts.split(ptePfn(leaf))) ? page : first + PMD_PAGES;
     }
     if (this.giveUp(ptePfn(leaf), 1)) {
       const last = clearLeaf(mm.pageTable, slot);
@@ -77,28 +76,13 @@ export class MadviseFree {
     const pfn = ptePfn(pteFromWord(mm.pageTable.get(reached)));
     const { folios } = this.kernel;
     const tableEnd = reached - (reached % PMD_PAGES) + PMD_PAGES;
-    const mapped = this.mappedRun(mm, reached, Math.min(end, tableEnd));
+    const mapped = this.parts.mappedRun(mm, reached, Math.min(end, tableEnd));
     // Wholly mapped here, by entries of its pages: the kernel marks it as one. Whoever else has a leaf of it keeps it as it is.
     if (folios.headOf(pfn) === pfn && mapped >= folios.npages(pfn)) {
       if (this.giveUp(pfn, folios.npages(pfn))) this.forgetUse(mm, reached, mapped);
       return reached + mapped;
     }
-    return (yield* this.splitFolio(pfn)) ? reached : reached + mapped;
-  }
-
-  /** Entries from `page` on, up to `end`, that map one page of the same folio after the other. @kernel madvise_folio_pte_batch */
-  private mappedRun(mm: Mm, page: number, end: number): number {
-    const { folios } = this.kernel;
-    const slot = mm.pageTable.slot(page);
-    const first = ptePfn(pteFromWord(mm.pageTable.read(slot)));
-    const limit = Math.min(end - page, folios.headOf(first) + folios.npages(first) - first);
-    let count = 1;
-    while (count < limit) {
-      const pte = pteFromWord(mm.pageTable.read(slot + count));
-      if (pteKind(pte) !== PteKind.Present || ptePfn(pte) !== first + count) break;
-      count++;
-    }
-    return count;
+    return (yield* this.parts.split(pfn)) ? reached : reached + mapped;
   }
 
   /** Emptied first, so that no store can be between the last look at the dirty bit and its clearing. */
@@ -109,27 +93,6 @@ export class MadviseFree {
       this.kernel.flushCpuTlbs();
       mm.pageTable.write(at, pteWithout(last, USED));
     }
-  }
-
-  /** Of a folio that no one else has locked or seems to map. False: it is as it was. @kernel split_folio */
-  private *splitFolio(pfn: Pfn): Steps<boolean> {
-    const { folios, folioLocks } = this.kernel;
-    const head = folios.headOf(pfn);
-    if (this.isLikelyShared(head) || !folioLocks.trylock(head)) return false;
-    folios.get(head);
-    const errno = yield* this.folioSplit.split(head);
-    folioLocks.unlock(head);
-    folios.put(head);
-    return errno === Errno.OK;
-  }
-
-  /** A guess, as which process maps what is not known of a folio that is mapped page by page. @kernel folio_likely_mapped_shared */
-  private isLikelyShared(head: Pfn): boolean {
-    const { folios } = this.kernel;
-    const mapcount = folios.mapcount(head);
-    if (mapcount <= 1) return false;
-    if (folios.entireMapcount(head) > 0 || mapcount > folios.npages(head)) return true;
-    return folios.pageMapcount(head) > 1;
   }
 
   /** Under the page-table lock, up to a page of a large folio. Returns that page, or `end`. */

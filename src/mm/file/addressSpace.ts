@@ -3,6 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { type IntervalNode, IntervalTree } from '../../base/intervalTree.js';
 import type { Pfn } from '../../memory/pfn.js';
+import type { SwapSlot } from '../../memory/swapArea.js';
 import type { Vma } from '../area/vma.js';
 import type { HugetlbReservation } from '../hugetlb/hugetlbReservation.js';
 import type { Mm } from '../process/mm.js';
@@ -21,6 +22,8 @@ export class AddressSpace {
   readonly areas = new IntervalTree<MappingArea>();
   /** What the disk holds of the file, by page offset; absent is zeros. */
   readonly stored = new Map<number, Int32Array>();
+  /** Where pages of shared memory are that were swapped out, by page offset: each entry counts as one of a page table. @kernel xa_mk_value, swp_to_radix_entry */
+  readonly swapped = new Map<number, SwapSlot>();
   /** Open files, and with them their areas. @kernel i_count */
   references = 1;
   /** Huge pages that its shared mappings count on; null without such mappings. */
@@ -32,7 +35,7 @@ export class AddressSpace {
     readonly id: number,
     /** Pages beyond are SIGBUS. @kernel i_size */
     public npages: number,
-    /** Its pages may leave memory, since the disk keeps what they hold. */
+    /** Its pages may leave memory for its disk, which keeps what they hold; others can go to swap only. */
     readonly isOnDisk: boolean,
   ) {}
 

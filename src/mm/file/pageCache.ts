@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.js';
 import { PAGE_WORDS, PMD_PAGES } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { NO_SLOT } from '../../memory/swapArea.js';
 import type { Kernel } from '../kernel.js';
 import { AddressSpace } from './addressSpace.js';
 import { type FileType, SHMEM_FILE } from './fileType.js';
@@ -50,6 +51,7 @@ export class PageCache {
     if (mapping.references > 0) return;
     assert(mapping.areas.size === 0, 'a file is gone that is still mapped');
     for (const index of [...mapping.pages.keys()]) this.evict(mapping, index);
+    this.forgetSwapped(mapping, 0);
     mapping.reservation?.giveBack(0, mapping.npages);
     this.byId.delete(mapping.id);
   }
@@ -59,19 +61,35 @@ export class PageCache {
     return mapping.pages.get(index) ?? NO_PFN;
   }
 
-  /** The page at this offset, from the disk or zeroed if it was not in memory. NO_PFN when memory has run out. @kernel filemap_grab_folio, shmem_get_folio */
+  /** The page at this offset, from the disk, from swap, or zeroed if it was not in memory. NO_PFN when memory has run out. @kernel filemap_grab_folio, shmem_get_folio */
   grab(mapping: AddressSpace, index: number): Pfn {
     assert(index >= 0 && index < mapping.npages, 'a page beyond the end of a file');
     const found = this.find(mapping, index);
     if (found !== NO_PFN) return found;
     const pfn = this.kernel.allocPage();
     if (pfn === NO_PFN) return NO_PFN;
-    const stored = mapping.stored.get(index);
-    const { memory } = this.kernel;
-    if (stored === undefined) memory.zeroPages(pfn, 1);
-    else memory.words.set(stored, memory.wordIndex(pfn));
+    this.fill(mapping, index, pfn);
     this.insert(mapping, index, pfn);
     return pfn;
+  }
+
+  private fill(mapping: AddressSpace, index: number, pfn: Pfn): void {
+    const { memory } = this.kernel;
+    const stored = mapping.stored.get(index);
+    if (mapping.swapped.has(index)) this.swapIn(mapping, index, pfn);
+    else if (stored === undefined) memory.zeroPages(pfn, 1);
+    else memory.words.set(stored, memory.wordIndex(pfn));
+  }
+
+  /** The slot is given back: what it held is in no other place than the page. @kernel shmem_swapin_folio */
+  private swapIn(mapping: AddressSpace, index: number, pfn: Pfn): void {
+    const { memory, folios, swapCache } = this.kernel;
+    const slot = mapping.swapped.get(index);
+    assert(slot !== undefined, 'a page is swapped in that is not in swap');
+    swapCache.area.read(slot, memory, pfn);
+    swapCache.area.free(slot);
+    mapping.swapped.delete(index);
+    folios.setFlag(pfn, FolioFlag.Dirty);
   }
 
   /** A fresh huge page of a hugetlb file becomes the file's at this offset; the cache takes over the caller's reference. @kernel hugetlb_add_to_page_cache */
@@ -92,10 +110,15 @@ export class PageCache {
     return true;
   }
 
-  /** The content of a page as read() sees it: also what shared mappings have stored. The caller copies it before it yields. @kernel filemap_read */
+  /**
+   * The content of a page as read() sees it: also what shared mappings have stored. The caller copies it before it yields. What was swapped out
+   * comes back for it where there is memory. @kernel filemap_read, shmem_file_read_iter
+   */
   read(mapping: AddressSpace, index: number): Int32Array {
-    const { memory, zeroPage } = this.kernel;
-    const pfn = this.find(mapping, index);
+    const { memory, zeroPage, swapCache } = this.kernel;
+    const slot = mapping.swapped.get(index);
+    const pfn = slot === undefined ? this.find(mapping, index) : this.grab(mapping, index);
+    if (slot !== undefined && pfn === NO_PFN) return swapCache.area.contentOf(slot);
     const stored = mapping.stored.get(index);
     if (pfn === NO_PFN && stored !== undefined) return stored;
     const at = memory.wordIndex(pfn === NO_PFN ? zeroPage : pfn);
@@ -118,6 +141,34 @@ export class PageCache {
     const mapping = this.get(folios.mapping(pfn));
     assert(mapping !== null && folios.isLocked(pfn), 'a page leaves its file that is not locked');
     this.evict(mapping, folios.index(pfn));
+  }
+
+  /** The same for a page of shared memory, whose content goes to swap. False, and all is as it was, when no slot is left. @kernel shmem_writepage */
+  swapOut(pfn: Pfn): boolean {
+    const { folios, swapCache, memory } = this.kernel;
+    const mapping = this.get(folios.mapping(pfn));
+    assert(
+      mapping !== null && !mapping.isOnDisk && folios.isLocked(pfn),
+      'a page goes to swap that should not',
+    );
+    const slot = swapCache.area.alloc(pfn);
+    if (slot === NO_SLOT) return false;
+    swapCache.area.write(slot, memory, pfn);
+    swapCache.area.duplicate(slot);
+    swapCache.area.setFolio(slot, NO_PFN);
+    const index = folios.index(pfn);
+    this.evict(mapping, index);
+    mapping.swapped.set(index, slot);
+    return true;
+  }
+
+  /** What was swapped out of the file from an offset on is wanted no more. @kernel shmem_free_swap */
+  forgetSwapped(mapping: AddressSpace, from: number): void {
+    for (const [index, slot] of mapping.swapped) {
+      if (index < from) continue;
+      this.kernel.swapCache.area.free(slot);
+      mapping.swapped.delete(index);
+    }
   }
 
   /** Puts another page with the same content in the place of one: the identity of `from` is to move. @kernel __folio_migrate_mapping */

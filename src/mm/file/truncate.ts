@@ -30,6 +30,7 @@ export class Truncate {
     mapping.npages = npages;
     if (!shrinks) return;
     for (const index of [...mapping.stored.keys()]) if (index >= npages) mapping.stored.delete(index);
+    this.kernel.pageCache.forgetSwapped(mapping, npages);
     let rounds = 0;
     do {
       assert(rounds++ < ROUNDS_MAX, 'pages beyond the end of a file are mapped again and again');

@@ -21,6 +21,7 @@ import { NO_OWNER, type PagemapOwner } from '../migrate/devPagemap.js';
 import type { Mm } from '../process/mm.js';
 import {
   PTE_PAGE_STEP,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -329,9 +330,11 @@ export class Hmm {
     write: boolean,
     flags: number,
   ): Steps<Errno> {
+    const marks = write ? PteBit.Young | PTE_WRITTEN : PteBit.Young;
     for (let page = start; page < end; page++) {
-      // A fault on an entry that allows the access would change nothing.
-      if (pteAllows(mm.pageTable.get(page), write)) continue;
+      const pte = pteFromWord(mm.pageTable.get(page));
+      // A fault would change nothing: the entry allows the access, and says already that there was one.
+      if (pteAllows(pte, write) && (pte & marks) === marks) continue;
       const errno = yield* this.faults.handle(mm, vma, page as Vpn, write, flags);
       if (errno !== Errno.OK) return errno;
     }

@@ -1,13 +1,12 @@
-/** Reclaim: anonymous pages go to swap, pages of files to their disk, and their memory is free again. */
+/** Reclaim: anonymous and shared memory goes to swap, pages of files to their disk, and their memory is free again. */
 
 import { Errno } from '../../base/errno.js';
-import type { Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Writeback } from '../file/writeback.js';
-import { FolioSplit } from '../huge/folioSplit.js';
+import type { FolioSplit } from '../huge/folioSplit.js';
 import type { Kernel } from '../kernel.js';
 import { forEachPte } from '../mmCensus.js';
 import type { Mm } from '../process/mm.js';
@@ -15,15 +14,10 @@ import type { Rmap } from '../rmap/rmap.js';
 import { TryToUnmap } from '../rmap/tryToUnmap.js';
 import { PteKind, pteKind, ptePfn } from '../table/pte.js';
 
-/** Pages from `start` to before `end`. */
-interface VpnSpan {
-  readonly start: Vpn;
-  readonly end: Vpn;
-}
-
 export const ReclaimStep = {
   shrink: defineStep('reclaim.shrink', 'count', 'id'),
   isolated: defineStep('reclaim.isolated', 'pfn', 'count'),
+  locked: defineStep('reclaim.locked', 'pfn', 'count'),
   /** Its content is in the swap area now. */
   written: defineStep('reclaim.written', 'pfn'),
   freed: defineStep('reclaim.freed', 'pfn'),
@@ -32,40 +26,51 @@ export const ReclaimStep = {
 
 export class Reclaim {
   private readonly unmapper: TryToUnmap;
-  private readonly split: FolioSplit;
 
   constructor(
     private readonly kernel: Kernel,
     rmap: Rmap,
+    private readonly split: FolioSplit,
     private readonly writeback: Writeback,
   ) {
     this.unmapper = new TryToUnmap(kernel, rmap);
-    this.split = new FolioSplit(kernel, rmap);
   }
 
   /**
-   * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it, first those that are partly unused. Returns how
-   * many pages were freed. With a span only of what lies there, as MADV_PAGEOUT does. No lock is held. @kernel shrink_folio_list, memory.reclaim
+   * Reclaims what it can of the memory that an address space maps, however recently it was used. Large folios are split for it, first those that
+   * are partly unused. Returns how many pages were freed. No lock is held. @kernel shrink_folio_list, memory.reclaim
    */
-  *shrinkMm(mm: Mm, span: VpnSpan | null = null): Steps<number> {
+  *shrinkMm(mm: Mm): Steps<number> {
     if (this.kernel.makeRoom !== null) yield* this.kernel.makeRoom();
-    const found = this.pagesOf(mm, span);
+    const found = this.pagesOf(mm);
     if (this.kernel.sched.reach(ReclaimStep.shrink, found.length, mm.id)) yield STEP;
     let freed = 0;
-    for (const folio of found) {
-      const npages = this.kernel.folios.npages(folio);
-      if (npages > 1 && !(yield* this.splitLarge(folio))) continue;
-      for (let i = 0; i < npages; i++) if (yield* this.shrinkFolio((folio + i) as Pfn)) freed++;
-    }
+    for (const folio of found) freed += yield* this.shrinkFolio(folio);
     return freed;
   }
 
+  /** Folios that {@link isolate} gave, however recently they were used. Returns how many pages were freed. @kernel reclaim_pages */
+  *reclaimIsolated(isolated: readonly Pfn[]): Steps<number> {
+    let freed = 0;
+    for (const folio of isolated) freed += yield* this.shrinkIsolated(folio);
+    return freed;
+  }
+
+  /** Takes a folio off the LRU, with a reference; false where it is not on it. @kernel folio_isolate_lru */
+  isolate(folio: Pfn): boolean {
+    const { folios, sched } = this.kernel;
+    if (folios.refcount(folio) === 0 || !folios.testFlag(folio, FolioFlag.Lru)) return false;
+    folios.get(folio);
+    folios.clearFlag(folio, FolioFlag.Lru);
+    sched.at(ReclaimStep.isolated, folio, folios.refcount(folio));
+    return true;
+  }
+
   /** Pages of RAM that the address space maps now, each once; others may take them away before it is their turn. */
-  private pagesOf(mm: Mm, span: VpnSpan | null): Pfn[] {
+  private pagesOf(mm: Mm): Pfn[] {
     const { folios, memory } = this.kernel;
     const found = new Set<Pfn>();
-    forEachPte(mm, (page, pte) => {
-      if (span !== null && (page < span.start || page >= span.end)) return;
+    forEachPte(mm, (_, pte) => {
       if (pteKind(pte) !== PteKind.Present || this.kernel.isZeroPage(ptePfn(pte))) return;
       const folio = folios.headOf(ptePfn(pte));
       if (memory.layout.zoneOf(folio).kind === ZoneKind.System) found.add(folio);
@@ -73,35 +78,47 @@ export class Reclaim {
     return [...found];
   }
 
-  /** False if somebody holds or has locked the folio: it stays then. @kernel split_folio_to_list */
-  private *splitLarge(head: Pfn): Steps<boolean> {
+  /** Returns how many pages were freed: none of a folio that is off the LRU, locked, in use or pinned. */
+  *shrinkFolio(folio: Pfn): Steps<number> {
+    return this.isolate(folio) ? yield* this.shrinkIsolated(folio) : 0;
+  }
+
+  /** Its reference goes, and the folio back to the LRU unless it was freed. @kernel shrink_folio_list */
+  private *shrinkIsolated(folio: Pfn): Steps<number> {
     const { folios, folioLocks } = this.kernel;
-    if (folios.refcount(head) === 0 || !folios.testFlag(head, FolioFlag.Lru) || !folioLocks.trylock(head))
-      return false;
-    folios.get(head);
+    if (!folioLocks.trylock(folio)) {
+      this.putBack(folio);
+      return 0;
+    }
+    if (folios.npages(folio) > 1) return yield* this.shrinkLarge(folio);
+    if (this.kernel.sched.reach(ReclaimStep.locked, folio, folios.refcount(folio))) yield STEP;
+    const freeable = yield* this.evict(folio);
+    this.kernel.sched.at(freeable ? ReclaimStep.freed : ReclaimStep.kept, folio, folios.refcount(folio));
+    folioLocks.unlock(folio);
+    if (freeable) folios.put(folio);
+    else this.putBack(folio);
+    return freeable ? 1 : 0;
+  }
+
+  /** Isolated and locked. Where it can be split its pages are reclaimed one by one. @kernel split_folio_to_list */
+  private *shrinkLarge(head: Pfn): Steps<number> {
+    const { folios, folioLocks } = this.kernel;
+    const npages = folios.npages(head);
+    folios.setFlag(head, FolioFlag.Lru);
     const errno = yield* this.split.split(head);
     folioLocks.unlock(head);
     folios.put(head);
-    return errno === Errno.OK;
+    let freed = 0;
+    if (errno !== Errno.OK) return freed;
+    for (let i = 0; i < npages; i++) freed += yield* this.shrinkFolio((head + i) as Pfn);
+    return freed;
   }
 
-  /** True if the folio was freed. Pages that are locked, off the LRU, in use or pinned are left alone. @kernel shrink_folio_list */
-  *shrinkFolio(pfn: Pfn): Steps<boolean> {
-    const { folios, folioLocks, sched } = this.kernel;
-    if (folios.refcount(pfn) === 0 || !folios.testFlag(pfn, FolioFlag.Lru)) return false;
-    folios.get(pfn);
-    if (!folioLocks.trylock(pfn)) {
-      folios.put(pfn);
-      return false;
-    }
-    folios.clearFlag(pfn, FolioFlag.Lru);
-    if (sched.reach(ReclaimStep.isolated, pfn, folios.refcount(pfn))) yield STEP;
-    const freeable = yield* this.evict(pfn);
-    if (!freeable && folios.refcount(pfn) > 1) folios.setFlag(pfn, FolioFlag.Lru);
-    sched.at(freeable ? ReclaimStep.freed : ReclaimStep.kept, pfn, folios.refcount(pfn));
-    folioLocks.unlock(pfn);
-    folios.put(pfn);
-    return freeable;
+  /** @kernel folio_putback_lru */
+  private putBack(folio: Pfn): void {
+    const { folios } = this.kernel;
+    if (folios.refcount(folio) > 1) folios.setFlag(folio, FolioFlag.Lru);
+    folios.put(folio);
   }
 
   /** Isolated and locked. True when nobody but the caller holds the folio any more. */
@@ -119,16 +136,17 @@ export class Reclaim {
     return yield* this.writeAndDrop(pfn);
   }
 
-  /** What is in no file on a disk stays: shared memory has no swap entries in its page cache. */
+  /** What belongs to no disk goes to swap, unless nobody has stored anything there. */
   private *evictFilePage(pfn: Pfn): Steps<boolean> {
     const { folios, pageCache, pins } = this.kernel;
     const mapping = pageCache.get(folios.mapping(pfn));
-    if (mapping === null || !mapping.isOnDisk || pins.maybePinned(pfn)) return false;
-    if (folios.testFlag(pfn, FolioFlag.Dirty)) yield* this.writeback.write(pfn);
+    if (mapping === null || pins.maybePinned(pfn)) return false;
+    if (mapping.isOnDisk && folios.testFlag(pfn, FolioFlag.Dirty)) yield* this.writeback.write(pfn);
     if (folios.mapcount(pfn) > 0) yield* this.unmapper.unmap(pfn);
     // The file's cache and the caller; a reader may have come meanwhile, or a write().
     const isIdle = folios.mapcount(pfn) === 0 && folios.refcount(pfn) === 2;
-    if (!isIdle || !folios.isCached(pfn) || folios.testFlag(pfn, FolioFlag.Dirty)) return false;
+    if (!isIdle || !folios.isCached(pfn)) return false;
+    if (folios.testFlag(pfn, FolioFlag.Dirty)) return !mapping.isOnDisk && pageCache.swapOut(pfn);
     pageCache.drop(pfn);
     return true;
   }

@@ -9,12 +9,14 @@ import { PteKind, pteKind } from '../table/pte.js';
 import { swapSlotOf } from './swapCache.js';
 
 /**
- * What is wrong, one sentence each: a slot is counted as often as entries of all address spaces name it, an unused slot is free, and the swap
+ * What is wrong, one sentence each: a slot is counted as often as entries of all address spaces and files name it, an unused slot is free, and the swap
  * cache and its folios agree on who is in it.
  */
 export function swapViolations(kernel: Kernel, entries: readonly CpuEntry[]): string[] {
   const { swapCache, folios } = kernel;
   const named = countEntries(entries);
+  for (const { swapped } of kernel.pageCache.files)
+    for (const slot of swapped.values()) named.set(slot, (named.get(slot) ?? 0) + 1);
   const wrong: string[] = [];
   for (const slot of named.keys())
     if (!swapCache.area.isUsed(slot)) wrong.push(`an entry names swap slot ${slot}, which is free`);

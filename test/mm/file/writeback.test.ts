@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { DISK_FILE, type FileType, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
@@ -102,9 +103,47 @@ describe('reclaim of file pages', () => {
     checkAccounting(kernel, [mm]);
   });
 
-  it('keeps shared memory, and pages that are pinned', () => {
-    const shmem = setup(SHMEM_FILE);
-    expect(run(shmem.machine.kernel, shmem.machine.calls.reclaim.shrinkMm(shmem.mm))).toBe(0);
+  it('swaps out what was stored in shared memory, from where it comes back with the next access', () => {
+    const { machine, mm, cpu, file } = setup(SHMEM_FILE);
+    const { kernel, calls } = machine;
+    const { area } = kernel.swapCache;
+    expect(run(kernel, calls.reclaim.shrinkMm(mm))).toBe(3);
+    expect([pteOf(mm, HIGH), file.mapping.pages.size, area.usedSlots, area.writes]).toEqual([
+      PTE_NONE,
+      0,
+      2,
+      2,
+    ]);
+    checkAccounting(kernel, [mm]);
+    expect(kernel.pageCache.read(file.mapping, 1)[0]).toBe(11);
+    expect([0, 1, 2].map((i) => run(kernel, cpu.load(HIGH + i)))).toEqual([10, 11, 0]);
+    expect([file.mapping.pages.size, area.usedSlots]).toEqual([3, 0]);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('keeps shared memory for which there is no slot', () => {
+    const { machine, mm, cpu } = setup(SHMEM_FILE);
+    const injector = new FailureInjector();
+    machine.kernel.injectFailures(injector);
+    injector.failNext(AllocSite.SwapSlot);
+    expect(run(machine.kernel, machine.calls.reclaim.shrinkMm(mm))).toBe(2);
+    expect([0, 1, 2].map((i) => run(machine.kernel, cpu.load(HIGH + i)))).toEqual([10, 11, 0]);
+    checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('gives slots back when the file is truncated, and when it goes', () => {
+    const { machine, mm, file } = setup(SHMEM_FILE);
+    const { kernel, calls } = machine;
+    run(kernel, calls.reclaim.shrinkMm(mm));
+    run(kernel, calls.truncate.truncate(file.mapping, 1));
+    expect(kernel.swapCache.area.usedSlots).toBe(1);
+    checkAccounting(kernel, [mm]);
+    run(kernel, calls.exit.mmput(mm));
+    kernel.pageCache.close(file);
+    expect(kernel.swapCache.area.usedSlots).toBe(0);
+  });
+
+  it('keeps pages that are pinned', () => {
     const { machine, mm } = setup();
     machine.kernel.pins.pin(ptePfn(pteOf(mm, HIGH)));
     expect(run(machine.kernel, machine.calls.reclaim.shrinkMm(mm))).toBe(2);

@@ -12,6 +12,7 @@ import {
   NO_PFN,
   type Pfn,
 } from '../../../src/memory/pfn.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import type { Kernel } from '../../../src/mm/kernel.js';
 import { NO_OWNER, type PagemapOwner, pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
@@ -232,6 +233,16 @@ describe('a present entry', () => {
     const answer = settled(AREA + 8, 1, { flags: REQ_FAULT | REQ_WRITE });
     expect(answer.kinds).toBe('w');
     expect(answer.pfns[0]).not.toBe(kernel.zeroPage);
+  });
+
+  it('stays clean where it is writable already, but is marked as written where a page before it is faulted in', () => {
+    const isDirty = (page: number): boolean => pteHas(pteOf(mm, page), PteBit.Dirty);
+    setEntry(AREA + 1, PteKind.Present, ptePfn(pteOf(mm, AREA + 1)), PteBit.Write | PteBit.Young);
+    ask(AREA, 4, { flags: REQ_FAULT | REQ_WRITE });
+    expect(isDirty(AREA + 1)).toBe(false);
+    run(kernel, machine.calls.madvise.madvise(mm, vpn(AREA), 1, Madvise.DontNeed));
+    settled(AREA, 4, { flags: REQ_FAULT | REQ_WRITE });
+    expect(isDirty(AREA + 1)).toBe(true);
   });
 
   it('that nobody may access counts as not valid', () => {

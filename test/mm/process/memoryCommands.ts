@@ -195,7 +195,7 @@ export function memoryCommands<W extends MemoryWorld>(
       expect(errno).toBe(okOr(Errno.ENOMEM, w.model.unlock(i, start, npages)));
     }),
     of('swap out', span, (w, i, { start, npages }) => {
-      w.run(w.machine.calls.reclaim.shrinkMm(w.mms[i], { start: vpn(start), end: vpn(start + npages) }));
+      w.run(w.machine.calls.madvise.madvise(w.mms[i], vpn(start), npages, Madvise.PageOut));
     }),
     of(
       'mremap',
