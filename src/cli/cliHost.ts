@@ -63,8 +63,8 @@ export interface Simulator {
   loadScenario(path: string, overrides: ScenarioOverrides): SimulationConfig;
   /** @throws UserError when the machine has not enough memory for one run. */
   checkMachine(config: SimulationConfig): void;
-  /** Rejects with a UserError when the configuration names a module of the user's own that will not do. */
-  checkExtensions(config: SimulationConfig): Promise<void>;
+  /** With the programs of the module that the configuration names. Rejects with a UserError for a module that will not do. */
+  withPrograms(config: SimulationConfig): Promise<SimulationConfig>;
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;

@@ -42,9 +42,10 @@ export function processHost(): CliHost {
 const simulator: Simulator = {
   loadScenario,
   checkMachine: (config) => checkMachine(config),
-  checkExtensions: async (config) => {
-    await (await import('../simulation/extensionFile.js')).extensionsOf(config);
-  },
+  withPrograms: async (config) =>
+    config.policyFile === undefined
+      ? config
+      : (await import('../simulation/withPrograms.js')).withModulePrograms(config),
   runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   bench: {

@@ -88,7 +88,7 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   const { path, options } = run;
   const output = new ResultOutput(host, options.json);
   const trace = new TraceOutput(options);
-  const loaded = host.simulator.loadScenario(path, options);
+  const loaded = await host.simulator.withPrograms(host.simulator.loadScenario(path, options));
   const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
   const report = await recording(trace, host, () => simulate(config, run, trace, host));

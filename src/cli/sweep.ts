@@ -36,10 +36,10 @@ export async function runSweep(
   refuseOneRunOptions(options);
   const output = new ResultOutput(host, options.json);
   const virtual: CommonOptions = { ...options, executor: 'virtual' };
-  const config = host.simulator.loadScenario(path, { ...virtual, seed: seeds.first });
+  const loaded = host.simulator.loadScenario(path, { ...virtual, seed: seeds.first });
+  const config = await host.simulator.withPrograms(loaded);
   assert(config.executor === 'virtual', 'a sweep has loaded a scenario for another executor');
   host.simulator.checkMachine(config);
-  await host.simulator.checkExtensions(config);
   const jobs = jobsOf(options, seeds, config, host);
   const startMs = host.nowMs();
   const reports = await new Sweep(path, virtual, seeds, host).run(jobs);

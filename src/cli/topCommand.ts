@@ -52,14 +52,15 @@ export async function topCommand(
   }
   const path = scenarioPath(scenario ?? DEFAULT_STRESS_SCENARIO);
   const output = new ResultOutput(host, options.json);
-  const config = host.simulator.loadScenario(path, { executor: 'threads', ...options });
-  if (config.executor !== 'threads') {
+  const loaded = host.simulator.loadScenario(path, { executor: 'threads', ...options });
+  if (loaded.executor !== 'threads') {
     throw new UserError({
       where: '--executor virtual',
       found: 'virtual',
       allowed: 'threads: what runs on one thread can be watched by replay',
     });
   }
+  const config = await host.simulator.withPrograms(loaded);
   host.simulator.checkMachine(config);
   const report = await watch(config, screen, host);
   const run: OneRun = { command: 'top', path, options, more: [], runOptions: {} };

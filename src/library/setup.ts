@@ -8,7 +8,7 @@ import type { ScenarioKeys } from '../scenario/schema.js';
 import { extensionsOf } from '../simulation/extensionFile.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
-import type { WorkloadConfig } from '../workload/workloadConfig.js';
+import { withPrograms } from '../simulation/withPrograms.js';
 
 /**
  * A scenario, and code of your own that takes part. Functions work under the `virtual` executor; under `threads` each worker loads the `module` for
@@ -43,7 +43,7 @@ export async function configure(setup: Setup): Promise<Configured> {
   const base = loadConfig(setup);
   const module = await extensionsOf(base);
   const extensions = { ...module, ...ownCode(setup) };
-  const config = { ...base, workloads: [...base.workloads, ...programWorkloads(base, extensions)] };
+  const config = withPrograms(base, extensions.programs, 'setup');
   if (config.executor === 'threads' && Object.keys(ownCode(setup)).length > 0) {
     throw new UserError({
       where: 'setup',
@@ -84,19 +84,4 @@ function ownCode({ placement, eviction, invalidation, prefetch, drivers, program
     ...(drivers === undefined ? {} : { drivers }),
     ...(programs === undefined ? {} : { programs }),
   };
-}
-
-/** Each program runs on a CPU thread of its own, after those of the scenario. */
-function programWorkloads(config: SimulationConfig, { programs = {} }: Extensions): WorkloadConfig[] {
-  return Object.keys(programs).map((name) => {
-    if (config.workloads.some((other) => other.name === name)) {
-      throw new UserError({
-        where: 'setup',
-        key: `programs.${name}`,
-        found: 'the name of a workload of the scenario',
-        allowed: 'a name of its own',
-      });
-    }
-    return { kind: 'program', name };
-  });
 }

@@ -88,3 +88,32 @@ describe('run --json -', () => {
     expect(document).toMatchObject({ command: 'run', scenario: 'tiny', executor: 'virtual', ok: true });
   });
 });
+
+describe('the programs of a --policy module', () => {
+  const quiet = scenario('none.yaml', 'ram: 16MiB\ndevices: {count: 1, vram: 4MiB}\nworkloads: []\n');
+  const wrong = scenario(
+    'wrong.mjs',
+    "export default { programs: { wrong: () => ({ *run() { return 'it is wrong'; } }) } };\n",
+  );
+
+  it.each([
+    ['run', '--executor', 'virtual'],
+    ['run', '--executor', 'threads'],
+    ['run', '--seeds', '1..2', '--jobs', '1'],
+    ['stress', '--executor', 'virtual', '--seconds', '0.01'],
+  ])('take part in %s %s %s', (command, ...options) => {
+    const { status, stdout } = svmsim(command, quiet, ...options, '--policy', wrong);
+    expect(stdout).toMatch(/wrong result: wrong/);
+    expect(status).toBe(1);
+  });
+
+  it('have names of their own', () => {
+    const named = scenario(
+      'named.yaml',
+      'ram: 16MiB\ndevices: {count: 1, vram: 4MiB}\nworkloads: [{kind: saxpy, name: wrong, elements: 4096}]\n',
+    );
+    const { status, stderr } = svmsim('run', named, '--policy', wrong);
+    expect(stderr).toMatch(/--policy .*wrong\.mjs: key 'programs\.wrong': found the name of a workload/);
+    expect(status).toBe(2);
+  });
+});

@@ -18,11 +18,11 @@ import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirro
 import { figureOf } from '../../src/simulation/calibrate/figures.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
-import { extensionsOf } from '../../src/simulation/extensionFile.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
 import type { RunOptions } from '../../src/simulation/simulation.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
 import { requireCheckers } from '../../src/simulation/withChecks.js';
+import { withModulePrograms } from '../../src/simulation/withPrograms.js';
 import { environment, migrateCell, runReport, simulationConfig } from '../report/fixtures.js';
 
 export class FakeTerminal {
@@ -82,9 +82,7 @@ export class FakeHost implements CliHost {
       return this.load(path, overrides);
     },
     checkMachine: (config) => this.check(config),
-    checkExtensions: async (config) => {
-      await extensionsOf(config);
-    },
+    withPrograms: withModulePrograms,
     runsThatFit: () => this.freeRuns,
     makeSimulation: async (config) => ({
       run: async (options = {}) => {
