@@ -18,7 +18,8 @@ export const opDocs: Readonly<Record<PlainOp | BlockStep['op'], string>> = {
   pin_unpin: 'Pins the pages of the span with get_user_pages or pin_user_pages, and lets them go again.',
   uffd_register:
     'Registers the span with userfaultfd for missing pages, which are then filled with the pattern.',
-  reclaim: 'Swaps out what can be, of the span or of all memory.',
+  reclaim:
+    'Takes the span out of memory as MADV_PAGEOUT does; without a span, all of the process that can go.',
   pagemap_read: 'Reads the entries of the span as /proc/self/pagemap shows them.',
   query_residency: 'Asks where the pages of the span are, without touching them.',
   file_create: 'Makes a file with this content.',

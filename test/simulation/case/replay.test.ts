@@ -16,6 +16,7 @@ const samples: readonly (readonly [file: string, every: number])[] = [
   ['linux-hmm-selftests', 29],
   ['linux-6.12-recorded-anon', 75],
   ['linux-6.12-recorded-wide', 46],
+  ['linux-6.12-recorded-pins', 10],
 ];
 
 function casesOf(file: string) {
