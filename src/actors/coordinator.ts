@@ -17,6 +17,7 @@ import { RangeBinding } from '../driver/fault/rangeBinding.js';
 import { RangeMigration } from '../driver/fault/rangeMigration.js';
 import { RangePlacement } from '../driver/fault/rangePlacement.js';
 import { RangePrefetch } from '../driver/fault/rangePrefetch.js';
+import { SpanPrefetch } from '../driver/fault/spanPrefetch.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { GpuUnbind } from '../driver/gpuUnbind.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
@@ -153,6 +154,7 @@ export class Coordinator {
   readonly gpuUnbind: GpuUnbind;
   readonly gpuFaults: GpuFaultHandler;
   readonly prefetches: RangePrefetch;
+  readonly spanPrefetches: SpanPrefetch;
   private readonly deviceCalls: DeviceCalls;
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
@@ -191,6 +193,7 @@ export class Coordinator {
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
+    this.spanPrefetches = new SpanPrefetch(this.gpuFaults);
     if (world.prefetch !== undefined) this.prefetchAfterFaults(world.prefetch);
     this.deviceCalls = this.makeDeviceCalls();
     this.serveAttributes(world.policy);
@@ -284,18 +287,19 @@ export class Coordinator {
   }
 
   private makeDeviceCalls(): DeviceCalls {
-    const { gpus, mirrors, membership, prefetches, gpuUnbind } = this;
+    const { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind } = this;
     const { sched } = this.kernel;
     const [largestChunk] = this.config.chunkPages;
     const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
-    const parts = { gpus, mirrors, membership, prefetches, gpuUnbind };
+    const parts = { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind };
     return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, largestChunk, ownerOf });
   }
 
   /** What programs say about their memory, and ask of devices' memory. */
   private serveAttributes(policy: PlacementPolicy): void {
-    const { kernel, gpus, mirrors, prefetches, ioctls } = this;
+    const { kernel, gpus, mirrors, ioctls } = this;
     const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
+    const prefetches = { ranges: this.prefetches, spans: this.spanPrefetches };
     const attributes = new AttributeDriver(gpus, mirrors, prefetches, this.sharesOwner, ownerOf);
     new SvmService(kernel, gpus, attributes, policy).register(ioctls);
     new VramService(gpus, this.vram).register(ioctls);

@@ -5,9 +5,11 @@ import type { Vpn } from '../base/units.js';
 import type { DeviceMembership } from '../driver/deviceMembership.js';
 import { MigrateTrigger } from '../driver/driverStep.js';
 import type { RangePrefetch } from '../driver/fault/rangePrefetch.js';
+import type { SpanPrefetch } from '../driver/fault/spanPrefetch.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { GpuUnbind } from '../driver/gpuUnbind.js';
 import type { MirrorTable } from '../driver/mirrorTable.js';
+import { preferDevice } from '../driver/placement.js';
 import { noteMigration, walkMapped } from '../driver/spanWalk.js';
 import type { PagemapOwner } from '../mm/migrate/devPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
@@ -27,6 +29,7 @@ export interface DeviceCallsWorld {
   readonly mirrors: MirrorTable;
   readonly membership: DeviceMembership;
   readonly prefetches: RangePrefetch;
+  readonly spanPrefetches: SpanPrefetch;
   readonly gpuUnbind: GpuUnbind;
   readonly largestChunk: number;
   ownerOf(gpu: GpuHandle): PagemapOwner;
@@ -56,43 +59,53 @@ export class DeviceCalls {
     });
   }
 
-  /** Errors: -ENODEV, and those of faults. What is not mapped is passed over. @kernel xe_vma_prefetch, prefetch_ranges */
+  /** Errors: -ENODEV, and those of prefetches. What is not mapped is passed over. @kernel xe_vma_prefetch */
   private *prefetch(mm: Mm, start: Vpn, end: Vpn, target: number, depth: number): Steps<Errno> {
-    const { gpus, mirrors, prefetches } = this.world;
-    const gpu = gpus[target];
-    if (gpu !== undefined) {
-      const vm = mirrors.memberVm(mm, gpu);
-      if (vm === null) return Errno.ENODEV;
-      const owner = this.world.ownerOf(gpu);
-      const errno = yield* vm.deviceVm(gpu).prefetch({ start, end });
-      if (errno !== Errno.OK) return errno;
-      return yield* this.inShares(mm, start, end, depth, (at) => {
-        const write = mm.vmas.find(at)?.isWritable === true;
-        return prefetches.toDevice(vm, gpu, owner, at, undefined, write);
-      });
-    }
-    if (target !== RAM) return Errno.ENODEV;
+    const gpu = this.world.gpus[target];
+    if (gpu !== undefined) return yield* this.prefetchTo(gpu, mm, start, end, depth);
+    return target === RAM ? yield* this.prefetchHome(mm, start, end, depth) : Errno.ENODEV;
+  }
+
+  private *prefetchTo(gpu: GpuHandle, mm: Mm, start: Vpn, end: Vpn, depth: number): Steps<Errno> {
+    const { mirrors, spanPrefetches } = this.world;
+    const vm = mirrors.memberVm(mm, gpu);
+    if (vm === null) return Errno.ENODEV;
+    const errno = yield* vm.deviceVm(gpu).prefetch({ start, end });
+    if (errno !== Errno.OK) return errno;
+    const owner = this.world.ownerOf(gpu);
+    const policy = preferDevice(gpu.index);
+    return yield* this.inShares(mm, start, end, depth, (from, to) =>
+      spanPrefetches.run({ vm, gpu, owner, start: from, end: to, policyOf: () => policy }),
+    );
+  }
+
+  /** Such a call names no device, so none gets the pages bound. */
+  private *prefetchHome(mm: Mm, start: Vpn, end: Vpn, depth: number): Steps<Errno> {
+    const { mirrors, prefetches } = this.world;
     for (const vm of mirrors.of(mm)) {
-      const errno = yield* this.inShares(mm, start, end, depth, (at) => prefetches.toRam(vm, at));
+      const errno = yield* this.inShares(mm, start, end, depth, (from, to) =>
+        walkMapped(mm, from, to, (at) => prefetches.toRam(vm, at)),
+      );
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
   }
 
-  /** Splits the span among `depth` tasks; each goes from range to range through its share, which begins at a chunk of the largest size. */
+  /** Splits the span among `depth` tasks, at chunks of the largest size. */
   private *inShares(
     mm: Mm,
     start: Vpn,
     end: Vpn,
     depth: number,
-    one: (page: Vpn) => Steps<Vpn | Errno>,
+    share: (from: Vpn, to: Vpn) => Steps<Errno>,
   ): Steps<Errno> {
     const { sched, actor, largestChunk } = this.world;
     const chunks = Math.ceil((end - start) / largestChunk);
-    const share = Math.max(1, Math.ceil(chunks / depth)) * largestChunk;
+    const pages = Math.max(1, Math.ceil(chunks / depth)) * largestChunk;
     const tasks: Steps<Errno>[] = [];
-    for (let from: number = start; from < end; from += share) {
-      tasks.push(walkShare(mm, from as Vpn, Math.min(end, from + share) as Vpn, one));
+    for (let from: number = start; from < end; from += pages) {
+      const to = Math.min(end, from + pages) as Vpn;
+      tasks.push(noted(mm, from as Vpn, to, share(from as Vpn, to)));
     }
     return yield* runAll(sched, actor, 'prefetch', tasks);
   }
@@ -117,7 +130,7 @@ export class DeviceCalls {
 }
 
 /** A task of its own, which a trace asks for the cause of what migrates in it. */
-function* walkShare(mm: Mm, start: Vpn, end: Vpn, one: (page: Vpn) => Steps<Vpn | Errno>): Steps<Errno> {
+function* noted(mm: Mm, start: Vpn, end: Vpn, share: Steps<Errno>): Steps<Errno> {
   noteMigration(mm, start, end, MigrateTrigger.Prefetch);
-  return yield* walkMapped(mm, start, end, one);
+  return yield* share;
 }

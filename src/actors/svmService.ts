@@ -167,7 +167,7 @@ export class SvmService {
     const isRegistered = said.shared.overlapping(span.start, span.end).next().done === false;
     if (isRegistered) return yield* this.driver.setShared(span, [{ kind: 'prefetch', place }]);
     if (place !== Location.System && !(isDevice(place) && place < this.gpus.length)) return Errno.EINVAL;
-    return yield* this.driver.prefetch(span, place, gpu);
+    return yield* this.driver.prefetchFor(span, place, gpu);
   }
 
   private *prefetchManaged(call: IoctlCall, said: ProcessAttributes, target: string): Steps<IoctlReply> {
@@ -178,7 +178,7 @@ export class SvmService {
     const watched = yield* said.watch();
     if (watched !== Errno.OK) return ioctlReply(watched);
     said.managed.prefetched(span.start, span.end, place);
-    return ioctlReply(yield* this.driver.prefetch(span, place, null));
+    return ioctlReply(yield* this.driver.prefetch(span, place));
   }
 
   /** -EBUSY while the process has queues. @kernel kfd_ioctl_set_xnack_mode */

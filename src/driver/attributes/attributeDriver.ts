@@ -10,9 +10,10 @@ import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { MigrateTrigger } from '../driverStep.js';
 import type { RangePrefetch } from '../fault/rangePrefetch.js';
+import type { SpanPrefetch } from '../fault/spanPrefetch.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { MirrorTable } from '../mirrorTable.js';
-import { type PlacementPolicy, preferDevice, stayWhereTheyAre } from '../placement.js';
+import { type PlacementPolicy, preferDevice, stayInRam, stayWhereTheyAre } from '../placement.js';
 import { firstOnDevice, noteMigration, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import { devicesIn } from './deviceMask.js';
@@ -30,11 +31,17 @@ export interface Span {
   readonly end: Vpn;
 }
 
+/** How memory gets where it is asked for: range by range, as KFD and the managed-memory APIs do it, or a span as a whole, as xe does. */
+export interface Prefetches {
+  readonly ranges: RangePrefetch;
+  readonly spans: SpanPrefetch;
+}
+
 export class AttributeDriver {
   constructor(
     private readonly gpus: readonly GpuHandle[],
     private readonly mirrors: MirrorTable,
-    private readonly prefetches: RangePrefetch,
+    private readonly prefetches: Prefetches,
     /** Whether two devices use each other's memory as it is. */
     readonly linked: Linked,
     private readonly ownerOf: (gpu: GpuHandle) => PagemapOwner,
@@ -117,7 +124,7 @@ export class AttributeDriver {
       if (value === undefined) continue;
       const place = prefetchPlace(value, said.kfd.xnackEnabled, this.linked);
       const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
-      const errno = yield* this.prefetch(piece, place, null);
+      const errno = yield* this.prefetch(piece, place);
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -139,17 +146,30 @@ export class AttributeDriver {
   }
 
   /**
-   * Migrates the span and maps it: on `gpu` if it reaches the place, otherwise on the device that it goes to. Holes are skipped. Errors: -EINVAL
-   * for a device that does not exist, and those of faults. @kernel prefetch_ranges, svm_migrate_to_vram
+   * Migrates the span and maps it on the device that it goes to; to RAM it goes for no device in particular. Holes are skipped. Errors: -EINVAL
+   * for a device that does not exist, and those of faults. @kernel svm_migrate_to_vram
    */
-  *prefetch(span: Span, place: Place, gpu: GpuHandle | null): Steps<Errno> {
+  *prefetch(span: Span, place: Place): Steps<Errno> {
     if (place === Location.System) return yield* this.prefetchHome(span);
     if (!isDevice(place)) return Errno.OK;
     const target = this.gpus[place];
     if (target === undefined) return Errno.EINVAL;
-    const reaches = gpu !== null && this.linked(gpu.index, place);
     noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
-    return yield* this.bindAt(span, reaches ? gpu : target, () => preferDevice(place));
+    return yield* this.bindAt(span, target, () => preferDevice(place));
+  }
+
+  /**
+   * To RAM or a device's memory, and mapped for `gpu` if it reaches the place, otherwise for the device that it goes to. Errors: those of
+   * {@link SpanPrefetch.run}.
+   */
+  *prefetchFor(span: Span, place: Place, gpu: GpuHandle): Steps<Errno> {
+    if (place === Location.System) {
+      noteWayHome(span);
+      return yield* this.prefetchMirror(span, gpu, () => stayInRam);
+    }
+    if (!isDevice(place)) return Errno.OK;
+    const user = this.linked(gpu.index, place) ? gpu : this.gpus[place];
+    return yield* this.prefetchAll(span, user, () => preferDevice(place));
   }
 
   /** To where the attributes want what `gpu` uses. @kernel DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC */
@@ -159,15 +179,34 @@ export class AttributeDriver {
       const policy = policyAt(said, gpu, page, false, this.linked);
       return policy === null || typeof policy === 'number' ? fallback : policy;
     };
+    return yield* this.prefetchAll(span, gpu, advised);
+  }
+
+  /** What a program has bound itself, and mirrors. */
+  private *prefetchAll(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
+    const vm = this.mirrors.memberVm(span.mm, gpu);
+    if (vm === null) return Errno.ENODEV;
     noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
-    return yield* this.bindAt(span, gpu, advised);
+    const errno = yield* vm.deviceVm(gpu).prefetch(span);
+    return errno === Errno.OK ? yield* this.prefetchMirror(span, gpu, policyOf) : errno;
+  }
+
+  private *prefetchMirror(
+    { mm, start, end }: Span,
+    gpu: GpuHandle,
+    policyOf: (page: Vpn) => PlacementPolicy,
+  ): Steps<Errno> {
+    const vm = this.mirrors.memberVm(mm, gpu);
+    if (vm === null) return Errno.ENODEV;
+    const owner = this.ownerOf(gpu);
+    return yield* this.prefetches.spans.run({ vm, gpu, owner, start, end, policyOf });
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
+    noteWayHome(span);
     const { mm, start, end } = span;
-    if (firstOnDevice(mm, start, end) < end) noteMigration(mm, start, end, MigrateTrigger.Prefetch);
     for (const vm of this.mirrors.of(mm)) {
-      const errno = yield* walkMapped(mm, start, end, (page) => this.prefetches.toRam(vm, page));
+      const errno = yield* walkMapped(mm, start, end, (page) => this.prefetches.ranges.toRam(vm, page));
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
@@ -181,7 +220,12 @@ export class AttributeDriver {
     if (errno !== Errno.OK) return errno;
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.toDevice(vm, gpu, owner, page, policyOf(page), write);
+      return this.prefetches.ranges.toDevice(vm, gpu, owner, page, policyOf(page), write);
     });
   }
+}
+
+/** Nothing moves where nothing is in device memory. */
+function noteWayHome({ mm, start, end }: Span): void {
+  if (firstOnDevice(mm, start, end) < end) noteMigration(mm, start, end, MigrateTrigger.Prefetch);
 }

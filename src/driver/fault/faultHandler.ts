@@ -132,7 +132,7 @@ export class GpuFaultHandler {
   }
 
   /** The vm lock is held. Errors: -ENODEV, the device has left the mirror; -ENOENT, the mirror is closed. @kernel xe_vm_is_closed_or_banned */
-  mayServe({ vm, gpu }: GpuFault): Errno {
+  mayServe({ vm, gpu }: Pick<GpuFault, 'vm' | 'gpu'>): Errno {
     if (!vm.membership.has(gpu)) return Errno.ENODEV;
     return vm.closed ? Errno.ENOENT : Errno.OK;
   }
@@ -201,10 +201,8 @@ export class GpuFaultHandler {
     }
     // Valid pages would be taken as they are. @kernel xe_svm_range_migrate_to_smem
     if (placement.mustComeHome(fault, part)) yield* fault.vm.gpusvm.rangeEvict(range);
-    // Mapped for loads when the area was read-only: stores need other addresses.
-    if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
     const errno = yield* binding.getPages(fault, range, part, this.context(fault));
-    if (errno !== Errno.OK) return yield* recovery.afterGetPages(fault, range, errno);
+    if (errno !== Errno.OK) return recovery.afterGetPages(fault, range, errno);
     return recovery.afterBind(fault, yield* binding.bind(fault, range, part));
   }
 

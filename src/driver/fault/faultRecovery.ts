@@ -2,7 +2,6 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import { GET_PAGES, type GpuFault, RETRY, type Round } from './gpuFault.js';
@@ -36,8 +35,7 @@ export class FaultRecovery {
   }
 
   /** The CPU's mapping changed under us, or pages lie in places that do not mix: look again. */
-  *afterGetPages(fault: GpuFault, range: DriverRange, errno: Errno): Steps<Round> {
-    if (errno === Errno.EOPNOTSUPP) yield* fault.vm.gpusvm.rangeEvict(range);
+  afterGetPages(fault: GpuFault, range: DriverRange, errno: Errno): Round {
     if (!RETRIED.has(errno)) return errno;
     if (fault.devmemOnly && fault.tries === 0) return errno;
     if (errno === Errno.EFAULT || errno === Errno.EPERM) return this.recheckArea(fault, range, errno);

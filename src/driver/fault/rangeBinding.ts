@@ -13,6 +13,7 @@ import { needVramForAtomic } from '../attributes/placement.js';
 import { AtomicMode } from '../attributes/xeMadvise.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
+import type { SvmVm } from '../svmVm.js';
 import type { VramUse } from '../vram/vramUse.js';
 import type { GpuFault } from './gpuFault.js';
 
@@ -22,9 +23,17 @@ export class RangeBinding {
     private readonly use: VramUse,
   ) {}
 
-  /** Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
+  /** Pages that do not mix come home, for the next attempt. Errors: those of `drm_gpusvm_get_pages`. @kernel xe_svm_range_get_pages */
   *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
-    const { gpusvm, dma, mm } = fault.vm;
+    // Mapped for loads when the area was read-only: stores need other addresses.
+    if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
+    const errno = yield* this.mapPages(fault.vm, range, part, ctx);
+    if (errno === Errno.EOPNOTSUPP) yield* fault.vm.gpusvm.rangeEvict(range);
+    return errno;
+  }
+
+  private *mapPages(vm: SvmVm, range: DriverRange, part: RangeDevice, ctx: GpuSvmContext): Steps<Errno> {
+    const { gpusvm, dma, mm } = vm;
     const { interval } = range.notifier;
     if (!range.sharesFaults)
       return yield* dma.getPages(gpusvm, part.pages, mm, interval, range.start, range.end, ctx);

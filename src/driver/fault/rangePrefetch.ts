@@ -1,4 +1,4 @@
-/** Prefetch: brings ranges to where a program wants them before it uses them. */
+/** Brings one range at a time to where it should be before it is used, as far as that works. */
 
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
@@ -25,8 +25,7 @@ export class RangePrefetch {
 
   /**
    * Migrates the range at `page` to where the policy wants it, the GPU's memory unless told, and binds it there, as a fault with that placement
-   * would. Returns the page after the range, or an errno; -EBUSY from migration leaves the pages in RAM and is no error.
-   * @kernel prefetch_ranges
+   * would: what cannot migrate is bound where it is. Returns the page after the range, or an errno. @kernel svm_range_validate_and_map
    */
   *toDevice(
     vm: SvmVm,
@@ -54,7 +53,7 @@ export class RangePrefetch {
 
   /**
    * Brings the range at `page` to RAM, and what lies in device memory there without one: its range may have gone, and its pages not. Returns the
-   * page after the range, or the next page where something may have to come home. Nothing is bound. @kernel xe_svm_range_migrate_to_smem
+   * page after the range, or the next page where something may have to come home. Nothing is bound. @kernel svm_migrate_vram_to_ram
    */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;

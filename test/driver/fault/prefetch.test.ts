@@ -2,23 +2,60 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
-import { fill, findDifference, System, type SystemOptions, store } from '../harness.js';
+import { TASK_SIZE_PAGES, vpn } from '../../../src/base/units.js';
+import { type PlacementPolicy, stayInRam } from '../../../src/driver/placement.js';
+import { Prot } from '../../../src/mm/area/mmap.js';
+import { STEP, type Steps } from '../../../src/sim/steps.js';
+import { fill, findDifference, load, System, type SystemOptions, store } from '../harness.js';
 
 const AREA = 0x1000;
 const RAM = -1;
 const layouts = ['n1', 'one-to-one'] as const;
 
-/** 32 pages that the CPU has filled: page i holds `100 + i`. */
+/** 48 pages that the CPU has filled: page i holds `100 + i`. */
 function filled(options: SystemOptions = {}): System {
   const system = new System(options);
-  system.map(AREA, 32);
-  expect(system.run(fill(system.cpus[0], AREA, 32, 100))).toBe(Errno.OK);
+  system.map(AREA, 48);
+  expect(system.run(fill(system.cpus[0], AREA, 48, 100))).toBe(Errno.OK);
   return system;
 }
 
-function prefetch(system: System, target: number, first = 0, npages = 32): Errno {
+function prefetch(system: System, target: number, first = 0, npages = 48): Errno {
   return system.run(system.cpus[0].prefetch(vpn(AREA + first), npages, target, 1));
+}
+
+/** As a program asks of one device: where the policy wants the pages, and bound for that device. */
+function prefetchFor(system: System, device: number, policy: PlacementPolicy): Errno {
+  const { coordinator } = system;
+  const gpu = coordinator.gpus[device];
+  const [vm, owner] = [coordinator.vmOf(gpu), coordinator.ownerOf(gpu)];
+  const span = { start: vpn(AREA), end: vpn(AREA + 48) };
+  return system.run(coordinator.spanPrefetches.run({ vm, gpu, owner, ...span, policyOf: () => policy }));
+}
+
+function faultsOf(system: System, device: number): number {
+  return system.devices[device].gpu.faults.counters.raised;
+}
+
+/** Which pages the device has entries for, counted from the first of the area. */
+function boundPages(system: System, device: number): number[] {
+  const pages: number[] = [];
+  system.devices[device].gpu.pageTable.forEach((page) => {
+    pages.push((page % TASK_SIZE_PAGES) - AREA);
+  });
+  return pages.sort((a, b) => a - b);
+}
+
+/** The call of get_pages with that number ends with the error. */
+function failGetPages(system: System, errno: Errno, from: number): void {
+  for (const { dma } of system.coordinator.vms) {
+    const getPages = dma.getPages.bind(dma);
+    let calls = 0;
+    dma.getPages = function* (...args) {
+      calls++;
+      return calls === from ? errno : yield* getPages(...args);
+    };
+  }
 }
 
 function finish(system: System): void {
@@ -33,8 +70,8 @@ describe.each(layouts)('%s: a prefetch of the process to RAM', (layout) => {
     expect(system.run(system.cpus[0].munmap(vpn(AREA), 4))).toBe(Errno.OK);
     expect([system.rangeAt(AREA + 4), system.placesOf(AREA + 4, 12)]).toEqual([null, ['vram0']]);
     expect(prefetch(system, RAM)).toBe(Errno.OK);
-    expect(system.placesOf(AREA + 4, 28)).toEqual(['ram']);
-    expect(system.run(findDifference(system.cpus[0], AREA + 4, 28, 104))).toBe(null);
+    expect(system.placesOf(AREA + 4, 44)).toEqual(['ram']);
+    expect(system.run(findDifference(system.cpus[0], AREA + 4, 44, 104))).toBe(null);
     finish(system);
   });
 
@@ -42,6 +79,118 @@ describe.each(layouts)('%s: a prefetch of the process to RAM', (layout) => {
     const system = filled({ layout });
     expect(prefetch(system, RAM)).toBe(Errno.OK);
     expect([...system.coordinator.vms[0].gpusvm.allRanges()]).toEqual([]);
+    finish(system);
+  });
+});
+
+describe.each(layouts)('%s: a prefetch for a device', (layout) => {
+  it('to RAM brings home what has lost its range, and binds all of it', () => {
+    const system = filled({ layout });
+    expect(system.run(store(system.context(0), AREA, 100))).toBe(Errno.OK);
+    expect(system.run(system.cpus[0].munmap(vpn(AREA), 4))).toBe(Errno.OK);
+    expect(prefetchFor(system, 0, stayInRam)).toBe(Errno.OK);
+    expect(system.placesOf(AREA + 4, 44)).toEqual(['ram']);
+    const before = faultsOf(system, 0);
+    expect(system.run(findDifference(system.context(0), AREA + 4, 44, 104))).toBe(null);
+    expect(faultsOf(system, 0)).toBe(before);
+    finish(system);
+  });
+
+  it('to RAM brings home what another device has', () => {
+    const system = filled({ layout });
+    expect(system.run(store(system.context(1), AREA, 100))).toBe(Errno.OK);
+    expect(prefetchFor(system, 0, stayInRam)).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['ram']);
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    expect(faultsOf(system, 0)).toBe(0);
+    finish(system);
+  });
+
+  it('makes ranges of what nobody has touched as large as they may be', () => {
+    const system = new System({ layout, checkPagesThreshold: 16 });
+    system.map(AREA, 48);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    const ranges = [...system.coordinator.vms[0].gpusvm.allRanges()];
+    expect(ranges.map(({ start, npages }) => [start - AREA, npages])).toEqual([
+      [0, 16],
+      [16, 16],
+      [32, 16],
+    ]);
+    expect(system.placesOf(AREA, 48)).toEqual(['vram0']);
+    finish(system);
+  });
+
+  it('leaves alone what the device has where it should be', () => {
+    const system = filled({ layout });
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    system.seen.length = 0;
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(system.trace(['device.bind', 'driver.migrate', 'gpusvm.mapped'])).toEqual([]);
+    finish(system);
+  });
+
+  it('maps for reading what may only be read', () => {
+    const system = filled({ layout });
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA + 16), 16, Prot.Read))).toBe(Errno.OK);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    expect(faultsOf(system, 0)).toBe(0);
+    expect(system.run(store(system.context(0), AREA + 20, 1))).toBe(Errno.EPERM);
+    finish(system);
+  });
+});
+
+describe.each(layouts)('%s: a prefetch of which a range', (layout) => {
+  it('finds no device memory is no error: what has moved stays, others are not tried, and none is bound', () => {
+    const system = filled({ layout });
+    const { vram } = system.coordinator;
+    const populate = vram.populateMm.bind(vram);
+    vram.populateMm = function* (dpagemap, mm, start, end, timesliceNs): Steps<Errno> {
+      return start === AREA ? yield* populate(dpagemap, mm, start, end, timesliceNs) : Errno.ENOMEM;
+    };
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    const places = [0, 16, 32].map((first) => system.placesOf(AREA + first, 16));
+    expect(places).toEqual([['vram0'], ['ram'], ['ram']]);
+    const tried = system.seen.filter(({ name }) => name === 'driver.migrate');
+    expect(tried.map(({ args }) => args[0] - AREA)).toEqual([0, 16]);
+    expect(boundPages(system, 0)).toEqual([]);
+    expect([...system.coordinator.vms[0].gpusvm.allRanges()]).toHaveLength(3);
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    finish(system);
+  });
+
+  it.each([Errno.EOPNOTSUPP, Errno.EFAULT, Errno.EPERM])(
+    'gets no pages, with %i, is none either',
+    (errno) => {
+      const system = filled({ layout });
+      failGetPages(system, errno, 2);
+      expect(prefetch(system, 0)).toBe(Errno.OK);
+      expect(boundPages(system, 0)).toEqual([]);
+      expect(system.rangeAt(AREA + 16)?.npages).toBe(16);
+      expect(system.seen.filter(({ name }) => name === 'driver.retry')).toEqual([]);
+      expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+      finish(system);
+    },
+  );
+
+  it('gets no pages for want of memory fails', () => {
+    const system = filled({ layout });
+    failGetPages(system, Errno.ENOMEM, 2);
+    expect(prefetch(system, 0)).toBe(Errno.ENOMEM);
+    expect(boundPages(system, 0)).toEqual([]);
+    finish(system);
+  });
+
+  it('is invalidated before all are filled binds none', () => {
+    const system = filled({ layout, cpuThreads: 2 });
+    const disturb = function* (): Steps<number> {
+      while (!system.seen.some(({ name }) => name === 'gpusvm.mapped')) yield STEP;
+      return yield* load(system.cpus[1], AREA);
+    };
+    const ahead = system.cpus[0].prefetch(vpn(AREA), 48, 0, 1);
+    expect(system.runAll<number>([ahead, disturb()])).toEqual([Errno.OK, 100]);
+    expect(boundPages(system, 0)).toEqual([]);
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
     finish(system);
   });
 });
