@@ -36,7 +36,7 @@ export class RangePlacement {
 
   /** The device to migrate to, or null when the pages should stay or are there. @kernel xe_svm_range_needs_migrate_to_vram */
   targetOf(fault: GpuFault, range: DriverRange, part: RangeDevice): GpuHandle | null {
-    if (!range.migrateDevmem || fault.readOnly) return null;
+    if (!range.migrateDevmem) return null;
     const target = this.wantedDevice(fault);
     if (target === null || this.isIn(part, target)) return null;
     return this.isLargeEnough(range) ? target : null;

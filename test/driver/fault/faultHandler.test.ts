@@ -138,10 +138,11 @@ describe.each(['n1', 'one-to-one'] as const)('%s: an access of a device', (layou
     system.tearDown();
   });
 
-  it('may read a read-only area, but a store is -EPERM', () => {
+  it('brings a read-only area to its memory and may read it, but a store is -EPERM', () => {
     const system = filled({ layout });
     protect(system, AREA, 16, Prot.Read);
     expect(system.run(findDifference(system.context(0), AREA, 16, 100))).toBe(null);
+    expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
     expect(system.run(store(system.context(0), AREA, 1))).toBe(Errno.EPERM);
     system.checkAtRest();
     system.tearDown();
