@@ -189,10 +189,10 @@ export class GpuFaultHandler {
       if (fault.path === FaultPath.Present) fault.path = FaultPath.Spurious;
       return Errno.OK;
     }
-    const target = placement.targetOf(fault, range, part);
-    if (target !== null && fault.tries > 0) {
-      fault.tries--;
+    const target = this.takeTry(fault) ? placement.targetOf(fault, range, part) : null;
+    if (target !== null) {
       const errno = yield* migration.migrate(fault, range, target, this.context(fault));
+      recovery.doubleTimeslice(fault);
       // Mixed pages get to one place by get_pages, so that the next attempt gets on.
       if (errno !== Errno.OK) {
         const next = recovery.afterMigrate(fault, errno);
@@ -204,6 +204,13 @@ export class GpuFaultHandler {
     const errno = yield* binding.getPages(fault, range, part, this.context(fault));
     if (errno !== Errno.OK) return recovery.afterGetPages(fault, range, errno);
     return recovery.afterBind(fault, yield* binding.bind(fault, range, part));
+  }
+
+  /** Each round that gets so far is an attempt at migration, also where there is nothing to migrate. @kernel migrate_try_count */
+  private takeTry(fault: GpuFault): boolean {
+    if (fault.tries === 0) return false;
+    fault.tries--;
+    return true;
   }
 
   /** The notifier lock is held for read, and released here. */

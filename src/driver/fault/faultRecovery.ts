@@ -29,8 +29,7 @@ export class FaultRecovery {
    * bring mixed pages to one place before it tries again, and fails after its last attempt.
    */
   afterMigrate(fault: GpuFault, errno: Errno): Round | typeof GET_PAGES {
-    if (!fault.devmemOnly) return this.retry(fault, errno);
-    this.doubleTimeslice(fault);
+    if (!fault.devmemOnly) return this.lookAgain(fault, errno);
     return fault.tries > 0 ? GET_PAGES : errno;
   }
 
@@ -47,13 +46,18 @@ export class FaultRecovery {
     return errno === Errno.EAGAIN ? this.retry(fault, errno) : errno;
   }
 
+  /** With more patience. */
   retry(fault: GpuFault, errno: Errno): Round {
     this.doubleTimeslice(fault);
+    return this.lookAgain(fault, errno);
+  }
+
+  private lookAgain(fault: GpuFault, errno: Errno): Round {
     this.kernel.sched.at(DriverStep.retry, fault.page, fault.gpu.index, errno);
     return RETRY;
   }
 
-  /** The next migration keeps its pages longer, so that two who want them both get on. */
+  /** After each attempt at migration too, even one that succeeds: the next one keeps its pages longer, so that two who want them both get on. */
   doubleTimeslice(fault: GpuFault): void {
     fault.timesliceNs = Math.min(fault.timesliceNs * 2, TIMESLICE_MAX_NS);
   }

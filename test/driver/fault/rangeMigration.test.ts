@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { adviseMirror } from '../../../src/driver/attributes/mirrorAdvice.js';
 import type { DrmPagemap } from '../../../src/drm/pagemap/drmPagemap.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
 import { STEP, type Steps } from '../../../src/sim/steps.js';
@@ -83,7 +84,45 @@ describe.each(layouts)('%s: a migration that ends with -EBUSY', (layout) => {
   });
 });
 
+/** The next call finds pages that do not mix, so that the driver brings them home. */
+function failGetPagesOnce(system: System): void {
+  const { dma } = system.coordinator.vms[0];
+  const getPages = dma.getPages.bind(dma);
+  let left = 1;
+  dma.getPages = function* (...args) {
+    return left-- > 0 ? Errno.EOPNOTSUPP : yield* getPages(...args);
+  };
+}
+
+describe('the attempts of a fault that needs device memory', () => {
+  it('are one less with each round, also where the pages were there already', () => {
+    const system = filled({});
+    expect(system.run(atomicFault(system, AREA))).toBe(Errno.OK);
+    const { gpus, vms } = system.coordinator;
+    const span = { start: AREA, end: AREA + 128 };
+    // Advice takes the translations away; the pages stay valid where they are.
+    expect(system.run(adviseMirror(vms[0], gpus[0], span, () => [span]))).toBe(Errno.OK);
+    failGetPagesOnce(system);
+    const calls = watchPopulate(system, () => true);
+    expect(system.run(atomicFault(system, AREA))).toBe(Errno.EBUSY);
+    // Two of the three are left, each one among others and one alone.
+    expect(calls).toHaveLength(4);
+    system.checkAtRest();
+    system.tearDown();
+  });
+});
+
 describe('the timeslice of a fault that needs device memory', () => {
+  it('doubles after a migration that succeeded too, and again when the pages are lost', () => {
+    const system = filled({ atomicTimesliceNs: 1000 });
+    failGetPagesOnce(system);
+    const calls = watchPopulate(system, () => false);
+    expect(system.run(atomicFault(system, AREA))).toBe(Errno.OK);
+    expect(calls.map(({ timesliceNs }) => timesliceNs)).toEqual([1000, 4000]);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
   it('doubles with each round that fails, when it migrates and when it gets pages, up to a limit', () => {
     const system = filled({ atomicTimesliceNs: 1000 });
     const calls = watchPopulate(system, () => true);
