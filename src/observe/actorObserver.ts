@@ -41,6 +41,15 @@ export class ObserverBuffers {
     }
     return section;
   }
+
+  /** On the clock that all actors share; 0 where that begins with the run. */
+  get runStartNs(): number {
+    return this.section(0).runStartNs;
+  }
+
+  set runStartNs(ns: number) {
+    this.section(0).runStartNs = ns;
+  }
 }
 
 /** What times are taken from: a scheduler. */
@@ -48,9 +57,14 @@ export interface Clock {
   now(): number;
 }
 
-/** For actors in threads of their own, whose clocks start at different moments: what makes their times comparable. */
+/** The same in all threads, unlike the clocks of executors, which start at different moments. */
+export function sharedWallNs(): number {
+  return (performance.timeOrigin + performance.now()) * 1e6;
+}
+
+/** For actors in threads of their own: what makes their times comparable. */
 export function wallClockOffsetNs(clock: Clock): number {
-  return (performance.timeOrigin + performance.now()) * 1e6 - clock.now();
+  return sharedWallNs() - clock.now();
 }
 
 /** The same against a clock that all threads of the process share and that is exact to the nanosecond, since its numbers are small. */

@@ -15,9 +15,12 @@ export interface EventSubject {
   readonly pfn?: Pfn;
 }
 
+/** What the times of events are of. */
+export type EventClock = 'wall' | 'simulated';
+
 interface ActorStep {
   readonly actor: number;
-  /** On a clock that all actors share. */
+  /** Since the start of the run, on a clock that all actors share. */
   readonly timeNs: number;
   readonly step: RecordedStep;
 }
@@ -28,6 +31,7 @@ export class LastEvents {
     private readonly buffers: ObserverBuffers,
     /** By actor. */
     private readonly actorNames: readonly string[],
+    private readonly clock: EventClock,
   ) {}
 
   /** The last `count` events that touch the page or the frame, oldest first, one per line. */
@@ -50,19 +54,20 @@ export class LastEvents {
 
   private of(actor: number, count: number): ActorStep[] {
     const section = this.buffers.section(actor);
-    const { clockOffsetNs } = section;
-    return section.recorder.last(count).map((step) => ({ actor, timeNs: step.timeNs + clockOffsetNs, step }));
+    // First the two large numbers, whose difference is small: next to them nanoseconds are lost.
+    const offsetNs = section.clockOffsetNs - this.buffers.runStartNs;
+    return section.recorder.last(count).map((step) => ({ actor, timeNs: step.timeNs + offsetNs, step }));
   }
 
   private lines(events: readonly ActorStep[]): string[] {
     return events.map((event) => this.line(event));
   }
 
-  private line({ actor, step }: ActorStep): string {
-    const time = `${(step.timeNs / 1000).toFixed(3)} us`.padStart(16);
+  private line({ actor, timeNs, step }: ActorStep): string {
+    const time = `${(timeNs / 1000).toFixed(3)} us`.padStart(16);
     const who = (this.actorNames[actor] ?? `actor ${actor}`).padEnd(11);
     const task = step.task === 0 ? 'between tasks' : `task ${step.task}`;
-    return `${time}  ${who} ${task.padEnd(13)} ${this.describe(step)}`.trimEnd();
+    return `${time} ${this.clock}  ${who} ${task.padEnd(13)} ${this.describe(step)}`.trimEnd();
   }
 
   private describe(step: RecordedStep): string {

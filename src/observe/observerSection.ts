@@ -16,6 +16,7 @@ function aligned(bytes: number): number {
 
 const HEADER_WORDS = 8;
 const CLOCK_OFFSET = 0;
+const RUN_START = 1;
 
 const STEPS_AT = HEADER_WORDS * 8;
 const CELLS_AT = aligned(STEPS_AT + STEP_NUMBERS * STEP_WORDS * 8);
@@ -52,6 +53,15 @@ export class ObserverSection {
 
   set clockOffsetNs(ns: number) {
     this.header[CLOCK_OFFSET] = ns;
+  }
+
+  /** When the run began, on the clock that all actors share. */
+  get runStartNs(): number {
+    return this.header[RUN_START];
+  }
+
+  set runStartNs(ns: number) {
+    this.header[RUN_START] = ns;
   }
 
   /** Only those that were written to have memory behind them. */

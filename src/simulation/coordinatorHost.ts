@@ -13,7 +13,6 @@ import { tornDownViolations, verify, verifyTornDown, violations } from '../check
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
-import { LastEvents } from '../observe/lastEvents.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { ActorProgress, Workload } from '../workload/workload.js';
@@ -22,6 +21,7 @@ import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceAc
 import { describeEverywhere } from './describePage.js';
 import type { Extensions } from './extensions.js';
 import { type LockState, lockStates } from './lockStates.js';
+import { lastEventsOf } from './runEvents.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { waitsOf } from './waits.js';
@@ -131,8 +131,7 @@ export class LocalCoordinator implements CoordinatorHost {
   }
 
   private lastEvents(what: Subject): readonly string[] {
-    const events = new LastEvents(new ObserverBuffers(this.buffers.observer), actorNames(this.config));
-    return events.touching(what);
+    return lastEventsOf(this.config, new ObserverBuffers(this.buffers.observer)).touching(what);
   }
 
   driverEvents(): readonly DriverEvent[] {

@@ -5,7 +5,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { UserError } from '../base/userError.js';
-import { ObserverBuffers } from '../observe/actorObserver.js';
+import { ObserverBuffers, sharedWallNs } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
 import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
@@ -93,6 +93,7 @@ export class ThreadFleet implements Fleet {
       // However long workers take to load on a busy machine, they stand still only once they run. One that dies fails the start.
       await Promise.race([fleet.startActors(), fleet.whenFailed]);
       fleet.startMs = performance.now();
+      new ObserverBuffers(buffers.observer).runStartNs = sharedWallNs();
     } catch (error) {
       await fleet.close();
       throw error;

@@ -84,7 +84,7 @@ export class TestMachine {
     ];
     this.observers = ObserverBuffers.allocate(this.names.length);
     this.sched.observer = new RunObserver(this.observers, this.sched);
-    this.events = new LastEvents(this.observers, this.names);
+    this.events = new LastEvents(this.observers, this.names, 'simulated');
     this.observation = new Observation(this.observers);
     const built = this.build(devices, cpus);
     this.coordinator = built.coordinator;

@@ -23,6 +23,7 @@ const PAGE = vpn(0x7_1234_5678);
 
 function setUp(offsets: readonly number[] = [0, 0, 0]): {
   events: LastEvents;
+  buffers: ObserverBuffers;
   observers: ActorObserver[];
   clock: { timeNs: number };
 } {
@@ -30,7 +31,7 @@ function setUp(offsets: readonly number[] = [0, 0, 0]): {
   const clock = { timeNs: 0, now: () => clock.timeNs };
   const order = new StepOrder();
   const observers = names.map((_, i) => new ActorObserver(buffers, i, clock, offsets[i], order));
-  return { events: new LastEvents(buffers, names), observers, clock };
+  return { events: new LastEvents(buffers, names, 'wall'), buffers, observers, clock };
 }
 
 /** Names of the steps that are found for a page. */
@@ -108,6 +109,17 @@ describe('last events on a page', () => {
       'gpu0',
     ]);
   });
+
+  it('tell times since the start of the run, whenever the clock of an actor started', () => {
+    const { events, buffers, observers, clock } = setUp([7_000_000, 2_000_000, 0]);
+    buffers.runStartNs = 6_000_000;
+    clock.timeNs = 500_000;
+    observers[0].onStep(null, DriverStep.retry, PAGE, 0, Errno.EBUSY, 0);
+    clock.timeNs = 6_000_000;
+    observers[1].onStep(null, DriverStep.retry, PAGE, 1, Errno.EBUSY, 0);
+    const times = events.touching({ page: PAGE }).map((line) => line.trim().split('  ')[0]);
+    expect(times).toEqual(['1500.000 us wall', '2000.000 us wall']);
+  });
 });
 
 describe('a line', () => {
@@ -121,7 +133,7 @@ describe('a line', () => {
   it('says when, who, what, and each argument by its name', () => {
     const line = lineOf(DriverStep.faultDone, PAGE, 3, Errno.EFAULT, 1500.7);
     expect(line).toBe(
-      `     1234.567 us  gpu0        between tasks driver.faultDone vpn=${formatVpn(PAGE)} device=gpu3 errno=-EFAULT ns=1501`,
+      `     1234.567 us wall  gpu0        between tasks driver.faultDone vpn=${formatVpn(PAGE)} device=gpu3 errno=-EFAULT ns=1501`,
     );
   });
 
