@@ -120,7 +120,7 @@ export const Meters = {
   prefetchDropped: meter(DriverStep.prefetchDropped, Device),
   anyTlbInvalidation: meter(DeviceStep.tlbInvalidate, Device),
   tlbInvalidation: meter(DriverStep.tlbInvalidated, Device, { sum: 'ns', latency: true }),
-  invalidation: meter(NotifierStep.invStarted, None, { sum: 'ns', latency: true }),
+  invalidation: meter(NotifierStep.invStarted, Event, { sum: 'ns', latency: true }),
   invalidationStart: meter(NotifierStep.invStart, Event, { sum: 'npages' }),
   getPages: meter(GpuSvmStep.getPagesDone, Device, { sum: 'npages' }),
   getPagesRetry: meter(GpuSvmStep.getPagesRetry, ByErrno),

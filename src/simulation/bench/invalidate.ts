@@ -1,6 +1,7 @@
 /** Measures invalidations: by event, size of the span, number of devices that map it, rate, and overlap of two at once. */
 
 import { PAGE_BYTES } from '../../base/units.js';
+import { NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import type { Histogram } from '../../observe/histogram.js';
 import { Meters } from '../../observe/meters.js';
@@ -17,8 +18,16 @@ import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } fr
 import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
 
 export const invalidateEvents = ['protect', 'unmap', 'discard', 'migrate'] as const;
-/** `protect`: mprotect; `unmap`: munmap; `discard`: madvise with MADV_DONTNEED; `migrate`: a prefetch to the first device and back. */
+/** `protect`: mprotect; `unmap`: munmap; `discard`: madvise with MADV_DONTNEED; `migrate`: a prefetch from RAM to the first device. */
 export type InvalidateEvent = (typeof invalidateEvents)[number];
+
+/** What notifiers are told: what only makes the next round ready is told otherwise, and is not measured. */
+const notifyEvents: Readonly<Record<InvalidateEvent, NotifyEvent>> = {
+  protect: NotifyEvent.ProtectionVma,
+  unmap: NotifyEvent.Unmap,
+  discard: NotifyEvent.Clear,
+  migrate: NotifyEvent.Migrate,
+};
 
 export interface InvalidateLatency {
   readonly count: number;
@@ -95,13 +104,14 @@ async function measureCell(
   const timesOf = async (executor: SimulationConfig['executor']): Promise<InvalidateTimes | null> => {
     const rounds = executor === 'virtual' ? ROUNDS_SIMULATED : roundsFor(variant, samples);
     const run = await runCell(cellConfig(config, variant, executor, rounds), workers, signal);
+    const latency = run.observation.histogram(Meters.invalidation, notifyEvents[variant.event]);
     problems.push(problemOf(run.report, 'sample'));
     const calls = samplesOf(countsOf(run.report), 'sample');
-    if (calls.length === 0 || run.latency.count === 0) return null;
+    if (calls.length === 0 || latency.count === 0) return null;
     const traced = cellConfig(config, variant, executor, TRACED_ROUNDS);
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
-    const split = trace === null ? null : invalidationSplit(trace);
-    return { latency: latencyOf(run.latency), calls, split, isSteady: countsOf(run.report).steady === 1 };
+    const split = trace === null ? null : invalidationSplit(trace, notifyEvents[variant.event]);
+    return { latency: latencyOf(latency), calls, split, isSteady: countsOf(run.report).steady === 1 };
   };
   const wall = clocks.wall ? await timesOf('threads') : null;
   const simulated = clocks.simulated ? await timesOf('virtual') : null;
@@ -159,7 +169,7 @@ function cellConfig(
 
 interface CellRun {
   readonly report: RunReport;
-  readonly latency: Histogram;
+  readonly observation: Observation;
   readonly trace: Trace | null;
 }
 
@@ -176,7 +186,7 @@ async function runCell(
   const options = { workers, onTrace, ...(signal === undefined ? {} : { signal }) };
   const report = await runWithBuffers(config, buffers, options);
   const observation = new Observation(new ObserverBuffers(buffers.observer));
-  return { report, latency: observation.histogram(Meters.invalidation), trace };
+  return { report, observation, trace };
 }
 
 function latencyOf(histogram: Histogram): InvalidateLatency {

@@ -1,5 +1,6 @@
 /** Splits the time of invalidations into their parts, from the trace of a run. */
 
+import { type NotifyEvent, notifyEventName } from '../../mm/mirror/mmuNotifier.js';
 import { readTimeline, type Span, type TimelineSink } from '../../observe/trace/timeline.js';
 import type { Trace } from '../../observe/trace/trace.js';
 
@@ -15,9 +16,9 @@ export interface InvalidationSplit {
   readonly partsNs: Readonly<Record<InvalidationPart, number>>;
 }
 
-/** Mean over the later half of all invalidations that some device had to acknowledge; null where there was none. */
-export function invalidationSplit(trace: Trace): InvalidationSplit | null {
-  const reader = new SplitReader();
+/** Mean over the later half of all invalidations for the event that some device had to acknowledge; null where there was none. */
+export function invalidationSplit(trace: Trace, event: NotifyEvent): InvalidationSplit | null {
+  const reader = new SplitReader(notifyEventName(event));
   readTimeline(trace, reader);
   const all = reader.done.filter(({ devices }) => devices > 0);
   // The first ones are interpreted.
@@ -43,9 +44,15 @@ interface Parts {
 class SplitReader implements TimelineSink {
   readonly done: Parts[] = [];
   private readonly open = new Map<string, Parts>();
+  /** By line of work: what its invalidation is for. */
+  private readonly events = new Map<string, string>();
+
+  constructor(private readonly event: string) {}
 
   onBegin(span: Span): void {
-    if (span.name === 'callbacks') this.open.set(keyOf(span), { whole: 0, lockWait: 0, devices: 0 });
+    if (span.name === 'invalidate') this.events.set(keyOf(span), String(span.args.event));
+    if (span.name === 'callbacks' && this.events.get(keyOf(span)) === this.event)
+      this.open.set(keyOf(span), { whole: 0, lockWait: 0, devices: 0 });
   }
 
   onEnd(span: Span, endNs: number): void {

@@ -17,7 +17,7 @@ import type { InvalidateBenchConfig } from '../workloadConfig.js';
 import { BenchProgram } from './benchProgram.js';
 import type { RoundTimer } from './roundTimer.js';
 
-const RAM = -1;
+const FIRST_DEVICE = 0;
 const PREFETCH_DEPTH = 16;
 
 /** A sample times the calls of one round, all together. */
@@ -32,7 +32,9 @@ export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
   expect(): Expectation[] {
     const check = (page: Vpn, words: Int32Array | null): string | null => {
       const found = words === null ? 0 : words[0];
-      return found === this.wordOf(page) || (this.loses && found === 0) ? null : `its first word is ${found}`;
+      return found === this.wordOf(page) || (this.beginsAnew && found === 0)
+        ? null
+        : `its first word is ${found}`;
     };
     return [{ start: this.start, npages: this.config.pages, check }];
   }
@@ -45,7 +47,7 @@ export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
 
   /** Everything is mapped by all devices, and then taken away by all callers at once. */
   protected *round(host: HostContext, round: number, timer: RoundTimer): Steps<Errno> {
-    let errno = round === 0 || this.loses ? yield* this.fill(host) : Errno.OK;
+    let errno = round === 0 || this.beginsAnew ? yield* this.fill(host) : Errno.OK;
     if (errno === Errno.OK) errno = yield* launchAll(host, 0);
     if (errno !== Errno.OK) return errno;
     timer.start();
@@ -53,8 +55,7 @@ export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
       yield* host.parallel(this.config.callers.map((offset) => this.takeAway(host, offset, round))),
     );
     timer.stop();
-    if (errno === Errno.OK && this.config.event === 'unmap') errno = yield* this.mapAgain(host);
-    return errno;
+    return errno === Errno.OK ? yield* this.clearUp(host) : errno;
   }
 
   /** Only what holds nothing: stores to what is mapped would invalidate too. */
@@ -85,10 +86,21 @@ export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
       case 'discard':
         return yield* host.madvise(start, spanPages, Advice.DontNeed);
       case 'migrate':
-        return yield* host.prefetch(start, spanPages, round % 2 === 0 ? 0 : RAM, PREFETCH_DEPTH);
+        return yield* host.prefetch(start, spanPages, FIRST_DEVICE, PREFETCH_DEPTH);
     }
   }
 
+  private *clearUp(host: HostContext): Steps<Errno> {
+    const { event } = this.config;
+    if (event === 'migrate') {
+      // The device has what moved to it; another one, or the host, would have it moved once more.
+      const errno = yield* host.launch(FIRST_DEVICE, 0, 0, 0);
+      if (errno !== Errno.OK) return errno;
+    }
+    return event === 'unmap' || event === 'migrate' ? yield* this.mapAgain(host) : Errno.OK;
+  }
+
+  /** Pages that have moved do not come back: that would be an invalidation of the kind that is measured. */
   private *mapAgain(host: HostContext): Steps<Errno> {
     const gone = yield* host.munmap(this.start, this.config.pages);
     if (gone !== Errno.OK) return gone;
@@ -107,9 +119,9 @@ export class InvalidateBench extends BenchProgram<InvalidateBenchConfig> {
     return Errno.OK;
   }
 
-  /** What the span held is gone with it. */
-  private get loses(): boolean {
-    return this.config.event === 'unmap' || this.config.event === 'discard';
+  /** What the span held is gone after a round. */
+  private get beginsAnew(): boolean {
+    return this.config.event !== 'protect';
   }
 
   private wordOf(page: Vpn): number {

@@ -9,6 +9,16 @@ const config = loadScenario(`${configDir()}/bench-mirror.yaml`, { executor: 'vir
 const clocks = { wall: false, simulated: true };
 
 describe('bench invalidate', () => {
+  it.each([1, 2, 3])('moves pages to the first of %i devices in every round', async (devices) => {
+    const variant = { event: 'migrate', spanBytes: 4096, devices, rate: 0, overlap: null } as const;
+    const [cell] = await runBenchInvalidate(config, { variants: [variant], samples: 3, clocks });
+    const { calls = [], latency } = cell.simulated ?? {};
+    expect(calls.length).toBeGreaterThan(2);
+    expect(Math.max(...calls)).toBeLessThan(2 * Math.min(...calls));
+    // Each is invalidated once for it; what makes the next round ready is not counted.
+    expect(latency?.count).toBe(calls.length);
+  });
+
   it('measures every event until the last acknowledgement, and its parts', async () => {
     const variants = invalidateEvents.map((event) => ({
       event,
