@@ -18,12 +18,17 @@ export function stepText(
 ): string {
   if (name === 'sim.send' || name === 'sim.reply') return `${name} ${messageText('to', args, actorNames)}`;
   if (name === 'sim.deliver') return `${name} ${messageText('from', args, actorNames)}`;
-  return [name, ...fields.map((field, i) => `${field}=${argumentText(field, args[i])}`)].join(' ');
+  return [name, ...fields.map((field, i) => `${fieldName(field)}=${argumentText(field, args[i])}`)].join(' ');
 }
 
 function messageText(direction: string, args: readonly number[], actorNames: readonly string[]): string {
   const peer = actorNames[args[0]] ?? `actor ${args[0]}`;
   return `${direction} ${peer}: ${args[1] === 0 ? 'a reply' : messageName(args[1])}`;
+}
+
+/** Where a page begins is told as an address, not as a page number. */
+export function fieldName(field: StepField): string {
+  return field === 'vpn' ? 'address' : field === 'npages' ? 'pages' : field;
 }
 
 function argumentText(field: StepField, value: number): string {

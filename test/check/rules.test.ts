@@ -793,7 +793,7 @@ describe('a violation', () => {
     expect(detail).toContain(
       `page ${formatVpn(IN_VRAM)}, pfn ${formatPfn(frame)}: map count 2, but 1 entries map it`,
     );
-    expect(detail).toMatch(/last events on it:\n(.*\n)*.*gpu1 .*device\.bind device=gpu1 vpn=0x/);
+    expect(detail).toMatch(/last events on it:\n(.*\n)*.*gpu1 .*device\.bind device=gpu1 address=0x/);
   });
 
   it('tells three and counts the rest', () => {

@@ -133,7 +133,7 @@ describe('a line', () => {
   it('says when, who, what, and each argument by its name', () => {
     const line = lineOf(DriverStep.faultDone, PAGE, 3, Errno.EFAULT, 1500.7);
     expect(line).toBe(
-      `     1234.567 us wall  gpu0        between tasks driver.faultDone vpn=${formatVpn(PAGE)} device=gpu3 errno=-EFAULT ns=1501`,
+      `     1234.567 us wall  gpu0        between tasks driver.faultDone address=${formatVpn(PAGE)} device=gpu3 errno=-EFAULT ns=1501`,
     );
   });
 
@@ -145,7 +145,7 @@ describe('a line', () => {
   });
 
   it('shows an errno where a page was expected, and an unknown errno as a number', () => {
-    expect(lineOf(MmapStep.mapped, Errno.ENOMEM, 1, 3, 1)).toContain('vpn=-ENOMEM');
+    expect(lineOf(MmapStep.mapped, Errno.ENOMEM, 1, 3, 1)).toContain('address=-ENOMEM');
     expect(lineOf(DriverStep.retry, PAGE, 0, -99)).toContain('errno=-99');
   });
 

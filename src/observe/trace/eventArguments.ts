@@ -5,20 +5,18 @@ import { PAGE_BYTES } from '../../base/units.js';
 import { notifyEventName } from '../../mm/mirror/mmuNotifier.js';
 import type { StepField } from '../../sim/steps.js';
 import { loadClasses } from '../../workload/workloadConfig.js';
+import { fieldName } from '../stepText.js';
 
 export type EventArguments = Readonly<Record<string, number | string>>;
 
 export function eventArguments(fields: readonly StepField[], values: Float64Array): EventArguments {
   const args: Record<string, number | string> = {};
   fields.forEach((field, i) => {
-    const name = args[nameOf(field)] === undefined ? nameOf(field) : `${nameOf(field)}${i}`;
+    const plain = fieldName(field);
+    const name = args[plain] === undefined ? plain : `${plain}${i}`;
     args[name] = shown(field, values[i]);
   });
   return args;
-}
-
-function nameOf(field: StepField): string {
-  return field === 'vpn' ? 'address' : field === 'npages' ? 'pages' : field;
 }
 
 function shown(field: StepField, value: number): number | string {

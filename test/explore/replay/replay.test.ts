@@ -45,7 +45,7 @@ describe('a replay', () => {
 
   it('tells what is called, locked, started and woken, and for what and whom one waits', () => {
     const text = textsOf(whole.lines, 'step').join('\n');
-    expect(text).toMatch(/^gpu\.fault#\d+: .*gpusvm\.findOrInsert vpn=0x200000000000/m);
+    expect(text).toMatch(/^gpu\.fault#\d+: .*gpusvm\.findOrInsert address=0x200000000000/m);
     expect(text).toMatch(/sim\.deliver from gpu0: gpu\.fault; starts gpu\.fault#\d+/);
     expect(text).toMatch(/takes mmap_lock of mm 1 for read/);
     expect(text).toMatch(/releases mmap_lock of mm 1/);
