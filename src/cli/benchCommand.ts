@@ -18,6 +18,7 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus, statusOf } from './exitStatus.js';
 import { refusal } from './optionValues.js';
+import { keepFilesApart } from './outputFiles.js';
 import { ResultOutput } from './resultOutput.js';
 
 export type BenchRunner = (names: string[], options: BenchOptions) => Promise<void>;
@@ -100,6 +101,7 @@ async function benchChosen(
   if (options.list === true) return list(host);
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);
+  keepFilesApart(options, options.presets ?? []);
   const output = new ResultOutput(host, options.json);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));

@@ -14,6 +14,7 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
 import { pattern, refusal, wholeNumber } from './optionValues.js';
+import { junitResults, keepFilesApart } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 
 const SEED_MAX = 2 ** 32 - 1;
@@ -95,8 +96,9 @@ export async function caseCommand(
   options: CaseCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  keepFilesApart(options, files);
   const json = new ResultOutput(host, options.json);
-  const junit = new FileOutput('--junit', options.junit);
+  const junit = new FileOutput('--junit', options.junit, junitResults);
   const seed = wholeNumber('--seed', options.seed, 0, SEED_MAX);
   const failures = failuresOf(options);
   const filter = options.filter === undefined ? null : pattern('--filter', options.filter);

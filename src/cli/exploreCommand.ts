@@ -2,7 +2,7 @@
 
 import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
-import { encodeFailure } from '../explore/failureFile.js';
+import { encodeFailure, MAGIC } from '../explore/failureFile.js';
 import { shrink } from '../explore/shrink/shrink.js';
 import type { ExplorationTarget } from '../explore/target.js';
 import { type ExploreContext, exploreDocument, exploreText } from '../report/exploreReport.js';
@@ -13,6 +13,7 @@ import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
 import { secondsAsMs, wholeNumber } from './optionValues.js';
+import { keepFilesApart, type Replaceable } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 import { swarmCommand } from './swarmCommand.js';
 
@@ -22,12 +23,17 @@ const SECONDS_MAX = 1e6;
 const SEED_MAX = 2 ** 32 - 1;
 const JOBS_MAX = 64;
 const OUTPUT = 'svmsim-failure.bin';
+const failureFiles: Replaceable = {
+  what: 'an earlier failure file',
+  isOne: (head) => head.startsWith(MAGIC),
+};
 
 export async function exploreCommand(
   file: string | undefined,
   options: ExploreOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  keepFilesApart({ output: OUTPUT, ...options }, [file]);
   if (options.swarm === true) return swarmCommand(file, options, host);
   const output = new ResultOutput(host, options.json);
   const failureFile = failureOutput(options);
@@ -54,7 +60,7 @@ export async function exploreCommand(
 
 /** @throws UserError when a failure could not be kept, before one is looked for. */
 export function failureOutput({ output = OUTPUT }: ExploreOptions): FileOutput {
-  return new FileOutput('--output', output);
+  return new FileOutput('--output', output, failureFiles);
 }
 
 export function jobsOf({ jobs }: ExploreOptions, host: CliHost): number {

@@ -9,6 +9,7 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
 import { wholeNumber } from './optionValues.js';
+import { keepFilesApart } from './outputFiles.js';
 import { FileOutput } from './resultOutput.js';
 
 const PID_MAX = 2 ** 22;
@@ -60,7 +61,7 @@ export async function importCommand(
     ...(pid === undefined ? {} : { pid: wholeNumber('--pid', pid, 1, PID_MAX) }),
   });
   const target = options.output ?? defaultName(file, recording);
-  new FileOutput('--output', target).refuseInputs([file]);
+  keepFilesApart({ output: target }, [file]);
   if (existsSync(target) && force !== true) {
     const allowed = 'a new file with -o, or --force';
     throw new UserError({ where: target, found: 'a file that is there already', allowed });

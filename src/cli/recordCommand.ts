@@ -11,6 +11,7 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { usage } from './importCommand.js';
 import { refusal } from './optionValues.js';
+import { recordings } from './outputFiles.js';
 import { FileOutput } from './resultOutput.js';
 
 /** What shells report of a program that a signal has ended. */
@@ -53,7 +54,7 @@ export async function recordCommand(
   const [program = ''] = words;
   const file = output ?? `${basename(program)}.strace`;
   // Whether it can be written is known before the program has run.
-  new FileOutput('--output', file).write(() => '');
+  new FileOutput('--output', file, recordings).write(() => '');
   const strace = ['-f', '-qq', '-ttt', '-o', file, '-e', 'trace=%memory,%process', '--', ...words];
   // What stops the program does not stop its recording.
   const status = await host.interruptible(

@@ -5,6 +5,7 @@ import { reportOfFiles } from '../report/html/report.js';
 import { formatBytes } from '../report/units.js';
 import type { CliHost } from './cliHost.js';
 import { ExitStatus } from './exitStatus.js';
+import { keepFilesApart, reportPages } from './outputFiles.js';
 import { REPORT_FILE, REPORT_OPTION, type ReportOptions } from './reportOptions.js';
 import { FileOutput } from './resultOutput.js';
 
@@ -19,8 +20,8 @@ export async function reportCommand(
       found: `${files.length} files`,
       allowed: 'one run, or two to compare',
     });
-  const target = new FileOutput(REPORT_OPTION, output);
-  target.refuseInputs(files);
+  keepFilesApart({ output }, files);
+  const target = new FileOutput(REPORT_OPTION, output, reportPages);
   const page = reportOfFiles(files, host.version);
   target.write(() => page);
   host.stdout.write(`${output}: ${formatBytes(Buffer.byteLength(page))}\n`);

@@ -1,11 +1,12 @@
 /** Where the result of a command goes: a table on standard output, a JSON document in a file, or that document alone on standard output. */
 
-import { closeSync, existsSync, openSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { writeTrouble } from '../base/fileTrouble.js';
 import { UserError } from '../base/userError.js';
 import { errorDocument, jsonText } from '../report/json.js';
 import type { CliHost } from './cliHost.js';
 import type { ExitStatus } from './exitStatus.js';
+import { jsonResults, otherContent, type Replaceable } from './outputFiles.js';
 
 const ALLOWED = 'a file that can be written, or - for standard output';
 const ALLOWED_FILE = 'a file that can be written; standard output is for lines or JSON';
@@ -19,7 +20,7 @@ export class ResultOutput {
   constructor(host: CliHost, target: string | undefined) {
     this.host = host;
     this.target = target;
-    if (target !== undefined && target !== '-') checkWritable('--json', target, ALLOWED);
+    if (target !== undefined && target !== '-') checkWritable('--json', target, ALLOWED, jsonResults);
   }
 
   /** Each is made only where it is wanted. The table comes first: it is there although the disk is full. */
@@ -35,22 +36,18 @@ export class ResultOutput {
 
 /** A file that an option names, if it does. */
 export class FileOutput {
-  /** `option` is null for a file that stands by itself. @throws UserError when the file cannot be written. */
+  /**
+   * `option` is null for a file that stands by itself; `replaces` is what may be there already, anything unless told.
+   *
+   * @throws UserError when the file cannot be written.
+   */
   constructor(
     private readonly option: string | null,
     private readonly path: string | undefined,
+    replaces?: Replaceable,
   ) {
     if (path === '-') throw refusal(option, path, 'standard output', ALLOWED_FILE);
-    if (path !== undefined) checkWritable(option, path, ALLOWED_FILE);
-  }
-
-  /** @throws UserError where what is to be written is one of the files that it is made of. */
-  refuseInputs(inputs: readonly string[]): void {
-    const { path } = this;
-    if (path === undefined || !existsSync(path)) return;
-    const own = realpathSync(path);
-    const same = inputs.find((input) => existsSync(input) && realpathSync(input) === own);
-    if (same !== undefined) throw refusal(this.option, path, 'the file that is read', 'another file');
+    if (path !== undefined) checkWritable(option, path, ALLOWED_FILE, replaces);
   }
 
   /** What is written is made only where it is wanted. @throws UserError */
@@ -76,17 +73,20 @@ export async function withErrorDocument(
 }
 
 /** Only opening a file says whether it can be written; what was not there before is not there afterwards. */
-function checkWritable(option: string | null, path: string, allowed: string): void {
+function checkWritable(option: string | null, path: string, allowed: string, replaces?: Replaceable): void {
   if (path === '') throw refusal(option, path, 'nothing', allowed);
+  let wanted: string | null = null;
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     // Opening a pipe waits for a reader, and may be its end.
     if (stat !== undefined && !stat.isFile() && !stat.isDirectory()) return;
     closeSync(openSync(path, 'a'));
     if (stat === undefined) rmSync(path);
+    else if (replaces !== undefined) wanted = otherContent(path, replaces);
   } catch (error) {
     throw refusal(option, path, writeTrouble(error, path), allowed);
   }
+  if (wanted !== null) throw refusal(option, path, 'a file with something else', wanted);
 }
 
 function writeTo(option: string | null, path: string, content: string | Uint8Array, allowed: string): void {

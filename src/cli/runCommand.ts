@@ -16,6 +16,7 @@ import { againLine } from './againLine.js';
 import type { CliHost } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.js';
+import { keepFilesApart } from './outputFiles.js';
 import { Question } from './question.js';
 import { ResultOutput } from './resultOutput.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -68,6 +69,7 @@ export async function runCommand(
   host: CliHost,
 ): Promise<ExitStatus> {
   const path = scenarioPath(scenario ?? DEFAULT_RUN_SCENARIO);
+  keepFilesApart(options, [path]);
   if (options.seeds !== undefined || options.jobs !== undefined) return runSweep(path, options, host);
   return runOnce({ command: 'run', path, options, more: [], runOptions: {}, ...statusEvery(options) }, host);
 }

@@ -7,6 +7,7 @@ import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } fr
 import type { ExitStatus } from './exitStatus.js';
 import { loadsOf } from './loadOption.js';
 import { secondsAsMs } from './optionValues.js';
+import { keepFilesApart } from './outputFiles.js';
 import { type Runner, runOnce } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
 import { addStatusOption, type StatusOptions, statusEvery } from './statusOption.js';
@@ -97,6 +98,7 @@ export async function stressCommand(
   };
   const duration = seconds === undefined ? {} : { durationMs: secondsAsMs('--seconds', seconds, 1, DAY_MS) };
   const path = scenarioPath(scenario ?? DEFAULT_STRESS_SCENARIO);
+  keepFilesApart(options, [path]);
   const more = [
     ...(seconds === undefined ? [] : ['--seconds', seconds]),
     ...(load ?? []).flatMap((one) => ['--load', one]),

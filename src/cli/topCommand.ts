@@ -8,6 +8,7 @@ import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import type { CliHost, Screen } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import type { ExitStatus } from './exitStatus.js';
+import { keepFilesApart } from './outputFiles.js';
 import { ResultOutput } from './resultOutput.js';
 import { type OneRun, publishRun, type Runner } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -51,6 +52,7 @@ export async function topCommand(
     });
   }
   const path = scenarioPath(scenario ?? DEFAULT_STRESS_SCENARIO);
+  keepFilesApart(options, [path]);
   const output = new ResultOutput(host, options.json);
   const loaded = host.simulator.loadScenario(path, { executor: 'threads', ...options });
   if (loaded.executor !== 'threads') {

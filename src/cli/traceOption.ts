@@ -6,6 +6,7 @@ import type { JsonDocument } from '../report/json.js';
 import type { StatusOutput } from '../report/statusLine.js';
 import { checkTraceName, traceEndings, writeTrace } from '../report/trace/traceFormat.js';
 import { formatBytes, formatCount } from '../report/units.js';
+import { reportPages } from './outputFiles.js';
 import { FileOutput } from './resultOutput.js';
 
 const TRACE = '--trace';
@@ -32,7 +33,7 @@ export class TraceOutput {
   constructor({ trace, report }: TraceOptions) {
     this.trace = trace;
     this.report = report;
-    this.page = new FileOutput(REPORT, report);
+    this.page = new FileOutput(REPORT, report, reportPages);
     if (trace === undefined) return;
     checkTraceName(TRACE, trace);
     new FileOutput(TRACE, trace);

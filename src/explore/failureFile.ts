@@ -10,7 +10,8 @@ import { caseSchema } from '../case/caseSchema.js';
 import type { ExplorationTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 
-const MAGIC = 'svmsim failure\n';
+/** How such a file begins. */
+export const MAGIC = 'svmsim failure\n';
 const FORMAT = 2;
 const DIGEST_BYTES = 32;
 const ALLOWED = 'a failure file that svmsim explore has written';

@@ -1,6 +1,6 @@
 /** What every command answers to what a stranger may type: one line that names the place, what was found and what is allowed, and exit 2. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -42,6 +42,9 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   'function.mjs': 'export default function place() {}\n',
   'misspelt.mjs': 'export default { placment: {} };\n',
   'no-import.mjs': 'import "no-such-package";\n',
+  'good.yaml': 'ram: 16MiB\ndevices: {count: 1}\nworkloads: []\n',
+  'good.mjs': 'export default { drivers: [] };\n',
+  'case.json': '[]',
   'half.json': '{"svmsim": "0.1.0", "command": "run", ',
   'object.json': '{}',
   'null.json': 'null',
@@ -51,6 +54,7 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
 };
 
 mkdirSync(join(folder, 'dir'));
+symlinkSync(join(folder, 'good.yaml'), join(folder, 'link.yaml'));
 for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
 
 /** In the folder; paths that are typed have `@` for it. */
@@ -122,6 +126,18 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--seeds 1..2 --policy @misspelt.mjs', /found a default export \{placment: object\}/],
     ['--seeds 1..2 --policy @no-import.mjs', /found a file that does not load: .*no-such-package/],
     ['--jobs 2', /found no --seeds/],
+    ['@good.yaml --json @good.yaml', /--json .*good\.yaml: found a file that is read, allowed: another file/],
+    ['@good.yaml --json @link.yaml', /--json .*link\.yaml: found a file that is read/],
+    [
+      '@good.yaml --report @text.txt',
+      /found a file with something else, allowed: a new file, or an earlier report/,
+    ],
+    ['--json @text.txt', /allowed: a new file, or a result of an earlier run/],
+    ['--policy @good.mjs --report @good.mjs', /--report .*: found a file that is read/],
+    ['--preset @negative.yaml --json @negative.yaml', /found a file that is read/],
+    ['--json @new --report @dir/../new', /--report .*: found the file of --json/],
+    ['--json @new.svmtrace --trace @new.svmtrace', /--trace .*: found the file of --json/],
+    ['--seeds 1..2 @good.yaml --json @good.yaml', /found a file that is read/],
   ],
   stress: [
     ['--seconds 0', /--seconds: found 0, allowed: a number of seconds from 0\.001/],
@@ -129,6 +145,7 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--verify-every -1', /--verify-every: found -1/],
     ['--stuck-after x', /--stuck-after: found x/],
     ['--status-interval 0', /--status-interval: found 0/],
+    ['@good.yaml --report @good.yaml', /--report .*: found a file that is read/],
     ['--load munmp', /--load: found munmp, allowed: munmap.*did you mean munmap\?/],
     ['--load munmap=0', /found 0\/s, allowed: a rate from 0\.001\/s/],
     ['--load munmap=1=2', /--load munmap: found 1=2, allowed: a rate/],
@@ -154,6 +171,9 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
       'migrate --threshold migrate.*.2MiB.memcpyRatio>=1GB/s',
       /found 1GB\/s, allowed: a number, alone or with %/,
     ],
+    ['engine --scenario @good.yaml --json @good.yaml', /--json .*: found a file that is read/],
+    ['migrate --baseline @bench.json --json @bench.json', /--json .*: found a file that is read/],
+    ['calibrate @negative.yaml --json @negative.yaml', /--json .*: found a file that is read/],
     ['migrate --baseline @nope', /nope: found no such file/],
     [
       'migrate --baseline @text.txt',
@@ -171,6 +191,11 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['', /missing required argument 'file'/],
     ['@nope', /nope: found no such file, allowed: a case file/],
     ['@dir', /found a folder without \.json files/],
+    ['@case.json --json @case.json', /--json .*: found a file that is read/],
+    ['@case.json --junit @case.json', /--junit .*: found a file that is read/],
+    ['@. --junit @case.json', /--junit .*: found a file that is read/],
+    ['@case.json --json @new --junit @new', /--junit .*: found the file of --json/],
+    ['@case.json --junit @text.txt', /allowed: a new file, or JUnit results/],
     ['@empty.json', /:1:1: found a JSON syntax error/],
     ['@null.json', /:1:1: found null, allowed: a list of cases/],
     ['test/cases/svmsim-reference.json --filter [', /--filter \[: found unterminated character class/],
@@ -203,6 +228,13 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
       'test/cases/svmsim-reference.json --filter fork --devices 2',
       /--devices 2: found nothing that it concerns/,
     ],
+    ['@good.yaml --output @good.yaml', /--output .*: found a file that is read/],
+    [
+      '--output @text.txt',
+      /--output .*: found a file with something else, allowed: .* an earlier failure file/,
+    ],
+    ['--output @new --json @new', /--output .*: found the file of --json/],
+    ['--swarm --output @new --json @new', /--output .*: found the file of --json/],
     ['--output @nope/x', /--output .*: found no such directory/],
     ['--output @dir', /found a directory/],
   ],
@@ -210,6 +242,7 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--hunt B1070', /--hunt: found B1070/],
     ['--hunt B107 --race', /found together with --race/],
     ['--hunt B107 --output @dir', /found a directory/],
+    ['--hunt B107 --output @new --json @new', /--output .*: found the file of --json/],
     ['--race --output @x', /allowed: with --hunt/],
     ['--schedules 5', /allowed: with --hunt or --race/],
   ],
@@ -230,12 +263,20 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['@bench.json', /found a document of svmsim bench/],
     ['@damaged.json', /found a document of svmsim that is damaged at /],
     ['@null.json @null.json @null.json', /found 3 files, allowed: one run, or two to compare/],
-    ['@object.json -o @object.json', /found the file that is read, allowed: another file/],
+    ['@object.json -o @object.json', /found a file that is read, allowed: another file/],
+    [
+      '@object.json -o @good.yaml',
+      /--output .*: found a file with something else, allowed: .* an earlier report/,
+    ],
     ['@object.json -o @dir', /found a directory/],
   ],
   record: [
     ['', /missing required argument 'command'/],
     ['-o @nope/x -- true', /--output .*: found no such directory/],
+    [
+      '-o @good.yaml -- true',
+      /--output .*: found a file with something else, allowed: .* an earlier recording/,
+    ],
     ['-o @dir -- true', /found a directory/],
   ],
   import: [
@@ -254,7 +295,7 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['config/traces/sort-parallel.strace -o @text.txt', /found a file that is there already/],
     [
       'config/traces/sort-parallel.strace -o config/traces/sort-parallel.strace --force',
-      /found the file that is read/,
+      /found a file that is read/,
     ],
     ['config/traces/sort-parallel.strace -o @o --pid 0', /--pid: found 0/],
   ],
