@@ -10,6 +10,7 @@ import { GpuSvmStep } from '../drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../drm/pagemap/pagemapStep.js';
 import { MadviseStep } from '../mm/area/madvise.js';
 import { MadviseFreeStep } from '../mm/area/madviseFree.js';
+import { MadvisePageOutStep } from '../mm/area/madvisePageOut.js';
 import { MlockStep } from '../mm/area/mlock.js';
 import { MmapStep } from '../mm/area/mmap.js';
 import { MprotectStep } from '../mm/area/mprotect.js';
@@ -70,6 +71,7 @@ const groups: readonly Readonly<Record<string, StepId>>[] = [
   MmapStep,
   MprotectStep,
   MadviseStep,
+  MadvisePageOutStep,
   MremapStep,
   MoveStep,
   UnmapStep,
