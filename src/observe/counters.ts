@@ -79,6 +79,11 @@ function bySize(suffix: string, unit: CounterUnit, meter: Meter, meaning: string
   }));
 }
 
+function pagesCopiedTo(seen: Observation, device: number): number {
+  const first = deviceKey(device) * rangeSizes.length;
+  return rangeSizes.reduce((sum, _, i) => sum + seen.meteredSum(Meters.deviceCopy, first + i), 0);
+}
+
 function snapshot(
   name: string,
   unit: CounterUnit,
@@ -112,6 +117,13 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
   ...bySize('migrate_count', 'count', Meters.toDevice, 'Migrations of a range to the device'),
   ...bySize('migrate_us', 'us', Meters.toDevice, 'Time of migrations to the device'),
   ...bySize('device_copy_kb', 'kb', Meters.deviceCopy, 'Copied to the device by migrations'),
+  {
+    name: 'svm_device_copy_kb',
+    unit: 'kb',
+    meaning: 'Copied to the device by migrations, from RAM and from other devices: the sum over all sizes',
+    from: `step ${stepDefinition(Meters.deviceCopy.step).name}`,
+    value: (seen, device) => kilobytes(pagesCopiedTo(seen, device) * PAGE_BYTES),
+  },
   ...bySize('device_copy_us', 'us', Meters.deviceCopyTime, 'Time of these copies'),
   ...bySize('cpu_copy_kb', 'kb', Meters.cpuCopy, 'Copied from the device to RAM by migrations'),
   ...bySize('cpu_copy_us', 'us', Meters.cpuCopyTime, 'Time of these copies'),
@@ -129,7 +141,7 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
     'svm_migrate_bytes',
     'bytes',
     Meters.toDevicePages,
-    'Bytes that migrated to the device, holes included',
+    'Bytes that migrated to the device, holes included, which are not copied',
   ),
   meteredSum(
     'svm_peer_migrate_bytes',
@@ -146,7 +158,7 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
 
 /** From the devices' own state; known when they are asked. */
 const snapshotCounters: readonly SnapshotCounter[] = [
-  snapshot('svm_device_copy_kb', 'kb', 'copies', 'Copied from RAM to the device', (s) =>
+  snapshot('svm_ram_to_device_copy_kb', 'kb', 'copies', 'Copied from RAM to the device', (s) =>
     kilobytes(s.copies.hostToDeviceBytes),
   ),
   snapshot('svm_cpu_copy_kb', 'kb', 'copies', 'Copied from the device to RAM', (s) =>
@@ -274,9 +286,9 @@ const runCounterTable: readonly RunCounter[] = [
     value: (seen) =>
       seen.count(DriverStep.faultDone) - seen.metered(Meters.gpuFaultErrno, errnoKey(Errno.OK)),
   },
-  counted('hmm_range_fault_count', HmmStep.rangeFault, 'Walks of hmm_range_fault'),
+  counted('hmm_range_fault_count', HmmStep.rangeFault, 'HMM walks: calls of hmm_range_fault'),
   summed('hmm_range_fault_pages', 'pages', HmmStep.rangeFault, 'npages', 'Pages that they were asked for'),
-  counted('hmm_fault_count', HmmStep.fault, 'Times that a walk had to fault pages in'),
+  counted('hmm_fault_count', HmmStep.fault, 'Faults in HMM walks: times that one had to fault pages in'),
   summed('hmm_fault_pages', 'pages', HmmStep.fault, 'npages', 'Pages that it faulted in'),
   counted('cpu_fault_count', FaultStep.cpuFault, 'Page faults of CPU threads'),
   counted(

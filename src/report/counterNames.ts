@@ -23,17 +23,19 @@ export const migrationColumns: readonly ShownCounter[] = [
 
 /** What the copy engine of each device moved, in KiB. */
 export const copyColumns: readonly ShownCounter[] = [
-  { title: 'RAM to VRAM', counters: ['svm_device_copy_kb'] },
+  { title: 'RAM to VRAM', counters: ['svm_ram_to_device_copy_kb'] },
   { title: 'VRAM to RAM', counters: ['svm_cpu_copy_kb'] },
   { title: 'Peer', counters: ['svm_peer_copy_kb'] },
 ];
 
 /** For the run as a whole. */
 export const runLines: readonly ShownCounter[] = [
-  { title: 'HMM faults', counters: ['hmm_fault_count'] },
+  { title: 'HMM walks', counters: ['hmm_range_fault_count'] },
+  { title: 'Faults in HMM walks', counters: ['hmm_fault_count'] },
   { title: 'CPU faults', counters: ['cpu_fault_count'] },
 ];
 
+const BYTES_PER_KB = 1024;
 const allMigrations = migrationColumns.flatMap(({ counters }) => counters);
 
 /** Work done since the start: what rates are made of. */
@@ -41,7 +43,7 @@ export interface WorkTotals {
   readonly faults: number;
   /** In all directions. */
   readonly migrations: number;
-  /** Of the migrations to devices: the only bytes that are known while a run goes on. */
+  /** Copied by migrations to devices, from RAM and from other devices: holes are not. */
   readonly toVramBytes: number;
 }
 
@@ -49,7 +51,7 @@ export function workTotals(counters: Counters): WorkTotals {
   return {
     faults: counterSum(counters, ['svm_pagefault_count']),
     migrations: counterSum(counters, allMigrations),
-    toVramBytes: counterSum(counters, ['svm_migrate_bytes']),
+    toVramBytes: BYTES_PER_KB * counterSum(counters, ['svm_device_copy_kb']),
   };
 }
 

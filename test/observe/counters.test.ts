@@ -73,7 +73,7 @@ describe('device counters', () => {
     const { observation } = observer();
     const counters = deviceCounters({ observation, snapshots: null }, 0);
     expect(counters).toHaveProperty('svm_pagefault_count', 0);
-    expect(counters).not.toHaveProperty('svm_device_copy_kb');
+    expect(counters).not.toHaveProperty('svm_ram_to_device_copy_kb');
   });
 });
 
@@ -112,7 +112,7 @@ describe('the counters of a machine', () => {
     expect(first).toMatchObject({ svm_device_copy_kb: 64, svm_peer_copy_kb: 64, svm_tlb_inval_count: 1 });
     expect(first).toMatchObject({ svm_migrate_bytes: 65536, svm_peer_migrate_bytes: 65536 });
     expect(second).toMatchObject({ svm_64K_migrate_count: 1, svm_cpu_migrate_count: 1, svm_cpu_copy_kb: 64 });
-    expect(second.svm_device_copy_kb).toBe(0);
+    expect(second).toMatchObject({ svm_device_copy_kb: 64, svm_ram_to_device_copy_kb: 0 });
   });
 
   it('add up over devices, with what is counted once per run', () => {
@@ -123,6 +123,9 @@ describe('the counters of a machine', () => {
       svm_migrate_count: 2,
       svm_cpu_migrate_count: 1,
     });
+    const sizes = ['4K', '64K', '2M'].map((size) => counters[`svm_${size}_device_copy_kb`]);
+    expect(counters.svm_device_copy_kb).toBe(sizes.reduce((sum, kb) => sum + kb, 0));
+    expect(counters.svm_device_copy_kb).toBe(counters.svm_ram_to_device_copy_kb + counters.svm_peer_copy_kb);
     expect(counters).toMatchObject({ mmap_count: 1, munmap_count: 1, mmu_invalidate_unmap_count: 1 });
     expect(counters.mmu_invalidate_count).toBeGreaterThanOrEqual(3);
     expect(counters.cpu_fault_count).toBe(17);

@@ -15,7 +15,7 @@ describe('counterNames', () => {
     const known = counterTable.filter(({ perDevice }) => perDevice).map(({ name }) => name);
     const shown = [...eventColumns, ...migrationColumns, ...copyColumns].flatMap(({ counters }) => counters);
     expect(known).toEqual(expect.arrayContaining(shown));
-    expect(known).toContain('svm_migrate_bytes');
+    expect(known).toContain('svm_device_copy_kb');
   });
 
   it('shows for the run only what is counted', () => {
@@ -37,7 +37,7 @@ describe('counterNames', () => {
       svm_cpu_migrate_count: 2,
       svm_evict_count: 1,
     };
-    expect(workTotals({ ...counters, svm_migrate_bytes: 4096 })).toEqual({
+    expect(workTotals({ ...counters, svm_device_copy_kb: 4, svm_migrate_bytes: 1 << 20 })).toEqual({
       faults: 5,
       migrations: 6,
       toVramBytes: 4096,

@@ -119,15 +119,15 @@ describe('StatusLine', () => {
       const counters = {
         svm_pagefault_count: faults,
         svm_migrate_count: 2 * faults,
-        svm_migrate_bytes: 1000 * faults,
+        svm_device_copy_kb: faults,
       };
       line.update(progress({ elapsedMs, counters, remainingMs: null }));
       return terminal.written.at(-1)?.match(/\]\[(.*)\]\[/)?.[1] ?? '';
     };
-    expect(at(1000, 100)).toBe('100 faults/s, 200 migrations/s, 100kB/s to VRAM');
+    expect(at(1000, 100)).toBe('100 faults/s, 200 migrations/s, 102kB/s to VRAM');
     // Too short an interval to say anything new.
-    expect(at(1100, 200)).toBe('100 faults/s, 200 migrations/s, 100kB/s to VRAM');
-    expect(at(2000, 400)).toBe('300 faults/s, 600 migrations/s, 300kB/s to VRAM');
+    expect(at(1100, 200)).toBe('100 faults/s, 200 migrations/s, 102kB/s to VRAM');
+    expect(at(2000, 400)).toBe('300 faults/s, 600 migrations/s, 307kB/s to VRAM');
   });
 
   it('takes any interval of simulated time', () => {

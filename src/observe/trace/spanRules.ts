@@ -56,7 +56,7 @@ export const spanRules: readonly SpanRule[] = [
     phases: { 'notifier.invStarted': 'callbacks' },
     lastPhase: 'change entries',
   },
-  rule('HMM fault', 'mapping', 'hmm.rangeFault', ['hmm.done']),
+  rule('HMM walk', 'mapping', 'hmm.rangeFault', ['hmm.done']),
   rule('get pages', 'mapping', 'gpusvm.getPages', ['gpusvm.getPagesDone']),
   rule('bind', 'mapping', 'driver.bind', ['driver.bound']),
   rule('mmap', 'call', 'mm.mmap', ['mm.mapped']),

@@ -26,7 +26,7 @@ const latencyNames: Readonly<Record<string, string>> = {
   'migrate to RAM': 'migration to RAM',
   evict: 'eviction',
   invalidate: 'invalidation',
-  'HMM fault': 'hmm_range_fault',
+  'HMM walk': 'hmm_range_fault',
   'get pages': 'get_pages',
   bind: 'bind',
   munmap: 'munmap',
@@ -53,7 +53,7 @@ const RETRIES = 'retries';
 const retryPlaces: Readonly<Record<string, string>> = {
   'driver.retry': 'fault',
   'gpusvm.getPagesRetry': 'get_pages',
-  'HMM fault': 'hmm',
+  'HMM walk': 'hmm',
   'migrate to device': 'migrate',
   'migrate to RAM': 'migrate_to_ram',
   evict: 'evict',

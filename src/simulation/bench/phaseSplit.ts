@@ -40,7 +40,7 @@ const phaseOfSpan: Readonly<Record<string, MigratePhase>> = {
   allocate: 'allocate',
   copy: 'copy',
   remap: 'remap',
-  'HMM fault': 'getPages',
+  'HMM walk': 'getPages',
   'get pages': 'getPages',
   bind: 'bind',
 };
