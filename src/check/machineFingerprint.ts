@@ -15,9 +15,12 @@ const START = 0x811c9dc5;
 /**
  * What every page is for the CPU and for every device, and what every task is about to do. Left out is what grows for ever without a meaning of
  * its own: numbers of tasks, sequences, which of several free frames was taken. So it is the same after every round of a loop that gets nowhere;
- * since messages and lists are not in it either, once is no proof.
+ * since messages and lists are not in it either, once is no proof. How far a task is within one operation only its caller can tell.
  */
-export function machineFingerprint({ sched, coordinator, devices }: Machine): number {
+export function machineFingerprint(
+  { sched, coordinator, devices }: Machine,
+  howFar: (task: Task) => number,
+): number {
   let hash = START;
   const mix = (word: number): void => {
     hash = Math.imul(hash ^ word, PRIME);
@@ -39,7 +42,7 @@ export function machineFingerprint({ sched, coordinator, devices }: Machine): nu
       mix(deviceWord(gpuPteAt(ptes, i), (pfn) => kernel.memory.layout.zoneOf(pfn).id));
     }
   }
-  mix(tasksWord(sched));
+  mix(tasksWord(sched, howFar));
   return hash >>> 0;
 }
 
@@ -61,14 +64,20 @@ function deviceWord(pte: GpuPte, zoneOf: (pfn: Pfn) => number): number {
 }
 
 /** In no order: tasks of one kind stand in for one another. */
-function tasksWord({ tasks, current }: Scheduler): number {
+function tasksWord({ tasks, current }: Scheduler, howFar: (task: Task) => number): number {
   let sum = 0;
-  for (const task of tasks) if (!task.daemon) sum = (sum + taskWord(task, task === current)) | 0;
+  for (const task of tasks)
+    if (!task.daemon) sum = (sum + taskWord(task, task === current, howFar(task))) | 0;
   return sum;
 }
 
-function taskWord({ actor, lastStep, state, held, waitingFor }: Task, isCurrent: boolean): number {
+function taskWord(
+  { actor, lastStep, state, held, waitingFor }: Task,
+  isCurrent: boolean,
+  howFar: number,
+): number {
   let word = Math.imul(actor + 1, 0x9e3779b1) ^ Math.imul(lastStep + 1, 0x85ebca6b);
+  word = Math.imul(word ^ howFar, PRIME);
   word = Math.imul(word ^ (waitingFor === null ? 0 : 1) ^ (state === 'blocked' ? 2 : 0), PRIME);
   word = Math.imul(word ^ (isCurrent ? 4 : 0), PRIME);
   for (const { mode } of held) word = Math.imul(word ^ (mode === 'write' ? 11 : 7), PRIME);

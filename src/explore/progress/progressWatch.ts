@@ -8,6 +8,7 @@ import type { StepObserver } from '../../sim/scheduler.js';
 import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Verdict } from '../verdict.js';
+import { HowFar } from './howFar.js';
 import { UnitsDone } from './unitsDone.js';
 
 /** Times that a state must come again. What is not in it, such as messages, may differ; and chance may repeat a round that would end in time. */
@@ -54,6 +55,7 @@ interface Visit {
 export class ProgressWatch implements StepObserver {
   verdict: Verdict | null = null;
   private readonly units: UnitsDone;
+  private readonly howFar = new HowFar();
   private readonly seen = new Map<number, Visit>();
   private readonly attempts = new Map<Task, Attempts>();
   private readonly steps: string[] = [];
@@ -73,7 +75,7 @@ export class ProgressWatch implements StepObserver {
   onStep(task: Task | null, step: StepId, a: number, b: number): void {
     if (task === null || this.verdict !== null) return;
     this.units.onStep(task.actor, step, b);
-    this.keep(task, step);
+    this.keep(task, step, a, b);
     const pageArgument = faultSteps.get(step);
     if (pageArgument !== undefined) this.countAttempt(task, pageArgument === 0 ? a : b);
     if (step === tooEarlyStep) this.beginAgain();
@@ -88,9 +90,11 @@ export class ProgressWatch implements StepObserver {
     return hasGotOn;
   }
 
-  private keep(task: Task, step: StepId): void {
+  private keep(task: Task, step: StepId, a: number, b: number): void {
     const { name } = stepDefinition(step);
-    if (!name.startsWith(MESSAGE) && this.steps.length < STEPS_KEPT)
+    if (name.startsWith(MESSAGE)) return;
+    this.howFar.onStep(task, step, a, b);
+    if (this.steps.length < STEPS_KEPT)
       this.steps.push(`${this.names[task.actor]}: ${task.name}: ${name}`);
   }
 
@@ -101,7 +105,7 @@ export class ProgressWatch implements StepObserver {
       this.forget();
       return;
     }
-    const state = machineFingerprint(this.machine);
+    const state = machineFingerprint(this.machine, (task) => this.howFar.of(task));
     const visit = this.seen.get(state);
     if (visit === undefined) {
       this.seen.set(state, { count: 1, at: this.steps.length });

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Machine } from '../../../src/actors/machine.js';
-import { buffer, bugCase, concurrent, mirrorOn } from '../../../src/bugs/bugCase.js';
+import { buffer, bugCase, concurrent, hugeBuffer, mirrorOn } from '../../../src/bugs/bugCase.js';
 import type { BugOverlay, SubjectSource } from '../../../src/bugs/bugOverlay.js';
 import { findBug } from '../../../src/bugs/catalogue.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
@@ -101,5 +101,14 @@ describe('a run that gets on', () => {
   it('is neither, however long it takes', () => {
     const verdict = verdictOf(gpuBesideCpu(300), () => {}, 1500);
     expect(verdict?.message ?? 'none').toMatch(/^(none|no end within 1500 steps)$/);
+  });
+
+  it('is none where one long operation passes the same step again and again, each time with the next pages', () => {
+    const migration = bugCase({
+      name: 'a device fetches a huge page of which no page was touched',
+      steps: [...mirrorOn(1), ...hugeBuffer('A'), read('gpu_read', { dev: 'gpu0' })],
+      params: { chunk_sizes: [512] },
+    });
+    expect(verdictOf(migration, () => {}, 250)?.message ?? 'none').not.toContain('the same state came');
   });
 });
