@@ -77,7 +77,7 @@ export function addExploreCommand(
   addExamples(command, [
     ['svmsim explore', 'the small race that comes with svmsim'],
     ['svmsim explore --bug B107', 'whether a known bug is found'],
-    ['svmsim explore my.yaml --seconds 60 --jobs 2', 'a scenario of your own'],
+    ['svmsim explore my.yaml --seconds 60 --jobs 2', 'a small scenario of your own'],
     ['svmsim explore --swarm --seconds 60', 'made-up scenarios, as many as there is time for'],
     [
       'svmsim explore test/cases/svmsim-reference.json --filter "fork while"',

@@ -13,6 +13,10 @@ import { type Verdict, verdictKey } from './verdict.js';
 const LOOK_EVERY = 64;
 /** Schedules between two looks at whether the machine is still put back as a whole. */
 const CHECK_EVERY = 64;
+/** Steps after which the clock is looked at whatever the number of schedules: long ones are few. */
+const LOOK_STEPS = 200_000;
+/** A program of which so many schedules were too long, and none was not, is too long: more would only take time. */
+const UNDECIDED_MAX = 3;
 /** One of so many schedules is run a second time, to see that it goes the same way. */
 const AGAIN_EVERY = 250;
 
@@ -44,6 +48,8 @@ export interface BlockResult {
   readonly index: number;
   readonly strategy: StrategyName;
   readonly schedules: number;
+  /** Of these, those that still got things done when their steps ran out. */
+  readonly undecided: number;
   readonly stepsTotal: number;
   readonly stepsMin: number;
   readonly stepsMax: number;
@@ -56,6 +62,11 @@ export interface BlockResult {
   readonly findings: readonly Finding[];
   /** The strategy has no more to offer. */
   readonly isComplete: boolean;
+}
+
+/** None of its schedules could be judged: the program is too long to be explored. */
+export function isTooLong({ undecided, schedules }: Pick<BlockResult, 'undecided' | 'schedules'>): boolean {
+  return undecided > 0 && undecided === schedules;
 }
 
 /** Blocks of one search differ in their seeds. */
@@ -94,6 +105,9 @@ class Block {
   private readonly findings: Finding[] = [];
   private readonly keys = new Set<string>();
   private done = 0;
+  private undecided = 0;
+  /** Steps by the last look at the clock. */
+  private stepsLooked = 0;
   private stepsTotal = 0;
   private stepsMin = Number.POSITIVE_INFINITY;
   private stepsMax = 0;
@@ -112,8 +126,8 @@ class Block {
     const { index, strategy: name, seed, schedules, endAtMs } = this.task;
     const strategy = makeStrategy(name, seed);
     let isComplete = false;
-    while (this.done < schedules && !(stopAtFirst && this.findings.length > 0)) {
-      if (this.done % LOOK_EVERY === LOOK_EVERY - 1 && Date.now() >= endAtMs) break;
+    while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
+      if (this.isTimeToLook() && Date.now() >= endAtMs) break;
       if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.runner.runTrusting(strategy);
       isComplete = outcome === null;
@@ -125,6 +139,7 @@ class Block {
       index,
       strategy: name,
       schedules: this.done,
+      undecided: this.undecided,
       stepsTotal: this.stepsTotal,
       stepsMin: this.stepsMin,
       stepsMax: this.stepsMax,
@@ -136,18 +151,31 @@ class Block {
     };
   }
 
+  private hasSeenEnough(): boolean {
+    const { findings, undecided, done } = this;
+    return findings.length > 0 || (undecided >= UNDECIDED_MAX && undecided === done);
+  }
+
+  private isTimeToLook(): boolean {
+    const isTime =
+      this.done % LOOK_EVERY === LOOK_EVERY - 1 || this.stepsTotal - this.stepsLooked >= LOOK_STEPS;
+    if (isTime) this.stepsLooked = this.stepsTotal;
+    return isTime;
+  }
+
   private runAgain(outcome: Outcome): Outcome {
     const verdict = nondeterminismOf(this.runner, outcome);
     return verdict === null ? outcome : { ...outcome, verdict };
   }
 
-  private note({ verdict, steps, preemptions, hash, choices, tasks }: Outcome): void {
+  private note({ verdict, isUndecided, steps, preemptions, hash, choices, tasks }: Outcome): void {
     this.hashes[this.done] = hash;
     this.stepsTotal += steps;
     this.stepsMin = Math.min(this.stepsMin, steps);
     this.stepsMax = Math.max(this.stepsMax, steps);
     this.choicesMax = Math.max(this.choicesMax, choices.length);
     this.tasksMax = Math.max(this.tasksMax, tasks);
+    if (isUndecided) this.undecided++;
     if (verdict !== null) this.noteFailure(verdict, { steps, preemptions, choices });
     this.done++;
   }

@@ -39,6 +39,10 @@ export class Execution {
   /** Asked between two steps; true ends the run there. For those who look on. */
   beforeStep: () => boolean = () => false;
   private isStopped = false;
+  /** It still got things done when its steps ran out: neither well nor wrong, only too long. */
+  isUndecided = false;
+  /** Steps by the time that the programs began, or that the machine began to be taken down. */
+  private begunAt = 0;
   private progressWatch: ProgressWatch | null = null;
   private readonly shouldStop = (): boolean => {
     this.verdict ??= this.progressWatch?.verdict ?? null;
@@ -81,7 +85,7 @@ export class Execution {
   }
 
   private get goesOn(): boolean {
-    return this.verdict === null && !this.isStopped;
+    return this.verdict === null && !this.isStopped && !this.isUndecided;
   }
 
   /** Starts the programs; nothing runs before {@link run} or the executor is told to. */
@@ -107,12 +111,15 @@ export class Execution {
     if (this.goesOn) this.verdict = this.judgeEnd(end);
   }
 
-  /** What still gets something done is slow, and no livelock. */
+  /** What still gets something done is slow, and no livelock: neither now nor after the last part. */
   private runWhileItGetsOn(): RunEnd {
     const { stepsMax } = this.limits;
-    let end = this.runUntil(stepsMax);
-    for (let i = 1; i < PARTS_MAX && end === 'out-of-steps' && this.goesOn && this.hasGotOn(); i++)
-      end = this.runUntil(this.executor.steps + stepsMax);
+    let end: RunEnd = 'out-of-steps';
+    for (let part = 1; part <= PARTS_MAX; part++) {
+      end = this.runUntil(this.begunAt + part * stepsMax);
+      if (end !== 'out-of-steps' || !this.goesOn || !this.hasGotOn()) return end;
+    }
+    this.isUndecided = true;
     return end;
   }
 
@@ -174,6 +181,7 @@ export class Execution {
 
   private tearDown(): void {
     const { coordinator, devices } = this.machine;
+    this.begunAt = this.executor.steps;
     void coordinator.tearDown();
     this.runOn();
     if (!this.goesOn) return;

@@ -1,6 +1,6 @@
 /** A search: deals blocks of schedules out to workers and puts what they found together, in order. */
 
-import { type BlockResult, type BlockTask, blockSeed, type Finding } from './block.js';
+import { type BlockResult, type BlockTask, blockSeed, type Finding, isTooLong } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
 import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './strategies/makeStrategy.js';
 import type { ExplorationTarget } from './target.js';
@@ -21,6 +21,8 @@ export interface ExplorationLimits {
 
 export interface ExplorationReport {
   readonly schedules: number;
+  /** Of these, those that still got things done when their steps ran out: they show neither that all is well nor that it is not. */
+  readonly undecided: number;
   readonly stepsMin: number;
   readonly stepsMean: number;
   readonly stepsMax: number;
@@ -41,7 +43,7 @@ export type RunBlock = (task: BlockTask, signal: AbortSignal) => Promise<BlockRe
 
 export class Exploration {
   private readonly results: (BlockResult | undefined)[] = [];
-  /** The first block that found something: nothing after it counts. */
+  /** The first block that found something, or that nothing can be found: nothing after it counts. */
   private firstFound = Number.POSITIVE_INFINITY;
   private next = 0;
   /** Schedules of the blocks before the next one. */
@@ -82,7 +84,7 @@ export class Exploration {
     try {
       const result = await this.runBlock(task, signal);
       this.results[index] = result;
-      if (result.findings.length > 0) this.firstFound = Math.min(this.firstFound, index);
+      if (isLast(result)) this.firstFound = Math.min(this.firstFound, index);
       this.onProgress(this.doneSchedules(), this.findings().length);
     } catch (error) {
       // A block that was ended on the way has no result.
@@ -106,7 +108,7 @@ export class Exploration {
     for (const result of this.results) {
       if (result === undefined) break;
       counted.push(result);
-      if (!this.limits.keepGoing && result.findings.length > 0) break;
+      if (!this.limits.keepGoing && isLast(result)) break;
     }
     return counted;
   }
@@ -136,6 +138,7 @@ export class Exploration {
     const byStrategy = sumByStrategy(blocks);
     return {
       schedules,
+      undecided: sum(blocks, (block) => block.undecided),
       stepsMin: schedules === 0 ? 0 : Math.min(...blocks.map((block) => block.stepsMin)),
       stepsMean: schedules === 0 ? 0 : sum(blocks, (block) => block.stepsTotal) / schedules,
       stepsMax: Math.max(0, ...blocks.map((block) => block.stepsMax)),
@@ -155,6 +158,11 @@ export class Exploration {
       isPartial,
     };
   }
+}
+
+/** A search that is to end with the first finding goes no further; nor does one whose program is too long from the beginning. */
+function isLast(result: BlockResult): boolean {
+  return result.findings.length > 0 || (result.index === 0 && isTooLong(result));
 }
 
 function sum(blocks: readonly BlockResult[], of: (block: BlockResult) => number): number {

@@ -14,7 +14,7 @@ import { RecordingStrategy } from './recordingStrategy.js';
 import { ReplayStrategy } from './strategies/replay.js';
 import type { Subject } from './subject.js';
 
-/** More than any run of a small program needs that gets anywhere. */
+/** More than most runs of a small program need; one that gets on may have them several times. */
 export const STEPS_MAX = 20_000;
 
 /** A strategy may leave a task waiting for this part of a run. */
@@ -25,7 +25,7 @@ const SETTLING_SHARE = 0.05;
 export interface RunnerOptions {
   readonly checkers: readonly CheckerKind[];
   readonly overlay: BugOverlay | null;
-  /** Steps after which a run counts as one that has no end. */
+  /** Steps after which a run that gets nothing done counts as one that has no end. */
   readonly stepsMax: number;
   /** Steps after which programs without an end are told to stop; as long as the schedule may be unfair, unless told. */
   readonly disturbedSteps?: number | undefined;
@@ -93,10 +93,11 @@ export class SubjectRunner {
     const { executor } = execution;
     const stepsTaken = (): number => executor.steps;
     recording.stepsTaken = stepsTaken;
-    const { verdict } = execution.run();
+    const { verdict, isUndecided } = execution.run();
     const { schedule, preemptions } = recording;
     return {
       verdict,
+      isUndecided,
       steps: executor.steps,
       simulatedNs: executor.now(),
       tasks: executor.tasksStarted,

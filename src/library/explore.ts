@@ -22,7 +22,7 @@ export interface ExploreOptions {
   /** Strategies take turns unless one is named. */
   readonly strategy?: StrategyName;
   readonly seed?: number;
-  /** Steps after which a run counts as one that has no end; 20,000 unless told. */
+  /** Steps after which a run that gets nothing done counts as one without an end; 20,000 unless told. One that gets on may have eight times as many. */
   readonly stepsMax?: number;
 }
 
@@ -31,6 +31,8 @@ export interface ExploreResult {
   readonly schedules: number;
   /** Of these, how many were different. */
   readonly distinct: number;
+  /** Those that still got things done when their steps ran out: too long to be judged. */
+  readonly undecided: number;
   readonly steps: number;
   /** Every schedule that the strategy can make has been run. */
   readonly isExhausted: boolean;
@@ -65,6 +67,7 @@ class Search {
   private readonly runner: SubjectRunner;
   private readonly hashes: number[] = [];
   private steps = 0;
+  private undecided = 0;
 
   constructor(
     subject: Subject,
@@ -93,6 +96,7 @@ class Search {
       if (outcome === null) return 'exhausted';
       this.hashes.push(outcome.hash);
       this.steps += outcome.steps;
+      if (outcome.isUndecided) this.undecided++;
       const { verdict, steps, preemptions, choices } = outcome;
       if (verdict === null) continue;
       const found = {
@@ -126,6 +130,7 @@ class Search {
 
   private result(failure: ExploredFailure | null, isExhausted: boolean): ExploreResult {
     const distinct = new Set(this.hashes).size;
-    return { schedules: this.hashes.length, distinct, steps: this.steps, isExhausted, failure };
+    const { undecided, steps } = this;
+    return { schedules: this.hashes.length, distinct, undecided, steps, isExhausted, failure };
   }
 }

@@ -1,6 +1,6 @@
 /** What `svmsim explore` prints: how much was searched, what was found, and how sure one may be. */
 
-import type { Finding } from '../explore/block.js';
+import { type Finding, isTooLong } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
 import { sizeKeys } from '../explore/shrink/programSize.js';
@@ -30,13 +30,26 @@ export function exploreText(report: ExplorationReport, context: ExploreContext):
     `strategies: ${report.byStrategy.map(({ strategy, schedules }) => `${strategy} ${formatCount(schedules)}`).join(', ')}`,
     '',
     ...report.findings.flatMap((finding) => findingLines(finding)),
-    ...(report.findings.length === 0 ? ['found nothing'] : []),
+    ...(report.findings.length === 0 && !isTooLong(report) ? ['found nothing'] : []),
     ...keptLines(context),
-    '',
-    ...confidenceLines(report),
+    ...undecidedLines(report),
+    ...(isTooLong(report) ? [] : ['', ...confidenceLines(report)]),
   ];
   if (report.isPartial) lines.push('', 'interrupted: the figures are those of what was done');
   return `${lines.join('\n')}\n`;
+}
+
+function undecidedLines(report: ExplorationReport): string[] {
+  const { undecided, schedules } = report;
+  if (undecided === 0) return [];
+  const advice = 'fewer pages, rounds or devices make them shorter';
+  if (isTooLong(report))
+    return [
+      `too long to explore: every schedule still got things done when its steps ran out, so that nothing was decided; ${advice}`,
+    ];
+  return [
+    `${formatCount(undecided)} of ${plural(schedules, 'schedule')} not decided: they still got things done when their steps ran out; ${advice}`,
+  ];
 }
 
 /** How small it became, and where it was written. */
@@ -120,7 +133,12 @@ export function exploreDocument(
     partial: report.isPartial,
     environment,
     checks: [],
-    counters: { schedules: report.schedules, distinct: coverage.distinct, findings: report.findings.length },
+    counters: {
+      schedules: report.schedules,
+      distinct: coverage.distinct,
+      undecided: report.undecided,
+      findings: report.findings.length,
+    },
     bug,
     steps: { min: report.stepsMin, average: report.stepsMean, max: report.stepsMax },
     strategies: report.byStrategy,

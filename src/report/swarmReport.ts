@@ -27,9 +27,11 @@ export function swarmText(
   return `${lines.join('\n')}\n`;
 }
 
-function scenarioLine({ seed, summary, strategy, schedules, stepsMax, finding }: SwarmScenario): string {
+function scenarioLine(scenario: SwarmScenario): string {
+  const { seed, summary, strategy, schedules, undecided, stepsMax, finding } = scenario;
   const result = finding === null ? 'ok' : finding.verdict.kind.toUpperCase();
-  return `seed ${seed}: ${result}, ${plural(schedules, 'schedule')} by ${strategy}, up to ${plural(stepsMax, 'step')} (${summary})`;
+  const open = undecided === 0 ? '' : ` (${formatCount(undecided)} not decided)`;
+  return `seed ${seed}: ${result}, ${plural(schedules, 'schedule')}${open} by ${strategy}, up to ${plural(stepsMax, 'step')} (${summary})`;
 }
 
 function foundLines(
@@ -68,6 +70,7 @@ export function swarmDocument(
       summary: one.summary,
       strategy: one.strategy,
       schedules: one.schedules,
+      undecided: one.undecided,
       stepsMax: one.stepsMax,
       finding: one.finding === null ? null : findingRecord(one.finding),
       again: again(one.seed),

@@ -18,6 +18,21 @@ const limits: ExplorationLimits = {
   keepGoing: false,
 };
 
+/** Its accesses need more steps than it is allowed in the test. */
+const longScenario: ExplorationTarget['source'] = {
+  kind: 'scenario',
+  path: 'long.yaml',
+  text: [
+    'executor: virtual',
+    'ram: 256pages',
+    'devices: { count: 1, vram: 32pages }',
+    'svm: { chunks: [4KiB] }',
+    'workloads:',
+    '  - { kind: pattern, pattern: uniform, size: 4pages, accesses: 1000, rounds: 20 }',
+  ].join('\n'),
+  set: [],
+};
+
 function targetOf(id: string, withBug: boolean): ExplorationTarget {
   const bug = findBug(id);
   if (bug === null) throw new Error(`${id} is missing`);
@@ -75,5 +90,11 @@ describe('a search', () => {
     const exploration = new Exploration(targetOf('B107', false), limits, run, () => 0);
     const report = await exploration.run(1, AbortSignal.abort());
     expect([report.isPartial, report.schedules]).toEqual([true, 0]);
+  });
+
+  it('ends with the first block where each of its schedules is too long, and has found nothing', async () => {
+    const target = { source: longScenario, bug: null, stepsMax: 500 };
+    const report = await explore(target, 2, { schedules: 600 });
+    expect([report.schedules, report.undecided, report.findings]).toEqual([3, 3, []]);
   });
 });

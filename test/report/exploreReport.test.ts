@@ -12,6 +12,7 @@ function reportOf(drawn: readonly number[], others: readonly number[]): Explorat
   const coverage = coverageOf({ drawn: Float64Array.from(drawn), others: Float64Array.from(others) });
   return {
     schedules: coverage.schedules,
+    undecided: 0,
     stepsMin: 100,
     stepsMean: 110,
     stepsMax: 120,
@@ -29,6 +30,23 @@ function reportOf(drawn: readonly number[], others: readonly number[]): Explorat
 function confidenceOf(drawn: readonly number[], others: readonly number[]): string {
   return exploreText(reportOf(drawn, others), context).trimEnd().split('\n').at(-1) ?? '';
 }
+
+describe('schedules that were too long', () => {
+  it('are told beside what was found', () => {
+    const text = exploreText({ ...reportOf([1, 2, 3], []), undecided: 2 }, context);
+    expect(text).toContain('found nothing\n2 of 3 schedules not decided: they still got things done');
+    expect(text).toContain('3 of 3 schedules were distinct');
+  });
+
+  it('are all that is told where no other was', () => {
+    const text = exploreText({ ...reportOf([1, 2, 3], []), undecided: 3 }, context);
+    expect(text).toContain(
+      'too long to explore: every schedule still got things done when its steps ran out',
+    );
+    expect(text).toContain('fewer pages, rounds or devices');
+    expect(text).not.toMatch(/found nothing|distinct/);
+  });
+});
 
 describe('the confidence of a search', () => {
   it('is an estimate of the space where schedules came twice', () => {

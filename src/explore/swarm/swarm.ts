@@ -38,6 +38,8 @@ export interface SwarmScenario {
   readonly target: ExplorationTarget;
   readonly strategy: StrategyName;
   readonly schedules: number;
+  /** Of these, those that still got things done when their steps ran out. */
+  readonly undecided: number;
   readonly stepsTotal: number;
   readonly stepsMax: number;
   readonly finding: Finding | null;
@@ -120,6 +122,6 @@ export class Swarm {
 }
 
 function outcomeOf(result: BlockResult): Omit<SwarmScenario, 'seed' | 'summary' | 'target'> {
-  const { strategy, schedules, stepsTotal, stepsMax, findings } = result;
-  return { strategy, schedules, stepsTotal, stepsMax, finding: findings[0] ?? null };
+  const { strategy, schedules, undecided, stepsTotal, stepsMax, findings } = result;
+  return { strategy, schedules, undecided, stepsTotal, stepsMax, finding: findings[0] ?? null };
 }
