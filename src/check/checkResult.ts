@@ -7,4 +7,6 @@ export interface CheckResult {
   readonly ok: boolean;
   /** How much was looked at, or the first violation: page, actors, last events. */
   readonly detail: string;
+  /** There was nothing to look at: that it holds says nothing. */
+  readonly isEmpty?: true | undefined;
 }

@@ -67,12 +67,16 @@ export class Rule {
 
   result(lastEvents: EventSource): CheckResult {
     const looked = this.units.map((unit, i) => count(this.looked[i], unit)).join(', ');
-    if (this.violations === 0) return { name: this.name, ok: true, detail: looked };
+    if (this.violations === 0) return { name: this.name, ok: true, detail: looked, ...this.emptiness() };
     const lines = [...this.told];
     const more = this.violations - this.told.length;
     if (more > 0) lines.push(`and ${count(more, 'more')}`);
     lines.push(`(looked at ${looked})`, ...this.events(lastEvents));
     return { name: this.name, ok: false, detail: lines.join('\n') };
+  }
+
+  private emptiness(): Pick<CheckResult, 'isEmpty'> {
+    return this.looked.every((n) => n === 0) ? { isEmpty: true } : {};
   }
 
   private events(lastEvents: EventSource): string[] {

@@ -86,11 +86,12 @@ export function runDocument(
       faultLatency: latencyOf(faultLatency, report.executor),
     })),
     ...(report.loads.length === 0 ? {} : { loads: loadsOf(report) }),
-    results: report.workloads.map(({ workload, ok, detail, counts }) => ({
+    results: report.workloads.map(({ workload, ok, detail, counts, isEmpty }) => ({
       workload,
       ok,
       detail,
       counts: { ...counts },
+      ...(isEmpty === true ? { isEmpty } : {}),
     })),
     failure: report.failure,
     verifications: report.verifications,

@@ -160,15 +160,25 @@ function loadTable(report: RunReport, colors: Colors): string[] {
 
 function workloadTable({ workloads }: RunReport, colors: Colors): string[] {
   if (workloads.length === 0) return [];
-  const rows = workloads.map(({ workload, ok, detail, counts }) => [
-    workload,
-    ok ? 'ok' : 'WRONG',
-    detail + countsText(counts),
+  const rows = workloads.map((result) => [
+    result.workload,
+    resultWord(result),
+    result.detail + countsText(result.counts),
   ]);
   return textTable([left('Workload'), left('Result'), left('Detail')], rows, {
     title: colors.bold,
-    cell: (row, column) => (column === 1 ? (workloads[row].ok ? colors.green : colors.red) : undefined),
+    cell: (row, column) => (column === 1 ? paintOf(workloads[row], colors) : undefined),
   });
+}
+
+function resultWord({ ok, isEmpty }: RunReport['workloads'][number]): string {
+  if (!ok) return 'WRONG';
+  return isEmpty === true ? 'nothing' : 'ok';
+}
+
+function paintOf({ ok, isEmpty }: RunReport['workloads'][number], colors: Colors): (text: string) => string {
+  if (!ok) return colors.red;
+  return isEmpty === true ? colors.yellow : colors.green;
 }
 
 function countsText(counts: Counters): string {
@@ -176,13 +186,16 @@ function countsText(counts: Counters): string {
   return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
 }
 
-/** Held checks by name, violated ones with all that is known. */
+/** Held checks by name, those apart that looked at nothing, violated ones with all that is known. */
 function checkLines({ checks, verifications }: RunReport, colors: Colors): string[] {
-  const held = checks.filter(({ ok }) => ok).map(({ name }) => name);
+  const namesOf = (empty: boolean): string[] =>
+    checks.filter(({ ok, isEmpty }) => ok && (isEmpty === true) === empty).map(({ name }) => name);
+  const empty = namesOf(true);
   const violated = checks.filter(({ ok }) => !ok);
   return [
     labelled('Verified', `at ${plural(verifications, 'quiescent point')}`),
-    ...listed('Checks held', held),
+    ...listed('Checks held', namesOf(false)),
+    ...(empty.length === 0 ? [] : listed('Nothing to look at', empty)),
     ...violated.map(({ name, detail }) =>
       labelled(colors.red('Violated'), `${name}: ${detail}`, 'Violated'.length),
     ),

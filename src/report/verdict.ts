@@ -57,7 +57,15 @@ function wrongParts({ outcome, checks, workloads, failure }: Judged): string[] {
 }
 
 function heldParts({ checks, workloads }: Judged): string {
-  if (checks.length === 0 && workloads.length === 0) return 'nothing was checked';
-  const results = workloads.length === 0 ? '' : `, ${plural(workloads.length, 'workload')} verified`;
-  return `${plural(checks.length, 'check')} held${results}`;
+  const held = checks.filter(({ isEmpty }) => isEmpty !== true).length;
+  if (held === 0 && workloads.length === 0) return 'nothing was checked';
+  return `${plural(held, 'check')} held${verifiedPart(workloads)}`;
+}
+
+/** One that did nothing has nothing that could be verified. */
+function verifiedPart(workloads: Judged['workloads']): string {
+  if (workloads.length === 0) return '';
+  const idle = workloads.filter(({ isEmpty }) => isEmpty === true).length;
+  const verified = `, ${plural(workloads.length - idle, 'workload')} verified`;
+  return idle === 0 ? verified : `${verified}, ${idle} did nothing`;
 }

@@ -13,6 +13,7 @@ import {
   type DeviceContext,
   type DeviceKernel,
   type Expectation,
+  emptyIf,
   type HostContext,
   type Progress,
   type Workload,
@@ -110,7 +111,8 @@ export abstract class ComputeWorkload implements Workload {
   /** In the middle of a phase there is no result to compare; what memory must hold is known all the same. */
   private stoppedIn(phase: number): WorkloadResult {
     const { what, counts } = this.describe(phase);
-    return { workload: this.name, ok: true, detail: `${what}, stopped in the next phase`, counts };
+    const detail = `${what}, stopped in the next phase`;
+    return { workload: this.name, ok: true, detail, counts, ...emptyIf(phase === 0) };
   }
 
   private *verify(host: HostContext, phases: number): Steps<WorkloadResult> {
@@ -123,6 +125,7 @@ export abstract class ComputeWorkload implements Workload {
       ok: comparison.first === null,
       detail: comparison.first ?? `${what}${early}: ${comparison.pages} pages as computed on one thread`,
       counts: { ...counts, mismatchedPages: comparison.mismatches },
+      ...emptyIf(phases === 0),
     };
   }
 

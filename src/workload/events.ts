@@ -3,13 +3,14 @@
 import { unreachable } from '../base/assert.js';
 import { Errno, errnoName } from '../base/errno.js';
 import type { Steps } from '../sim/steps.js';
-import type {
-  DeviceKernel,
-  Expectation,
-  HostContext,
-  Progress,
-  Workload,
-  WorkloadResult,
+import {
+  type DeviceKernel,
+  type Expectation,
+  emptyIf,
+  type HostContext,
+  type Progress,
+  type Workload,
+  type WorkloadResult,
 } from './workload.js';
 import type { EventsConfig, PlannedEvent } from './workloadConfig.js';
 import { WorkloadStep } from './workloadStep.js';
@@ -42,7 +43,8 @@ export class Events implements Workload {
     }
     const what = `${done} of ${this.config.events.length} events`;
     const detail = failed === null ? what : `${what}; ${failed}`;
-    return { workload: this.name, ok: failed === null, detail, counts: { ...this.counts } };
+    const counts = { ...this.counts };
+    return { workload: this.name, ok: failed === null, detail, counts, ...emptyIf(done === 0) };
   }
 
   kernel(): DeviceKernel {

@@ -16,6 +16,7 @@ import {
   Advice,
   bufferBase,
   type DeviceContext,
+  emptyIf,
   type HostContext,
   MapFlag,
   Prot,
@@ -336,6 +337,12 @@ export class Invalidate extends GhostWorkload {
     const { calls, pages } = this.config;
     const what = `${counts.calls} calls of ${calls.join(', ')} on ${pages} pages`;
     const wrong = this.wrong ?? actor.firstViolation;
-    return { workload: this.name, ok: wrong === null, detail: wrong ?? what, counts };
+    return {
+      workload: this.name,
+      ok: wrong === null,
+      detail: wrong ?? what,
+      counts,
+      ...emptyIf(counts.calls === 0),
+    };
   }
 }

@@ -4,13 +4,14 @@ import { Errno, errnoName } from '../base/errno.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
 import { firstError } from './hostSteps.js';
-import type {
-  DeviceKernel,
-  Expectation,
-  HostContext,
-  Progress,
-  Workload,
-  WorkloadResult,
+import {
+  type DeviceKernel,
+  type Expectation,
+  emptyIf,
+  type HostContext,
+  type Progress,
+  type Workload,
+  type WorkloadResult,
 } from './workload.js';
 import type { JoinLeaveConfig } from './workloadConfig.js';
 import { WorkloadStep } from './workloadStep.js';
@@ -54,7 +55,8 @@ export class JoinLeave implements Workload {
     const { joins, leaves } = this.counts;
     const what = `${joins} joins and ${leaves} leaves of ${movable.length} devices`;
     const detail = errno === Errno.OK ? what : `after ${what}: ${errnoName(errno)}`;
-    return { workload: this.name, ok: errno === Errno.OK, detail, counts: { ...this.counts } };
+    const counts = { ...this.counts };
+    return { workload: this.name, ok: errno === Errno.OK, detail, counts, ...emptyIf(joins + leaves === 0) };
   }
 
   kernel(): DeviceKernel {

@@ -10,7 +10,13 @@ import { type DevicePart, GhostWorkload } from './ghostWorkload.js';
 import { failure, firstError, mapBuffer } from './hostSteps.js';
 import { type PageSequence, pageSequence } from './pageSequence.js';
 import { type Share, shareOf } from './partition.js';
-import { bufferBase, type DeviceContext, type HostContext, type WorkloadResult } from './workload.js';
+import {
+  bufferBase,
+  type DeviceContext,
+  emptyIf,
+  type HostContext,
+  type WorkloadResult,
+} from './workload.js';
 import type { PatternConfig } from './workloadConfig.js';
 import { WorkloadStep } from './workloadStep.js';
 import { actorCount, actorRandom, CPU_ACTOR, contextActor, type WorkloadWorld } from './workloadWorld.js';
@@ -143,6 +149,6 @@ export class Pattern extends GhostWorkload {
     }
     const what = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${config.accesses} ${config.pattern} accesses on ${config.pages} pages`;
     const wrong = actor.firstViolation;
-    return { workload: name, ok: wrong === null, detail: wrong ?? what, counts };
+    return { workload: name, ok: wrong === null, detail: wrong ?? what, counts, ...emptyIf(rounds === 0) };
   }
 }

@@ -12,7 +12,14 @@ import { firstError, toErrno } from './hostSteps.js';
 import { Pacer } from './pacer.js';
 import type { ReplayOp } from './replayOps.js';
 import { movedTo, OPS_PER_CHUNK, type TracePlan, tracePlan } from './tracePlan.js';
-import { Advice, type DeviceContext, type HostContext, MapFlag, type WorkloadResult } from './workload.js';
+import {
+  Advice,
+  type DeviceContext,
+  emptyIf,
+  type HostContext,
+  MapFlag,
+  type WorkloadResult,
+} from './workload.js';
 import type { TraceConfig } from './workloadConfig.js';
 import { WorkloadStep } from './workloadStep.js';
 import { actorRandom, CPU_ACTOR, type WorkloadWorld } from './workloadWorld.js';
@@ -234,7 +241,7 @@ export class TraceReplay extends GhostWorkload {
       `${calls}${early} calls of ${basename(replay.fileName)} as recorded; ${replay.madePrivate} file or shared mappings made private, ` +
       `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out`;
     const wrong = mismatch ?? actor.firstViolation;
-    return { workload: this.name, ok: wrong === null, detail: wrong ?? what, counts };
+    return { workload: this.name, ok: wrong === null, detail: wrong ?? what, counts, ...emptyIf(ops === 0) };
   }
 }
 

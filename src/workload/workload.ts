@@ -105,8 +105,15 @@ export interface WorkloadResult {
   readonly detail: string;
   /** Counts worth a line in the summary, such as `elements` or `mismatches`. */
   readonly counts: Readonly<Record<string, number>>;
+  /** The run ended before it had done anything: that nothing is wrong says nothing. */
+  readonly isEmpty?: true | undefined;
   /** Of a case: what its steps gave. */
   readonly caseResults?: CaseResults;
+}
+
+/** What a result says of having done nothing, or too little to compare anything. */
+export function emptyIf(isEmpty: boolean): Pick<WorkloadResult, 'isEmpty'> {
+  return isEmpty ? { isEmpty } : {};
 }
 
 /** What one actor's instance of a workload has done so far: plain data that can be sent between threads. */

@@ -19,7 +19,12 @@ describe('rule', () => {
       ok: true,
       detail: '12,345 pages, 1 entry, 1 DMA address, 1 in use',
     });
-    expect(new Rule('X2', 'pages').result(noEvents).detail).toBe('0 pages');
+    expect(new Rule('X2', 'pages').result(noEvents)).toEqual({
+      name: 'X2',
+      ok: true,
+      detail: '0 pages',
+      isEmpty: true,
+    });
   });
 
   it('makes the words of a violation only when there is one', () => {

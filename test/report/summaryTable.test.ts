@@ -43,6 +43,18 @@ describe('summaryTable', () => {
     );
   });
 
+  it('marks rules that looked at nothing and workloads that did nothing', () => {
+    const { checks, workloads } = runReport();
+    const report = runReport({
+      checks: [...checks, { name: 'hugetlb', ok: true, detail: '0 huge pages', isEmpty: true }],
+      workloads: [{ ...workloads[0], isEmpty: true }, workloads[1]],
+    });
+    const lines = summaryTable(report, context).split('\n');
+    expect(lines).toContain('Checks held           content, M2');
+    expect(lines).toContain('Nothing to look at    hugetlb');
+    expect(lines.find((line) => line.startsWith('jacobi'))).toMatch(/^jacobi {4}nothing /);
+  });
+
   it('tells of a run under virtual in simulated time', () => {
     const report = runReport({ executor: 'virtual', simulatedNs: 5e6, devices: [deviceReport(0)] });
     expect(summaryTable(report, context)).toBe(

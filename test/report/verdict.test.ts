@@ -19,6 +19,18 @@ describe('verdictOf', () => {
     expect(verdictOf(runReport({ outcome: 'time-up' })).word).toBe('PASSED');
   });
 
+  it('counts neither rules that looked at nothing nor workloads that did nothing', () => {
+    const { checks, workloads } = runReport();
+    const report = runReport({
+      outcome: 'interrupted',
+      checks: [...checks, { name: 'hugetlb', ok: true, detail: '0 huge pages', isEmpty: true }],
+      workloads: [{ ...workloads[0], isEmpty: true }, workloads[1]],
+    });
+    expect(verdictOf(report).text).toBe(
+      'interrupted; until then 2 checks held, 1 workload verified, 1 did nothing',
+    );
+  });
+
   it('says when nothing was checked', () => {
     expect(verdictOf(runReport({ checks: [], workloads: [] })).text).toBe('nothing was checked');
   });

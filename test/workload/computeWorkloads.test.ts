@@ -44,6 +44,13 @@ describe.each(all)('$name', (config) => {
     }
   });
 
+  it('says so when it was stopped before it did anything', () => {
+    const machine = new FlatMachine([config], { seed: 5 });
+    machine.stop();
+    expect(machine.finish()).toMatchObject([{ ok: true, isEmpty: true }]);
+    expect(new FlatMachine([config], { seed: 5 }).finish()[0]).not.toHaveProperty('isEmpty');
+  });
+
   it('says so when a device is refused', () => {
     const machine = new FlatMachine([config], { refused: 1 });
     const [result] = machine.finish();

@@ -220,6 +220,12 @@ describe('the pattern workload', () => {
 });
 
 describe('the invalidation load', () => {
+  it('says so when it was stopped before its first call', () => {
+    const machine = new FlatMachine([invalidate]);
+    machine.stop();
+    expect(machine.finish()).toMatchObject([{ ok: true, counts: { calls: 0 }, isEmpty: true }]);
+  });
+
   it('makes as many calls as it is told, and pauses between them on the clock', () => {
     const machine = new FlatMachine([{ ...invalidate, operations: 5, pauseUs: 1100 }], {
       devices: 1,

@@ -38,12 +38,21 @@ export interface SummaryData {
   readonly steps: number;
   readonly environment: readonly Fact[];
   readonly configuration: readonly Fact[];
-  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
-  readonly workloads: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+  readonly checks: readonly Judged[];
+  readonly workloads: readonly Judged[];
   readonly failure: readonly string[];
   readonly devices: DeviceTable;
   readonly retries: readonly CauseCount[];
   readonly latencies: readonly LatencyData[];
+}
+
+/** A check, or what a workload gave. */
+export interface Judged {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** There was nothing to look at, or nothing done. */
+  readonly isEmpty?: true | undefined;
 }
 
 export interface DeviceTable {

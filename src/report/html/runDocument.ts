@@ -16,7 +16,9 @@ const latency = z.object({ count: z.number(), wall: times.optional(), simulated:
 
 const plain = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
-const check = z.object({ name: z.string(), ok: z.boolean(), detail: z.string() });
+const isEmpty = z.literal(true).optional();
+
+const check = z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), isEmpty });
 
 export const runDocumentSchema = z.object({
   svmsim: z.string(),
@@ -33,7 +35,9 @@ export const runDocumentSchema = z.object({
   retries: counters,
   invalidationLatency: latency,
   devices: z.array(z.object({ device: z.number(), counters, faultLatency: latency })),
-  results: z.array(z.object({ workload: z.string(), ok: z.boolean(), detail: z.string(), counts: counters })),
+  results: z.array(
+    z.object({ workload: z.string(), ok: z.boolean(), detail: z.string(), counts: counters, isEmpty }),
+  ),
   failure: z
     .object({
       isVerdict: z.boolean(),

@@ -19,12 +19,7 @@ const PAGE_KIB = 4;
 
 export function summaryData(document: RunDocument): SummaryData {
   const { outcome, checks, failure, time, steps } = document;
-  const workloads = document.results.map(({ workload, ok, detail, counts }) => ({
-    workload,
-    ok,
-    detail,
-    counts,
-  }));
+  const workloads = document.results;
   const { word, text } = verdictOf({ outcome, checks, workloads, failure });
   return {
     verdict: { word, text },
@@ -35,7 +30,7 @@ export function summaryData(document: RunDocument): SummaryData {
     environment: Object.entries(document.environment).map(environmentFact),
     configuration: Object.entries(document.configuration).map(configurationFact),
     checks,
-    workloads: workloads.map(({ workload, ok, detail }) => ({ name: workload, ok, detail })),
+    workloads: workloads.map(({ workload, ...result }) => ({ name: workload, ...result })),
     failure: failureLines(document),
     devices: deviceTable(document),
     retries: retriesOf(document),

@@ -1,6 +1,6 @@
 /** What was run, on what, and whether it holds; for two runs also what changed. */
 
-import type { Fact, RunData, SummaryData } from '../html/reportData.js';
+import type { Fact, Judged, RunData, SummaryData } from '../html/reportData.js';
 import { formatCount, formatNs } from '../units.js';
 import { append, h, note, table } from './dom.js';
 import { labelOf, type Section } from './section.js';
@@ -82,7 +82,8 @@ function facts(title: string, all: readonly Fact[]): HTMLElement {
 
 function details({ checks, workloads, failure }: SummaryData): HTMLElement[] {
   const violated = checks.filter(({ ok }) => !ok);
-  const held = checks.filter(({ ok }) => ok);
+  const held = checks.filter(({ ok, isEmpty }) => ok && isEmpty !== true);
+  const empty = checks.filter(({ ok, isEmpty }) => ok && isEmpty === true);
   return [
     ...(failure.length === 0 ? [] : [h('pre', { class: 'failure' }, failure.join('\n'))]),
     ...violated.map(({ name, detail }) => h('p', { class: 'violated' }, `✘ ${name} is violated: ${detail}`)),
@@ -91,13 +92,20 @@ function details({ checks, workloads, failure }: SummaryData): HTMLElement[] {
       : table(
           'Workloads',
           [{ title: 'Workload' }, { title: 'Result' }, { title: 'Detail' }],
-          workloads.map(({ name, ok, detail }) => [name, ok ? '✔ ok' : '✘ WRONG', detail]),
+          workloads.map((result) => [result.name, resultWord(result), result.detail]),
         ),
-    folded(
-      `${formatCount(held.length)} checks held`,
-      h('p', { class: 'names' }, held.map(({ name }) => name).join(', ')),
-    ),
+    namesOf(`${formatCount(held.length)} checks held`, held),
+    ...(empty.length === 0 ? [] : [namesOf(`${formatCount(empty.length)} had nothing to look at`, empty)]),
   ];
+}
+
+function resultWord({ ok, isEmpty }: Judged): string {
+  if (!ok) return '✘ WRONG';
+  return isEmpty === true ? 'nothing' : '✔ ok';
+}
+
+function namesOf(title: string, checks: readonly Judged[]): HTMLElement {
+  return folded(title, h('p', { class: 'names' }, checks.map(({ name }) => name).join(', ')));
 }
 
 export function folded(title: string, ...content: readonly HTMLElement[]): HTMLElement {

@@ -7,7 +7,7 @@ import type { Steps } from '../../sim/steps.js';
 import type { GhostActor } from '../ghost/ghostActor.js';
 import { type DevicePart, GhostWorkload } from '../ghostWorkload.js';
 import { failure, firstError, mapBuffer } from '../hostSteps.js';
-import type { DeviceContext, HostContext, WorkloadResult } from '../workload.js';
+import { type DeviceContext, emptyIf, type HostContext, type WorkloadResult } from '../workload.js';
 import type { AccessesConfig } from '../workloadConfig.js';
 import { WorkloadStep } from '../workloadStep.js';
 import { actorRandom, CPU_ACTOR, type WorkloadWorld } from '../workloadWorld.js';
@@ -94,6 +94,12 @@ export class AccessReplay extends GhostWorkload {
     const accesses = Math.min(windows * this.config.window, trace.pages.length);
     const counts = { accesses, pages: this.plan.count, windows, stores, loads, violations: violationCount };
     const what = `${accesses} accesses of ${basename(trace.fileName)} to ${this.plan.count} pages in ${windows} windows`;
-    return { workload: this.name, ok: firstViolation === null, detail: firstViolation ?? what, counts };
+    return {
+      workload: this.name,
+      ok: firstViolation === null,
+      detail: firstViolation ?? what,
+      counts,
+      ...emptyIf(accesses === 0),
+    };
   }
 }
