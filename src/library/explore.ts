@@ -1,19 +1,27 @@
 /** Runs a setup under many schedules, looking for one that goes wrong, and repeats what it finds. */
 
+import { UserError } from '../base/userError.js';
 import { allCheckers } from '../check/online/allCheckers.js';
 import { blockSeed } from '../explore/block.js';
 import { smallMachine } from '../explore/smallMachine.js';
-import { makeStrategy, portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
+import {
+  makeStrategy,
+  portfolio,
+  type StrategyName,
+  strategyNames,
+} from '../explore/strategies/makeStrategy.js';
 import { ReplayStrategy } from '../explore/strategies/replay.js';
 import type { Subject } from '../explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../explore/subjectRunner.js';
 import type { Verdict } from '../explore/verdict.js';
 import { describeStepEvent } from './describeStepEvent.js';
-import { configure, type Setup } from './setup.js';
+import { configure, refuseUnknown, requireVirtual, requireWhole, SEED_MAX, type Setup } from './setup.js';
 
 /** Schedules of one strategy in a row, where strategies take turns. */
 const TURN = 50;
 const DEFAULT_SCHEDULES = 1000;
+const COUNT_MAX = 1e9;
+const OPTIONS = 'explore';
 
 /** How far a search goes, and how it chooses schedules. */
 export interface ExploreOptions {
@@ -58,9 +66,27 @@ export interface ExploredFailure {
 
 /** On this thread; all invariants are watched in every step. @throws UserError for a mistake in the setup. */
 export async function explore(setup: Setup, options: ExploreOptions = {}): Promise<ExploreResult> {
+  requireVirtual('setup', setup);
+  checkOptions(options);
   const { config, extensions } = await configure({ ...setup, executor: 'virtual' });
   const subject: Subject = { name: config.name, config: smallMachine(config), program: null, extensions };
   return new Search(subject, options).run();
+}
+
+/** Callers without types get their mistakes said too. @throws UserError */
+function checkOptions(options: ExploreOptions): void {
+  refuseUnknown(OPTIONS, options, ['schedules', 'strategy', 'seed', 'stepsMax']);
+  const { schedules, strategy, seed, stepsMax } = options;
+  if (schedules !== undefined) requireWhole(OPTIONS, 'schedules', schedules, 1, COUNT_MAX);
+  if (stepsMax !== undefined) requireWhole(OPTIONS, 'stepsMax', stepsMax, 1, COUNT_MAX);
+  if (seed !== undefined) requireWhole(OPTIONS, 'seed', seed, 0, SEED_MAX);
+  if (strategy === undefined || strategyNames.includes(strategy)) return;
+  throw new UserError({
+    where: OPTIONS,
+    key: 'strategy',
+    found: String(strategy),
+    allowed: strategyNames.join(', '),
+  });
 }
 
 class Search {

@@ -3,9 +3,10 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../base/userError.js';
+import { didYouMean } from '../scenario/didYouMean.js';
 import { loadScenario, scenarioFromText } from '../scenario/loadScenario.js';
 import type { ScenarioKeys } from '../scenario/schema.js';
-import { extensionsOf } from '../simulation/extensionFile.js';
+import { extensionsOf, PARTS, wrongPart } from '../simulation/extensionFile.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { withPrograms } from '../simulation/withPrograms.js';
@@ -37,9 +38,14 @@ export interface Configured {
 
 const IN_CODE = 'scenario';
 const DEFAULT_CHECKS = 'cheap';
+export const SEED_MAX = 2 ** 32 - 1;
+const DEVICES_MAX = 64;
+const EXTENSION_KEYS = ['placement', 'eviction', 'invalidation', 'prefetch', 'drivers', 'programs'];
+const SETUP_KEYS = ['scenario', 'set', 'executor', 'seed', 'devices', 'checks', 'module', ...EXTENSION_KEYS];
 
 /** @throws UserError for the first mistake: which key, what was found, what is allowed. */
 export async function configure(setup: Setup): Promise<Configured> {
+  checkSetup(setup);
   const base = loadConfig(setup);
   const module = await extensionsOf(base);
   const extensions = { ...module, ...ownCode(setup) };
@@ -53,6 +59,50 @@ export async function configure(setup: Setup): Promise<Configured> {
     });
   }
   return { config, extensions };
+}
+
+/** Callers without types get their mistakes said too. */
+function checkSetup(setup: Setup): void {
+  refuseUnknown('setup', setup, SETUP_KEYS);
+  const code = ownCode(setup);
+  const wrong = wrongPart({ ...code });
+  if (wrong !== null)
+    throw new UserError({ where: 'setup', key: wrong, found: 'something else', allowed: PARTS });
+  const { seed, devices } = setup;
+  if (seed !== undefined) requireWhole('setup', 'seed', seed, 0, SEED_MAX);
+  if (devices !== undefined) requireWhole('setup', 'devices', devices, 1, DEVICES_MAX);
+}
+
+/** @throws UserError for a key that would change nothing. */
+export function refuseUnknown(where: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const meant = didYouMean(unknown, known);
+  const hint = meant === null ? {} : { hint: `did you mean '${meant}'?` };
+  throw new UserError({
+    where,
+    key: unknown,
+    found: 'an unknown key',
+    allowed: known.join(', '),
+    ...hint,
+  });
+}
+
+/** @throws UserError */
+export function requireWhole(where: string, key: string, value: unknown, min: number, max: number): void {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new UserError({ where, key, found: String(value), allowed: `a whole number from ${min} to ${max}` });
+}
+
+/** @throws UserError for a setup that asks for threads where schedules are chosen. */
+export function requireVirtual(where: string, { executor }: Setup): void {
+  if (executor === undefined || executor === 'virtual') return;
+  throw new UserError({
+    where,
+    key: 'executor',
+    found: String(executor),
+    allowed: 'virtual: nothing else can be driven step by step',
+  });
 }
 
 function loadConfig(setup: Setup): SimulationConfig {

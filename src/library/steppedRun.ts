@@ -20,7 +20,7 @@ import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
-import { type Configured, configure, type Setup } from './setup.js';
+import { type Configured, configure, requireVirtual, type Setup } from './setup.js';
 
 /** What one task is doing. */
 export interface TaskView {
@@ -70,6 +70,7 @@ export class SteppedRun {
 
   /** Programs are started, and have not taken a step. @throws UserError for a mistake in the setup. */
   static async start(setup: Setup, { strategy }: SteppedOptions = {}): Promise<SteppedRun> {
+    requireVirtual('setup', setup);
     const configured = await configure({ ...setup, executor: 'virtual' });
     const { config } = configured;
     const chosen = strategy ?? new RandomStrategy(config.seed);

@@ -9,8 +9,10 @@ import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import type { Extensions } from './extensions.js';
 import type { SimulationConfig } from './simulationConfig.js';
 
-const ALLOWED =
-  'an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or an object with some of placement, eviction {name, victim()}, prefetch {name, pagesAhead()}, invalidation (a function), drivers (a list of functions), programs {name: function}';
+/** What each part has to be. */
+export const PARTS =
+  'placement {name, onlySystemPages, place()}, eviction {name, victim()}, prefetch {name, pagesAhead()}, invalidation (a function), drivers (a list of functions), programs {name: function}';
+const ALLOWED = `an ES module whose default export is a placement policy {name, onlySystemPages, place()}, or an object with some of ${PARTS}`;
 
 /** Every thread that needs them loads them itself: functions cannot be sent to a worker. @throws UserError */
 export async function extensionsOf({ policyFile }: SimulationConfig): Promise<Extensions> {
@@ -70,11 +72,15 @@ const checks: Readonly<Record<string, (value: unknown) => boolean>> = {
   programs: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isFunction),
 };
 
+/** The first part that is not what it should be; null where all are. */
+export function wrongPart(parts: Readonly<Record<string, unknown>>): string | null {
+  return Object.keys(parts).find((name) => checks[name]?.(parts[name]) !== true) ?? null;
+}
+
 /** A misspelled part is a mistake, not a policy that is left out. */
 function isExtensions(value: unknown): value is Extensions {
   if (typeof value !== 'object' || value === null) return false;
-  const parts = Object.entries(value);
-  return parts.length > 0 && parts.every(([name, part]) => checks[name]?.(part) === true);
+  return Object.keys(value).length > 0 && wrongPart({ ...value }) === null;
 }
 
 function describe(exported: unknown): string {

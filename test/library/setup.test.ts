@@ -1,7 +1,15 @@
 /** All code that a setup brings takes part, none of it is left out in silence. */
 
-import { expect, it } from 'vitest';
-import { type PrefetchPolicy, passed, type Setup, simulate } from '../../src/index.js';
+import { describe, expect, it } from 'vitest';
+import {
+  explore,
+  type PrefetchPolicy,
+  passed,
+  type Setup,
+  SteppedRun,
+  simulate,
+  UserError,
+} from '../../src/index.js';
 import { configure } from '../../src/library/setup.js';
 
 const scenario = {
@@ -34,4 +42,37 @@ it('asks a prefetch policy after each fault', async () => {
   const report = await simulate({ scenario, prefetch });
   expect(passed(report)).toBe(true);
   expect(asked).toBeGreaterThan(0);
+});
+
+describe('a mistake that types would have told', () => {
+  const untyped = (text: string): object => JSON.parse(text);
+  const mistakes: readonly (readonly [string, RegExp])[] = [
+    ['{"foo": 1}', /^setup: key 'foo': found an unknown key, allowed: scenario, /],
+    ['{"programms": {}}', /did you mean 'programs'\?/],
+    ['{"placement": 5}', /^setup: key 'placement': found .*, allowed: placement \{name/],
+    ['{"programs": {"a": 5}}', /^setup: key 'programs'/],
+    ['{"drivers": [5]}', /^setup: key 'drivers'/],
+    ['{"seed": -1}', /^setup: key 'seed': found -1, allowed: a whole number from 0/],
+    ['{"devices": 0}', /^setup: key 'devices': found 0/],
+  ];
+  it.each(mistakes)('of the setup %s', async (setup, message) => {
+    const error: unknown = await simulate({ scenario, ...untyped(setup) }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
+
+  it('of an executor that cannot be stepped', async () => {
+    await expect(SteppedRun.start({ scenario, executor: 'threads' })).rejects.toThrow(UserError);
+    await expect(explore({ scenario, executor: 'threads' })).rejects.toThrow(UserError);
+  });
+
+  it.each([
+    ['{"strategy": "foo"}', /^explore: key 'strategy': found foo, allowed: random, /],
+    ['{"schedules": 0}', /^explore: key 'schedules': found 0, allowed: a whole number from 1/],
+    ['{"schedule": 5}', /did you mean 'schedules'\?/],
+  ] as const)('of a search %s', async (options, message) => {
+    const error: unknown = await explore({ scenario }, untyped(options)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
 });
