@@ -61,6 +61,10 @@ export class Conductor {
   private readonly held: UserHold;
   /** Of the executor's clock: while the run was held for them. */
   private heldNs = 0;
+  /** The same of this machine's clock. */
+  private heldWallMs = 0;
+  /** When it was held, while it is. */
+  private heldSinceNs: number | null = null;
   private readonly watch: LostProgress | null;
   /** Actors whose program has ended. */
   private readonly ended = new Set<number>();
@@ -184,13 +188,17 @@ export class Conductor {
       : this.fleet.now() + PROGRESS_EVERY_MS * NS_PER_MS;
   }
 
-  /** The time of the run stands still meanwhile, as far as its end goes. */
+  /** The time of the run stands still meanwhile. */
   private async holdForUser(signal: AbortSignal | undefined): Promise<void> {
     const startNs = this.fleet.now();
+    const startWallMs = performance.now();
+    this.heldSinceNs = startNs;
     this.phase = 'paused';
     await this.held.hold(signal);
     this.phase = 'running';
+    this.heldSinceNs = null;
     this.heldNs += this.fleet.now() - startNs;
+    this.heldWallMs += performance.now() - startWallMs;
     this.watch?.forgive(this.fleet.now());
   }
 
@@ -292,7 +300,7 @@ export class Conductor {
     const { deviceCount } = this.config;
     return {
       phase: this.phase,
-      elapsedMs: this.fleet.now() / NS_PER_MS,
+      elapsedMs: this.runNs / NS_PER_MS,
       actors,
       locks,
       counters: runCounters(source, deviceCount),
@@ -305,7 +313,7 @@ export class Conductor {
     const nowMs = performance.now();
     if (onProgress === undefined || nowMs - this.lastProgressMs < PROGRESS_EVERY_MS / 2) return;
     this.lastProgressMs = nowMs;
-    const elapsedMs = this.fleet.now() / NS_PER_MS;
+    const elapsedMs = this.runNs / NS_PER_MS;
     const { durationMs } = this.config;
     onProgress({
       phase: this.phase,
@@ -319,6 +327,11 @@ export class Conductor {
       loads: this.statuses.readLoads(),
       violation: this.violation,
     });
+  }
+
+  /** Since the start, without the time for which it was held for those who watch it. */
+  private get runNs(): number {
+    return (this.heldSinceNs ?? this.fleet.now()) - this.heldNs;
   }
 
   private get violation(): string | null {
@@ -337,8 +350,8 @@ export class Conductor {
       checks: this.checks,
       driverEvents: this.driverEvents,
       failure,
-      simulatedNs: this.config.executor === 'virtual' ? this.fleet.now() : 0,
-      wallNs: (performance.now() - this.startedWallMs) * NS_PER_MS,
+      simulatedNs: this.config.executor === 'virtual' ? this.runNs : 0,
+      wallNs: (performance.now() - this.startedWallMs - this.heldWallMs) * NS_PER_MS,
       verifications: this.verifications,
       steps: this.fleet.steps,
     };

@@ -20,23 +20,28 @@ describe('under threads', { timeout: 240_000 }, () => {
     const config = smallScenario({ executor: 'threads' });
     const seen: { held: LiveSnapshot[]; page: readonly string[] } = { held: [], page: [] };
     let watching: Promise<void> = Promise.resolve();
+    let heldMs = 0;
     const watch = async (live: LiveRun): Promise<void> => {
       expect(await live.inspect(vpn(1), 1)).toEqual([]);
       live.pause();
       await until(() => live.isHeld);
+      const heldAtMs = performance.now();
       seen.held.push(await live.snapshot());
       seen.held.push(await live.snapshot());
       await live.step();
       seen.held.push(await live.snapshot());
       seen.page = await live.inspect(bufferBase(0), 1);
+      heldMs = performance.now() - heldAtMs;
       live.resume();
       await until(() => !live.isHeld);
     };
+    const startMs = performance.now();
     const report = await makeSimulation(config).run({
       onLive: (live) => {
         watching = watch(live);
       },
     });
+    const tookMs = performance.now() - startMs;
     await watching;
     expect(report.failure).toBeNull();
     expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
@@ -45,6 +50,9 @@ describe('under threads', { timeout: 240_000 }, () => {
     expect(first.phase).toBe('paused');
     expect(first.actors.map(({ name }) => name).slice(0, 2)).toEqual(['coordinator', 'gpu0']);
     expect(first.devices.every(({ activity }) => activity?.faultsInFlight === 0)).toBe(true);
+    // The time of the run stands still, in what is shown and in the report.
+    expect([second.elapsedMs, stepped.elapsedMs]).toEqual([first.elapsedMs, first.elapsedMs]);
+    expect(report.wallNs / 1e6).toBeLessThanOrEqual(tookMs - heldMs);
     expect(stepsOf(second)).toBe(stepsOf(first));
     expect(stepsOf(stepped)).toBeGreaterThan(stepsOf(second));
     expect(seen.page[0]).toMatch(/^CPU +0x/);
