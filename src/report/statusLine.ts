@@ -24,6 +24,9 @@ export interface Rates {
 /** Of wall time: shorter intervals make rates that jump. */
 const RATE_INTERVAL_MS = 500;
 const NANOSECONDS_PER_MILLISECOND = 1e6;
+/** For the phase, the clock, the time and the time left, when something is broken. */
+const TIMES_COLUMNS = 56;
+const BROKEN_COLUMNS_MIN = 16;
 const TO_LINE_START = '\r';
 const ERASE_TO_END = '\x1b[K';
 const NO_RATES: Rates = { faultsPerSecond: 0, migrationsPerSecond: 0, bytesPerSecond: 0, loadsPerSecond: [] };
@@ -65,12 +68,11 @@ export class StatusLine {
   update(progress: RunProgress): void {
     if (!this.isSeen) return;
     this.measure(progress);
-    const text = statusText(progress, this.rates, this.clock);
     if (this.keptEveryMs > 0 && progress.elapsedMs >= this.keepAtMs) {
-      this.note(text);
+      this.note(statusText(progress, this.rates, this.clock));
       this.keepAtMs = progress.elapsedMs + this.keptEveryMs;
     }
-    this.show(text);
+    this.show(statusText(progress, this.rates, this.clock, this.output.columns));
   }
 
   /** Any text in place of a run's status. */
@@ -110,13 +112,23 @@ export class StatusLine {
   }
 }
 
-/** `[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][munmap 203/s][00m:12s wall, eta 00m:08s]`. */
-export function statusText(progress: RunProgress, rates: Rates, clock: ClockName): string {
+/**
+ * `[wall: 00m:12s, eta 00m:08s, 12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][60%][R(5),W(2)][munmap 203/s wall]`: what matters most
+ * comes first, since a narrow terminal shows no more. What is broken comes before all else, and leaves room for the times.
+ */
+export function statusText(
+  progress: RunProgress,
+  rates: Rates,
+  clock: ClockName,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const { phase, actors, elapsedMs, remainingMs, violation } = progress;
   const phaseText = phase === 'running' ? '' : `${phase} `;
+  const broken = violation === null ? '' : `[broken: ${brokenText(violation, columns)}]`;
   const share = remainingMs === null ? '' : `[${formatShare(shareDone(elapsedMs, remainingMs))}]`;
-  const eta = remainingMs === null ? '' : `, eta ${timeText(remainingMs, clock)}`;
-  const speeds = [
+  const figures = [
+    timeText(elapsedMs, clock),
+    ...(remainingMs === null ? [] : [`eta ${timeText(remainingMs, clock)}`]),
     `${formatRate(rates.faultsPerSecond)} faults/s`,
     `${formatRate(rates.migrationsPerSecond)} migrations/s`,
     `${formatBandwidth(rates.bytesPerSecond)} to VRAM`,
@@ -124,10 +136,15 @@ export function statusText(progress: RunProgress, rates: Rates, clock: ClockName
   const loads = rates.loadsPerSecond
     .map(([load, perSecond]) => `${load} ${formatRate(perSecond)}/s`)
     .join(', ');
-  const loadText = loads === '' ? '' : `[${loads}]`;
-  const broken = violation === null ? '' : `[broken: ${violation}]`;
-  const times = `${timeText(elapsedMs, clock)} ${clock}${eta}`;
-  return `${phaseText}[${condensedLetters(actors)}]${share}[${speeds}]${loadText}[${times}]${broken}`;
+  const loadText = loads === '' ? '' : `[${loads} ${clock}]`;
+  return `${phaseText}${broken}[${clock}: ${figures}]${share}[${condensedLetters(actors)}]${loadText}`;
+}
+
+/** Its first line: those after it tell what happened before. */
+function brokenText(violation: string, columns: number): string {
+  const [first] = violation.split('\n');
+  const most = Math.max(BROKEN_COLUMNS_MIN, columns - TIMES_COLUMNS);
+  return first.length <= most ? first : `${first.slice(0, most - 3)}...`;
 }
 
 /** Simulated runs are short. */

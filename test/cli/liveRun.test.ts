@@ -71,7 +71,7 @@ describe.each(['threads', 'virtual'])('a run under %s in a pipe', (executor) => 
     const clock = executor === 'threads' ? 'wall' : 'simulated';
 
     await stderr.until(
-      new RegExp(`\\n?\\[[RWFIE(),\\d]+\\]\\[.* faults/s, .*\\[\\S+ ${clock}, eta \\S+\\]\\n`),
+      new RegExp(`\\n?\\[${clock}: \\S+, eta \\S+, .* faults/s, .*\\]\\[[RWFIE(),\\d]+\\].*\\n`),
     );
     child.kill('SIGUSR1');
     const head = new RegExp(`svmsim: snapshot after \\S+ ${clock}, running\\n`);

@@ -46,11 +46,11 @@ describe('statusText', () => {
   it('shows letters, share, rates and times', () => {
     const rates = { ...NO_RATES, faultsPerSecond: 12_345, migrationsPerSecond: 1200, bytesPerSecond: 812e6 };
     expect(statusText(progress(), rates, 'wall')).toBe(
-      '[R(5),W(2)][60%][12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][00m:12s wall, eta 00m:08s]',
+      '[wall: 00m:12s, eta 00m:08s, 12.3k faults/s, 1.2k migrations/s, 812MB/s to VRAM][60%][R(5),W(2)]',
     );
   });
 
-  it('shows how often each load comes, and what was found broken last', () => {
+  it('shows how often each load comes, and first of all what was found broken', () => {
     const rates = {
       ...NO_RATES,
       loadsPerSecond: [
@@ -59,31 +59,40 @@ describe('statusText', () => {
       ],
     } as const;
     expect(statusText(progress({ violation: 'M2: gpu0 maps what the CPU does not' }), rates, 'wall')).toBe(
-      '[R(5),W(2)][60%][0 faults/s, 0 migrations/s, 0B/s to VRAM][munmap 203/s, fork 9.9/s][00m:12s wall, eta 00m:08s][broken: M2: gpu0 maps what the CPU does not]',
+      '[broken: M2: gpu0 maps what the CPU does not][wall: 00m:12s, eta 00m:08s, 0 faults/s, 0 migrations/s, 0B/s to VRAM][60%][R(5),W(2)][munmap 203/s, fork 9.9/s wall]',
     );
   });
 
   it('has neither share nor eta where only work ends the run', () => {
     expect(statusText(progress({ remainingMs: null }), NO_RATES, 'wall')).toBe(
-      '[R(5),W(2)][0 faults/s, 0 migrations/s, 0B/s to VRAM][00m:12s wall]',
+      '[wall: 00m:12s, 0 faults/s, 0 migrations/s, 0B/s to VRAM][R(5),W(2)]',
     );
   });
 
   it('names any phase but the usual one, and simulated time as such', () => {
     expect(
       statusText(progress({ phase: 'verifying', elapsedMs: 1.5, remainingMs: null }), NO_RATES, 'simulated'),
-    ).toBe('verifying [R(5),W(2)][0 faults/s, 0 migrations/s, 0B/s to VRAM][1.5ms simulated]');
+    ).toBe('verifying [simulated: 1.5ms, 0 faults/s, 0 migrations/s, 0B/s to VRAM][R(5),W(2)]');
   });
 });
 
 describe('StatusLine', () => {
+  it('shows on 80 columns what is broken, the clock, the time and the time left', () => {
+    const terminal = new Terminal(true, 80);
+    const violation = `I4: page 0x200c0003a000: ${'the TLB of gpu0 has what its table has not '.repeat(3)}\nlast events:`;
+    new StatusLine(terminal, false, 'simulated').update(progress({ phase: 'ending', violation }));
+    expect(terminal.written[0]).toContain(
+      'ending [broken: I4: page 0x200c0003a0...][simulated: 12s, eta 8s, ',
+    );
+  });
+
   it('writes over itself, cut to the terminal, and clears itself', () => {
     const terminal = new Terminal(true, 10);
     const line = new StatusLine(terminal, false);
     line.update(progress());
     line.clear();
     line.clear();
-    expect(terminal.written).toEqual(['\r[R(5),W(2\x1b[K', '\r\x1b[K']);
+    expect(terminal.written).toEqual(['\r[wall: 00\x1b[K', '\r\x1b[K']);
   });
 
   it('is silent in a pipe and when quiet', () => {
@@ -122,7 +131,7 @@ describe('StatusLine', () => {
         svm_device_copy_kb: faults,
       };
       line.update(progress({ elapsedMs, counters, remainingMs: null }));
-      return terminal.written.at(-1)?.match(/\]\[(.*)\]\[/)?.[1] ?? '';
+      return terminal.written.at(-1)?.match(/s, (.*?)\]/)?.[1] ?? '';
     };
     expect(at(1000, 100)).toBe('100 faults/s, 200 migrations/s, 102kB/s to VRAM');
     // Too short an interval to say anything new.
@@ -134,6 +143,6 @@ describe('StatusLine', () => {
     const terminal = new Terminal();
     const line = new StatusLine(terminal, false, 'simulated');
     line.update(progress({ elapsedMs: 2, remainingMs: null, counters: { svm_pagefault_count: 100 } }));
-    expect(terminal.written[0]).toContain('[50k faults/s, 0 migrations/s, 0B/s to VRAM][2ms simulated]');
+    expect(terminal.written[0]).toContain('[simulated: 2ms, 50k faults/s, 0 migrations/s, 0B/s to VRAM]');
   });
 });
