@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { editorSchema } from '../src/scenario/editorSchema.js';
 import { fileKinds } from '../src/scenario/fileKind.js';
 import { caseReferencePage, scenarioReferencePage } from '../src/scenario/referencePages.js';
+import { countersPage } from './countersPage.js';
 import { kernelMap } from './kernelMap.js';
 
 export interface GeneratedFile {
@@ -24,6 +25,7 @@ export function generatedFiles(): GeneratedFile[] {
     })),
     { folder: docs, name: 'scenario-reference.md', text: scenarioReferencePage() },
     { folder: docs, name: 'case-reference.md', text: caseReferencePage() },
+    { folder: docs, name: 'counters.md', text: countersPage() },
     { folder: docs, name: 'kernel-map.md', text: kernelMap(root) },
   ];
 }
