@@ -96,14 +96,18 @@ export function chunkSizes(mostPages: number): Value<number[]> {
 /** Granularity of durations, in nanoseconds. */
 const STEP_NS = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6 } as const;
 
+const DURATIONS = ['20s', '500ms', '5us'];
+
 /** In nanoseconds, from `leastNs` to `mostNs`, in whole steps. */
 export function duration(leastNs: number, mostNs: number, step: keyof typeof STEP_NS): Value<number> {
   const least = leastNs === 0 ? '0' : formatDuration(leastNs);
-  const allowed = `${least} to ${formatDuration(mostNs)} in whole ${step}, such as 20s, 500ms or 5us`;
-  return value('duration', allowed, quantity, (raw) => {
+  const parse = (raw: unknown): number | null => {
     const ns = parseDurationNs(raw);
     return ns !== null && ns >= leastNs && ns <= mostNs && ns % STEP_NS[step] === 0 ? ns : null;
-  });
+  };
+  const examples = DURATIONS.filter((example) => parse(example) !== null).join(' or ');
+  const allowed = `${least} to ${formatDuration(mostNs)} in whole ${step}, such as ${examples}`;
+  return value('duration', allowed, quantity, parse);
 }
 
 /** In nanoseconds, or a distribution of them. */

@@ -32,22 +32,39 @@ export interface ScenarioOverrides {
   readonly set?: readonly string[];
 }
 
-/** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing. */
+/** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing, or speaks against an option. */
 export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides): void {
-  for (const assignment of overrides.set ?? []) applyAssignment(source, assignment);
+  const { set = [] } = overrides;
+  for (const assignment of set) applyAssignment(source, assignment);
   const { executor, seed, devices, layout, preset, durationMs } = overrides;
-  if (executor !== undefined) put(source, ['executor'], executor, `--executor ${executor}`);
-  if (seed !== undefined) put(source, ['seed'], numberOf(seed), `--seed ${seed}`);
-  if (devices !== undefined) put(source, ['devices', 'count'], numberOf(devices), `--devices ${devices}`);
-  if (layout !== undefined) put(source, ['svm', 'layout'], layout, `--layout ${layout}`);
+  if (executor !== undefined) putOption(source, set, ['executor'], executor, `--executor ${executor}`);
+  if (seed !== undefined) putOption(source, set, ['seed'], numberOf(seed), `--seed ${seed}`);
+  if (devices !== undefined)
+    putOption(source, set, ['devices', 'count'], numberOf(devices), `--devices ${devices}`);
+  if (layout !== undefined) putOption(source, set, ['svm', 'layout'], layout, `--layout ${layout}`);
   if (preset !== undefined) {
     const named = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
-    put(source, ['cost', 'preset'], named, `--preset ${preset}`);
+    putOption(source, set, ['cost', 'preset'], named, `--preset ${preset}`);
   }
   if (overrides.loads !== undefined) putLoads(source, overrides.loads);
   if (overrides.verifiesLoads === true) put(source, ['loads', 'verify'], true, '--verify');
   if (durationMs !== undefined)
-    put(source, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+    putOption(source, set, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+}
+
+/** @throws UserError where a `--set` says something else of the same key. */
+function putOption(
+  source: YamlSource,
+  set: readonly string[],
+  path: KeyPath,
+  value: unknown,
+  option: string,
+): void {
+  const key = path.join('.');
+  const other = set.find((assignment) => assignment.split('=')[0].trim() === key);
+  if (other !== undefined && valueAt(source.value, path) !== value)
+    throw new UserError({ where: option, key, found: `--set ${other} beside it`, allowed: 'one of the two' });
+  put(source, path, value, option);
 }
 
 /** The sections that are short for loads give way; keys of `loads` that are no loads stay. */

@@ -126,6 +126,14 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--seeds 1..2 --policy @misspelt.mjs', /found a default export \{placment: object\}/],
     ['--seeds 1..2 --policy @no-import.mjs', /found a file that does not load: .*no-such-package/],
     ['--jobs 2', /found no --seeds/],
+    [
+      '--seeds 1..2 --set executor=threads',
+      /found --set executor=threads beside it, allowed: one of the two/,
+    ],
+    ['--seeds 1..2 --set seed=4', /found --set seed=4 beside it/],
+    ['--devices 3 --set devices.count=1', /--devices 3: key 'devices\.count': found --set devices\.count=1/],
+    ['--seed 3 --set seed=4', /--seed 3: key 'seed': found --set seed=4 beside it/],
+    ['--layout n1 --set svm.layout=one-to-one', /--layout n1: key 'svm\.layout': found --set/],
     ['@good.yaml --json @good.yaml', /--json .*good\.yaml: found a file that is read, allowed: another file/],
     ['@good.yaml --json @link.yaml', /--json .*link\.yaml: found a file that is read/],
     [
@@ -140,6 +148,7 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--seeds 1..2 @good.yaml --json @good.yaml', /found a file that is read/],
   ],
   stress: [
+    ['--seconds 5 --set duration=50ms', /--seconds 5: key 'duration': found --set duration=50ms/],
     ['--seconds 0', /--seconds: found 0, allowed: a number of seconds from 0\.001/],
     ['--seconds NaN', /--seconds: found NaN/],
     ['--verify-every -1', /--verify-every: found -1/],

@@ -392,15 +392,15 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'svm: { atomic-timeslice: 2min }',
-      "s.yaml:1: key 'svm.atomic-timeslice': found 2min, allowed: 0 to 1min in whole nanoseconds, such as 20s, 500ms or 5us",
+      "s.yaml:1: key 'svm.atomic-timeslice': found 2min, allowed: 0 to 1min in whole nanoseconds, such as 20s or 500ms or 5us",
     ],
     [
       'svm: { timeslice: 5 }',
-      "s.yaml:1: key 'svm.timeslice': found 5, allowed: 0 to 1min in whole microseconds, such as 20s, 500ms or 5us",
+      "s.yaml:1: key 'svm.timeslice': found 5, allowed: 0 to 1min in whole microseconds, such as 20s or 500ms or 5us",
     ],
     [
       'svm: { timeslice: 5ns }',
-      "s.yaml:1: key 'svm.timeslice': found 5ns, allowed: 0 to 1min in whole microseconds, such as 20s, 500ms or 5us",
+      "s.yaml:1: key 'svm.timeslice': found 5ns, allowed: 0 to 1min in whole microseconds, such as 20s or 500ms or 5us",
     ],
     ['executor: thread', "s.yaml:1: key 'executor': found thread, allowed: virtual, threads"],
     ['seed: -1', "s.yaml:1: key 'seed': found -1, allowed: a whole number from 0 to 4294967295"],
@@ -412,7 +412,7 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'duration: 20',
-      "s.yaml:1: key 'duration': found 20, allowed: 1ms to 24h in whole milliseconds, such as 20s, 500ms or 5us, or unlimited",
+      "s.yaml:1: key 'duration': found 20, allowed: 1ms to 24h in whole milliseconds, such as 20s or 500ms, or unlimited",
     ],
     [
       'cost: { host-link: 26 }',

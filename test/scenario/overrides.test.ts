@@ -68,7 +68,7 @@ describe('options with a name', () => {
     ],
     [
       { durationMs: 0 },
-      "--seconds 0: key 'duration': found 0ms, allowed: 1ms to 24h in whole milliseconds, such as 20s, 500ms or 5us, or unlimited",
+      "--seconds 0: key 'duration': found 0ms, allowed: 1ms to 24h in whole milliseconds, such as 20s or 500ms, or unlimited",
     ],
   ])('%j is refused', (overrides, message) => {
     expect(mistake(overrides)).toBe(message);
@@ -109,9 +109,10 @@ describe('--set', () => {
     expect(config.workloads).toMatchObject([{ rounds: 1 }, { rounds: 9 }]);
   });
 
-  it('the last one holds, and an option with a name holds over it', () => {
+  it('the last one holds, and an option with a name goes with it only where both say the same', () => {
     expect(load({ set: ['seed=2', 'seed=3'] }).seed).toBe(3);
-    expect(load({ set: ['seed=2'], seed: 4 }).seed).toBe(4);
+    expect(load({ set: ['seed=4'], seed: 4 }).seed).toBe(4);
+    expect(() => load({ set: ['seed=2'], seed: 4 })).toThrow('found --set seed=2 beside it');
   });
 
   it.each([
