@@ -10,6 +10,10 @@ import type { Environment, JsonDocument, JsonObject } from './json.js';
 import { formatCount, plural } from './units.js';
 
 const DETAILS_MAX = 12;
+/** Fewer that all differ say nothing of how many there are. */
+const ENOUGH_DRAWN = 100;
+/** A bound above it says nothing. */
+const MISSED_WORTH_TELLING = 0.9999;
 
 export interface ExploreContext {
   readonly name: string;
@@ -100,6 +104,7 @@ function coverageLine({ distinct, schedules, drawn, estimated, unseen, schedules
   if (drawn === 0) return head;
   const isPart = drawn < schedules;
   if (!Number.isFinite(estimated)) {
+    if (drawn < ENOUGH_DRAWN) return `${head}; too few were drawn at random to estimate how many there are`;
     const none = isPart ? `of the ${formatCount(drawn)} drawn at random none` : 'none';
     return `${head}; ${none} came twice, so the space is too large to be estimated`;
   }
@@ -109,8 +114,10 @@ function coverageLine({ distinct, schedules, drawn, estimated, unseen, schedules
 }
 
 function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {
-  const percent = missedAtMost > 0.9999 ? 'over 99.99' : (100 * missedAtMost).toFixed(2);
-  return `a bug of depth ${depth} is missed by the ${formatCount(schedules)} PCT schedules of that depth with at most ${percent} %`;
+  const runs = `${formatCount(schedules)} PCT schedules of that depth`;
+  if (missedAtMost > MISSED_WORTH_TELLING)
+    return `a bug of depth ${depth} may well be missed by ${runs}: they are too few to tell how likely`;
+  return `a bug of depth ${depth} is missed by the ${runs} with at most ${(100 * missedAtMost).toFixed(2)} %`;
 }
 
 function perSecond({ schedules }: ExplorationReport, wallMs: number): number {

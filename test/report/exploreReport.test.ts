@@ -27,6 +27,10 @@ function reportOf(drawn: readonly number[], others: readonly number[]): Explorat
   };
 }
 
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
 function confidenceOf(drawn: readonly number[], others: readonly number[]): string {
   return exploreText(reportOf(drawn, others), context).trimEnd().split('\n').at(-1) ?? '';
 }
@@ -56,14 +60,30 @@ describe('the confidence of a search', () => {
   });
 
   it('says that nothing came twice', () => {
-    expect(confidenceOf([1, 2, 3], [])).toBe(
-      '3 of 3 schedules were distinct; none came twice, so the space is too large to be estimated',
+    expect(confidenceOf(numbers(100), [])).toBe(
+      '100 of 100 schedules were distinct; none came twice, so the space is too large to be estimated',
     );
   });
 
+  it('says nothing of the space where few were drawn', () => {
+    for (const drawn of [[1], numbers(99)])
+      expect(confidenceOf(drawn, [])).toBe(
+        `${drawn.length} of ${drawn.length} schedules were distinct; too few were drawn at random to estimate how many there are`,
+      );
+  });
+
+  it('gives no bound of depth that says nothing', () => {
+    const bound = (missedAtMost: number): string =>
+      exploreText({ ...reportOf([1, 1], []), bounds: [{ depth: 2, schedules: 7, missedAtMost }] }, context);
+    expect(bound(0.999_99)).toContain(
+      'a bug of depth 2 may well be missed by 7 PCT schedules of that depth: they are too few to tell how likely',
+    );
+    expect(bound(0.5)).toContain('missed by the 7 PCT schedules of that depth with at most 50.00 %');
+  });
+
   it('says whom the estimate is about where not all were drawn at random', () => {
-    expect(confidenceOf([1, 2, 3], [9, 9, 9])).toBe(
-      '4 of 6 schedules were distinct; of the 3 drawn at random none came twice, so the space is too large to be estimated',
+    expect(confidenceOf(numbers(100), [109, 109, 109])).toBe(
+      '101 of 103 schedules were distinct; of the 100 drawn at random none came twice, so the space is too large to be estimated',
     );
     expect(confidenceOf([1, 1, 2, 3, 4, 5], [9])).toContain(
       '6 of 7 schedules were distinct; by those drawn at random about 8 in all',
