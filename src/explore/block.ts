@@ -31,6 +31,8 @@ export interface BlockTask {
   readonly schedules: number;
   /** Wall, of the machine's clock: no schedule begins after it. */
   readonly endAtMs: number;
+  /** Not 0 in its first word when no further schedule is to begin; shared by all blocks of a search. */
+  readonly stop?: SharedArrayBuffer;
 }
 
 /** The first schedule of a block that ended in one way. */
@@ -124,9 +126,11 @@ class Block {
   /** Null if its runs do not count: one of them left something behind for those after it. */
   run(stopAtFirst: boolean): BlockResult | null {
     const { index, strategy: name, seed, schedules, endAtMs } = this.task;
+    const stop = this.task.stop === undefined ? null : new Int32Array(this.task.stop);
     const strategy = makeStrategy(name, seed);
     let isComplete = false;
     while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
+      if (stop !== null && Atomics.load(stop, 0) !== 0) break;
       if (this.isTimeToLook() && Date.now() >= endAtMs) break;
       if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.runner.runTrusting(strategy);

@@ -6,6 +6,9 @@ import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './s
 import type { ExplorationTarget } from './target.js';
 import { verdictKey } from './verdict.js';
 
+/** A block that is told to stop has so long to end its schedule and to say what it has done. */
+const GRACE_MS = 2000;
+
 const PCT_NAME = /^pct(\d+)$/;
 
 export interface ExplorationLimits {
@@ -49,6 +52,7 @@ export class Exploration {
   /** Schedules of the blocks before the next one. */
   private dealt = 0;
   private endAtMs = Number.POSITIVE_INFINITY;
+  private readonly stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   private readonly targetKey: string;
 
   constructor(
@@ -66,11 +70,32 @@ export class Exploration {
     const endMs = this.nowMs() + this.limits.seconds * 1000;
     this.endAtMs = Date.now() + this.limits.seconds * 1000;
     const lanes = this.limits.strategy === 'dfs' ? 1 : jobs;
-    const workOn = async (): Promise<void> => {
-      while (!signal.aborted && this.nowMs() < endMs && this.hasMore()) await this.runNext(signal);
+    const workOn = async (end: AbortSignal): Promise<void> => {
+      while (!signal.aborted && this.nowMs() < endMs && this.hasMore()) await this.runNext(end);
     };
-    await Promise.all(Array.from({ length: lanes }, workOn));
+    await this.stoppable(signal, workOn, lanes);
     return this.report(signal.aborted);
+  }
+
+  /** What blocks have done by the time of the signal counts, unless they take too long to say it. */
+  private async stoppable(
+    signal: AbortSignal,
+    workOn: (end: AbortSignal) => Promise<void>,
+    lanes: number,
+  ): Promise<void> {
+    const end = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const stop = (): void => {
+      Atomics.store(new Int32Array(this.stop), 0, 1);
+      timer = setTimeout(() => end.abort(), GRACE_MS);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.all(Array.from({ length: lanes }, () => workOn(end.signal)));
+    } finally {
+      signal.removeEventListener('abort', stop);
+      clearTimeout(timer);
+    }
   }
 
   private hasMore(): boolean {
@@ -99,7 +124,8 @@ export class Exploration {
     const strategy = limits.strategy ?? portfolio[index % portfolio.length];
     const schedules = Math.min(blockSchedules(strategy), limits.schedules - this.dealt);
     this.dealt += schedules;
-    return { target, targetKey, index, strategy, seed: blockSeed(limits.seed, index), schedules, endAtMs };
+    const seed = blockSeed(limits.seed, index);
+    return { target, targetKey, index, strategy, seed, schedules, endAtMs, stop: this.stop };
   }
 
   /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */

@@ -97,4 +97,18 @@ describe('a search', () => {
     const report = await explore(target, 2, { schedules: 600 });
     expect([report.schedules, report.undecided, report.findings]).toEqual([3, 3, []]);
   });
+
+  it('counts what a block has done by the time that it is told to stop', async () => {
+    const interrupt = new AbortController();
+    const run = async (task: Parameters<typeof runBlock>[0]) => {
+      const result = runBlock({ ...task, schedules: 2 }, true);
+      interrupt.abort();
+      // What the block under way does from then on.
+      expect(runBlock(task, true).schedules).toBe(0);
+      return result;
+    };
+    const exploration = new Exploration(targetOf('B107', false), limits, run, () => 0);
+    const report = await exploration.run(1, interrupt.signal);
+    expect([report.isPartial, report.schedules]).toEqual([true, 2]);
+  });
 });
