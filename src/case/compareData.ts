@@ -9,7 +9,7 @@ import {
   patternContent,
   wordAt,
 } from './pageContent.js';
-import type { StepResult } from './stepResult.js';
+import { describeRet, type StepResult } from './stepResult.js';
 
 type DataExpectation = ExpectationOf<'data'> | ExpectationOf<'data_before'>;
 
@@ -17,9 +17,17 @@ type DataExpectation = ExpectationOf<'data'> | ExpectationOf<'data_before'>;
 export function compareData(
   { off = 0, pages, equals }: DataExpectation,
   data: readonly PageContent[] | undefined,
-  { firstPage = 0 }: StepResult,
+  result: StepResult,
 ): { expected: string; found: string; pages: readonly number[] } | null {
-  if (data === undefined) return { expected: 'data', found: 'none', pages: [] };
+  const { firstPage = 0 } = result;
+  if (data === undefined) {
+    const wanted = describeContent(patternContent(equals, firstPage + off));
+    return {
+      expected: `data from page ${firstPage + off} on: ${wanted}`,
+      found: `none, ${describeRet(result)}`,
+      pages: [],
+    };
+  }
   const end = pages === undefined ? data.length : off + pages;
   for (let at = off; at < end; at++) {
     const page = firstPage + at;

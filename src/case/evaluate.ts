@@ -1,12 +1,11 @@
 /** Holds what a case gave against what it expects. */
 
 import { unreachable } from '../base/assert.js';
-import { errnoName, isErrno } from '../base/errno.js';
 import { compareData } from './compareData.js';
 import type { CaseExpectation, ExpectationOf, ProtRun } from './expectSchemas.js';
 import { formatWord } from './pageContent.js';
 import { formatProt } from './protNames.js';
-import type { CaseResults, StepResult } from './stepResult.js';
+import { type CaseResults, describeRet, formatRet, type StepResult } from './stepResult.js';
 
 /** One expectation that does not hold. */
 export interface Mismatch {
@@ -43,10 +42,6 @@ export function stepOf(expectation: CaseExpectation): string | null {
   if ('step' in expectation) return expectation.step;
   if ('after' in expectation) return expectation.after;
   return 'to' in expectation ? expectation.to : null;
-}
-
-export function formatRet(ret: number | string): string {
-  return typeof ret === 'number' && isErrno(ret) ? errnoName(ret) : String(ret);
 }
 
 function evaluateOne(
@@ -142,13 +137,12 @@ function checkRet(value: number | string, result: StepResult): Finding {
   const found = formatRet(result.ret);
   const holds = value === 'nonzero' ? result.ret !== 0 : found === String(value);
   if (holds) return null;
-  const note = result.note === undefined ? '' : ` (${result.note})`;
-  return { expected: `ret ${value}`, found: `ret ${found}${note}` };
+  return { expected: `ret ${value}`, found: describeRet(result) };
 }
 
 function equalNumber(value: number, found: number | undefined, result: StepResult): Finding {
   if (value === found) return null;
-  const what = found === undefined ? `none, ret ${formatRet(result.ret)}` : formatWord(found);
+  const what = found === undefined ? `none, ${describeRet(result)}` : formatWord(found);
   return { expected: formatWord(value), found: what };
 }
 
@@ -185,7 +179,7 @@ function sameJson(expected: unknown, found: unknown): boolean {
 function checkProt(runs: readonly ProtRun[], result: StepResult): Finding {
   const { prot, firstPage = 0 } = result;
   if (prot === undefined) {
-    return { expected: 'a snapshot', found: `none, ret ${formatRet(result.ret)}` };
+    return { expected: 'a snapshot', found: `none, ${describeRet(result)}` };
   }
   for (const { first, count, value } of runs) {
     for (let page = first; page < first + count; page++) {

@@ -1,6 +1,7 @@
 /** Every expectation of a case: what a file may say, and the type that the evaluation gets. */
 
 import { z } from 'zod';
+import { Errno } from '../base/errno.js';
 import {
   byte,
   count,
@@ -23,8 +24,18 @@ function expectation<const T extends string, S extends z.ZodRawShape>(type: T, k
   return z.strictObject({ type: z.literal(type), ...keys, ...basis }, known);
 }
 
+/** Whatever looks like an errno must be one that a step can return: another would only never hold. */
+const errnoNames = Object.keys(Errno)
+  .filter((known) => known !== 'OK')
+  .map((known) => `-${known}`);
+const retAllowed = `0, nonzero, the name of an API's error, or one of: ${errnoNames.join(LIST_SEPARATOR)}`;
+const retName = z.union(
+  [z.enum(errnoNames, retAllowed), z.string(retAllowed).regex(/^(?!-|E[A-Z]+$)./, retAllowed)],
+  retAllowed,
+);
+
 /** 0, a named negative errno such as -EFAULT, `nonzero`, or the name of an API's error. */
-const ret = z.union([wholeNumber, name], '0, -ENAME, nonzero or a name');
+const ret = z.union([wholeNumber, retName], retAllowed);
 
 /** `[start, end, bo, first page in bo]` */
 const va = z.tuple(
@@ -95,7 +106,7 @@ const plainExpectations = [
   expectation('value', { step: name, value: dword }),
   expectation('one_of', {
     step: name,
-    values: z.array(z.union([dword, name], 'a number or a name'), 'a list'),
+    values: z.array(z.union([dword, retName], `a number, ${retAllowed}`), 'a list'),
   }),
   expectation('attr', { step: name, value: z.json() }),
   expectation('prot', { step: name, pages: z.array(protRun, 'a list of runs of pages') }),

@@ -1,5 +1,6 @@
 /** What a step of a case gave: all that expectations can name, as plain data that crosses between threads. */
 
+import { errnoName, isErrno } from '../base/errno.js';
 import type { Va, VmOp } from './expectSchemas.js';
 import type { PageContent } from './pageContent.js';
 
@@ -43,6 +44,15 @@ export interface StepResult {
   readonly note?: string;
   /** Of a step that ran several times, as in a `repeat`: what it gave each time, this result last. */
   readonly rounds?: readonly StepResult[];
+}
+
+export function formatRet(ret: number | string): string {
+  return typeof ret === 'number' && isErrno(ret) ? errnoName(ret) : String(ret);
+}
+
+/** What it returned, with what is worth telling of it. */
+export function describeRet({ ret, note }: StepResult): string {
+  return `ret ${formatRet(ret)}${note === undefined ? '' : ` (${note})`}`;
 }
 
 /** The result of a label, where the same step gave something before. */

@@ -50,7 +50,13 @@ describe('data', () => {
   });
 
   it('that is missing, or too short, does not hold', () => {
-    expect(found({ type: 'data', step: 's', equals: { p: 'zero' } }, { ret: -14 })).toBe('none');
+    const failed = { ret: -14, note: 'no mirror' };
+    const [mismatch] = evaluate(
+      [expectationSchema.parse({ type: 'data', step: 's', equals: { p: 'const', v: 7 } })],
+      results({ s: failed }),
+    );
+    expect(mismatch?.expected).toBe('data from page 0 on: every dword 7');
+    expect(mismatch?.found).toBe('none, ret -EFAULT (no mirror)');
     const read: StepResult = { ret: 0, data: [patternContent({ p: 'zero' }, 0)] };
     expect(found({ type: 'data', step: 's', off: 0, pages: 2, equals: { p: 'zero' } }, read)).toBe('1');
   });

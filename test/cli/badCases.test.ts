@@ -70,6 +70,11 @@ describe('a mistake in a case file', () => {
       /:2:\d+: key '0\.expect\.0\.type': found "wish", allowed: .*\bret\b/,
     ],
     [
+      'an errno that there is not',
+      caseWith('', '{"type": "ret", "step": "m", "value": "-EFAULTT"}'),
+      /:2:\d+: key '0\.expect\.0\.value': found "-EFAULTT", allowed: 0, nonzero, .*-EFAULT,/,
+    ],
+    [
       'an unknown key of an expectation',
       caseWith('', '{"type": "ret", "step": "m", "valu": 0}'),
       /:2:\d+: key '0\.expect\.0\.valu': found an unknown key, allowed: .*did you mean 'value'\?/,

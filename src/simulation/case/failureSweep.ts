@@ -2,10 +2,9 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Case } from '../../case/caseSchema.js';
-import { formatRet } from '../../case/evaluate.js';
 import { mayFailWith } from '../../case/failureErrnos.js';
 import type { Step } from '../../case/opSchemas.js';
-import type { StepResult } from '../../case/stepResult.js';
+import { formatRet, type StepResult } from '../../case/stepResult.js';
 import { allocSiteName, FailureInjector } from '../../memory/failureInjector.js';
 import { BufferEraser } from '../bufferEraser.js';
 import { allocateBuffers, type SharedBuffers } from '../sharedBuffers.js';

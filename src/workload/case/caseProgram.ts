@@ -1,9 +1,8 @@
 /** A case as a workload: thread 0 carries out its steps, one after the other, and stops between two of them to be looked at. */
 
 import { assert } from '../../base/assert.js';
-import { formatRet } from '../../case/evaluate.js';
 import type { Step } from '../../case/opSchemas.js';
-import type { BufferPlace, CaseResults, StepResult } from '../../case/stepResult.js';
+import { type BufferPlace, type CaseResults, formatRet, type StepResult } from '../../case/stepResult.js';
 import type { CallPayload } from '../../memory/callPayload.js';
 import type { Steps } from '../../sim/steps.js';
 import type {
