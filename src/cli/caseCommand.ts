@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import type { Case } from '../case/caseSchema.js';
 import { caseDocument } from '../report/caseJson.js';
-import { caseLines, caseTitle, suiteTable } from '../report/caseReport.js';
+import { caseLines, caseTitle, caseVerdictLine, suiteTable } from '../report/caseReport.js';
 import { colorsFor } from '../report/colors.js';
 import { junitXml } from '../report/junit.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
@@ -114,10 +114,10 @@ export async function caseCommand(
   const run = new CaseRun(cases, how, jobs, options, host);
   const partial = await run.run();
   const { reports } = run;
-  junit.write(() => junitXml(reports));
+  junit.write(() => junitXml(reports, partial ? cases.length - reports.length : 0));
   const wallNs = (host.nowMs() - startMs) * 1e6;
   json.publish(
-    () => suiteTable(reports, run.colors),
+    () => `${suiteTable(reports, run.colors)}\n${caseVerdictLine(reports, cases.length, run.colors)}\n`,
     () => caseDocument(reports, { ...options, seed, partial, environment: host.environment(), wallNs }),
   );
   if (reports.some(({ status }) => status === 'fail')) return ExitStatus.CheckFailed;

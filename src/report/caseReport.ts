@@ -3,6 +3,8 @@
 import type { CaseProblem, CaseReport, CaseStatus, FailureRuns } from '../simulation/case/caseReport.js';
 import type { Colors } from './colors.js';
 import { left, right, textTable } from './textTable.js';
+import { plural } from './units.js';
+import { verdictLine } from './verdict.js';
 
 const PROBLEMS_MAX = 5;
 
@@ -47,6 +49,21 @@ function indented(title: string, text: string): string[] {
 function paintStatus(status: CaseStatus, colors: Colors): string {
   const paint = { pass: colors.green, fail: colors.red, skip: colors.yellow }[status];
   return paint(status);
+}
+
+/** What all of them come to, in the words of a run. `total` is how many there were to be run. */
+export function caseVerdictLine(reports: readonly CaseReport[], total: number, colors: Colors): string {
+  const count = (status: CaseStatus): number => reports.filter((report) => report.status === status).length;
+  const skipped = count('skip') === 0 ? '' : `, ${count('skip')} skipped`;
+  const passed = `${plural(count('pass'), 'case')} passed${skipped}`;
+  const cut =
+    reports.length < total ? `interrupted after ${reports.length} of ${plural(total, 'case')}; ` : '';
+  if (count('fail') > 0)
+    return verdictLine(
+      { word: 'FAILED', text: `${cut}${plural(count('fail'), 'case')} failed, ${passed}` },
+      colors,
+    );
+  return verdictLine({ word: cut === '' ? 'PASSED' : 'PARTIAL', text: cut + passed }, colors);
 }
 
 /** Counts of each suite, and of all. */

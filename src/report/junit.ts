@@ -2,11 +2,15 @@
 
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import { caseDetail, caseTitle } from './caseReport.js';
+import { plural } from './units.js';
 
 const MILLISECONDS_PER_SECOND = 1000;
 
-/** One `testsuite` per suite, one `testcase` per case. */
-export function junitXml(reports: readonly CaseReport[]): string {
+/**
+ * One `testsuite` per suite, one `testcase` per case. Where cases were not run, since the user ended it, one more of each says so as an error: a
+ * dashboard would take the others for all there are.
+ */
+export function junitXml(reports: readonly CaseReport[], notRun: number): string {
   const suites = [...new Set(reports.map(({ suite }) => suite))];
   const bodies = suites.map((suite) =>
     suiteXml(
@@ -14,7 +18,13 @@ export function junitXml(reports: readonly CaseReport[]): string {
       reports.filter((report) => report.suite === suite),
     ),
   );
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${counts(reports)}>\n${bodies.join('')}</testsuites>\n`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${counts(reports, notRun)}>\n${bodies.join('')}${notRun === 0 ? '' : interruptedXml(notRun)}</testsuites>\n`;
+}
+
+function interruptedXml(notRun: number): string {
+  const error = `      <error message="interrupted: ${plural(notRun, 'case')} not run"/>\n`;
+  const one = `    <testcase classname="svmsim" name="all cases were run" time="0.000">\n${error}    </testcase>\n`;
+  return `  <testsuite name="svmsim"${counts([], notRun)}>\n${one}  </testsuite>\n`;
 }
 
 function suiteXml(suite: string, reports: readonly CaseReport[]): string {
@@ -22,10 +32,11 @@ function suiteXml(suite: string, reports: readonly CaseReport[]): string {
   return `  <testsuite${name}${counts(reports)}>\n${reports.map(caseXml).join('')}  </testsuite>\n`;
 }
 
-function counts(reports: readonly CaseReport[]): string {
+function counts(reports: readonly CaseReport[], notRun = 0): string {
+  const errors = notRun === 0 ? 0 : 1;
   const count = (status: string): number => reports.filter((report) => report.status === status).length;
   const seconds = reports.reduce((sum, { wallMs }) => sum + wallMs, 0) / MILLISECONDS_PER_SECOND;
-  return ` tests="${reports.length}" failures="${count('fail')}" errors="0" skipped="${count('skip')}" time="${seconds.toFixed(3)}"`;
+  return ` tests="${reports.length + errors}" failures="${count('fail')}" errors="${errors}" skipped="${count('skip')}" time="${seconds.toFixed(3)}"`;
 }
 
 function caseXml(report: CaseReport): string {

@@ -35,7 +35,7 @@ function isInternal(failure: RunFailure | null): boolean {
   return failure !== null && !failure.isVerdict;
 }
 
-export function verdictLine({ word, text }: Verdict, colors: Colors): string {
+export function verdictLine({ word, text }: Pick<Verdict, 'word' | 'text'>, colors: Colors): string {
   const paint = { PASSED: colors.green, FAILED: colors.red, PARTIAL: colors.yellow }[word];
   return `${colors.bold(paint(word))}: ${text}`;
 }

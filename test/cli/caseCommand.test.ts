@@ -42,7 +42,7 @@ describe('case', () => {
   it('prints a line per case and the counts of each suite', async () => {
     expect(await runCli(['case', 'a.json'], host)).toBe(0);
     expect(host.stdout.text).toContain('pass  hmm: write [private]\n');
-    expect(host.stdout.text).toMatch(/hmm +3 +3 +0 +0\n$/);
+    expect(host.stdout.text).toMatch(/hmm +3 +3 +0 +0\n\nPASSED: 3 cases passed\n$/);
     expect(host.stderr.text).toBe('');
   });
 
@@ -54,7 +54,7 @@ describe('case', () => {
     };
     expect(await runCli(['case', 'a.json', '--filter', 'read', '--fail-allocations'], host)).toBe(0);
     expect(host.stdout.text).toContain('(5 runs with a failing allocation of 9)');
-    expect(host.stdout.text).toMatch(/hmm +1 +1 +0 +0 +9 +5\n$/);
+    expect(host.stdout.text).toMatch(/hmm +1 +1 +0 +0 +9 +5\n\nPASSED: 1 case passed\n$/);
     const every9th = ['--fail-allocations', '--fail-stride', '9'];
     expect(await runCli(['case', 'a.json', '--filter', 'read', ...every9th], host)).toBe(0);
     expect(strides).toEqual([1, 9]);
@@ -155,6 +155,26 @@ describe('case', () => {
     expect(await runCli(['case', 'a.json', '--json', '-'], host)).toBe(130);
     expect(JSON.parse(host.stdout.text)).toMatchObject({ partial: true, ok: true });
     expect(JSON.parse(host.stdout.text).results).toHaveLength(2);
+  });
+
+  it('says in text and in JUnit XML that it was interrupted', async () => {
+    const path = join(directory, 'results.xml');
+    host.runCase = async (one) => {
+      if (one.name === 'write') host.interrupt();
+      return passed(one);
+    };
+    expect(await runCli(['case', 'a.json', '--junit', path], host)).toBe(130);
+    expect(host.stdout.text).toMatch(/\nPARTIAL: interrupted after 2 of 3 cases; 2 cases passed\n$/);
+    const xml = readFileSync(path, 'utf8');
+    expect(xml).toContain('<testsuites tests="3" failures="0" errors="1"');
+    expect(xml).toContain('<error message="interrupted: 1 case not run"/>');
+  });
+
+  it('ends with what all came to', async () => {
+    const outcomes = [failed, skipped, passed];
+    host.runCase = async (one) => (outcomes.shift() ?? passed)(one);
+    expect(await runCli(['case', 'a.json'], host)).toBe(1);
+    expect(host.stdout.text).toMatch(/\nFAILED: 1 case failed, 1 case passed, 1 skipped\n$/);
   });
 
   it('drops a case that the signal ended', async () => {
