@@ -94,8 +94,7 @@ export class ProgressWatch implements StepObserver {
     const { name } = stepDefinition(step);
     if (name.startsWith(MESSAGE)) return;
     this.howFar.onStep(task, step, a, b);
-    if (this.steps.length < STEPS_KEPT)
-      this.steps.push(`${this.names[task.actor]}: ${task.name}: ${name}`);
+    if (this.steps.length < STEPS_KEPT) this.steps.push(`${this.names[task.actor]}: ${task.name}: ${name}`);
   }
 
   private lookAtState(): void {
