@@ -1,5 +1,6 @@
 /** Makes a configuration as small as its programs allow: building the machine is what a short run costs most. */
 
+import { PMD_PAGES } from '../base/units.js';
 import { ZoneKind } from '../memory/zone.js';
 import { payloadBytesFor } from '../simulation/sharedBuffers.js';
 import type { CostConfig, MachineSpec, SimulationConfig } from '../simulation/simulationConfig.js';
@@ -7,8 +8,10 @@ import type { CostConfig, MachineSpec, SimulationConfig } from '../simulation/si
 /** Messages of one ring: more are held back by the sender. */
 const RING_MESSAGES = 16;
 const PAGE_ARRAYS = 16;
-/** Page-table pages of a scenario's processes and of each GPU. */
+/** Page-table pages of a scenario's processes and of each GPU, however small it is. */
 const SCENARIO_TABLES = 32;
+/** And for each 2 MiB of RAM, of which a program may map some with the ends of areas in between. */
+const TABLES_PER_PMD = 2;
 
 /**
  * Nothing takes time but where the protocol itself waits for time. A sleeping task goes on only when nobody else can, so modelled costs would
@@ -57,7 +60,7 @@ function scenarioMachine(config: SimulationConfig): MachineSpec {
       pages: config.device.vramPages,
       kind: ZoneKind.DevicePrivate,
     })),
-    tables: SCENARIO_TABLES,
+    tables: SCENARIO_TABLES + TABLES_PER_PMD * Math.floor(config.ramPages / PMD_PAGES),
     pageArrays: PAGE_ARRAYS,
     ringMessages: RING_MESSAGES,
     payloadBytes: payloadBytesFor(config.workloads),
