@@ -413,6 +413,7 @@ describe('bench calibrate', () => {
 
   it('says what was published, what the model gives and how far apart they are', async () => {
     expect(await runCli(['bench', 'calibrate', 'xe-bmg'], host)).toBe(0);
+    expect(host.stdout.text).toMatch(/^calibrate: .* cost xe-bmg \(/m);
     expect(host.stdout.text).toMatch(/^Preset xe-bmg$/m);
     expect(host.stdout.text).toMatch(/xe-copy-2m .* 16GB\/s +16\.6GB\/s +\+4\.0% +met$/m);
     expect(host.stdout.text).toMatch(/^Source: intel-xe mailing list/m);

@@ -33,7 +33,9 @@ export const calibrateBenchmark: Benchmark<CalibrateBenchOptions, CalibrateCell>
     const keys = machines.flatMap(({ preset, claims }) =>
       claims.map(({ figure }) => calibrateKey({ preset, figure })),
     );
-    return { options: { machines }, largest: config, keys };
+    // The head of the output names one preset: that of the figures, where they are of one.
+    const largest = machines.length === 1 ? { ...config, cost: machines[0].cost } : config;
+    return { options: { machines }, largest, keys };
   },
   measure: (simulator, config, options) => simulator.bench.calibrate(config, options),
   progress: (cell) => `${cell.preset} ${cell.figure} ${residualText(cell)}`,
