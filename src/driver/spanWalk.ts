@@ -38,10 +38,10 @@ export function noteMigration(mm: Mm, start: Vpn, end: Vpn, trigger: MigrateTrig
 
 /** The first page of the half-open span that lies in device memory, as the CPU knows it; its end when there is none. */
 export function firstOnDevice({ pageTable }: Mm, start: Vpn, end: Vpn): Vpn {
-  for (let page: number = start; page < end; page++) {
-    if (pteKind(pteFromWord(pageTable.get(page as Vpn))) === PteKind.DevicePrivate) return page as Vpn;
-  }
-  return end;
+  let page: number = pageTable.nextPopulated(start, end);
+  while (page < end && pteKind(pteFromWord(pageTable.get(page))) !== PteKind.DevicePrivate)
+    page = pageTable.nextPopulated(page + 1, end);
+  return page as Vpn;
 }
 
 /** The first mapped page that is not below `page`; beyond all addresses when there is none. */

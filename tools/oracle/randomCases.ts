@@ -42,7 +42,7 @@ export const MIXTURES = {
   large: { ...WIDE, pages: [512, 520, 600, 1024, 1100] },
   huge: { ...PLAIN, pages: [512, 600, 1024, 1024], hugePages: true },
   pins: { ...WIDE, pages: SMALL, adds: [['pin', 120]] },
-  // Not with pins: a kernel hangs where a pin meets a page that is in swap.
+  // Not with pins: of sequences with both one in fifty or so hangs the kernel.
   swap: {
     ...PLAIN,
     isWide: true,
