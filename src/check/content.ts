@@ -44,14 +44,14 @@ function checkCovered(view: MachineView, expectations: readonly Expectation[]): 
   const spans = new IntervalTree<Expectation>();
   for (const span of expectations)
     if (span.npages > 0) spans.insert(span.start, span.start + span.npages, span);
-  for (const { mm, page, pte } of view.entries) {
+  view.entries.forEach((mm, page, pte) => {
     // What workloads expect is the first process's memory.
-    if (mm !== view.mm) continue;
+    if (mm !== view.mm) return;
     const pfn = view.populatedPfn(pte);
-    if (pfn === null) continue;
+    if (pfn === null) return;
     rule.look('populated pages');
     const covered = spans.firstOverlap(page, page + 1) !== null;
-    rule.require(covered, { page, pfn }, () => 'is populated, but no workload says what it must hold');
-  }
+    if (!covered) rule.violate({ page, pfn }, 'is populated, but no workload says what it must hold');
+  });
   return rule;
 }

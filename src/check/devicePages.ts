@@ -16,7 +16,7 @@ export function checkDevicePages(view: MachineView): Rule[] {
 function checkFrames(view: MachineView): Rule {
   const rule = new Rule('M5', 'device pages', 'in use', 'zone device data');
   const folios = new Map<Zdd, number>();
-  const accounts = new Accounts(view.devices);
+  const accounts = new Accounts(view.layout.totalPages, view.devices);
   for (const { kind, pages } of view.layout.zones) {
     if (kind !== ZoneKind.System) rule.look('device pages', pages);
   }
@@ -68,11 +68,13 @@ function checkOwner(view: MachineView, rule: Rule, pfn: Pfn, zdd: Zdd, accounts:
     rule.violate({ pfn }, `in use, but zone device data ${zdd.id} has no allocation`);
     return;
   }
-  rule.require(accounts.hostHas(devmem, pfn), { pfn }, () => `not a page of its allocation ${devmem.vramId}`);
+  if (!accounts.hostHas(devmem, pfn)) rule.violate({ pfn }, `not a page of its allocation ${devmem.vramId}`);
   if (view.devices.length === 0) return;
-  const allocation = accounts.onDevice(devmem.gpu.index, pfn);
-  rule.require(allocation === devmem.vramId, { pfn }, () =>
-    allocation === undefined
+  const allocation = accounts.onDevice(pfn);
+  if (allocation === devmem.vramId) return;
+  rule.violate(
+    { pfn },
+    allocation === 0
       ? `in use, but free on gpu${devmem.gpu.index}`
       : `of allocation ${devmem.vramId} here, but of ${allocation} on gpu${devmem.gpu.index}`,
   );
@@ -80,34 +82,40 @@ function checkOwner(view: MachineView, rule: Rule, pfn: Pfn, zdd: Zdd, accounts:
 
 /** Which allocation a frame belongs to, by the host's account and by the device's. */
 class Accounts {
-  private readonly devices: readonly ReadonlyMap<number, number>[];
-  private readonly hosts = new Map<DriverDevmem, ReadonlySet<number>>();
+  /** The device's numbers of allocations, by frame; 0 where the frame is free. */
+  private readonly onDevices: Uint32Array;
+  /** By frame: the place of its allocation among `hosts`, from 1 on. */
+  private readonly onHost: Int32Array;
+  private readonly hosts = new Map<DriverDevmem, number>();
 
-  constructor(snapshots: readonly GpuSnapshot[]) {
-    this.devices = snapshots.map(allocationOfFrame);
-  }
-
-  /** The device's number of the allocation; undefined where the frame is free. */
-  onDevice(device: number, pfn: Pfn): number | undefined {
-    return this.devices[device].get(pfn);
-  }
-
-  hostHas(devmem: DriverDevmem, pfn: Pfn): boolean {
-    let pfns = this.hosts.get(devmem);
-    if (pfns === undefined) {
-      pfns = new Set(devmem.pfns);
-      this.hosts.set(devmem, pfns);
+  constructor(totalPages: number, snapshots: readonly GpuSnapshot[]) {
+    this.onHost = new Int32Array(totalPages);
+    this.onDevices = new Uint32Array(totalPages);
+    for (const { vramRuns } of snapshots) {
+      for (let at = 0; at < vramRuns.length; at += 3) {
+        const first = vramRuns[at + 1];
+        this.onDevices.fill(vramRuns[at], first, first + vramRuns[at + 2]);
+      }
     }
-    return pfns.has(pfn);
   }
-}
 
-function allocationOfFrame({ vramRuns }: GpuSnapshot): ReadonlyMap<number, number> {
-  const allocation = new Map<number, number>();
-  for (let at = 0; at < vramRuns.length; at += 3) {
-    for (let i = 0; i < vramRuns[at + 2]; i++) allocation.set(vramRuns[at + 1] + i, vramRuns[at]);
+  /** The device's number of the allocation; 0 where the frame is free. */
+  onDevice(pfn: Pfn): number {
+    return this.onDevices[pfn];
   }
-  return allocation;
+
+  /** A frame that two allocations list belongs to the one that was asked for last. */
+  hostHas(devmem: DriverDevmem, pfn: Pfn): boolean {
+    const host = this.hosts.get(devmem) ?? this.addHost(devmem);
+    return this.onHost[pfn] === host;
+  }
+
+  private addHost(devmem: DriverDevmem): number {
+    const place = this.hosts.size + 1;
+    this.hosts.set(devmem, place);
+    for (const pfn of devmem.pfns) this.onHost[pfn] = place;
+    return place;
+  }
 }
 
 /** An allocation is detached exactly when no data refers to it, so never while the driver still lists it. */

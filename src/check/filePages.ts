@@ -4,19 +4,21 @@ import type { Vpn } from '../base/units.js';
 import { FolioFlag } from '../memory/folios.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Vma } from '../mm/area/vma.js';
+import type { CpuEntries } from '../mm/cpuEntries.js';
 import type { Kernel } from '../mm/kernel.js';
-import type { CpuEntry } from '../mm/pageHolders.js';
 import type { Mm } from '../mm/process/mm.js';
 import { type Pte, pteIsMapping, ptePfn } from '../mm/table/pte.js';
 import { Rule } from './rule.js';
 
 /** At rest; `mms` are all that have areas, `entries` those of their page tables. */
-export function checkFiles(kernel: Kernel, mms: readonly Mm[], entries: readonly CpuEntry[]): Rule[] {
+export function checkFiles(kernel: Kernel, mms: readonly Mm[], entries: CpuEntries): Rule[] {
   const mapped = new Rule('file mappings', 'entries', 'areas');
   for (const mm of mms) {
     if (mm.count > 0) checkAreas(kernel, mapped, mm);
   }
-  for (const entry of entries) checkEntry(kernel, mapped, entry);
+  entries.forEach((_, page, pte, vma) => {
+    checkEntry(kernel, mapped, page, pte, vma);
+  });
   return [checkCache(kernel, mms), mapped];
 }
 
@@ -52,8 +54,7 @@ function checkAreas(kernel: Kernel, rule: Rule, mm: Mm): void {
   }
 }
 
-function checkEntry(kernel: Kernel, rule: Rule, { mm, page, pte }: CpuEntry): void {
-  const vma = mm.vmas.find(page);
+function checkEntry(kernel: Kernel, rule: Rule, page: Vpn, pte: Pte, vma: Vma | null): void {
   if (vma === null || !pteIsMapping(pte) || kernel.isZeroPage(ptePfn(pte))) return;
   rule.look('entries');
   if (mapsRightPage(kernel, vma, page, pte)) return;

@@ -12,18 +12,12 @@ export function checkFolioLocks(view: MachineView): Rule[] {
     rule.look('folios');
     const owner = folios.lockOwner(pfn);
     if (!folios.isLocked(pfn) && owner === 0) return;
-    const page = view.pageOf.get(pfn);
-    const subject = page === undefined ? { pfn } : { page, pfn };
-    rule.violate(subject, `locked by task ${owner} while nothing runs`);
+    rule.violate(view.subjectOf(pfn), `locked by task ${owner} while nothing runs`);
   });
-  for (const { page, pte } of view.entries) {
-    rule.look('entries');
-    const kind = pteKind(pte);
-    rule.require(
-      kind !== PteKind.Migration,
-      { page, pfn: ptePfn(pte) },
-      () => `left in migration: ${formatPte(pte)}`,
-    );
-  }
+  rule.look('entries', view.entries.size);
+  view.entries.forEach((_, page, pte) => {
+    if (pteKind(pte) === PteKind.Migration)
+      rule.violate({ page, pfn: ptePfn(pte) }, `left in migration: ${formatPte(pte)}`);
+  });
   return [rule];
 }

@@ -1,7 +1,7 @@
 /** Large folios and PMD leaves: the 512 words of a leaf agree, lie in one area, and map a folio of just that size from its first page on. */
 
 import { PMD_ORDER, PMD_PAGES, type Vpn } from '../base/units.js';
-import type { CpuEntry } from '../mm/pageHolders.js';
+import type { Vma } from '../mm/area/vma.js';
 import type { Mm } from '../mm/process/mm.js';
 import {
   formatPte,
@@ -21,22 +21,20 @@ const HARDWARE_BITS = PteBit.Young | PteBit.Dirty;
 
 export function checkLeaves(view: MachineView): Rule[] {
   const rule = new Rule('leaves', 'entries', 'leaves');
-  rule.look('entries', view.entries.length);
-  for (const entry of view.entries) {
-    const { mm, page, pte } = entry;
+  rule.look('entries', view.entries.size);
+  view.entries.forEach((mm, page, pte, vma) => {
     if (pteIsHuge(pte) && page % PMD_PAGES === 0) {
       rule.look('leaves');
-      checkLeaf(view, rule, mm, page, pte);
+      checkLeaf(view, rule, vma, page, pte);
     }
-    checkWord(rule, entry);
-  }
+    checkWord(rule, mm, page, pte);
+  });
   return [rule];
 }
 
-function checkLeaf(view: MachineView, rule: Rule, mm: Mm, page: Vpn, leaf: Pte): void {
+function checkLeaf(view: MachineView, rule: Rule, vma: Vma | null, page: Vpn, leaf: Pte): void {
   const { folios } = view;
   const pfn = ptePfn(leaf);
-  const vma = mm.vmas.find(page);
   const inside = vma !== null && page + PMD_PAGES <= vma.end;
   rule.require(inside, { page, pfn }, () => `a leaf that leaves its area: ${formatPte(leaf)}`);
   const isWhole = folios.headOf(pfn) === pfn && folios.order(pfn) === PMD_ORDER;
@@ -46,10 +44,10 @@ function checkLeaf(view: MachineView, rule: Rule, mm: Mm, page: Vpn, leaf: Pte):
 }
 
 /** Each word follows from the first of its PMD. */
-function checkWord(rule: Rule, { mm, page, pte }: CpuEntry): void {
+function checkWord(rule: Rule, mm: Mm, page: Vpn, pte: Pte): void {
   const first = pteFromWord(mm.pageTable.get(page - (page % PMD_PAGES)));
   if (!pteIsHuge(pte) && !pteIsHuge(first)) return;
   const expected = ptePlus(first, page % PMD_PAGES);
   const agrees = ((pte ^ expected) & ~HARDWARE_BITS) === 0;
-  rule.require(agrees, { page, pfn: ptePfn(pte) }, () => `is not part of its leaf: ${formatPte(pte)}`);
+  if (!agrees) rule.violate({ page, pfn: ptePfn(pte) }, `is not part of its leaf: ${formatPte(pte)}`);
 }

@@ -12,9 +12,9 @@ export function checkLru(view: MachineView): Rule[] {
     if (!folios.testFlag(pfn, FolioFlag.Lru)) return;
     rule.look('LRU folios');
     const isRam = layout.zoneOf(pfn).kind === ZoneKind.System;
-    rule.require(isRam, { pfn }, () => 'device memory is on the LRU');
-    const held = folios.refcount(pfn) > 0 && (folios.mapcount(pfn) > 0 || view.references.has(pfn));
-    rule.require(held, { pfn }, () => `on the LRU, but nobody has it: ${folios.describe(pfn)}`);
+    if (!isRam) rule.violate({ pfn }, 'device memory is on the LRU');
+    const held = folios.refcount(pfn) > 0 && (folios.mapcount(pfn) > 0 || view.references.of(pfn) > 0);
+    if (!held) rule.violate({ pfn }, `on the LRU, but nobody has it: ${folios.describe(pfn)}`);
   });
   return [rule];
 }

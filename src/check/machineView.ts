@@ -15,14 +15,17 @@ import type { Zdd } from '../drm/pagemap/devmem.js';
 import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
 import { usedPages } from '../memory/folioScan.js';
 import { FolioFlag, type FolioTable } from '../memory/folios.js';
+import type { FrameCounts } from '../memory/frameCounts.js';
 import { NO_PFN, type Pfn, pfn as pfnOf } from '../memory/pfn.js';
 import type { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
+import type { CpuEntries } from '../mm/cpuEntries.js';
 import type { Kernel } from '../mm/kernel.js';
-import { type CpuEntry, countPageHolders } from '../mm/pageHolders.js';
+import { countPageHolders } from '../mm/pageHolders.js';
 import type { Mm } from '../mm/process/mm.js';
 import { swapSlotOf } from '../mm/swap/swapCache.js';
 import { PTE_NONE, type Pte, PteKind, pteFromWord, pteHoldsFolio, pteKind, ptePfn } from '../mm/table/pte.js';
+import type { Subject } from './rule.js';
 
 /** One device's part of one range. */
 export interface MirrorPart {
@@ -60,19 +63,19 @@ export class MachineView {
   readonly folios: FolioTable;
   readonly layout: PhysicalLayout;
   /** All entries of all CPU page tables. */
-  readonly entries: readonly CpuEntry[];
+  readonly entries: CpuEntries;
   /** How many entries of all address spaces map each folio, without the zero page. */
-  readonly mappings: ReadonlyMap<Pfn, number>;
+  readonly mappings: FrameCounts;
   /** How many references each folio should have. */
-  readonly references: ReadonlyMap<Pfn, number>;
-  /** One page that maps the folio, to name it in violations. */
-  readonly pageOf: ReadonlyMap<Pfn, Vpn>;
+  readonly references: FrameCounts;
   /** Frames of which the metadata or a holder says that they are in use. */
   readonly used: readonly Pfn[];
   readonly vms: readonly SvmVm[];
   readonly mirrors: readonly MirrorPart[];
   readonly holders: readonly DmaHolder[];
   readonly zdds: readonly Zdd[];
+  /** Made when something is wrong. */
+  private pageOf: ReadonlyMap<Pfn, Vpn> | null = null;
 
   constructor(
     readonly coordinator: Coordinator,
@@ -86,14 +89,12 @@ export class MachineView {
     this.vms = coordinator.vms;
     this.zdds = [...coordinator.zdds];
     this.mms = [...this.kernel.mms];
-    const { entries, mappings, ...counted } = countPageHolders(this.kernel);
-    const references = new Map(counted.references);
+    const { entries, mappings, references } = countPageHolders(this.kernel);
     this.entries = entries;
     this.mappings = mappings;
     this.references = references;
     this.addEvictedObjects(references);
-    this.pageOf = pagesByFrame(entries);
-    this.used = usedPages(this.folios, references.keys());
+    this.used = usedPages(this.folios, references.frames);
     this.mirrors = listMirrors(this.vms);
     this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];
     devices.forEach((snapshot, i) => {
@@ -102,13 +103,20 @@ export class MachineView {
   }
 
   /** The pages in RAM of objects that were evicted. */
-  private addEvictedObjects(references: Map<Pfn, number>): void {
+  private addEvictedObjects(references: FrameCounts): void {
     for (const { bos } of this.coordinator.gpus) {
       for (const bo of bos) {
         if (bo.memory.isVram) continue;
-        for (const word of bo.pfns) references.set(pfnOf(word), (references.get(pfnOf(word)) ?? 0) + 1);
+        for (const word of bo.pfns) references.add(pfnOf(word));
       }
     }
+  }
+
+  /** A frame, and the page that an entry of it is for, if there is one: to name it in violations. */
+  subjectOf(pfn: Pfn): Subject {
+    this.pageOf ??= pagesByFrame(this.entries);
+    const page = this.pageOf.get(pfn);
+    return page === undefined ? { pfn } : { page, pfn };
   }
 
   get gpus(): readonly GpuHandle[] {
@@ -242,11 +250,11 @@ export class MachineView {
 }
 
 /** The last page found of each frame, the zero page's included. */
-function pagesByFrame(entries: readonly CpuEntry[]): Map<Pfn, Vpn> {
+function pagesByFrame(entries: CpuEntries): Map<Pfn, Vpn> {
   const pageOf = new Map<Pfn, Vpn>();
-  for (const { page, pte } of entries) {
+  entries.forEach((_, page, pte) => {
     if (pteHoldsFolio(pte) || pteKind(pte) === PteKind.Migration) pageOf.set(ptePfn(pte), page);
-  }
+  });
   return pageOf;
 }
 

@@ -66,7 +66,9 @@ export class PageStates {
       devices.map(({ gpu }) => gpu.snapshot()),
     );
     const states: States = new Map();
-    for (const { mm, page, pte } of view.entries) add(states, mm.id, page, cpuText(view, pte));
+    view.entries.forEach((mm, page, pte) => {
+      add(states, mm.id, page, cpuText(view, pte));
+    });
     for (const holder of view.holders) addAddresses(view, states, holder);
     addDeviceEntries(view, states);
     return new Map([...states].map(([page, parts]) => [page, parts.join(SEPARATOR)]));

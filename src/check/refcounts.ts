@@ -14,16 +14,19 @@ export function checkRefcounts(view: MachineView): Rule[] {
     rule.look('folios');
     const refs = folios.refcount(pfn);
     if (refs !== 0) rule.look('in use');
-    const holders = view.references.get(pfn) ?? 0;
+    const holders = view.references.of(pfn);
     if (refs !== holders) {
-      const page = view.pageOf.get(pfn);
-      const subject = page === undefined ? { pfn } : { page, pfn };
-      rule.violate(subject, `reference count ${refs}, but ${holders} holders: ${folios.describe(pfn)}`);
+      rule.violate(
+        view.subjectOf(pfn),
+        `reference count ${refs}, but ${holders} holders: ${folios.describe(pfn)}`,
+      );
     }
     if (zoneId !== view.layout.ram.id) return;
     // The pool keeps what it has for hugetlb mappings without references.
     const free = kernel.ram.isFree(pfn) || kernel.hugetlb.isFree(pfn);
-    rule.require(free === (refs === 0), { pfn }, () =>
+    if (free === (refs === 0)) return;
+    rule.violate(
+      { pfn },
       free
         ? `free in the allocator, but has ${refs} references`
         : 'not free in the allocator, but nobody holds it',
@@ -36,10 +39,10 @@ export function checkRefcounts(view: MachineView): Rule[] {
 /** The allocator has as many free pages as the metadata; only where it does not are they looked at one by one. */
 function checkFree({ kernel, layout, used }: MachineView, rule: Rule): void {
   const { ram, hugetlb } = kernel;
-  const held = new Set<number>(used);
   let inUse = 0;
   for (const pfn of used) if (layout.zoneOf(pfn).id === layout.ram.id && !ram.isFree(pfn)) inUse++;
   if (ram.countFree() + hugetlb.free * PMD_PAGES + inUse === layout.ram.pages) return;
+  const held = new Set<number>(used);
   for (let i = 0; i < layout.ram.pages; i++) {
     const pfn = pfnOf(layout.ram.firstPfn + i);
     rule.require(

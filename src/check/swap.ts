@@ -6,7 +6,7 @@ import { Rule } from './rule.js';
 
 export function checkSwap(view: MachineView): Rule[] {
   const rule = new Rule('swap', 'entries');
-  rule.look('entries', view.entries.length);
+  rule.look('entries', view.entries.size);
   for (const wrong of swapViolations(view.kernel, view.entries)) rule.violate({}, wrong);
   return [rule];
 }

@@ -17,7 +17,7 @@ function checkRam(view: MachineView, rule: Rule): void {
   const { ram } = view.kernel;
   look(rule, ram.totalPages, ram.usedPages);
   let held = view.kernel.hugetlb.free * PMD_PAGES;
-  for (const pfn of view.references.keys()) {
+  for (const pfn of view.references.frames) {
     if (view.layout.zoneOf(pfn).id === view.layout.ram.id) held += view.folios.npages(pfn);
   }
   rule.require(

@@ -380,8 +380,9 @@ export function checkAccounting(kernel: Kernel, mms: readonly Mm[]): void {
   for (const mm of mms) forEachPte(mm, (page, pte) => checkEntry(kernel, mm, page, pte));
   const { folios } = kernel;
   let ramPages = kernel.hugetlb.free * PMD_PAGES;
-  for (const [pfn, count] of references) {
-    const maps = mappings.get(pfn) ?? 0;
+  for (const pfn of references.frames) {
+    const count = references.of(pfn);
+    const maps = mappings.of(pfn);
     const exact = folios.refcount(pfn) === count && folios.mapcount(pfn) === maps;
     assert(
       exact && !folios.isLocked(pfn),

@@ -3,8 +3,8 @@
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN } from '../../memory/pfn.js';
 import type { SwapSlot } from '../../memory/swapArea.js';
+import type { CpuEntries } from '../cpuEntries.js';
 import type { Kernel } from '../kernel.js';
-import type { CpuEntry } from '../pageHolders.js';
 import { PteKind, pteKind } from '../table/pte.js';
 import { swapSlotOf } from './swapCache.js';
 
@@ -12,7 +12,7 @@ import { swapSlotOf } from './swapCache.js';
  * What is wrong, one sentence each: a slot is counted as often as entries of all address spaces and files name it, an unused slot is free, and the swap
  * cache and its folios agree on who is in it.
  */
-export function swapViolations(kernel: Kernel, entries: readonly CpuEntry[]): string[] {
+export function swapViolations(kernel: Kernel, entries: CpuEntries): string[] {
   const { swapCache, folios } = kernel;
   const named = countEntries(entries);
   for (const { swapped } of kernel.pageCache.files)
@@ -36,12 +36,12 @@ export function swapViolations(kernel: Kernel, entries: readonly CpuEntry[]): st
   return wrong;
 }
 
-function countEntries(entries: readonly CpuEntry[]): Map<SwapSlot, number> {
+function countEntries(entries: CpuEntries): Map<SwapSlot, number> {
   const named = new Map<SwapSlot, number>();
-  for (const { pte } of entries) {
-    if (pteKind(pte) !== PteKind.Swap) continue;
+  entries.forEach((_mm, _page, pte) => {
+    if (pteKind(pte) !== PteKind.Swap) return;
     const slot = swapSlotOf(pte);
     named.set(slot, (named.get(slot) ?? 0) + 1);
-  }
+  });
   return named;
 }
