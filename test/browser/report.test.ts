@@ -3,6 +3,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatBytes, formatCount } from '../../src/report/units.js';
+import { tempFolder } from '../tempFolder.js';
 import { browserPath, openBrowser } from './browser.js';
 import { HOSTILE, makePages, type Pages, VERSION } from './reportPages.js';
 
@@ -23,11 +24,13 @@ const COLORS = `(() => {
   return [...found];
 })()`;
 
+const folder = tempFolder();
+
 describe.skipIf(executable === null)(`a report in a browser${title}`, () => {
   let browser: Browser;
   let pages: Pages;
   beforeAll(async () => {
-    pages = await makePages();
+    pages = await makePages(folder);
     browser = await openBrowser(executable ?? '');
   }, START_MS);
   afterAll(() => browser?.close());

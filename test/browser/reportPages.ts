@@ -1,7 +1,6 @@
 /** Reports of small runs and of a failure, made once for all tests that open them. */
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encodeFailure } from '../../src/explore/failureFile.js';
@@ -31,8 +30,7 @@ export interface Pages {
   readonly failed: FailureData;
 }
 
-export async function makePages(): Promise<Pages> {
-  const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+export async function makePages(folder: string): Promise<Pages> {
   const written = (name: string, html: string): string => {
     const path = join(folder, name);
     writeFileSync(path, html);

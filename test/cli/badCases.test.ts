@@ -1,17 +1,14 @@
 /** What `svmsim case` says to each mistake: one message that names the place, what was found and what is allowed, and exit 2. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { loadCaseFiles } from '../../src/scenario/case/loadCases.js';
+import { tempFolder } from '../tempFolder.js';
 import { FakeHost } from './fakeHost.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = tempFolder();
 
 let host: FakeHost;
 beforeEach(() => {

@@ -1,16 +1,15 @@
 /** What every command answers to what a stranger may type: one line that names the place, what was found and what is allowed, and exit 2. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { loadCaseFiles } from '../../src/scenario/case/loadCases.js';
 import { loadScenario } from '../../src/scenario/loadScenario.js';
+import { tempFolder } from '../tempFolder.js';
 import { FakeHost } from './fakeHost.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = tempFolder();
 
 /** Files that are no good, by name. */
 const files: Readonly<Record<string, string | Uint8Array>> = {

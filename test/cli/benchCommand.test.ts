@@ -1,17 +1,19 @@
 /** `svmsim bench`. */
 
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { migrateCell, migrateFlow, simulationConfig } from '../report/fixtures.js';
+import { tempFolder } from '../tempFolder.js';
 import { abortError, calibrateCell, FakeHost, lookupCell, mirrorCell } from './fakeHost.js';
 
 let host: FakeHost;
 beforeEach(() => {
   host = new FakeHost();
 });
+
+const folder = tempFolder();
 
 describe('bench', () => {
   it('lists benchmarks', async () => {
@@ -87,7 +89,7 @@ describe('what bench writes', () => {
   });
 
   it('is Markdown with --format markdown, and a document in a file beside it', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'svmsim-')), 'out.json');
+    const file = join(folder, 'out.json');
     expect(await runCli(['bench', 'lookup', '--format', 'markdown', '--json', file], host)).toBe(0);
     expect(host.stdout.text).toContain('| range | 1,000,000 | 200ns |');
     expect(JSON.parse(readFileSync(file, 'utf8')).benchmarks).toEqual(['lookup']);

@@ -1,14 +1,14 @@
 /** The command line as it is installed: exit status, what stands on which stream, and that mistakes never show a stack. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { tempFolder } from '../tempFolder.js';
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+const folder = tempFolder();
 
 function svmsim(...words: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [main, ...words], { encoding: 'utf8', cwd: folder });

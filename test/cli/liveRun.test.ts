@@ -1,18 +1,17 @@
 /** A run of the built program in a process of its own that is watched from outside: the status line in a pipe, SIGUSR1, and the first Ctrl-C. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { tempFolder } from '../tempFolder.js';
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
+const folder = tempFolder();
 const children: ChildProcess[] = [];
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true });
 });
 
 /** Goes on until somebody ends it. */

@@ -1,16 +1,16 @@
 /** `svmsim record` and `svmsim import`: what is written, what is said, and with which status they end. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { recordCommand } from '../../src/cli/recordCommand.js';
+import { tempFolder } from '../tempFolder.js';
 import { FakeHost } from './fakeHost.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-record-'));
+const folder = tempFolder();
 const hasStrace = spawnSync('strace', ['-V']).error === undefined;
 let host = new FakeHost();
 

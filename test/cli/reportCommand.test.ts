@@ -1,22 +1,18 @@
 /** `svmsim report`: what it takes, and what it says of files that it does not take. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ExitStatus } from '../../src/cli/exitStatus.js';
 import { runCli } from '../../src/cli/program.js';
 import { encodeFailure } from '../../src/explore/failureFile.js';
 import { runDocument } from '../../src/report/json.js';
 import { someFailure } from '../explore/someFailure.js';
 import { environment, runReport, simulationConfig } from '../report/fixtures.js';
+import { tempFolder } from '../tempFolder.js';
 import { FakeHost } from './fakeHost.js';
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = tempFolder();
 
 function file(name: string, content: string | Uint8Array): string {
   const path = join(folder, name);

@@ -1,19 +1,15 @@
 /** Which file a scenario's name stands for. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
 import { scenarioNames, scenarioPath } from '../../src/cli/scenarioPath.js';
+import { tempFolder } from '../tempFolder.js';
 
-let directory: string;
+const directory = tempFolder();
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'svmsim-'));
   for (const file of ['alpha.yaml', 'beta.yaml', 'notes.txt']) writeFileSync(join(directory, file), '');
-});
-afterAll(() => {
-  rmSync(directory, { recursive: true });
 });
 
 describe('scenarioPath', () => {

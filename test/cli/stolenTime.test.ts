@@ -1,13 +1,15 @@
 /** Time that a hypervisor has kept the processors for others. */
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stolenMs } from '../../src/cli/stolenTime.js';
+import { tempFolder } from '../tempFolder.js';
+
+const folder = tempFolder();
 
 function told(text: string): number | null {
-  const file = join(mkdtempSync(join(tmpdir(), 'svmsim-stat-')), 'stat');
+  const file = join(folder, 'stat');
   writeFileSync(file, text);
   return stolenMs(file);
 }

@@ -1,17 +1,12 @@
 /** A folder for files that a test writes, and the messages of the mistakes in them without the folder's name. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
+import { tempFolder } from '../tempFolder.js';
 
 export class Scratch {
-  readonly dir = mkdtempSync(join(tmpdir(), 'svmsim-test-'));
-
-  constructor() {
-    afterAll(() => rmSync(this.dir, { recursive: true, force: true }));
-  }
+  readonly dir = tempFolder();
 
   path(name: string): string {
     return join(this.dir, name);

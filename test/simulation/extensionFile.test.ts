@@ -1,16 +1,16 @@
 /** Policies of a user's own: the modules that are refused, and runs that follow those that are not, under both executors. */
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
 import { loadExtensions } from '../../src/simulation/extensionFile.js';
 import { makeSimulation } from '../../src/simulation/makeSimulation.js';
+import { tempFolder } from '../tempFolder.js';
 import { smallScenario } from './scenarios.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-policy-'));
+const folder = tempFolder();
 
 function module(name: string, text: string): string {
   const path = join(folder, name);

@@ -1,14 +1,14 @@
 /** A policy of the user's own that throws or gives garbage: one message, that names the file, the function and the answer. */
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
 import { makeSimulation } from '../../src/simulation/makeSimulation.js';
+import { tempFolder } from '../tempFolder.js';
 import { smallScenario } from './scenarios.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-bad-policy-'));
+const folder = tempFolder();
 
 async function errorOf(
   name: string,

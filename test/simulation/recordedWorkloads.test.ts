@@ -1,15 +1,15 @@
 /** Recordings as workloads: what was imported runs, and every byte is checked. */
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
 import { passed, simulate } from '../../src/library/simulate.js';
 import { importRecording } from '../../src/scenario/importRecording.js';
+import { tempFolder } from '../tempFolder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-recorded-'));
+const folder = tempFolder();
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

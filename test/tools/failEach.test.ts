@@ -1,15 +1,14 @@
 /** The tool that lets allocations fail in copies of its process: as many runs as allocations, and a copy that finds something is heard. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { tempFolder } from '../tempFolder.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'svmsim-failures-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = tempFolder();
 
 function runTool(...args: readonly string[]) {
   const node = ['--single-threaded', '--import', 'tsx', ...args];

@@ -1,22 +1,20 @@
 /** The forms of a trace, read back as another program would: without the code that wrote them. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PbfReader } from 'pbf';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Trace } from '../../../src/observe/trace/trace.js';
 import { readTraceFile } from '../../../src/report/trace/traceFile.js';
 import { checkTraceName, writeTrace } from '../../../src/report/trace/traceFormat.js';
 import { recordedRun } from '../../observe/trace/recordedRun.js';
+import { tempFolder } from '../../tempFolder.js';
 
 let trace: Trace;
-let folder: string;
+const folder = tempFolder();
 beforeAll(async () => {
   trace = await recordedRun();
-  folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Written and read once: tests look, and change nothing. */
 let perfetto: Perfetto;
