@@ -1,5 +1,6 @@
 /** `svmsim bench`: throughput and latency, of this machine and of the modelled one. */
 
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
 import { type BaselineFigure, compareFigures } from '../report/bench/baseline.js';
@@ -102,6 +103,7 @@ async function benchChosen(
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);
   keepFilesApart(options, options.presets ?? []);
+  if (options.policy !== undefined) await host.simulator.refusePrograms(resolve(options.policy));
   const output = new ResultOutput(host, options.json);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));

@@ -65,6 +65,8 @@ export interface Simulator {
   checkMachine(config: SimulationConfig): void;
   /** With the programs of the module that the configuration names. Rejects with a UserError for a module that will not do. */
   withPrograms(config: SimulationConfig): Promise<SimulationConfig>;
+  /** Rejects with a UserError for a module that has programs, or will not do. */
+  refusePrograms(policyFile: string): Promise<void>;
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;

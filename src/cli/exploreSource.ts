@@ -6,7 +6,7 @@ import { allBugs, findBug } from '../bugs/catalogue.js';
 import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
-import { readScenarioText } from '../scenario/loadScenario.js';
+import { readScenarioText, scenarioFromText } from '../scenario/loadScenario.js';
 import type { CliHost } from './cliHost.js';
 import { pattern, refusal } from './optionValues.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -80,7 +80,15 @@ async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promi
 
 function scenarioSource(name: string, names: ExploreNames): SubjectSource {
   const path = scenarioPath(name);
-  return { kind: 'scenario', path, text: readScenarioText(path), set: settings(names) };
+  const text = readScenarioText(path);
+  // Here mistakes are those of the options as they were typed, and options may speak against one another.
+  const { devices, layout, set = [] } = names;
+  scenarioFromText(path, text, {
+    set,
+    ...(devices === undefined ? {} : { devices }),
+    ...(layout === undefined ? {} : { layout }),
+  });
+  return { kind: 'scenario', path, text, set: settings(names) };
 }
 
 /** What options say of a scenario, as `key.path=value`. */

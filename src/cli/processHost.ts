@@ -46,6 +46,8 @@ const simulator: Simulator = {
     config.policyFile === undefined
       ? config
       : (await import('../simulation/withPrograms.js')).withModulePrograms(config),
+  refusePrograms: async (policyFile) =>
+    (await import('../simulation/withPrograms.js')).refusePrograms(policyFile),
   runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   bench: {

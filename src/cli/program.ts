@@ -9,6 +9,7 @@ import type { CommonOptions } from './commonOptions.js';
 import { addCompletionCommand } from './completionCommand.js';
 import { answerTo, ExitStatus } from './exitStatus.js';
 import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
+import { addHelpCommand } from './helpCommand.js';
 import { addImportCommand, importCommand } from './importCommand.js';
 import { addInitCommand, initCommand } from './initCommand.js';
 import { addRecordCommand, recordCommand } from './recordCommand.js';
@@ -99,6 +100,7 @@ export function buildProgram(host: CliHost, ended: (status: number) => void): Co
   addInitCommand(program, (file, options) => initCommand(file, options, host).then(ended));
   addValidateCommand(program, (files, options) => validateCommand(files, options, host).then(ended));
   addSchemaCommand(program, (kind) => schemaCommand(kind, host).then(ended));
+  addHelpCommand(program);
   addCompletionCommand(program);
   return program;
 }

@@ -87,6 +87,14 @@ function describe(exported: unknown): string {
   if (exported === undefined) return 'no default export';
   if (typeof exported !== 'object' || exported === null)
     return `a default export that is a ${typeof exported}`;
-  const parts = Object.entries(exported).map(([name, part]) => `${name}: ${typeof part}`);
-  return `a default export {${parts.join(', ')}}`;
+  return `a default export ${describeParts(exported)}`;
+}
+
+/** Of programs each one is told: that they are an object says nothing. */
+function describeParts(parts: object): string {
+  const told = Object.entries(parts).map(([name, part]) => {
+    const isMap = name === 'programs' && typeof part === 'object' && part !== null;
+    return `${name}: ${isMap ? describeParts(part) : typeof part}`;
+  });
+  return `{${told.join(', ')}}`;
 }

@@ -22,7 +22,7 @@ import type { RunReport } from '../../src/simulation/runReport.js';
 import type { RunOptions } from '../../src/simulation/simulation.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
 import { requireCheckers } from '../../src/simulation/withChecks.js';
-import { withModulePrograms } from '../../src/simulation/withPrograms.js';
+import { refusePrograms, withModulePrograms } from '../../src/simulation/withPrograms.js';
 import { environment, migrateCell, runReport, simulationConfig } from '../report/fixtures.js';
 
 export class FakeTerminal {
@@ -83,6 +83,7 @@ export class FakeHost implements CliHost {
     },
     checkMachine: (config) => this.check(config),
     withPrograms: withModulePrograms,
+    refusePrograms,
     runsThatFit: () => this.freeRuns,
     makeSimulation: async (config) => ({
       run: async (options = {}) => {
