@@ -15,6 +15,8 @@ export interface Mixture {
   readonly isFlat: boolean;
   readonly memory: 'private' | 'coherent';
   readonly hugePages: boolean;
+  /** Of memory that is no file's. */
+  readonly backing: 'anon' | 'hugetlb';
   /** Drawn beside what all mixtures draw. */
   readonly adds: Frequencies;
 }
@@ -29,6 +31,7 @@ const PLAIN: Mixture = {
   isFlat: false,
   memory: 'private',
   hugePages: false,
+  backing: 'anon',
   adds: [],
 };
 const WIDE: Mixture = { ...PLAIN, pages: SEVERAL_PIECES, mixesMappings: true, isWide: true };
@@ -41,6 +44,16 @@ export const MIXTURES = {
   coherent: { ...WIDE, memory: 'coherent' },
   large: { ...WIDE, pages: [512, 520, 600, 1024, 1100] },
   huge: { ...PLAIN, pages: [512, 600, 1024, 1024], hugePages: true },
+  hugetlb: {
+    ...PLAIN,
+    pages: [512, 1024, 1024],
+    isWide: true,
+    backing: 'hugetlb',
+    adds: [
+      ['pagemap', 40],
+      ['lock', 10],
+    ],
+  },
   pins: { ...WIDE, pages: SMALL, adds: [['pin', 120]] },
   // Not with pins: of sequences with both one in fifty or so hangs the kernel.
   swap: {
@@ -158,7 +171,9 @@ class Sequence {
         op: 'file_create',
         args: { file: FILE, pages: this.pages, pattern: { p: 'const', v: this.value++ } },
       });
-    this.map('anon');
+    const { backing } = this.mixture;
+    this.map(backing);
+    if (backing === 'hugetlb' && this.oneIn(2)) this.map(this.pick(['anon', backing]));
     if (mixesMappings) this.map('file');
     if (mixesMappings && this.oneIn(4)) this.map('file');
     if (hugePages && !this.oneIn(4)) {
@@ -173,7 +188,7 @@ class Sequence {
     process.devices.add(device);
   }
 
-  private map(backing: 'anon' | 'file'): void {
+  private map(backing: 'anon' | 'hugetlb' | 'file'): void {
     const { hugePages } = this.mixture;
     const buf = this.newBuffer();
     const args = {
@@ -223,6 +238,10 @@ class Sequence {
   /** All of it, one page, or anything; where pages are huge often what they are made of. */
   private part(size: number): { off: number; pages: number } {
     const off = this.random.below(size);
+    if (this.mixture.backing === 'hugetlb' && !this.oneIn(4)) {
+      const from = this.pick([0, 0, Math.max(0, size - 512)]);
+      return { off: from, pages: Math.min(size - from, this.pick([512, 512, size])) };
+    }
     if (this.mixture.hugePages && this.oneIn(2)) {
       const from = this.pick([0, Math.min(512, size - 1), off]);
       return { off: from, pages: Math.min(size - from, this.pick([1, 64, 300, 512, 512])) };

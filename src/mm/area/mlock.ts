@@ -17,9 +17,6 @@ export const MlockStep = {
   done: defineStep('mlock.done', 'vpn', 'npages', 'errno', 'id'),
 } as const;
 
-/** Areas whose pages are not reclaimed in any case. @kernel VM_SPECIAL */
-const NEVER_LOCKED = VmFlag.MixedMap | VmFlag.Hugetlb;
-
 export class Mlock {
   constructor(
     private readonly kernel: Kernel,
@@ -108,10 +105,10 @@ export class Mlock {
     return Errno.OK;
   }
 
-  /** @kernel mlock_fixup */
+  /** Special areas are passed over: nobody reclaims their pages. @kernel mlock_fixup */
   private *fixup(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flag: number): Steps<boolean> {
     const flags = (vma.flags & ~VmFlag.Locked) | flag;
-    if (flags === vma.flags || (vma.flags & NEVER_LOCKED) !== 0) return true;
+    if (flags === vma.flags || vma.isSpecial) return true;
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     return this.edit.modifyFlags(mm, vma, start, end, flags) !== Errno.ENOMEM;
   }

@@ -15,7 +15,7 @@ import { isFailure, type PageOrErrno } from '../table/pageResult.js';
 import type { Mlock } from './mlock.js';
 import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
 import type { UnmapRegion } from './unmapRegion.js';
-import { VmFlag } from './vma.js';
+import { hasSpecialFlags, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
 
 export const MmapStep = {
@@ -230,7 +230,10 @@ function vmFlags(args: MmapArgs): number {
   if ((flags & MapFlag.Locked) !== 0) vm |= VmFlag.Locked;
   if ((flags & MapFlag.Shared) !== 0) vm = sharedFlags(vm, args);
   if (args.file?.type.insertsPages) vm |= VmFlag.MixedMap;
-  if (isHugetlb(args)) return vm | VmFlag.Hugetlb;
+  if (isHugetlb(args)) vm |= VmFlag.Hugetlb;
+  // They are filled all the same. @kernel vma_supports_mlock
+  if (hasSpecialFlags(vm)) vm &= ~VmFlag.Locked;
+  if (isHugetlb(args)) return vm;
   const isCharged = (vm & (VmFlag.NoReserve | VmFlag.Shared | VmFlag.Write)) === VmFlag.Write;
   return isCharged ? vm | VmFlag.Account : vm;
 }

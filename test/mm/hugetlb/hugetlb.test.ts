@@ -8,6 +8,7 @@ import type { Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
+import { VmFlag } from '../../../src/mm/area/vma.js';
 import { GupFlag } from '../../../src/mm/mirror/gup.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteBit, pteHas, ptePfn } from '../../../src/mm/table/pte.js';
@@ -156,6 +157,17 @@ describe('a private mapping', () => {
     expect(pteHas(pteOf(mm, HUGE_AREA), PteBit.Write)).toBe(false);
     expect(store(HUGE_AREA + 4, 3)).toBe(Errno.OK);
     expect([ptePfn(pteOf(mm, HUGE_AREA)), load(HUGE_AREA), load(HUGE_AREA + 4)]).toEqual([head, 1, 3]);
+  });
+
+  it('is filled by MAP_LOCKED and not locked, so that mprotect makes no copies', () => {
+    const { mprotect } = machine.calls;
+    map(PMD_PAGES, MapFlag.Locked, HUGE_AREA, Prot.Read);
+    expect(pool()).toEqual([3, 0, 1]);
+    expect((mm.vmas.find(vpn(HUGE_AREA))?.flags ?? -1) & VmFlag.Locked).toBe(0);
+    expect(go(mprotect.mprotect(mm, vpn(HUGE_AREA), PMD_PAGES, RW))).toBe(Errno.OK);
+    expect(pteHas(pteOf(mm, HUGE_AREA), PteBit.Write)).toBe(false);
+    expect(store(HUGE_AREA, 1)).toBe(Errno.OK);
+    check();
   });
 
   it('moves with its pages and promises, wholly or in part, but does not grow', () => {
