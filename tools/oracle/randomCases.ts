@@ -17,6 +17,8 @@ export interface Mixture {
   readonly hugePages: boolean;
   /** Of memory that is no file's. */
   readonly backing: 'anon' | 'hugetlb';
+  /** Never drawn. */
+  readonly leavesOut: readonly Choice[];
   /** Drawn beside what all mixtures draw. */
   readonly adds: Frequencies;
 }
@@ -32,6 +34,7 @@ const PLAIN: Mixture = {
   memory: 'private',
   hugePages: false,
   backing: 'anon',
+  leavesOut: [],
   adds: [],
 };
 const WIDE: Mixture = { ...PLAIN, pages: SEVERAL_PIECES, mixesMappings: true, isWide: true };
@@ -65,6 +68,18 @@ export const MIXTURES = {
       ['lock', 20],
     ],
   },
+  // Newer kernels than 6.12 let a device wait for the handler.
+  userfault: {
+    ...WIDE,
+    pages: SMALL,
+    leavesOut: ['gpuRead', 'gpuWrite'],
+    adds: [
+      ['userfault', 80],
+      ['pin', 40],
+      ['pagemap', 20],
+      ['lock', 10],
+    ],
+  },
 } as const satisfies Readonly<Record<string, Mixture>>;
 export type MixtureName = keyof typeof MIXTURES;
 
@@ -90,7 +105,7 @@ const FREQUENCIES = [
   ['lock', 10],
   ['pagemap', 10],
 ] as const;
-type Choice = (typeof FREQUENCIES)[number][0] | 'pin' | 'reclaim';
+type Choice = (typeof FREQUENCIES)[number][0] | 'pin' | 'reclaim' | 'userfault';
 type Frequencies = readonly (readonly [Choice, number])[];
 
 const PIN_MODES = [
@@ -105,6 +120,8 @@ const PIN_MODES = [
   'pin_write',
   'pin_read',
 ] as const;
+/** Of missing pages: every byte is the same. */
+const FILL = { p: 'const', v: 0x07070707 } as const;
 const PROTECTIONS = ['rw', 'rw', 'rw', 'r', 'none'] as const;
 const STEPS_MIN = 8;
 const STEPS_SPREAD = 23;
@@ -224,7 +241,8 @@ class Sequence {
   }
 
   private choose(): Choice {
-    const choices: Frequencies = [...FREQUENCIES, ...this.mixture.adds];
+    const { adds, leavesOut } = this.mixture;
+    const choices = [...FREQUENCIES, ...adds].filter(([choice]) => !leavesOut.includes(choice));
     if (this.mixture.isFlat) return this.pick(choices)[0];
     const total = choices.reduce((sum, [, frequency]) => sum + frequency, 0);
     let left = this.random.below(total);
@@ -272,6 +290,7 @@ class Sequence {
     if (choice === 'mapOver' && mixesMappings) this.mapOver(args);
     if (choice === 'pagemap' && isWide) this.steps.push({ op: 'pagemap_read', args: { ...args, pages: 1 } });
     if (choice === 'pin') this.steps.push({ op: 'pin_unpin', args: { ...args, mode: this.pick(PIN_MODES) } });
+    if (choice === 'userfault') this.steps.push({ op: 'uffd_register', args: { ...args, fill: FILL } });
     if (choice === 'reclaim') this.steps.push({ op: 'reclaim', args });
     if (choice === 'lock' && isWide) this.steps.push({ op: this.pick(['mlock', 'munlock']), args });
   }

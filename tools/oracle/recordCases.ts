@@ -76,7 +76,7 @@ class Machine {
 
   private pack(lines: string): void {
     const source = fileURLToPath(new URL('recorder.c', import.meta.url));
-    execFileSync('gcc', ['-O1', '-Wall', '-static', '-o', join(this.folder, 'init'), source]);
+    execFileSync('gcc', ['-O1', '-Wall', '-static', '-pthread', '-o', join(this.folder, 'init'), source]);
     writeFileSync(join(this.folder, 'cases'), lines);
     const archive = ['-o', '-H', 'newc', '--quiet', '-F', 'initrd'];
     execFileSync('cpio', archive, { cwd: this.folder, input: 'init\ncases' });

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +20,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -290,6 +293,46 @@ static void move(int buffer, long first, long npages, int to, int dont_unmap)
 	say_result(at == MAP_FAILED);
 }
 
+/* Of this process; -1 until something is registered. */
+static int faults_fd = -1;
+
+/* Fills each missing page with one byte, that of the first registration. */
+static void *serve_faults(void *argument)
+{
+	static char page[PAGE_BYTES];
+	struct uffd_msg message;
+
+	memset(page, (int)(intptr_t)argument, sizeof page);
+	while (read(faults_fd, &message, sizeof message) == sizeof message) {
+		uint64_t at = message.arg.pagefault.address & -PAGE_BYTES;
+		struct uffdio_copy copy = { .dst = at, .src = (uintptr_t)page, .len = PAGE_BYTES };
+		struct uffdio_range range = { .start = at, .len = PAGE_BYTES };
+
+		if (message.event == UFFD_EVENT_PAGEFAULT && ioctl(faults_fd, UFFDIO_COPY, &copy) < 0)
+			ioctl(faults_fd, UFFDIO_WAKE, &range);
+	}
+	return NULL;
+}
+
+static void register_faults(int buffer, long first, long npages, int byte)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register request = {
+		.range = { .start = (uintptr_t)page_of(buffer, first), .len = npages * PAGE_BYTES },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int is_first = faults_fd < 0;
+	pthread_t thread;
+
+	if (is_first)
+		faults_fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (is_first && (faults_fd < 0 || ioctl(faults_fd, UFFDIO_API, &api) < 0 ||
+			 pthread_create(&thread, NULL, serve_faults, (void *)(intptr_t)byte)))
+		say(" lost");
+	else
+		say_result(ioctl(faults_fd, UFFDIO_REGISTER, &request) < 0);
+}
+
 static int is(const char *operation, const char *name)
 {
 	return !strcmp(operation, name);
@@ -346,6 +389,8 @@ static void carry_out(const char *line)
 		say_result(munlock(page_of(a, b), c * PAGE_BYTES));
 	else if (is(operation, "reclaim"))
 		say_result(madvise(page_of(a, b), c * PAGE_BYTES, MADV_PAGEOUT));
+	else if (is(operation, "uffd_register"))
+		register_faults(a, b, c, d);
 	else if (is(operation, "pin_unpin"))
 		pin(a, b, c, word);
 	else if (is(operation, "mprotect"))
@@ -372,6 +417,7 @@ static void serve_as_child(void)
 	for (int i = 0; i < DEVICES_MAX; i++)
 		if (devices[i] >= 0)
 			close(devices[i]);
+	faults_fd = -1;
 	close(to_child[1]);
 	close(from_child[0]);
 	while (fgets(line, sizeof line, commands) && strncmp(line, "exit", 4)) {

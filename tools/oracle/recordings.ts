@@ -38,6 +38,7 @@ const QUIET: ReadonlySet<string> = new Set([
   'munlock',
   'reclaim',
   'unbind_mirror',
+  'uffd_register',
 ]);
 /** Steps that only look. */
 const UNTOLD: ReadonlySet<string> = new Set(['file_read', 'pagemap_read']);

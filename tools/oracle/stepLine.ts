@@ -53,6 +53,8 @@ function argumentsOf(step: PlainStep): (string | number)[] | null {
     case 'reclaim':
       if (step.args.buf === undefined) throw new Error('the recorder reclaims spans only');
       return spanOf({ ...step.args, buf: step.args.buf });
+    case 'uffd_register':
+      return [...spanOf(step.args), byteOf(constantOf(step.args.fill))];
     case 'pin_unpin':
       return [...spanOf(step.args), step.args.mode];
     case 'mprotect':
@@ -132,6 +134,13 @@ function deviceIndex(name: string): number {
 function allowed(what: string, found: string, names: readonly string[]): string {
   if (!names.includes(found)) throw new Error(`found the ${what} ${found}, allowed: ${names.join(', ')}`);
   return found;
+}
+
+/** The recorder fills pages with one byte. */
+function byteOf(dword: number): number {
+  const byte = dword & 0xff;
+  if (dword !== byte * 0x01010101) throw new Error(`found the fill ${dword}, allowed: four bytes alike`);
+  return byte;
 }
 
 function constantOf(pattern: Pattern): number {

@@ -3,7 +3,7 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import type { FaultHandler } from '../fault/fault.js';
+import { FaultFlag, type FaultHandler } from '../fault/fault.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
@@ -46,22 +46,28 @@ export class Mlock {
 
   /**
    * Makes every page of the range present, writable ones for writing, so that a first store needs no copy. Stops at the first that fails.
-   * mmap_lock is taken for read. Errors: those of the fault; -EFAULT for an area without access. @kernel __mm_populate
+   * mmap_lock is taken for read, and anew after each wait for a handler in user space. Errors: those of the fault; -EFAULT for an area without
+   * access. @kernel __mm_populate
    */
   *populate(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
     if (this.kernel.sched.reach(MlockStep.populate, start, end - start, mm.id)) yield STEP;
-    yield* mm.mmapLock.read();
-    const errno = yield* this.populateLocked(mm, start, end);
-    mm.mmapLock.readUnlock();
-    return errno;
+    for (;;) {
+      yield* mm.mmapLock.read();
+      const errno = yield* this.populateLocked(mm, start, end);
+      if (errno === Errno.EAGAIN) continue;
+      mm.mmapLock.readUnlock();
+      return errno;
+    }
   }
 
+  /** -EAGAIN: mmap_lock was dropped. */
   private *populateLocked(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
     for (let page = start; page < end; ) {
       const vma = mm.vmas.firstIn(page, end);
       if (vma === null) break;
       const pieceEnd = Math.min(end, vma.end) as Vpn;
-      const errno = yield* this.populateArea(mm, vma, Math.max(page, vma.start) as Vpn, pieceEnd);
+      const first = Math.max(page, vma.start) as Vpn;
+      const errno = yield* this.faultIn(mm, vma, first, pieceEnd, FaultFlag.AllowRetry);
       if (errno !== Errno.OK) return errno;
       page = pieceEnd;
     }
@@ -70,13 +76,17 @@ export class Mlock {
 
   /** A part of one area; mmap_lock is held. Errors: those of the fault. @kernel populate_vma_page_range */
   *populateArea(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
+    return yield* this.faultIn(mm, vma, start, end, 0);
+  }
+
+  private *faultIn(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Steps<Errno> {
     const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
     for (let page = start; page < end; ) {
       if (pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
         page = (page + 1) as Vpn;
         continue;
       }
-      const errno = yield* this.faults.handleMmFault(mm, vma, page, write);
+      const errno = yield* this.faults.handle(mm, vma, page, write, flags);
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;

@@ -179,6 +179,7 @@ export class Mremap {
    */
   private *moveArea(mm: Mm, move: Move): Steps<PageOrErrno> {
     if (mm.vmas.size >= MAP_COUNT_MAX - MOVE_HEADROOM || !this.edit.reserve(1)) return Errno.ENOMEM;
+    if (!this.cutOutHugePages(mm, move)) return Errno.ENOMEM;
     const { from, fromPages, to, toPages } = move;
     this.copyArea(mm, move);
     const moved = yield* this.tables.move(mm, from, to, fromPages);
@@ -189,6 +190,8 @@ export class Mremap {
       return Errno.ENOMEM;
     }
     this.handOverHugePages(mm, move);
+    // The handler has not asked to hear of moves. @kernel mremap_userfaultfd_prep
+    this.areaOf(mm, to).flags &= ~VmFlag.UffdMissing;
     if (move.dontUnmap) this.keepOldArea(mm, move);
     else yield* this.unmapOld(mm, move);
     return to;
@@ -213,13 +216,16 @@ export class Mremap {
     if (!isNew && old.start === from && old.pages === fromPages) this.edit.leaveAnonVma(old);
   }
 
+  /** Of an area with promised pages the part that moves becomes one of its own; false when there is no memory for that. */
+  private cutOutHugePages(mm: Mm, { from, fromPages }: Move): boolean {
+    const old = this.areaOf(mm, from);
+    if (old.reservation === null || fromPages === 0) return true;
+    return this.edit.carve(mm, old, from, (from + fromPages) as Vpn) !== Errno.ENOMEM;
+  }
+
   /** What was promised to the old place is the new one's: the area that is about to go must not give it up. @kernel clear_vma_resv_huge_pages */
   private handOverHugePages(mm: Mm, { from, fromPages }: Move): void {
-    const old = this.areaOf(mm, from);
-    if (old.reservation === null || fromPages === 0) return;
-    const gone = this.edit.carve(mm, old, from, (from + fromPages) as Vpn);
-    assert(gone !== Errno.ENOMEM, 'a move had room for the areas that it makes');
-    gone.reservation = null;
+    if (fromPages > 0) this.areaOf(mm, from).reservation = null;
   }
 
   /** Raises UNMAP over the old range once more, as any munmap does. -ENOMEM leaves the area mapped and empty. @kernel move_vma (do_vmi_munmap) */

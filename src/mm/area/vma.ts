@@ -94,6 +94,11 @@ export class Vma {
     return this.file === null;
   }
 
+  /** Missing pages are the handler's to fill. @kernel userfaultfd_missing */
+  get isUserfaulted(): boolean {
+    return (this.flags & VmFlag.UffdMissing) !== 0;
+  }
+
   /** Whether stores reach the file, and so everybody who maps it. @kernel VM_SHARED */
   get isShared(): boolean {
     return (this.flags & VmFlag.Shared) !== 0;

@@ -6,7 +6,7 @@ import { formatVpn, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import { type Vma, VmFlag } from '../area/vma.js';
+import type { Vma } from '../area/vma.js';
 import { FileFault } from '../file/fileFault.js';
 import { FALLBACK, HugeFault } from '../huge/hugeFault.js';
 import { HugetlbFault } from '../hugetlb/hugetlbFault.js';
@@ -31,6 +31,7 @@ import {
 } from '../table/pte.js';
 import { replacePte } from '../table/pteUpdate.js';
 import { mustNoticeStore } from '../table/softDirty.js';
+import { askUserspace } from './askUserspace.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
 import { SwapFault } from './swapFault.js';
 
@@ -158,10 +159,11 @@ export class FaultHandler {
     flags: number,
   ): Steps<FaultOrRetry> {
     const kind = pteKind(pte);
+    const mayRetry = (flags & FaultFlag.AllowRetry) !== 0;
     switch (kind) {
       case PteKind.None:
-        if ((vma.flags & VmFlag.UffdMissing) !== 0) return yield* this.askUserspace(mm, page, write, flags);
-        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write);
+        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, mayRetry);
+        if (vma.isUserfaulted) return yield* askUserspace(mm, page, write, mayRetry);
         return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
       case PteKind.Present:
         if ((flags & FaultFlag.Unshare) !== 0) return yield* this.unshare(mm, vma, page, pte);
@@ -181,13 +183,6 @@ export class FaultHandler {
       default:
         return unreachable(kind);
     }
-  }
-
-  /** Whoever cannot let go of mmap_lock is refused: the handler could not serve him. @kernel handle_userfault */
-  private *askUserspace(mm: Mm, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
-    if ((flags & FaultFlag.AllowRetry) === 0 || mm.userfaultfd === null) return Errno.EFAULT;
-    yield* mm.userfaultfd.wait(page, write);
-    return Errno.EAGAIN;
   }
 
   private *unshare(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {

@@ -6,13 +6,16 @@ import type { Vpn } from '../../base/units.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
-import { VmFlag } from '../area/vma.js';
+import { type Vma, VmFlag } from '../area/vma.js';
 import type { VmaEdit } from '../area/vmaEdit.js';
+import { SHMEM_FILE } from '../file/fileType.js';
+import { mapFilePage } from '../file/mapFilePage.js';
+import type { MappedFile } from '../file/mappedFile.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
-import { makePte, PTE_NONE, PteBit, PteKind } from '../table/pte.js';
+import { makePte, PTE_NONE, PTE_WRITTEN, PteBit, PteKind } from '../table/pte.js';
 import { mapNewAnonPage } from './copyOnWrite.js';
 
 export const UserfaultStep = {
@@ -20,6 +23,17 @@ export const UserfaultStep = {
   raised: defineStep('userfault.raised', 'vpn', 'flags', 'id'),
   filled: defineStep('userfault.filled', 'vpn', 'pfn', 'errno', 'id'),
 } as const;
+
+/** Memory that has nothing to be read from but its handler. @kernel vma_can_userfault */
+function canUserfault(vma: Vma): boolean {
+  return vma.isAnonymous || vma.file?.type === SHMEM_FILE;
+}
+
+/** The page counts as written whoever may write it. */
+function writtenBits(vma: Vma): number {
+  const access = (vma.isWritable ? PteBit.Write : 0) | (vma.isAccessible ? 0 : PteBit.ProtNone);
+  return access | PteBit.Young | PTE_WRITTEN;
+}
 
 /** A touch of a missing page that waits to be served. @kernel uffd_msg */
 export interface Userfault {
@@ -45,12 +59,14 @@ export class Userfaultfd {
   }
 
   /**
-   * From now on missing pages of the range are the handler's to fill. Errors: -EINVAL when part of it is no mapping of anonymous memory, -ENOMEM.
-   * Takes mmap_lock for write. @kernel userfaultfd_register
+   * From now on missing pages of the range are the handler's to fill; holes in it stay holes. Errors, before anything is changed: -EINVAL when
+   * nothing of it is mapped, or something that is no memory without a disk, -EPERM for what may never be written; and -ENOMEM. Takes mmap_lock for
+   * write. @kernel userfaultfd_register
    */
   *register(start: Vpn, npages: number): Steps<Errno> {
+    const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
-    const errno = yield* this.setFlag((start + npages) as Vpn, start, VmFlag.UffdMissing);
+    const errno = this.checkRange(start, end) || (yield* this.setFlag(start, end, VmFlag.UffdMissing));
     this.mm.mmapLock.writeUnlock();
     return errno;
   }
@@ -59,7 +75,7 @@ export class Userfaultfd {
   *unregister(start: Vpn, npages: number): Steps<Errno> {
     const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
-    const errno = yield* this.setFlag(end, start, 0);
+    const errno = this.checkRange(start, end) || (yield* this.setFlag(start, end, 0));
     this.mm.mmapLock.writeUnlock();
     this.forget(start, end);
     this.faulting.wakeAll();
@@ -156,13 +172,33 @@ export class Userfaultfd {
   private map(page: Vpn, pfn: Pfn): Errno {
     const { mm, kernel } = this;
     const vma = mm.vmas.find(page);
-    if (vma === null || (vma.flags & VmFlag.UffdMissing) === 0) return Errno.ENOENT;
+    if (vma === null || !vma.isUserfaulted) return Errno.ENOENT;
     const slot = anonVmaFails(kernel, vma) ? -1 : mm.pageTable.ensure(page);
     if (slot < 0) return Errno.ENOMEM;
     if (mm.pageTable.read(slot) !== PTE_NONE) return Errno.EEXIST;
+    if (vma.isShared && vma.file !== null) return this.mapShared(vma, vma.file, page, pfn);
     if (pfn === NO_PFN) mm.pageTable.write(slot, makePte(PteKind.Present, kernel.zeroPage, PteBit.Young));
-    else mapNewAnonPage(kernel, mm, vma, page, pfn);
+    else mapNewAnonPage(kernel, mm, vma, page, pfn, writtenBits(vma));
     return Errno.OK;
+  }
+
+  /** The page, without one a fresh page of zeros, becomes the file's. @kernel shmem_mfill_atomic_pte */
+  private mapShared(vma: Vma, { mapping }: MappedFile, page: Vpn, filled: Pfn): Errno {
+    const { mm, kernel } = this;
+    const index = vma.indexOf(page);
+    if (index >= mapping.npages) return Errno.EFAULT;
+    if (!kernel.pageCache.isHole(mapping, index)) return Errno.EEXIST;
+    const pfn = filled === NO_PFN ? this.allocZeroed() : filled;
+    if (pfn === NO_PFN) return Errno.ENOMEM;
+    kernel.pageCache.fillHole(mapping, index, pfn);
+    mapFilePage(kernel, mm, vma, page, pfn, writtenBits(vma));
+    return Errno.OK;
+  }
+
+  private allocZeroed(): Pfn {
+    const pfn = this.kernel.allocPage();
+    if (pfn !== NO_PFN) this.kernel.memory.zeroPages(pfn, 1);
+    return pfn;
   }
 
   private clearAll(): void {
@@ -178,12 +214,23 @@ export class Userfaultfd {
     }
   }
 
-  private *setFlag(end: Vpn, start: Vpn, flag: number): Steps<Errno> {
+  private checkRange(start: Vpn, end: Vpn): Errno {
+    const { vmas } = this.mm;
+    let vma = vmas.firstIn(start, end);
+    if (vma === null) return Errno.EINVAL;
+    for (; vma !== null; vma = vmas.firstIn(vma.end, end)) {
+      if (!canUserfault(vma)) return Errno.EINVAL;
+      if ((vma.flags & VmFlag.MayWrite) === 0) return Errno.EPERM;
+    }
+    return Errno.OK;
+  }
+
+  private *setFlag(start: Vpn, end: Vpn, flag: number): Steps<Errno> {
     const { mm, edit, kernel } = this;
     for (let at = start; at < end; ) {
-      const vma = mm.vmas.find(at);
-      if (vma === null || !vma.isAnonymous) return Errno.EINVAL;
-      const from = at;
+      const vma = mm.vmas.firstIn(at, end);
+      if (vma === null) break;
+      const from = Math.max(at, vma.start) as Vpn;
       at = Math.min(vma.end, end) as Vpn;
       const flags = (vma.flags & ~VmFlag.UffdMissing) | flag;
       if (flags === vma.flags) continue;

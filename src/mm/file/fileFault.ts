@@ -7,8 +7,9 @@ import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
+import { askUserspace } from '../fault/askUserspace.js';
 import { mapNewAnonPage } from '../fault/copyOnWrite.js';
-import type { FaultErrno } from '../fault/fault.js';
+import type { FaultErrno, FaultOrRetry } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
@@ -32,6 +33,9 @@ export const FileFaultStep = {
 
 /** Pages that a read fault maps if they are in memory. @kernel fault_around_bytes */
 const AROUND_PAGES = 16;
+/** The page is a handler's to fill. */
+const MISSING = Errno.EAGAIN;
+type NoPage = typeof Errno.EFAULT | typeof Errno.ENOMEM | typeof MISSING;
 const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
 
 export class FileFault {
@@ -39,10 +43,15 @@ export class FileFault {
 
   /**
    * The entry is empty; mmap_lock is held for read, and the area allows the access. Errors: -EFAULT beyond the end of the file or where the
-   * driver serves no faults (SIGBUS), -ENOMEM.
+   * driver serves no faults (SIGBUS), -ENOMEM; -EAGAIN, only with `mayRetry`, when mmap_lock was dropped while a handler filled the page.
    * @kernel do_fault
    */
-  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno> {
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, mayRetry: boolean): Steps<FaultOrRetry> {
+    const errno = yield* this.serve(mm, vma, page, write);
+    return errno === MISSING ? yield* askUserspace(mm, page, write, mayRetry) : errno;
+  }
+
+  private *serve(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof MISSING> {
     const { file } = vma;
     assert(file !== null, 'a file fault needs a file');
     if (!file.type.servesFaults) return Errno.EFAULT;
@@ -69,31 +78,31 @@ export class FileFault {
   }
 
   /** @kernel do_read_fault */
-  private *readFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
+  private *readFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
     this.mapAround(mm, vma, file, page);
     if (mm.pageTable.get(page) !== PTE_NONE) return Errno.OK;
-    const pfn = yield* this.lockPage(file, vma.indexOf(page));
-    if (pfn < 0) return pfn as FaultErrno;
+    const pfn = yield* this.lockPage(vma, file, page);
+    if (pfn < 0) return pfn as NoPage;
     return yield* this.mapLocked(mm, vma, page, pfn as Pfn, false);
   }
 
   /** @kernel do_shared_fault */
-  private *sharedFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
-    const pfn = yield* this.lockPage(file, vma.indexOf(page));
-    if (pfn < 0) return pfn as FaultErrno;
+  private *sharedFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
+    const pfn = yield* this.lockPage(vma, file, page);
+    if (pfn < 0) return pfn as NoPage;
     return yield* this.mapLocked(mm, vma, page, pfn as Pfn, true);
   }
 
   /** A store to a private mapping: the page becomes an anonymous copy, and the file is not touched. @kernel do_cow_fault */
-  private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno> {
+  private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
     const { folios, memory, sched } = this.kernel;
     if (anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
     const copied = this.kernel.allocPage();
     if (copied === NO_PFN) return Errno.ENOMEM;
-    const source = yield* this.lockPage(file, vma.indexOf(page));
+    const source = yield* this.lockPage(vma, file, page);
     if (source < 0) {
       folios.put(copied);
-      return source as FaultErrno;
+      return source as NoPage;
     }
     memory.copyPages(copied, source as Pfn, 1);
     if (sched.reach(FileFaultStep.copied, page, source, copied, mm.id)) yield STEP;
@@ -127,13 +136,15 @@ export class FileFault {
   }
 
   /**
-   * The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault.
+   * The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault, and `MISSING`.
    * @kernel filemap_fault, shmem_fault
    */
-  private *lockPage(file: MappedFile, index: number): Steps<Pfn | FaultErrno> {
+  private *lockPage(vma: Vma, file: MappedFile, page: Vpn): Steps<Pfn | NoPage> {
     const { folios, folioLocks, pageCache } = this.kernel;
+    const index = vma.indexOf(page);
     for (;;) {
       if (index >= file.mapping.npages) return this.beyondEnd(file, index);
+      if (vma.isUserfaulted && pageCache.isHole(file.mapping, index)) return MISSING;
       const pfn = pageCache.grab(file.mapping, index);
       if (pfn === NO_PFN) return Errno.ENOMEM;
       folios.get(pfn);
@@ -145,7 +156,7 @@ export class FileFault {
   }
 
   /** @kernel VM_FAULT_SIGBUS */
-  private beyondEnd(file: MappedFile, index: number): FaultErrno {
+  private beyondEnd(file: MappedFile, index: number): typeof Errno.EFAULT {
     this.kernel.sched.at(FileFaultStep.beyondFile, index, file.mapping.id);
     return Errno.EFAULT;
   }

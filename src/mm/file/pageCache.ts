@@ -61,6 +61,18 @@ export class PageCache {
     return mapping.pages.get(index) ?? NO_PFN;
   }
 
+  /** Nothing was ever there, or it was punched out: neither in memory nor in swap nor on a disk. */
+  isHole(mapping: AddressSpace, index: number): boolean {
+    return !mapping.pages.has(index) && !mapping.swapped.has(index) && !mapping.stored.has(index);
+  }
+
+  /** Puts a filled page into a hole; the cache takes over the caller's reference. @kernel shmem_add_to_page_cache */
+  fillHole(mapping: AddressSpace, index: number, pfn: Pfn): void {
+    assert(this.isHole(mapping, index) && index < mapping.npages, 'a page is put where there is no hole');
+    this.insert(mapping, index, pfn);
+    this.kernel.folios.setFlag(pfn, FolioFlag.Dirty);
+  }
+
   /** The page at this offset, from the disk, from swap, or zeroed if it was not in memory. NO_PFN when memory has run out. @kernel filemap_grab_folio, shmem_get_folio */
   grab(mapping: AddressSpace, index: number): Pfn {
     assert(index >= 0 && index < mapping.npages, 'a page beyond the end of a file');

@@ -8,7 +8,7 @@ import { MigratePfnFlag, migratePfn, migratePfnAt, type Pfn } from '../../memory
 import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { type Vma, VmFlag } from '../area/vma.js';
-import { FaultFlag, type FaultHandler } from '../fault/fault.js';
+import { FaultFlag, type FaultHandler, type FaultOrRetry } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
 import type { MigrateDevice } from '../migrate/migrateDevice.js';
 import type { Mm } from '../process/mm.js';
@@ -49,6 +49,18 @@ export class GetUserPages {
    * @kernel get_user_pages, pin_user_pages
    */
   *getUserPages(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
+    return yield* this.get(mm, start, npages, flags, out, 0);
+  }
+
+  /** `faultFlags` are those of all its faults. @kernel __gup_longterm_locked */
+  private *get(
+    mm: Mm,
+    start: Vpn,
+    npages: number,
+    flags: number,
+    out: Uint32Array,
+    faultFlags: number,
+  ): Steps<number> {
     mm.mmapLock.assertHeld();
     assert(
       (flags & GupFlag.LongTerm) === 0 || (flags & GupFlag.Pin) !== 0,
@@ -56,25 +68,25 @@ export class GetUserPages {
     );
     assert(out.length >= npages, 'too few places for the pages');
     if (this.kernel.sched.reach(GupStep.getPages, start, npages, flags, mm.id)) yield STEP;
-    let got = yield* this.getAll(mm, start, npages, flags, out);
+    let got = yield* this.getAll(mm, start, npages, flags, out, faultFlags);
     while (got > 0 && (flags & GupFlag.LongTerm) !== 0) {
       const errno = yield* this.bringHome(out, got, flags);
       if (errno === Errno.OK) break;
       if (errno !== Errno.EAGAIN) return errno;
-      got = yield* this.getAll(mm, start, npages, flags, out);
+      got = yield* this.getAll(mm, start, npages, flags, out, faultFlags);
     }
     this.kernel.sched.at(GupStep.done, start, npages, got, mm.id);
     return got;
   }
 
-  /** The same without a lock for what the page table allows as it is; the rest under mmap_lock. @kernel get_user_pages_fast, pin_user_pages_fast */
+  /** The same without a lock for what the page table allows as it is; the rest under mmap_lock, which it drops to wait for a handler in user space. @kernel get_user_pages_fast, pin_user_pages_fast */
   *getUserPagesFast(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
     const fast = this.grabPresent(mm, start, npages, flags, out);
     if (this.kernel.sched.reach(GupStep.fast, start, npages, fast, mm.id)) yield STEP;
     if (fast === npages) return fast;
     const rest = out.subarray(fast);
     yield* mm.mmapLock.read();
-    const slow = yield* this.getUserPages(mm, (start + fast) as Vpn, npages - fast, flags, rest);
+    const slow = yield* this.get(mm, (start + fast) as Vpn, npages - fast, flags, rest, FaultFlag.AllowRetry);
     mm.mmapLock.readUnlock();
     return slow < 0 ? (fast > 0 ? fast : slow) : fast + slow;
   }
@@ -84,8 +96,15 @@ export class GetUserPages {
     for (let i = 0; i < npages; i++) this.letGo(pages[i] as Pfn, flags);
   }
 
-  /** @kernel __get_user_pages */
-  private *getAll(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
+  /** @kernel __get_user_pages_locked */
+  private *getAll(
+    mm: Mm,
+    start: Vpn,
+    npages: number,
+    flags: number,
+    out: Uint32Array,
+    faultFlags: number,
+  ): Steps<number> {
     for (let i = 0; i < npages; ) {
       const page = (start + i) as Vpn;
       const vma = mm.vmas.find(page);
@@ -95,18 +114,19 @@ export class GetUserPages {
         out[i++] = found;
         continue;
       }
-      const errno = yield* this.fault(mm, vma, page, found);
-      if (errno !== Errno.OK) return i > 0 ? i : errno;
+      const errno = yield* this.fault(mm, vma, page, found, faultFlags);
+      if (errno === Errno.EAGAIN) yield* mm.mmapLock.read();
+      else if (errno !== Errno.OK) return i > 0 ? i : errno;
     }
     return npages;
   }
 
   /** @kernel faultin_page */
-  private *fault(mm: Mm, vma: Vma, page: Vpn, need: number): Steps<Errno> {
+  private *fault(mm: Mm, vma: Vma, page: Vpn, need: number, faultFlags: number): Steps<FaultOrRetry> {
     const write = need === NotYet.Write;
     const flags = need === NotYet.Unshare ? FaultFlag.Unshare : 0;
     if (this.kernel.sched.reach(GupStep.fault, page, write ? 1 : flags, mm.id)) yield STEP;
-    return yield* this.faults.handleMmFault(mm, vma, page, write, flags);
+    return yield* this.faults.handle(mm, vma, page, write, flags | faultFlags);
   }
 
   /** Under the page-table lock: the page with its reference, or what must happen first. @kernel follow_page_pte */

@@ -4,10 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../../src/memory/pfn.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
+import { DISK_FILE, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
+import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
+import { GupFlag } from '../../../src/mm/mirror/gup.js';
 import { Hmm, type HmmRange } from '../../../src/mm/mirror/hmm.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
+import { PTE_WRITTEN, PteBit, pteHas } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,
@@ -15,6 +21,7 @@ import {
   makeMachine,
   makeMm,
   mapFixed,
+  pteOf,
   RecordingNotifier,
   run,
   runAll,
@@ -181,4 +188,82 @@ describe('userfaultfd', () => {
     expect(run(kernel, cpu.load(HIGH + 3))).toBe(0);
     checkAccounting(kernel, [mm]);
   });
+
+  it('fills what may only be read, as written and for reading only', () => {
+    const { machine, mm, cpu, serve } = setup();
+    const { kernel, calls } = machine;
+    run(kernel, calls.mprotect.mprotect(mm, vpn(HIGH), 4, Prot.Read));
+    expect(runAll<number>(kernel, [cpu.load(HIGH + 1), serve(1)])[0]).toBe(101);
+    const pte = pteOf(mm, HIGH + 1);
+    expect([pteHas(pte, PTE_WRITTEN), pteHas(pte, PteBit.Write)]).toEqual([true, false]);
+    expect(run(kernel, cpu.store(HIGH + 1, 1))).toBe(Errno.EFAULT);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('does not follow memory that mremap moves, and stays where MREMAP_DONTUNMAP leaves it', () => {
+    const { machine, mm, cpu, serve } = setup();
+    const { kernel, calls } = machine;
+    const { MayMove, Fixed, DontUnmap } = MremapFlag;
+    const move = { from: vpn(HIGH), fromPages: 4, toPages: 4, target: vpn(HIGH + 64) };
+    const flags = MayMove | Fixed | DontUnmap;
+    expect(run(kernel, calls.mremap.mremap(mm, { ...move, flags }))).toBe(HIGH + 64);
+    expect(run(kernel, cpu.load(HIGH + 64))).toBe(0);
+    expect(runAll<number>(kernel, [cpu.load(HIGH + 3), serve(1)])[0]).toBe(103);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('takes what is there of a range with holes, and refuses all of it for one part that it cannot serve', () => {
+    const { machine, mm, uffd } = setup();
+    const { kernel } = machine;
+    const isServed = (page: number): boolean => mm.vmas.find(vpn(page))?.isUserfaulted ?? false;
+    mapFixed(machine, mm, HIGH + 8, 2);
+    mapFixed(machine, mm, HIGH + 12, 2);
+    expect(run(kernel, uffd.register(vpn(HIGH + 6), 7))).toBe(Errno.OK);
+    expect([8, 9, 12, 13].map((page) => isServed(HIGH + page))).toEqual([true, true, true, false]);
+    expect(run(kernel, uffd.register(vpn(HIGH + 32), 4))).toBe(Errno.EINVAL);
+    mapFile(machine, mm, HIGH + 14, kernel.pageCache.create(2, DISK_FILE));
+    expect(run(kernel, uffd.register(vpn(HIGH + 13), 3))).toBe(Errno.EINVAL);
+    mapFile(machine, mm, HIGH + 14, kernel.pageCache.create(2, SHMEM_FILE, false));
+    expect(run(kernel, uffd.register(vpn(HIGH + 13), 3))).toBe(Errno.EPERM);
+    expect(isServed(HIGH + 13)).toBe(false);
+  });
+
+  it('fills holes of shared memory, for everybody who maps it, and leaves alone what is in memory', () => {
+    const { machine, mm, cpu, uffd, serve } = setup();
+    const { kernel } = machine;
+    const file = kernel.pageCache.create(4, SHMEM_FILE);
+    const other = makeMm(kernel);
+    mapFile(machine, mm, HIGH + 8, file);
+    mapFile(machine, other, HIGH + 8, file);
+    expect(run(kernel, new TestCpu(machine, other, 1).store(HIGH + 9, 7))).toBe(Errno.OK);
+    expect(run(kernel, uffd.register(vpn(HIGH + 8), 4))).toBe(Errno.OK);
+    const results = runAll<number>(kernel, [cpu.load(HIGH + 8), cpu.store(HIGH + 10, 5, 1), serve(2)]);
+    expect(results.slice(0, 2)).toEqual([108, Errno.OK]);
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH + 11)))).toBe(Errno.OK);
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH + 9)))).toBe(Errno.EEXIST);
+    const seen = [8, 9, 10, 11].map((page) => run(kernel, new TestCpu(machine, other, 1).load(HIGH + page)));
+    expect(seen).toEqual([108, 7, 110, 0]);
+    checkAccounting(kernel, [mm, other]);
+  });
+
+  it('is waited for by mlock and by the fast way to pages, which can let go of mmap_lock', () => {
+    const { machine, mm, serve } = setup();
+    const { kernel, calls } = machine;
+    const pages = new Uint32Array(2);
+    const results = runAll<number>(kernel, [
+      calls.mlock.mlock(mm, vpn(HIGH), 2),
+      calls.gup.getUserPagesFast(mm, vpn(HIGH + 2), 2, GupFlag.Write, pages),
+      serve(4),
+    ]);
+    expect(results).toEqual([Errno.OK, 2, 4]);
+    calls.gup.release(pages, 2, GupFlag.Write);
+    checkAccounting(kernel, [mm]);
+  });
 });
+
+function mapFile(machine: Machine, mm: Mm, hint: number, file: MappedFile): void {
+  const flags = MapFlag.Fixed | MapFlag.Shared;
+  const args = { hint: vpn(hint), npages: file.mapping.npages, prot: Prot.Read, flags, file };
+  const prot = file.isWritable ? Prot.Read | Prot.Write : Prot.Read;
+  expect(run(machine.kernel, machine.calls.memoryMap.mmap(mm, { ...args, prot }))).toBe(hint);
+}

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, type Vpn, vpn } from '../../../src/base/units.js';
+import { FailureInjector } from '../../../src/memory/failureInjector.js';
 import type { Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
@@ -196,6 +197,30 @@ describe('a private mapping', () => {
     expect(pool()).toEqual([1, 0, 3]);
     exit(mm);
     expect(pool()).toEqual([4, 0, 0]);
+  });
+
+  it('stays where it is when there is no memory for the areas that a move of a part makes', () => {
+    const { mremap } = machine.calls;
+    const target = vpn(HUGE_AREA + 8 * PMD_PAGES);
+    const flags = MremapFlag.MayMove | MremapFlag.Fixed;
+    const move = { from: vpn(HUGE_AREA), fromPages: PMD_PAGES, toPages: PMD_PAGES, target, flags };
+    map(2 * PMD_PAGES);
+    store(HUGE_AREA, 7);
+    const injector = new FailureInjector();
+    machine.kernel.injectFailures(injector);
+    let failed = 0;
+    for (let n = 1; n < 20; n++) {
+      injector.failNth(n);
+      const errno = go(mremap.mremap(mm, move));
+      if (errno === target) break;
+      expect(errno).toBe(Errno.ENOMEM);
+      expect([load(HUGE_AREA), pool()]).toEqual([7, [3, 1, 1]]);
+      failed++;
+    }
+    injector.stop();
+    expect(failed).toBeGreaterThan(1);
+    expect([load(target), pool()]).toEqual([7, [3, 1, 1]]);
+    check();
   });
 });
 

@@ -17,6 +17,8 @@ const samples: readonly (readonly [file: string, every: number])[] = [
   ['linux-6.12-recorded-anon', 75],
   ['linux-6.12-recorded-wide', 46],
   ['linux-6.12-recorded-pins', 10],
+  ['linux-6.12-recorded-hugetlb', 6],
+  ['linux-6.12-recorded-userfault', 6],
 ];
 
 function casesOf(file: string) {
