@@ -68,6 +68,32 @@ export const MIXTURES = {
       ['lock', 20],
     ],
   },
+  // Of both migrate_vma of 6.12 would treat huge pages in another way than newer ones.
+  hugeSwap: {
+    ...PLAIN,
+    pages: [512, 600, 1024],
+    hugePages: true,
+    isWide: true,
+    leavesOut: ['toDevice', 'toSystem'],
+    adds: [
+      ['reclaim', 60],
+      ['pagemap', 60],
+      ['lock', 10],
+    ],
+  },
+  hugeUserfault: {
+    ...PLAIN,
+    pages: [512, 600, 1024],
+    hugePages: true,
+    isWide: true,
+    leavesOut: ['gpuRead', 'gpuWrite', 'toDevice', 'toSystem'],
+    adds: [
+      ['userfault', 60],
+      ['pagemap', 40],
+      ['lock', 10],
+      ['pin', 40],
+    ],
+  },
   // Newer kernels than 6.12 let a device wait for the handler.
   userfault: {
     ...WIDE,

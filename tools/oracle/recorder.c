@@ -515,6 +515,8 @@ static void prepare_swap(void)
 
 	if (fd < 0)
 		return;
+	/* Or huge pages would be swapped in one piece. */
+	set("/sys/block/ram0/queue/rotational", "1");
 	memcpy(header.bytes + PAGE_BYTES - 10, "SWAPSPACE2", 10);
 	if (write(fd, &header, sizeof header) != sizeof header || close(fd) || swapon("/dev/ram0", 0))
 		perror("swap");

@@ -85,7 +85,8 @@ export class DeviceExclusive {
     let valid = false;
     for (const mapping of this.rmap.mappings(head)) {
       if (folios.mapcount(head) > 0) {
-        const range = notifierRange(NotifyEvent.Exclusive, mapping.start, mapping.end, owner);
+        const told = this.toldEnd(mapping, head);
+        const range = notifierRange(NotifyEvent.Exclusive, mapping.start, told, owner);
         yield* mapping.mm.notifiers.invalidateStart(range);
         if (this.replaceEntries(mapping, head, mapping.mm === mm ? page : -1)) valid = true;
         yield* mapping.mm.notifiers.invalidateEnd(range);
@@ -93,6 +94,12 @@ export class DeviceExclusive {
       mapping.mm.drop();
     }
     return valid && folios.mapcount(head) === 0;
+  }
+
+  /** As many pages as the folio has, also where the area shows only its last ones, as far as the area goes. @kernel page_make_device_exclusive_one */
+  private toldEnd({ mm, start, end }: Mapping, head: Pfn): Vpn {
+    const areaEnd = mm.vmas.find(start)?.end ?? end;
+    return Math.min(areaEnd, start + this.kernel.folios.npages(head)) as Vpn;
   }
 
   /** Under the page-table lock. Returns whether the entry at `wanted` was replaced, and writable. */

@@ -91,6 +91,8 @@ interface Needs {
   needsReference: boolean;
   /** It asks for more device memory than there should be. */
   overcommits: boolean;
+  /** Small pages are to become huge ones. */
+  collapses: boolean;
   /** Huge pages of hugetlb mappings, those that processes copy from one another included. */
   hugetlbPages: number;
   coherent: Set<string>;
@@ -112,8 +114,10 @@ export function caseMachine(one: Case, executor: ExecutorName, seed: number): Si
     name: one.name,
     seed,
     executor,
-    // Huge pages need aligned room.
-    ramPages: alignUp(2 * needs.pages * needs.processes + SPARE_PAGES, 64) + hugetlbRam(needs),
+    // Huge pages need aligned room, and those that small pages are to become need it among these.
+    ramPages:
+      alignUp((needs.collapses ? 4 : 2) * needs.pages * needs.processes + SPARE_PAGES, 64) +
+      hugetlbRam(needs),
     deviceCount: driver === 'mirror' ? 0 : needs.devices,
     device: {
       vramPages: machine.memories[0]?.pages ?? PMD_PAGES,
@@ -185,6 +189,7 @@ function needsOf({ steps, expect }: Case): Needs {
     needsMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
     needsReference: false,
     overcommits: false,
+    collapses: false,
     hugetlbPages: 0,
     coherent: new Set(),
   };
@@ -218,6 +223,9 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       break;
     case 'fork':
       needs.processes += rounds;
+      break;
+    case 'madvise':
+      if (step.args.advice === 'collapse') needs.collapses = true;
       break;
     case 'bind_mirror':
       if (step.args.kind !== undefined) needs.namesMirror = true;

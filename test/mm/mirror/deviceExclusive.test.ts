@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
-import { type Vpn, vpn } from '../../../src/base/units.js';
+import { PMD_PAGES, type Vpn, vpn } from '../../../src/base/units.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
 import { NO_PFN, type Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
@@ -26,6 +26,7 @@ import {
   runAll,
   TestCpu,
 } from '../harness.js';
+import { HUGE_AREA, HUGE_RAM, mapHugeArea, mapHugePage } from '../huge/hugeHarness.js';
 import { MigratingDevice } from '../migrate/migratingDevice.js';
 
 const AREA = 2 ** 34;
@@ -141,6 +142,24 @@ describe('lending pages to a device', () => {
     expect(run(kernel, lend(AREA, 1))).toBe(1);
     expect(kernel.memory.layout.isDevicePrivate(ptePfn(pteOf(mm, AREA)))).toBe(false);
     expect(load(AREA)).toBe(9);
+  });
+});
+
+describe('lending the first page of a huge page that two areas show', () => {
+  it('tells of as many pages as it has from each of them on, as far as the area goes', () => {
+    machine = makeMachine({ ramPages: HUGE_RAM });
+    kernel = machine.kernel;
+    mm = makeMm(kernel);
+    mapHugeArea(machine, mm, 2);
+    mapHugePage(machine, mm, HUGE_AREA);
+    run(kernel, machine.calls.memoryMap.munmap(mm, vpn(HUGE_AREA + 100), 1));
+    const watcher = new RecordingNotifier(kernel, mm, HUGE_AREA, 2 * PMD_PAGES);
+    expect(run(kernel, lend(HUGE_AREA, 1))).toBe(1);
+    expect(watcher.take()).toEqual([
+      `EXCLUSIVE ${HUGE_AREA}+100`,
+      `EXCLUSIVE ${HUGE_AREA + 101}+${PMD_PAGES}`,
+    ]);
+    checkAccounting(kernel, [mm]);
   });
 });
 
