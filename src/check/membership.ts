@@ -1,4 +1,4 @@
-/** S7: a range has parts for one device inline or for all that mirror its address space, and one that has left keeps nothing of it. */
+/** S7: a range has parts for no device yet, for one inline, or for all that mirror its address space; one that has left keeps nothing of it. */
 
 import type { DriverRange } from '../driver/driverRange.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
@@ -34,7 +34,8 @@ function checkParts(rule: Rule, { gpus, config }: SvmVm, range: DriverRange): vo
   const { parts, start: page } = range;
   if (parts.length > 1) rule.look('ranges with an array');
   rule.require(
-    parts.length === 1 || (parts.length > 1 && parts.length === gpus.length),
+    // None where it was made to bring pages home and no device has used it since.
+    parts.length <= 1 || parts.length === gpus.length,
     { page },
     () => `the range has ${parts.length} parts, but ${config.name} ${gpus.length} devices`,
   );

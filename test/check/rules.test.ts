@@ -641,6 +641,12 @@ describe('structure', () => {
     expect(broken()).toContain('S7');
   });
 
+  it('S7 takes a range without parts, as a prefetch to RAM makes it where no device has faulted', () => {
+    Object.defineProperty(partAt(IN_VRAM, 0).range, 'parts', { value: [] });
+    expect(broken()).not.toContain('S7');
+    expect(broken()).not.toEqual([]);
+  });
+
   it('S7: a device that has left, but holds pages of the process', () => {
     const [vm] = machine.coordinator.vms;
     const [, gpu] = vm.gpus;
