@@ -92,7 +92,7 @@ function scenarioSource(name: string, names: ExploreNames): SubjectSource {
 }
 
 /** What options say of a scenario, as `key.path=value`. */
-export function settings({ devices, layout, set = [] }: ExploreNames): string[] {
+function settings({ devices, layout, set = [] }: ExploreNames): string[] {
   return [
     ...set,
     ...(devices === undefined ? [] : [`devices.count=${devices}`]),

@@ -22,12 +22,8 @@ export function addHelpCommand(program: Command): void {
 function commandNamed(program: Command, name: string): Command {
   const found = program.commands.find((command) => command.name() === name);
   if (found !== undefined) return found;
-  const names = program.commands.map((command) => command.name()).filter((known) => !isHidden(known));
+  const shown = program.createHelp().visibleCommands(program);
+  const names = shown.map((command) => command.name());
   const meant = didYouMean(name, names);
   throw refusal('help', name, names.join(', '), meant === null ? undefined : `did you mean ${meant}?`);
-}
-
-/** Commands that shells call, not users. */
-function isHidden(name: string): boolean {
-  return name === 'complete';
 }

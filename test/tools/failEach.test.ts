@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { tempFolder } from '../tempFolder.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TOOL = 'tools/failures/failEach.ts';
 const folder = tempFolder();
 
 function runTool(...args: readonly string[]) {
@@ -19,7 +20,7 @@ function runTool(...args: readonly string[]) {
 function failEach(name: string, steps: readonly object[]) {
   const path = join(folder, `${name}.json`);
   writeFileSync(path, JSON.stringify([{ suite: 's', name, steps, expect: [] }]));
-  return runTool('tools/failures/failEach.ts', path);
+  return runTool(TOOL, path);
 }
 
 /** Three allocations are asked for; each copy ends as `endings` says. */
@@ -56,5 +57,23 @@ describe.runIf(process.platform === 'linux')('allocations that fail in copies of
       broken: 2,
       said: ['allocation 3: the simulator itself failed, exit status none'],
     });
+  });
+
+  it.each([
+    { args: [], said: 'FILE: found nothing, allowed: one case file or more' },
+    { args: ['none.json'], said: 'none.json: found no such file, allowed' },
+    { args: ['--jobs', 'x', 'none.json'], said: '--jobs: found x, allowed: a whole number from 1' },
+    { args: ['--steps-after=-1', 'none.json'], said: '--steps-after: found -1' },
+    {
+      args: ['--from', '9', '--to', '8', 'none.json'],
+      said: '--to: found 8, allowed: a whole number from 9',
+    },
+    { args: ['--bogus', 'none.json'], said: "Unknown option '--bogus'" },
+  ])('are not tried where the command line says $args', ({ args, said }) => {
+    const { status, stdout, stderr } = runTool(TOOL, ...args);
+    expect(stderr).toContain(`failEach: ${said}`);
+    expect(stderr).not.toContain('    at ');
+    expect(stdout).toBe('');
+    expect(status).toBe(2);
   });
 });

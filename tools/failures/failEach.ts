@@ -7,15 +7,15 @@
  */
 
 import { writeSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { UserError } from '../../src/base/userError.js';
 import type { Case } from '../../src/case/caseSchema.js';
 import { loadCaseFile } from '../../src/scenario/case/loadCases.js';
 import type { CaseProblem } from '../../src/simulation/case/caseReport.js';
 import { CaseTrials } from '../../src/simulation/case/caseTrials.js';
-import { FailingRun, STEPS_AFTER_FAILURE } from '../../src/simulation/case/failingRun.js';
+import { FailingRun } from '../../src/simulation/case/failingRun.js';
 import { missingFeature } from '../../src/simulation/case/missingFeature.js';
 import { CopyingInjector, CopyStatus } from './copyingInjector.js';
+import { type FailEachOptions, failEachOptions } from './failEachOptions.js';
 import { endCopy } from './processCopy.js';
 
 const SEED = 1;
@@ -33,20 +33,13 @@ function tell(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-interface Options {
-  readonly jobs: number;
-  readonly stepsAfter: number;
-  readonly from: number;
-  readonly to: number;
-}
-
 interface Swept {
   readonly allocations: number;
   readonly runs: number;
   readonly broken: number;
 }
 
-function sweep(one: Case, { jobs, stepsAfter, from, to }: Options): Swept {
+function sweep(one: Case, { jobs, stepsAfter, from, to }: FailEachOptions): Swept {
   const trials = new CaseTrials(one, SEED);
   const plain = trials.runPlain();
   const allocations = plain.allocations.length;
@@ -77,24 +70,9 @@ function endFailing(problems: readonly CaseProblem[]): never {
 }
 
 function main(): void {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: {
-      jobs: { type: 'string', default: String(availableParallelism()) },
-      'steps-after': { type: 'string', default: String(STEPS_AFTER_FAILURE) },
-      from: { type: 'string', default: '1' },
-      to: { type: 'string', default: 'Infinity' },
-    },
-  });
-  const options = {
-    jobs: Number(values.jobs),
-    stepsAfter: Number(values['steps-after']),
-    from: Number(values.from),
-    to: Number(values.to),
-  };
-  if (!process.execArgv.includes('--single-threaded')) throw new Error('needs node --single-threaded');
+  const options = failEachOptions(process.argv.slice(2), process.execArgv);
   const total = { cases: 0, allocations: 0, runs: 0, broken: 0 };
-  for (const one of positionals.flatMap((file) => loadCaseFile(file))) {
+  for (const one of options.files.flatMap((file) => loadCaseFile(file))) {
     if (missingFeature(one) !== null) continue;
     const start = performance.now();
     const { allocations, runs, broken } = sweep(one, options);
@@ -111,4 +89,10 @@ function main(): void {
   process.exitCode = broken === 0 ? 0 : 1;
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  print(`failEach: ${error.message}`);
+  process.exitCode = error.exitCode;
+}

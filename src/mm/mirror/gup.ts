@@ -32,6 +32,17 @@ export const GupFlag = {
   LongTerm: 4,
 } as const;
 
+interface GupRequest {
+  readonly mm: Mm;
+  readonly start: Vpn;
+  readonly npages: number;
+  /** Of GupFlag. */
+  readonly flags: number;
+  readonly out: Uint32Array;
+  /** Of FaultFlag, for all faults that it takes. */
+  readonly faultFlags: number;
+}
+
 /** What a page table does not give yet. */
 const NotYet = { Read: -1, Write: -2, Unshare: -3 } as const;
 
@@ -49,18 +60,12 @@ export class GetUserPages {
    * @kernel get_user_pages, pin_user_pages
    */
   *getUserPages(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
-    return yield* this.get(mm, start, npages, flags, out, 0);
+    return yield* this.get({ mm, start, npages, flags, out, faultFlags: 0 });
   }
 
-  /** `faultFlags` are those of all its faults. @kernel __gup_longterm_locked */
-  private *get(
-    mm: Mm,
-    start: Vpn,
-    npages: number,
-    flags: number,
-    out: Uint32Array,
-    faultFlags: number,
-  ): Steps<number> {
+  /** @kernel __gup_longterm_locked */
+  private *get(request: GupRequest): Steps<number> {
+    const { mm, start, npages, flags, out } = request;
     mm.mmapLock.assertHeld();
     assert(
       (flags & GupFlag.LongTerm) === 0 || (flags & GupFlag.Pin) !== 0,
@@ -68,12 +73,12 @@ export class GetUserPages {
     );
     assert(out.length >= npages, 'too few places for the pages');
     if (this.kernel.sched.reach(GupStep.getPages, start, npages, flags, mm.id)) yield STEP;
-    let got = yield* this.getAll(mm, start, npages, flags, out, faultFlags);
+    let got = yield* this.getAll(request);
     while (got > 0 && (flags & GupFlag.LongTerm) !== 0) {
       const errno = yield* this.bringHome(out, got, flags);
       if (errno === Errno.OK) break;
       if (errno !== Errno.EAGAIN) return errno;
-      got = yield* this.getAll(mm, start, npages, flags, out, faultFlags);
+      got = yield* this.getAll(request);
     }
     this.kernel.sched.at(GupStep.done, start, npages, got, mm.id);
     return got;
@@ -84,9 +89,15 @@ export class GetUserPages {
     const fast = this.grabPresent(mm, start, npages, flags, out);
     if (this.kernel.sched.reach(GupStep.fast, start, npages, fast, mm.id)) yield STEP;
     if (fast === npages) return fast;
-    const rest = out.subarray(fast);
     yield* mm.mmapLock.read();
-    const slow = yield* this.get(mm, (start + fast) as Vpn, npages - fast, flags, rest, FaultFlag.AllowRetry);
+    const slow = yield* this.get({
+      mm,
+      start: (start + fast) as Vpn,
+      npages: npages - fast,
+      flags,
+      out: out.subarray(fast),
+      faultFlags: FaultFlag.AllowRetry,
+    });
     mm.mmapLock.readUnlock();
     return slow < 0 ? (fast > 0 ? fast : slow) : fast + slow;
   }
@@ -97,14 +108,7 @@ export class GetUserPages {
   }
 
   /** @kernel __get_user_pages_locked */
-  private *getAll(
-    mm: Mm,
-    start: Vpn,
-    npages: number,
-    flags: number,
-    out: Uint32Array,
-    faultFlags: number,
-  ): Steps<number> {
+  private *getAll({ mm, start, npages, flags, out, faultFlags }: GupRequest): Steps<number> {
     for (let i = 0; i < npages; ) {
       const page = (start + i) as Vpn;
       const vma = mm.vmas.find(page);
