@@ -16,6 +16,7 @@ import { ExitStatus } from './exitStatus.js';
 import { pattern, refusal, wholeNumber } from './optionValues.js';
 import { junitResults, keepFilesApart } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
+import { shippedPath } from './shippedPath.js';
 
 const SEED_MAX = 2 ** 32 - 1;
 const STRIDE_MAX = 1e9;
@@ -92,10 +93,11 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
 }
 
 export async function caseCommand(
-  files: readonly string[],
+  typed: readonly string[],
   options: CaseCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  const files = typed.map((path) => shippedPath(path));
   keepFilesApart(options, files);
   const json = new ResultOutput(host, options.json);
   const junit = new FileOutput('--junit', options.junit, junitResults);

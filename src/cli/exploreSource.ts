@@ -10,6 +10,7 @@ import { readScenarioText, scenarioFromText } from '../scenario/loadScenario.js'
 import type { CliHost } from './cliHost.js';
 import { pattern, refusal } from './optionValues.js';
 import { scenarioPath } from './scenarioPath.js';
+import { shippedPath } from './shippedPath.js';
 
 export interface ExploreNames {
   readonly bug?: string;
@@ -101,7 +102,7 @@ function settings({ devices, layout, set = [] }: ExploreNames): string[] {
 }
 
 async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {
-  const cases = await host.simulator.loadCases([file]);
+  const cases = await host.simulator.loadCases([shippedPath(file)]);
   const wanted = pattern('--filter', filter ?? '');
   const [program, ...others] = cases.filter(({ name, suite, variant }) =>
     wanted.test(`${suite} ${name} ${variant ?? ''}`),

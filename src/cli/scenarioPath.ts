@@ -1,10 +1,11 @@
 /** Finds the scenario that a user means: a file, or one that comes with svmsim, from any working directory. */
 
 import { existsSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../base/userError.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { configDir } from '../scenario/presets.js';
+import { shortestPath } from '../scenario/shortestPath.js';
 
 /**
  * `typed` is a path, or a name such as `stress` or `config/stress.yaml` of a scenario that comes with svmsim. A file of the user comes first.
@@ -15,7 +16,7 @@ export function scenarioPath(typed: string, directory = configDir()): string {
   if (existsSync(typed)) return typed;
   const own = scenarioNames(directory);
   const name = nameIn(typed);
-  if (name !== null && own.includes(name)) return shortest(join(directory, `${name}.yaml`));
+  if (name !== null && own.includes(name)) return shortestPath(join(directory, `${name}.yaml`));
   const meant = name === null ? null : didYouMean(name, own);
   throw new UserError({
     where: typed,
@@ -36,10 +37,4 @@ export function scenarioNames(directory = configDir()): string[] {
 /** Null for what can only be a path of the user's own. */
 function nameIn(typed: string): string | null {
   return /^(?:\.\/)?(?:config\/)?([\w.-]+?)(?:\.ya?ml)?$/.exec(typed)?.[1] ?? null;
-}
-
-/** As the user would type it from here. */
-function shortest(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short;
 }

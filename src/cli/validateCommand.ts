@@ -6,6 +6,7 @@ import { type FileKind, fileKinds } from '../scenario/fileKind.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { ExitStatus } from './exitStatus.js';
+import { shippedPath } from './shippedPath.js';
 
 export interface ValidateOptions {
   readonly kind?: FileKind;
@@ -41,7 +42,7 @@ export async function validateCommand(
   let status: ExitStatus = ExitStatus.Ok;
   for (const file of files) {
     try {
-      const checked = await host.simulator.checkFile(file, kind);
+      const checked = await host.simulator.checkFile(shippedPath(file), kind);
       if (quiet !== true) host.stdout.write(`${file}: a ${checked.kind} file, valid: ${checked.content}\n`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;

@@ -11,6 +11,7 @@ import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from 
 import { didYouMean } from './didYouMean.js';
 import { type DeviceKeyName, eachDeviceKey, presetSchema, wholePresetSchema } from './presetSchema.js';
 import { type FileReference, placeOf, readTextFile } from './readTextFile.js';
+import { shortestPath } from './shortestPath.js';
 import { YamlSource } from './yamlSource.js';
 
 const PRESET_BYTES_MAX = 2 ** 18;
@@ -133,14 +134,8 @@ function firstOf<T>(values: readonly (T | undefined)[]): T {
 
 function presetPath(preset: string, baseDir: string): string {
   return isPath(preset)
-    ? shortest(resolve(baseDir, preset))
-    : shortest(join(configDir(), 'presets', `${preset}.yaml`));
-}
-
-/** As it is called in the working directory. */
-function shortest(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short.startsWith('..') ? path : short;
+    ? shortestPath(resolve(baseDir, preset))
+    : shortestPath(join(configDir(), 'presets', `${preset}.yaml`));
 }
 
 /** Of the presets that come with svmsim. */
