@@ -17,6 +17,7 @@ import type { AnyBenchmark, BenchOutcome } from './bench/runBenchmark.js';
 import { readThresholds } from './bench/thresholds.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
+import { deliver } from './deliver.js';
 import { ExitStatus, statusOf } from './exitStatus.js';
 import { refusal } from './optionValues.js';
 import { keepFilesApart } from './outputFiles.js';
@@ -124,11 +125,8 @@ async function benchChosen(
     environment: host.environment(),
   };
   const colors = colorsFor(host.variables, host.stdout.isTTY);
-  output.publish(
-    () => printed(results, format, colors),
-    () => documentOf(results),
-  );
-  return statusOfAll(results);
+  const table = (): string => printed(results, format, colors);
+  return deliver(host, statusOfAll(results), [() => output.publish(table, () => documentOf(results))]);
 }
 
 function list(host: CliHost): ExitStatus {

@@ -9,6 +9,7 @@ import { bugsDocument, bugsTable, type RaceCell, raceDocument, raceTable } from 
 import { StatusLine } from '../report/statusLine.js';
 import { type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
 import type { CliHost, ExplorePool } from './cliHost.js';
+import { deliver } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import { exploreCommand } from './exploreCommand.js';
 import { bugNamed } from './exploreSource.js';
@@ -90,11 +91,11 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
   }
   const partial = cells.length < allBugs.length * portfolio.length;
   const wallNs = (host.nowMs() - startMs) * 1e6;
-  output.publish(
-    () => raceTable(cells, partial),
-    () => raceDocument(cells, { seed: limits.seed, partial, wallNs, environment: host.environment() }),
-  );
-  return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
+  const context = { seed: limits.seed, partial, wallNs, environment: host.environment() };
+  const table = (): string => raceTable(cells, partial);
+  return deliver(host, partial ? ExitStatus.Interrupted : ExitStatus.Ok, [
+    () => output.publish(table, () => raceDocument(cells, context)),
+  ]);
 }
 
 async function raceOne(

@@ -12,6 +12,7 @@ import { type ExecutorName, executors } from '../simulation/simulationConfig.js'
 import { CaseQueue, type CaseQueueEvents, type RunTask } from './caseQueue.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
+import { deliver } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import { pattern, refusal, wholeNumber } from './optionValues.js';
 import { junitResults, keepFilesApart } from './outputFiles.js';
@@ -116,12 +117,17 @@ export async function caseCommand(
   const run = new CaseRun(cases, how, jobs, options, host);
   const partial = await run.run();
   const { reports } = run;
-  junit.write(() => junitXml(reports, partial ? cases.length - reports.length : 0));
   const wallNs = (host.nowMs() - startMs) * 1e6;
-  json.publish(
-    () => `${suiteTable(reports, run.colors)}\n${caseVerdictLine(reports, cases.length, run.colors)}\n`,
-    () => caseDocument(reports, { ...options, seed, partial, environment: host.environment(), wallNs }),
-  );
+  const table = (): string =>
+    `${suiteTable(reports, run.colors)}\n${caseVerdictLine(reports, cases.length, run.colors)}\n`;
+  const context = { ...options, seed, partial, environment: host.environment(), wallNs };
+  return deliver(host, statusOfCases(reports, partial), [
+    () => json.publish(table, () => caseDocument(reports, context)),
+    () => junit.write(() => junitXml(reports, partial ? cases.length - reports.length : 0)),
+  ]);
+}
+
+function statusOfCases(reports: readonly CaseReport[], partial: boolean): ExitStatus {
   if (reports.some(({ status }) => status === 'fail')) return ExitStatus.CheckFailed;
   return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }

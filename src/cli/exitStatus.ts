@@ -1,5 +1,6 @@
 /** How the process ends, and what is said on standard error when that is by an error. */
 
+import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { UserError } from '../base/userError.js';
 import type { Verdict } from '../report/verdict.js';
@@ -52,8 +53,14 @@ export function internalLine(message: string): string {
   return `svmsim: internal error: ${message}`;
 }
 
+/** What another thread could not send is no Error here, though it has the looks of one. */
+function messageOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return inspect(error);
+  return String(error.message);
+}
+
 function internalMessage(error: unknown, withStack: boolean): string {
-  const lines = [internalLine(error instanceof Error ? error.message : String(error))];
+  const lines = [internalLine(messageOf(error))];
   if (withStack && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
   const hint = withStack ? '' : ' (SVMSIM_DEBUG=1 prints the stack)';
   lines.push(`${BUG_LINE}${hint}`);

@@ -9,6 +9,7 @@ import { type ExploreContext, exploreDocument, exploreText } from '../report/exp
 import { StatusLine } from '../report/statusLine.js';
 import { formatCount, plural } from '../report/units.js';
 import type { CliHost } from './cliHost.js';
+import { deliver, isWritten } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
@@ -48,14 +49,17 @@ export async function exploreCommand(
     bug: target.bug,
     seed: limits.seed,
     wallMs,
-    ...keepFailure(report.findings[0], target, options, failureFile, host),
+    ...(await keepFailure(report.findings[0], target, options, failureFile, host)),
   };
-  output.publish(
-    () => exploreText(report, context),
-    () => exploreDocument(report, context, host.environment()),
-  );
-  if (report.findings.length > 0) return ExitStatus.CheckFailed;
-  return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+  const table = (): string => exploreText(report, context);
+  return deliver(host, statusOfSearch(report.findings.length > 0, report.isPartial), [
+    () => output.publish(table, () => exploreDocument(report, context, host.environment())),
+  ]);
+}
+
+export function statusOfSearch(hasFound: boolean, isPartial: boolean): ExitStatus {
+  if (hasFound) return ExitStatus.CheckFailed;
+  return isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }
 
 /** @throws UserError when a failure could not be kept, before one is looked for. */
@@ -126,16 +130,16 @@ function nameOf({ source }: ExplorationTarget): string {
 }
 
 /** The failure, made smaller unless told otherwise, and where it was written. */
-export function keepFailure(
+export async function keepFailure(
   first: Finding | undefined,
   target: ExplorationTarget,
   { output = OUTPUT, shrink: isWanted = true }: ExploreOptions,
   file: FileOutput,
   host: CliHost,
-): Pick<ExploreContext, 'replay' | 'shrunk'> {
+): Promise<Pick<ExploreContext, 'replay' | 'shrunk'>> {
   if (first === undefined) return { replay: null, shrunk: null };
   const shrunk = isWanted ? shrink(target, first) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
-  file.write(() => encodeFailure(kept, host.version));
-  return { replay: { file: output, command: `svmsim replay ${output}` }, shrunk };
+  const isKept = await isWritten(host, () => file.write(() => encodeFailure(kept, host.version)));
+  return { replay: isKept ? { file: output, command: `svmsim replay ${output}` } : null, shrunk };
 }

@@ -26,9 +26,7 @@ export function wholeNumber(option: string, typed: string, min: number, max: num
 
 /** Milliseconds of a number of seconds, which may have decimals. @throws UserError */
 export function secondsAsMs(option: string, typed: string, minMs: number, maxMs: number): number {
-  const value = /^\d{1,9}(\.\d{1,9})?s?$/.test(typed)
-    ? Math.round(Number.parseFloat(typed) * 1000)
-    : Number.NaN;
+  const value = /^\d{1,9}(\.\d{1,9})?s?$/.test(typed) ? Number.parseFloat(typed) * 1000 : Number.NaN;
   if (value >= minMs && value <= maxMs) return value;
   throw refusal(option, typed, `a number of seconds from ${minMs / 1000} to ${maxMs / 1000}`);
 }

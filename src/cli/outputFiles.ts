@@ -28,7 +28,7 @@ const HEAD_BYTES = 64;
 
 export const jsonResults: Replaceable = {
   what: 'a result of an earlier run',
-  isOne: (head) => head.startsWith('{'),
+  isOne: (head) => /^\{\s*"svmsim":/.test(head),
 };
 export const junitResults: Replaceable = {
   what: 'JUnit results of an earlier run',

@@ -1,7 +1,7 @@
 /** `svmsim record`: records a program's memory calls with strace. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
@@ -54,14 +54,20 @@ export async function recordCommand(
   const [program = ''] = words;
   const file = output ?? `${basename(program)}.strace`;
   // Whether it can be written is known before the program has run.
-  new FileOutput('--output', file, recordings).write(() => '');
-  const strace = ['-f', '-qq', '-ttt', '-o', file, '-e', 'trace=%memory,%process', '--', ...words];
+  new FileOutput('--output', file, recordings);
+  if (existsSync(file) && !statSync(file).isFile())
+    throw refusal(`--output ${file}`, 'something else than a file', 'a new file, or an earlier recording');
+  // What was there before stays until there is something to put in its place.
+  const partial = `${file}.partial`;
+  const strace = ['-f', '-qq', '-ttt', '-o', partial, '-e', 'trace=%memory,%process', '--', ...words];
   // What stops the program does not stop its recording.
   const status = await host.interruptible(
     () => launch('strace', strace),
     () => {},
   );
-  if (statSync(file).size === 0) rmSync(file);
+  const isRecorded = (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  if (isRecorded) renameSync(partial, file);
+  else rmSync(partial, { force: true });
   if (status === null) {
     throw new UserError({
       where: 'record',
@@ -69,7 +75,7 @@ export async function recordCommand(
       allowed: 'strace in one of the folders of PATH (Debian and Ubuntu: apt install strace)',
     });
   }
-  if (!existsSync(file)) throw refusal('record', `${program}, which cannot be started`, 'a program');
+  if (!isRecorded) throw refusal('record', `${program}, which cannot be started`, 'a program');
   const summary = describeRecording(file);
   if (quiet !== true) {
     const ended = status === 0 ? '' : `svmsim: ${program} ended with status ${status}\n`;

@@ -15,6 +15,7 @@ import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { againLine } from './againLine.js';
 import type { CliHost } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
+import { deliver, isWritten } from './deliver.js';
 import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.js';
 import { keepFilesApart } from './outputFiles.js';
 import { Question } from './question.js';
@@ -94,32 +95,32 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
   const report = await recording(trace, host, () => simulate(config, run, trace, host));
+  const status = await publishRun(report, config, run, output, host);
+  if (!trace.isWanted) return status;
   const context: DocumentContext = { command: run.command, config, environment: host.environment() };
-  if (trace.isWanted) await trace.write(runDocument(report, context), host.stderr);
-  return publishRun(report, config, run, output, host);
+  return deliver(host, status, [() => trace.write(runDocument(report, context), host.stderr)]);
 }
 
 /** Prints what a run gave. */
-export function publishRun(
+export async function publishRun(
   report: RunReport,
   config: SimulationConfig,
   run: OneRun,
   output: ResultOutput,
   host: CliHost,
-): ExitStatus {
+): Promise<ExitStatus> {
   const context: DocumentContext = { command: run.command, config, environment: host.environment() };
-  output.publish(
-    () =>
-      summaryTable(report, {
-        colors: colorsFor(host.variables, host.stdout.isTTY),
-        layout: config.svm.layout,
-        again: againLine(run, config),
-      }),
-    () => runDocument(report, context),
-  );
+  const table = (): string =>
+    summaryTable(report, {
+      colors: colorsFor(host.variables, host.stdout.isTTY),
+      layout: config.svm.layout,
+      again: againLine(run, config),
+    });
   const verdict = verdictOf(report);
+  const publish = (): void => output.publish(table, () => runDocument(report, context));
+  const status = await deliver(host, statusOf(verdict), [publish]);
   if (verdict.internal) host.stderr.write(`${internalLine(verdict.text)}\n${BUG_LINE}\n`);
-  return statusOf(verdict);
+  return status;
 }
 
 /** What was recorded of a run that came to no result is kept too. */
@@ -127,7 +128,7 @@ async function recording<T>(trace: TraceOutput, host: CliHost, run: () => Promis
   try {
     return await run();
   } catch (error) {
-    await trace.write(null, host.stderr);
+    await isWritten(host, () => trace.write(null, host.stderr));
     throw error;
   }
 }

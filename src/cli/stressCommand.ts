@@ -103,6 +103,8 @@ export async function stressCommand(
     ...(seconds === undefined ? [] : ['--seconds', seconds]),
     ...(load ?? []).flatMap((one) => ['--load', one]),
     ...(verify === true ? ['--verify'] : []),
+    ...(verifyEvery === DEFAULT_VERIFY_SECONDS ? [] : ['--verify-every', verifyEvery]),
+    ...(stuckAfter === DEFAULT_STUCK_SECONDS ? [] : ['--stuck-after', stuckAfter]),
   ];
   const run = {
     command: 'stress',

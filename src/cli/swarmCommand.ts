@@ -11,8 +11,9 @@ import { plural } from '../report/units.js';
 import { layouts } from '../simulation/simulationConfig.js';
 import type { CliHost } from './cliHost.js';
 import { commandLine } from './commandLine.js';
-import { ExitStatus } from './exitStatus.js';
-import { failureOutput, jobsOf, keepFailure, limitsOf } from './exploreCommand.js';
+import { deliver } from './deliver.js';
+import type { ExitStatus } from './exitStatus.js';
+import { failureOutput, jobsOf, keepFailure, limitsOf, statusOfSearch } from './exploreCommand.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { bugNamed } from './exploreSource.js';
 import { refusal, wholeNumber } from './optionValues.js';
@@ -39,15 +40,13 @@ export async function swarmCommand(
   const kept =
     found?.finding == null
       ? { replay: null, shrunk: null }
-      : keepFailure(found.finding, found.target, options, failureFile, host);
+      : await keepFailure(found.finding, found.target, options, failureFile, host);
   const context = { seed: limits.seed, bug: limits.bug, wallMs: host.nowMs() - startMs, ...kept };
   const again = (seed: number): string => againCommand(seed, options);
-  output.publish(
-    () => swarmText(report, context, again),
-    () => swarmDocument(report, context, again, host.environment()),
-  );
-  if (found !== undefined) return ExitStatus.CheckFailed;
-  return report.isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+  const table = (): string => swarmText(report, context, again);
+  return deliver(host, statusOfSearch(found !== undefined, report.isPartial), [
+    () => output.publish(table, () => swarmDocument(report, context, again, host.environment())),
+  ]);
 }
 
 function swarmLimits(options: ExploreOptions): SwarmLimits {

@@ -7,11 +7,13 @@ import { StatusLine } from '../report/statusLine.js';
 import { sweepTable, sweepVerdict } from '../report/sweepTable.js';
 import { formatClock, formatCount, plural } from '../report/units.js';
 import { verdictOf } from '../report/verdict.js';
+import { overridesOf } from '../scenario/overrides.js';
 import type { RunReport } from '../simulation/runReport.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { againLine } from './againLine.js';
 import type { CliHost, SweepPool } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
+import { deliver } from './deliver.js';
 import { type ExitStatus, isAbort, statusOf } from './exitStatus.js';
 import { refusal, SEEDS_MAX, type SeedRange, seedRange, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
@@ -45,16 +47,17 @@ export async function runSweep(
   const reports = await new Sweep(path, virtual, seeds, host).run(jobs);
   const wallNs = (host.nowMs() - startMs) * NANOSECONDS_PER_MILLISECOND;
   const again = { command: 'run', path, options: virtual, more: [] };
-  output.publish(
-    () =>
-      sweepTable(reports, {
-        colors: colorsFor(host.variables, host.stdout.isTTY),
-        seeds: countOf(seeds),
-        againWith: (seed) => againLine(again, { ...config, seed }),
-      }),
-    () => sweepDocument(reports, seeds, wallNs, { command: 'run', config, environment: host.environment() }),
-  );
-  return statusOf(sweepVerdict(reports, countOf(seeds)));
+  const table = (): string =>
+    sweepTable(reports, {
+      colors: colorsFor(host.variables, host.stdout.isTTY),
+      seeds: countOf(seeds),
+      againWith: (seed) => againLine(again, { ...config, seed }),
+    });
+  const context = { command: 'run', config, environment: host.environment() };
+  const status = statusOf(sweepVerdict(reports, countOf(seeds)));
+  return deliver(host, status, [
+    () => output.publish(table, () => sweepDocument(reports, seeds, wallNs, context)),
+  ]);
 }
 
 function seedsOf({ seeds, jobs, executor }: CommonOptions & SweepOptions): SeedRange {
@@ -147,12 +150,7 @@ class Sweep {
   }
 
   private async runSeed(pool: SweepPool, seed: number, signal: AbortSignal): Promise<void> {
-    const { executor, devices, layout, policy, set, checks } = this.options;
-    const overrides = Object.fromEntries(
-      Object.entries({ executor, devices, layout, policy, set, checks, seed }).filter(
-        ([, value]) => value !== undefined,
-      ),
-    );
+    const overrides = overridesOf({ ...this.options, seed });
     try {
       const report = await pool.run({ scenario: this.path, overrides }, signal);
       assert(report.seed === seed, () => `the run of seed ${seed} reports seed ${report.seed}`);

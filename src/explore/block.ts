@@ -103,7 +103,8 @@ export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: 
 }
 
 class Block {
-  private readonly hashes: Float64Array;
+  /** One for each schedule: some blocks know no end, and must not have room for all that they may run. */
+  private readonly hashes: number[] = [];
   private readonly findings: Finding[] = [];
   private readonly keys = new Set<string>();
   private done = 0;
@@ -119,9 +120,7 @@ class Block {
   constructor(
     private readonly task: BlockTask,
     private readonly runner: SubjectRunner,
-  ) {
-    this.hashes = new Float64Array(task.schedules);
-  }
+  ) {}
 
   /** Null if its runs do not count: one of them left something behind for those after it. */
   run(stopAtFirst: boolean): BlockResult | null {
@@ -149,7 +148,7 @@ class Block {
       stepsMax: this.stepsMax,
       choicesMax: this.choicesMax,
       tasksMax: this.tasksMax,
-      hashes: this.hashes.subarray(0, this.done),
+      hashes: Float64Array.from(this.hashes),
       findings: this.findings,
       isComplete,
     };
@@ -173,7 +172,7 @@ class Block {
   }
 
   private note({ verdict, isUndecided, steps, preemptions, hash, choices, tasks }: Outcome): void {
-    this.hashes[this.done] = hash;
+    this.hashes.push(hash);
     this.stepsTotal += steps;
     this.stepsMin = Math.min(this.stepsMin, steps);
     this.stepsMax = Math.max(this.stepsMax, steps);

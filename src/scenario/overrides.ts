@@ -32,6 +32,27 @@ export interface ScenarioOverrides {
   readonly set?: readonly string[];
 }
 
+const overrideKeys: Readonly<Record<keyof ScenarioOverrides, true>> = {
+  executor: true,
+  seed: true,
+  devices: true,
+  layout: true,
+  preset: true,
+  loads: true,
+  verifiesLoads: true,
+  durationMs: true,
+  checks: true,
+  policy: true,
+  set: true,
+};
+
+/** Of options that have more, only what changes a scenario: plain data, for another thread. */
+export function overridesOf(options: ScenarioOverrides): ScenarioOverrides {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => Object.hasOwn(overrideKeys, key) && value !== undefined),
+  );
+}
+
 /** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing, or speaks against an option. */
 export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides): void {
   const { set = [] } = overrides;
@@ -178,5 +199,5 @@ function numberOf(typed: string | number): string | number {
 }
 
 function durationOf(durationMs: number): string {
-  return durationMs === Number.POSITIVE_INFINITY ? 'unlimited' : `${durationMs}ms`;
+  return durationMs === Number.POSITIVE_INFINITY ? 'unlimited' : `${Math.round(durationMs * 1e6)}ns`;
 }

@@ -22,6 +22,10 @@ describe('secondsAsMs', () => {
     ]);
   });
 
+  it('takes parts of a millisecond, which are long under the virtual executor', () => {
+    expect(secondsAsMs('--verify-every', '0.0004', 0, 1e6)).toBeCloseTo(0.4, 9);
+  });
+
   it.each(['0', '1001', 'abc', '1m', '-1', '.5', 'Infinity'])('refuses %j', (typed) => {
     expect(() => secondsAsMs('--seconds', typed, 1, 1e6)).toThrow(/--seconds: found .*from 0.001 to 1000/);
   });

@@ -1,7 +1,7 @@
 /** `svmsim record` and `svmsim import`: what is written, what is said, and with which status they end. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ describe('record', () => {
       host,
       async (program, args) => {
         launched.push([program, ...args]);
-        writeFileSync(output, trace);
+        writeFileSync(`${output}.partial`, trace);
         return 3;
       },
     );
@@ -42,7 +42,7 @@ describe('record', () => {
         '-qq',
         '-ttt',
         '-o',
-        output,
+        `${output}.partial`,
         '-e',
         'trace=%memory,%process',
         '--',
@@ -55,13 +55,37 @@ describe('record', () => {
     expect(host.stderr.text).toContain(`${output}: process 7: 2 calls of 1 thread`);
     expect(host.stderr.text).toContain('  - kind: trace');
     expect(host.stdout.text).toBe('');
+    expect(readFileSync(output, 'utf8')).toBe(trace);
+    expect(existsSync(`${output}.partial`)).toBe(false);
   });
+
+  it.each([null, 1])(
+    'leaves an earlier recording alone where nothing is recorded (status %s)',
+    async (status) => {
+      const output = join(folder, 'earlier.strace');
+      writeFileSync(output, trace);
+      const recorded = recordCommand(['app'], { output }, host, async () => {
+        writeFileSync(`${output}.partial`, '');
+        return status;
+      });
+      await expect(recorded).rejects.toThrow(status === null ? /no strace/ : /app, which cannot be started/);
+      expect(readFileSync(output, 'utf8')).toBe(trace);
+      expect(existsSync(`${output}.partial`)).toBe(false);
+    },
+  );
 
   it('says so where there is no strace', async () => {
     const output = join(folder, 'none.strace');
     const recorded = recordCommand(['app'], { output }, host, async () => null);
     await expect(recorded).rejects.toThrow(
       /record: found no strace on this machine, allowed: strace in one of the folders of PATH/,
+    );
+  });
+
+  it('refuses what is no file', async () => {
+    const launch = async (): Promise<number> => 0;
+    await expect(recordCommand(['app'], { output: '/dev/null' }, host, launch)).rejects.toThrow(
+      '--output /dev/null: found something else than a file',
     );
   });
 

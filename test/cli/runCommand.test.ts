@@ -148,6 +148,12 @@ describe('stress', () => {
     expect(host.runs[0].options.verifyEveryMs).toBe(0);
   });
 
+  it('names what decided the run for its repetition', async () => {
+    host.run = async () => runReport({ checks: [{ name: 'content', ok: false, detail: 'lost' }] });
+    await runCli(['stress', '--seconds', '2', '--verify-every', '0.001', '--stuck-after', '0.5'], host);
+    expect(host.stdout.text).toMatch(/--seconds 2 --verify-every 0\.001 --stuck-after 0\.5\n$/);
+  });
+
   it.each([['-5'], ['0'], ['x'], ['']])('refuses --seconds %j', async (seconds) => {
     expect(await runCli(['stress', '--seconds', seconds], host)).toBe(2);
     expect(host.stderr.text).toContain('svmsim: --seconds: found');

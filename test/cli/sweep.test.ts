@@ -20,6 +20,19 @@ describe('a sweep', () => {
     expect(host.runs).toEqual([]);
   });
 
+  it('passes on every option that changes a scenario, and no other', async () => {
+    const typed = ['--preset', 'plain', '--layout', 'one-to-one', '--set', 'ram=64MiB', '--checks', 'all'];
+    expect(await runCli(['run', '--seeds', '4', '--quiet', ...typed], host)).toBe(0);
+    expect(host.swept[0].overrides).toEqual({
+      executor: 'virtual',
+      preset: 'plain',
+      layout: 'one-to-one',
+      set: ['ram=64MiB'],
+      checks: 'all',
+      seed: 4,
+    });
+  });
+
   it('hands out no more runs than jobs, and reports by seed in whatever order they end', async () => {
     let running = 0;
     let most = 0;

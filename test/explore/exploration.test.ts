@@ -92,6 +92,16 @@ describe('a search', () => {
     expect([report.isPartial, report.schedules]).toEqual([true, 0]);
   });
 
+  it('has no room for more schedules than it has run, however many it may run', async () => {
+    const report = explore(targetOf('B107', false), 1, { strategy: 'dfs', schedules: 1e9, seconds: 0 });
+    // Time has passed before the first look at the clock.
+    expect((await report).schedules).toBe(0);
+    const task = { index: 0, strategy: 'dfs', seed: 1, schedules: 1e9, endAtMs: 0 } as const;
+    const result = runBlock({ ...task, target: targetOf('B107', false), targetKey: 'room' }, true);
+    expect(result.schedules).toBeGreaterThan(0);
+    expect(result.hashes.buffer.byteLength).toBe(8 * result.schedules);
+  });
+
   it('ends with the first block where each of its schedules is too long, and has found nothing', async () => {
     const target = { source: longScenario, bug: null, stepsMax: 500 };
     const report = await explore(target, 2, { schedules: 600 });
