@@ -41,7 +41,7 @@ import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
 import { Kernel, type MmCosts, ThpMode } from '../mm/kernel.js';
-import type { PagemapOwner } from '../mm/migrate/devPagemap.js';
+import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
 import { MigrateDevice } from '../mm/migrate/migrateDevice.js';
 import { MigrateUnmap } from '../mm/migrate/migrateUnmap.js';
 import { MigrateVma } from '../mm/migrate/migrateVma.js';
@@ -290,17 +290,15 @@ export class Coordinator {
     const { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind } = this;
     const { sched } = this.kernel;
     const [largestChunk] = this.config.chunkPages;
-    const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
     const parts = { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind };
-    return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, largestChunk, ownerOf });
+    return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, largestChunk });
   }
 
   /** What programs say about their memory, and ask of devices' memory. */
   private serveAttributes(policy: PlacementPolicy): void {
     const { kernel, gpus, mirrors, ioctls } = this;
-    const ownerOf = (gpu: GpuHandle): PagemapOwner => this.ownerOf(gpu);
     const prefetches = { ranges: this.prefetches, spans: this.spanPrefetches };
-    const attributes = new AttributeDriver(gpus, mirrors, prefetches, this.sharesOwner, ownerOf);
+    const attributes = new AttributeDriver(gpus, mirrors, prefetches, this.sharesOwner);
     new SvmService(kernel, gpus, attributes, policy).register(ioctls);
     new VramService(gpus, this.vram).register(ioctls);
   }
@@ -326,9 +324,12 @@ export class Coordinator {
     return service;
   }
 
-  /** Devices by number: each uses the other's device-private pages as they are. */
-  private readonly sharesOwner = (a: number, b: number): boolean =>
-    a === b || this.ownerOf(this.gpus[a]) === this.ownerOf(this.gpus[b]);
+  /** Devices by number: each uses the other's device-private pages as they are. A device that does not exist has no memory to share, nor has one that was let go of. */
+  private readonly sharesOwner = (a: number, b: number): boolean => {
+    const [one, other] = [this.gpus[a], this.gpus[b]];
+    if (one === undefined || other === undefined) return false;
+    return one === other || (one.owner !== NO_OWNER && one.owner === other.owner);
+  };
 
   /** N:1: one per process that is mirrored. 1:1: one per process and device, those of a process in the order of the devices. */
   get vms(): readonly SvmVm[] {
@@ -402,8 +403,7 @@ export class Coordinator {
     // A process that is mirrored, but not by this device any more.
     if (vm === null) return { errno: mirrors.hasSpace(spaceOf(page)) ? Errno.ENODEV : Errno.ENOENT };
     const fault = { vm, gpu, page: pageInSpace(page), write: write !== 0, kind };
-    const byReference = (): Steps<Errno> =>
-      gpuFaults.handle(vm, gpu, this.ownerOf(gpu), fault.page, fault.write, kind);
+    const byReference = (): Steps<Errno> => gpuFaults.handle(vm, gpu, fault.page, fault.write, kind);
     if (this.ownDrivers.length === 0) return { errno: yield* byReference() };
     return { errno: yield* serveFaultBy(this.ownDrivers, fault, byReference) };
   }

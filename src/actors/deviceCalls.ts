@@ -11,7 +11,6 @@ import type { GpuUnbind } from '../driver/gpuUnbind.js';
 import type { MirrorTable } from '../driver/mirrorTable.js';
 import { preferDevice } from '../driver/placement.js';
 import { noteMigration, walkMapped } from '../driver/spanWalk.js';
-import type { PagemapOwner } from '../mm/migrate/devPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
@@ -32,7 +31,6 @@ export interface DeviceCallsWorld {
   readonly spanPrefetches: SpanPrefetch;
   readonly gpuUnbind: GpuUnbind;
   readonly largestChunk: number;
-  ownerOf(gpu: GpuHandle): PagemapOwner;
 }
 
 /** Target of a prefetch that means RAM. */
@@ -72,10 +70,9 @@ export class DeviceCalls {
     if (vm === null) return Errno.ENODEV;
     const errno = yield* vm.deviceVm(gpu).prefetch({ start, end });
     if (errno !== Errno.OK) return errno;
-    const owner = this.world.ownerOf(gpu);
     const policy = preferDevice(gpu.index);
     return yield* this.inShares(mm, start, end, depth, (from, to) =>
-      spanPrefetches.run({ vm, gpu, owner, start: from, end: to, policyOf: () => policy }),
+      spanPrefetches.run({ vm, gpu, start: from, end: to, policyOf: () => policy }),
     );
   }
 

@@ -16,7 +16,7 @@ export interface PlacementQuestion {
   readonly write: boolean;
   /** A program asks for pages that it has not accessed yet. */
   readonly isPrefetch: boolean;
-  /** Whether the faulting device uses that device's memory where it is. */
+  /** Whether the faulting device uses that device's memory where it is; not so if there is no such device, or the driver has let go of it. */
   reaches(device: number): boolean;
 }
 

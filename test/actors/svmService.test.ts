@@ -210,14 +210,7 @@ describe('advice to one device', () => {
     const { coordinator } = machine;
     const [gpu] = coordinator.gpus;
     const atomic = (page: number): Steps<Errno> =>
-      coordinator.gpuFaults.handle(
-        coordinator.vmOf(gpu),
-        gpu,
-        coordinator.ownerOf(gpu),
-        page as Vpn,
-        true,
-        FaultKind.Atomic,
-      );
+      coordinator.gpuFaults.handle(coordinator.vmOf(gpu), gpu, page as Vpn, true, FaultKind.Atomic);
     machine.call(IoctlRequest.madvisePreferred, 'sys', 0);
     machine.call(IoctlRequest.madviseAtomic, 'cpu', 0, 0, 16);
     machine.call(IoctlRequest.madviseAtomic, 'global', 0, 16, 16);

@@ -54,6 +54,23 @@ describe.each(['n1', 'one-to-one'] as const)('%s: a device that is unbound', (la
     system.tearDown();
   });
 
+  it('uses no pages of its peers from the next round of a fault on', () => {
+    const system = filled({ layout, policy: onlyDevice0 });
+    const { gpuFaults, gpuUnbind, gpus } = system.coordinator;
+    system.run(fill(system.context(0), AREA, 16, 300));
+    const { binding } = gpuFaults.parts;
+    const right = binding.getPages.bind(binding);
+    binding.getPages = function* () {
+      binding.getPages = right;
+      gpuUnbind.letGo(gpus[1]);
+      return Errno.EBUSY;
+    };
+    expect(system.run(load(system.context(1), AREA))).toBe(300);
+    expect(system.placesOf(AREA, 16)).toEqual(['ram']);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
   it('takes its pages from peers that have them mapped', () => {
     const system = filled({ layout, policy: onlyDevice0 });
     const [gpu] = system.coordinator.gpus;

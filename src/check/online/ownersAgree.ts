@@ -74,8 +74,8 @@ class OwnersAgree implements Checker {
   }
 
   /**
-   * A device that the driver has let go of has no owner of its own any more, but a fault that began before goes on with the one that it began with: its
-   * address space stays a peer of the group until then, as in the kernel for as long as it lives.
+   * A device that the driver has let go of has no owner of its own any more, but a round of a fault that began before ends with the one that it began
+   * with: its address space stays a peer of the group until then, as in the kernel for as long as it lives.
    */
   private isOwn(device: number, owner: number): boolean {
     const { coordinator } = this.machine;

@@ -4,7 +4,6 @@ import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
 import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { VmFlag } from '../../mm/area/vma.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
@@ -44,7 +43,6 @@ export class AttributeDriver {
     private readonly prefetches: Prefetches,
     /** Whether two devices use each other's memory as it is. */
     readonly linked: Linked,
-    private readonly ownerOf: (gpu: GpuHandle) => PagemapOwner,
   ) {}
 
   /** What the process has said; null when it is not mirrored. */
@@ -198,8 +196,7 @@ export class AttributeDriver {
   ): Steps<Errno> {
     const vm = this.mirrors.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;
-    const owner = this.ownerOf(gpu);
-    return yield* this.prefetches.spans.run({ vm, gpu, owner, start, end, policyOf });
+    return yield* this.prefetches.spans.run({ vm, gpu, start, end, policyOf });
   }
 
   private *prefetchHome(span: Span): Steps<Errno> {
@@ -215,12 +212,11 @@ export class AttributeDriver {
   private *bindAt(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
     const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
     if (vm === undefined) return Errno.ENODEV;
-    const owner = this.ownerOf(gpu);
     const errno = yield* vm.deviceVm(gpu).prefetch(span);
     if (errno !== Errno.OK) return errno;
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {
       const write = span.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.ranges.toDevice(vm, gpu, owner, page, policyOf(page), write);
+      return this.prefetches.ranges.toDevice(vm, gpu, page, policyOf(page), write);
     });
   }
 }

@@ -5,7 +5,6 @@ import { type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
@@ -63,7 +62,6 @@ export class GpuFaultHandler {
   *handle(
     vm: SvmVm,
     gpu: GpuHandle,
-    owner: PagemapOwner,
     page: Vpn,
     write: boolean,
     kind: FaultKind = FaultKind.Demand,
@@ -79,7 +77,7 @@ export class GpuFaultHandler {
     let errno: Errno;
     if (typeof placed === 'number') errno = placed;
     else {
-      fault = this.begin({ vm, gpu, owner, page, write, kind, isPrefetch: false, ...placed });
+      fault = this.begin({ vm, gpu, page, write, kind, isPrefetch: false, ...placed });
       errno = yield* this.serveDemand(fault);
     }
     vm.vmLock.readUnlock();

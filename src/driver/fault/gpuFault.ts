@@ -3,7 +3,6 @@
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { FaultKind } from '../../memory/faultKind.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy, PlacementQuestion } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
@@ -14,8 +13,6 @@ export interface FaultRequest {
   readonly vm: SvmVm;
   /** The faulting device; a prefetch binds for it. */
   readonly gpu: GpuHandle;
-  /** Whose device pages it uses as they are. */
-  readonly owner: PagemapOwner;
   readonly page: Vpn;
   readonly write: boolean;
   readonly kind: FaultKind;
@@ -37,7 +34,6 @@ export interface FaultWorld {
 export class GpuFault implements FaultRequest, PlacementQuestion {
   readonly vm: SvmVm;
   readonly gpu: GpuHandle;
-  readonly owner: PagemapOwner;
   readonly page: Vpn;
   readonly write: boolean;
   readonly kind: FaultKind;
@@ -63,7 +59,6 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   ) {
     this.vm = request.vm;
     this.gpu = request.gpu;
-    this.owner = request.owner;
     this.page = request.page;
     this.write = request.write;
     this.kind = request.kind;

@@ -39,11 +39,11 @@ export class PrefetchAhead {
 
   /** Nobody waits for it, so that what does not work is left to the fault that comes then. */
   private *run(fault: GpuFault, end: Vpn): Steps<void> {
-    const { vm, gpu, owner, policy, servedEnd } = fault;
+    const { vm, gpu, policy, servedEnd } = fault;
     noteMigration(vm.mm, servedEnd, end, MigrateTrigger.Prefetch);
     const errno = yield* walkMapped(vm.mm, servedEnd, end, (page) => {
       const write = fault.write && vm.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.toDevice(vm, gpu, owner, page, policy, write);
+      return this.prefetches.toDevice(vm, gpu, page, policy, write);
     });
     this.kernel.sched.at(DriverStep.prefetchedAhead, servedEnd, end - servedEnd, gpu.index, errno);
     this.busyIn(vm).delete(gpu);

@@ -59,9 +59,12 @@ export class RangePlacement {
     return pages.has(PagesFlag.HasDevmemPages) && this.wantsSystem(fault);
   }
 
-  /** Whose device pages the fault may use as they are: nobody's where they are to be in RAM, so that they come home. @kernel xe_svm_private_page_owner */
+  /**
+   * Whose device pages the fault may use as they are: nobody's where they are to be in RAM, so that they come home. To be asked anew in each round:
+   * the driver may let go of the device between two of them. @kernel xe_svm_private_page_owner
+   */
   ownerFor(fault: GpuFault): PagemapOwner {
-    return this.wantsSystem(fault) ? NO_OWNER : fault.owner;
+    return this.wantsSystem(fault) ? NO_OWNER : fault.gpu.owner;
   }
 
   /** @kernel supports_4K_migration */

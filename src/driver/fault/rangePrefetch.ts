@@ -5,7 +5,6 @@ import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
 import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import { FaultKind } from '../../memory/faultKind.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from '../placement.js';
@@ -30,7 +29,6 @@ export class RangePrefetch {
   *toDevice(
     vm: SvmVm,
     gpu: GpuHandle,
-    owner: PagemapOwner,
     page: Vpn,
     policy: PlacementPolicy = preferDevice(gpu.index),
     write = true,
@@ -39,7 +37,6 @@ export class RangePrefetch {
     const fault = this.faults.begin({
       vm,
       gpu,
-      owner,
       page,
       write,
       kind,

@@ -3,7 +3,6 @@
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { FaultKind } from '../../memory/faultKind.js';
-import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -19,7 +18,6 @@ export interface SpanPrefetchRequest {
   readonly vm: SvmVm;
   /** Binds the pages. */
   readonly gpu: GpuHandle;
-  readonly owner: PagemapOwner;
   readonly start: Vpn;
   readonly end: Vpn;
   /** Where the pages around one should be. */
@@ -89,14 +87,13 @@ export class SpanPrefetch {
 
   /** One that has the rights of the area: what may not be written is mapped for reading. */
   private faultAt(request: SpanPrefetchRequest, page: Vpn): GpuFault {
-    const { vm, gpu, owner } = request;
+    const { vm, gpu } = request;
     const write = vm.mm.vmas.find(page)?.isWritable === true;
     const policy = request.policyOf(page);
     const kind = FaultKind.Demand;
     const fault = this.faults.begin({
       vm,
       gpu,
-      owner,
       page,
       write,
       kind,

@@ -433,12 +433,7 @@ describe('prefetch', () => {
     const system = filled();
     const { coordinator } = system;
     const [gpu] = coordinator.gpus;
-    const prefetch = coordinator.prefetches.toDevice(
-      coordinator.vmOf(gpu),
-      gpu,
-      coordinator.ownerOf(gpu),
-      vpn(AREA),
-    );
+    const prefetch = coordinator.prefetches.toDevice(coordinator.vmOf(gpu), gpu, vpn(AREA));
     expect(system.run(prefetch)).toBe(AREA + 16);
     expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
     expect(system.run(findDifference(system.context(0), AREA, 16, 100))).toBe(null);

@@ -7,7 +7,12 @@ import type { SystemAtomics } from '../../../src/device/gpuConfig.js';
 import { Location } from '../../../src/driver/attributes/location.js';
 import { AtomicMode, type XeMadvise } from '../../../src/driver/attributes/xeMadvise.js';
 import type { PeerLinks } from '../../../src/driver/peerLinks.js';
-import { migrateToFaulting, preferDevice, stayInRam } from '../../../src/driver/placement.js';
+import {
+  migrateToFaulting,
+  type PlacementPolicy,
+  preferDevice,
+  stayInRam,
+} from '../../../src/driver/placement.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from '../harness.js';
@@ -177,6 +182,22 @@ describe.each(layouts)('%s: the preferred location', (layout) => {
   });
 });
 
+it('reaches no device that does not exist', () => {
+  const asked: boolean[] = [];
+  const policy: PlacementPolicy = {
+    name: 'asks for one too many',
+    onlySystemPages: false,
+    place: (question) => {
+      asked.push(question.reaches(2));
+      return Location.System;
+    },
+  };
+  const system = filled({ policy });
+  expect(system.run(load(system.context(0), AREA))).toBe(100);
+  expect([...new Set(asked)]).toEqual([false]);
+  finish(system);
+});
+
 describe.each(layouts)('%s: a prefetch', (layout) => {
   it('to where pages are to be in RAM does not count a binding in device memory as done', () => {
     const system = filled({ layout, policy: migrateToFaulting(false) });
@@ -185,8 +206,7 @@ describe.each(layouts)('%s: a prefetch', (layout) => {
     system.run(load(system.context(0), AREA));
     expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
     const vm = coordinator.vmOf(gpu);
-    const owner = coordinator.ownerOf(gpu);
-    const result = system.run(coordinator.prefetches.toDevice(vm, gpu, owner, vpn(AREA), stayInRam));
+    const result = system.run(coordinator.prefetches.toDevice(vm, gpu, vpn(AREA), stayInRam));
     expect(result).toBe(AREA + 16);
     expect(system.placesOf(AREA, 16)).toEqual(['ram']);
     finish(system);

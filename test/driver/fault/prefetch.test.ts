@@ -28,9 +28,9 @@ function prefetch(system: System, target: number, first = 0, npages = 48): Errno
 function prefetchFor(system: System, device: number, policy: PlacementPolicy): Errno {
   const { coordinator } = system;
   const gpu = coordinator.gpus[device];
-  const [vm, owner] = [coordinator.vmOf(gpu), coordinator.ownerOf(gpu)];
+  const vm = coordinator.vmOf(gpu);
   const span = { start: vpn(AREA), end: vpn(AREA + 48) };
-  return system.run(coordinator.spanPrefetches.run({ vm, gpu, owner, ...span, policyOf: () => policy }));
+  return system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf: () => policy }));
 }
 
 function faultsOf(system: System, device: number): number {
