@@ -18,6 +18,8 @@ export class GarbageCollector {
   private readonly queued: WaitQueue;
   private readonly workDone: WaitQueue;
   private isWorking = false;
+  /** Times that something had been said of memory that has gone. */
+  private forgotten = 0;
   private isDisabled = false;
 
   constructor(private readonly vm: SvmVm) {
@@ -56,13 +58,18 @@ export class GarbageCollector {
     svmLock.unlock();
   }
 
-  /** Before who has the vm lock for read looks for ranges; it is let go of meanwhile, and held again on return. */
-  *collectFirst(): Steps<void> {
+  /**
+   * Before who has the vm lock for read looks for ranges; it is let go of meanwhile, and held again on return. Whether anything that was said of
+   * memory has gone with it since the call, whoever collected it: what was decided by it must be decided anew. @kernel xe_svm_garbage_collector, -EAGAIN
+   */
+  *collectFirst(): Steps<boolean> {
     const { vmLock } = this.vm;
+    const { forgotten } = this;
     vmLock.readUnlock();
     if (!vmLock.beginWrite()) yield PARK;
     yield* this.collectLocked();
     vmLock.downgrade();
+    return this.forgotten !== forgotten;
   }
 
   /** The one that waits for longest; its reference goes to the caller. Null: nothing is queued. @kernel list_first_entry_or_null */
@@ -91,7 +98,7 @@ export class GarbageCollector {
   /** What was said to the devices of this mirror goes with the memory. @kernel xe_svm_range_set_default_attr */
   resetAttributes({ start, end }: DriverRange): void {
     const { gpus, attributes } = this.vm;
-    for (const { index } of gpus) attributes?.mirrors[index].reset(start, end);
+    for (const { index } of gpus) if (attributes?.mirrors[index].reset(start, end)) this.forgotten++;
   }
 
   /** The worker's task: it works whenever no fault has collected first. */

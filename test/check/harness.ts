@@ -8,7 +8,12 @@ import { Errno } from '../../src/base/errno.js';
 import { PAGE_WORDS, type Vpn, vpn } from '../../src/base/units.js';
 import type { CheckResult } from '../../src/check/checkResult.js';
 import { verify, verifyTornDown } from '../../src/check/verify.js';
-import { GPU_DEFAULTS, type GpuConfig, NO_GPU_COSTS } from '../../src/device/gpuConfig.js';
+import {
+  GPU_DEFAULTS,
+  type GpuConfig,
+  NO_GPU_COSTS,
+  type SystemAtomics,
+} from '../../src/device/gpuConfig.js';
 import type { GpuSnapshot } from '../../src/device/gpuSnapshot.js';
 import type { LinkSpec } from '../../src/device/interconnect.js';
 import { Iommu } from '../../src/device/iommu.js';
@@ -54,6 +59,7 @@ export interface MachineOptions {
   readonly chunkPages?: readonly number[];
   readonly notifierPages?: number;
   readonly timesliceNs?: number;
+  readonly systemAtomics?: SystemAtomics;
   readonly seed?: number;
 }
 
@@ -306,6 +312,7 @@ export class TestMachine {
       notifierPages: options.notifierPages ?? 512,
       timesliceNs: options.timesliceNs ?? 0,
       checkPagesThreshold: 0,
+      systemAtomics: options.systemAtomics ?? 'none',
       pagesPerStep: 4,
       costs: { cpuFaultNs: 500, migratePageNs: 100, hmmPageNs: 20, tlbShootdownNs: 300, syscallNs: 200 },
     };
@@ -319,6 +326,7 @@ export class TestMachine {
       index,
       vramPages: this.options.vramPages ?? 64,
       tlbEntries: 32,
+      systemAtomics: this.options.systemAtomics ?? 'none',
       links: { hostToDevice: LINK, deviceToHost: LINK, local: LINK, peers },
       costs: { ...NO_GPU_COSTS, faultBatchNs: 1000, tlbInvalidateNs: 400 },
     };

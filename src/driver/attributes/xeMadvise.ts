@@ -47,9 +47,11 @@ export class XeMadvise {
     return this.change(start, end, (old) => ({ ...old, atomics }));
   }
 
-  /** Of a span that was unmapped. @kernel xe_svm_range_set_default_attr */
-  reset(start: Vpn, end: Vpn): void {
+  /** Of a span that was unmapped. Whether anything had been said of it. @kernel xe_svm_range_set_default_attr, xe_vma_has_default_mem_attrs */
+  reset(start: Vpn, end: Vpn): boolean {
+    const wasTold = [...this.map.pieces(start, end)].some(({ value }) => value !== undefined);
     this.map.delete(start, end);
+    return wasTold;
   }
 
   /** The part of [start, end) around `page` in which nothing changes: a range may not reach beyond it. */

@@ -3,9 +3,11 @@
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
+import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
+import type { Placed } from '../attributes/placement.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -13,7 +15,15 @@ import type { SvmVm } from '../svmVm.js';
 import type { DriverVa } from '../vmBind/driverVa.js';
 import { FaultPath, type FaultPathCosts } from './faultPath.js';
 import type { FaultRecovery } from './faultRecovery.js';
-import { type FaultRequest, type FaultWorld, GET_PAGES, GpuFault, RETRY, type Round } from './gpuFault.js';
+import {
+  type FaultRequest,
+  type FaultWorld,
+  GET_PAGES,
+  GpuFault,
+  type Patience,
+  RETRY,
+  type Round,
+} from './gpuFault.js';
 import type { RangeBinding } from './rangeBinding.js';
 import { findOrInsertRange } from './rangeLookup.js';
 import type { RangeMigration } from './rangeMigration.js';
@@ -87,11 +97,15 @@ export class GpuFaultHandler {
     return errno;
   }
 
-  /** An atomic has more attempts at migration than others, which can do without. */
   begin(request: FaultRequest): GpuFault {
+    return new GpuFault(request, this.patienceFor(request), this.world);
+  }
+
+  /** An atomic has more attempts at migration than others, which can do without. */
+  private patienceFor({ devmemOnly }: Placed): Patience {
     const { timesliceNs, atomicTimesliceNs } = this.config;
-    if (!request.devmemOnly) return new GpuFault(request, 1, timesliceNs, this.world);
-    return new GpuFault(request, ATOMIC_TRIES, Math.max(timesliceNs, atomicTimesliceNs), this.world);
+    if (!devmemOnly) return { tries: 1, timesliceNs };
+    return { tries: ATOMIC_TRIES, timesliceNs: Math.max(timesliceNs, atomicTimesliceNs) };
   }
 
   /** With the driver's own time for the way that the fault took. The vm lock is held for read on entry and return. */
@@ -136,10 +150,10 @@ export class GpuFaultHandler {
   }
 
   private *round(fault: GpuFault): Steps<Round> {
-    if (fault.vm.collector.hasWork) yield* fault.vm.collector.collectFirst();
-    // The device may have left while the lock was somebody else's; as long as it is held nobody leaves.
-    const refused = this.mayServe(fault);
-    if (refused !== Errno.OK) return refused;
+    if (fault.vm.collector.hasWork) {
+      const errno = this.lookAgain(fault, yield* fault.vm.collector.collectFirst());
+      if (errno !== Errno.OK) return errno;
+    }
     const va = fault.vm.deviceVm(fault.gpu).vaAt(fault.page);
     if (va === null) return Errno.EFAULT;
     if (va.kind !== 'mirror') return yield* this.serveBound(fault, va);
@@ -156,11 +170,24 @@ export class GpuFaultHandler {
     return result;
   }
 
+  /**
+   * The lock was somebody else's: the device may have left, and the process may have said something else of the memory. Where what it had said is
+   * forgotten the fault begins again. The caller of a prefetch says where its pages go. As long as the lock is held now nobody leaves.
+   */
+  private lookAgain(fault: GpuFault, isForgotten: boolean): Errno {
+    const refused = this.mayServe(fault);
+    if (refused !== Errno.OK || fault.isPrefetch) return refused;
+    const placed = this.parts.placement.resolve(fault.vm, fault.gpu, fault.page, fault.write, fault.kind);
+    if (typeof placed === 'number') return placed;
+    if (isForgotten || placed.devmemOnly !== fault.devmemOnly) fault.beginAgain(this.patienceFor(placed));
+    fault.place(placed);
+    return Errno.OK;
+  }
+
   /** Memory that the program has bound by hand; nothing of it moves for a fault. @kernel handle_vma_pagefault */
   private *serveBound(fault: GpuFault, va: DriverVa): Steps<Errno> {
     fault.servedEnd = vpn(va.end);
-    // Atomics work in the device's own memory, and where there is none; nothing that was bound by hand moves there.
-    if (fault.devmemOnly && !va.isSparse && va.bo?.gpu !== fault.gpu) return Errno.EACCES;
+    if (fault.kind === FaultKind.Atomic && !atomicsWorkOn(fault, va)) return Errno.EACCES;
     return yield* fault.vm.deviceVm(fault.gpu).serveFault(va);
   }
 
@@ -201,7 +228,14 @@ export class GpuFaultHandler {
     if (placement.mustComeHome(fault, part)) yield* fault.vm.gpusvm.rangeEvict(range);
     const errno = yield* binding.getPages(fault, range, part, this.context(fault));
     if (errno !== Errno.OK) return recovery.afterGetPages(fault, range, errno);
+    if (!placement.worksThere(fault, part)) return yield* this.bringHome(fault, range);
     return recovery.afterBind(fault, yield* binding.bind(fault, range, part));
+  }
+
+  /** An atomic got pages on which the device cannot do it. RAM is where the next attempt finds them, or migrates them from. */
+  private *bringHome(fault: GpuFault, range: DriverRange): Steps<Round> {
+    yield* fault.vm.gpusvm.rangeEvict(range);
+    return this.parts.recovery.afterUseless(fault);
   }
 
   /** Each round that gets so far is an attempt at migration, also where there is nothing to migrate. @kernel migrate_try_count */
@@ -218,4 +252,15 @@ export class GpuFaultHandler {
     if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
     return served;
   }
+}
+
+/**
+ * In the device's own memory, where there is none, and in RAM if the device does them there; not in the memory of a peer. Nothing that was bound by
+ * hand moves to another place.
+ */
+function atomicsWorkOn({ gpu, devmemOnly }: GpuFault, { isSparse, bo, userptr }: DriverVa): boolean {
+  if (isSparse) return true;
+  if (bo !== null) return bo.gpu === gpu;
+  const ofPeer = userptr?.pages.has(PagesFlag.HasDevmemPages) && userptr.pages.dpagemap !== gpu.dpagemap;
+  return !devmemOnly && ofPeer !== true;
 }

@@ -41,6 +41,11 @@ export class FaultRecovery {
     return this.retry(fault, errno);
   }
 
+  /** The pages are mapped where the fault cannot use them. What needs the device's own memory fails after its last attempt to get there. */
+  afterUseless(fault: GpuFault): Round {
+    return fault.devmemOnly && fault.tries === 0 ? Errno.EACCES : this.retry(fault, Errno.EOPNOTSUPP);
+  }
+
   /** -EAGAIN: an invalidation came between mapping and binding. */
   afterBind(fault: GpuFault, errno: Errno): Round {
     return errno === Errno.EAGAIN ? this.retry(fault, errno) : errno;

@@ -3,6 +3,7 @@
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { FaultKind } from '../../memory/faultKind.js';
+import type { Placed } from '../attributes/placement.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy, PlacementQuestion } from '../placement.js';
 import type { SvmVm } from '../svmVm.js';
@@ -22,6 +23,12 @@ export interface FaultRequest {
   readonly devmemOnly: boolean;
 }
 
+/** What a fault begins with. */
+export interface Patience {
+  readonly tries: number;
+  readonly timesliceNs: number;
+}
+
 /** What a fault may ask about the machine. */
 export interface FaultWorld {
   /** The devices that mirror a process. */
@@ -37,9 +44,13 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   readonly page: Vpn;
   readonly write: boolean;
   readonly kind: FaultKind;
-  readonly policy: PlacementPolicy;
+  policy: PlacementPolicy;
   readonly isPrefetch: boolean;
-  readonly devmemOnly: boolean;
+  devmemOnly: boolean;
+  /** Attempts at migration left. @kernel migrate_try_count */
+  tries: number;
+  /** How long pages stay on the device once they are there; doubles with each retry. */
+  timesliceNs: number;
   /** The area may not be written: map it for reading, as the fault asked no more. */
   readOnly = false;
   /** As far as is known. */
@@ -51,10 +62,7 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
 
   constructor(
     request: FaultRequest,
-    /** Attempts at migration left. @kernel migrate_try_count */
-    public tries: number,
-    /** How long pages stay on the device once they are there; doubles with each retry. */
-    public timesliceNs: number,
+    patience: Patience,
     private readonly world: FaultWorld,
   ) {
     this.vm = request.vm;
@@ -66,6 +74,21 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
     this.isPrefetch = request.isPrefetch;
     this.devmemOnly = request.devmemOnly;
     this.servedEnd = request.page;
+    this.tries = patience.tries;
+    this.timesliceNs = patience.timesliceNs;
+  }
+
+  /** The pages are to be elsewhere than was thought. */
+  place({ policy, devmemOnly }: Placed): void {
+    this.policy = policy;
+    this.devmemOnly = devmemOnly;
+  }
+
+  /** As if it had just come. */
+  beginAgain({ tries, timesliceNs }: Patience): void {
+    this.tries = tries;
+    this.timesliceNs = timesliceNs;
+    this.readOnly = false;
   }
 
   get device(): number {

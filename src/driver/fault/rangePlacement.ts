@@ -3,7 +3,7 @@
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
-import type { FaultKind } from '../../memory/faultKind.js';
+import { FaultKind } from '../../memory/faultKind.js';
 import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { isDevice, Location } from '../attributes/location.js';
 import { type Linked, type Placed, placementFor } from '../attributes/placement.js';
@@ -77,10 +77,21 @@ export class RangePlacement {
     return pages.has(PagesFlag.HasDevmemPages) && pages.dpagemap === target.dpagemap;
   }
 
+  /**
+   * The device can do what it faulted for on the pages, as it knows them. An atomic needs its own memory, or RAM where the device does them there;
+   * on the pages of a peer it would fault for ever.
+   */
+  worksThere(fault: GpuFault, part: RangeDevice): boolean {
+    if (fault.kind !== FaultKind.Atomic) return true;
+    if (!part.pages.has(PagesFlag.HasDevmemPages)) return !fault.devmemOnly;
+    return this.isIn(part, fault.gpu);
+  }
+
   /** The device has what the fault asks for: another fault was faster. The notifier lock is held. @kernel xe_svm_range_is_valid */
   isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): boolean {
     fault.vm.gpusvm.notifierLock.assertHeld();
     if (!part.bound || (fault.write && !part.boundWritable)) return false;
+    if (!this.worksThere(fault, part)) return false;
     if (!fault.isStrict) return true;
     return this.isPlaced(fault, range, part) || (!fault.devmemOnly && fault.tries === 0);
   }

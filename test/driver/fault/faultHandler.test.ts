@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { TASK_SIZE_PAGES, vpn } from '../../../src/base/units.js';
 import { NO_GPU_COSTS } from '../../../src/device/gpuConfig.js';
+import { Location } from '../../../src/driver/attributes/location.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../../src/driver/placement.js';
 import type { PageArrayId } from '../../../src/memory/pageArrays.js';
-import { Prot } from '../../../src/mm/area/mmap.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { fill, findDifference, increment, load, System, type SystemOptions, store } from '../harness.js';
 
@@ -425,6 +426,32 @@ describe('an error of get_pages', () => {
     failOnce(system, errno);
     expect(system.run(store(system.context(0), AREA, 5))).toBe(errno);
     system.checkAtRest();
+  });
+});
+
+describe('a fault during which its memory goes and other memory comes', () => {
+  /** The first attempt at the pages is overtaken by the process. */
+  function replacedMeanwhile(system: System): void {
+    const { calls, gpuFaults, mm } = system.coordinator;
+    const { binding } = gpuFaults.parts;
+    const right = binding.getPages.bind(binding);
+    binding.getPages = function* () {
+      binding.getPages = right;
+      yield* calls.memoryMap.mmap(mm, { hint: vpn(AREA), npages: 16, prot: RW, flags: MapFlag.Fixed });
+      return Errno.EBUSY;
+    };
+  }
+
+  it('forgets what was said of what has gone', () => {
+    const system = filled();
+    const said = system.coordinator.mirrors.attributesOf(system.coordinator.mm)?.mirrors[0];
+    said?.setPreferred(vpn(AREA), vpn(AREA + 16), Location.System, false);
+    replacedMeanwhile(system);
+    expect(system.run(store(system.context(0), AREA, 7))).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
+    expect(system.run(load(system.cpus[0], AREA))).toBe(7);
+    system.checkAtRest();
+    system.tearDown();
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import type { SystemAtomics } from '../../../src/device/gpuConfig.js';
+import { gpuPteProto } from '../../../src/device/gpuPte.js';
 import { Location } from '../../../src/driver/attributes/location.js';
 import { AtomicMode, type XeMadvise } from '../../../src/driver/attributes/xeMadvise.js';
 import type { PeerLinks } from '../../../src/driver/peerLinks.js';
@@ -13,6 +14,7 @@ import {
   preferDevice,
   stayInRam,
 } from '../../../src/driver/placement.js';
+import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from '../harness.js';
@@ -124,6 +126,46 @@ describe.each(layouts)('%s: atomics', (layout) => {
       finish(system);
     },
   );
+});
+
+/** Device 0 takes pages to its memory; the others map them where they are. */
+const onlyDevice0: PlacementPolicy = {
+  name: 'only device 0',
+  onlySystemPages: true,
+  place: ({ device }) => (device === 0 ? 0 : Location.Undefined),
+};
+
+describe.each(layouts)('%s: atomics on pages that the device has bound in the memory of a peer', (layout) => {
+  it.each([
+    [migrateToFaulting(true), 'coherent', Undefined, true, 'vram1'],
+    [migrateToFaulting(true), 'coherent', Undefined, false, 'ram'],
+    [onlyDevice0, 'coherent', Undefined, true, 'ram'],
+    [onlyDevice0, 'device', Device, true, 'ram'],
+    [onlyDevice0, 'none', Undefined, true, 'vram1'],
+  ] as [PlacementPolicy, SystemAtomics, AtomicMode, boolean, string][])(
+    'policy $0.name, $1 in RAM, mode $2, memory for a migration: $3',
+    (policy, systemAtomics, mode, hasRoom, place) => {
+      const system = filled({ layout, policy, systemAtomics });
+      advise(system, 1).setAtomics(vpn(AREA), vpn(AREA + 16), mode);
+      if (mode !== Undefined) advise(system, 1).setPreferred(vpn(AREA), vpn(AREA + 16), 0, false);
+      for (const device of [0, 1]) expect(system.run(store(system.context(device), AREA, 7))).toBe(Errno.OK);
+      expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
+      expect(gpuPteProto(system.gpuPte(1, AREA))).toBe(DmaProto.Peer);
+      system.devices[1].gpu.vram.shouldFail = () => !hasRoom;
+      expect(system.run(atomicAdd(system, 1, AREA))).toBe(7);
+      expect(system.placesOf(AREA, 16)).toEqual([place]);
+      expect(system.run(load(system.cpus[0], AREA))).toBe(8);
+      finish(system);
+    },
+  );
+
+  it('are refused where the pages cannot migrate, though they are bound', () => {
+    const system = filled({ layout, chunkPages: [1], migratePagesMin: 16 });
+    expect(system.run(load(system.context(0), AREA))).toBe(100);
+    expect(system.run(store(system.context(0), AREA, 7))).toBe(Errno.OK);
+    expect(system.run(atomicAdd(system, 0, AREA))).toBeLessThan(0);
+    finish(system);
+  });
 });
 
 /** Links, who faults, and where pages are that are to be with device 1. */

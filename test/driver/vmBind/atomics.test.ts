@@ -48,6 +48,18 @@ it('works on an own buffer object, and is refused on a peer’s and on pages of 
   machine.finish(own, peer);
 });
 
+it('is refused on what lies in a peer’s memory also where the device does atomics in RAM', () => {
+  const machine = new BindMachine({ systemAtomics: 'coherent' });
+  const peer = machine.bo(1, 1);
+  machine.run(machine.map(2));
+  machine.run(machine.store(machine.gpu(1), vpn(BUFFER + 1), 1, 5));
+  machine.bind(1, 2, peer, 0);
+  machine.user(2, 3, BUFFER);
+  machine.user(3, 4, BUFFER + 1);
+  expect([1, 2, 3].map((page) => atomics(machine, 0, BASE + page))).toEqual([Errno.EACCES, 0, Errno.EACCES]);
+  machine.finish(peer);
+});
+
 it('is refused where nothing may be stored', () => {
   const machine = new BindMachine();
   machine.run(machine.cpus[0].mmap(BUFFER, 1, Prot.Read, MapFlag.Fixed));
