@@ -7,8 +7,10 @@ import {
   count,
   dword,
   flag,
+  gpuPage,
   LIST_SEPARATOR,
   name,
+  pageCount,
   pattern,
   place,
   proc,
@@ -39,12 +41,12 @@ const ret = z.union([wholeNumber, retName], retAllowed);
 
 /** `[start, end, bo, first page in bo]` */
 const va = z.tuple(
-  [count(), count(), name.nullable(), count().nullable()],
+  [gpuPage, gpuPage, name.nullable(), pageCount().nullable()],
   'start, end, buffer object and its page',
 );
 
 const mapOp = z.strictObject(
-  { op: z.literal('map'), start: count(), end: count(), bo: name.nullable(), bo_off: count().nullable() },
+  { op: z.literal('map'), start: gpuPage, end: gpuPage, bo: name.nullable(), bo_off: pageCount().nullable() },
   'op, start, end, bo, bo_off',
 );
 
@@ -55,10 +57,10 @@ const vmOp = z.discriminatedUnion(
     z.strictObject(
       {
         op: z.literal('unmap'),
-        start: count(),
-        end: count(),
+        start: gpuPage,
+        end: gpuPage,
         bo: name.nullable(),
-        bo_off: count().nullable(),
+        bo_off: pageCount().nullable(),
         keep: flag.optional(),
       },
       'op, start, end, bo, bo_off, keep',
@@ -82,8 +84,8 @@ export type Va = z.infer<typeof va>;
 
 const protRun = z.strictObject(
   {
-    first: count(),
-    count: count(1),
+    first: pageCount(),
+    count: pageCount(1),
     value: byte,
     names: z.array(name, 'a list of names').optional(),
   },
@@ -96,11 +98,16 @@ const plainExpectations = [
   expectation('ret', { step: name, value: ret }),
   expectation('cpages', { step: name, value: count() }),
   expectation('faults', { step: name, value: count() }),
-  expectation('data', { step: name, off: count().optional(), pages: count().optional(), equals: pattern }),
+  expectation('data', {
+    step: name,
+    off: pageCount().optional(),
+    pages: pageCount().optional(),
+    equals: pattern,
+  }),
   expectation('data_before', {
     step: name,
-    off: count().optional(),
-    pages: count().optional(),
+    off: pageCount().optional(),
+    pages: pageCount().optional(),
     equals: pattern,
   }),
   expectation('value', { step: name, value: dword }),
@@ -134,8 +141,8 @@ const plainExpectations = [
   expectation('event', {
     kind: name,
     buf: name,
-    off: count(),
-    pages: count(1).optional(),
+    off: pageCount(),
+    pages: pageCount(1).optional(),
     trigger: name.optional(),
     pid: proc.optional(),
   }),

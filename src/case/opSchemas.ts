@@ -3,18 +3,22 @@
 import { z } from 'zod';
 import {
   byte,
+  byteCount,
   count,
   device,
   dword,
+  dwordIndex,
   flag,
+  gpuPage,
   LIST_SEPARATOR,
   name,
   oneOf,
+  pageCount,
   pattern,
   place,
   proc,
+  signedBytes,
   text,
-  wholeNumber,
 } from './values.js';
 
 /** Of one operation without steps of its own. */
@@ -29,10 +33,10 @@ function op<const O extends string, S extends z.ZodRawShape>(operation: O, args:
 /** The process whose call it is; within `repeat_processes` without it each process itself, elsewhere p0. */
 const p = { proc: proc.optional() };
 /** A span of a buffer, in pages; without `pages` to its end. */
-const span = { ...p, buf: name, off: count().default(0), pages: count().optional() };
+const span = { ...p, buf: name, off: pageCount().default(0), pages: pageCount().optional() };
 const onDevice = { ...p, dev: device };
 const deviceSpan = { ...span, dev: device };
-const gpuVa = { start: count(), end: count(), ...onSomeDevice() };
+const gpuVa = { start: gpuPage, end: gpuPage, ...onSomeDevice() };
 const prot = oneOf('none', 'r', 'rw');
 
 function onSomeDevice() {
@@ -45,13 +49,13 @@ const memoryOps = [
   op('mmap', {
     ...p,
     buf: name,
-    pages: count(),
+    pages: pageCount(),
     prot,
     share: oneOf('private', 'shared').default('private'),
     backing: oneOf('anon', 'file', 'hugetlb', 'device_file').default('anon'),
     file: name.optional(),
-    align_pages: count(1).optional(),
-    at_off: count().optional(),
+    align_pages: pageCount(1).optional(),
+    at_off: pageCount().optional(),
     fixed: flag.optional(),
     locked: flag.optional(),
   }),
@@ -61,7 +65,7 @@ const memoryOps = [
     ...span,
     new_buf: name,
     to: z.union(
-      [z.literal('fresh'), z.strictObject({ buf: name, off: count() }, 'buf, off')],
+      [z.literal('fresh'), z.strictObject({ buf: name, off: pageCount() }, 'buf, off')],
       'fresh, or buf and off',
     ),
     dontunmap: flag.optional(),
@@ -89,24 +93,24 @@ const memoryOps = [
     ),
   }),
   op('uffd_register', { ...span, fill: pattern }),
-  op('reclaim', { ...p, buf: name.optional(), off: count().default(0), pages: count().optional() }),
+  op('reclaim', { ...p, buf: name.optional(), off: pageCount().default(0), pages: pageCount().optional() }),
   op('pagemap_read', span),
   op('query_residency', span),
 ] as const;
 
 const fileOps = [
-  op('file_create', { ...p, file: name, pages: count(1), pattern }),
+  op('file_create', { ...p, file: name, pages: pageCount(1), pattern }),
   op('file_read', { ...p, file: name }),
 ] as const;
 
 const cpuOps = [
   op('cpu_write', { ...span, pattern }),
   op('cpu_read', span),
-  op('cpu_store32', { ...p, buf: name, dword: count(), value: dword }),
-  op('cpu_load32', { ...p, buf: name, dword: count() }),
-  op('cpu_add32', { ...p, buf: name, dword: count(), value: dword }),
+  op('cpu_store32', { ...p, buf: name, dword: dwordIndex, value: dword }),
+  op('cpu_load32', { ...p, buf: name, dword: dwordIndex }),
+  op('cpu_add32', { ...p, buf: name, dword: dwordIndex, value: dword }),
   op('cpu_add', { ...span, value: dword }),
-  op('cpu_store_bytes', { ...p, buf: name, start: count(), stride: count(1), value: byte }),
+  op('cpu_store_bytes', { ...p, buf: name, start: byteCount(), stride: byteCount(1), value: byte }),
   op('read_bytes', { ...p, buf: name }),
   op('build_lists', { ...p, on: place, buf: name, lists: count(1), length: count(1) }),
   op('verify_lists', { ...p, on: place, buf: name, lists: count(1), length: count(1) }),
@@ -115,14 +119,21 @@ const cpuOps = [
 const gpuOps = [
   op('gpu_read', { ...deviceSpan, allow_lock_drop: flag.optional() }),
   op('gpu_write', { ...deviceSpan, pattern }),
-  op('gpu_copy', { ...onDevice, src: name, src_off: count(), dst: name, dst_off: count(), pages: count() }),
-  op('gpu_copy32', { ...onDevice, src: name, src_dword: count(), dst: name, dst_dword: count() }),
-  op('gpu_store32', { ...onDevice, buf: name, dword: count(), value: dword }),
-  op('gpu_store32_run', { ...onDevice, buf: name, dword: count(), count: count(), value: dword }),
+  op('gpu_copy', {
+    ...onDevice,
+    src: name,
+    src_off: pageCount(),
+    dst: name,
+    dst_off: pageCount(),
+    pages: pageCount(),
+  }),
+  op('gpu_copy32', { ...onDevice, src: name, src_dword: dwordIndex, dst: name, dst_dword: dwordIndex }),
+  op('gpu_store32', { ...onDevice, buf: name, dword: dwordIndex, value: dword }),
+  op('gpu_store32_run', { ...onDevice, buf: name, dword: dwordIndex, count: count(), value: dword }),
   op('gpu_add', { ...deviceSpan, value: dword }),
   op('gpu_xor', { ...deviceSpan, value: dword }),
-  op('gpu_atomic_inc', { ...onDevice, buf: name, dword: count(), count: count() }),
-  op('gpu_store_bytes', { ...onDevice, buf: name, start: count(), stride: count(1), value: byte }),
+  op('gpu_atomic_inc', { ...onDevice, buf: name, dword: dwordIndex, count: count() }),
+  op('gpu_store_bytes', { ...onDevice, buf: name, start: byteCount(), stride: byteCount(1), value: byte }),
   op('gpu_prefetch_hint', { ...onDevice, addr: name, lanes: count(1) }),
   op('gpu_read_loop', {
     ...onDevice,
@@ -151,14 +162,14 @@ const attributeOps = [
     ...p,
     dev: device.optional(),
     buf: name.optional(),
-    off: count().optional(),
-    pages: count().optional(),
-    addr: count().optional(),
-    byte_off: wholeNumber.optional(),
-    bytes: count().optional(),
+    off: pageCount().optional(),
+    pages: pageCount().optional(),
+    addr: byteCount().optional(),
+    byte_off: signedBytes.optional(),
+    bytes: byteCount().optional(),
     target: z
-      .string('gpu0 and so on, sys, cpu, advised or invalid')
-      .regex(/^(gpu\d{1,2}|sys|cpu|advised|invalid)$/, 'gpu0 and so on, sys, cpu, advised or invalid'),
+      .string('gpu0 to gpu99, sys, cpu, advised or invalid')
+      .regex(/^(gpu\d{1,2}|sys|cpu|advised|invalid)$/, 'gpu0 to gpu99, sys, cpu, advised or invalid'),
   }),
   op('advise_preferred_location', {
     ...deviceSpan,
@@ -221,26 +232,26 @@ const attributeOps = [
     target: place.optional(),
     /** Buffer, first byte, bytes; 0 bytes mean the whole buffer. */
     ranges: z
-      .array(z.tuple([name, count(), count()], 'a buffer, first byte and bytes'), 'a list of ranges')
+      .array(z.tuple([name, byteCount(), byteCount()], 'a buffer, first byte and bytes'), 'a list of ranges')
       .optional(),
     bufs: z.array(name, 'a list of buffers').optional(),
     content: oneOf('undefined', 'defined').optional(),
   }),
   op('read_counter', { ...p, dev: device, counter: name }),
-  op('alloc_and_register', { ...p, count: count(1), pages: count(1).optional(), prefetch: place }),
+  op('alloc_and_register', { ...p, count: count(1), pages: pageCount(1).optional(), prefetch: place }),
 ] as const;
 
 const gpuvmOps = [
-  op('gpuvm_insert', { ...gpuVa, bo: name.nullable(), bo_off: count() }),
-  op('gpuvm_sm_map', { ...gpuVa, bo: name.nullable(), bo_off: count() }),
+  op('gpuvm_insert', { ...gpuVa, bo: name.nullable(), bo_off: pageCount() }),
+  op('gpuvm_sm_map', { ...gpuVa, bo: name.nullable(), bo_off: pageCount() }),
   op('gpuvm_sm_unmap', gpuVa),
   op('gpuvm_madvise', gpuVa),
-  op('gpuvm_bind_bo', { ...gpuVa, bo: name, bo_off: count() }),
-  op('gpuvm_bind_userptr', { ...gpuVa, buf: name, buf_page: count() }),
+  op('gpuvm_bind_bo', { ...gpuVa, bo: name, bo_off: pageCount() }),
+  op('gpuvm_bind_userptr', { ...gpuVa, buf: name, buf_page: pageCount() }),
   op('gpuvm_unbind', gpuVa),
-  op('gpu_store_va', { ...onSomeDevice(), page: count(), value: dword }),
-  op('bo_load32', { ...onSomeDevice(), bo: name, page: count() }),
-  op('bo_fill', { ...onSomeDevice(), bo: name, off: count(), pages: count(), byte }),
+  op('gpu_store_va', { ...onSomeDevice(), page: gpuPage, value: dword }),
+  op('bo_load32', { ...onSomeDevice(), bo: name, page: pageCount() }),
+  op('bo_fill', { ...onSomeDevice(), bo: name, off: pageCount(), pages: pageCount(), byte }),
 ] as const;
 
 const flowOps = [op('barrier', p)] as const;

@@ -1,18 +1,45 @@
 /** The kinds of value that case files contain, each with the one text that says what is allowed. */
 
 import { z } from 'zod';
+import { PAGE_BYTES, PAGE_WORDS, TASK_SIZE_PAGES } from '../base/units.js';
 
 /** Between the names of a closed list, in what is allowed. */
 export const LIST_SEPARATOR = ', ';
 
+/** Where a span may begin, and how long it may be: with both it still ends within the 47 bits of an address, wherever its buffer lies. */
+export const PAGES_MAX = 2 ** 33;
+const COUNT_MAX = 2 ** 32 - 1;
+
 /** A whole number of at least `least`. */
-export function count(least = 0): z.ZodNumber {
+export function count(least = 0, most = COUNT_MAX): z.ZodNumber {
   const allowed = `a whole number of at least ${least}`;
-  return z.int(allowed).min(least, allowed);
+  return z.int(allowed).min(least, allowed).max(most, `${allowed} and at most ${most}`);
+}
+
+/** Pages, or a page of a buffer: as far as a page table of 47-bit addresses reaches. */
+export function pageCount(least = 0): z.ZodNumber {
+  return count(least, PAGES_MAX);
+}
+
+/** A page of the addresses of a GPU. */
+export const gpuPage = count(0, TASK_SIZE_PAGES);
+
+/** A dword of a buffer. */
+export const dwordIndex = count(0, PAGES_MAX * PAGE_WORDS);
+
+/** Bytes, or a byte of a buffer. */
+export function byteCount(least = 0): z.ZodNumber {
+  return count(least, PAGES_MAX * PAGE_BYTES);
 }
 
 /** A whole number, of any sign. */
 export const wholeNumber = z.int('a whole number');
+
+/** Bytes in either direction. */
+export const signedBytes = z
+  .int('a whole number')
+  .min(-PAGES_MAX * PAGE_BYTES, `at least ${-PAGES_MAX * PAGE_BYTES}`)
+  .max(PAGES_MAX * PAGE_BYTES, `at most ${PAGES_MAX * PAGE_BYTES}`);
 
 /** What a dword may hold, of either sign. */
 export const dword = z
@@ -38,12 +65,14 @@ export const proc = z
   .string('a process such as p0')
   .regex(/^[a-z][A-Za-z0-9_$]*$/, 'a process such as p0 or c0');
 
-export const device = z.string('a device such as gpu0').regex(/^gpu\d{1,2}$/, 'a device such as gpu0');
+const DEVICES = 'a device from gpu0 to gpu99';
+
+export const device = z.string(DEVICES).regex(/^gpu\d{1,2}$/, DEVICES);
 
 /** Where memory is, or should go. */
 export const place = z
-  .string('gpu0 and so on, sys or cpu')
-  .regex(/^(gpu\d{1,2}|sys|cpu)$/, 'gpu0 and so on, sys or cpu');
+  .string('gpu0 to gpu99, sys or cpu')
+  .regex(/^(gpu\d{1,2}|sys|cpu)$/, 'gpu0 to gpu99, sys or cpu');
 
 export type Device = z.infer<typeof device>;
 

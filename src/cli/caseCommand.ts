@@ -6,14 +6,14 @@ import { caseDocument } from '../report/caseJson.js';
 import { caseLines, caseTitle, caseVerdictLine, suiteTable } from '../report/caseReport.js';
 import { colorsFor } from '../report/colors.js';
 import { junitXml } from '../report/junit.js';
-import type { CaseReport } from '../simulation/case/caseReport.js';
+import { type CaseReport, internalCaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import { type ExecutorName, executors } from '../simulation/simulationConfig.js';
 import { CaseQueue, type CaseQueueEvents, type RunTask } from './caseQueue.js';
 import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { deliver } from './deliver.js';
-import { ExitStatus } from './exitStatus.js';
+import { bugLine, ExitStatus, internalText, wantsStack } from './exitStatus.js';
 import { pattern, refusal, wholeNumber } from './optionValues.js';
 import { junitResults, keepFilesApart } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
@@ -120,6 +120,7 @@ export async function caseCommand(
   const wallNs = (host.nowMs() - startMs) * 1e6;
   const table = (): string =>
     `${suiteTable(reports, run.colors)}\n${caseVerdictLine(reports, cases.length, run.colors)}\n`;
+  if (reports.some(({ isInternal }) => isInternal)) host.stderr.write(`${bugLine(wantsStack(host))}\n`);
   const context = { ...options, seed, partial, environment: host.environment(), wallNs };
   return deliver(host, statusOfCases(reports, partial), [
     () => json.publish(table, () => caseDocument(reports, context)),
@@ -128,6 +129,7 @@ export async function caseCommand(
 }
 
 function statusOfCases(reports: readonly CaseReport[], partial: boolean): ExitStatus {
+  if (reports.some(({ isInternal }) => isInternal)) return ExitStatus.InternalError;
   if (reports.some(({ status }) => status === 'fail')) return ExitStatus.CheckFailed;
   return partial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }
@@ -166,6 +168,10 @@ class CaseRun implements CaseQueueEvents {
     const { columns } = this.host.stderr;
     const line = `${this.reports.length}/${this.cases.length} ${titleOf(one)}`;
     this.host.stderr.write(`\r${line.slice(0, columns - 1)}\x1b[K`);
+  }
+
+  broke(one: Case, error: unknown): CaseReport {
+    return internalCaseReport(one, internalText(error, wantsStack(this.host)));
   }
 
   ended(report: CaseReport): void {

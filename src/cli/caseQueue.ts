@@ -1,6 +1,7 @@
 /** Runs cases, several at a time, and tells of each in their order; a case whose allocations fail is shared among all who run. */
 
 import { assert } from '../base/assert.js';
+import { UserError } from '../base/userError.js';
 import type { Case } from '../case/caseSchema.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
@@ -16,6 +17,8 @@ export type RunTask = (one: Case, options: PlainOptions, signal: AbortSignal) =>
 export interface CaseQueueEvents {
   /** A task of the case begins. */
   starts(one: Case): void;
+  /** The simulator failed in a task of the case, which counts against that case alone. */
+  broke(one: Case, error: unknown): CaseReport;
   /** In the order of the cases. */
   ended(report: CaseReport): void;
 }
@@ -49,7 +52,7 @@ export class CaseQueue {
     this.tasks = cases.map((_, index) => ({ index, options: { ...options, ...first } })).reverse();
   }
 
-  /** Until all are done or the signal comes: false then. The first error ends all. */
+  /** Until all are done or the signal comes: false then. A mistake of the user ends all. */
   async run(jobs: number, signal: AbortSignal): Promise<boolean> {
     const giveUp = new AbortController();
     const either = AbortSignal.any([signal, giveUp.signal]);
@@ -70,11 +73,19 @@ export class CaseQueue {
       if (task === undefined) return;
       const one = this.cases[task.index];
       this.events.starts(one);
-      try {
-        this.note(task, await this.runTask(one, task.options, signal));
-      } catch (error) {
-        if (!isAbort(error)) throw error;
-      }
+      const report = await this.reportOf(one, task, signal);
+      if (report !== null) this.note(task, report);
+    }
+  }
+
+  /** Null when the signal ended it. */
+  private async reportOf(one: Case, { options }: Task, signal: AbortSignal): Promise<CaseReport | null> {
+    try {
+      return await this.runTask(one, options, signal);
+    } catch (error) {
+      if (isAbort(error)) return null;
+      if (error instanceof UserError) throw error;
+      return this.events.broke(one, error);
     }
   }
 
@@ -115,6 +126,7 @@ function together(a: CaseReport, b: CaseReport): CaseReport {
     verifications: a.verifications + b.verifications,
     wallMs: a.wallMs + b.wallMs,
   };
+  if (b.isInternal) return { ...sum, isInternal: true };
   if (a.failures === undefined || b.failures === undefined) return sum;
   return { ...sum, failures: { ...a.failures, runs: a.failures.runs + b.failures.runs } };
 }

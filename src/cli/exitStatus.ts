@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { UserError } from '../base/userError.js';
 import type { Verdict } from '../report/verdict.js';
+import type { CliHost } from './cliHost.js';
 
 export const ExitStatus = {
   /** All checks hold. */
@@ -44,6 +45,11 @@ export function answerTo(error: unknown, withStack: boolean): ErrorAnswer {
   return { status: ExitStatus.InternalError, message: internalMessage(error, withStack) };
 }
 
+/** Whether the user looks for the cause of internal errors. */
+export function wantsStack({ variables }: Pick<CliHost, 'variables'>): boolean {
+  return variables.SVMSIM_DEBUG === '1';
+}
+
 /** What an operation that was given an abort signal rejects with. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
@@ -59,10 +65,18 @@ function messageOf(error: unknown): string {
   return String(error.message);
 }
 
+/** Of an error that counts against a part of what was asked for. */
+export function internalText(error: unknown, withStack: boolean): string {
+  const message = messageOf(error);
+  return withStack && error instanceof Error && error.stack !== undefined
+    ? `${message}\n${error.stack}`
+    : message;
+}
+
+export function bugLine(withStack: boolean): string {
+  return `${BUG_LINE}${withStack ? '' : ' (SVMSIM_DEBUG=1 prints the stack)'}`;
+}
+
 function internalMessage(error: unknown, withStack: boolean): string {
-  const lines = [internalLine(messageOf(error))];
-  if (withStack && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
-  const hint = withStack ? '' : ' (SVMSIM_DEBUG=1 prints the stack)';
-  lines.push(`${BUG_LINE}${hint}`);
-  return lines.join('\n');
+  return `${internalLine(internalText(error, withStack))}\n${bugLine(withStack)}`;
 }

@@ -7,7 +7,7 @@ import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
 import { addCompletionCommand } from './completionCommand.js';
-import { answerTo, ExitStatus } from './exitStatus.js';
+import { answerTo, ExitStatus, wantsStack } from './exitStatus.js';
 import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
 import { addHelpCommand } from './helpCommand.js';
 import { addImportCommand, importCommand } from './importCommand.js';
@@ -36,10 +36,6 @@ export async function runCli(words: readonly string[], host: CliHost): Promise<n
     if (answer.message !== null) host.stderr.write(`${answer.message}\n`);
     return answer.status;
   }
-}
-
-export function wantsStack({ variables }: CliHost): boolean {
-  return variables.SVMSIM_DEBUG === '1';
 }
 
 /** The commands; `ended` hears of the status of the one that has run. */

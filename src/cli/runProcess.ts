@@ -3,9 +3,9 @@
 import { writeTrouble } from '../base/fileTrouble.js';
 import { UserError } from '../base/userError.js';
 import { tuneEngine } from '../simulation/engine.js';
-import { answerTo } from './exitStatus.js';
+import { answerTo, wantsStack } from './exitStatus.js';
 import { processHost } from './processHost.js';
-import { runCli, wantsStack } from './program.js';
+import { runCli } from './program.js';
 
 tuneEngine();
 const host = processHost();

@@ -49,7 +49,11 @@ function resultOf(report: CaseReport) {
   const { suite, name, variant, status, problems, wallMs, failures } = report;
   const runs =
     failures === undefined ? {} : { allocations: failures.allocations, failureRuns: failures.runs };
-  const head = { suite, name, variant, status, ...runs, wallMs };
+  const marks = {
+    ...(report.isInternal && { internal: true }),
+    ...(report.expectsNothing && { expectsNothing: true }),
+  };
+  const head = { suite, name, variant, status, ...runs, wallMs, ...marks };
   if (status === 'pass') return head;
   return {
     ...head,

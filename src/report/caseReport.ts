@@ -16,7 +16,7 @@ export function caseTitle({ name, variant }: Pick<CaseReport, 'name' | 'variant'
 /** One line, and below it what does not hold. */
 export function caseLines(report: CaseReport, colors: Colors): string {
   const { suite, status, missing, problems } = report;
-  const reason = missing === null ? runsOf(report) : `: ${missing} is missing`;
+  const reason = missing === null ? `${runsOf(report)}${nothingOf(report)}` : `: ${missing} is missing`;
   const head = `${paintStatus(status, colors)}  ${suite}: ${caseTitle(report)}${reason}\n`;
   const shown = problems.slice(0, PROBLEMS_MAX).map((problem) => problemLines(problem));
   const more = problems.length - PROBLEMS_MAX;
@@ -28,6 +28,11 @@ function runsOf({ failures }: CaseReport): string {
   const { allocations, runs } = failures;
   const left = allocations === runs ? '' : ` of ${allocations}`;
   return ` (${runs} runs with a failing allocation${left})`;
+}
+
+/** A case without expectations passes as long as its steps can be carried out, and that is not what its author meant, as a rule. */
+function nothingOf({ status, expectsNothing }: CaseReport): string {
+  return status === 'pass' && expectsNothing === true ? ' (nothing expected)' : '';
 }
 
 /** The same in one paragraph, without colours: for JSON and JUnit. */
@@ -58,12 +63,16 @@ export function caseVerdictLine(reports: readonly CaseReport[], total: number, c
   const passed = `${plural(count('pass'), 'case')} passed${skipped}`;
   const cut =
     reports.length < total ? `interrupted after ${reports.length} of ${plural(total, 'case')}; ` : '';
-  if (count('fail') > 0)
-    return verdictLine(
-      { word: 'FAILED', text: `${cut}${plural(count('fail'), 'case')} failed, ${passed}` },
-      colors,
-    );
+  if (count('fail') > 0) {
+    const failed = `${plural(count('fail'), 'case')} failed${internalOf(reports)}`;
+    return verdictLine({ word: 'FAILED', text: `${cut}${failed}, ${passed}` }, colors);
+  }
   return verdictLine({ word: cut === '' ? 'PASSED' : 'PARTIAL', text: cut + passed }, colors);
+}
+
+function internalOf(reports: readonly CaseReport[]): string {
+  const count = reports.filter(({ isInternal }) => isInternal).length;
+  return count === 0 ? '' : ` (${count} by an internal error)`;
 }
 
 /** Counts of each suite, and of all. */

@@ -81,12 +81,27 @@ describe('case', () => {
     ]);
   });
 
-  it('ends all when a worker fails by itself, and closes the pool', async () => {
-    host.runCase = async () => {
-      throw new Error('worker lost');
+  it('counts an internal error against its case alone, and ends with 3', async () => {
+    host.runCase = async (one) => {
+      if (one.name === 'read') throw new Error('page lost');
+      return passed(one);
     };
-    expect(await runCli(['case', 'a.json', '--jobs', '2'], host)).toBe(3);
-    expect(host.poolsOpen).toBe(0);
+    for (const jobs of ['1', '2']) {
+      expect(await runCli(['case', 'a.json', '--jobs', jobs], host)).toBe(3);
+      expect(host.poolsOpen).toBe(0);
+      expect(host.stdout.text).toContain('fail  hmm: read\n');
+      expect(host.stdout.text).toContain('internal error: page lost');
+      expect(host.stdout.text).toContain('FAILED: 1 case failed (1 by an internal error), 2 cases passed');
+      expect(host.stderr.text).toContain('This is a bug in svmsim');
+    }
+  });
+
+  it('says which cases pass because nothing is expected', async () => {
+    host.runCase = async (one) =>
+      one.name === 'read' ? { ...passed(one), expectsNothing: true } : passed(one);
+    expect(await runCli(['case', 'a.json'], host)).toBe(0);
+    expect(host.stdout.text).toContain('pass  hmm: read (nothing expected)\n');
+    expect(host.stdout.text).toContain('pass  hmm: migrate\n');
   });
 
   it('runs what the filter names, and lists without running', async () => {

@@ -10,8 +10,10 @@ import { LIST_SEPARATOR } from '../../case/values.js';
 import { didYouMean } from '../didYouMean.js';
 import { readTextFile } from '../readTextFile.js';
 import { valueAt } from '../yamlSource.js';
+import { forkMistakes } from './forks.js';
 import { type JsonPath, jsonPlaces, placeOfSyntaxError } from './jsonPlace.js';
 import { labelMistakes } from './labels.js';
+import { memoryMistakes } from './memory.js';
 import { nameMistakes } from './names.js';
 
 const WHAT = 'a case file: a JSON list of cases';
@@ -51,6 +53,8 @@ export function loadCaseFile(path: string): Case[] {
     ...labelMistakes(one, [i]),
     ...blockMistakes(one, [i]),
     ...nameMistakes(one, [i]),
+    ...forkMistakes(one, [i]),
+    ...memoryMistakes(one, [i]),
   ]);
   if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
   return parsed.data;

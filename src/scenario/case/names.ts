@@ -2,6 +2,7 @@
 
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
+import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
 import type { CaseMistake } from './loadCases.js';
 
@@ -40,20 +41,6 @@ export function nameMistakes({ steps }: Case, path: JsonPath): CaseMistake[] {
     }
   });
   return mistakes;
-}
-
-function eachStep(steps: readonly Step[], path: JsonPath, visit: (step: Step, at: JsonPath) => void): void {
-  steps.forEach((step, i) => {
-    const at = [...path, i];
-    visit(step, at);
-    if (step.op === 'concurrent') {
-      for (const [j, branch] of step.args.branches.entries()) {
-        eachStep(branch, [...at, 'args', 'branches', j], visit);
-      }
-    } else if (step.op === 'repeat' || step.op === 'repeat_processes') {
-      eachStep(step.args.steps, [...at, 'args', 'steps'], visit);
-    }
-  });
 }
 
 function collect(step: Step, names: Record<Kind, Set<string>>): void {

@@ -1,6 +1,6 @@
 /** The machine that a case runs on: as small as the case allows, since building it is most of what a short case costs. */
 
-import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
+import { alignDown, alignUp, PAGE_BYTES, PMD_PAGES, pagesFor } from '../../base/units.js';
 import { threadsBeside } from '../../case/blockThreads.js';
 import type { Case } from '../../case/caseSchema.js';
 import type { PlainOp, Step } from '../../case/opSchemas.js';
@@ -171,7 +171,7 @@ function machineOf(needs: Needs, driver: CaseDriver, params: Case['params']): Ma
 /** The case may say how much it has, so that there is too little of it. */
 function vramPages(needs: Needs, params: Case['params']): number {
   const told = params?.vram_bytes;
-  if (typeof told === 'number') return alignUp(told / PAGE_BYTES, PMD_PAGES);
+  if (typeof told === 'number') return alignUp(pagesFor(told), PMD_PAGES);
   const everything = needs.pages * needs.processes + SPARE_PAGES;
   if (!needs.overcommits) return alignUp(everything, PMD_PAGES);
   return Math.max(PMD_PAGES, alignDown(everything / OVERCOMMIT, PMD_PAGES));

@@ -1,5 +1,7 @@
 /** What became of a case: plain data for the command line, for JSON and for JUnit. */
 
+import type { Case } from '../../case/caseSchema.js';
+
 export type CaseStatus = 'pass' | 'fail' | 'skip';
 
 /** Something that does not hold. */
@@ -23,6 +25,10 @@ export interface CaseReport {
   /** Points at which all invariants were checked. */
   readonly verifications: number;
   readonly wallMs: number;
+  /** The simulator failed, not what it simulates: the case says nothing about that. Absent where it did not. */
+  readonly isInternal?: true;
+  /** The case says nothing of what its steps give; absent where it does. */
+  readonly expectsNothing?: true;
   /** Absent where no allocation was to fail. */
   readonly failures?: FailureRuns;
 }
@@ -35,4 +41,25 @@ export interface FailureRuns {
   readonly chosen: number;
   /** Runs in which one failed. */
   readonly runs: number;
+}
+
+/** Of a case that the simulator itself could not bring to an end. */
+export function internalCaseReport({ suite, name, variant }: Case, message: string): CaseReport {
+  const problem = {
+    step: 'run',
+    expectation: 'an end of the case',
+    found: `internal error: ${message}`,
+    pages: [],
+  };
+  return {
+    suite,
+    name,
+    variant: variant ?? null,
+    status: 'fail',
+    problems: [problem],
+    missing: null,
+    verifications: 0,
+    wallMs: 0,
+    isInternal: true,
+  };
 }

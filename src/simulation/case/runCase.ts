@@ -30,14 +30,14 @@ export async function runCase(one: Case, options: CaseOptions): Promise<CaseRepo
   if (missing !== null) {
     return { ...head, status: 'skip', problems: [], missing, verifications: 0, wallMs: 0 };
   }
-  const { problems, verifications, failures } = await carryOut(one, options);
-  const status = problems.length === 0 ? 'pass' : 'fail';
+  const outcome = await carryOut(one, options);
+  const status = outcome.problems.length === 0 ? 'pass' : 'fail';
   const wallMs = performance.now() - startMs;
-  const report = { ...head, status, problems, missing: null, verifications, wallMs } as const;
-  return failures === undefined ? report : { ...report, failures };
+  const nothing = one.expect.length === 0 ? ({ expectsNothing: true } as const) : {};
+  return { ...head, status, missing: null, wallMs, ...nothing, ...outcome };
 }
 
-interface Outcome extends Pick<CaseReport, 'problems' | 'verifications' | 'failures'> {}
+interface Outcome extends Pick<CaseReport, 'problems' | 'verifications' | 'failures' | 'isInternal'> {}
 
 async function carryOut(
   one: Case,

@@ -11,6 +11,8 @@ import { describeStep } from './describeStep.js';
 export interface ThreadsCaseResult {
   readonly problems: readonly CaseProblem[];
   readonly verifications: number;
+  /** An actor was lost, in contrast to one that found a rule broken. */
+  readonly isInternal?: true;
 }
 
 /** For the cases that follow. */
@@ -42,5 +44,6 @@ export async function runOnThreads(
     }
   }
   for (const { name, ok, detail } of report.checks) if (!ok) note('end', `invariant ${name}`, detail);
-  return { problems, verifications: report.verifications };
+  const outcome = { problems, verifications: report.verifications };
+  return report.failure?.isVerdict === false ? { ...outcome, isInternal: true } : outcome;
 }

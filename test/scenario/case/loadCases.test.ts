@@ -129,4 +129,35 @@ describe('a case file', () => {
     expect(error.found).toContain('syntax error');
     expect(() => loadCaseFile(join(directory, 'none.json'))).toThrow('no such file');
   });
+
+  it('with an offset beyond every page table is refused', () => {
+    const far = (off: number) => `{"op": "munmap", "args": {"buf": "A", "off": ${off}, "pages": 1}}`;
+    expect(mistakeIn(withSteps([MMAP, far(1e15)]))).toMatchObject({ line: 4, key: '0.steps.1.args.off' });
+    expect(loadCaseFile(file(withSteps([MMAP, far(2 ** 33)])))).toHaveLength(1);
+  });
+
+  it('that maps more than any machine has is refused, by the largest of what it maps', () => {
+    const map = (buf: string, pages: number) =>
+      `{"op": "mmap", "args": {"buf": "${buf}", "pages": ${pages}, "prot": "rw"}}`;
+    const one = mistakeIn(withSteps([MMAP, map('B', 100_000_000)]));
+    expect(one).toMatchObject({ line: 4, key: '0.steps.1.args.pages' });
+    expect(one.found).toMatch(/GiB of RAM and VRAM for all that it maps/);
+    const many = Array.from({ length: 20 }, (_, i) => map(`B${i}`, 300_000));
+    expect(mistakeIn(withSteps(many)).found).toMatch(/45\.\d+GiB of RAM/);
+  });
+
+  it('whose device memory is no size is refused', () => {
+    const text = (bytes: number) =>
+      `[{"suite": "s", "name": "n",\n"params": {"vram_bytes": ${bytes}}, "steps": [${MMAP}]}]`;
+    expect(mistakeIn(text(0))).toMatchObject({ line: 2, key: '0.params.vram_bytes', found: '0' });
+    expect(loadCaseFile(file(text(1)))).toHaveLength(1);
+  });
+
+  it('that forks a process which exists is refused; one that has ended may come again', () => {
+    const fork = (child: string) => `{"op": "fork", "args": {"child": "${child}"}}`;
+    const exit = '{"op": "exit", "args": {"proc": "c0"}}';
+    expect(mistakeIn(withSteps([fork('p0')]))).toMatchObject({ line: 3, key: '0.steps.0.args.child' });
+    expect(mistakeIn(withSteps([fork('c0'), fork('c0')]))).toMatchObject({ line: 4 });
+    expect(loadCaseFile(file(withSteps([fork('c0'), exit, fork('c0')])))).toHaveLength(1);
+  });
 });
