@@ -1,6 +1,6 @@
 /** The Coordinator with its control plane: made in its worker, or on the main thread under `virtual`. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { COORDINATOR, type Coordinator } from '../actors/coordinator.js';
 import type { Machine } from '../actors/machine.js';
 import type { Vpn } from '../base/units.js';
@@ -78,8 +78,9 @@ export class LocalCoordinator implements CoordinatorHost {
     return this.ports.every((port) => !port.hasIncoming && !port.hasBacklog);
   }
 
+  /** Looks again after each turn of the event loop where the actors run in between; a worker gives them time to run. */
   async pause(): Promise<void> {
-    while (!this.isIdle) await sleep(IDLE_POLL_MS);
+    while (!this.isIdle) await (this.config.executor === 'virtual' ? turn() : sleep(IDLE_POLL_MS));
   }
 
   resume(): void {}

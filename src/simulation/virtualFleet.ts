@@ -18,6 +18,8 @@ import { VirtualMachine } from './virtualMachine.js';
 
 /** Steps between two looks at the event loop. The same number everywhere, so that it cannot change a run. */
 const STEPS_PER_SLICE = 50_000;
+/** Turns of the event loop in which nobody takes a step: after these, who looks once a turn has seen that all are at rest. */
+const IDLE_TURNS = 3;
 
 export class VirtualFleet extends VirtualMachine implements Fleet {
   constructor(
@@ -54,7 +56,9 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     };
     promise.then(settle, settle);
     const isDue = (): boolean => this.executor.now() >= atNs;
+    let idleTurns = 0;
     for (;;) {
+      const before = this.executor.steps;
       const end = this.executor.run(isDue, STEPS_PER_SLICE);
       if (end === 'failed') throw this.failure();
       // Lets the promises of tasks that ended settle, and signals in.
@@ -63,7 +67,8 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
       if (state.settled) return 'settled';
       if (end === 'stopped') return 'time';
       if (signal?.aborted) return 'aborted';
-      if (end === 'idle') throw this.deadlock();
+      idleTurns = end === 'idle' && this.executor.steps === before ? idleTurns + 1 : 0;
+      if (idleTurns === IDLE_TURNS) throw this.deadlock();
     }
   }
 
