@@ -162,6 +162,7 @@ export class Coordinator {
   /** Of the user's own, in the order in which they were given. */
   readonly ownDrivers: readonly OwnDriver[];
   private readonly processCalls: ProcessService;
+  private readonly pipes: Pipes;
   private readonly remotes: readonly RemoteGpu[];
   /** One for each CPU thread. Kept so that all state of the machine can be reached from here: a machine that is taken back to its beginning is found so. */
   private readonly services: CpuService[] = [];
@@ -178,6 +179,7 @@ export class Coordinator {
     this.mm = this.processes.create();
     this.calls = new MmCalls(this.kernel);
     this.files = new FileTable(this.kernel);
+    this.pipes = new Pipes(sched);
     this.serveFiles();
     this.hmm = new Hmm(this.kernel, this.calls.faults);
     this.rmap = new Rmap(this.kernel);
@@ -212,7 +214,7 @@ export class Coordinator {
 
   /** Pipes, what is where, and files: calls that concern no device. */
   private serveFiles(): void {
-    new Pipes(this.kernel.sched).register(this.ioctls);
+    this.pipes.register(this.ioctls);
     registerResidency(this.ioctls, this.kernel);
     this.files.register(this.ioctls);
   }

@@ -1,5 +1,6 @@
 /** A block of schedules: the unit in which a search is dealt out to workers, so that its result does not depend on how many there are. */
 
+import { assert } from '../base/assert.js';
 import { Random } from '../sim/random.js';
 import { BufferStock } from './bufferStock.js';
 import { nondeterminismOf } from './nondeterminism.js';
@@ -17,7 +18,7 @@ const CHECK_EVERY = 64;
 const LOOK_STEPS = 200_000;
 /** A program of which so many schedules were too long, and none was not, is too long: more would only take time. */
 const UNDECIDED_MAX = 3;
-/** One of so many schedules is run a second time, to see that it goes the same way. */
+/** One of so many schedules is run a second time, on a new machine, to see that it goes the same way. */
 const AGAIN_EVERY = 250;
 
 /** Plain data, for a worker. */
@@ -95,11 +96,10 @@ export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
 
 /** The same with a runner that the caller has made. */
 export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: boolean): BlockResult {
-  for (;;) {
-    const result = new Block(task, runner).run(stopAtFirst);
-    // Little can change, and once it is known that it does, it is put back.
-    if (result !== null) return result;
-  }
+  // What was left behind is put back before each run of the second time, and so none of them can have begun with it.
+  return (
+    new Block(task, runner, true).run(stopAtFirst) ?? new Block(task, runner, false).counted(stopAtFirst)
+  );
 }
 
 class Block {
@@ -120,7 +120,16 @@ class Block {
   constructor(
     private readonly task: BlockTask,
     private readonly runner: SubjectRunner,
+    /** Otherwise everything is looked at before each run, and all of them count. */
+    private readonly trusts: boolean,
   ) {}
+
+  /** Of a block that does not trust. */
+  counted(stopAtFirst: boolean): BlockResult {
+    const result = this.run(stopAtFirst);
+    assert(result !== null, 'a run began with what another had left behind, though that was looked for');
+    return result;
+  }
 
   /** Null if its runs do not count: one of them left something behind for those after it. */
   run(stopAtFirst: boolean): BlockResult | null {
@@ -132,10 +141,10 @@ class Block {
       if (stop !== null && Atomics.load(stop, 0) !== 0) break;
       if (this.isTimeToLook() && Date.now() >= endAtMs) break;
       if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
-      const outcome = this.runner.runTrusting(strategy);
+      const outcome = this.trusts ? this.runner.runTrusting(strategy) : this.runner.run(strategy);
       isComplete = outcome === null;
       if (outcome === null) break;
-      this.note(this.done % AGAIN_EVERY === 0 ? this.runAgain(outcome) : outcome);
+      this.note(this.isToRunAgain(outcome) ? this.runAgain(outcome) : outcome);
     }
     if (!this.runner.hasStayedClean()) return null;
     return {
@@ -164,6 +173,11 @@ class Block {
       this.done % LOOK_EVERY === LOOK_EVERY - 1 || this.stepsTotal - this.stepsLooked >= LOOK_STEPS;
     if (isTime) this.stepsLooked = this.stepsTotal;
     return isTime;
+  }
+
+  /** A failure counts only where it comes on a new machine too. */
+  private isToRunAgain({ verdict }: Outcome): boolean {
+    return this.done % AGAIN_EVERY === 0 || (verdict !== null && !this.keys.has(verdictKey(verdict)));
   }
 
   private runAgain(outcome: Outcome): Outcome {

@@ -9,12 +9,15 @@ import { ReplayStrategy } from '../../src/explore/strategies/replay.js';
 import type { SubjectRunner } from '../../src/explore/subjectRunner.js';
 import { runnerOf } from '../../src/explore/target.js';
 import { stepDefinition } from '../../src/sim/steps.js';
+import type { VirtualMachine } from '../../src/simulation/virtualMachine.js';
 
 /** Runs before the one that is compared. */
 const RUNS_BEFORE = 5;
 /** Enough of them that runs are trusted to change what they have changed so far. */
 const TRUSTED_RUNS = 150;
 const SEEDS = [1, 2, 3];
+/** Enough of them that end well after one that did not. */
+const RUNS_AFTER = 12;
 
 function traceOf(runner: SubjectRunner, choices: Uint32Array): string[] {
   const strategy = new ReplayStrategy(choices);
@@ -63,6 +66,27 @@ describe('a machine of earlier runs', () => {
       expect(used.hasStayedClean()).toBe(true);
       expect(runnerOf(target).replay(outcome?.choices ?? new Uint32Array()).outcome).toEqual(outcome);
     }
+  });
+});
+
+describe('a machine whose run stopped in the middle', () => {
+  const target = { source: sourceOf('explore-share'), bug: null };
+
+  it('is not used again, nor are the next ones, until runs end well again', () => {
+    const runner = runnerOf(target);
+    const next = (stopAt: number): VirtualMachine => {
+      const strategy = makeStrategy('round-robin', 1);
+      strategy.newExecution();
+      const execution = runner.begin(strategy);
+      execution.beforeStep = () => execution.executor.steps === stopAt;
+      return execution.run().machine;
+    };
+    const kept = next(Number.POSITIVE_INFINITY);
+    expect(next(Number.POSITIVE_INFINITY)).toBe(kept);
+    expect(next(50)).toBe(kept);
+    const machines = Array.from({ length: RUNS_AFTER }, () => next(Number.POSITIVE_INFINITY));
+    expect(new Set([kept, ...machines.slice(0, 3)]).size).toBe(4);
+    expect(machines[RUNS_AFTER - 1]).toBe(machines[RUNS_AFTER - 2]);
   });
 });
 

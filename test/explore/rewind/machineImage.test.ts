@@ -1,0 +1,61 @@
+/** A machine is put back from the middle of a run too, where tasks wait everywhere. */
+
+import { expect, it } from 'vitest';
+import { CheckerPlan } from '../../../src/check/online/checkerSet.js';
+import { FirstReport } from '../../../src/explore/firstReport.js';
+import { MachineImage } from '../../../src/explore/rewind/machineImage.js';
+import type { Subject } from '../../../src/explore/subject.js';
+import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
+import { BufferEraser } from '../../../src/simulation/bufferEraser.js';
+import { allocateBuffers } from '../../../src/simulation/sharedBuffers.js';
+import { VirtualMachine } from '../../../src/simulation/virtualMachine.js';
+import { talkingProgram } from '../talkingProgram.js';
+
+const SEED = 3;
+/** A run of the program takes about two hundred. */
+const STOPS = Array.from({ length: 20 }, (_, i) => 10 * (i + 1));
+
+function newStrategy(): RandomStrategy {
+  const strategy = new RandomStrategy(SEED);
+  strategy.newExecution();
+  return strategy;
+}
+
+/** With an image of it and the eraser of its memory. */
+class Rewindable {
+  readonly machine: VirtualMachine;
+  private readonly image: MachineImage;
+  private readonly eraser: BufferEraser;
+
+  constructor({ config }: Subject) {
+    const buffers = allocateBuffers(config);
+    this.eraser = new BufferEraser(config, buffers);
+    const strategy = newStrategy();
+    this.machine = new VirtualMachine(config, buffers, strategy);
+    const checkers = new CheckerPlan([]).attach(this.machine.parts, new FirstReport());
+    this.image = new MachineImage({ machine: this.machine, checkers }, config, buffers, strategy);
+  }
+
+  /** How many steps were taken, and by whom each was. */
+  run(stepsMax = Number.POSITIVE_INFINITY): string[] {
+    const { executor, cpus } = this.machine;
+    const lines: string[] = [];
+    executor.addObserver({ onStep: (task, step) => lines.push(`${executor.steps} ${task?.name} ${step}`) });
+    for (const cpu of cpus) cpu.start(() => {});
+    executor.run(undefined, stepsMax);
+    return lines;
+  }
+
+  putBack(): void {
+    this.image.learn();
+    this.eraser.eraseUsed(this.machine);
+    this.image.restore(newStrategy());
+  }
+}
+
+it.each(STOPS)('a run that stopped after %i steps leaves nothing to the next one', (steps) => {
+  const stopped = new Rewindable(talkingProgram());
+  stopped.run(steps);
+  stopped.putBack();
+  expect(stopped.run()).toEqual(new Rewindable(talkingProgram()).run());
+});
