@@ -4,7 +4,7 @@ import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { Steps } from '../../sim/steps.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
-import { cutsHugetlbArea } from '../hugetlb/hugetlbArea.js';
+import { cutsHugetlbArea, cutUpToHugePage } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { type Vma, VmFlag } from './vma.js';
@@ -35,9 +35,14 @@ export class MadviseFlags {
     mm.mmapLock.assertHeldForWrite();
     const flags = (vma.flags & ~change.clear) | change.set;
     if (flags === vma.flags) return Errno.OK;
-    if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
+    if (cutsHugetlbArea(vma, start, end)) return madviseErrno(cutUpToHugePage(this.edit, mm, start));
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
-    return area === Errno.ENOMEM ? Errno.EAGAIN : Errno.OK;
+    return area === Errno.ENOMEM ? madviseErrno(area) : Errno.OK;
   }
+}
+
+/** @kernel madvise_vma_behavior */
+function madviseErrno(errno: Errno): Errno {
+  return errno === Errno.ENOMEM ? Errno.EAGAIN : errno;
 }

@@ -60,7 +60,7 @@ export class MadviseFree {
     if (page !== first || !coversLeaf(first, end)) {
       return (yield* this.parts.split(ptePfn(leaf))) ? page : first + PMD_PAGES;
     }
-    if (this.giveUp(ptePfn(leaf), 1)) {
+    if (this.giveUpLeaf(ptePfn(leaf))) {
       const last = clearLeaf(mm.pageTable, slot);
       this.kernel.flushCpuTlbs();
       writeLeaf(mm.pageTable, slot, pteWithout(last, USED));
@@ -79,7 +79,7 @@ export class MadviseFree {
     const mapped = this.parts.mappedRun(mm, reached, Math.min(end, tableEnd));
     // Wholly mapped here, by entries of its pages: the kernel marks it as one. Whoever else has a leaf of it keeps it as it is.
     if (folios.headOf(pfn) === pfn && mapped >= folios.npages(pfn)) {
-      if (this.giveUp(pfn, folios.npages(pfn))) this.forgetUse(mm, reached, mapped);
+      if (this.giveUp(pfn)) this.forgetUse(mm, reached, mapped);
       return reached + mapped;
     }
     return (yield* this.parts.split(pfn)) ? reached : reached + mapped;
@@ -104,7 +104,7 @@ export class MadviseFree {
       if (pteKind(pte) === PteKind.Swap) {
         mm.pageTable.write(at, PTE_NONE);
         this.kernel.swapCache.releaseEntry(pte);
-      } else if (this.isOwnRam(pte) && this.giveUp(ptePfn(pte), 1)) {
+      } else if (this.isOwnRam(pte) && this.giveUp(ptePfn(pte))) {
         this.forgetUse(mm, start + at - slot, 1);
       }
     }
@@ -117,16 +117,32 @@ export class MadviseFree {
     return isRam && this.kernel.folios.testFlag(ptePfn(pte), FolioFlag.Anon);
   }
 
-  /**
-   * A folio that others map, have locked, or still have swapped out stays as it is. `mappings` is how many there are where one process alone maps
-   * all of it: one of a small page or by a leaf, otherwise one for each page. @kernel folio_mark_lazyfree
-   */
-  private giveUp(head: Pfn, mappings: number): boolean {
-    const { folios, swapCache } = this.kernel;
-    if (folios.isLocked(head) || folios.mapcount(head) !== mappings) return false;
-    if (folios.testFlag(head, FolioFlag.Swapcache) && !swapCache.freeSwap(head)) return false;
+  /** A huge page that others map or have locked stays as it is. @kernel madvise_free_huge_pmd */
+  private giveUpLeaf(head: Pfn): boolean {
+    const { folios } = this.kernel;
+    if (folios.isLocked(head) || folios.mapcount(head) !== 1) return false;
     folios.clearFlag(head, FolioFlag.Dirty);
     folios.setFlag(head, FolioFlag.LazyFree);
+    return true;
+  }
+
+  /**
+   * Only of one that is dirty itself or in the swap cache it matters whether others map it or have it locked: what another process has stored
+   * is dirty in that process's entry. All pages of a large one are mapped here. @kernel folio_mark_lazyfree
+   */
+  private giveUp(head: Pfn): boolean {
+    const { folios } = this.kernel;
+    const isKept = folios.testFlag(head, FolioFlag.Swapcache) || folios.testFlag(head, FolioFlag.Dirty);
+    if (isKept && !this.makeClean(head)) return false;
+    folios.setFlag(head, FolioFlag.LazyFree);
+    return true;
+  }
+
+  private makeClean(head: Pfn): boolean {
+    const { folios, swapCache } = this.kernel;
+    if (folios.isLocked(head) || folios.mapcount(head) !== folios.npages(head)) return false;
+    if (folios.testFlag(head, FolioFlag.Swapcache) && !swapCache.freeSwap(head)) return false;
+    folios.clearFlag(head, FolioFlag.Dirty);
     return true;
   }
 }

@@ -8,6 +8,7 @@ import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { pteAllows, pteFromWord } from '../table/pte.js';
+import { touchForWrite } from '../table/touch.js';
 import { type Vma, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
 
@@ -83,6 +84,7 @@ export class Mlock {
     const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
     for (let page = start; page < end; ) {
       if (pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
+        if (write) touchForWrite(this.kernel, mm, page);
         page = (page + 1) as Vpn;
         continue;
       }

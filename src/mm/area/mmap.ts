@@ -171,10 +171,10 @@ export class MemoryMap {
     return hint;
   }
 
-  /** A heap of which the program has unmapped the last page stays as it is. */
+  /** A heap of which the program itself has unmapped what is to go stays as it is. @kernel sys_brk */
   private *shrinkHeapAndUnlock(mm: Mm, end: Vpn): Steps<Vpn> {
     const oldEnd = mm.brkEnd;
-    const isThere = mm.vmas.find((oldEnd - 1) as Vpn) !== null;
+    const isThere = mm.vmas.firstIn(end, oldEnd) !== null;
     if (isThere) yield* splitHugePmdsAcross(this.kernel, mm, end, oldEnd);
     const region = isThere ? this.unmapRegion.detach(mm, end, oldEnd) : null;
     if (region === null || region === Errno.ENOMEM) {

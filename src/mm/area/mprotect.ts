@@ -12,7 +12,7 @@ import {
   splitHugePmd,
   splitHugePmdsAcross,
 } from '../huge/hugeLeaf.js';
-import { cutsHugetlbArea } from '../hugetlb/hugetlbArea.js';
+import { cutsHugetlbArea, cutUpToHugePage } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
@@ -88,7 +88,7 @@ export class Mprotect {
     const flags = protectedFlags(vma, prot);
     if (flags === oldFlags) return Errno.OK;
     if ((flags & VmFlag.Write) !== 0 && (flags & VmFlag.MayWrite) === 0) return Errno.EACCES;
-    if (cutsHugetlbArea(vma, start, end)) return Errno.EINVAL;
+    if (cutsHugetlbArea(vma, start, end)) return cutUpToHugePage(this.edit, mm, start);
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const area = this.edit.modifyFlags(mm, vma, start, end, flags);
     if (area === Errno.ENOMEM) return Errno.ENOMEM;

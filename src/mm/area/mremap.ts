@@ -128,12 +128,12 @@ export class Mremap {
     const cleared = yield* this.clearForMove(mm, args, isFixed);
     if (cleared !== Errno.OK) return cleared;
     const fromPages = Math.min(args.fromPages, toPages);
+    const dontUnmap = (flags & MremapFlag.DontUnmap) !== 0;
+    if (dontUnmap && this.areaOf(mm, from).isHugetlb) return Errno.EINVAL;
     const errno = this.checkSource(mm, from, fromPages, toPages);
     if (errno !== Errno.OK) return errno;
-    if ((flags & MremapFlag.DontUnmap) !== 0 && this.areaOf(mm, from).isHugetlb) return Errno.EINVAL;
     const to = isFixed ? fixedTarget(target, toPages) : getUnmappedArea(mm, target, toPages);
     if (isFailure(to)) return to;
-    const dontUnmap = (flags & MremapFlag.DontUnmap) !== 0;
     return yield* this.moveArea(mm, { from, fromPages, to, toPages, dontUnmap });
   }
 

@@ -4,7 +4,7 @@ import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
 import { defineStep, type Steps } from '../../sim/steps.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
-import { cutsHugetlb } from '../hugetlb/hugetlbArea.js';
+import { cutsHugetlb, cutUpToHugePage } from '../hugetlb/hugetlbArea.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
@@ -82,9 +82,18 @@ export class UnmapRegion {
     return (first.start < start ? 1 : 0) + (last !== null && last.start < end ? 1 : 0);
   }
 
+  /** -EINVAL for a cut through a hugetlb page; that at the start, if only the other one fails, has been made. */
+  private *refuseCuts(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    if (cutsHugetlb(mm, start)) return Errno.EINVAL;
+    if (!cutsHugetlb(mm, end)) return Errno.OK;
+    yield* splitHugePmdsAcross(this.kernel, mm, start, start);
+    return cutUpToHugePage(this.edit, mm, start);
+  }
+
   /** Both, with mmap_lock held for write throughout. Errors: -EINVAL for a cut through a hugetlb page, -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
   *unmap(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
-    if (cutsHugetlb(mm, start) || cutsHugetlb(mm, end)) return Errno.EINVAL;
+    const refused = yield* this.refuseCuts(mm, start, end);
+    if (refused !== Errno.OK) return refused;
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const region = this.detach(mm, start, end);
     if (region === Errno.ENOMEM) return region;
@@ -94,9 +103,10 @@ export class UnmapRegion {
 
   /** Both, letting readers in while entries are cleared. mmap_lock is held for write and is released in any case. @kernel do_vmi_align_munmap */
   *unmapAndUnlock(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
-    if (cutsHugetlb(mm, start) || cutsHugetlb(mm, end)) {
+    const refused = yield* this.refuseCuts(mm, start, end);
+    if (refused !== Errno.OK) {
       mm.mmapLock.writeUnlock();
-      return Errno.EINVAL;
+      return refused;
     }
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const region = this.detach(mm, start, end);

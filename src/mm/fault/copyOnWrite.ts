@@ -10,7 +10,7 @@ import type { Vma } from '../area/vma.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import { prepareAnonVma, vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import {
   makePte,
   PTE_NONE,
@@ -47,9 +47,9 @@ export class CopyOnWrite {
       pfn !== zeroPage &&
       (folios.testFlag(pfn, FolioFlag.AnonExclusive) || this.takeOver(mm, vma, page, pfn));
     if (!canReuse)
-      return anonVmaFails(this.kernel, vma)
-        ? Errno.ENOMEM
-        : yield* this.copy(mm, vma, page, pte, unshare ? PteBit.Young : WRITTEN);
+      return vmfAnonPrepare(this.kernel, mm, vma)
+        ? yield* this.copy(mm, vma, page, pte, unshare ? PteBit.Young : WRITTEN)
+        : Errno.ENOMEM;
     if (!unshare) replacePte(mm.pageTable, mm.pageTable.slot(page), pteWith(pte, WRITTEN));
     sched.at(CowStep.reused, page, pfn, mm.id);
     return Errno.OK;

@@ -13,7 +13,7 @@ import { HugetlbFault } from '../hugetlb/hugetlbFault.js';
 import type { Kernel } from '../kernel.js';
 import { ExclusiveEntries } from '../mirror/exclusiveEntries.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
+import { vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import {
   makePte,
   PTE_NONE,
@@ -163,8 +163,10 @@ export class FaultHandler {
     switch (kind) {
       case PteKind.None:
         if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, mayRetry);
-        if (vma.isUserfaulted) return yield* askUserspace(mm, page, write, mayRetry);
-        return write ? yield* this.mapFreshPage(mm, vma, page) : this.mapZeroPage(mm, page);
+        if (write) return yield* this.mapFreshPage(mm, vma, page, mayRetry);
+        return vma.isUserfaulted
+          ? yield* askUserspace(mm, page, write, mayRetry)
+          : this.mapZeroPage(mm, page);
       case PteKind.Present:
         if ((flags & FaultFlag.Unshare) !== 0) return yield* this.unshare(mm, vma, page, pte);
         return yield* this.handlePresent(mm, vma, page, write, pte);
@@ -199,15 +201,20 @@ export class FaultHandler {
   }
 
   /** @kernel do_anonymous_page */
-  private *mapFreshPage(mm: Mm, vma: Vma, page: Vpn): Steps<FaultErrno> {
+  private *mapFreshPage(mm: Mm, vma: Vma, page: Vpn, mayRetry: boolean): Steps<FaultOrRetry> {
     const { sched, folios, memory } = this.kernel;
-    const pfn = anonVmaFails(this.kernel, vma) ? NO_PFN : this.kernel.allocPage();
+    const pfn = vmfAnonPrepare(this.kernel, mm, vma) ? this.kernel.allocPage() : NO_PFN;
     if (pfn === NO_PFN) return Errno.ENOMEM;
     memory.zeroPages(pfn, 1);
     if (sched.reach(FaultStep.allocated, page, pfn, mm.id)) yield STEP;
     if (mm.pageTable.get(page) !== PTE_NONE) {
       folios.put(pfn);
       return Errno.OK;
+    }
+    // Asked last, as nobody knew before that the page is missing.
+    if (vma.isUserfaulted) {
+      folios.put(pfn);
+      return yield* askUserspace(mm, page, true, mayRetry);
     }
     mapNewAnonPage(this.kernel, mm, vma, page, pfn);
     sched.at(FaultStep.anonymous, page, pfn, mm.id);

@@ -14,7 +14,7 @@ import type { MappedFile } from '../file/mappedFile.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
+import { vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import { makePte, PTE_NONE, PTE_WRITTEN, PteBit, PteKind } from '../table/pte.js';
 import { mapNewAnonPage } from './copyOnWrite.js';
 
@@ -173,7 +173,8 @@ export class Userfaultfd {
     const { mm, kernel } = this;
     const vma = mm.vmas.find(page);
     if (vma === null || !vma.isUserfaulted) return Errno.ENOENT;
-    const slot = anonVmaFails(kernel, vma) ? -1 : mm.pageTable.ensure(page);
+    const isPrepared = vma.isShared || vmfAnonPrepare(kernel, mm, vma);
+    const slot = isPrepared ? mm.pageTable.ensure(page) : -1;
     if (slot < 0) return Errno.ENOMEM;
     if (mm.pageTable.read(slot) !== PTE_NONE) return Errno.EEXIST;
     if (vma.isShared && vma.file !== null) return this.mapShared(vma, vma.file, page, pfn);
@@ -216,7 +217,7 @@ export class Userfaultfd {
 
   private checkRange(start: Vpn, end: Vpn): Errno {
     const { vmas } = this.mm;
-    let vma = vmas.firstIn(start, end);
+    let vma = start < end ? vmas.firstIn(start, end) : null;
     if (vma === null) return Errno.EINVAL;
     for (; vma !== null; vma = vmas.firstIn(vma.end, end)) {
       if (!canUserfault(vma)) return Errno.EINVAL;

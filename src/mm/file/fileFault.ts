@@ -12,7 +12,7 @@ import { mapNewAnonPage } from '../fault/copyOnWrite.js';
 import type { FaultErrno, FaultOrRetry } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails } from '../rmap/anonVmaPrepare.js';
+import { vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import { PTE_NONE, PTE_WRITTEN, type Pte, PteBit, pteFromWord, ptePfn, pteWith } from '../table/pte.js';
 import { replacePte } from '../table/pteUpdate.js';
 import { mapFilePage } from './mapFilePage.js';
@@ -96,7 +96,7 @@ export class FileFault {
   /** A store to a private mapping: the page becomes an anonymous copy, and the file is not touched. @kernel do_cow_fault */
   private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
     const { folios, memory, sched } = this.kernel;
-    if (anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
+    if (!vmfAnonPrepare(this.kernel, mm, vma)) return Errno.ENOMEM;
     const copied = this.kernel.allocPage();
     if (copied === NO_PFN) return Errno.ENOMEM;
     const source = yield* this.lockPage(vma, file, page);

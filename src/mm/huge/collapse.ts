@@ -4,8 +4,9 @@ import { Errno } from '../../base/errno.js';
 import { alignDown, alignUp, PMD_ORDER, PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import type { Vma } from '../area/vma.js';
+import { type Vma, VmFlag } from '../area/vma.js';
 import type { FaultHandler } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
@@ -24,7 +25,7 @@ export const CollapseStep = {
 /** How one PMD fared. @kernel scan_result */
 const Scan = {
   Succeed: 0,
-  /** Nothing is mapped there, or not by pages. */
+  /** There is no upper table, or the entry leads to no table of pages. */
   PmdNull: 1,
   /** An entry leads to no page just now. */
   NonPresent: 2,
@@ -40,6 +41,12 @@ const Scan = {
   Area: 8,
   /** A page could not be brought back. */
   Fail: 9,
+  /** Nothing was ever mapped near it. */
+  PmdNone: 10,
+  /** The page is a device's. */
+  PageNull: 11,
+  /** A handler in user space wants to fill what is missing. */
+  ExceedNone: 12,
 } as const;
 type Scan = (typeof Scan)[keyof typeof Scan];
 
@@ -51,11 +58,13 @@ const CONTINUE: ReadonlySet<Scan> = new Set([
   Scan.PageCount,
   Scan.PageLock,
   Scan.PageLru,
+  Scan.PageNull,
 ]);
 
 /** @kernel madvise_collapse_errno */
 function errnoOf(result: Scan): Errno {
   if (result === Scan.NoHugePage) return Errno.ENOMEM;
+  if (result === Scan.ExceedNone) return Errno.EBUSY;
   const mayWorkLater = result === Scan.PageCount || result === Scan.PageLock || result === Scan.PageLru;
   return mayWorkLater ? Errno.EAGAIN : Errno.EINVAL;
 }
@@ -72,7 +81,7 @@ export class Collapse {
   /**
    * Collapses every whole PMD of `[start, end)`, which lies in the area. mmap_lock is held for read, and is so again on return, but not in
    * between. Works whatever the configuration of huge pages. Errors: -EINVAL (not anonymous, forbidden, too small, never touched, or nothing that could be collapsed),
-   * -ENOMEM (no huge page), -EAGAIN (a page is in use just now).
+   * -ENOMEM (no huge page), -EAGAIN (a page is in use just now), -EBUSY (a page is missing that a handler in user space is to fill).
    * @kernel madvise_collapse
    */
   *collapse(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
@@ -83,8 +92,8 @@ export class Collapse {
     if (first > limit) return Errno.EINVAL;
     let last: Scan = Scan.Succeed;
     for (let at = first; at < limit; at += PMD_PAGES) {
-      const result: Scan =
-        this.revalidate(mm, at as Vpn) === null ? Scan.Area : yield* this.collapsePmd(mm, at as Vpn);
+      const area = this.revalidate(mm, at as Vpn);
+      const result: Scan = area === null ? Scan.Area : yield* this.collapsePmd(mm, area, at as Vpn);
       if (result === Scan.Succeed) continue;
       last = result;
       if (!CONTINUE.has(result)) break;
@@ -98,12 +107,12 @@ export class Collapse {
     return vma !== null && allowsHugePages(vma) && fitsHugePage(vma, start) ? vma : null;
   }
 
-  private *collapsePmd(mm: Mm, start: Vpn): Steps<Scan> {
+  private *collapsePmd(mm: Mm, vma: Vma, start: Vpn): Steps<Scan> {
     if (isLeafAt(mm.pageTable, start)) {
       const isPresent = pteKind(pteFromWord(mm.pageTable.get(start))) === PteKind.Present;
       return isPresent ? Scan.Succeed : Scan.PmdNull;
     }
-    const scanned = this.scan(mm, start);
+    const scanned = this.scan(mm, vma, start);
     if (this.kernel.sched.reach(CollapseStep.scanned, start, this.unmapped, mm.id)) yield STEP;
     if (scanned !== Scan.Succeed) return scanned;
     const unmapped = this.unmapped;
@@ -139,7 +148,7 @@ export class Collapse {
     if (isLeafAt(mm.pageTable, start) || isPmdNone(mm.pageTable, start)) return Scan.PmdNull;
     const range = notifierRange(NotifyEvent.Clear, start, (start + PMD_PAGES) as Vpn);
     yield* mm.notifiers.invalidateStart(range);
-    const scanned = this.scan(mm, start);
+    const scanned = this.scan(mm, vma, start);
     const result = scanned === Scan.Succeed && this.unmapped > 0 ? Scan.NonPresent : scanned;
     if (result === Scan.Succeed) this.moveToFolio(mm, vma, start, head);
     yield* mm.notifiers.invalidateEnd(range);
@@ -147,14 +156,17 @@ export class Collapse {
   }
 
   /** What the entries of the PMD are now. @kernel hpage_collapse_scan_pmd, __collapse_huge_page_isolate */
-  private scan(mm: Mm, start: Vpn): Scan {
+  private scan(mm: Mm, vma: Vma, start: Vpn): Scan {
     this.unmapped = 0;
     const slot = mm.pageTable.slot(start);
-    if (slot < 0) return Scan.PmdNull;
+    if (slot < 0) return mm.pageTable.hasUpperTable(start) ? Scan.PmdNone : Scan.PmdNull;
     let writable = false;
     for (let i = 0; i < PMD_PAGES; i++) {
       const pte = pteFromWord(mm.pageTable.read(slot + i));
-      if (pteKind(pte) === PteKind.None || this.isZero(pte)) continue;
+      if (pteKind(pte) === PteKind.None || this.isZero(pte)) {
+        if ((vma.flags & VmFlag.UffdMissing) !== 0) return Scan.ExceedNone;
+        continue;
+      }
       if (pteKind(pte) !== PteKind.Present) {
         this.unmapped++;
         continue;
@@ -171,7 +183,8 @@ export class Collapse {
   }
 
   private scanPage(pfn: Pfn): Scan {
-    const { folios } = this.kernel;
+    const { folios, memory } = this.kernel;
+    if (memory.layout.zoneOf(pfn).kind !== ZoneKind.System) return Scan.PageNull;
     if (!folios.testFlag(pfn, FolioFlag.Lru)) return Scan.PageLru;
     if (folios.isLocked(pfn)) return Scan.PageLock;
     const cached = folios.testFlag(pfn, FolioFlag.Swapcache) ? folios.npages(pfn) : 0;

@@ -9,7 +9,7 @@ import { type Vma, VmFlag } from '../area/vma.js';
 import type { FaultErrno } from '../fault/fault.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import { prepareAnonVma, vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import {
   makePte,
   PTE_NONE,
@@ -64,10 +64,9 @@ export class HugeFault {
 
   /** @kernel do_huge_pmd_anonymous_page */
   private *mapNew(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof FALLBACK> {
-    if ((vma.flags & VmFlag.UffdMissing) !== 0) return FALLBACK;
-    if (anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
     // Even for the zero page, so that a child gets a copy of these entries where it would not of small ones.
-    prepareAnonVma(this.kernel, mm, vma);
+    if (!vmfAnonPrepare(this.kernel, mm, vma)) return Errno.ENOMEM;
+    if ((vma.flags & VmFlag.UffdMissing) !== 0) return FALLBACK;
     const start = leafStart(page);
     return write ? yield* this.mapFresh(mm, vma, start) : this.mapZero(mm, start);
   }

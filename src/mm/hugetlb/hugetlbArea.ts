@@ -1,8 +1,10 @@
 /** What areas of hugetlb memory demand of calls on them: everything by whole huge pages. */
 
+import { Errno } from '../../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import type { Pfn } from '../../memory/pfn.js';
 import type { Vma } from '../area/vma.js';
+import type { VmaEdit } from '../area/vmaEdit.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { HugetlbReservation } from './hugetlbReservation.js';
@@ -16,6 +18,16 @@ export function cutsHugetlb(mm: Mm, page: number): boolean {
 /** Whether making `[start, end)` an area of its own would cut a huge page. */
 export function cutsHugetlbArea(vma: Vma, start: Vpn, end: Vpn): boolean {
   return vma.isHugetlb && (start % PMD_PAGES !== 0 || end % PMD_PAGES !== 0);
+}
+
+/**
+ * What is left of a change of `[start, end)` that a huge page refuses: the cut at the start comes first and stays, that at the end fails.
+ * mmap_lock is held for write. -EINVAL, or -ENOMEM without memory for the first. @kernel vma_modify, vms_gather_munmap_vmas
+ */
+export function cutUpToHugePage(edit: VmaEdit, mm: Mm, start: Vpn): Errno {
+  const vma = mm.vmas.find(start);
+  if (vma === null || vma.start === start || cutsHugetlb(mm, start)) return Errno.EINVAL;
+  return edit.carve(mm, vma, start, vma.end) === Errno.ENOMEM ? Errno.ENOMEM : Errno.EINVAL;
 }
 
 /**

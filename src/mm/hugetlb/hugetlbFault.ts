@@ -20,7 +20,7 @@ import {
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import { prepareAnonVma, vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import {
   makePte,
   PTE_NONE,
@@ -84,7 +84,7 @@ export class HugetlbFault {
       this.mapCached(mm, vma, start, cached);
       return Errno.OK;
     }
-    if (!vma.isShared && anonVmaFails(this.kernel, vma)) return Errno.ENOMEM;
+    if (!vma.isShared && !vmfAnonPrepare(this.kernel, mm, vma)) return Errno.ENOMEM;
     const head = allocForArea(this.kernel, vma, index);
     if (head === NO_PFN) return this.noPage(mm, start);
     this.kernel.memory.zeroPages(head, PMD_PAGES);
@@ -160,7 +160,7 @@ export class HugetlbFault {
     const { kernel } = this;
     const old = ptePfn(leaf);
     const ownsPage = vma.reservation !== null && kernel.folios.testFlag(old, FolioFlag.Anon);
-    if (anonVmaFails(kernel, vma)) return Errno.ENOMEM;
+    if (!vmfAnonPrepare(kernel, mm, vma)) return Errno.ENOMEM;
     const copied = allocForArea(kernel, vma, vma.indexOf(start), ownsPage);
     if (copied === NO_PFN) {
       if (!ownsPage) return this.noPage(mm, start);

@@ -20,7 +20,7 @@ import { isLeafAt, splitHugePmd } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import { type NotifierRange, NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
-import { anonVmaFails, prepareAnonVma } from '../rmap/anonVmaPrepare.js';
+import { prepareAnonVma, vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import type { Rmap } from '../rmap/rmap.js';
 import {
   PTE_NONE,
@@ -227,13 +227,13 @@ export class MigrateVma {
     }
     if (!vma.isAnonymous || (vma.flags & VmFlag.UffdMissing) !== 0) return false;
     if (this.kernel.folios.isLarge(pfn)) {
-      if (anonVmaFails(this.kernel, vma) || !this.huge.insertLeaf(args, page, pfn)) return false;
+      if (!vmfAnonPrepare(this.kernel, mm, vma) || !this.huge.insertLeaf(args, page, pfn)) return false;
       args.src[i] = migratePfn(NO_PFN, MigratePfnFlag.MIGRATE);
       return true;
     }
     if (this.isHugeZeroAt(mm, page)) yield* splitHugePmd(this.kernel, mm, page);
     const slot = mm.pageTable.ensure(page);
-    if (slot < 0 || anonVmaFails(this.kernel, vma)) return false;
+    if (slot < 0 || !vmfAnonPrepare(this.kernel, mm, vma)) return false;
     const old = pteFromWord(mm.pageTable.read(slot));
     const isZeroPage = pteKind(old) === PteKind.Present && ptePfn(old) === this.kernel.zeroPage;
     if (pteKind(old) !== PteKind.None && !isZeroPage) return false;

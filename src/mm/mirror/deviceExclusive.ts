@@ -12,6 +12,7 @@ import type { PagemapOwner } from '../migrate/devPagemap.js';
 import type { Mm } from '../process/mm.js';
 import type { Mapping, Rmap } from '../rmap/rmap.js';
 import { PteKind, pteAllows, pteFromWord, pteIsHuge, pteKind, ptePfn } from '../table/pte.js';
+import { touchForWrite } from '../table/touch.js';
 import type { ExclusiveEntries } from './exclusiveEntries.js';
 import { NotifyEvent, notifierRange } from './mmuNotifier.js';
 
@@ -48,6 +49,7 @@ export class DeviceExclusive {
       const errno = yield* this.faultInForWrite(mm, page);
       if (errno !== Errno.OK) return page > start ? page - start : errno;
       const pfn = ptePfn(pteFromWord(mm.pageTable.get(page)));
+      touchForWrite(this.kernel, mm, page);
       this.kernel.folios.get(pfn);
       pages[page - start] = pfn;
     }

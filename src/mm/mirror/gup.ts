@@ -13,6 +13,7 @@ import type { Kernel } from '../kernel.js';
 import type { MigrateDevice } from '../migrate/migrateDevice.js';
 import type { Mm } from '../process/mm.js';
 import { type Pte, PteBit, pteAllows, pteFromWord, pteHas, pteIsHuge, ptePfn } from '../table/pte.js';
+import { touchForWrite } from '../table/touch.js';
 
 export const GupStep = {
   getPages: defineStep('gup.getPages', 'vpn', 'npages', 'flags', 'id'),
@@ -41,6 +42,8 @@ interface GupRequest {
   readonly out: Uint32Array;
   /** Of FaultFlag, for all faults that it takes. */
   readonly faultFlags: number;
+  /** Whether pages that are asked for to be written count as written. @kernel FOLL_TOUCH */
+  readonly touches: boolean;
 }
 
 /** What a page table does not give yet. */
@@ -60,7 +63,15 @@ export class GetUserPages {
    * @kernel get_user_pages, pin_user_pages
    */
   *getUserPages(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
-    return yield* this.get({ mm, start, npages, flags, out, faultFlags: 0 });
+    return yield* this.get({
+      mm,
+      start,
+      npages,
+      flags,
+      out,
+      faultFlags: 0,
+      touches: (flags & GupFlag.Pin) === 0,
+    });
   }
 
   /** @kernel __gup_longterm_locked */
@@ -97,6 +108,7 @@ export class GetUserPages {
       flags,
       out: out.subarray(fast),
       faultFlags: FaultFlag.AllowRetry,
+      touches: true,
     });
     mm.mmapLock.readUnlock();
     return slow < 0 ? (fast > 0 ? fast : slow) : fast + slow;
@@ -108,13 +120,16 @@ export class GetUserPages {
   }
 
   /** @kernel __get_user_pages_locked */
-  private *getAll({ mm, start, npages, flags, out, faultFlags }: GupRequest): Steps<number> {
+  private *getAll(request: GupRequest): Steps<number> {
+    const { mm, start, npages, flags, out, faultFlags } = request;
+    const marks = request.touches && (flags & GupFlag.Write) !== 0;
     for (let i = 0; i < npages; ) {
       const page = (start + i) as Vpn;
       const vma = mm.vmas.find(page);
       if (vma === null || !allowsAccess(vma, flags)) return i > 0 ? i : Errno.EFAULT;
       const found = this.follow(pteFromWord(mm.pageTable.get(page)), vma, flags);
       if (found >= 0) {
+        if (marks && !vma.isHugetlb) touchForWrite(this.kernel, mm, page);
         out[i++] = found;
         continue;
       }

@@ -11,11 +11,13 @@ import { isSingular, joinAnonVma } from './anonVmaLinks.js';
 const MAY_DIFFER = VmFlag.Read | VmFlag.Write | VmFlag.Exec | VmFlag.SoftDirty;
 
 /**
- * Whether the area could not be given an anon_vma now. Asked at the start of a fault, before the page is allocated; afterwards
- * {@link prepareAnonVma} cannot fail. @kernel vmf_anon_prepare
+ * Gives the area its anon_vma at the start of a fault, before the page is allocated: it keeps it though the fault fails, and a fork copies its
+ * entries from then on. False without memory for it. mmap_lock is held, for read suffices. @kernel vmf_anon_prepare
  */
-export function anonVmaFails(kernel: Kernel, vma: Vma): boolean {
-  return vma.anonVma === null && kernel.allocationFails(AllocSite.AnonVma);
+export function vmfAnonPrepare(kernel: Kernel, mm: Mm, vma: Vma): boolean {
+  if (vma.anonVma === null && kernel.allocationFails(AllocSite.AnonVma)) return false;
+  prepareAnonVma(kernel, mm, vma);
+  return true;
 }
 
 /**

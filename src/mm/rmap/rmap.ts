@@ -223,7 +223,7 @@ export class Rmap {
 
   /**
    * Of a large folio of RAM that has been split: entries of pages that nobody ever stored to, or only zeros, read the zero page from now on, and
-   * such a page loses its mappings. Locked memory keeps its pages. Atomic.
+   * such a page loses its mappings. Locked memory keeps its pages, and all memory those of a folio that is wholly locked somewhere. Atomic.
    * @kernel try_to_map_unused_to_zeropage
    */
   mapUnusedToZeroPage(head: Pfn, npages: number): void {
@@ -234,10 +234,11 @@ export class Rmap {
     const found: MappingArea[] = [];
     let node = areas.firstOverlap(index, index + npages);
     for (; node !== null; node = areas.nextOverlap(node, index, index + npages)) found.push(node.value);
-    if (found.some(({ vma }) => (vma.flags & VmFlag.Locked) !== 0)) return;
+    if (found.some(({ vma }) => isLocked(vma) && holdsAll(vma, index, npages))) return;
+    const unlocked = found.filter(({ vma }) => !isLocked(vma));
     for (let i = 0; i < npages; i++) {
       const pfn = (head + i) as Pfn;
-      if (memory.isZero(pfn)) for (const area of found) this.readZeroPage(area, index + i, pfn);
+      if (memory.isZero(pfn)) for (const area of unlocked) this.readZeroPage(area, index + i, pfn);
     }
   }
 
@@ -324,4 +325,13 @@ export class Rmap {
     if (folios.testFlag(folios.headOf(pfn), FolioFlag.Anon)) return anonVmas.get(id)?.areas ?? null;
     return pageCache.get(id)?.areas ?? null;
   }
+}
+
+function isLocked({ flags }: Vma): boolean {
+  return (flags & VmFlag.Locked) !== 0;
+}
+
+/** @kernel folio_within_vma */
+function holdsAll({ pgoff, pages }: Vma, index: number, npages: number): boolean {
+  return pgoff <= index && index + npages <= pgoff + pages;
 }

@@ -321,9 +321,17 @@ describe('brk', () => {
     expect(brk(HEAP + 7)).toBe(HEAP + 7);
     expect(brk(HEAP - 1)).toBe(HEAP + 7);
     expect(brk(TASK_SIZE_PAGES + 1)).toBe(HEAP + 7);
+    unmap(machine, mm, HEAP + 4, 3);
+    expect(brk(HEAP + 4)).toBe(HEAP + 7);
+    expect(areasOf(mm)).toEqual([`${HEAP}+4 rw-`, `${HEAP + 8}+1 rw-`]);
+  });
+
+  it('shrinks a heap of which the program has unmapped the last pages', () => {
+    const { machine, mm, brk } = heap();
+    expect(brk(HEAP + 7)).toBe(HEAP + 7);
     unmap(machine, mm, HEAP + 6, 1);
-    expect(brk(HEAP + 2)).toBe(HEAP + 7);
-    expect(areasOf(mm)).toEqual([`${HEAP}+6 rw-`, `${HEAP + 8}+1 rw-`]);
+    expect(brk(HEAP + 2)).toBe(HEAP + 2);
+    expect(areasOf(mm)).toEqual([`${HEAP}+2 rw-`]);
   });
 });
 
