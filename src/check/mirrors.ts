@@ -66,7 +66,7 @@ function checkContext(kernel: Kernel, rule: Rule, device: MirrorDevice, pfn: Pfn
   rule.require(
     device.contextOf(head) !== null,
     { pfn },
-    () => `in use, but names context ${id}, which is not open`,
+    () => `in use, but names context ${id}, which does not exist`,
   );
 }
 

@@ -60,7 +60,7 @@ export class GarbageCollector {
 
   /**
    * Before who has the vm lock for read looks for ranges; it is let go of meanwhile, and held again on return. Whether anything that was said of
-   * memory has gone with it since the call, whoever collected it: what was decided by it must be decided anew. @kernel xe_svm_garbage_collector, -EAGAIN
+   * memory has gone with it since the call, whoever collected it: what was decided by it must be decided anew. @kernel xe_svm_garbage_collector
    */
   *collectFirst(): Steps<boolean> {
     const { vmLock } = this.vm;

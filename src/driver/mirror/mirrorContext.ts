@@ -31,6 +31,8 @@ export class MirrorContext implements IntervalNotifierOps {
   private flags = 0;
   /** How many allocations still fail while the flag asks for it. */
   private failuresLeft = 0;
+  /** Pages of the device that it brought there and that are still in use; those of a large folio one by one. */
+  pagesInUse = 0;
   /** Guarded by the mutex. */
   readonly table = new MirrorTable();
   /** Migrations under way to the device. Guarded by the mutex where they are marked. */

@@ -32,6 +32,8 @@ export class MirrorDevice implements DevPagemapOps {
   /** Whoever takes chunks away; never with mmap_lock taken inside. @kernel devmem_lock */
   private readonly evictLock: Mutex;
   private readonly open_ = new Map<number, MirrorContext>();
+  /** Those of which a page is still in use: somebody held it while all went home. */
+  private readonly closed = new Map<number, MirrorContext>();
   private nextContext = 1;
 
   constructor(
@@ -68,7 +70,7 @@ export class MirrorDevice implements DevPagemapOps {
 
   /**
    * No command of the context runs or will. All pages of the device go home, whoever brought them there, since their CPU faults would look
-   * for a context that is gone.
+   * for a context that is gone. A page that somebody holds just now stays; it keeps the context, without a notifier or entries, until it is freed.
    * @kernel dmirror_fops_release
    */
   *close(context: MirrorContext): Steps<void> {
@@ -77,6 +79,7 @@ export class MirrorDevice implements DevPagemapOps {
     for (const chunk of [...this.memory.chunks]) yield* this.eviction.evict(chunk, this.index);
     context.table.clear();
     this.open_.delete(context.id);
+    if (context.pagesInUse > 0) this.closed.set(context.id, context);
   }
 
   /** Moves every page home and gives up all chunks; what is allocated afterwards comes from new ones. @kernel dmirror_device_remove_chunks */
@@ -94,12 +97,16 @@ export class MirrorDevice implements DevPagemapOps {
     const { sched } = this.kernel;
     if (sched.reach(MirrorStep.cpuFault, fault.page, fault.pfn, this.index)) yield STEP;
     const context = this.contextOf(fault.pfn);
-    assert(context !== null, 'the context of a device page is closed');
+    assert(context !== null, 'a device page that is mapped names no context');
     return yield* this.migrate.cpuFault(context, fault);
   }
 
   /** @kernel folio_free */
   folioFree(pfn: Pfn, order: number): void {
+    const context = this.contextOf(pfn);
+    assert(context !== null, 'a device page that is freed names no context');
+    context.pagesInUse -= 2 ** order;
+    if (context.pagesInUse === 0) this.closed.delete(context.id);
     this.kernel.folios.setZoneData(pfn, 0);
     this.memory.free(pfn, order);
   }
@@ -107,16 +114,17 @@ export class MirrorDevice implements DevPagemapOps {
   /** The pages keep the context of the folio, and are freed one by one from now on. @kernel dmirror_devmem_folio_split */
   folioSplit(head: Pfn, npages: number): void {
     const context = this.contextOf(head);
-    assert(context !== null, 'a large folio of a context that is closed is split');
+    assert(context !== null, 'a large folio that is split names no context');
     for (let i = 1; i < npages; i++) {
       assert(this.contextOf((head + i) as Pfn) === context, 'a page of a split folio names another context');
     }
     this.kernel.sched.at(MirrorStep.split, head, npages, this.index);
   }
 
-  /** The context that brought a page to the device; null for a free page. */
+  /** The context that brought a page to the device, open or not; null for a free page. */
   contextOf(pfn: Pfn): MirrorContext | null {
-    return this.open_.get(this.kernel.folios.zoneData(pfn)) ?? null;
+    const id = this.kernel.folios.zoneData(pfn);
+    return this.open_.get(id) ?? this.closed.get(id) ?? null;
   }
 
   /** A locked folio of `2^order` pages with one reference and undefined content; `NO_PFN` when there is none. @kernel dmirror_devmem_alloc_page */
@@ -128,6 +136,7 @@ export class MirrorDevice implements DevPagemapOps {
     folios.prepareNew(pfn, order, 1);
     folioLocks.lockNew(pfn);
     folios.setZoneData(pfn, context.id);
+    context.pagesInUse += 2 ** order;
     return pfn;
   }
 }

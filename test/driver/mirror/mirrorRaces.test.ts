@@ -24,6 +24,10 @@ function* migrating(m: MirrorMachine, npages: number): Steps<void> {
   expect([Errno.OK, Errno.ENOENT]).toContain(errno);
 }
 
+function* reading(m: MirrorMachine, off: number): Steps<void> {
+  expect(yield* m.cpu.load(BUF + off)).toBe(1 + off);
+}
+
 function machineOf(npages: number, options: MirrorMachineOptions): MirrorMachine {
   const m = new MirrorMachine(options);
   mapFixed(m.machine, m.mm, BUF, npages);
@@ -48,6 +52,21 @@ describe('MADV_DONTNEED during a migration to the device', () => {
     runAll(m.machine.kernel, [migrating(m, PMD_PAGES), dropping(m, 2, 3)]);
     m.check();
     expect(m.read(0, 0, 8)).toEqual(m.load(0, 8));
+    m.check();
+  });
+});
+
+describe('a context that is closed while the CPU faults on its pages', () => {
+  it.each(seeds(60))('leaves them with what they held (seed %i)', (seed) => {
+    const m = machineOf(4, { seed, pagesPerStep: 1 });
+    const { kernel } = m.machine;
+    m.store(0, 4, 1);
+    m.toDevice(0, 0, 4);
+    const [device] = m.driver.devices;
+    runAll(kernel, [device.close(m.contexts[0]), ...[0, 1, 2, 3].map((i) => reading(m, i))]);
+    m.check();
+    expect(m.load(0, 4)).toEqual([1, 2, 3, 4]);
+    expect([device.memory.countUsed(), m.contexts[0].pagesInUse]).toEqual([0, 0]);
     m.check();
   });
 });
