@@ -309,7 +309,8 @@ export class Coordinator {
   private serveBinding(memory: PhysicalMemory): VmBindService {
     const { kernel, gpus, vram } = this;
     const vmOf = (mm: Mm, gpu: GpuHandle): Steps<SvmVm | null> => this.acquireVm(mm, gpu);
-    const service = new VmBindService({ sched: kernel.sched, gpus, vmOf, vram, memory });
+    const isAlive = (mm: Mm): boolean => this.isAlive(mm);
+    const service = new VmBindService({ sched: kernel.sched, gpus, isAlive, vmOf, vram, memory });
     service.register(this.ioctls);
     return service;
   }
@@ -345,10 +346,14 @@ export class Coordinator {
     return vm;
   }
 
+  private isAlive(mm: Mm): boolean {
+    return this.processes.find(mm.id) === mm;
+  }
+
   /** The mirror through which a device serves the calls of a process, opened by the first of them; null when the process has ended or the device is no member. @kernel xe_vm_lookup, kfd_process_device_init_vm */
   *acquireVm(mm: Mm, gpu: GpuHandle): Steps<SvmVm | null> {
     // It has ended, though others may still use its memory: nobody would close what it opens now.
-    if (this.processes.find(mm.id) !== mm) return null;
+    if (!this.isAlive(mm)) return null;
     if (!this.mirrors.isOpen(mm)) this.mirrors.open(mm);
     return this.mirrors.memberVm(mm, gpu);
   }

@@ -6,7 +6,8 @@ import { PAGE_WORDS, type Vpn, vpn } from '../base/units.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { SvmVm } from '../driver/svmVm.js';
 import type { BindResult, DeviceVm } from '../driver/vmBind/deviceVm.js';
-import { VramBo } from '../driver/vmBind/vramBo.js';
+import { VramBo, type VramPiece } from '../driver/vmBind/vramBo.js';
+import { vramMemory } from '../driver/vram/boMemory.js';
 import type { VramManager } from '../driver/vramManager.js';
 import { DmaResv } from '../drm/exec/dmaResv.js';
 import { bytesOfPages, type PageSpan, rangeOverflows } from '../drm/gpuvm/addressRange.js';
@@ -23,6 +24,8 @@ import { reportOps, reportVa } from './vmBindReport.js';
 /** Finds what a call is about. */
 export interface VmBindWorld {
   readonly gpus: readonly GpuHandle[];
+  /** The process has not ended. */
+  isAlive(mm: Mm): boolean;
   /** Null where the process is not mirrored. */
   vmOf(mm: Mm, gpu: GpuHandle): Steps<SvmVm | null>;
   readonly vram: VramManager;
@@ -40,6 +43,7 @@ export class VmBindService implements OpenFiles {
   private readonly handles = new Map<number, VramBo>();
   /** The process that made the object, by handle. */
   private readonly owners = new Map<number, Mm>();
+  /** Of objects that live: mappings may outlive the handle. */
   private readonly handleByBo = new Map<GemObject, number>();
   private nextHandle = 1;
 
@@ -58,7 +62,6 @@ export class VmBindService implements OpenFiles {
   /** All handles are closed; the mappings must be gone. */
   close(): void {
     for (const handle of [...this.handles.keys()]) this.drop(handle);
-    this.handleByBo.clear();
   }
 
   /** Those of a process that has ended. @kernel drm_gem_release */
@@ -109,19 +112,30 @@ export class VmBindService implements OpenFiles {
     return ioctlReply(Errno.OK, found.length);
   }
 
+  /** -ENODEV also for a process that ends meanwhile: nobody would close the handle. @kernel xe_gem_create_ioctl */
   private *create({ mm, device, npages }: IoctlCall): Steps<IoctlReply> {
     const gpu = this.world.gpus[device];
     if (gpu === undefined) return ioctlReply(Errno.ENODEV);
     if (npages <= 0) return ioctlReply(Errno.EINVAL);
     const pieces = yield* this.world.vram.allocatePieces(gpu, npages);
     if (typeof pieces === 'number') return ioctlReply(pieces);
+    if (!this.world.isAlive(mm)) {
+      vramMemory(gpu, pieces).release();
+      return ioctlReply(Errno.ENODEV);
+    }
+    return ioctlReply(Errno.OK, this.addHandle(mm, gpu, pieces));
+  }
+
+  /** @kernel drm_gem_handle_create */
+  private addHandle(mm: Mm, gpu: GpuHandle, pieces: readonly VramPiece[]): number {
     const handle = this.nextHandle++;
     const name = `bo${handle}`;
     const bo = new VramBo(name, new DmaResv(this.world.sched, `reservation of ${name}`), gpu, pieces);
     this.handles.set(handle, bo);
     this.owners.set(handle, mm);
     this.handleByBo.set(bo, handle);
-    return ioctlReply(Errno.OK, handle);
+    bo.onFree = () => this.handleByBo.delete(bo);
+    return handle;
   }
 
   /** Mappings keep the object alive. @kernel drm_gem_close */

@@ -119,6 +119,19 @@ describe.each(['n1', 'one-to-one'] as const)('a child that has used devices, lay
     machine.finish();
   });
 
+  it('gets no object that is still being made when it ends', () => {
+    const { vram } = machine.coordinator;
+    const right = vram.allocatePieces.bind(vram);
+    vram.allocatePieces = function* (gpu, npages) {
+      const pieces = yield* right(gpu, npages);
+      expect((yield* machine.call(parent, IoctlRequest.kill, { a: child.id })).errno).toBe(Errno.OK);
+      return pieces;
+    };
+    expect(machine.now(child, IoctlRequest.vmCreateBo).errno).toBe(Errno.ENODEV);
+    expect(machine.devices.map(({ gpu }) => gpu.vram.usedPages)).toEqual([0, 0]);
+    machine.finish();
+  });
+
   it('may end while its contexts and binds are under way', () => {
     const work = function* (device: number): Steps<void> {
       const context = machine.context(device, child);

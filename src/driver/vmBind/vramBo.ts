@@ -23,6 +23,8 @@ export class VramBo extends GemObject implements VramResident {
   /** Guarded by the reservation: held while the object moves, while a mapping of it is bound, and while the CPU stores to its pages. */
   memory: BoMemory;
   evicting = false;
+  /** Told once, when the last reference is gone; may not sleep. */
+  onFree: (() => void) | null = null;
   /** Other devices for which the whole object is mapped where it is now, with an address per page. @kernel dma_buf_attachment */
   private readonly attached = new Map<GpuHandle, readonly DmaAddr[]>();
 
@@ -104,5 +106,6 @@ export class VramBo extends GemObject implements VramResident {
     this.gpu.bos.delete(this);
     this.gpu.lru.remove(this);
     this.memory.release();
+    this.onFree?.();
   }
 }
