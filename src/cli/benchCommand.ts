@@ -5,10 +5,12 @@ import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
 import { type BaselineFigure, compareFigures } from '../report/bench/baseline.js';
 import { baselineBlocks } from '../report/bench/baselineReport.js';
+import { conditionLines, conditionsOf } from '../report/bench/conditions.js';
 import { checkThreshold } from '../report/bench/threshold.js';
 import { colorsFor } from '../report/colors.js';
 import { didYouMean } from '../scenario/didYouMean.js';
-import { readBaseline } from './bench/baselineFile.js';
+import type { PolicyIdentity } from '../simulation/simulationConfig.js';
+import { type Baseline, readBaseline } from './bench/baselineFile.js';
 import type { BenchOptions } from './bench/benchmark.js';
 import { benchmarks } from './bench/benchmarks.js';
 import { addBenchOptions, type BenchFormat, benchFormats, refuseStrangers } from './bench/benchOptions.js';
@@ -104,7 +106,8 @@ async function benchChosen(
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);
   keepFilesApart(options, options.presets ?? []);
-  if (options.policy !== undefined) await host.simulator.refusePrograms(resolve(options.policy));
+  const policy =
+    options.policy === undefined ? null : await host.simulator.refusePrograms(resolve(options.policy));
   const output = new ResultOutput(host, options.json);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
@@ -114,16 +117,17 @@ async function benchChosen(
   );
   const outcomes: BenchOutcome[] = [];
   for (const { measure } of prepared) {
-    outcomes.push(await measure());
+    outcomes.push(withPolicy(await measure(), policy));
     if (outcomes.at(-1)?.partial === true) break;
   }
   const figures = outcomes.flatMap((outcome) => outcome.figures);
-  const results: BenchResults = {
+  const measured: BenchResults = {
     outcomes,
     thresholds: thresholds.map((threshold) => checkThreshold(threshold, figures)),
-    comparison: comparisonOf(baseline, options.baseline ?? '', outcomes),
+    comparison: [],
     environment: host.environment(),
   };
+  const results = { ...measured, comparison: comparisonOf(baseline, options.baseline ?? '', measured) };
   const colors = colorsFor(host.variables, host.stdout.isTTY);
   const table = (): string => printed(results, format, colors);
   return deliver(host, statusOfAll(results), [() => output.publish(table, () => documentOf(results))]);
@@ -143,9 +147,10 @@ function namedLines(named: readonly { readonly name: string; readonly what: stri
 }
 
 /** @throws UserError also for a document that has no figure of what is measured. */
-function baselineFor(chosen: readonly AnyBenchmark[], path: string): BaselineFigure[] {
-  const figures = readBaseline(path);
-  if (chosen.some(({ name }) => figures.some((figure) => isOf(figure, name)))) return figures;
+function baselineFor(chosen: readonly AnyBenchmark[], path: string): Baseline {
+  const baseline = readBaseline(path);
+  const { figures } = baseline;
+  if (chosen.some(({ name }) => figures.some((figure) => isOf(figure, name)))) return baseline;
   const found = [...new Set(figures.map(({ name }) => name.split('.')[0]))];
   const names = chosen.map(({ name }) => name);
   throw refusal(`--baseline ${path}`, `figures of ${found.join(', ')}`, `figures of ${names.join(', ')}`);
@@ -167,20 +172,39 @@ function formatOf({ format, json }: BenchOptions): BenchFormat {
 }
 
 function comparisonOf(
-  baseline: readonly BaselineFigure[] | null,
+  baseline: Baseline | null,
   path: string,
-  outcomes: readonly BenchOutcome[],
+  results: BenchResults,
 ): BenchResults['comparison'] {
   if (baseline === null) return [];
+  const { outcomes } = results;
   // What another benchmark measured then is not missed now.
-  const concerned = baseline.filter((figure) => outcomes.some((outcome) => isOf(figure, outcome.name)));
-  return baselineBlocks(
-    compareFigures(
-      concerned,
-      outcomes.flatMap(({ figures }) => figures),
-    ),
-    path,
+  const concerned = baseline.figures.filter((figure) =>
+    outcomes.some((outcome) => isOf(figure, outcome.name)),
   );
+  const comparison = compareFigures(
+    concerned,
+    outcomes.flatMap(({ figures }) => figures),
+  );
+  const lines = differencesFrom(baseline, results);
+  return [...(lines.length === 0 ? [] : [{ lines }]), ...baselineBlocks(comparison, path)];
+}
+
+/** In what the conditions of the two runs differ, by benchmark. */
+function differencesFrom({ figures, document }: Baseline, results: BenchResults): string[] {
+  const now = { ...documentOf(results) };
+  return results.outcomes
+    .filter(({ name }) => figures.some((figure) => isOf(figure, name)))
+    .flatMap((outcome) => {
+      const hasWall = outcome.figures.some(({ metric }) => metric.clock === 'wall');
+      const { name } = outcome;
+      return conditionLines(name, conditionsOf(document, name), conditionsOf(now, name), hasWall);
+    });
+}
+
+/** Results say which module they were measured with. */
+function withPolicy(outcome: BenchOutcome, policy: PolicyIdentity | null): BenchOutcome {
+  return policy === null ? outcome : { ...outcome, config: { ...outcome.config, policy } };
 }
 
 function statusOfAll({ outcomes, thresholds }: BenchResults): ExitStatus {

@@ -22,7 +22,7 @@ import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import type { RunReport } from '../simulation/runReport.js';
 import type { Simulation } from '../simulation/simulation.js';
-import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
+import type { ExecutorName, PolicyIdentity, SimulationConfig } from '../simulation/simulationConfig.js';
 
 export interface CliHost {
   readonly version: string;
@@ -66,7 +66,7 @@ export interface Simulator {
   /** With the programs of the module that the configuration names. Rejects with a UserError for a module that will not do. */
   withPrograms(config: SimulationConfig): Promise<SimulationConfig>;
   /** Rejects with a UserError for a module that has programs, or will not do. */
-  refusePrograms(policyFile: string): Promise<void>;
+  refusePrograms(policyFile: string): Promise<PolicyIdentity>;
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Trace } from '../observe/trace/trace.js';
 import { clockOf } from '../report/clock.js';
 import { colorsFor } from '../report/colors.js';
+import { policyText } from '../report/configuration.js';
 import { type DocumentContext, runDocument } from '../report/json.js';
 import { StatusLine } from '../report/statusLine.js';
 import { summaryTable } from '../report/summaryTable.js';
@@ -114,6 +115,7 @@ export async function publishRun(
     summaryTable(report, {
       colors: colorsFor(host.variables, host.stdout.isTTY),
       layout: config.svm.layout,
+      policy: policyText(config),
       again: againLine(run, config),
     });
   const verdict = verdictOf(report);

@@ -3,10 +3,10 @@
  * all else is the same for the same seed under the virtual executor.
  */
 
-import { PAGE_BYTES } from '../base/units.js';
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { clockOf, elapsedNs } from './clock.js';
+import { configurationOf } from './configuration.js';
 import { sweepVerdict } from './sweepTable.js';
 import { perSecond } from './units.js';
 import { verdictOf } from './verdict.js';
@@ -181,20 +181,4 @@ function sumOfRuns(reports: readonly RunReport[]): Counters {
     for (const [name, count] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + count;
   }
   return sums;
-}
-
-/** The settings that one compares runs by, in the units of a scenario file. */
-export function configurationOf({ deviceCount, device, ramPages, svm, cost }: SimulationConfig): JsonObject {
-  return {
-    devices: deviceCount,
-    vramBytes: device.vramPages * PAGE_BYTES,
-    ramBytes: ramPages * PAGE_BYTES,
-    contexts: device.contexts,
-    layout: svm.layout,
-    placement: svm.placement,
-    interconnect: typeof svm.interconnect === 'string' ? svm.interconnect : [...svm.interconnect],
-    chunkBytes: svm.chunkPages.map((pages) => pages * PAGE_BYTES),
-    notifierBytes: svm.notifierPages * PAGE_BYTES,
-    costPreset: cost.preset,
-  };
 }

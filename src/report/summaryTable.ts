@@ -29,6 +29,8 @@ import { failureTitle, verdictLine, verdictOf } from './verdict.js';
 export interface SummaryContext {
   readonly colors: Colors;
   readonly layout: LayoutName;
+  /** The module of the user's own, in words; null without one. */
+  readonly policy?: string | null;
   /** Command line that starts the same run again; shown when something is wrong. */
   readonly again: string;
 }
@@ -61,9 +63,10 @@ export function summaryTable(report: RunReport, context: SummaryContext): string
 
 function heading(
   { scenario, devices, executor, seed }: RunReport,
-  { layout, colors }: SummaryContext,
+  { layout, policy = null, colors }: SummaryContext,
 ): string {
-  return `${colors.bold(scenario)}: ${plural(devices.length, 'device')}, layout ${layout}, executor ${executor}, seed ${seed}`;
+  const module = policy === null ? '' : `, policy ${policy}`;
+  return `${colors.bold(scenario)}: ${plural(devices.length, 'device')}, layout ${layout}, executor ${executor}, seed ${seed}${module}`;
 }
 
 /** What happened on each device, and the sum where there are several. */

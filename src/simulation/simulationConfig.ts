@@ -101,6 +101,14 @@ export interface CostConfig extends FabricConfig {
   readonly syscallNs: TimeCost;
 }
 
+/** Of a module with code of the user's own. */
+export interface PolicyIdentity {
+  /** The first twelve hexadecimal digits of the SHA-256 of its text. */
+  readonly hash: string;
+  /** Of what it has, as far as that has names. */
+  readonly names: readonly string[];
+}
+
 /** One run. */
 export interface SimulationConfig {
   readonly name: string;
@@ -121,6 +129,8 @@ export interface SimulationConfig {
   readonly checks?: string;
   /** Absolute path of a module with code of the user's own, see `Extensions`: policies, drivers, programs. */
   readonly policyFile?: string;
+  /** Which module that was: for results, which say what decided a run. */
+  readonly policy?: PolicyIdentity;
   /** Every named step is recorded, for a trace of the run. */
   readonly trace?: boolean;
   /** Without it the machine of a scenario: sized for large runs, its devices served by the reference driver. */

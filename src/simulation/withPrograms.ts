@@ -2,20 +2,24 @@
 
 import { UserError } from '../base/userError.js';
 import type { Programs } from '../workload/ownProgram.js';
-import { extensionsOf, loadExtensions } from './extensionFile.js';
-import type { SimulationConfig } from './simulationConfig.js';
+import { loadExtensions } from './extensionFile.js';
+import { policyIdentity } from './policyIdentity.js';
+import type { PolicyIdentity, SimulationConfig } from './simulationConfig.js';
 
 /** With the programs of the module that the configuration names. @throws UserError for a module that will not do. */
 export async function withModulePrograms(config: SimulationConfig): Promise<SimulationConfig> {
-  const { programs } = await extensionsOf(config);
-  return withPrograms(config, programs, `--policy ${config.policyFile}`);
+  const { policyFile } = config;
+  if (policyFile === undefined) return config;
+  const extensions = await loadExtensions(policyFile);
+  const known = { ...config, policy: policyIdentity(policyFile, extensions) };
+  return withPrograms(known, extensions.programs, `--policy ${policyFile}`);
 }
 
 /** For what measures with workloads of its own. @throws UserError for a module that will not do, or has programs, which would not run. */
-export async function refusePrograms(policyFile: string): Promise<void> {
-  const { programs = {} } = await loadExtensions(policyFile);
-  const names = Object.keys(programs);
-  if (names.length === 0) return;
+export async function refusePrograms(policyFile: string): Promise<PolicyIdentity> {
+  const extensions = await loadExtensions(policyFile);
+  const names = Object.keys(extensions.programs ?? {});
+  if (names.length === 0) return policyIdentity(policyFile, extensions);
   throw new UserError({
     where: `--policy ${policyFile}`,
     key: `programs.${names[0]}`,

@@ -7,15 +7,22 @@ import { readTextFile } from '../../scenario/readTextFile.js';
 const WHAT = 'a document that svmsim bench wrote with --json';
 const BYTES_MAX = 2 ** 26;
 
+/** What an earlier run measured. */
+export interface Baseline {
+  readonly figures: readonly BaselineFigure[];
+  /** All that its document says: of its conditions it may lack any. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
 /** @throws UserError for a file that is not there, is no such document, or has no figures. */
-export function readBaseline(path: string): BaselineFigure[] {
+export function readBaseline(path: string): Baseline {
   const document = parsed(path, readTextFile(path, WHAT, BYTES_MAX));
   if (!isObject(document) || document.command !== 'bench') throw wrong(path, 'another document');
   const listed = [document.figures, document.wallFigures].flatMap((list) =>
     Array.isArray(list) ? list : [],
   );
   if (listed.length === 0) throw wrong(path, 'a document without figures');
-  return listed.map((figure: unknown) => figureOf(path, figure));
+  return { figures: listed.map((figure: unknown) => figureOf(path, figure)), document };
 }
 
 function parsed(path: string, text: string): unknown {

@@ -1,10 +1,11 @@
 /** How the outcomes of benchmarks are printed: as tables, as Markdown, as comma-separated figures, or as one document. */
 
 import { unreachable } from '../../base/assert.js';
-import { benchDocument, presetHash } from '../../report/bench/benchDocument.js';
+import { benchDocument } from '../../report/bench/benchDocument.js';
 import { figuresAsCsv } from '../../report/bench/figuresAsCsv.js';
 import type { ThresholdResult } from '../../report/bench/threshold.js';
 import { type Colors, noColors } from '../../report/colors.js';
+import { policyText, presetHash } from '../../report/configuration.js';
 import { type Environment, jsonText } from '../../report/json.js';
 import { blocksAsMarkdown, blocksAsText, type ReportBlock } from '../../report/reportBlock.js';
 import { plural } from '../../report/units.js';
@@ -66,8 +67,9 @@ function headLine(
   { cpu, cores, node, svmsim }: Environment,
 ): string {
   const { deviceCount, svm, seed, cost } = config;
+  const policy = policyText(config);
   const samples = Math.max(0, ...figures.map(({ summary }) => summary.count));
-  const machine = `${plural(deviceCount, 'device')}, layout ${svm.layout}, seed ${seed}, cost ${cost.preset} (${presetHash(config)})`;
+  const machine = `${plural(deviceCount, 'device')}, layout ${svm.layout}, seed ${seed}, cost ${cost.preset} (${presetHash(config)})${policy === null ? '' : `, policy ${policy}`}`;
   return `${name}: ${machine}, ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
 }
 

@@ -1,10 +1,9 @@
 /** The one JSON document of `svmsim bench`: results of each benchmark, and its figures with their samples, which a later run can be compared with. */
 
-import { createHash } from 'node:crypto';
 import type { CheckResult } from '../../simulation/runReport.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
-import { configurationOf, type Environment, type JsonDocument, type JsonObject } from '../json.js';
-
+import { configurationOf, presetHash } from '../configuration.js';
+import type { Environment, JsonDocument, JsonObject } from '../json.js';
 import type { TestStatus } from './benchReport.js';
 import type { Figure } from './figure.js';
 import type { ThresholdResult } from './threshold.js';
@@ -42,12 +41,9 @@ export function benchDocument(
     ok: parts.every(({ ok }) => ok) && thresholds.every(({ ok }) => ok),
     partial: parts.some(({ partial }) => partial),
     environment,
-    configuration: configurationOf(config),
+    configuration: machineOf(config),
     configurations: Object.fromEntries(
-      parts.map((part) => [
-        part.name,
-        { ...configurationOf(part.config), presetHash: presetHash(part.config) },
-      ]),
+      parts.map((part) => [part.name, { ...machineOf(part.config), presetHash: presetHash(part.config) }]),
     ),
     checks: [...parts.flatMap(({ checks }) => checks), ...thresholds.map(thresholdCheck)],
     counters: {},
@@ -60,10 +56,10 @@ export function benchDocument(
   };
 }
 
-/** Which numbers the cost model had: the first twelve hexadecimal digits of the SHA-256 of all of them, in order of their names. */
-export function presetHash({ cost }: SimulationConfig): string {
-  const sorted = Object.entries(cost).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12);
+/** A benchmark has workloads of its own and ends by itself. */
+function machineOf(config: SimulationConfig): JsonObject {
+  const { workloads, durationMs, checks, ...machine } = configurationOf(config);
+  return machine;
 }
 
 function figureResult({ name, metric, samples, summary }: Figure): JsonObject {

@@ -52,7 +52,10 @@ function clockMetrics(clock: ClockName): Metrics {
     [metricName(clock, 'sum')]: metric('B/s', 'the sum of the matrix'),
     [metricName(clock, 'pages')]: metric('/s', 'pages of 4KiB that arrived, of one pair'),
     [metricName(clock, 'migrations')]: metric('/s', 'ranges that arrived, of one pair'),
-    [metricName(clock, 'copyShare')]: metric('plain', 'share of copying in the time of one migration'),
+    [metricName(clock, 'copyShare')]: {
+      ...metric('plain', 'share of copying in the time of one migration'),
+      better: 'neither',
+    },
   };
 }
 

@@ -29,7 +29,10 @@ export const runDocumentSchema = z.object({
   partial: z.boolean(),
   outcome: z.enum(['completed', 'time-up', 'interrupted', 'failed']),
   environment: z.record(z.string(), plain),
-  configuration: z.record(z.string(), z.union([plain, z.array(plain), z.record(z.string(), z.unknown())])),
+  configuration: z.record(
+    z.string(),
+    z.union([plain, z.array(z.unknown()), z.record(z.string(), z.unknown())]),
+  ),
   checks: z.array(check),
   counters,
   retries: counters,

@@ -45,7 +45,7 @@ function environmentFact([name, value]: [string, unknown]): Fact {
 function configurationFact([name, value]: [string, unknown]): Fact {
   if (Array.isArray(value)) return [name, value.map((one) => configurationFact([name, one])[1]).join(', ')];
   if (typeof value === 'number') return [name, isBytes(name) ? formatBytes(value) : formatCount(value)];
-  return [name, typeof value === 'object' ? JSON.stringify(value) : String(value)];
+  return [name, typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)];
 }
 
 function isBytes(name: string): boolean {
