@@ -27,6 +27,21 @@ export async function runWithBuffers(
   extensions: Extensions = {},
 ): Promise<RunReport> {
   const tracer = config.trace === true ? new TraceCollector(buffers.trace) : null;
+  try {
+    return await conduct(config, buffers, options, tracer, extensions);
+  } finally {
+    // Also where no actor has started.
+    tracer?.stop();
+  }
+}
+
+async function conduct(
+  config: SimulationConfig,
+  buffers: SharedBuffers,
+  options: RunOptions,
+  tracer: TraceCollector | null,
+  extensions: Extensions,
+): Promise<RunReport> {
   const fleet = await startFleet(config, buffers, options, tracer, extensions);
   try {
     return await new Conductor(config, buffers, fleet, options).run();

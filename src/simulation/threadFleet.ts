@@ -1,6 +1,5 @@
 /** The actors of one run in worker threads, reached over Comlink. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
@@ -9,8 +8,10 @@ import { ObserverBuffers, sharedWallNs } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
 import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
+import { type Settled, Settling } from './settling.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
+import { Sleepers } from './sleepers.js';
 import { type WorkerKind, WorkerPool } from './workerPool.js';
 
 /** What makes a worker run an actor. */
@@ -65,6 +66,8 @@ export class ThreadFleet implements Fleet {
   private cpuActors: WorkerActor<CpuHost>[] = [];
 
   private readonly observation: Observation;
+  private readonly sleepers = new Sleepers();
+  private readonly settling = new Settling(() => this.sleepers.wakeAll());
 
   private constructor(
     private readonly config: SimulationConfig,
@@ -77,6 +80,7 @@ export class ThreadFleet implements Fleet {
       this.fail = (failure) => {
         this.failureOf ??= failure;
         reject(failure);
+        this.sleepers.wakeAll();
       };
     });
     // Nobody may be waiting at the moment that it rejects.
@@ -122,16 +126,14 @@ export class ThreadFleet implements Fleet {
   }
 
   async until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited> {
-    const settled = promise.then(
-      () => 'settled' as const,
-      () => 'settled' as const,
-    );
+    const end = this.settling.of(promise);
     let watch = { steps: this.steps, looks: 0 };
     let lookAtMs = performance.now() + LOOK_EVERY_MS;
     for (;;) {
       const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
-      const result = await Promise.race([settled, sleep(waitMs, 'poll' as const), this.whenFailed]);
-      if (result === 'settled') return 'settled';
+      if (this.failureOf === null) await this.sleepers.sleep(waitMs);
+      if (end.isSettled) return 'settled';
+      if (this.failureOf !== null) throw this.failureOf;
       if (this.now() >= atNs) return 'time';
       if (signal?.aborted) return 'aborted';
       if (performance.now() < lookAtMs) continue;
@@ -148,8 +150,8 @@ export class ThreadFleet implements Fleet {
   async close(): Promise<void> {
     this.closing = true;
     const stops = this.actors.map((actor) => actor.host.stop());
-    const stopped = Promise.allSettled([...stops, ...this.ends]).then(() => true);
-    const inTime = await Promise.race([stopped, sleep(CLOSE_MS, false)]);
+    const stopped = this.settling.of(Promise.allSettled([...stops, ...this.ends]));
+    const inTime = await this.inTime(stopped, CLOSE_MS);
     for (const actor of this.actors) {
       actor.host[releaseProxy]();
       actor.control.close();
@@ -160,6 +162,15 @@ export class ThreadFleet implements Fleet {
     } else {
       await Promise.all(this.actors.map((actor) => actor.worker.terminate()));
     }
+  }
+
+  /** Whether it settles within so many milliseconds. */
+  private async inTime(what: Settled, ms: number): Promise<boolean> {
+    const endMs = performance.now() + ms;
+    for (let leftMs = ms; !what.isSettled && leftMs > 0; leftMs = endMs - performance.now()) {
+      await this.sleepers.sleep(leftMs);
+    }
+    return what.isSettled;
   }
 
   /** Ends one worker at once, as if it had died: for trying out what becomes of the run. */
@@ -190,8 +201,8 @@ export class ThreadFleet implements Fleet {
     tableRoot: number,
   ): WorkerActor<H> {
     const worker = (this.pool ?? this.ownPool()).take(kind);
-    worker.on('error', (error) => this.died(name, error.message));
-    worker.on('exit', (code) => this.died(name, `its worker ended with code ${code}`));
+    worker.on('error', (error) => this.died(name, error));
+    worker.on('exit', (code) => this.died(name, new Error(`its worker ended with code ${code}`)));
     const { port1, port2 } = new MessageChannel();
     const { config, buffers } = this;
     const input: WorkerInput = { control: port2, config, buffers, index, tableRoot };
@@ -211,15 +222,12 @@ export class ThreadFleet implements Fleet {
   }
 
   private runActor(actor: WorkerActor<ActorHost>): void {
-    const end = actor.host.runActor().catch((error: Error) => {
-      if (error.name === 'UserError') this.fail(UserError.passedOn(error.message));
-      else this.fail(new ActorFailure(actor.name, error.message, error.name === 'TaskFailure'));
-    });
+    const end = actor.host.runActor().catch((error: Error) => this.fail(failureFrom(actor.name, error)));
     this.ends.push(end);
   }
 
-  private died(name: string, message: string): void {
-    if (!this.closing) this.fail(new ActorFailure(name, message, false));
+  private died(name: string, error: Error): void {
+    if (!this.closing) this.fail(failureFrom(name, error));
   }
 
   /** Nobody took a step for a long time: that is a hang, and it is reported rather than waited for. */
@@ -233,6 +241,12 @@ export class ThreadFleet implements Fleet {
     }
     return { steps, looks };
   }
+}
+
+/** Of an actor's error only the name and the message have come here. */
+function failureFrom(actor: string, { name, message }: Error): ActorFailure | UserError {
+  if (name === 'UserError') return UserError.passedOn(message);
+  return new ActorFailure(actor, message, name === 'TaskFailure');
 }
 
 function started<T>(actor: T | null): T {

@@ -12,6 +12,7 @@ import type { TaskFailure } from '../sim/scheduler.js';
 import type { Strategy } from '../sim/strategy.js';
 import type { Extensions } from './extensions.js';
 import { ActorFailure, type Fleet, type Waited } from './fleet.js';
+import { Settling } from './settling.js';
 import type { SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { VirtualMachine } from './virtualMachine.js';
@@ -22,6 +23,8 @@ const STEPS_PER_SLICE = 50_000;
 const IDLE_TURNS = 3;
 
 export class VirtualFleet extends VirtualMachine implements Fleet {
+  private readonly settling = new Settling();
+
   constructor(
     config: SimulationConfig,
     buffers: SharedBuffers,
@@ -50,24 +53,20 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     signal: AbortSignal | undefined,
     onPause: () => void = () => {},
   ): Promise<Waited> {
-    const state = { settled: false };
-    const settle = (): void => {
-      state.settled = true;
-    };
-    promise.then(settle, settle);
+    const end = this.settling.of(promise);
     const isDue = (): boolean => this.executor.now() >= atNs;
     let idleTurns = 0;
     for (;;) {
       const before = this.executor.steps;
-      const end = this.executor.run(isDue, STEPS_PER_SLICE);
-      if (end === 'failed') throw this.failure();
+      const ran = this.executor.run(isDue, STEPS_PER_SLICE);
+      if (ran === 'failed') throw this.failure();
       // Lets the promises of tasks that ended settle, and signals in.
       await setImmediate();
       onPause();
-      if (state.settled) return 'settled';
-      if (end === 'stopped') return 'time';
+      if (end.isSettled) return 'settled';
+      if (ran === 'stopped') return 'time';
       if (signal?.aborted) return 'aborted';
-      idleTurns = end === 'idle' && this.executor.steps === before ? idleTurns + 1 : 0;
+      idleTurns = ran === 'idle' && this.executor.steps === before ? idleTurns + 1 : 0;
       if (idleTurns === IDLE_TURNS) throw this.deadlock();
     }
   }

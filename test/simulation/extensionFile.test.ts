@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { UserError } from '../../src/base/userError.js';
 import { loadExtensions } from '../../src/simulation/extensionFile.js';
 import { makeSimulation } from '../../src/simulation/makeSimulation.js';
@@ -60,6 +60,31 @@ describe('a module that is no policy', () => {
   it('ends a run before it begins', async () => {
     const config = { ...smallScenario({ executor: 'virtual' }), policyFile: join(folder, 'absent.mjs') };
     await expect(makeSimulation(config).run()).rejects.toThrow(UserError);
+  });
+});
+
+describe('a module that does not load in a worker', () => {
+  const text = [
+    'import { isMainThread } from "node:worker_threads";',
+    'if (!isMainThread) throw new Error("not in this thread");',
+    'export default { name: "x", onlySystemPages: false, place: () => 0 };',
+  ].join('\n');
+
+  it('is a mistake of the user, and leaves no timer of the trace behind', async () => {
+    const set = vi.spyOn(globalThis, 'setInterval');
+    const clear = vi.spyOn(globalThis, 'clearInterval');
+    const policyFile = module('mainOnly.mjs', text);
+    const config = { ...smallScenario({ executor: 'threads' }), policyFile, trace: true };
+    const error: unknown = await makeSimulation(config)
+      .run({ onTrace: () => expect.unreachable('there is no run of which it could be') })
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(/--policy .*mainOnly.mjs: found a file that does not load: not in this/);
+    const begun = set.mock.results.map(({ value }) => value);
+    expect(begun.length).toBeGreaterThan(0);
+    const ended = clear.mock.calls.map(([timer]) => timer);
+    expect(begun.filter((timer) => !ended.includes(timer))).toEqual([]);
+    vi.restoreAllMocks();
   });
 });
 

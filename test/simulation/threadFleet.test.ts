@@ -1,6 +1,6 @@
-/** What becomes of a run whose worker dies: it ends at once, and says which actor it was. */
+/** A run in worker threads: it ends at once with a worker that dies, and waiting leaves nothing behind. */
 
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Conductor } from '../../src/simulation/conductor.js';
 import { allocateBuffers } from '../../src/simulation/sharedBuffers.js';
 import { ThreadFleet } from '../../src/simulation/threadFleet.js';
@@ -19,4 +19,17 @@ it('reports a worker that died, with its last steps, and does not hang', async (
   expect(report.outcome).toBe('failed');
   expect(report.failure).toMatchObject({ actor: 'gpu1', isVerdict: false });
   expect(report.failure?.lastSteps.length).toBeGreaterThan(0);
+});
+
+it('waits many times for one promise with one reaction to it', async () => {
+  const config = smallScenario({ executor: 'threads' });
+  const fleet = await ThreadFleet.start(config, allocateBuffers(config));
+  const never = new Promise<void>(() => {});
+  const reactions = vi.spyOn(never, 'then');
+  for (let i = 0; i < 3; i++) {
+    expect(await fleet.until(never, fleet.now() + 50e6, undefined)).toBe('time');
+  }
+  expect(reactions).toHaveBeenCalledTimes(1);
+  expect(await fleet.until(Promise.resolve(), Number.POSITIVE_INFINITY, undefined)).toBe('settled');
+  await fleet.close();
 });

@@ -1,6 +1,6 @@
 /** Waiting under the virtual executor: whoever comes to rest late is waited for, and who never does is a deadlock. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { COORDINATOR } from '../../src/actors/coordinator.js';
 import { loadScenario } from '../../src/scenario/loadScenario.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
@@ -42,6 +42,15 @@ describe('a virtual fleet', () => {
     const heldAndTornDown = holdAll(fleet).then(() => fleet.coordinator.tearDown());
     await fleet.during(heldAndTornDown);
     expect(fleet.executor.stuckTasks()).toEqual([]);
+  });
+
+  it('waits many times for one promise with one reaction to it', async () => {
+    const fleet = newFleet();
+    fleet.executor.spawn(COORDINATOR, 'long work', work(LONG_WORK_STEPS));
+    const never = new Promise<void>(() => {});
+    const reactions = vi.spyOn(never, 'then');
+    for (let i = 0; i < 3; i++) expect(await fleet.until(never, 0, undefined)).toBe('time');
+    expect(reactions).toHaveBeenCalledTimes(1);
   });
 
   it('tells of a deadlock where somebody waits for what never comes', async () => {

@@ -31,9 +31,15 @@ export class TraceCollector {
     });
   }
 
+  /** Takes no more by itself; a second call changes nothing. */
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+    this.timer = null;
+  }
+
   /** When all writers have ended. */
   finish(run: TraceHead): Trace {
-    if (this.timer !== null) clearInterval(this.timer);
+    this.stop();
     this.rings.forEach((ring, i) => {
       this.keep(i, ring.takeAll());
     });
