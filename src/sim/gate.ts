@@ -10,9 +10,10 @@ export class Gate {
   ending = false;
   private closed = false;
   private members = 0;
+  /** Of the members: those that have come to the gate since the last step. */
   private parked = 0;
-  /** How many may pass although the gate is closed. */
-  private tickets = 0;
+  /** A step lets all pass that came before it, each once, though the gate is closed. */
+  private steps = 0;
   private readonly queue: WaitQueue;
   private onAllParked: (() => void) | null = null;
 
@@ -43,17 +44,13 @@ export class Gate {
   }
 
   *pass(): Steps<void> {
-    while (this.closed) {
-      if (this.tickets > 0) {
-        this.tickets--;
-        return;
-      }
-      this.parked++;
-      this.reportIfParked();
-      // The report may have opened the gate already; nobody would wake us then.
-      if (this.closed) yield* this.queue.wait();
-      this.parked--;
-    }
+    if (!this.closed) return;
+    const cameAt = this.steps;
+    this.parked++;
+    this.reportIfParked();
+    // The report may have opened the gate already; nobody would wake us then.
+    while (this.closed && this.steps === cameAt) yield* this.queue.wait();
+    if (this.steps === cameAt) this.parked--;
   }
 
   /** Closes the gate; `whenParked` runs once all members wait at it (at once if there are none). */
@@ -64,10 +61,11 @@ export class Gate {
     this.reportIfParked();
   }
 
-  /** Lets as many operations go on as members wait at the closed gate; `whenParked` runs once they have come back to it. */
+  /** Lets one operation go on of each member that waits at the closed gate; `whenParked` runs once all have come back to it. */
   step(whenParked: () => void): void {
     assert(this.closed && this.onAllParked === null, 'gate: a step while it is open, or under way');
-    this.tickets = this.parked;
+    this.steps++;
+    this.parked = 0;
     this.onAllParked = whenParked;
     this.queue.wakeAll();
     this.reportIfParked();
@@ -75,13 +73,12 @@ export class Gate {
 
   open(): void {
     this.closed = false;
-    this.tickets = 0;
     this.onAllParked = null;
     this.queue.wakeAll();
   }
 
   private reportIfParked(): void {
-    if (!this.closed || this.tickets > 0 || this.parked < this.members || this.onAllParked === null) return;
+    if (!this.closed || this.parked < this.members || this.onAllParked === null) return;
     const report = this.onAllParked;
     this.onAllParked = null;
     report();

@@ -126,7 +126,8 @@ export class RwLock implements Waitable {
   }
 
   describeWait(task: Task): string {
-    const waiter = this.queue.find((entry) => entry.task === task);
+    // Before the head stand those that have had the lock, perhaps in another mode than they wait for now.
+    const waiter = this.queue.find((entry, i) => i >= this.queueHead && entry.task === task);
     return `${this.name} for ${waiter?.mode ?? 'read'}`;
   }
 

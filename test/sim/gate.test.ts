@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Gate } from '../../src/sim/gate.js';
-import type { Steps } from '../../src/sim/steps.js';
+import { STEP, type Steps } from '../../src/sim/steps.js';
 import { Bench } from './harness.js';
 
 let bench: Bench;
@@ -146,6 +146,34 @@ describe('a gate', () => {
     at(80, () => gate.open());
     bench.settle();
     expect(bench.log.length).toBe(10);
+  });
+
+  it('lets nobody take the step of another who has not gone on yet', () => {
+    const done = [0, 0, 0, 0];
+    const worker = function* (i: number): Steps<void> {
+      for (;;) {
+        yield* gate.pass();
+        done[i]++;
+        yield STEP;
+      }
+    };
+    for (const i of done.keys()) {
+      gate.join();
+      bench.spawn(`worker ${i}`, worker(i));
+    }
+    let isHeld = false;
+    gate.close(() => {
+      isHeld = true;
+    });
+    bench.sched.run(() => isHeld);
+    for (let step = 1; step <= 20; step++) {
+      isHeld = false;
+      gate.step(() => {
+        isHeld = true;
+      });
+      bench.sched.run(() => isHeld);
+      expect(done).toEqual([step, step, step, step]);
+    }
   });
 
   it('is done at once with a step where nobody waits', () => {

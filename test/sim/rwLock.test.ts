@@ -189,4 +189,27 @@ describe('a reader-writer lock', () => {
     };
     bench.run(body());
   });
+
+  it('tells what a task waits for now, not what it once had', () => {
+    const readThenWrite = function* (): Steps<void> {
+      yield* lock.read();
+      lock.readUnlock();
+      yield* lock.write();
+      lock.writeUnlock();
+    };
+    bench.spawn('holder', writer('holder', 100));
+    const waiter = bench.spawn('waiter', bench.after(10, readThenWrite()));
+    bench.spawn('next', bench.after(20, writer('next', 100)));
+    // With somebody behind it the queue keeps those who were let in.
+    bench.spawn('last', bench.after(30, writer('last', 100)));
+    bench.spawn(
+      'look',
+      (function* (): Steps<void> {
+        yield* bench.sched.sleep(150);
+        expect(waiter.waitingFor).toBe(lock);
+        expect(lock.describeWait(waiter)).toBe('the lock for write');
+      })(),
+    );
+    bench.settle();
+  });
 });
