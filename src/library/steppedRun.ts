@@ -139,19 +139,29 @@ export class SteppedRun {
     return runCounters({ observation, snapshots: this.snapshots() }, this.config.deviceCount);
   }
 
-  /** Goes on until every task stands between two operations, checks all invariants there, and lets the tasks go on. */
+  /**
+   * Goes on until every task stands between two operations, checks all invariants there, and lets the tasks go on.
+   * @throws Error with {@link failure} for a run that does not come there: what stopped in the middle of something breaks rules that it keeps.
+   */
   verify(): readonly CheckResult[] {
-    this.hold();
-    const checks = this.virtual.coordinator.verify(this.snapshotsAtRest(), this.progress());
-    for (const actor of this.others()) actor.resume();
-    return checks;
+    try {
+      this.hold();
+      return this.virtual.coordinator.verify(this.snapshotsAtRest(), this.progress());
+    } finally {
+      for (const actor of this.others()) actor.resume();
+    }
   }
 
-  /** Ends mirrors and processes once all programs have ended; what is left then is a leak, and a check that fails. */
+  /**
+   * Ends mirrors and processes once all programs have ended; what is left then is a leak, and a check that fails.
+   * @throws Error with {@link failure} for a run that has failed, or that does not come to its end.
+   */
   tearDown(): readonly CheckResult[] {
+    this.refuseFailed();
     assert(this.isFinished, 'a run is torn down before its programs have ended');
     void this.virtual.coordinator.tearDown();
     this.run();
+    this.refuseFailed();
     return this.virtual.coordinator.verifyTornDown(this.snapshotsAtRest());
   }
 
@@ -164,7 +174,13 @@ export class SteppedRun {
     const gates = [...devices.map(({ actor }) => actor.gate), ...cpus.map(({ thread }) => thread.gate)];
     let open = gates.length;
     for (const gate of gates) gate.close(() => open--);
-    this.run(() => open === 0 && coordinator.isIdle);
+    const end = this.run(() => open === 0 && coordinator.isIdle);
+    this.refuseFailed();
+    assert(end === 'stopped', 'a run without tasks that wait cannot be held');
+  }
+
+  private refuseFailed(): void {
+    if (this.failure !== null) throw new Error(this.failure);
   }
 
   /** What the host has sent counts as carried out. */
