@@ -5,7 +5,14 @@ import { allBugs } from '../bugs/catalogue.js';
 import { Exploration, type ExplorationReport } from '../explore/exploration.js';
 import { portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
 import { isExpected } from '../explore/verdict.js';
-import { bugsDocument, bugsTable, type RaceCell, raceDocument, raceTable } from '../report/bugsReport.js';
+import {
+  bugsDocument,
+  bugsTable,
+  bugText,
+  type RaceCell,
+  raceDocument,
+  raceTable,
+} from '../report/bugsReport.js';
 import { StatusLine } from '../report/statusLine.js';
 import { type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
 import type { CliHost, ExplorePool } from './cliHost.js';
@@ -21,7 +28,12 @@ const SECONDS_MAX = 1e6;
 const SEED_MAX = 2 ** 32 - 1;
 const JOBS_MAX = 64;
 
-export async function bugsCommand(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
+export async function bugsCommand(
+  id: string | undefined,
+  options: BugsOptions,
+  host: CliHost,
+): Promise<ExitStatus> {
+  if (id !== undefined) return showOne(id, options, host);
   if (options.hunt !== undefined && options.race === true)
     throw refusal('--hunt', 'together with --race', 'one of the two');
   if (options.hunt !== undefined) return hunt(options.hunt, options, host);
@@ -43,6 +55,19 @@ function refuseOf(options: BugsOptions, names: readonly (keyof BugsOptions)[], a
 
 function list({ json }: BugsOptions, host: CliHost): ExitStatus {
   new ResultOutput(host, json).publish(bugsTable, () => bugsDocument(host.environment()));
+  return ExitStatus.Ok;
+}
+
+function showOne(id: string, options: BugsOptions, host: CliHost): ExitStatus {
+  const overlay = bugNamed(id, 'bugs');
+  const other = (['hunt', 'race'] as const).find((name) => options[name] !== undefined);
+  if (other !== undefined) throw refusal(`bugs ${id}`, `together with --${other}`, 'one of the two');
+  refuseOf(options, ['seconds', 'schedules', 'jobs', 'output'], 'with --hunt or --race');
+  if (overlay === null) return ExitStatus.BadInput;
+  new ResultOutput(host, options.json).publish(
+    () => bugText(overlay),
+    () => bugsDocument(host.environment(), [overlay]),
+  );
   return ExitStatus.Ok;
 }
 

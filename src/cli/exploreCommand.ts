@@ -4,6 +4,7 @@ import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure, MAGIC } from '../explore/failureFile.js';
 import { shrink } from '../explore/shrink/shrink.js';
+import { subjectOf } from '../explore/subject.js';
 import type { ExplorationTarget } from '../explore/target.js';
 import { type ExploreContext, exploreDocument, exploreText } from '../report/exploreReport.js';
 import { StatusLine } from '../report/statusLine.js';
@@ -13,6 +14,7 @@ import { deliver, isWritten } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
+import { freeFailureFile } from './freeFailureFile.js';
 import { secondsAsMs, wholeNumber } from './optionValues.js';
 import { keepFilesApart, type Replaceable } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
@@ -23,7 +25,6 @@ const SCHEDULES_MAX = 1e9;
 const SECONDS_MAX = 1e6;
 const SEED_MAX = 2 ** 32 - 1;
 const JOBS_MAX = 64;
-const OUTPUT = 'svmsim-failure.bin';
 const failureFiles: Replaceable = {
   what: 'an earlier failure file',
   isOne: (head) => head.startsWith(MAGIC),
@@ -31,10 +32,11 @@ const failureFiles: Replaceable = {
 
 export async function exploreCommand(
   file: string | undefined,
-  options: ExploreOptions,
+  typed: ExploreOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  keepFilesApart({ output: OUTPUT, ...options }, [file]);
+  const options = { ...typed, output: typed.output ?? freeFailureFile() };
+  keepFilesApart(options, [file]);
   if (options.swarm === true) return swarmCommand(file, options, host);
   const output = new ResultOutput(host, options.json);
   const failureFile = failureOutput(options);
@@ -45,7 +47,7 @@ export async function exploreCommand(
   const report = await search(target, limits, jobs, options, host);
   const wallMs = host.nowMs() - startMs;
   const context = {
-    name: nameOf(target),
+    name: subjectOf(target.source).name,
     bug: target.bug,
     seed: limits.seed,
     wallMs,
@@ -57,13 +59,18 @@ export async function exploreCommand(
   ]);
 }
 
+/** With the file that a failure is written to. */
+export interface KeptOptions extends ExploreOptions {
+  readonly output: string;
+}
+
 export function statusOfSearch(hasFound: boolean, isPartial: boolean): ExitStatus {
   if (hasFound) return ExitStatus.CheckFailed;
   return isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
 }
 
 /** @throws UserError when a failure could not be kept, before one is looked for. */
-export function failureOutput({ output = OUTPUT }: ExploreOptions): FileOutput {
+export function failureOutput({ output }: KeptOptions): FileOutput {
   return new FileOutput('--output', output, failureFiles);
 }
 
@@ -125,15 +132,11 @@ async function search(
   }
 }
 
-function nameOf({ source }: ExplorationTarget): string {
-  return source.kind === 'case' ? source.program.name : source.path;
-}
-
 /** The failure, made smaller unless told otherwise, and where it was written. */
 export async function keepFailure(
   first: Finding | undefined,
   target: ExplorationTarget,
-  { output = OUTPUT, shrink: isWanted = true }: ExploreOptions,
+  { output, shrink: isWanted = true }: KeptOptions,
   file: FileOutput,
   host: CliHost,
 ): Promise<Pick<ExploreContext, 'replay' | 'shrunk'>> {

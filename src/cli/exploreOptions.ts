@@ -70,7 +70,10 @@ export function addExploreCommand(
     .option('--devices <n>', 'number of GPUs of a scenario')
     .addOption(new Option('--layout <name>', 'one mirror for all devices, or one each').choices(layouts))
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)
-    .option('--output <file>', 'where a failure is written (default: svmsim-failure.bin)')
+    .option(
+      '--output <file>',
+      'where a failure is written, in place of an earlier one (default: svmsim-failure.bin, or the next of svmsim-failure-2.bin, ... that is free)',
+    )
     .option('--json <file>', 'writes the result as one JSON document; - for standard output')
     .option('--quiet', 'no progress on standard error')
     .action(action);

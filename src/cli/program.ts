@@ -83,8 +83,8 @@ export function buildProgram(host: CliHost, ended: (status: number) => void): Co
   addCaseCommand(program, (files, options) =>
     acting('case', options, () => caseCommand(files, options, host)),
   );
-  addBugsCommand(program, (options) =>
-    acting('bugs', options, async () => (await import('./bugsCommand.js')).bugsCommand(options, host)),
+  addBugsCommand(program, (id, options) =>
+    acting('bugs', options, async () => (await import('./bugsCommand.js')).bugsCommand(id, options, host)),
   );
   addRecordCommand(program, (words, options) => recordCommand(words, options, host).then(ended));
   addImportCommand(program, (file, options) => importCommand(file, options, host).then(ended));

@@ -13,7 +13,14 @@ import type { CliHost } from './cliHost.js';
 import { commandLine } from './commandLine.js';
 import { deliver } from './deliver.js';
 import type { ExitStatus } from './exitStatus.js';
-import { failureOutput, jobsOf, keepFailure, limitsOf, statusOfSearch } from './exploreCommand.js';
+import {
+  failureOutput,
+  jobsOf,
+  type KeptOptions,
+  keepFailure,
+  limitsOf,
+  statusOfSearch,
+} from './exploreCommand.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { bugNamed } from './exploreSource.js';
 import { refusal, wholeNumber } from './optionValues.js';
@@ -24,7 +31,7 @@ const DEVICES_MAX = 16;
 
 export async function swarmCommand(
   file: string | undefined,
-  options: ExploreOptions,
+  options: KeptOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
   if (file !== undefined)

@@ -1,6 +1,6 @@
 /** The catalogue of bugs as a table and as JSON, and the race of strategies for them. */
 
-import type { ExpectedVerdict } from '../bugs/bugOverlay.js';
+import type { BugOverlay, ExpectedVerdict } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
 import { notExpressed } from '../bugs/notExpressed.js';
 import type { StrategyName } from '../explore/strategies/makeStrategy.js';
@@ -39,16 +39,33 @@ export function bugsTable(): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** All that is known of one. */
+export function bugText({ id, title, wrong, reference, expected, subject }: BugOverlay): string {
+  const lines = [
+    `${id}: ${title}`,
+    '',
+    `What is wrong  ${wrong}`,
+    `Reference      ${reference}`,
+    `Shows as       ${expected.map(verdictName).join(', or ')}`,
+    `Program        ${subject.kind === 'case' ? `case ${subject.program.name}` : `scenario ${subject.path}`}`,
+    '',
+    `Look for it:   svmsim bugs --hunt ${id}`,
+    `in a program of your own:   svmsim explore FILE --bug ${id}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
 function verdictName({ kind, invariant }: ExpectedVerdict): string {
   return invariant === undefined ? kind : `${kind} ${invariant}`;
 }
 
-export function bugsDocument(environment: Environment): JsonDocument {
+/** Of all bugs, or of those that were asked for. */
+export function bugsDocument(environment: Environment, bugs = allBugs): JsonDocument {
   return {
     ...head(environment, null),
     ok: true,
     partial: false,
-    results: allBugs.map(({ id, title, wrong, reference, expected, subject }) => ({
+    results: bugs.map(({ id, title, wrong, reference, expected, subject }) => ({
       id,
       title,
       wrong,
@@ -56,7 +73,7 @@ export function bugsDocument(environment: Environment): JsonDocument {
       expected: expected.map(({ kind, invariant }) => ({ kind, invariant: invariant ?? null })),
       subject: subject.kind === 'case' ? subject.program.name : subject.path,
     })),
-    notExpressed,
+    ...(bugs === allBugs && { notExpressed }),
     time: { wallNs: 0, simulatedNs: 0 },
   };
 }

@@ -68,9 +68,16 @@ export function keptLines({ replay, shrunk }: Pick<ExploreContext, 'replay' | 's
 function shrunkLine({ from, to, isCut }: Shrunk): string {
   const parts = sizeKeys
     .filter((key) => to[key] < from[key])
-    .map((key) => `, ${formatCount(from[key])} to ${formatCount(to[key])} ${key}`);
+    .map((key) => `${formatCount(from[key])} to ${formatCount(to[key])} ${key}`);
   const cut = isCut ? '; its limit of runs was reached before it could get smaller' : '';
-  return `shrunk from ${formatCount(from.steps)} to ${plural(to.steps, 'step')}, ${from.preemptions} to ${plural(to.preemptions, 'preemption')}${parts.join('')}${cut}`;
+  const of = (name: 'preemption' | 'step', was: number, is: number): string[] =>
+    is === was ? [] : [`${formatCount(was)} to ${plural(is, name)}`];
+  const preemptions = of('preemption', from.preemptions, to.preemptions);
+  const steps = of('step', from.steps, to.steps);
+  // Steps may become more where the rest became less: what is smaller comes first.
+  const hasFewerSteps = to.steps <= from.steps;
+  const all = hasFewerSteps ? [...steps, ...preemptions, ...parts] : [...preemptions, ...parts, ...steps];
+  return all.length === 0 ? `could not be made smaller${cut}` : `shrunk from ${all.join(', ')}${cut}`;
 }
 
 export function findingLines({ verdict, strategy, schedule, steps, preemptions }: Finding): string[] {

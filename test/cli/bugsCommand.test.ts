@@ -76,3 +76,15 @@ it('a race says for each strategy how many it found and how soon', () => {
   expect(table).toContain('random, the baseline: 1 of 1 found, median 30 schedules');
   expect(table).toContain('pct3: 0 of 1 found, median - schedules');
 });
+
+it('shows all that is known of one', async () => {
+  expect(await runCli(['bugs', 'B107'], host)).toBe(0);
+  expect(host.stdout.text).toMatch(/^B107: /);
+  for (const part of ['What is wrong', 'Reference', 'Shows as', 'Program', 'svmsim bugs --hunt B107'])
+    expect(host.stdout.text).toContain(part);
+  const asJson = new FakeHost();
+  expect(await runCli(['bugs', 'B107', '--json', '-'], asJson)).toBe(0);
+  expect(JSON.parse(asJson.stdout.text).results).toMatchObject([{ id: 'B107' }]);
+  for (const words of [['B999'], ['B107', '--race'], ['B107', '--seconds', '3']])
+    expect(await runCli(['bugs', ...words], new FakeHost())).toBe(2);
+});

@@ -52,6 +52,13 @@ describe('svmsim explore --checks', () => {
   });
 });
 
+describe('svmsim explore --json', () => {
+  it('names the scenario as other commands do, not by its path', async () => {
+    expect(await runCli(['explore', 'explore-race', '--json', '-', ...few], host)).toBe(0);
+    expect(JSON.parse(host.stdout.text).scenario).toBe('explore-race');
+  });
+});
+
 describe('svmsim explore --swarm', () => {
   it('logs each scenario with its seed', async () => {
     const swarm = ['explore', '--swarm', '--devices', '1', '--seed', '5', ...few];

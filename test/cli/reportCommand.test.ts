@@ -80,6 +80,11 @@ describe('svmsim report', () => {
       () => [file('z.json', '{"command":"bench"}')],
       /found a document of svmsim bench/,
     ],
+    [
+      'a sweep',
+      () => [file('s.json', '{"command":"run","svmsim":"1","seed":null,"seeds":{"first":1,"last":2}}')],
+      /found a sweep over seeds, allowed: .*the JSON document of one run/,
+    ],
     ['a damaged document', () => [file('w.json', '{"command":"run","svmsim":1}')], /damaged at svmsim/],
     ['a trace that was cut off', () => [file('t.svmtrace', 'svmtrace')], /t\.svmtrace: found/],
     ['a failure that was altered', () => [file('f.bin', 'svmsim failure\nxx')], /f\.bin: found/],

@@ -1,10 +1,21 @@
 /** What a search says of how sure one may be. */
 
 import { describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/explore/block.js';
 import { coverageOf } from '../../src/explore/confidence.js';
 import type { ExplorationReport } from '../../src/explore/exploration.js';
-import { exploreDocument, exploreText } from '../../src/report/exploreReport.js';
+import { exploreDocument, exploreText, keptLines } from '../../src/report/exploreReport.js';
 import { environment } from './fixtures.js';
+
+const target = { source: { kind: 'scenario', path: 'p', text: '', set: [] }, bug: null } as const;
+const finding: Finding = {
+  verdict: { kind: 'deadlock', invariant: null, message: 'm', details: [] },
+  strategy: 'random',
+  schedule: 0,
+  steps: 1,
+  preemptions: 0,
+  choices: new Uint32Array(),
+};
 
 const context = { name: 'race', bug: null, seed: 1, wallMs: 1000, replay: null, shrunk: null };
 
@@ -49,6 +60,21 @@ describe('schedules that were too long', () => {
     );
     expect(text).toContain('fewer pages, rounds or devices');
     expect(text).not.toMatch(/found nothing|distinct/);
+  });
+});
+
+describe('what became of a failure', () => {
+  const size = { steps: 150, preemptions: 3, operations: 9, pages: 4, devices: 2, contexts: 1, threads: 1 };
+  const line = (to: Partial<typeof size>): string =>
+    keptLines({
+      replay: null,
+      shrunk: { target, finding, from: size, to: { ...size, ...to }, isCut: false },
+    })[0];
+
+  it('begins with what became less', () => {
+    expect(line({ steps: 152, operations: 5 })).toBe('shrunk from 9 to 5 operations, 150 to 152 steps');
+    expect(line({ steps: 60, preemptions: 1 })).toBe('shrunk from 150 to 60 steps, 3 to 1 preemption');
+    expect(line({})).toBe('could not be made smaller');
   });
 });
 

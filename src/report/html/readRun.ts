@@ -12,7 +12,7 @@ import { summaryData } from './summaryData.js';
 import { traceData } from './traceData.js';
 
 const ALLOWED =
-  'a trace (run --trace FILE.svmtrace), the JSON document of run or stress (--json FILE), or a failure file of explore';
+  'a trace (run --trace FILE.svmtrace), the JSON document of one run or stress (--json FILE), or a failure file of explore';
 
 /** Larger ones are no documents of a run, and would take long to refuse. */
 const JSON_BYTES_MAX = 256 * 2 ** 20;
@@ -65,6 +65,7 @@ function whatIsWrong(content: unknown, issue: { path: PropertyKey[]; message: st
   if (typeof command === 'string' && command !== 'run' && command !== 'stress')
     return `a document of svmsim ${command}`;
   if (command === undefined) return 'JSON that is no document of svmsim';
+  if (typeof content === 'object' && content !== null && 'seeds' in content) return 'a sweep over seeds';
   const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
   return `a document of svmsim that is damaged${where}: ${issue?.message ?? 'unreadable'}`;
 }
