@@ -11,8 +11,11 @@ import {
 
 /** The driver's own asks all devices at once and then waits for each. */
 class OneAfterAnother extends Invalidation {
-  protected override *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>): Steps<void> {
-    for (const [gpu, window] of windows) yield* super.invalidateTlbs(new Map([[gpu, window]]));
+  protected override *invalidateTlbs(
+    windows: Map<GpuHandle, InvalidationWindow>,
+    forNotifier: boolean,
+  ): Steps<void> {
+    for (const [gpu, window] of windows) yield* super.invalidateTlbs(new Map([[gpu, window]]), forNotifier);
   }
 }
 

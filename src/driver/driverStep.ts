@@ -8,6 +8,8 @@ export type MigrateTrigger = (typeof MigrateTrigger)[keyof typeof MigrateTrigger
 
 export const DriverStep = {
   fault: defineStep('driver.fault', 'vpn', 'flags', 'device'),
+  /** A round of a fault, of no prefetch, has found or made its range. */
+  faultRange: defineStep('driver.faultRange', 'vpn', 'npages', 'device'),
   retry: defineStep('driver.retry', 'vpn', 'device', 'errno'),
   /** A fault was served; the last field is how long it took. */
   faultDone: defineStep('driver.faultDone', 'vpn', 'device', 'errno', 'ns'),
@@ -23,7 +25,9 @@ export const DriverStep = {
   userptrPinned: defineStep('driver.userptrPinned', 'vpn', 'npages', 'device'),
   bound: defineStep('driver.bound', 'vpn', 'npages', 'device', 'errno'),
   zap: defineStep('driver.zap', 'vpn', 'npages', 'device'),
+  /** A device has confirmed an invalidation that a notifier asked for; one for a range that goes, a device that leaves, or advice. */
   tlbInvalidated: defineStep('driver.tlbInvalidated', 'vpn', 'npages', 'device', 'ns'),
+  tlbDropped: defineStep('driver.tlbDropped', 'vpn', 'npages', 'device', 'ns'),
   collectGarbage: defineStep('driver.collectGarbage', 'count'),
   /** A GPU access that ended with an error; the id is the process's. */
   memoryFault: defineStep('driver.memoryFault', 'vpn', 'device', 'errno', 'id'),

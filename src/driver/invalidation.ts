@@ -46,7 +46,7 @@ export class Invalidation implements GpuSvmOps {
     for (const range of ranges) if (isBinding(range.parts)) yield* waitForBinds(range.parts);
     const windows = new Map<GpuHandle, InvalidationWindow>();
     for (const range of ranges) this.beginRange(range, windows);
-    if (windows.size > 0) yield* this.invalidateTlbs(windows);
+    if (windows.size > 0) yield* this.invalidateTlbs(windows, true);
     for (const range of ranges) yield* this.endRange(range, event);
   }
 
@@ -61,7 +61,7 @@ export class Invalidation implements GpuSvmOps {
     yield* waitForBinds(parts);
     const windows = new Map<GpuHandle, InvalidationWindow>();
     this.beginParts(range, parts, windows);
-    yield* this.invalidateTlbs(windows);
+    yield* this.invalidateTlbs(windows, false);
   }
 
   /**
@@ -74,7 +74,7 @@ export class Invalidation implements GpuSvmOps {
       const part = range.find(gpu);
       if (part !== null) this.beginParts(range, [part], windows);
     }
-    if (windows.size > 0) yield* this.invalidateTlbs(windows);
+    if (windows.size > 0) yield* this.invalidateTlbs(windows, false);
   }
 
   /** Ends DMA to the range's pages for these devices; the notifier lock is held for write. */
@@ -113,8 +113,8 @@ export class Invalidation implements GpuSvmOps {
     window.end = Math.max(window.end, range.end);
   }
 
-  /** All devices at once, then wait for each. @kernel xe_vm_range_tilemask_tlb_inval */
-  protected *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>): Steps<void> {
+  /** All devices at once, then wait for each. It counts as one for a notifier, or for another cause. @kernel xe_vm_range_tilemask_tlb_inval */
+  protected *invalidateTlbs(windows: Map<GpuHandle, InvalidationWindow>, forNotifier: boolean): Steps<void> {
     const { sched } = this.vm.kernel;
     const startedNs = sched.now();
     const pending: [GpuHandle, TlbInvalidation, InvalidationWindow][] = [];
@@ -126,7 +126,8 @@ export class Invalidation implements GpuSvmOps {
     for (const [gpu, invalidation, window] of pending) {
       yield* gpu.port.finishTlbInvalidation(invalidation);
       const tookNs = sched.now() - startedNs;
-      sched.at(DriverStep.tlbInvalidated, window.start, window.end - window.start, gpu.index, tookNs);
+      const step = forNotifier ? DriverStep.tlbInvalidated : DriverStep.tlbDropped;
+      sched.at(step, window.start, window.end - window.start, gpu.index, tookNs);
     }
   }
 

@@ -57,8 +57,6 @@ export interface Meter {
   readonly sizeArg: number;
   /** Position of the argument that is summed; -1 for none. */
   readonly sumArg: number;
-  /** Only occurrences whose errno is OK count: its position; -1 for all. */
-  readonly okArg: number;
   /** Cells per key. */
   readonly keys: number;
   /** First of its cells, two doubles each: count and sum. */
@@ -71,7 +69,6 @@ interface MeterOptions {
   readonly sum?: StepField;
   /** The sum is a duration, of which a histogram is kept. */
   readonly latency?: boolean;
-  readonly okOnly?: boolean;
 }
 
 let cells = 0;
@@ -79,7 +76,7 @@ let histograms = 0;
 const list: Meter[] = [];
 
 function meter(step: StepId, key: MeterKey, options: MeterOptions = {}): Meter {
-  const { sum, latency = false, okOnly = false } = options;
+  const { sum, latency = false } = options;
   const keyField = KEY_FIELDS[key];
   const keys = KEY_COUNTS[key];
   const made: Meter = {
@@ -88,7 +85,6 @@ function meter(step: StepId, key: MeterKey, options: MeterOptions = {}): Meter {
     keyArg: keyField === null ? -1 : required(step, keyField),
     sizeArg: key === MeterKey.DeviceAndSize ? required(step, 'npages') : -1,
     sumArg: sum === undefined ? -1 : required(step, sum),
-    okArg: okOnly ? required(step, 'errno') : -1,
     keys,
     firstCell: cells,
     firstHistogram: latency ? histograms : -1,
@@ -116,7 +112,7 @@ export const Meters = {
   gpuFaultSpurious: meter(DriverStep.spurious, DeviceAndSize),
   /** From the raising of a fault on the device to the host's answer. */
   gpuStall: meter(DeviceStep.faultServed, Device, { sum: 'ns', latency: true }),
-  bound: meter(DriverStep.bound, DeviceAndSize, { sum: 'npages', okOnly: true }),
+  faultRange: meter(DriverStep.faultRange, DeviceAndSize),
   prefetchDropped: meter(DriverStep.prefetchDropped, Device),
   anyTlbInvalidation: meter(DeviceStep.tlbInvalidate, Device),
   tlbInvalidation: meter(DriverStep.tlbInvalidated, Device, { sum: 'ns', latency: true }),
@@ -135,7 +131,7 @@ export const Meters = {
   deviceCopyTime: meter(PagemapStep.copiedToDevice, DeviceAndSize, { sum: 'ns' }),
   cpuCopy: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'count' }),
   cpuCopyTime: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'ns' }),
-  toRam: meter(PagemapStep.toRam, Device, { sum: 'npages' }),
+  cpuMigrated: meter(PagemapStep.cpuMigrated, Device, { sum: 'npages' }),
   toRamErrno: meter(PagemapStep.toRamDone, ByErrno),
   toRamLatency: meter(PagemapStep.toRamDone, None, { sum: 'ns', latency: true }),
   timeslice: meter(PagemapStep.timeslice, Device),

@@ -100,16 +100,6 @@ describe('actor observer', () => {
     expect(seen.latency(Meters.gpuFault).count).toBe(1);
   });
 
-  it('leaves failed bindings out of those by size', () => {
-    const { observers, seen } = observed();
-    observers[0].onStep(null, DriverStep.bound, PAGE, 512, 0, Errno.EAGAIN);
-    observers[0].onStep(null, DriverStep.bound, PAGE, 512, 0, Errno.OK);
-    let total = 0;
-    for (let key = 0; key < Meters.bound.keys; key++) total += seen.metered(Meters.bound, key);
-    expect(total).toBe(1);
-    expect(seen.count(DriverStep.bound)).toBe(2);
-  });
-
   it('records steps with arguments and counts the others only', () => {
     const { observers } = observed();
     clock.timeNs = 77;

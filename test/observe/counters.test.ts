@@ -132,3 +132,55 @@ describe('the counters of a machine', () => {
     expect(counters.hmm_range_fault_count).toBeGreaterThan(0);
   });
 });
+
+describe('the counters of a machine on which a prefetch does what faults would', () => {
+  /** What counts for faults, invalidations of notifiers, and migrations, once everything has run. */
+  function counted(machine: TestMachine): number[] {
+    const counters = runCounters({ observation: machine.observation, snapshots: null }, 2);
+    const names = ['64K_pagefault', '64K_valid_pagefault', 'cpu_migrate', 'migrate', 'tlb_inval'];
+    return names.map((name) => counters[`svm_${name}_count`]);
+  }
+
+  function filled(): TestMachine {
+    const machine = new TestMachine();
+    machine.run(machine.map(16));
+    machine.run(machine.store(machine.cpus[0], BUFFER, 16, 1));
+    return machine;
+  }
+
+  it('have no fault for it, and no migration for a fault of the CPU', () => {
+    const machine = filled();
+    const { prefetches, vms, gpus } = machine.coordinator;
+    expect(machine.run(prefetches.toDevice(vms[0], gpus[0], BUFFER))).toEqual([BUFFER + 16]);
+    expect(machine.run(prefetches.toDevice(vms[0], gpus[0], BUFFER))).toEqual([BUFFER + 16]);
+    expect(machine.run(prefetches.toRam(vms[0], BUFFER))).toEqual([BUFFER + 16]);
+    expect(counted(machine)).toEqual([0, 0, 0, 1, 1]);
+  });
+
+  it('leave out copies between devices that fail', () => {
+    const machine = filled();
+    machine.run(machine.store(machine.gpu(0), BUFFER, 16, 2));
+    const { vram } = machine.coordinator;
+    const right = vram.copyToRam.bind(vram);
+    vram.copyToRam = function* () {
+      vram.copyToRam = right;
+      return Errno.EIO;
+    };
+    machine.run(machine.store(machine.gpu(1), BUFFER, 16, 3));
+    const { observation } = machine;
+    expect(runCounters({ observation, snapshots: null }, 2).svm_peer_migrate_bytes).toBe(0);
+    expect(counted(machine)[2]).toBe(0);
+    machine.run(machine.load(machine.cpus[0], BUFFER, 1));
+  });
+
+  it('count invalidations that no notifier has asked for among those of any cause only', () => {
+    const machine = filled();
+    machine.run(machine.store(machine.gpu(0), BUFFER, 16, 2));
+    const { coordinator } = machine;
+    expect(machine.run(coordinator.membership.leave(coordinator.mm, coordinator.gpus[0]))).toEqual([
+      Errno.OK,
+    ]);
+    const counters = runCounters({ observation: machine.observation, snapshots: null }, 2);
+    expect([counters.tlb_inval_count > 0, counters.svm_tlb_inval_count]).toEqual([true, 0]);
+  });
+});

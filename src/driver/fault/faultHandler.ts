@@ -160,8 +160,7 @@ export class GpuFaultHandler {
     const found = yield* findOrInsertRange(fault.vm, fault.page, this.context(fault));
     if ('errno' in found) return this.parts.recovery.afterLookup(fault, found.errno);
     const { range } = found;
-    fault.servedEnd = range.end;
-    fault.onMirror = true;
+    this.noteRange(fault, range);
     const part = yield* fault.vm.partOf(range, fault.gpu);
     if (!part.lock.beginLock()) yield PARK;
     const result = yield* this.serveRange(fault, range, part);
@@ -245,11 +244,20 @@ export class GpuFaultHandler {
     return true;
   }
 
-  /** The notifier lock is held for read, and released here. */
+  /** @kernel xe_svm_range_fault_count_stats_incr */
+  private noteRange(fault: GpuFault, range: DriverRange): void {
+    fault.servedEnd = range.end;
+    fault.onMirror = true;
+    if (fault.isPrefetch) return;
+    this.kernel.sched.at(DriverStep.faultRange, range.start, range.npages, fault.gpu.index);
+  }
+
+  /** The notifier lock is held for read, and released here. @kernel xe_svm_range_valid_fault_count_stats_incr */
   private isServedLocked(fault: GpuFault, range: DriverRange, part: RangeDevice): boolean {
     const served = this.parts.placement.isServed(fault, range, part);
     fault.vm.gpusvm.notifierLock.readUnlock();
-    if (served) this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
+    if (served && !fault.isPrefetch)
+      this.kernel.sched.at(DriverStep.spurious, range.start, range.npages, fault.gpu.index);
     return served;
   }
 }

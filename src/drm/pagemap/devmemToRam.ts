@@ -138,6 +138,8 @@ export class DevmemToRam {
     }
     yield* this.migrateVma.finalize(args);
     sched.at(PagemapStep.toRamDone, start, npages, errno, sched.now() - startedNs);
+    if (errno === Errno.OK && args.cpages > 0 && fault.byProgram)
+      sched.at(PagemapStep.cpuMigrated, start, npages, devmem.dpagemap.device.index, mm.id);
     return errno;
   }
 

@@ -126,9 +126,10 @@ export class MigrateCopy {
     else errno = yield* this.pullFromPeer(run, source);
     this.arrays.giveBack(srcId);
     this.arrays.giveBack(dstId);
+    if (errno !== Errno.OK) return errno;
     const device = source === null ? -1 : source.dpagemap.device.index;
     sched.at(PagemapStep.copied, args.start + first, end - first, device, sched.now() - startedNs);
-    return errno;
+    return Errno.OK;
   }
 
   /** The destination reads RAM and fills holes. @kernel drm_pagemap_migrate_sys_to_dev */

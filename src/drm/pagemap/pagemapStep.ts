@@ -14,9 +14,11 @@ export const PagemapStep = {
   copiedToRam: defineStep('pagemap.copiedToRam', 'device', 'npages', 'count', 'ns'),
   toDevmemDone: defineStep('pagemap.toDevmemDone', 'vpn', 'npages', 'device', 'ns'),
   toDevmemFailed: defineStep('pagemap.toDevmemFailed', 'vpn', 'npages', 'errno', 'ns'),
-  /** For a fault of a CPU in the address space `id`. */
+  /** For a fault in the address space `id`, of a CPU or of the kernel for somebody. */
   toRam: defineStep('pagemap.toRam', 'vpn', 'npages', 'device', 'id'),
   toRamDone: defineStep('pagemap.toRamDone', 'vpn', 'npages', 'errno', 'ns'),
+  /** All that could be collected has come home, for a program's own access. */
+  cpuMigrated: defineStep('pagemap.cpuMigrated', 'vpn', 'npages', 'device', 'id'),
   timeslice: defineStep('pagemap.timeslice', 'vpn', 'ns', 'device'),
   evict: defineStep('pagemap.evict', 'device', 'npages', 'id'),
   /** Pages were left; the errno is that of the pass before. */

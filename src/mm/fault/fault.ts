@@ -69,7 +69,11 @@ export const FaultFlag = {
   Unshare: 1,
   /** It may drop mmap_lock. @kernel FAULT_FLAG_ALLOW_RETRY */
   AllowRetry: 2,
+  /** A program's own access; without it the kernel faults for somebody. @kernel FAULT_FLAG_USER */
+  User: 4,
 } as const;
+
+const PROGRAM_ACCESS = FaultFlag.AllowRetry | FaultFlag.User;
 
 export class FaultHandler {
   private readonly swapFault: SwapFault;
@@ -102,7 +106,7 @@ export class FaultHandler {
       yield* mm.mmapLock.read();
       const vma = mm.vmas.find(page);
       const errno: FaultOrRetry =
-        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, FaultFlag.AllowRetry);
+        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, PROGRAM_ACCESS);
       if (errno === Errno.EAGAIN) continue;
       yield* this.kernel.sched.spend(this.kernel.costs.cpuFaultNs);
       mm.mmapLock.readUnlock();
@@ -173,7 +177,7 @@ export class FaultHandler {
       case PteKind.Migration:
         return yield* this.waitForMigration(mm, page, pte);
       case PteKind.DevicePrivate:
-        return yield* this.bringHome(mm, vma, page, pte);
+        return yield* this.bringHome(mm, vma, page, pte, flags);
       case PteKind.HwPoison:
       case PteKind.Marker:
         return Errno.EFAULT;
@@ -258,7 +262,7 @@ export class FaultHandler {
   }
 
   /** A locked page is on its way already: wait and look again. Of a leaf the whole folio is asked for. @kernel do_swap_page, do_huge_pmd_device_private */
-  *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
+  *bringHome(mm: Mm, vma: Vma, page: Vpn, pte: Pte, flags = 0): Steps<FaultErrno> {
     const { sched, folios, folioLocks } = this.kernel;
     const pfn = pteIsHuge(pte) ? folios.headOf(ptePfn(pte)) : ptePfn(pte);
     if (!folioLocks.trylock(pfn)) {
@@ -270,7 +274,8 @@ export class FaultHandler {
     if (sched.reach(FaultStep.deviceLocked, page, pfn, mm.id)) yield STEP;
     const pagemap = this.kernel.pagemapOf(pfn);
     assert(pagemap !== null, () => `${folios.describe(pfn)} is device-private but has no pagemap`);
-    const errno = yield* pagemap.ops.migrateToRam({ mm, vma, page, pfn });
+    const byProgram = (flags & FaultFlag.User) !== 0;
+    const errno = yield* pagemap.ops.migrateToRam({ mm, vma, page, pfn, byProgram });
     folioLocks.unlock(pfn);
     folios.put(pfn);
     if (sched.reach(FaultStep.deviceDone, page, pfn, errno, mm.id)) yield STEP;

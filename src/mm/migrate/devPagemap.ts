@@ -24,6 +24,8 @@ export interface DeviceFault {
   readonly vma: Vma;
   readonly page: Vpn;
   readonly pfn: Pfn;
+  /** A CPU thread's access; otherwise the kernel faults for somebody, such as a device. @kernel FAULT_FLAG_USER */
+  readonly byProgram: boolean;
 }
 
 /** @kernel dev_pagemap_ops */

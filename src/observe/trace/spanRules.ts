@@ -86,6 +86,7 @@ export const instantSteps: readonly string[] = [
   'driver.left',
   'driver.migrateBusy',
   'driver.tlbInvalidated',
+  'driver.tlbDropped',
   'driver.memoryFault',
   'driver.prefetchDropped',
   'driver.prefetchedAhead',
