@@ -68,6 +68,20 @@ export const MIXTURES = {
       ['lock', 20],
     ],
   },
+  // What a process gives up or has swapped out while a relative has it too.
+  kin: {
+    ...PLAIN,
+    pages: SMALL,
+    isWide: true,
+    adds: [
+      ['fork', 80],
+      ['madvise', 120],
+      ['reclaim', 100],
+      ['pagemap', 100],
+      ['lock', 20],
+      ['munmap', 30],
+    ],
+  },
   // Of both migrate_vma of 6.12 would treat huge pages in another way than newer ones.
   hugeSwap: {
     ...PLAIN,
