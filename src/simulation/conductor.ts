@@ -153,7 +153,7 @@ export class Conductor {
   }
 
   private get conducted(): Conducted {
-    return { ended: this.ended, isHeld: this.phase === 'verifying' };
+    return { ended: this.ended, isHeld: this.phase === 'verifying' || this.phase === 'paused' };
   }
 
   /** An actor may have nothing to do; one that waits for somebody, and in vain, has lost its way. */

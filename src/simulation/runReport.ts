@@ -24,7 +24,7 @@ export interface DeviceReport {
 /** State letter of an actor for the status line, and what it does. */
 export interface ActorStatus {
   readonly name: string;
-  /** `R` running, `W` waiting for a message, `F` stalled on faults, `P` paused, `E` ended, `X` failed, `I` starting. */
+  /** `R` running, `W` waiting for a message, `F` stalled on faults, `P` paused, `E` ended, `I` starting. */
   readonly letter: string;
   /** Steps taken; it grows while the actor makes progress. */
   readonly steps: number;

@@ -54,6 +54,7 @@ describe('under threads', { timeout: 240_000 }, () => {
     expect([second.elapsedMs, stepped.elapsedMs]).toEqual([first.elapsedMs, first.elapsedMs]);
     expect(report.wallNs / 1e6).toBeLessThanOrEqual(tookMs - heldMs);
     expect(stepsOf(second)).toBe(stepsOf(first));
+    expect(stepped.actors.slice(1).filter(({ letter }) => 'RWF'.includes(letter))).toEqual([]);
     expect(stepsOf(stepped)).toBeGreaterThan(stepsOf(second));
     expect(seen.page[0]).toMatch(/^CPU +0x/);
     expect(seen.page[1]).toMatch(/^gpu0 /);
