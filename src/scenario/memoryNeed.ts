@@ -8,6 +8,7 @@ import { UserError } from '../base/userError.js';
 import { FOLIO_BYTES } from '../memory/folioFields.js';
 import { PhysicalLayout } from '../memory/physicalLayout.js';
 import { ZoneKind } from '../memory/zone.js';
+import { traceRingBytes } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { formatRoundedSize } from './quantities.js';
 
@@ -53,7 +54,8 @@ export function memoryNeed(config: SimulationConfig): MemoryNeed {
     { name: 'page tables', bytes: (1 + config.deviceCount) * tableBytes(layout.totalPages) },
     { name: 'mailboxes', bytes: actors * ACTOR_BYTES },
     { name: 'workers', bytes: workers * WORKER_BYTES },
-    { name: 'recorded programs', bytes: traceBytes(config) },
+    { name: 'recorded programs', bytes: recordedBytes(config) },
+    { name: 'trace', bytes: traceRingBytes(config) },
   ];
   return {
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -114,7 +116,7 @@ function tableBytes(pages: number): number {
   return (Math.ceil(pages / PMD_PAGES) + SPARSE_TABLES) * TABLE_BYTES;
 }
 
-function traceBytes({ workloads }: SimulationConfig): number {
+function recordedBytes({ workloads }: SimulationConfig): number {
   let events = 0;
   for (const workload of workloads) if (workload.kind === 'trace') events += workload.trace.events.length;
   return events * TRACE_EVENT_BYTES;

@@ -87,7 +87,7 @@ export function allocateBuffers(config: SimulationConfig): SharedBuffers {
     rings: new SharedArrayBuffer(2 * actors * Ring.bytesFor(ringMessages)),
     doorbells: new SharedArrayBuffer(Doorbell.bytesFor(actors)),
     observer: new SharedArrayBuffer(ObserverBuffers.bytesFor(actors)),
-    trace: new SharedArrayBuffer(traceBytes(config)),
+    trace: new SharedArrayBuffer(traceRingBytes(config)),
     board: new SharedArrayBuffer(GhostBoard.bytesFor(config.workloads)),
     payloads: new SharedArrayBuffer(payloadBytes === 0 ? 0 : threads * CallPayload.bytesFor(payloadBytes)),
   };
@@ -101,12 +101,13 @@ export function bufferShape(config: SimulationConfig): string {
     config.deviceCount,
     actorCount(config),
     sizesOf(config),
-    traceBytes(config),
+    traceRingBytes(config),
     boardBytes,
   ]);
 }
 
-function traceBytes(config: SimulationConfig): number {
+/** 0 where nothing is recorded. */
+export function traceRingBytes(config: SimulationConfig): number {
   if (config.trace !== true) return 0;
   return TraceRing.bytesFor(config.executor === 'threads' ? actorCount(config) : 1);
 }

@@ -7,6 +7,7 @@ import { PhysicalLayout } from '../../src/memory/physicalLayout.js';
 import { ZoneKind } from '../../src/memory/zone.js';
 import { loadScenario } from '../../src/scenario/loadScenario.js';
 import { checkMachine, memoryNeed, thisMachine } from '../../src/scenario/memoryNeed.js';
+import { allocateBuffers } from '../../src/simulation/sharedBuffers.js';
 import { Scratch } from './scratch.js';
 
 const scratch = new Scratch();
@@ -41,6 +42,17 @@ describe('memoryNeed', () => {
   it('counts a worker for the coordinator, each device and each CPU thread', () => {
     expect(part('devices: { count: 2 }\ninvalidation: { threads: 3 }', 'workers')).toBe(6 * 12 * MIB);
     expect(part('executor: virtual\ndevices: { count: 2 }', 'workers')).toBe(12 * MIB);
+  });
+});
+
+describe('a run that is recorded', () => {
+  it.each(['threads', 'virtual'])('needs its rings too under %s', (executor) => {
+    const config = load(`executor: ${executor}\nram: 8MiB\ndevices: { count: 2, vram: 4MiB }`);
+    const recorded = { ...config, trace: true };
+    const { trace } = allocateBuffers(recorded);
+    expect(trace.byteLength).toBeGreaterThan(8 * MIB);
+    expect(memoryNeed(recorded).parts).toContainEqual({ name: 'trace', bytes: trace.byteLength });
+    expect(memoryNeed(recorded).bytes - memoryNeed(config).bytes).toBe(trace.byteLength);
   });
 });
 
