@@ -1,6 +1,7 @@
 /** A block of schedules: the unit in which a search is dealt out to workers, so that its result does not depend on how many there are. */
 
 import { assert } from '../base/assert.js';
+import { sharedNowMs } from '../base/sharedClock.js';
 import { Random } from '../sim/random.js';
 import { BufferStock } from './bufferStock.js';
 import { nondeterminismOf } from './nondeterminism.js';
@@ -30,8 +31,8 @@ export interface BlockTask {
   readonly strategy: StrategyName;
   readonly seed: number;
   readonly schedules: number;
-  /** Wall, of the machine's clock: no schedule begins after it. */
-  readonly endAtMs: number;
+  /** Of the clock that all threads share, {@link sharedNowMs}: no schedule begins after it. */
+  readonly endAtSharedMs: number;
   /** Not 0 in its first word when no further schedule is to begin; shared by all blocks of a search. */
   readonly stop?: SharedArrayBuffer;
 }
@@ -133,13 +134,13 @@ class Block {
 
   /** Null if its runs do not count: one of them left something behind for those after it. */
   run(stopAtFirst: boolean): BlockResult | null {
-    const { index, strategy: name, seed, schedules, endAtMs } = this.task;
+    const { index, strategy: name, seed, schedules, endAtSharedMs } = this.task;
     const stop = this.task.stop === undefined ? null : new Int32Array(this.task.stop);
     const strategy = makeStrategy(name, seed);
     let isComplete = false;
     while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
       if (stop !== null && Atomics.load(stop, 0) !== 0) break;
-      if (this.isTimeToLook() && Date.now() >= endAtMs) break;
+      if (this.isTimeToLook() && sharedNowMs() >= endAtSharedMs) break;
       if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.trusts ? this.runner.runTrusting(strategy) : this.runner.run(strategy);
       isComplete = outcome === null;

@@ -1,5 +1,6 @@
 /** A search: deals blocks of schedules out to workers and puts what they found together, in order. */
 
+import { sharedNowMs } from '../base/sharedClock.js';
 import { type BlockResult, type BlockTask, blockSeed, type Finding, isTooLong } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
 import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './strategies/makeStrategy.js';
@@ -51,7 +52,7 @@ export class Exploration {
   private next = 0;
   /** Schedules of the blocks before the next one. */
   private dealt = 0;
-  private endAtMs = Number.POSITIVE_INFINITY;
+  private endAtSharedMs = Number.POSITIVE_INFINITY;
   private readonly stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   private readonly targetKey: string;
 
@@ -68,7 +69,7 @@ export class Exploration {
   /** `jobs` blocks at a time. */
   async run(jobs: number, signal: AbortSignal): Promise<ExplorationReport> {
     const endMs = this.nowMs() + this.limits.seconds * 1000;
-    this.endAtMs = Date.now() + this.limits.seconds * 1000;
+    this.endAtSharedMs = sharedNowMs() + this.limits.seconds * 1000;
     const lanes = this.limits.strategy === 'dfs' ? 1 : jobs;
     const workOn = async (end: AbortSignal): Promise<void> => {
       while (!signal.aborted && this.nowMs() < endMs && this.hasMore()) await this.runNext(end);
@@ -119,13 +120,13 @@ export class Exploration {
 
   /** In order, so that the blocks do not depend on who runs them. */
   private deal(): BlockTask {
-    const { limits, target, targetKey, endAtMs } = this;
+    const { limits, target, targetKey, endAtSharedMs } = this;
     const index = this.next++;
     const strategy = limits.strategy ?? portfolio[index % portfolio.length];
     const schedules = Math.min(blockSchedules(strategy), limits.schedules - this.dealt);
     this.dealt += schedules;
     const seed = blockSeed(limits.seed, index);
-    return { target, targetKey, index, strategy, seed, schedules, endAtMs, stop: this.stop };
+    return { target, targetKey, index, strategy, seed, schedules, endAtSharedMs, stop: this.stop };
   }
 
   /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */

@@ -168,7 +168,7 @@ class Lanes {
       strategy: STRATEGY,
       seed: blockSeed(SEED, index),
       schedules,
-      endAtMs: Number.POSITIVE_INFINITY,
+      endAtSharedMs: Number.POSITIVE_INFINITY,
     };
     return { block, stopAtFirst: false };
   }

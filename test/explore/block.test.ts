@@ -45,7 +45,6 @@ class FailingRunner extends SubjectRunner {
 
 function runBlock(onlyNew: boolean, stopAtFirst: boolean): BlockResult {
   const target = { source: { kind: 'scenario', path: '', text: '', set: [] }, bug: null } as const;
-  const endAtMs = Number.POSITIVE_INFINITY;
   const task: BlockTask = {
     target,
     targetKey: '',
@@ -53,7 +52,7 @@ function runBlock(onlyNew: boolean, stopAtFirst: boolean): BlockResult {
     strategy: 'pct3',
     seed: 5,
     schedules: SCHEDULES,
-    endAtMs,
+    endAtSharedMs: Number.POSITIVE_INFINITY,
   };
   return runBlockOn(new FailingRunner(onlyNew), task, stopAtFirst);
 }

@@ -1,6 +1,7 @@
 /** A search over a program: the same result whatever number of workers took part. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { sharedNowMs } from '../../src/base/sharedClock.js';
 import { findBug } from '../../src/bugs/catalogue.js';
 import { type BlockResult, runBlock } from '../../src/explore/block.js';
 import {
@@ -96,10 +97,30 @@ describe('a search', () => {
     const report = explore(targetOf('B107', false), 1, { strategy: 'dfs', schedules: 1e9, seconds: 0 });
     // Time has passed before the first look at the clock.
     expect((await report).schedules).toBe(0);
-    const task = { index: 0, strategy: 'dfs', seed: 1, schedules: 1e9, endAtMs: 0 } as const;
+    const task = { index: 0, strategy: 'dfs', seed: 1, schedules: 1e9, endAtSharedMs: 0 } as const;
     const result = runBlock({ ...task, target: targetOf('B107', false), targetKey: 'room' }, true);
     expect(result.schedules).toBeGreaterThan(0);
     expect(result.hashes.buffer.byteLength).toBe(8 * result.schedules);
+  });
+
+  it('goes by a clock that nobody can set', async () => {
+    const setBack = vi.spyOn(Date, 'now').mockReturnValue(0);
+    const target = targetOf('B107', false);
+    const task = { target, targetKey: 'clock', index: 0, strategy: 'dfs', seed: 1, schedules: 80 } as const;
+    expect(runBlock({ ...task, endAtSharedMs: sharedNowMs() }, true).schedules).toBe(63);
+    let endAtSharedMs = 0;
+    const run = async (dealt: Parameters<typeof runBlock>[0]) => {
+      ({ endAtSharedMs } = dealt);
+      return runBlock({ ...dealt, schedules: 1 }, true);
+    };
+    const beforeMs = sharedNowMs();
+    await new Exploration(target, { ...limits, seconds: 60, schedules: 1 }, run, () => 0).run(
+      1,
+      new AbortController().signal,
+    );
+    expect(endAtSharedMs).toBeGreaterThanOrEqual(beforeMs + 60_000);
+    expect(endAtSharedMs).toBeLessThanOrEqual(sharedNowMs() + 60_000);
+    setBack.mockRestore();
   });
 
   it('ends with the first block where each of its schedules is too long, and has found nothing', async () => {

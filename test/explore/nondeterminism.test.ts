@@ -50,7 +50,7 @@ function firstVerdict(
     strategy: 'random',
     seed: 1,
     schedules: 3,
-    endAtMs: Number.POSITIVE_INFINITY,
+    endAtSharedMs: Number.POSITIVE_INFINITY,
   } as const;
   return runBlockOn(runner, task, true).findings[0];
 }

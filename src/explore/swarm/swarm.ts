@@ -105,7 +105,7 @@ export class Swarm {
       strategy: strategy ?? portfolio[new Random(seed, STRATEGY_STREAM).below(portfolio.length)],
       seed: blockSeed(seed, 0),
       schedules: Math.min(SCENARIO_SCHEDULES, schedules - index * SCENARIO_SCHEDULES),
-      endAtMs: Number.POSITIVE_INFINITY,
+      endAtSharedMs: Number.POSITIVE_INFINITY,
     };
   }
 

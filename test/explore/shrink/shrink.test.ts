@@ -32,7 +32,7 @@ function foundAndShrunk(id: string, limits = LIMITS): Shrunk & { readonly choice
     strategy: 'random',
     seed: 1,
     schedules: 200,
-    endAtMs: Number.POSITIVE_INFINITY,
+    endAtSharedMs: Number.POSITIVE_INFINITY,
   } as const;
   const [finding] = runBlock(block, true).findings;
   expect(finding).toBeDefined();
