@@ -1,5 +1,6 @@
 /** `svmsim bugs`: the catalogue of known bugs; hunts one, or lets the strategies race for all. */
 
+import { SEED_MAX } from '../base/seedMax.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
 import { Exploration, type ExplorationReport } from '../explore/exploration.js';
@@ -20,13 +21,11 @@ import { deliver } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import { exploreCommand } from './exploreCommand.js';
 import { bugNamed } from './exploreSource.js';
-import { refusal, secondsAsMs, wholeNumber } from './optionValues.js';
+import { refusal, SEARCH_JOBS_MAX, secondsAsMs, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
 
 const SCHEDULES_MAX = 1e9;
 const SECONDS_MAX = 1e6;
-const SEED_MAX = 2 ** 32 - 1;
-const JOBS_MAX = 64;
 
 export async function bugsCommand(
   id: string | undefined,
@@ -92,7 +91,7 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
     keepGoing: false,
   };
   const { cores } = host.environment();
-  const jobs = options.jobs === undefined ? cores : wholeNumber('--jobs', options.jobs, 1, JOBS_MAX);
+  const jobs = options.jobs === undefined ? cores : wholeNumber('--jobs', options.jobs, 1, SEARCH_JOBS_MAX);
   const status = new StatusLine(host.stderr, options.quiet === true);
   const cells: RaceCell[] = [];
   const startMs = host.nowMs();

@@ -1,6 +1,7 @@
 /** `svmsim case`: replays cases and compares with what they expect. */
 
 import { type Command, Option } from 'commander';
+import { SEED_MAX } from '../base/seedMax.js';
 import type { Case } from '../case/caseSchema.js';
 import { caseDocument } from '../report/caseJson.js';
 import { caseLines, caseTitle, caseVerdictLine, suiteTable } from '../report/caseReport.js';
@@ -19,7 +20,6 @@ import { junitResults, keepFilesApart } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 import { shippedPath } from './shippedPath.js';
 
-const SEED_MAX = 2 ** 32 - 1;
 const STRIDE_MAX = 1e9;
 const JOBS_MAX = 1024;
 /** Below, one worker is done before others have started. */

@@ -1,5 +1,6 @@
 /** `svmsim explore`: searches schedules for one that goes wrong. */
 
+import { SEED_MAX } from '../base/seedMax.js';
 import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure, MAGIC } from '../explore/failureFile.js';
@@ -15,7 +16,7 @@ import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
 import { explorationTarget } from './exploreSource.js';
 import { freeFailureFile } from './freeFailureFile.js';
-import { secondsAsMs, wholeNumber } from './optionValues.js';
+import { SEARCH_JOBS_MAX, secondsAsMs, wholeNumber } from './optionValues.js';
 import { keepFilesApart, type Replaceable } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 import { swarmCommand } from './swarmCommand.js';
@@ -23,8 +24,6 @@ import { swarmCommand } from './swarmCommand.js';
 const SCHEDULES = 20_000;
 const SCHEDULES_MAX = 1e9;
 const SECONDS_MAX = 1e6;
-const SEED_MAX = 2 ** 32 - 1;
-const JOBS_MAX = 64;
 const failureFiles: Replaceable = {
   what: 'an earlier failure file',
   isOne: (head) => head.startsWith(MAGIC),
@@ -75,7 +74,7 @@ export function failureOutput({ output }: KeptOptions): FileOutput {
 }
 
 export function jobsOf({ jobs }: ExploreOptions, host: CliHost): number {
-  return jobs === undefined ? host.environment().cores : wholeNumber('--jobs', jobs, 1, JOBS_MAX);
+  return jobs === undefined ? host.environment().cores : wholeNumber('--jobs', jobs, 1, SEARCH_JOBS_MAX);
 }
 
 export function limitsOf({

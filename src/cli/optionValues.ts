@@ -1,5 +1,6 @@
 /** Reads the values of options that no scenario file has. */
 
+import { SEED_MAX } from '../base/seedMax.js';
 import { PAGE_BYTES } from '../base/units.js';
 import { UserError } from '../base/userError.js';
 import { didYouMean } from '../scenario/didYouMean.js';
@@ -10,7 +11,10 @@ export interface SeedRange {
   readonly last: number;
 }
 
-const SEED_MAX = 2 ** 32 - 1;
+/** Longest time between two things that a run does again and again, and longest run. */
+export const DAY_MS = 86_400_000;
+/** Workers of a search. */
+export const SEARCH_JOBS_MAX = 64;
 export const SEEDS_MAX = 100_000;
 const SIZES_MAX = 32;
 const COUNTS_MAX = 20;

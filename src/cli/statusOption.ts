@@ -1,9 +1,7 @@
 /** `--status-interval`: the status line of a run kept again and again, for logs. */
 
 import type { Command } from 'commander';
-import { secondsAsMs } from './optionValues.js';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS, secondsAsMs } from './optionValues.js';
 
 export interface StatusOptions {
   readonly statusInterval?: string;
@@ -21,7 +19,7 @@ export function addStatusOption(command: Command): Command {
 const stateLetters = [
   '',
   'The status line shows a letter for every actor, coordinator first, equal neighbours counted, as in R(5),W(2):',
-  '  I starting   R running   W waiting for a message   F stalled on page faults   P paused   E ended   X failed',
+  '  I starting   R running   W waiting for a message   F stalled on page faults   P paused   E ended',
 ].join('\n');
 
 /** Milliseconds of the clock of the run; nothing where it was not typed. @throws UserError */

@@ -6,7 +6,7 @@ import type { CliHost } from './cliHost.js';
 import { addChecksOption, addCommonOptions, addExamples, type CommonOptions } from './commonOptions.js';
 import type { ExitStatus } from './exitStatus.js';
 import { loadsOf } from './loadOption.js';
-import { secondsAsMs } from './optionValues.js';
+import { DAY_MS, secondsAsMs } from './optionValues.js';
 import { keepFilesApart } from './outputFiles.js';
 import { type Runner, runOnce } from './runCommand.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -17,7 +17,6 @@ export const DEFAULT_STRESS_SCENARIO = 'stress';
 const DEFAULT_VERIFY_SECONDS = '5';
 /** Longer than any operation takes, on a machine that does a lot beside it. */
 const DEFAULT_STUCK_SECONDS = '20';
-const DAY_MS = 86_400_000;
 
 export interface StressCommandOptions extends CommonOptions, TraceOptions, StatusOptions {
   readonly seconds?: string;

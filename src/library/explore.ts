@@ -1,5 +1,6 @@
 /** Runs a setup under many schedules, looking for one that goes wrong, and repeats what it finds. */
 
+import { SEED_MAX } from '../base/seedMax.js';
 import { UserError } from '../base/userError.js';
 import { allCheckers } from '../check/online/allCheckers.js';
 import { blockSeed } from '../explore/block.js';
@@ -15,7 +16,7 @@ import type { Subject } from '../explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../explore/subjectRunner.js';
 import type { Verdict } from '../explore/verdict.js';
 import { describeStepEvent } from './describeStepEvent.js';
-import { configure, refuseUnknown, requireVirtual, requireWhole, SEED_MAX, type Setup } from './setup.js';
+import { configure, refuseUnknown, requireVirtual, requireWhole, type Setup } from './setup.js';
 
 /** Schedules of one strategy in a row, where strategies take turns. */
 const TURN = 50;

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SEED_MAX } from '../base/seedMax.js';
 import { UserError } from '../base/userError.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { loadScenario, scenarioFromText } from '../scenario/loadScenario.js';
@@ -38,7 +39,6 @@ export interface Configured {
 
 const IN_CODE = 'scenario';
 const DEFAULT_CHECKS = 'cheap';
-export const SEED_MAX = 2 ** 32 - 1;
 const DEVICES_MAX = 64;
 const EXTENSION_KEYS = ['placement', 'eviction', 'invalidation', 'prefetch', 'drivers', 'programs'];
 const SETUP_KEYS = ['scenario', 'set', 'executor', 'seed', 'devices', 'checks', 'module', ...EXTENSION_KEYS];

@@ -21,7 +21,6 @@ const errnos = Object.values(Errno);
 
 /** Sizes of ranges as xe's counters tell them apart; a size between two counts as the smaller. */
 export const rangeSizes = ['4K', '64K', '2M'] as const;
-export type RangeSize = (typeof rangeSizes)[number];
 const PAGES_64K = 16;
 
 /** By which argument the occurrences of a step are told apart. */

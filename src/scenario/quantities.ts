@@ -73,19 +73,6 @@ export function largestNamedNs(cost: TimeCost): number {
   }
 }
 
-/** As {@link parseTimeCost} reads it. */
-export function formatTimeCost(cost: TimeCost): string {
-  if (typeof cost === 'number') return formatDuration(cost);
-  switch (cost.kind) {
-    case 'uniform':
-      return `${formatDuration(cost.leastNs)}..${formatDuration(cost.mostNs)}`;
-    case 'normal':
-      return `${formatDuration(cost.meanNs)} +- ${formatDuration(cost.deviationNs)}`;
-    case 'lognormal':
-      return `${formatDuration(cost.medianNs)} p99 ${formatDuration(cost.p99Ns)}`;
-  }
-}
-
 /** Gigabytes (10^9 bytes) per second of `26GB/s` or `500MB/s`; null for anything else. */
 export function parseBandwidthGBps(value: unknown): number | null {
   const parts = split(value);

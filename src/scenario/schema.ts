@@ -1,6 +1,7 @@
 /** The scenario file: every key with its meaning, unit, default and range. */
 
 import { z } from 'zod';
+import { SEED_MAX } from '../base/seedMax.js';
 import { TASK_SIZE_PAGES } from '../base/units.js';
 import {
   executors,
@@ -345,7 +346,7 @@ export const scenarioSchema = map({
   name: optionalKey(name(), 'the name of the file', 'Names the scenario in results.'),
   description: optionalKey(text(2000), 'none', 'What the scenario shows, for those who read it.'),
   seed: key(
-    count(0, 2 ** 32 - 1),
+    count(0, SEED_MAX),
     1,
     'Of every random choice; one seed gives one run under the virtual executor.',
   ),
@@ -404,4 +405,3 @@ export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioWorkload = Scenario['workloads'][number];
 export type ScenarioEvent = Scenario['events'][number];
 export type ScenarioLoads = NonNullable<Scenario['loads']>;
-export type ScenarioInvalidation = NonNullable<Scenario['invalidation']>;

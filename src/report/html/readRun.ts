@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { readBytesFile } from '../../base/readBytesFile.js';
 import { UserError } from '../../base/userError.js';
+import { MAGIC } from '../../explore/failureFile.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import { clockOf } from '../clock.js';
 import { isTraceFile, readTraceFile } from '../trace/traceFile.js';
@@ -30,12 +31,9 @@ export function readSource(path: string): ReportSource {
     const { trace, document } = readTraceFile(path, bytes);
     return { kind: 'run', run: runData(path, document === null ? null : checked(path, document), trace) };
   }
-  if (bytes.subarray(0, FAILURE_START.length).toString('latin1') === FAILURE_START)
-    return { kind: 'failure', bytes };
+  if (bytes.subarray(0, MAGIC.length).toString('latin1') === MAGIC) return { kind: 'failure', bytes };
   return { kind: 'run', run: runData(path, checked(path, parse(path, bytes)), null) };
 }
-
-const FAILURE_START = 'svmsim failure\n';
 
 /** Of a document, a trace, or both, of the same run. */
 export function runData(path: string, document: RunDocument | null, trace: Trace | null): RunData {
