@@ -6,6 +6,8 @@ import { Devmem, type DevmemOps } from '../drm/pagemap/devmem.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Steps } from '../sim/steps.js';
+import { WaitQueue } from '../sim/waitQueue.js';
 import type { GpuHandle } from './gpuHandle.js';
 import type { VramResident } from './vram/vramLru.js';
 
@@ -14,7 +16,8 @@ export class DriverDevmem extends Devmem implements VramResident {
   /** Its eviction waits for nobody. */
   readonly isBusy = false;
   /** Somebody evicts it already. */
-  evicting = false;
+  private isEvicting = false;
+  private readonly evictionEnded: WaitQueue;
   /** Its device has left the process's mirror, but pages were in use and could not come home with it. */
   stranded = false;
 
@@ -31,5 +34,22 @@ export class DriverDevmem extends Devmem implements VramResident {
     readonly pfns: Uint32Array,
   ) {
     super(sched, dpagemap, mm, ops, pfns.length, vramId);
+    this.evictionEnded = new WaitQueue(sched, `an eviction from device ${gpu.index}`);
+  }
+
+  get evicting(): boolean {
+    return this.isEvicting;
+  }
+
+  /** On return nobody else evicts it, until {@link endEviction}. @kernel ttm_bo_reserve */
+  *beginEviction(): Steps<void> {
+    while (this.isEvicting) yield* this.evictionEnded.wait();
+    this.isEvicting = true;
+  }
+
+  /** @kernel ttm_bo_unreserve */
+  endEviction(): void {
+    this.isEvicting = false;
+    this.evictionEnded.wakeAll();
   }
 }

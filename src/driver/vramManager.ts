@@ -276,15 +276,20 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return this.moves.evict(victim);
   }
 
-  /** Brings one allocation home. @kernel xe_svm_bo_evict */
+  /** Brings one allocation home. One eviction of it at a time: what the first leaves the second tries again. @kernel xe_svm_bo_evict */
   *evict(victim: DriverDevmem): Steps<Errno> {
+    yield* victim.beginEviction();
+    const errno = victim.released ? Errno.OK : yield* this.evictAlone(victim);
+    victim.endEviction();
+    return errno;
+  }
+
+  private *evictAlone(victim: DriverDevmem): Steps<Errno> {
     const { sched } = this.kernel;
     const { mm, start, npages } = victim;
-    victim.evicting = true;
     sched.at(DriverStep.migrateStart, start, npages, mm.id, MigrateTrigger.Eviction);
     if (sched.reach(DriverStep.vramEvict, victim.gpu.index, npages, victim.allocation)) yield STEP;
     const errno = yield* this.migrate.evictToRam(victim);
-    victim.evicting = false;
     // Not to be tried first again while it is in use.
     if (errno !== Errno.OK) victim.gpu.lru.touch(victim);
     return errno;

@@ -76,6 +76,36 @@ describe('eviction', () => {
     system.tearDown();
   });
 
+  it.each([1, 2, 3, 4])(
+    'of one allocation by two at a time is done by one after the other (seed %i)',
+    (seed) => {
+      const system = small({ seed, pagesPerStep: 4 });
+      const { vram, gpus, mm } = system.coordinator;
+      const [gpu] = gpus;
+      system.run(findDifference(system.context(0), AREA, 32, 100));
+      const held = pfnAt(system, AREA);
+      system.folios.get(held);
+      const busy = new Set<number>();
+      const twice: number[] = [];
+      system.onEachStep = ({ name, args }) => {
+        const [device, , id] = args;
+        if (name === 'pagemap.evict') {
+          if (busy.has(device)) twice.push(id);
+          busy.add(device);
+        }
+        if (name === 'pagemap.evictDone') busy.delete(device);
+      };
+      const [first] = gpu.allocations;
+      system.runAll([vram.evict(first), vram.evict(first), vram.evict(first)]);
+      expect([twice, first.evicting, first.released]).toEqual([[], false, false]);
+      system.folios.put(held);
+      system.runAll([vram.evictAll(gpu), vram.evictOf(gpu, mm, () => false)]);
+      expect(gpu.allocations.size).toBe(0);
+      expect(system.run(findDifference(system.cpus[0], AREA, 64, 100))).toBe(null);
+      system.tearDown();
+    },
+  );
+
   it('that cannot succeed leaves the fault to use RAM', () => {
     const system = small();
     system.run(findDifference(system.context(0), AREA, 32, 100));
