@@ -83,7 +83,6 @@ export class FaultBuffer {
   private queueHead = 0;
   private queued = 0;
   private outstanding = 0;
-  private plugged = true;
   private readonly room: WaitQueue;
   private readonly work: WaitQueue;
 
@@ -112,13 +111,12 @@ export class FaultBuffer {
     return this.config.entries - this.free.length;
   }
 
-  /** Waits until the host has answered. -ENODEV once unplugged; otherwise what the host says. */
+  /** Waits until the host has answered, and returns what it says. */
   *raise(page: Vpn, write: boolean, kind: FaultKind = FaultKind.Demand): Steps<Errno> {
     assert(
       kind === FaultKind.Demand || write === (kind === FaultKind.Atomic),
       'atomics store, prefetches load',
     );
-    if (!this.plugged) return Errno.ENODEV;
     this.counters.raised++;
     const entry = yield* this.findOrEnqueue(page, write, kind);
     entry.waiters++;
@@ -126,11 +124,6 @@ export class FaultBuffer {
       yield STEP;
     while (!entry.served) yield* entry.answered.wait();
     return this.takeAnswer(entry);
-  }
-
-  /** Later faults fail at once; those in the buffer are still answered. */
-  unplug(): void {
-    this.plugged = false;
   }
 
   private *findOrEnqueue(page: Vpn, write: boolean, kind: FaultKind): Steps<FaultEntry> {

@@ -90,7 +90,7 @@ export class Gpu {
     this.copyEngine = makeCopyEngine(config, world);
   }
 
-  /** Errors: -ENOMEM, -ENODEV once unplugged. */
+  /** Error: -ENOMEM. */
   allocVram(npages: number, pfns: PageArrayId): VramAllocationId | Errno {
     const id = this.vram.alloc(npages, this.world.arrays.view(pfns));
     this.noteVram();
@@ -106,10 +106,10 @@ export class Gpu {
     this.world.sched.at(DeviceStep.vramUsed, this.config.index, this.vram.usedPages);
   }
 
-  /** The addresses are packed as `GpuPageTable.bind` says. Errors: -ENOMEM, with nothing bound; -ENODEV once unplugged. */
+  /** The addresses are packed as `GpuPageTable.bind` says. Error: -ENOMEM, with nothing bound. */
   bind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean, atomics = true): Errno {
     const view = this.world.arrays.view(addrs);
-    const errno = this.vram.isPlugged ? this.bindChecked(page, npages, view, write, atomics) : Errno.ENODEV;
+    const errno = this.bindChecked(page, npages, view, write, atomics);
     this.requests.binds++;
     if (errno === Errno.OK) this.requests.boundPages += npages;
     else this.requests.bindErrors++;
@@ -137,7 +137,7 @@ export class Gpu {
     this.world.sched.at(DeviceStep.tlbInvalidate, this.config.index, page, npages, dropped);
   }
 
-  /** As {@link CopyEngine.copy}, also after {@link unplug}, so that data can be brought home. */
+  /** As {@link CopyEngine.copy}. */
   copy(src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
     const { arrays } = this.world;
     return this.copyEngine.copy(arrays.view(src), arrays.view(dst), npages);
@@ -179,12 +179,6 @@ export class Gpu {
     const errno = yield* run.run(actor, kernel);
     sched.at(DeviceStep.kernelEnd, index, count, errno);
     return errno;
-  }
-
-  /** The device is going: no more allocations, binds and faults. What exists can still be zapped, copied and released. @kernel drm_dev_unplug */
-  unplug(): void {
-    this.vram.unplug();
-    this.faults.unplug();
   }
 
   snapshot(): GpuSnapshot {

@@ -21,7 +21,7 @@ export type BindRequest = Brand<number, 'BindRequest'>;
  * address space, as `inSpace` makes them.
  */
 export interface GpuPort {
-  /** Allocates VRAM and writes its pfns to `pfns`. Errors: -ENOMEM, -ENODEV once unplugged. */
+  /** Allocates VRAM and writes its pfns to `pfns`. Error: -ENOMEM. */
   allocVram(npages: number, pfns: PageArrayId): Steps<VramAllocationId | Errno>;
   /** No page of the allocation is in use any more. */
   releaseVram(id: VramAllocationId): void;
@@ -31,7 +31,7 @@ export interface GpuPort {
    * longer: a zap that is sent later also comes later. The array belongs to the device until {@link finishBind} returns.
    */
   startBind(page: Vpn, npages: number, addrs: PageArrayId, write: boolean, atomics: boolean): BindRequest;
-  /** Errors: -ENOMEM for page tables, -ENODEV once unplugged; nothing is bound then. */
+  /** Error: -ENOMEM for page tables; nothing is bound then. */
   finishBind(request: BindRequest): Steps<Errno>;
   /** Clears page-table entries. Accesses may still go through the TLB until a TLB invalidation is finished. */
   zap(page: Vpn, npages: number): void;

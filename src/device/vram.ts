@@ -20,7 +20,6 @@ export class Vram {
   /** Allocations that returned -ENOMEM, whether injected or genuine. */
   failures = 0;
   private readonly buddy: BuddyAllocator;
-  private plugged = true;
   private nextId = 1;
   /** Per allocation its stretches of frames: first pfn and length, alternating. */
   private readonly runs = new Map<VramAllocationId, Uint32Array>();
@@ -52,12 +51,11 @@ export class Vram {
   }
 
   /**
-   * Writes the pfns of `npages` pages to `out`, in as few and as large blocks as there are. All or nothing: -ENOMEM; -ENODEV after
-   * {@link unplug}. @kernel drm_gem_object, ttm_bo
+   * Writes the pfns of `npages` pages to `out`, in as few and as large blocks as there are. All or nothing:
+   * -ENOMEM. @kernel drm_gem_object, ttm_bo
    */
   alloc(npages: number, out: Uint32Array): VramAllocationId | Errno {
     assert(npages > 0 && npages <= out.length, () => `VRAM allocation of ${npages} pages`);
-    if (!this.plugged) return Errno.ENODEV;
     const errno = this.shouldFail?.() ? Errno.ENOMEM : this.buddy.allocPages(npages, out, 0);
     if (errno !== Errno.OK) {
       this.failures++;
@@ -69,22 +67,13 @@ export class Vram {
     return id;
   }
 
-  /** Also after {@link unplug}. An allocation that does not exist is asserted against. */
+  /** An allocation that does not exist is asserted against. */
   release(id: VramAllocationId): void {
     const runs = this.runs.get(id);
     assert(runs !== undefined, () => `VRAM allocation ${id} of ${this.zone.name} does not exist`);
     this.runs.delete(id);
     for (let at = 0; at < runs.length; at += 2) this.freeRun(runs[at], runs[at + 1]);
     this.releases++;
-  }
-
-  /** No further allocation succeeds; those that exist live on. @kernel drm_dev_unplug */
-  unplug(): void {
-    this.plugged = false;
-  }
-
-  get isPlugged(): boolean {
-    return this.plugged;
   }
 
   /** Each stretch of frames of each live allocation. */

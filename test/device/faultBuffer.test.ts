@@ -158,24 +158,6 @@ describe('FaultBuffer', () => {
     expect(log.lines).toEqual(['Raised 0 9 1 1', 'Batch 0 1', 'Delivered 0 9 1', 'Served 0 9 0 750']);
   });
 
-  it('fails faults with -ENODEV once unplugged, and still answers those it has', () => {
-    const sched = executor();
-    const buffer = new FaultBuffer(DEFAULTS, sched, ACTOR, new Host(sched));
-    function* unplug(): Steps<void> {
-      yield* sched.sleep(10);
-      buffer.unplug();
-    }
-    sched.spawn(ACTOR, 'unplug', unplug());
-    expect(
-      raiseAll(sched, buffer, [
-        [
-          [1, false],
-          [2, false],
-        ],
-      ]),
-    ).toEqual([[Errno.OK, Errno.ENODEV]]);
-  });
-
   it('says in a deadlock who works on the fault', () => {
     const sched = executor();
     const never = new TestSink(function* (): Steps<Errno> {

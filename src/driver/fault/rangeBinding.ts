@@ -46,7 +46,7 @@ export class RangeBinding {
 
   /**
    * The commit rule: under the notifier lock the pages must be valid at the moment that the device's entries are published. Errors: -EAGAIN
-   * when they are not; -ENOMEM for page tables; -ENODEV. @kernel xe_vm_range_rebind
+   * when they are not; -ENOMEM for page tables. @kernel xe_vm_range_rebind
    */
   *bind(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
     const { gpu, vm } = fault;

@@ -24,7 +24,7 @@ export class VaBinder {
 
   /**
    * Makes a mapping usable, unless it is. The vm lock is held in either mode. Errors: those of pinning the process's pages; -ENOMEM for
-   * page tables, -ENODEV. Nothing is bound after an error. @kernel xe_vma_rebind
+   * page tables, -ENODEV for an object whose device was let go of. Nothing is bound after an error. @kernel xe_vma_rebind
    */
   *bind(va: DriverVa): Steps<Errno> {
     assert(va.kind !== 'mirror', 'a mirror is bound range by range');

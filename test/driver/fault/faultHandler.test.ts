@@ -324,8 +324,8 @@ describe('the commit rule', () => {
 describe('a bind that the device refuses', () => {
   it('ends the access with its error, and the device has nothing', () => {
     const system = filled({ policy: stayInRam });
-    system.devices[0].gpu.vram.unplug();
-    expect(system.run(store(system.context(0), AREA, 1))).toBe(Errno.ENODEV);
+    system.devices[0].gpu.bind = () => Errno.ENOMEM;
+    expect(system.run(store(system.context(0), AREA, 1))).toBe(Errno.ENOMEM);
     const part = system.rangeAt(AREA)?.parts[0];
     expect([part?.bound, system.devices[0].gpu.pageTable.entries]).toEqual([false, 0]);
     expect(system.run(load(system.context(1), AREA))).toBe(100);
