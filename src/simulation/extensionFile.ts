@@ -34,12 +34,20 @@ async function importDefault(path: string): Promise<unknown> {
     const module: { readonly default?: unknown } = await import(pathToFileURL(path).href);
     return module.default;
   } catch (error) {
-    throw refusal(path, `a file that does not load: ${error instanceof Error ? error.message : error}`);
+    const message = error instanceof Error ? error.message : String(error);
+    throw refusal(path, `a file that does not load: ${message}`, loadHint(message));
   }
 }
 
-function refusal(path: string, found: string): UserError {
-  return new UserError({ where: `--policy ${path}`, found, allowed: ALLOWED });
+function refusal(path: string, found: string, hint?: string): UserError {
+  const mistake = { where: `--policy ${path}`, found, allowed: ALLOWED };
+  return new UserError(hint === undefined ? mistake : { ...mistake, hint });
+}
+
+/** A module finds packages from its own folder on, wherever svmsim was started. */
+function loadHint(message: string): string | undefined {
+  if (!message.includes("Cannot find package 'svmsim'")) return undefined;
+  return "in the module's folder: npm install PATH, the path of your checkout of svmsim, or npm link svmsim after npm link there";
 }
 
 function isPlacement(value: unknown): value is PlacementPolicy {
@@ -62,6 +70,13 @@ function hasName(value: unknown): value is { readonly name: string } {
 function isFunction(value: unknown): boolean {
   return typeof value === 'function';
 }
+
+/** What a policy with this function needs besides. */
+const neededKeys: readonly (readonly [method: string, keys: readonly string[]])[] = [
+  ['place', ['name', 'onlySystemPages']],
+  ['victim', ['name']],
+  ['pagesAhead', ['name']],
+];
 
 const checks: Readonly<Record<string, (value: unknown) => boolean>> = {
   placement: isPlacement,
@@ -87,7 +102,22 @@ function describe(exported: unknown): string {
   if (exported === undefined) return 'no default export';
   if (typeof exported !== 'object' || exported === null)
     return `a default export that is a ${typeof exported}`;
-  return `a default export ${describeParts(exported)}`;
+  return `a default export ${describeParts(exported)}${missingKeys(exported)}`;
+}
+
+/** Of something that is meant to be one policy, or has such a part: the keys that it lacks. */
+function missingKeys(exported: object): string {
+  const parts = [['', exported] as const, ...Object.entries(exported)];
+  const told = parts.flatMap(([name, part]) => {
+    const keys = typeof part === 'object' && part !== null ? lackedBy(part) : [];
+    return keys.length === 0 ? [] : [`${name === '' ? '' : `${name} `}without ${keys.join(' and ')}`];
+  });
+  return told.length === 0 ? '' : `, ${told.join(', ')}`;
+}
+
+function lackedBy(part: object): string[] {
+  const needed = neededKeys.find(([method]) => method in part)?.[1] ?? [];
+  return needed.filter((key) => !(key in part));
 }
 
 /** Of programs each one is told: that they are an object says nothing. */

@@ -1,6 +1,7 @@
 /** A user's policies as the driver may ask them: what throws, or gives what is no answer, ends the run with one message. */
 
 import { UserError } from '../base/userError.js';
+import { userPlace } from '../base/userPlace.js';
 import { Location, type Place } from '../driver/attributes/location.js';
 import type { PlacementPolicy, PlacementQuestion } from '../driver/placement.js';
 import type { Policies } from '../driver/policies.js';
@@ -84,7 +85,9 @@ function answered<T>(call: Call, ask: () => T): T {
   try {
     return ask();
   } catch (error) {
-    throw mistake(call, `${call.what} that throws ${describe(error)} ${call.about}`);
+    const place = userPlace(error);
+    const at = place === null ? '' : ` at ${place}`;
+    throw mistake(call, `${call.what} that throws ${describe(error)}${at} ${call.about}`);
   }
 }
 

@@ -34,6 +34,11 @@ describe('a module that is no policy', () => {
     ['no.mjs', null, /found no such file/],
     ['syntax.mjs', 'export default {', /found a file that does not load: /],
     ['throws.mjs', 'throw new Error("not today")', /found a file that does not load: not today/],
+    [
+      'alone.mjs',
+      `throw new Error("Cannot find package 'svmsim' imported from here")`,
+      /Cannot find package 'svmsim'.* \(in the module's folder: npm install PATH, .* or npm link/,
+    ],
     ['empty.mjs', '', /found no default export/],
     ['number.mjs', 'export default 3', /found a default export that is a number/],
     ['function.mjs', 'export default () => 0', /found a default export that is a function/],
@@ -46,7 +51,7 @@ describe('a module that is no policy', () => {
     [
       'half.mjs',
       'export default { name: "x", place: () => 0 }',
-      /found a default export \{name: string, place: function\}/,
+      /found a default export \{name: string, place: function\}, without onlySystemPages, allowed/,
     ],
   ])('%s is refused in one line', async (name, text, found) => {
     const path = text === null ? join(folder, name) : module(name, text);

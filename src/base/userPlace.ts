@@ -1,0 +1,20 @@
+/** Where in code of the user's own an error was thrown. */
+
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of all of svmsim's own modules, built or not. */
+const OWN_FOLDER = `${dirname(dirname(fileURLToPath(import.meta.url)))}/`;
+
+/** `my-policy.mjs:12`: the first frame of the stack that is none of svmsim's own, of Node's or of a package's; null where there is none. */
+export function userPlace(error: unknown): string | null {
+  if (!(error instanceof Error) || error.stack === undefined) return null;
+  for (const frame of error.stack.split('\n')) {
+    const match = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^)]*?):(\d+):\d+\)?$/.exec(frame);
+    if (match === null) continue;
+    const [, location, line] = match;
+    const path = location.startsWith('file://') ? fileURLToPath(location.replace(/\?.*$/, '')) : location;
+    if (!path.startsWith(OWN_FOLDER) && !path.includes('/node_modules/')) return `${basename(path)}:${line}`;
+  }
+  return null;
+}
