@@ -43,8 +43,6 @@ export class VmBindService implements OpenFiles {
   private readonly handles = new Map<number, VramBo>();
   /** The process that made the object, by handle. */
   private readonly owners = new Map<number, Mm>();
-  /** Of objects that live: mappings may outlive the handle. */
-  private readonly handleByBo = new Map<GemObject, number>();
   private nextHandle = 1;
 
   constructor(private readonly world: VmBindWorld) {}
@@ -131,10 +129,9 @@ export class VmBindService implements OpenFiles {
     const handle = this.nextHandle++;
     const name = `bo${handle}`;
     const bo = new VramBo(name, new DmaResv(this.world.sched, `reservation of ${name}`), gpu, pieces);
+    bo.handle = handle;
     this.handles.set(handle, bo);
     this.owners.set(handle, mm);
-    this.handleByBo.set(bo, handle);
-    bo.onFree = () => this.handleByBo.delete(bo);
     return handle;
   }
 
@@ -178,9 +175,8 @@ export class VmBindService implements OpenFiles {
   }
 
   private handleOf(obj: GemObject): number {
-    const handle = this.handleByBo.get(obj);
-    assert(handle !== undefined, 'a mapped object never had a handle');
-    return handle;
+    assert(obj instanceof VramBo && obj.handle > 0, 'a mapped object never had a handle');
+    return obj.handle;
   }
 }
 

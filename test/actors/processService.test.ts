@@ -166,3 +166,13 @@ it('a process that no device mirrors ends as well', () => {
   expect(child.count).toBe(0);
   machine.finish();
 });
+
+it('an object that goes with its last mapping, after its handle, is named in the report of the unbind', () => {
+  machine = new Machine();
+  const { mm } = machine.coordinator;
+  const { a } = machine.now(mm, IoctlRequest.vmCreateBo);
+  for (const request of ['vmBindBo', 'vmCloseBo', 'vmUnbind'] as const)
+    expect(machine.now(mm, IoctlRequest[request], { a }).errno).toBe(Errno.OK);
+  expect(machine.devices.map(({ gpu }) => gpu.vram.usedPages)).toEqual([0, 0]);
+  machine.finish();
+});

@@ -23,8 +23,8 @@ export class VramBo extends GemObject implements VramResident {
   /** Guarded by the reservation: held while the object moves, while a mapping of it is bound, and while the CPU stores to its pages. */
   memory: BoMemory;
   evicting = false;
-  /** Told once, when the last reference is gone; may not sleep. */
-  onFree: (() => void) | null = null;
+  /** By which programs know it, also in reports of what has freed it; 0 for none. */
+  handle = 0;
   /** Other devices for which the whole object is mapped where it is now, with an address per page. @kernel dma_buf_attachment */
   private readonly attached = new Map<GpuHandle, readonly DmaAddr[]>();
 
@@ -106,6 +106,5 @@ export class VramBo extends GemObject implements VramResident {
     this.gpu.bos.delete(this);
     this.gpu.lru.remove(this);
     this.memory.release();
-    this.onFree?.();
   }
 }

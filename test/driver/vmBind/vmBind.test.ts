@@ -81,19 +81,6 @@ describe('a buffer object', () => {
     machine.finish(bo);
   });
 
-  it('tells that it is freed when its last mapping goes, after its handle', () => {
-    const machine = new BindMachine();
-    const bo = machine.bo(1);
-    let freed = 0;
-    bo.onFree = () => freed++;
-    machine.bind(0, 1, bo, 0);
-    bo.put();
-    expect(freed).toBe(0);
-    machine.unbind(0, 1);
-    expect(freed).toBe(1);
-    machine.finish();
-  });
-
   it('is not bound beyond its end, nor outside the address space', () => {
     const machine = new BindMachine();
     const bo = machine.bo(2);
