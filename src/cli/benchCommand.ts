@@ -27,6 +27,9 @@ import { ResultOutput } from './resultOutput.js';
 
 export type BenchRunner = (names: string[], options: BenchOptions) => Promise<void>;
 
+const SAMPLES_NOTE =
+  'svmsim: note: --samples does not change simulated figures, which are the same each time';
+
 /** The worst first: it is the status of all. */
 const severity: readonly ExitStatus[] = [
   ExitStatus.InternalError,
@@ -111,6 +114,7 @@ async function benchChosen(
   const output = new ResultOutput(host, options.json);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
+  if (options.clock === 'simulated' && options.samples !== undefined) host.stderr.write(`${SAMPLES_NOTE}\n`);
   const thresholds = readThresholds(
     options.threshold ?? [],
     new Map(prepared.flatMap(({ figures }) => [...figures])),

@@ -12,6 +12,7 @@ import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
 import { addHelpCommand } from './helpCommand.js';
 import { addImportCommand, importCommand } from './importCommand.js';
 import { addInitCommand, initCommand } from './initCommand.js';
+import { refuseSecondFiles } from './onceOnly.js';
 import { addRecordCommand, recordCommand } from './recordCommand.js';
 import { addReportCommand } from './reportOptions.js';
 import { withErrorDocument } from './resultOutput.js';
@@ -98,6 +99,7 @@ export function buildProgram(host: CliHost, ended: (status: number) => void): Co
   addSchemaCommand(program, (kind) => schemaCommand(kind, host).then(ended));
   addHelpCommand(program);
   addCompletionCommand(program);
+  refuseSecondFiles(program);
   return program;
 }
 

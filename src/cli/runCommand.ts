@@ -21,6 +21,7 @@ import { BUG_LINE, type ExitStatus, internalLine, statusOf } from './exitStatus.
 import { keepFilesApart } from './outputFiles.js';
 import { Question } from './question.js';
 import { ResultOutput } from './resultOutput.js';
+import { runNotes } from './runNotes.js';
 import { scenarioPath } from './scenarioPath.js';
 import { addStatusOption, type StatusOptions, statusEvery } from './statusOption.js';
 import { runSweep, type SweepOptions } from './sweep.js';
@@ -95,6 +96,7 @@ export async function runOnce(run: OneRun, host: CliHost): Promise<ExitStatus> {
   const loaded = await host.simulator.withPrograms(host.simulator.loadScenario(path, options));
   const config = trace.isWanted ? { ...loaded, trace: true } : loaded;
   host.simulator.checkMachine(config);
+  for (const note of runNotes(run.command, config, options)) host.stderr.write(`${note}\n`);
   const report = await recording(trace, host, () => simulate(config, run, trace, host));
   const status = await publishRun(report, config, run, output, host);
   if (!trace.isWanted) return status;

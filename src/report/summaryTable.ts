@@ -184,8 +184,13 @@ function paintOf({ ok, isEmpty }: RunReport['workloads'][number], colors: Colors
   return isEmpty === true ? colors.yellow : colors.green;
 }
 
+/** Devices' accesses are counted by device, so that these are the CPU thread's own. */
+const countTitles: Readonly<Record<string, string>> = { stores: 'CPU stores', loads: 'CPU loads' };
+
 function countsText(counts: Counters): string {
-  const texts = Object.entries(counts).map(([name, count]) => `${name} ${formatCount(count)}`);
+  const texts = Object.entries(counts).map(
+    ([name, count]) => `${countTitles[name] ?? name} ${formatCount(count)}`,
+  );
   return texts.length === 0 ? '' : ` (${texts.join(', ')})`;
 }
 

@@ -6,6 +6,7 @@ import { alignDown, PMD_PAGES, type Vpn, vpn } from '../base/units.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
+import { counted } from './counted.js';
 import { forkAndCheck } from './forkedChild.js';
 import type { GhostActor } from './ghost/ghostActor.js';
 import { GhostSpan } from './ghost/ghostPages.js';
@@ -335,7 +336,7 @@ export class Invalidate extends GhostWorkload {
       };
     }
     const { calls, pages } = this.config;
-    const what = `${counts.calls} calls of ${calls.join(', ')} on ${pages} pages`;
+    const what = `${counted(counts.calls, 'call')} of ${calls.join(', ')} on ${counted(pages, 'page')}`;
     const wrong = this.wrong ?? actor.firstViolation;
     return {
       workload: this.name,

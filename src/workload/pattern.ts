@@ -4,6 +4,7 @@ import { Errno, errnoName } from '../base/errno.js';
 import type { AccessPort } from '../memory/accessPort.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
+import { counted } from './counted.js';
 import type { GhostActor } from './ghost/ghostActor.js';
 import { GhostSpan } from './ghost/ghostPages.js';
 import { type DevicePart, GhostWorkload } from './ghostWorkload.js';
@@ -147,7 +148,7 @@ export class Pattern extends GhostWorkload {
     if (readBack !== Errno.OK) {
       return { workload: name, ok: false, detail: `reading back gives ${errnoName(readBack)}`, counts };
     }
-    const what = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${config.accesses} ${config.pattern} accesses on ${config.pages} pages`;
+    const what = `${counted(rounds, 'round')} of ${counted(config.accesses, `${config.pattern} access`, `${config.pattern} accesses`)} on ${counted(config.pages, 'page')}`;
     const wrong = actor.firstViolation;
     return { workload: name, ok: wrong === null, detail: wrong ?? what, counts, ...emptyIf(rounds === 0) };
   }

@@ -121,7 +121,8 @@ describe('progress', () => {
         return runReport();
       };
       await runCli([command, '--status-interval', '1'], host);
-      const lines = host.stderr.text.trimEnd().split('\n');
+      const all = host.stderr.text.trimEnd().split('\n');
+      const lines = all.filter((line) => !line.startsWith('svmsim: note: '));
       expect(lines.map((line) => /^\[wall: ([0-9ms:]+)/.exec(line)?.[1])).toEqual(['00m:01s', '00m:02s']);
     },
   );

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { Errno } from '../../base/errno.js';
 import type { Random } from '../../sim/random.js';
 import type { Steps } from '../../sim/steps.js';
+import { counted } from '../counted.js';
 import type { GhostActor } from '../ghost/ghostActor.js';
 import { type DevicePart, GhostWorkload } from '../ghostWorkload.js';
 import { failure, firstError, mapBuffer } from '../hostSteps.js';
@@ -93,7 +94,7 @@ export class AccessReplay extends GhostWorkload {
     const { stores, loads, violationCount, firstViolation } = actor;
     const accesses = Math.min(windows * this.config.window, trace.pages.length);
     const counts = { accesses, pages: this.plan.count, windows, stores, loads, violations: violationCount };
-    const what = `${accesses} accesses of ${basename(trace.fileName)} to ${this.plan.count} pages in ${windows} windows`;
+    const what = `${counted(accesses, 'access', 'accesses')} of ${basename(trace.fileName)} to ${counted(this.plan.count, 'page')} in ${counted(windows, 'window')}`;
     return {
       workload: this.name,
       ok: firstViolation === null,
