@@ -131,7 +131,7 @@ export class ThreadFleet implements Fleet {
     let lookAtMs = performance.now() + LOOK_EVERY_MS;
     for (;;) {
       const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
-      if (this.failureOf === null) await this.sleepers.sleep(waitMs);
+      if (!end.isSettled && this.failureOf === null) await this.sleepers.sleep(waitMs);
       if (end.isSettled) return 'settled';
       if (this.failureOf !== null) throw this.failureOf;
       if (this.now() >= atNs) return 'time';
