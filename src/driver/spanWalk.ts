@@ -1,7 +1,7 @@
 /** Going through what is mapped of a span of a process's addresses, range by range, as prefetches do. */
 
 import { Errno } from '../base/errno.js';
-import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
+import type { Vpn } from '../base/units.js';
 import type { Mm } from '../mm/process/mm.js';
 import { PteKind, pteFromWord, pteKind } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
@@ -44,8 +44,11 @@ export function firstOnDevice({ pageTable }: Mm, start: Vpn, end: Vpn): Vpn {
   return page as Vpn;
 }
 
-/** The first mapped page that is not below `page`; beyond all addresses when there is none. */
+/** Also beyond what a caller asks for that knows no end of addresses. */
+const NOWHERE = Number.POSITIVE_INFINITY as Vpn;
+
+/** The first mapped page that is not below `page`; beyond all spans when there is none. */
 function nextMapped(mm: Mm, page: Vpn): Vpn {
   if (mm.vmas.find(page) !== null) return page;
-  return mm.vmas.firstFrom(page)?.start ?? (TASK_SIZE_PAGES as Vpn);
+  return mm.vmas.firstFrom(page)?.start ?? NOWHERE;
 }
