@@ -199,5 +199,5 @@ function numberOf(typed: string | number): string | number {
 }
 
 function durationOf(durationMs: number): string {
-  return durationMs === Number.POSITIVE_INFINITY ? 'unlimited' : `${Math.round(durationMs * 1e6)}ns`;
+  return durationMs === Number.POSITIVE_INFINITY ? 'unlimited' : `${durationMs}ms`;
 }
