@@ -9,6 +9,7 @@ import { Scheduler, type TaskFailure } from '../scheduler.js';
 import type { Task } from '../task.js';
 import { TimerHeap } from '../timerHeap.js';
 import type { Doorbell } from './doorbell.js';
+import { LookingHabit } from './lookingHabit.js';
 
 /** A mailbox with the doorbell of the actor at its other end. */
 export interface Link {
@@ -25,7 +26,7 @@ const TASKS_PER_TURN = 64;
 /**
  * How long an actor looks at its doorbell before it sleeps, in milliseconds. Sleeping costs a system call on either side, tens of
  * microseconds each, so it pays to look for as long as a peer usually needs. It does so only while there is a core for every actor that
- * is awake, and not again after a wait in which nobody rang.
+ * is awake, and not where {@link LookingHabit} has learned that it does not help.
  */
 const SPIN_MAX_MS = 0.5;
 /** Looks at the doorbell between two looks at the clock. */
@@ -60,7 +61,7 @@ export class ThreadExecutor extends Scheduler {
   private readonly leftAsleep: Doorbell[] = [];
   private leftAsleepMs = 0;
   /** Somebody rang in the last wait, so more may come soon. */
-  private wasRung = true;
+  private readonly habit = new LookingHabit();
   private readonly cores = availableParallelism();
   private readonly random: Random;
   private readonly startMs = performance.now();
@@ -265,10 +266,13 @@ export class ThreadExecutor extends Scheduler {
   /** Waits for the doorbell or for `limitMs`, spinning first where that is likely to pay. */
   private idle(doorbell: Doorbell, seen: number, limitMs: number): void {
     this.wakeLeftAsleep();
-    const spinEndMs = performance.now() + (this.wasRung ? Math.min(SPIN_MAX_MS, limitMs) : 0);
-    if (!this.spin(doorbell, seen, spinEndMs)) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
-    this.wasRung = doorbell.count() !== seen;
-    this.sleepMs = this.wasRung ? CONTROL_SLICE_MS : Math.min(2 * this.sleepMs, SLEEP_MAX_MS);
+    const looks = this.habit.wantsToLook();
+    const spinEndMs = performance.now() + (looks ? Math.min(SPIN_MAX_MS, limitMs) : 0);
+    const wasSeen = this.spin(doorbell, seen, spinEndMs);
+    if (!wasSeen) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
+    const wasRung = doorbell.count() !== seen;
+    this.habit.note(looks, wasSeen, wasRung);
+    this.sleepMs = wasRung ? CONTROL_SLICE_MS : Math.min(2 * this.sleepMs, SLEEP_MAX_MS);
   }
 
   /** True as soon as the bell has rung; false when the time is over or somebody else needs the core. */
