@@ -79,13 +79,26 @@ function placeZones(spec: PhysicalLayoutSpec): Zone[] {
   const place = (name: string, kind: ZoneKind, pages: number): void => {
     checkZoneFits(name, first, pages);
     zones.push({ id: zones.length, name, kind, firstPfn: pfn(first), pages, deviceIndex: zones.length - 1 });
-    first = alignUp(first + pages, PMD_PAGES);
+    first = afterZone(first, pages);
   };
   place('ram', ZoneKind.System, spec.ramPages);
   spec.vram.forEach((vram, device) => {
     place(`vram${device}`, vram.kind, vram.pages);
   });
   return zones;
+}
+
+/** No zone lies within an aligned block of another one. */
+function afterZone(first: number, pages: number): number {
+  return alignUp(first + pages, PMD_PAGES);
+}
+
+/** Pages of the address space of a layout that may be too large to be made, up to the end of its last block. */
+export function spannedPages({ ramPages, vram }: PhysicalLayoutSpec): number {
+  return [ramPages, ...vram.map(({ pages }) => pages)].reduce(
+    (first, pages) => afterZone(first, pages),
+    PMD_PAGES,
+  );
 }
 
 function checkZoneFits(name: string, first: number, pages: number): void {

@@ -1,12 +1,10 @@
 /** The settings that runs are compared by: all that decides a run beside the program itself, in the units of a scenario file. */
 
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { shortHash } from '../base/shortHash.js';
 import { PAGE_BYTES } from '../base/units.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import type { JsonObject } from './json.js';
-
-const HASH_DIGITS = 12;
 
 /** What is not told of has no key: two runs differ in it when only one has it. */
 export function configurationOf(config: SimulationConfig): JsonObject {
@@ -76,5 +74,5 @@ function valueText(value: unknown): string {
 }
 
 function hashOf(value: object): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, HASH_DIGITS);
+  return shortHash(JSON.stringify(value));
 }

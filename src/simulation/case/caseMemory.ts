@@ -1,7 +1,8 @@
 /** How much memory the machine of a case has: known before anything is allocated. */
 
-import { alignUp, PAGE_BYTES, PMD_PAGES } from '../../base/units.js';
+import { PAGE_BYTES } from '../../base/units.js';
 import type { Case } from '../../case/caseSchema.js';
+import { spannedPages } from '../../memory/physicalLayout.js';
 import { layoutSpec } from '../sharedBuffers.js';
 import { caseMachine } from './caseMachine.js';
 
@@ -14,10 +15,6 @@ export interface CaseMemory {
 
 export function caseMemory(one: Case): CaseMemory {
   const config = caseMachine(one, 'virtual', 0);
-  const { ramPages, vram } = layoutSpec(config);
-  const zones = [ramPages, ...vram.map(({ pages }) => pages)];
-  // No zone begins at page 0, and none within an aligned block of another one.
-  const pages = zones.reduce((sum, zone) => sum + alignUp(zone, PMD_PAGES), PMD_PAGES);
   const transferBytes = config.workloads.length * (config.machine?.payloadBytes ?? 0);
-  return { physicalBytes: pages * PAGE_BYTES, transferBytes };
+  return { physicalBytes: spannedPages(layoutSpec(config)) * PAGE_BYTES, transferBytes };
 }

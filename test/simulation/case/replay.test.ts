@@ -20,6 +20,7 @@ const samples: readonly (readonly [file: string, every: number])[] = [
   ['linux-6.12-recorded-hugetlb', 6],
   ['linux-6.12-recorded-userfault', 6],
   ['linux-6.12-recorded-huge', 5],
+  ['linux-6.12-recorded-corners', 1],
 ];
 
 function casesOf(file: string) {
