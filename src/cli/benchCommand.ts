@@ -29,6 +29,7 @@ export type BenchRunner = (names: string[], options: BenchOptions) => Promise<vo
 
 const SAMPLES_NOTE =
   'svmsim: note: --samples does not change simulated figures, which are the same each time';
+const NO_PROGRAMS = 'policies: a benchmark has workloads of its own; run and stress run programs';
 
 /** The worst first: it is the status of all. */
 const severity: readonly ExitStatus[] = [
@@ -110,7 +111,9 @@ async function benchChosen(
   const format = formatOf(options);
   keepFilesApart(options, options.presets ?? []);
   const policy =
-    options.policy === undefined ? null : await host.simulator.refusePrograms(resolve(options.policy));
+    options.policy === undefined
+      ? null
+      : await host.simulator.refusePrograms(resolve(options.policy), NO_PROGRAMS);
   const output = new ResultOutput(host, options.json);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));

@@ -66,7 +66,7 @@ export interface Simulator {
   /** With the programs of the module that the configuration names. Rejects with a UserError for a module that will not do. */
   withPrograms(config: SimulationConfig): Promise<SimulationConfig>;
   /** Rejects with a UserError for a module that has programs, or will not do. */
-  refusePrograms(policyFile: string): Promise<PolicyIdentity>;
+  refusePrograms(policyFile: string, allowed: string): Promise<PolicyIdentity>;
   /** Runs that fit into free memory at once. */
   runsThatFit(config: SimulationConfig): number;
   makeSimulation(config: SimulationConfig): Promise<Simulation>;
@@ -74,7 +74,7 @@ export interface Simulator {
   /** `loadsModules`: the tasks name modules of the user's own. */
   openSweepPool(jobs: number, loadsModules: boolean): Promise<SweepPool>;
   openCasePool(jobs: number): Promise<CasePool>;
-  openExplorePool(jobs: number): Promise<ExplorePool>;
+  openExplorePool(jobs: number, loadsModules?: boolean): Promise<ExplorePool>;
   /** Of all files and folders, in order. Rejects with a UserError. */
   loadCases(paths: readonly string[]): Promise<Case[]>;
   /** Rejects with a UserError for invariants that nobody watches under that executor. */

@@ -11,6 +11,7 @@ import { type ExploreContext, exploreDocument, exploreText } from '../report/exp
 import { StatusLine } from '../report/statusLine.js';
 import { formatCount, plural } from '../report/units.js';
 import type { CliHost } from './cliHost.js';
+import { commandLine } from './commandLine.js';
 import { deliver, isWritten } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
 import type { ExploreOptions } from './exploreOptions.js';
@@ -48,6 +49,7 @@ export async function exploreCommand(
   const context = {
     name: subjectOf(target.source).name,
     bug: target.bug,
+    own: target,
     seed: limits.seed,
     wallMs,
     ...(await keepFailure(report.findings[0], target, options, failureFile, host)),
@@ -112,7 +114,7 @@ async function search(
       `${plural(schedules, 'schedule')}, ${formatCount(Math.round(rate))}/s, ${found === 0 ? 'nothing' : found} found`,
     );
   };
-  const pool = await host.simulator.openExplorePool(jobs);
+  const pool = await host.simulator.openExplorePool(jobs, target.policyFile !== undefined);
   try {
     const exploration = new Exploration(
       target,
@@ -135,7 +137,7 @@ async function search(
 export async function keepFailure(
   first: Finding | undefined,
   target: ExplorationTarget,
-  { output, shrink: isWanted = true }: KeptOptions,
+  { output, policy, shrink: isWanted = true }: KeptOptions,
   file: FileOutput,
   host: CliHost,
 ): Promise<Pick<ExploreContext, 'replay' | 'shrunk'>> {
@@ -143,5 +145,6 @@ export async function keepFailure(
   const shrunk = isWanted ? shrink(target, first) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
   const isKept = await isWritten(host, () => file.write(() => encodeFailure(kept, host.version)));
-  return { replay: isKept ? { file: output, command: `svmsim replay ${output}` } : null, shrunk };
+  const words = ['svmsim', 'replay', output, ...(policy === undefined ? [] : ['--policy', policy])];
+  return { replay: isKept ? { file: output, command: commandLine(words) } : null, shrunk };
 }

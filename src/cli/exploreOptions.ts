@@ -21,6 +21,7 @@ export interface ExploreOptions {
   readonly devices?: string;
   readonly layout?: string;
   readonly set?: readonly string[];
+  readonly policy?: string;
   readonly output?: string;
   readonly json?: string;
   readonly quiet?: boolean;
@@ -29,6 +30,7 @@ export interface ExploreOptions {
 export interface ReplayOptions {
   readonly stopAt?: string;
   readonly verbose?: boolean;
+  readonly policy?: string;
   readonly quiet?: boolean;
 }
 
@@ -70,6 +72,7 @@ export function addExploreCommand(
     .option('--devices <n>', 'number of GPUs of a scenario')
     .addOption(new Option('--layout <name>', 'one mirror for all devices, or one each').choices(layouts))
     .option('--set <key=value>', 'sets any key of the scenario; can be repeated', collected)
+    .option('--policy <file>', 'an ES module with policies, drivers or programs of your own')
     .option(
       '--output <file>',
       'where a failure is written, in place of an earlier one (default: svmsim-failure.bin, or the next of svmsim-failure-2.bin, ... that is free)',
@@ -81,6 +84,7 @@ export function addExploreCommand(
     ['svmsim explore', 'the small race that comes with svmsim'],
     ['svmsim explore --bug B107', 'whether a known bug is found'],
     ['svmsim explore my.yaml --seconds 60 --jobs 2', 'a small scenario of your own'],
+    ['svmsim explore my.yaml --policy driver.mjs', 'a driver of your own, before it is written in C'],
     ['svmsim explore --swarm --seconds 60', 'made-up scenarios, as many as there is time for'],
     [
       'svmsim explore test/cases/svmsim-reference.json --filter "fork while"',
@@ -102,6 +106,7 @@ export function addReplayCommand(
     .argument('<file>', 'a failure file')
     .option('--stop-at <n>', 'ends before step n, and says what everybody is doing')
     .option('--verbose', 'also prints what each page is when that changes')
+    .option('--policy <file>', 'the module of your own that the failure was found with')
     .option('--quiet', 'no steps, only the verdict')
     .action(action);
   addExamples(command, [

@@ -1,8 +1,10 @@
 /** Turns what the user names for exploration, a scenario, a case file or a bug, into what is explored. */
 
+import { resolve } from 'node:path';
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
+import { loadOwnCode, type OwnCode } from '../explore/ownCode.js';
 import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
@@ -20,6 +22,8 @@ export interface ExploreNames {
   readonly devices?: string;
   readonly layout?: string;
   readonly set?: readonly string[];
+  /** A module with code of the user's own. */
+  readonly policy?: string;
 }
 
 /** Without a file that of the bug, or the scenario that comes with svmsim for it. @throws UserError */
@@ -37,12 +41,27 @@ export async function explorationTarget(
       ['filter', ...scenarioOptions],
       `with a file of your own; --bug ${overlay.id} alone runs the program that it came with`,
     );
-    return { source: overlay.subject, bug: overlay.id, ...checks };
+    const own = await ownCode(names, overlay.subject, host);
+    return { source: overlay.subject, bug: overlay.id, ...checks, ...own };
   }
   const source = await sourceOf(file ?? 'explore-race', names, host);
+  const own = await ownCode(names, source, host);
   // A mistake is told before workers start, by this thread.
-  subjectOf(source);
-  return { source, bug: overlay?.id ?? null, ...checks };
+  subjectOf(source, own);
+  return { source, bug: overlay?.id ?? null, ...checks, ...own };
+}
+
+/** A case has one program, its own. @throws UserError */
+async function ownCode(
+  { policy }: ExploreNames,
+  { kind }: SubjectSource,
+  { simulator }: CliHost,
+): Promise<OwnCode> {
+  if (policy === undefined) return {};
+  const file = resolve(policy);
+  if (kind === 'case')
+    await simulator.refusePrograms(file, 'policies and drivers: a case is a program of its own');
+  return loadOwnCode(file);
 }
 
 const scenarioOptions = ['devices', 'layout', 'set'] as const;

@@ -46,8 +46,8 @@ const simulator: Simulator = {
     config.policyFile === undefined
       ? config
       : (await import('../simulation/withPrograms.js')).withModulePrograms(config),
-  refusePrograms: async (policyFile) =>
-    (await import('../simulation/withPrograms.js')).refusePrograms(policyFile),
+  refusePrograms: async (policyFile, allowed) =>
+    (await import('../simulation/withPrograms.js')).refusePrograms(policyFile, allowed),
   runsThatFit: (config) => Math.floor(thisMachine().availableBytes / memoryNeed(config).bytes),
   makeSimulation: async (config) => (await import('../simulation/makeSimulation.js')).makeSimulation(config),
   bench: {
@@ -80,7 +80,8 @@ const simulator: Simulator = {
   openSweepPool: async (jobs, loadsModules) =>
     (await import('./workerPool.js')).openTaskPool('sweep', jobs, loadsModules),
   openCasePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('case', jobs),
-  openExplorePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('explore', jobs),
+  openExplorePool: async (jobs, loadsModules) =>
+    (await import('./workerPool.js')).openTaskPool('explore', jobs, loadsModules),
 };
 
 function outputTo(stream: NodeJS.WriteStream): StatusOutput {

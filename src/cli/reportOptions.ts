@@ -8,6 +8,7 @@ export const REPORT_FILE = 'report.html';
 
 export interface ReportOptions {
   readonly output?: string;
+  readonly policy?: string;
 }
 
 export function addReportCommand(
@@ -25,6 +26,7 @@ export function addReportCommand(
       'FILE.svmtrace (run --trace), a JSON document (run --json), or a failure file; two to compare',
     )
     .option(`-o, ${REPORT_OPTION} <file>`, 'where to write the page', REPORT_FILE)
+    .option('--policy <file>', 'the module of your own that a failure was found with')
     .action(action);
   addExamples(command, [
     ['svmsim run --trace run.svmtrace && svmsim report run.svmtrace', 'the whole report of a run'],

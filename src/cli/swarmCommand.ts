@@ -1,6 +1,8 @@
 /** `svmsim explore --swarm`: explores made-up scenarios, one after the other. */
 
+import { resolve } from 'node:path';
 import { UserError } from '../base/userError.js';
+import { loadOwnCode } from '../explore/ownCode.js';
 import { subjectOf } from '../explore/subject.js';
 import { randomScenario, type SwarmChoices } from '../explore/swarm/randomScenario.js';
 import { SCENARIO_SCHEDULES, Swarm, type SwarmLimits, type SwarmReport } from '../explore/swarm/swarm.js';
@@ -40,7 +42,7 @@ export async function swarmCommand(
     throw refusal(`--filter ${options.filter}`, '--swarm', 'a case file: a swarm makes up its scenarios');
   const output = new ResultOutput(host, options.json);
   const failureFile = failureOutput(options);
-  const limits = swarmLimits(options);
+  const limits = await swarmLimits(options);
   const startMs = host.nowMs();
   const report = await search(limits, options, host);
   const found = report.scenarios.find(({ finding }) => finding !== null);
@@ -48,7 +50,8 @@ export async function swarmCommand(
     found?.finding == null
       ? { replay: null, shrunk: null }
       : await keepFailure(found.finding, found.target, options, failureFile, host);
-  const context = { seed: limits.seed, bug: limits.bug, wallMs: host.nowMs() - startMs, ...kept };
+  const { seed, bug, own } = limits;
+  const context = { seed, bug, own, wallMs: host.nowMs() - startMs, ...kept };
   const again = (seed: number): string => againCommand(seed, options);
   const table = (): string => swarmText(report, context, again);
   return deliver(host, statusOfSearch(found !== undefined, report.isPartial), [
@@ -56,16 +59,17 @@ export async function swarmCommand(
   ]);
 }
 
-function swarmLimits(options: ExploreOptions): SwarmLimits {
+async function swarmLimits(options: ExploreOptions): Promise<SwarmLimits> {
   const { checks = 'all' } = options;
   requireCheckers(checks);
   const bug = bugNamed(options.bug)?.id ?? null;
   const limits = limitsOf(options);
   const choices = choicesOf(options);
   const set = options.set ?? [];
+  const own = options.policy === undefined ? {} : await loadOwnCode(resolve(options.policy));
   // A mistake is told before workers start, by this thread.
-  subjectOf({ ...randomScenario(limits.seed, choices).source, set });
-  return { ...limits, checks, bug, choices, set };
+  subjectOf({ ...randomScenario(limits.seed, choices).source, set }, own);
+  return { ...limits, checks, bug, choices, set, own };
 }
 
 function choicesOf({ devices, layout }: ExploreOptions): SwarmChoices {
@@ -77,7 +81,7 @@ function choicesOf({ devices, layout }: ExploreOptions): SwarmChoices {
 
 /** One scenario alone, with everything that decided how it went. */
 function againCommand(seed: number, options: ExploreOptions): string {
-  const { devices, layout, strategy, bug, checks, set = [] } = options;
+  const { devices, layout, strategy, bug, checks, policy, set = [] } = options;
   const words = [
     'svmsim',
     'explore',
@@ -87,7 +91,7 @@ function againCommand(seed: number, options: ExploreOptions): string {
     '--schedules',
     String(SCENARIO_SCHEDULES),
   ];
-  const more = { devices, layout, strategy, bug, checks };
+  const more = { devices, layout, strategy, bug, checks, policy };
   for (const [name, value] of Object.entries(more)) if (value !== undefined) words.push(`--${name}`, value);
   words.push(...set.flatMap((assignment) => ['--set', assignment]));
   return commandLine(words);
@@ -96,7 +100,7 @@ function againCommand(seed: number, options: ExploreOptions): string {
 async function search(limits: SwarmLimits, options: ExploreOptions, host: CliHost): Promise<SwarmReport> {
   const status = new StatusLine(host.stderr, options.quiet === true);
   const jobs = jobsOf(options, host);
-  const pool = await host.simulator.openExplorePool(jobs);
+  const pool = await host.simulator.openExplorePool(jobs, limits.own.policyFile !== undefined);
   try {
     const swarm = new Swarm(
       limits,

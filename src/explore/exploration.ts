@@ -3,6 +3,7 @@
 import { sharedNowMs } from '../base/sharedClock.js';
 import { type BlockResult, type BlockTask, blockSeed, type Finding, isTooLong } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
+import { withoutFunctions } from './ownCode.js';
 import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './strategies/makeStrategy.js';
 import type { ExplorationTarget } from './target.js';
 import { verdictKey } from './verdict.js';
@@ -54,16 +55,18 @@ export class Exploration {
   private dealt = 0;
   private endAtSharedMs = Number.POSITIVE_INFINITY;
   private readonly stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  private readonly target: ExplorationTarget;
   private readonly targetKey: string;
 
   constructor(
-    private readonly target: ExplorationTarget,
+    target: ExplorationTarget,
     private readonly limits: ExplorationLimits,
     private readonly runBlock: RunBlock,
     private readonly nowMs: () => number,
     private readonly onProgress: (schedules: number, found: number) => void = () => {},
   ) {
-    this.targetKey = JSON.stringify(target);
+    this.target = withoutFunctions(target);
+    this.targetKey = JSON.stringify(this.target);
   }
 
   /** `jobs` blocks at a time. */

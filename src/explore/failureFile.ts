@@ -7,12 +7,13 @@ import { UserError } from '../base/userError.js';
 import { findBug } from '../bugs/catalogue.js';
 import { verdictKinds } from '../bugs/verdictKind.js';
 import { caseSchema } from '../case/caseSchema.js';
+import { withoutFunctions } from './ownCode.js';
 import type { ExplorationTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 
 /** How such a file begins. */
 export const MAGIC = 'svmsim failure\n';
-const FORMAT = 2;
+const FORMAT = 3;
 const DIGEST_BYTES = 32;
 const ALLOWED = 'a failure file that svmsim explore has written';
 
@@ -41,6 +42,8 @@ const failureSchema = z.strictObject({
   checks: z.string().optional(),
   disturbedSteps: z.number().int().positive().optional(),
   stepsMax: z.number().int().positive().optional(),
+  /** Which module with code of the user's own took part: its text is not here, nor where it is. */
+  policy: z.strictObject({ hash: z.string(), names: z.array(z.string()) }).optional(),
   verdict: verdictSchema,
   strategy: z.string(),
   schedule: z.number(),
@@ -63,7 +66,8 @@ export function encodeFailure(failure: Failure, version: string): Uint8Array {
   choices.forEach((choice, i) => {
     bytes.writeUInt32LE(choice, 4 * i);
   });
-  const content = { format: FORMAT, version, ...target, verdict, strategy, schedule, choices: bytes };
+  const { policyFile: _, ...kept } = withoutFunctions(target);
+  const content = { format: FORMAT, version, ...kept, verdict, strategy, schedule, choices: bytes };
   const body = pack(content);
   return Buffer.concat([Buffer.from(MAGIC), digest(body), body]);
 }
@@ -118,6 +122,7 @@ function failureOf({
   checks,
   disturbedSteps,
   stepsMax,
+  policy,
   strategy,
   schedule,
   choices,
@@ -131,6 +136,7 @@ function failureOf({
     ...(checks === undefined ? {} : { checks }),
     ...(disturbedSteps === undefined ? {} : { disturbedSteps }),
     ...(stepsMax === undefined ? {} : { stepsMax }),
+    ...(policy === undefined ? {} : { policy }),
   };
   return { target, verdict, strategy, schedule, choices: words };
 }

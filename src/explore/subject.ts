@@ -1,11 +1,14 @@
 /** What is explored: a scenario or a case, as a machine that is small enough to be run again and again. */
 
+import { basename } from 'node:path';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import type { Case } from '../case/caseSchema.js';
 import { scenarioFromText } from '../scenario/loadScenario.js';
 import { caseMachine } from '../simulation/case/caseMachine.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import { withPrograms } from '../simulation/withPrograms.js';
+import type { OwnCode } from './ownCode.js';
 import { smallMachine } from './smallMachine.js';
 
 export interface Subject {
@@ -19,9 +22,14 @@ export interface Subject {
 
 const SEED = 1;
 
-/** @throws UserError for a scenario with mistakes. */
-export function subjectOf(source: SubjectSource): Subject {
-  return source.kind === 'case' ? caseSubject(source.program) : scenarioSubject(source);
+/** @throws UserError for a scenario with mistakes, which may lie in programs of the user's own. */
+export function subjectOf(source: SubjectSource, own: OwnCode = {}): Subject {
+  const subject = source.kind === 'case' ? caseSubject(source.program) : scenarioSubject(source, own);
+  const { policy, policyFile, extensions } = own;
+  if (policy === undefined || policyFile === undefined || extensions === undefined) return subject;
+  // What its policies do wrong is told in failure files, which are passed on: not where the module lies.
+  const config = { ...subject.config, policy, policyFile: basename(policyFile) };
+  return { ...subject, config, extensions };
 }
 
 function caseSubject(program: Case): Subject {
@@ -30,7 +38,11 @@ function caseSubject(program: Case): Subject {
 }
 
 /** Whatever executor the file names: there are schedules under `virtual` only. */
-function scenarioSubject(source: Extract<SubjectSource, { kind: 'scenario' }>): Subject {
-  const config = scenarioFromText(source.path, source.text, { set: source.set, executor: 'virtual' });
+function scenarioSubject(
+  source: Extract<SubjectSource, { kind: 'scenario' }>,
+  { policyFile, extensions }: OwnCode,
+): Subject {
+  const scenario = scenarioFromText(source.path, source.text, { set: source.set, executor: 'virtual' });
+  const config = withPrograms(scenario, extensions?.programs, `--policy ${policyFile}`);
   return { name: config.name, config: smallMachine(config), program: null };
 }

@@ -5,11 +5,12 @@ import type { SubjectSource } from '../bugs/bugOverlay.js';
 import { findBug } from '../bugs/catalogue.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import type { BufferStock } from './bufferStock.js';
+import type { OwnCode } from './ownCode.js';
 import { subjectOf } from './subject.js';
 import { STEPS_MAX, SubjectRunner } from './subjectRunner.js';
 
-/** Plain data, so that it can be sent to a worker and kept in a file: what is explored, and the bug by its number. */
-export interface ExplorationTarget {
+/** Plain data but for code of the user's own, so that it can be sent to a worker and kept in a file: what is explored, and the bug by its number. */
+export interface ExplorationTarget extends OwnCode {
   readonly source: SubjectSource;
   /** Null for the protocol as it is. */
   readonly bug: string | null;
@@ -21,14 +22,15 @@ export interface ExplorationTarget {
   readonly disturbedSteps?: number;
 }
 
-/** @throws UserError for a scenario with mistakes, and for checks that are not there. */
+/** Code of the user's own is loaded. @throws UserError for a scenario with mistakes, and for checks that are not there. */
 export function runnerOf(target: ExplorationTarget, stock?: BufferStock): SubjectRunner {
-  const { source, bug, checks = 'all', disturbedSteps } = target;
+  const { source, bug, checks = 'all', disturbedSteps, policy, extensions } = target;
+  assert(policy === undefined || extensions !== undefined, "the user's own code is not loaded");
   const overlay = bug === null ? null : findBug(bug);
   assert(bug === null || overlay !== null, () => `there is no bug ${bug}`);
   const stepsMax = target.stepsMax ?? overlay?.stepsMax ?? STEPS_MAX;
   const checkers = chooseCheckers(checks);
-  return new SubjectRunner(subjectOf(source), { checkers, overlay, stepsMax, disturbedSteps, stock });
+  return new SubjectRunner(subjectOf(source, target), { checkers, overlay, stepsMax, disturbedSteps, stock });
 }
 
 /** @throws UserError for checks that are not there, before a search begins. */

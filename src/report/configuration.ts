@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { shortHash } from '../base/shortHash.js';
 import { PAGE_BYTES } from '../base/units.js';
-import type { SimulationConfig } from '../simulation/simulationConfig.js';
+import type { PolicyIdentity, SimulationConfig } from '../simulation/simulationConfig.js';
 import type { JsonObject } from './json.js';
 
 /** What is not told of has no key: two runs differ in it when only one has it. */
@@ -47,13 +47,22 @@ export function presetHash({ cost }: Pick<SimulationConfig, 'cost'>): string {
 }
 
 /** `fast.mjs (my-policy), 0123456789ab`: the module of the user's own, what it has, and which text it was; null without one. */
-export function policyText({ policyFile, policy }: SimulationConfig): string | null {
+export function policyText({
+  policyFile,
+  policy,
+}: Pick<SimulationConfig, 'policyFile' | 'policy'>): string | null {
   if (policyFile === undefined) return null;
   const names = policy === undefined || policy.names.length === 0 ? '' : ` (${policy.names.join(', ')})`;
   return `${basename(policyFile)}${names}${policy === undefined ? '' : `, ${policy.hash}`}`;
 }
 
-function policyOf(config: SimulationConfig): JsonObject {
+/** `my-policy, 0123456789ab`: the same where the file does not count. */
+export function policyTitle({ names, hash }: PolicyIdentity): string {
+  return [...names, hash].join(', ');
+}
+
+/** A key of a document; none without such a module. */
+export function policyOf(config: Pick<SimulationConfig, 'policyFile' | 'policy'>): JsonObject {
   const text = policyText(config);
   return text === null ? {} : { policy: text };
 }

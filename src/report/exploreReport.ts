@@ -3,9 +3,11 @@
 import { type Finding, isTooLong } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
+import type { OwnCode } from '../explore/ownCode.js';
 import { sizeKeys } from '../explore/shrink/programSize.js';
 import type { Shrunk } from '../explore/shrink/shrink.js';
 import type { Verdict } from '../explore/verdict.js';
+import { policyOf, policyText } from './configuration.js';
 import type { Environment, JsonDocument, JsonObject } from './json.js';
 import { formatCount, plural } from './units.js';
 
@@ -18,6 +20,8 @@ const MISSED_WORTH_TELLING = 0.9999;
 export interface ExploreContext {
   readonly name: string;
   readonly bug: string | null;
+  /** Code of the user's own that took part. */
+  readonly own: OwnCode;
   readonly seed: number;
   readonly wallMs: number;
   /** Where the failure was written, and how to repeat it; null where nothing was found, or nothing was to be written. */
@@ -27,9 +31,10 @@ export interface ExploreContext {
 }
 
 export function exploreText(report: ExplorationReport, context: ExploreContext): string {
-  const { name, bug, wallMs } = context;
+  const { name, bug, own, wallMs } = context;
+  const policy = policyText(own);
   const lines = [
-    `${name}${bug === null ? '' : ` with bug ${bug}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,
+    `${name}${bug === null ? '' : ` with bug ${bug}`}${policy === null ? '' : ` with ${policy}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,
     `steps per schedule: min ${report.stepsMin}, average ${report.stepsMean.toFixed(1)}, max ${report.stepsMax}`,
     `strategies: ${report.byStrategy.map(({ strategy, schedules }) => `${strategy} ${formatCount(schedules)}`).join(', ')}`,
     '',
@@ -133,7 +138,7 @@ function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
 
 export function exploreDocument(
   report: ExplorationReport,
-  { name, bug, seed, wallMs, replay, shrunk }: ExploreContext,
+  { name, bug, own, seed, wallMs, replay, shrunk }: ExploreContext,
   environment: Environment,
 ): JsonDocument {
   const { coverage } = report;
@@ -154,6 +159,7 @@ export function exploreDocument(
       findings: report.findings.length,
     },
     bug,
+    ...policyOf(own),
     steps: { min: report.stepsMin, average: report.stepsMean, max: report.stepsMax },
     strategies: report.byStrategy,
     confidence: {

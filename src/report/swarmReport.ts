@@ -1,6 +1,7 @@
 /** What `svmsim explore --swarm` prints: every scenario with its seed, and what was found. */
 
 import type { SwarmReport, SwarmScenario } from '../explore/swarm/swarm.js';
+import { policyOf } from './configuration.js';
 import { type ExploreContext, findingLines, findingRecord, keptLines } from './exploreReport.js';
 import type { Environment, JsonDocument } from './json.js';
 import { formatCount, plural } from './units.js';
@@ -48,7 +49,7 @@ function foundLines(
 
 export function swarmDocument(
   { scenarios, isPartial }: SwarmReport,
-  { seed, bug, wallMs, replay, shrunk }: SwarmContext,
+  { seed, bug, own, wallMs, replay, shrunk }: SwarmContext,
   again: (seed: number) => string,
   environment: Environment,
 ): JsonDocument {
@@ -65,6 +66,7 @@ export function swarmDocument(
     checks: [],
     counters: { scenarios: scenarios.length, schedules, steps: total(scenarios, (one) => one.stepsTotal) },
     bug,
+    ...policyOf(own),
     results: scenarios.map((one) => ({
       seed: one.seed,
       summary: one.summary,

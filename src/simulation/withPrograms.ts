@@ -15,8 +15,8 @@ export async function withModulePrograms(config: SimulationConfig): Promise<Simu
   return withPrograms(known, extensions.programs, `--policy ${policyFile}`);
 }
 
-/** For what measures with workloads of its own. @throws UserError for a module that will not do, or has programs, which would not run. */
-export async function refusePrograms(policyFile: string): Promise<PolicyIdentity> {
+/** For what has workloads of its own. @throws UserError for a module that will not do, or has programs, which would not run. */
+export async function refusePrograms(policyFile: string, allowed: string): Promise<PolicyIdentity> {
   const extensions = await loadExtensions(policyFile);
   const names = Object.keys(extensions.programs ?? {});
   if (names.length === 0) return policyIdentity(policyFile, extensions);
@@ -24,7 +24,7 @@ export async function refusePrograms(policyFile: string): Promise<PolicyIdentity
     where: `--policy ${policyFile}`,
     key: `programs.${names[0]}`,
     found: 'a program',
-    allowed: 'policies: a benchmark has workloads of its own; run and stress run programs',
+    allowed,
   });
 }
 

@@ -38,8 +38,8 @@ export async function makePages(folder: string): Promise<Pages> {
   };
   const runs = [await runOf('n1'), await runOf('one-to-one')] as const;
   const failureFile = join(folder, 'failure.bin');
-  const bytes = encodeFailure(someFailure('B107'), VERSION);
-  writeFileSync(failureFile, bytes);
+  const failure = someFailure('B107');
+  writeFileSync(failureFile, encodeFailure(failure, VERSION));
   const [first] = runs;
   const hostile = { ...first, scenario: HOSTILE, source: HOSTILE, trace: null };
   return {
@@ -47,9 +47,9 @@ export async function makePages(folder: string): Promise<Pages> {
     pair: written('pair.html', reportOfRuns(runs, VERSION)),
     withoutTrace: written('plain.html', reportOfRuns([{ ...first, trace: null }], VERSION)),
     hostile: written('hostile.html', reportOfRuns([hostile], VERSION)),
-    failure: written('failure.html', reportOfFiles([failureFile], VERSION)),
+    failure: written('failure.html', await reportOfFiles([failureFile], VERSION, async (one) => one)),
     runs,
-    failed: failureData(failureFile, bytes, VERSION),
+    failed: failureData(failureFile, failure),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Case } from '../../src/case/caseSchema.js';
 import type { CasePool, CliHost, Screen, Simulator, SweepPool, SweepTask } from '../../src/cli/cliHost.js';
 import { runBlock } from '../../src/explore/block.js';
+import { withOwnCode } from '../../src/explore/ownCode.js';
 import { checkFile } from '../../src/scenario/checkFile.js';
 import { editorSchema } from '../../src/scenario/editorSchema.js';
 import type { ScenarioOverrides } from '../../src/scenario/overrides.js';
@@ -141,7 +142,8 @@ export class FakeHost implements CliHost {
     editorSchema: async (kind) => editorSchema(kind),
     openCasePool: async (jobs) => this.openCasePool(jobs),
     openExplorePool: async () => ({
-      run: async ({ block, stopAtFirst }) => runBlock(block, stopAtFirst),
+      run: async ({ block, stopAtFirst }) =>
+        runBlock({ ...block, target: await withOwnCode(block.target) }, stopAtFirst),
       close: async () => {},
     }),
   };

@@ -82,6 +82,7 @@ const size = { steps: 1, preemptions: 1, operations: 1, pages: 1, devices: 1, co
 const search = {
   name: 'race',
   bug: null,
+  own: { policyFile: 'mine.mjs', policy: { hash: '', names: [] } },
   seed: 1,
   wallMs: 1,
   replay: { file: 'f.bin', command: 'svmsim replay f.bin' },

@@ -23,6 +23,7 @@ const LIMITS: SwarmLimits = {
   choices: { devices: 1, layout: null },
   set: [],
   bug: null,
+  own: {},
   keepGoing: false,
 };
 

@@ -17,7 +17,7 @@ const finding: Finding = {
   choices: new Uint32Array(),
 };
 
-const context = { name: 'race', bug: null, seed: 1, wallMs: 1000, replay: null, shrunk: null };
+const context = { name: 'race', bug: null, own: {}, seed: 1, wallMs: 1000, replay: null, shrunk: null };
 
 function reportOf(drawn: readonly number[], others: readonly number[]): ExplorationReport {
   const coverage = coverageOf({ drawn: Float64Array.from(drawn), others: Float64Array.from(others) });

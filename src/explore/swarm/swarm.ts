@@ -4,6 +4,7 @@ import type { SubjectSource } from '../../bugs/bugOverlay.js';
 import { Random } from '../../sim/random.js';
 import { type BlockResult, type BlockTask, blockSeed, type Finding } from '../block.js';
 import type { RunBlock } from '../exploration.js';
+import { type OwnCode, withoutFunctions } from '../ownCode.js';
 import { portfolio, type StrategyName } from '../strategies/makeStrategy.js';
 import type { ExplorationTarget } from '../target.js';
 import { randomScenario, type SwarmChoices } from './randomScenario.js';
@@ -28,6 +29,8 @@ export interface SwarmLimits {
   readonly set: readonly string[];
   /** A known bug that every scenario gets. */
   readonly bug: string | null;
+  /** Code of the user's own that takes part in every scenario. */
+  readonly own: OwnCode;
   readonly keepGoing: boolean;
 }
 
@@ -96,8 +99,8 @@ export class Swarm {
 
   /** All of it follows from the seed of the scenario, so that it can be had alone. */
   private task(index: number, seed: number, source: SubjectSource): BlockTask {
-    const { strategy, bug, checks, schedules } = this.limits;
-    const target = { source, bug, checks, disturbedSteps: DISTURBED_STEPS };
+    const { strategy, bug, checks, schedules, own } = this.limits;
+    const target = { source, bug, checks, disturbedSteps: DISTURBED_STEPS, ...withoutFunctions(own) };
     return {
       target,
       targetKey: JSON.stringify(target),

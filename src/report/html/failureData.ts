@@ -1,7 +1,7 @@
 /** A failure of `explore` as a report shows it: played again, step by step. */
 
 import { basename } from 'node:path';
-import { decodeFailure } from '../../explore/failureFile.js';
+import type { Failure } from '../../explore/failureFile.js';
 import { type LaneRecording, recordLanes } from '../../explore/replay/lanes.js';
 import { verdictTitle } from '../exploreReport.js';
 import { formatCount } from '../units.js';
@@ -10,9 +10,8 @@ import type { FailureData, LaneStep } from './reportData.js';
 /** Steps that a page shows at once; what leads to a failure are the last ones. */
 const STEPS_MAX = 3000;
 
-/** @throws UserError for a file that is no failure of this version. */
-export function failureData(path: string, bytes: Uint8Array, version: string): FailureData {
-  const failure = decodeFailure(bytes, path, version);
+/** Of the file `path`; what the failure needs to be played is loaded. */
+export function failureData(path: string, failure: Failure): FailureData {
   const recording = recordLanes(failure);
   const { target, verdict } = failure;
   const busy = recording.steps.filter(({ isIdle }) => !isIdle);

@@ -1,6 +1,7 @@
 /** Makes the HTML of a report of one run, of two to compare, or of a failure. */
 
 import { UserError } from '../../base/userError.js';
+import { decodeFailure, type Failure } from '../../explore/failureFile.js';
 import { failureData } from './failureData.js';
 import { htmlPage } from './htmlPage.js';
 import { pageAssets } from './pageAssets.js';
@@ -9,11 +10,16 @@ import type { ReportData, RunData } from './reportData.js';
 
 export { checked, runData } from './readRun.js';
 
-/** @throws UserError for files that no report can be made of. */
-export function reportOfFiles(paths: readonly string[], version: string): string {
+/** A failure is `prepared` before it is played. Rejects with a UserError for files that no report can be made of. */
+export async function reportOfFiles(
+  paths: readonly string[],
+  version: string,
+  prepared: (failure: Failure, path: string) => Promise<Failure>,
+): Promise<string> {
   const [first, second] = paths.map(readSource);
   if (second === undefined && first.kind === 'failure') {
-    const failure = failureData(paths[0], first.bytes, version);
+    const decoded = decodeFailure(first.bytes, paths[0], version);
+    const failure = failureData(paths[0], await prepared(decoded, paths[0]));
     return html({ svmsim: version, title: `${failure.name}: ${failure.verdict.title}`, runs: [], failure });
   }
   const runs = [first, second].flatMap((source, i) => {
