@@ -382,7 +382,7 @@ export class Coordinator {
   /** What processes may have open. */
   private serveMirror(): OpenFiles[] {
     if (this.mirror === null) return [];
-    const service = new MirrorService(this.mirror);
+    const service = new MirrorService(this.mirror, (mm) => this.isAlive(mm));
     service.register(this.ioctls);
     return [service];
   }

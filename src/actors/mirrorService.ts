@@ -19,7 +19,11 @@ export class MirrorService {
   /** What processes have open: at most one context per process and device. */
   private readonly contexts: MirrorContext[] = [];
 
-  constructor(private readonly driver: MirrorDriver) {}
+  constructor(
+    private readonly driver: MirrorDriver,
+    /** Whether the process has not ended. */
+    private readonly isAlive: (mm: Mm) => boolean,
+  ) {}
 
   register(ioctls: IoctlTable): void {
     const { driver } = this;
@@ -69,13 +73,17 @@ export class MirrorService {
     for (const context of this.contexts.filter((one) => one.mm === mm)) yield* this.drop(context);
   }
 
-  /** -EBUSY when the process has the device open already. */
+  /** -EBUSY when the process has the device open already. -ENODEV also for a process that ends meanwhile: nobody would close what it opens. */
   private *open({ mm, device }: IoctlCall): Steps<IoctlReply> {
     const target = this.driver.devices[device];
     if (target === undefined) return ioctlReply(Errno.ENODEV);
     if (this.find(mm, device) !== null) return ioctlReply(Errno.EBUSY);
     const context = yield* target.open(mm);
     if (typeof context === 'number') return ioctlReply(context);
+    if (!this.isAlive(mm)) {
+      yield* target.close(context);
+      return ioctlReply(Errno.ENODEV);
+    }
     this.contexts.push(context);
     return ioctlReply(Errno.OK);
   }
