@@ -6,6 +6,7 @@ import type { Case } from '../case/caseSchema.js';
 import type { CaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import { isAbort } from './exitStatus.js';
+import { shareOut } from './shareOut.js';
 
 /** Runs with a failing allocation in one task: far longer than sending it takes, far shorter than the runs of a large case. */
 export const TASK_RUNS = 200;
@@ -54,16 +55,7 @@ export class CaseQueue {
 
   /** Until all are done or the signal comes: false then. A mistake of the user ends all. */
   async run(jobs: number, signal: AbortSignal): Promise<boolean> {
-    const giveUp = new AbortController();
-    const either = AbortSignal.any([signal, giveUp.signal]);
-    const runners = Array.from({ length: jobs }, () => this.serve(either));
-    try {
-      await Promise.all(runners);
-    } catch (error) {
-      giveUp.abort();
-      await Promise.allSettled(runners);
-      throw error;
-    }
+    await shareOut(jobs, signal, (either) => this.serve(either));
     return this.told === this.cases.length;
   }
 

@@ -17,6 +17,7 @@ import { deliver } from './deliver.js';
 import { type ExitStatus, isAbort, statusOf } from './exitStatus.js';
 import { refusal, SEEDS_MAX, type SeedRange, seedRange, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
+import { shareOut } from './shareOut.js';
 import type { StatusOptions } from './statusOption.js';
 import type { TraceOptions } from './traceOption.js';
 
@@ -129,24 +130,15 @@ class Sweep {
     return this.reports.sort((a, b) => a.seed - b.seed);
   }
 
-  /** No more than `jobs` runs are handed out, however many seeds there are. The first error ends the others. */
-  private async drain(pool: SweepPool, jobs: number, signal: AbortSignal): Promise<void> {
+  /** No more than `jobs` runs are handed out, however many seeds there are. */
+  private drain(pool: SweepPool, jobs: number, signal: AbortSignal): Promise<void> {
     const startMs = this.host.nowMs();
-    const giveUp = new AbortController();
-    const either = AbortSignal.any([signal, giveUp.signal]);
-    const runners = Array.from({ length: jobs }, async () => {
+    return shareOut(jobs, signal, async (either) => {
       while (this.nextSeed <= this.seeds.last && !either.aborted) {
         await this.runSeed(pool, this.nextSeed++, either);
         this.showProgress(startMs);
       }
     });
-    try {
-      await Promise.all(runners);
-    } catch (error) {
-      giveUp.abort();
-      await Promise.allSettled(runners);
-      throw error;
-    }
   }
 
   private async runSeed(pool: SweepPool, seed: number, signal: AbortSignal): Promise<void> {

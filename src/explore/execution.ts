@@ -5,7 +5,7 @@ import type { CheckResult } from '../check/checkResult.js';
 import type { CheckerSet } from '../check/online/checkerSet.js';
 import type { RunEnd, VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
 import type { VirtualMachine } from '../simulation/virtualMachine.js';
-import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
+import type { WorkloadResult } from '../workload/workload.js';
 import { calm, endKernels } from './disturbers.js';
 import type { FirstReport } from './firstReport.js';
 import { judgeFailure, judgeResult, judgeStandstill, judgeUnending } from './judge.js';
@@ -166,26 +166,18 @@ export class Execution {
   private lookAtRest(): void {
     this.checkers.atRest();
     if (this.verdict !== null) return;
-    const { coordinator, devices } = this.machine;
-    const snapshots = devices.map((device) => device.snapshot());
-    const progress = this.subject.program === null ? this.progress() : null;
-    this.noteChecks(coordinator.violations(snapshots, progress), 'invariant');
-  }
-
-  /** By workload: of all devices, then of the thread that runs it. */
-  private progress(): ActorProgress[][] {
-    const { devices, cpus } = this.machine;
-    const ofDevices = devices.map((device) => device.progress());
-    return cpus.map((cpu, workload) => [...ofDevices.map((one) => one[workload]), ...cpu.progress()]);
+    const { coordinator } = this.machine;
+    const progress = this.subject.program === null ? this.machine.progress() : null;
+    this.noteChecks(coordinator.violations(this.machine.snapshots(), progress), 'invariant');
   }
 
   private tearDown(): void {
-    const { coordinator, devices } = this.machine;
+    const { coordinator } = this.machine;
     this.begunAt = this.executor.steps;
     void coordinator.tearDown();
     this.runOn();
     if (!this.goesOn) return;
-    this.noteChecks(coordinator.tornDownViolations(devices.map((device) => device.snapshot())), 'leak');
+    this.noteChecks(coordinator.tornDownViolations(this.machine.snapshots()), 'leak');
   }
 
   private noteChecks(checks: readonly CheckResult[], kind: 'invariant' | 'leak'): void {

@@ -19,7 +19,7 @@ import { describeEverywhere } from '../simulation/describePage.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
-import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
+import type { WorkloadResult } from '../workload/workload.js';
 import { type Configured, configure, requireVirtual, type Setup } from './setup.js';
 
 /** What one task is doing. */
@@ -146,7 +146,7 @@ export class SteppedRun {
   verify(): readonly CheckResult[] {
     try {
       this.hold();
-      return this.virtual.coordinator.verify(this.snapshotsAtRest(), this.progress());
+      return this.virtual.coordinator.verify(this.virtual.snapshots(), this.virtual.progress());
     } finally {
       for (const actor of this.others()) actor.resume();
     }
@@ -162,7 +162,7 @@ export class SteppedRun {
     void this.virtual.coordinator.tearDown();
     this.run();
     this.refuseFailed();
-    return this.virtual.coordinator.verifyTornDown(this.snapshotsAtRest());
+    return this.virtual.coordinator.verifyTornDown(this.virtual.snapshots());
   }
 
   private others(): readonly { pause(): Promise<void>; resume(): void }[] {
@@ -183,20 +183,9 @@ export class SteppedRun {
     if (this.failure !== null) throw new Error(this.failure);
   }
 
-  /** What the host has sent counts as carried out. */
-  private snapshotsAtRest(): GpuSnapshot[] {
-    return this.virtual.devices.map((device) => device.snapshot());
-  }
-
+  /** As they are, between two steps of no matter whom. */
   private snapshots(): GpuSnapshot[] {
     return this.virtual.devices.map(({ actor }) => actor.gpu.snapshot());
-  }
-
-  /** By workload: of all devices, then of the thread that runs it. */
-  private progress(): ActorProgress[][] {
-    const { devices, cpus } = this.virtual;
-    const ofDevices = devices.map((device) => device.progress());
-    return cpus.map((cpu, workload) => [...ofDevices.map((one) => one[workload]), ...cpu.progress()]);
   }
 
   private viewOf(task: Task): TaskView {

@@ -3,9 +3,11 @@
 import type { Machine } from '../actors/machine.js';
 import { Fabric, FabricLinks } from '../device/fabric/fabric.js';
 import { MachineFabric } from '../device/fabric/machineFabric.js';
+import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { Port } from '../sim/port.js';
 import type { Strategy } from '../sim/strategy.js';
 import { VirtualExecutor } from '../sim/virtual/virtualExecutor.js';
+import type { ActorProgress } from '../workload/workload.js';
 import { LocalCoordinator } from './coordinatorHost.js';
 import { LocalCpu } from './cpuHost.js';
 import { LocalDevice } from './deviceHost.js';
@@ -52,6 +54,17 @@ export class VirtualMachine {
       devices: this.devices.map(({ actor }) => actor),
       cpus: this.cpus.map(({ thread }) => thread),
     };
+  }
+
+  /** Of all devices, at rest: what the host has sent counts as carried out. */
+  snapshots(): GpuSnapshot[] {
+    return this.devices.map((device) => device.snapshot());
+  }
+
+  /** By workload: of all devices, then of the thread that runs it. */
+  progress(): ActorProgress[][] {
+    const ofDevices = this.devices.map((device) => device.progress());
+    return this.cpus.map((cpu, workload) => [...ofDevices.map((one) => one[workload]), ...cpu.progress()]);
   }
 
   private connectAll(): void {

@@ -152,10 +152,8 @@ export class VirtualCase {
 
   private checkInvariants(): void {
     if (!this.isChecked()) return;
-    const { devices, coordinator } = this.fleet;
-    const snapshots = devices.map((device) => device.snapshot());
     this.verifications++;
-    this.noteChecks(coordinator.violations(snapshots));
+    this.noteChecks(this.fleet.coordinator.violations(this.fleet.snapshots()));
   }
 
   private lookAround(): void {
@@ -213,9 +211,9 @@ export class VirtualCase {
   }
 
   private tearDown(): void {
-    const { coordinator, devices } = this.fleet;
+    const { coordinator } = this.fleet;
     void coordinator.tearDown();
     if (!this.runUntilStill()) return;
-    this.noteChecks(coordinator.verifyTornDown(devices.map((device) => device.snapshot())));
+    this.noteChecks(coordinator.verifyTornDown(this.fleet.snapshots()));
   }
 }
