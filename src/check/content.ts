@@ -1,6 +1,7 @@
 /** M1: every byte is what it must be, wherever the page lives; and no page is populated that nobody knows the content of. */
 
 import { IntervalTree } from '../base/intervalTree.js';
+import { type Vpn, vpn } from '../base/units.js';
 import { formatPte, PteKind, pteKind } from '../mm/table/pte.js';
 import type { Expectation } from '../workload/workload.js';
 import type { MachineView } from './machineView.js';
@@ -12,17 +13,33 @@ export function checkContent(view: MachineView, expectations: readonly Expectati
 
 function checkExpected(view: MachineView, expectations: readonly Expectation[]): Rule {
   const rule = new Rule('M1', 'pages', 'populated pages');
+  const sparse = new IntervalTree<Expectation>();
   for (const expectation of expectations) {
-    if (expectation.isAnything) continue;
-    rule.look('pages', expectation.npages);
-    for (let i = 0; i < expectation.npages; i++) checkPage(view, rule, expectation, i);
+    const { start, npages, written, isAnything } = expectation;
+    if (isAnything) continue;
+    rule.look('pages', npages);
+    if (written !== undefined && npages > 0) sparse.insert(start, start + npages, expectation);
+    else for (let i = 0; i < npages; i++) checkPage(view, rule, expectation, vpn(start + i));
   }
+  checkSparse(view, rule, sparse);
   return rule;
 }
 
+/** Spans may be far larger than all that was ever populated in them. */
+function checkSparse(view: MachineView, rule: Rule, spans: IntervalTree<Expectation>): void {
+  const seen = new Set<Vpn>();
+  view.forEachHeld((page) => {
+    const span = spans.firstOverlap(page, page + 1);
+    if (span === null) return;
+    seen.add(page);
+    checkPage(view, rule, span.value, page);
+  });
+  for (const { value } of spans)
+    for (const page of value.written ?? []) if (!seen.has(page)) checkPage(view, rule, value, page);
+}
+
 /** A page in migration has no content that could be looked at; that there is one is for M4 to say. */
-function checkPage(view: MachineView, rule: Rule, expectation: Expectation, i: number): void {
-  const page = (expectation.start + i) as typeof expectation.start;
+function checkPage(view: MachineView, rule: Rule, expectation: Expectation, page: Vpn): void {
   const pte = view.pteAt(page);
   if (pteKind(pte) === PteKind.Migration) return;
   const words = view.contentAt(page);

@@ -2,7 +2,7 @@
 
 import type { Coordinator } from '../actors/coordinator.js';
 import { assert } from '../base/assert.js';
-import { PAGE_WORDS, type Vpn } from '../base/units.js';
+import { PAGE_WORDS, type Vpn, vpn } from '../base/units.js';
 import type { VramAllocationId } from '../device/gpuPort.js';
 import { type GpuPte, gpuPteAt, gpuPtePage, gpuPteProto } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
@@ -138,6 +138,20 @@ export class MachineView {
   contentAt(page: Vpn): Int32Array | null {
     const pte = this.pteAt(page);
     return pteKind(pte) === PteKind.None ? this.swappedAt(page) : this.contentOf(pte);
+  }
+
+  /** Every page of the first process that holds something, be it in swap: an entry names it, or the file of shared memory does. */
+  forEachHeld(visit: (page: Vpn) => void): void {
+    this.entries.forEach((mm, page) => {
+      if (mm === this.mm) visit(page);
+    });
+    if (this.mm.count === 0) return;
+    for (const vma of this.mm.vmas) {
+      for (const index of vma.file?.mapping.swapped.keys() ?? []) {
+        const page = vma.addressOfIndex(index);
+        if (page >= 0 && pteKind(this.pteAt(vpn(page))) === PteKind.None) visit(vpn(page));
+      }
+    }
   }
 
   /** Entries of shared memory are empty where it was swapped out. */

@@ -17,8 +17,8 @@ const ENDED = 1;
 const PAGE_COUNTERS = 2;
 const WORD_BYTES = 4;
 
-/** Pages whose stores a workload tracks; 0 for those that compute. */
-function trackedPages(config: WorkloadConfig): number {
+/** Pages whose stores a workload tracks, which may be none; null for those that compute. */
+function trackedPages(config: WorkloadConfig): number | null {
   switch (config.kind) {
     case 'pattern':
     case 'invalidate':
@@ -28,12 +28,12 @@ function trackedPages(config: WorkloadConfig): number {
     case 'trace':
       return tracePlan(config).count;
     default:
-      return 0;
+      return null;
   }
 }
 
-function regionWords(pages: number): number {
-  return pages === 0 ? 0 : HEADER_WORDS + pages * PAGE_COUNTERS;
+function regionWords(pages: number | null): number {
+  return pages === null ? 0 : HEADER_WORDS + pages * PAGE_COUNTERS;
 }
 
 /**
@@ -56,7 +56,7 @@ export class GhostBoard {
       const pages = trackedPages(config);
       const words = regionWords(pages);
       const region =
-        pages === 0 ? null : new GhostRegion(new Uint32Array(buffer, at * WORD_BYTES, words), pages);
+        pages === null ? null : new GhostRegion(new Uint32Array(buffer, at * WORD_BYTES, words), pages);
       at += words;
       return region;
     });

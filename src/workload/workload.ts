@@ -135,6 +135,8 @@ export interface Expectation {
    * zeros if the address is mapped). Returns what is wrong, in words, or null.
    */
   check(page: Vpn, words: Int32Array | null): string | null;
+  /** Pages that are looked at also where nothing is there; all others hold then. Without it all pages of the span are looked at. */
+  readonly written?: readonly Vpn[];
   /** Whatever is there is right: nothing is compared, and pages need not be there. */
   readonly isAnything?: boolean;
 }

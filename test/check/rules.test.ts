@@ -131,6 +131,48 @@ describe('M1, content', () => {
     expect(rule(machine.verify(), 'M1').detail).toContain('holds no page, but 7 was stored');
   });
 
+  describe('of a span of which only some pages were stored to', () => {
+    const SPAN = 2 ** 28;
+
+    function looked(written: readonly Vpn[]): { detail: string; pages: Set<Vpn> } {
+      const all = machine.expectation();
+      const pages = new Set<Vpn>();
+      const check: typeof all.check = (page, words) => {
+        pages.add(page);
+        return all.check(page, words);
+      };
+      const sparse = { ...all, npages: SPAN, check, written };
+      return { detail: rule(machine.verify({ expectations: [sparse] }), 'M1').detail, pages };
+    }
+
+    it('looks at those, and at what is populated', () => {
+      const gone = vpn(BUFFER + 1000);
+      const { detail, pages } = looked([CPU_ONLY, gone]);
+      expect(detail).toContain(`${SPAN.toLocaleString('en-US')} pages`);
+      expect(pages.has(gone) && pages.has(CPU_ONLY) && pages.has(IN_VRAM)).toBe(true);
+      expect(pages.size).toBeLessThan(100);
+    });
+
+    it('sees one that is gone, and a changed word', () => {
+      const gone = vpn(ZERO + 1);
+      machine.stored.set(gone, 7);
+      expect(looked([gone]).detail).toContain('holds no page, but 7 was stored');
+      machine.stored.delete(gone);
+      machine.memory.words[machine.memory.wordIndex(machine.pfn(CPU_ONLY))]++;
+      expect(looked([]).detail).toContain(formatVpn(CPU_ONLY));
+    });
+
+    it('sees what is in swap, of shared memory too', () => {
+      machine.run(machine.coordinator.calls.reclaim.shrinkMm(machine.coordinator.mm));
+      for (const page of [CPU_ONLY, SHARED]) {
+        const before = machine.stored.get(page) ?? 0;
+        machine.stored.set(page, 12345);
+        expect(looked([]).detail).toContain('in swap');
+        machine.stored.set(page, before);
+      }
+    });
+  });
+
   it('reports populated pages that no expectation covers', () => {
     const results = machine.verify({ expectations: [machine.expectation(BUFFER, 33)] });
     expect(failed(results)).toEqual(['content']);

@@ -64,3 +64,33 @@ describe('a trace buffer', () => {
     expect(report.workloads[0].counts.touched).toBeGreaterThan(80);
   });
 });
+
+describe('a program of which nothing can be touched', () => {
+  it.each([
+    ['failed calls only', '1 1.0 munmap(0x7f0000000001, 4096) = -1 EINVAL (Invalid argument)\n', 0],
+    [
+      'a mapping without access',
+      '1 1.0 mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000\n',
+      1,
+    ],
+    ['a look at the heap', '1 1.0 brk(NULL) = 0x555555558000\n', 0],
+  ])('is replayed: %s', async (name, text, calls) => {
+    const trace = file(`${name.replaceAll(' ', '-')}.strace`, text);
+    const report = await simulate({
+      scenario: { ...machine, workloads: [{ kind: 'trace' as const, file: trace }] },
+    });
+    expect(passed(report)).toBe(true);
+    expect(report.workloads[0].counts).toMatchObject({ calls, touched: 0 });
+  });
+
+  it('may have reserved far more than there is to look at', async () => {
+    const reserved =
+      '1 1.0 mmap(NULL, 1099511627776, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0) = 0x100000000000\n';
+    const trace = file('reserved.strace', reserved);
+    const report = await simulate({
+      scenario: { ...machine, workloads: [{ kind: 'trace' as const, file: trace }] },
+    });
+    expect(report.checks.find((check) => check.name === 'M1')?.detail).toContain('268,435,456 pages');
+    expect(passed(report)).toBe(true);
+  });
+});

@@ -28,6 +28,8 @@ export function ghostExpectations(ghost: GhostMemory, progress: readonly ActorPr
     start,
     npages: end - start,
     check: (page: Vpn, words: Int32Array | null) => expected.check(page, words),
+    // Most pages of a recorded program are neither touched nor populated, and it may have mapped terabytes.
+    written: expected.writtenIn(start, end),
   }));
   return [...spans, ...violationExpectations(snapshots)];
 }
@@ -50,10 +52,19 @@ class GhostContent {
     for (const snapshot of snapshots) this.addAll(snapshot);
   }
 
+  /** Pages of a span that somebody has stored to. */
+  writtenIn(start: Vpn, end: Vpn): Vpn[] {
+    const { pages } = this.ghost;
+    const written: Vpn[] = [];
+    const last = pages.firstAtLeast(end);
+    for (let index = pages.firstAtLeast(start); index < last; index++)
+      if (this.pages.has(index)) written.push(pages.pageAt(index));
+    return written;
+  }
+
   check(page: Vpn, words: Int32Array | null): string | null {
     const index = this.ghost.pages.indexOf(page);
     const record = index < 0 ? undefined : this.pages.get(index);
-    // Most pages of a recorded program are neither touched nor populated.
     if (record === undefined && words === null) return null;
     this.expected.fill(0);
     this.mayBeZero.fill(0);
