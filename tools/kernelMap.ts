@@ -40,7 +40,7 @@ export function kernelMap(root: string): string {
     '# Kernel names',
     '',
     'Generated from the `@kernel` tags of the sources by `npm run docs`; a test fails when it is out of date. A name with a dot is a',
-    'field or member of a structure. What is not listed has no counterpart here.',
+    'field or member of a structure. What is not listed has no counterpart here. Files are those of a checkout of the sources.',
     '',
     '| Kernel | Here | File | What it is | Deviations |',
     '|---|---|---|---|---|',
@@ -186,7 +186,7 @@ function row(tag: KernelTag, deviations: readonly Deviation[]): string {
   const cells = [
     `\`${tag.text}\``,
     `\`${tag.symbol}\``,
-    `[${tag.file}](../${tag.file})`,
+    `\`${tag.file}\``,
     tag.sentence,
     [...links].join(', '),
   ];

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { buildProgram } from '../../src/cli/program.js';
 import { scenarioFromText } from '../../src/scenario/loadScenario.js';
 import { FakeHost } from '../cli/fakeHost.js';
@@ -13,6 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Code has to lie within the package, where its imports are found. */
 const scratch = join(root, 'test/docs/.snippets');
 const generated = new Set(['docs/scenario-reference.md', 'docs/case-reference.md', 'docs/kernel-map.md']);
+const manifestSchema = z.object({ files: z.array(z.string()) });
 const pages = [
   'README.md',
   ...readdirSync(join(root, 'docs'))
@@ -132,6 +134,30 @@ describe('pages', () => {
 
   it.each(pages)('%s leads nowhere that is not there', (page) => {
     expect(linksOf(page).filter((link) => !existsSync(join(root, link)))).toEqual([]);
+  });
+
+  it('lead only to what is packed, so that they also hold where svmsim is installed', () => {
+    const manifest: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { files } = manifestSchema.parse(manifest);
+    const isPacked = (link: string): boolean =>
+      files.some((packed) => link === packed || link.startsWith(`${packed}/`));
+    const missing = pages.flatMap((page) =>
+      linksOf(page)
+        .map((link) => link.replace(/\/$/, ''))
+        .filter((link) => !isPacked(link))
+        .map((link) => `${page}: ${link}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('show scenarios whose files are packed', () => {
+    const named = snippets
+      .filter(({ language }) => language === 'yaml')
+      .flatMap(({ page, text }) =>
+        [...text.matchAll(/^ *file: (\S+)$/gm)].map(([, file]) => `${page}: ${file}`),
+      );
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.filter((file) => !file.includes('../config/'))).toEqual([]);
   });
 
   it('can all be found from the README by way of the index', () => {

@@ -1,0 +1,68 @@
+/** Counts, lists and claims of the documents are those of the sources. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { allCheckers } from '../../src/check/online/allCheckers.js';
+import { benchmarks } from '../../src/cli/bench/benchmarks.js';
+import { scenarioFromText } from '../../src/scenario/loadScenario.js';
+import { loadClasses } from '../../src/scenario/placedLoads.js';
+import { kernelMap } from '../../tools/kernelMap.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function page(name: string): string {
+  return readFileSync(join(root, name), 'utf8');
+}
+
+describe('checkers', () => {
+  it('are each a row of their page', () => {
+    const rows = [...page('docs/checkers.md').matchAll(/^\| ([A-Z]\d+) \|/gm)].map(([, id]) => id);
+    expect(rows.toSorted()).toEqual(allCheckers.map(({ id }) => id).toSorted());
+  });
+
+  it('are counted where results are explained: three by name, and the others', () => {
+    const [, more] = /\(L1\), and (\d+) more/.exec(page('docs/verification.md')) ?? [];
+    expect(Number(more)).toBe(allCheckers.length - 3);
+  });
+});
+
+describe('benchmarks', () => {
+  it.each(benchmarks.map(({ name, takes }) => ({ name, takes })))(
+    '$name has all of its options in the table',
+    ({ name, takes }) => {
+      const row = page('docs/benchmarks.md')
+        .split('\n')
+        .find((line) => line.startsWith(`| \`${name}\``));
+      // What several take is said below the table.
+      const own = takes.filter((option) => option !== 'clock');
+      const flags = own.map((option) => `\`--${option.replace(/[A-Z]/g, (at) => `-${at.toLowerCase()}`)}\``);
+      expect(flags.filter((flag) => row?.includes(flag) !== true)).toEqual([]);
+    },
+  );
+});
+
+it('the page of stress has a row for each load', () => {
+  const rows = [...page('docs/stress.md').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, load]) => load);
+  expect(rows).toEqual([...loadClasses]);
+});
+
+it('devices of the scenario that init writes have less memory than its work needs', () => {
+  const path = join(root, 'config/templates/scenario.yaml');
+  const { device, workloads } = scenarioFromText(path, page('config/templates/scenario.yaml'));
+  const shared = workloads.flatMap((workload) => (workload.kind === 'pattern' ? [workload.pages] : []));
+  expect(device.vramPages).toBeLessThan(Math.max(...shared));
+});
+
+it.each([
+  ['drm_gpuva_find_next', 'structure'],
+  ['drm_gpusvm_ops.range_alloc', 'drm_gpusvm-and-drm_pagemap'],
+  ['drm_gpusvm_ops.notifier_alloc', 'drm_gpusvm-and-drm_pagemap'],
+  ['drm_pagemap_migrate_to_devmem', 'drm_gpusvm-and-drm_pagemap'],
+])('the map of kernel names leads from %s to where it deviates', (name, section) => {
+  const row = kernelMap(root)
+    .split('\n')
+    .find((line) => line.startsWith(`| \`${name}\``));
+  expect(row).toContain(`deviations.md#${section}`);
+});
