@@ -1,7 +1,7 @@
 /** Calls about memory that are no mapping calls: locking, pinning, reclaim, page states and userfaults. */
 
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
+import { type Vpn, vpn } from '../base/units.js';
 import { Madvise } from '../mm/area/madvise.js';
 import { Userfaultfd } from '../mm/fault/userfaultfd.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -13,11 +13,11 @@ import type { ActorId } from '../sim/task.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import type { OpenFiles } from './processService.js';
-
-/** Of a handler of userfaults, before it takes a lack of memory for lasting. */
-const FILL_ATTEMPTS = 16;
+import { UserfaultHandler } from './userfaultHandler.js';
 
 export class MemoryService implements OpenFiles {
+  private readonly userfaults = new WeakMap<Userfaultfd, UserfaultHandler>();
+
   constructor(
     private readonly kernel: Kernel,
     private readonly calls: MmCalls,
@@ -78,36 +78,22 @@ export class MemoryService implements OpenFiles {
   }
 
   /** The handler's thread lives as long as its process. */
-  private *registerUserfaults({ mm, page, npages, a }: IoctlCall): Steps<IoctlReply> {
-    const isNew = mm.userfaultfd === null;
-    const uffd = mm.userfaultfd ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
-    const errno = yield* uffd.register(page, npages);
-    if (isNew) this.kernel.sched.spawn(this.actor, `userfaults of mm ${mm.id}`, this.serve(uffd, a), true);
+  private *registerUserfaults({ mm, page, npages, a, b }: IoctlCall): Steps<IoctlReply> {
+    const handler = this.handlerOf(mm);
+    const errno = yield* handler.uffd.register(page, npages);
+    // Without memory to split areas some of the range is registered.
+    if (errno === Errno.OK || errno === Errno.ENOMEM)
+      handler.add({ start: page, end: vpn(page + npages), first: a, step: b });
     return ioctlReply(errno);
   }
 
-  /** Every byte of a missing page becomes `byte`. A handler that finds no memory gives up in the end, so that nobody waits for it for ever. */
-  private *serve(uffd: Userfaultfd, byte: number): Steps<void> {
-    for (;;) {
-      const fault = yield* uffd.read();
-      if (fault === null) return;
-      if (yield* this.fillMissing(uffd, fault.page, byte)) continue;
-      yield* uffd.release();
-      return;
-    }
-  }
-
-  /** False when there was no memory for the page, however often it was tried. */
-  private *fillMissing(uffd: Userfaultfd, page: Vpn, byte: number): Steps<boolean> {
-    const { memory, sched, costs } = this.kernel;
-    const word = byte * 0x01010101;
-    for (let attempt = 0; attempt < FILL_ATTEMPTS; attempt++) {
-      const errno = yield* uffd.copy(page, (pfn) =>
-        memory.words.fill(word, memory.wordIndex(pfn), memory.wordIndex(pfn + 1)),
-      );
-      if (errno !== Errno.ENOMEM) return true;
-      yield* sched.spend(costs.syscallNs);
-    }
-    return false;
+  private handlerOf(mm: Mm): UserfaultHandler {
+    const uffd = mm.userfaultfd ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
+    const known = this.userfaults.get(uffd);
+    if (known !== undefined) return known;
+    const handler = new UserfaultHandler(this.kernel, uffd);
+    this.userfaults.set(uffd, handler);
+    this.kernel.sched.spawn(this.actor, `userfaults of mm ${mm.id}`, handler.serve(), true);
+    return handler;
   }
 }

@@ -97,7 +97,7 @@ export const IoctlRequest = {
   reclaim: 83,
   /** Payload: a `PagemapEntry` per page. */
   pagemapRead: 84,
-  /** a = the byte that missing pages of the span are filled with at their first touch. */
+  /** Missing pages of the span are filled at their first touch: dword i of the span holds a + i * b, in 32 bits. */
   userfaultRegister: 85,
 
   /** A new file of `npages` pages; payload data: its content. Replies a = its number. */

@@ -13,7 +13,6 @@ import { type OpHandlers, returned } from './opHandler.js';
 
 const NO_DEVICE = -1;
 const NO_PAGE = vpn(0);
-const BYTE = 0xff;
 
 interface SpanArgs {
   readonly proc?: string | undefined;
@@ -84,9 +83,9 @@ export const pageOps: OpHandlers<
     return { ...returned(reply.errno), residency: codes.map(placeOf), firstPage: span.firstPage };
   },
 
-  /** The handler fills every byte alike. */
+  /** The pattern counts from the start of the buffer, wherever the span begins. */
   *uffd_register(thread, args) {
-    const { first } = patternContent(args.fill, 0);
-    return yield* returning(onSpan(thread, IoctlRequest.userfaultRegister, args, first & BYTE));
+    const { first, step } = patternContent(args.fill, args.off);
+    return yield* returning(onSpan(thread, IoctlRequest.userfaultRegister, args, first, step));
   },
 };
