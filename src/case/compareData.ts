@@ -28,6 +28,13 @@ export function compareData(
       pages: [],
     };
   }
+  if (data.length <= off) {
+    return {
+      expected: `data from page ${firstPage + off} on`,
+      found: `${data.length} pages of data`,
+      pages: [],
+    };
+  }
   const end = pages === undefined ? data.length : off + pages;
   for (let at = off; at < end; at++) {
     const page = firstPage + at;

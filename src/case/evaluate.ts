@@ -135,7 +135,7 @@ function withStep(results: CaseResults, step: string, check: (result: StepResult
 
 function checkRet(value: number | string, result: StepResult): Finding {
   const found = formatRet(result.ret);
-  const holds = value === 'nonzero' ? result.ret !== 0 : found === String(value);
+  const holds = value === 'nonzero' ? result.ret !== 0 : value === result.ret || found === String(value);
   if (holds) return null;
   return { expected: `ret ${value}`, found: describeRet(result) };
 }
@@ -151,7 +151,7 @@ function checkOneOf(values: readonly (number | string)[], result: StepResult): F
   const holds = values.some((value) =>
     typeof value === 'number' && result.value !== undefined
       ? (value | 0) === found
-      : String(value) === formatRet(found),
+      : value === found || String(value) === formatRet(found),
   );
   return holds ? null : { expected: `one of ${values.join(', ')}`, found: formatRet(found) };
 }
@@ -171,9 +171,13 @@ function sameJson(expected: unknown, found: unknown): boolean {
     return expected.every((value, i) => sameJson(value, found[i]));
   }
   if (typeof expected !== 'object' || expected === null) return expected === found;
-  if (typeof found !== 'object' || found === null) return false;
+  if (typeof found !== 'object' || found === null || Array.isArray(found)) return false;
   const foundEntries = new Map(Object.entries(found));
-  return Object.entries(expected).every(([key, value]) => sameJson(value, foundEntries.get(key)));
+  const wanted = Object.entries(expected);
+  return (
+    (wanted.length > 0 || foundEntries.size === 0) &&
+    wanted.every(([key, value]) => sameJson(value, foundEntries.get(key)))
+  );
 }
 
 function checkProt(runs: readonly ProtRun[], result: StepResult): Finding {
@@ -198,6 +202,9 @@ function checkProt(runs: readonly ProtRun[], result: StepResult): Finding {
 function checkResidency({ where }: ExpectationOf<'residency'>, result: StepResult): Finding {
   const { residency, firstPage = 0 } = result;
   if (residency === undefined) return { expected: 'where pages are', found: 'not known' };
+  const least = Array.isArray(where) ? Math.max(1, where.length) : 1;
+  if (residency.length < least)
+    return { expected: `where ${least} or more pages are`, found: `${residency.length} pages` };
   const wanted = (page: number): string => plainPlace(Array.isArray(where) ? (where[page] ?? 'none') : where);
   const wrong = residency.findIndex((place, page) => plainPlace(place) !== wanted(page));
   if (wrong < 0) return null;
@@ -215,6 +222,7 @@ function plainPlace(place: string): string {
 function checkPagemap(expectation: ExpectationOf<'pagemap'>, result: StepResult): Finding {
   const { pagemap, firstPage = 0 } = result;
   if (pagemap === undefined) return { expected: 'a pagemap', found: 'none' };
+  if (pagemap.length === 0) return { expected: 'a pagemap', found: 'one of no pages' };
   const { present, swap, soft_dirty: softDirty } = expectation;
   const differs = (wanted: boolean | undefined, found: boolean): boolean =>
     wanted !== undefined && wanted !== found;
@@ -231,7 +239,7 @@ function checkPagemap(expectation: ExpectationOf<'pagemap'>, result: StepResult)
 }
 
 function checkByteCycle(values: readonly number[], { bytes }: StepResult): Finding {
-  if (bytes === undefined) return { expected: 'bytes', found: 'none' };
+  if (bytes === undefined || bytes.length === 0) return { expected: 'bytes', found: 'none' };
   const wrong = bytes.findIndex((byte, i) => byte !== values[i % values.length]);
   if (wrong < 0) return null;
   return { expected: `byte ${wrong} is ${values[wrong % values.length]}`, found: `it is ${bytes[wrong]}` };

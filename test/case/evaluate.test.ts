@@ -34,6 +34,12 @@ describe('a return value', () => {
     expect(found({ type: 'ret', step: 's', value: 0 }, { ret: -14 })).toBe('ret -EFAULT');
     expect(found({ type: 'ret', step: 's', value: 'nonzero' }, { ret: 0 })).toBe('ret 0');
   });
+
+  it('may be an errno by its number', () => {
+    expect(found({ type: 'ret', step: 's', value: -22 }, { ret: -22 })).toBeNull();
+    expect(found({ type: 'ret', step: 's', value: -22 }, { ret: -14 })).toBe('ret -EFAULT');
+    expect(found({ type: 'one_of', step: 's', values: [0, -22] }, { ret: -22 })).toBeNull();
+  });
 });
 
 describe('data', () => {
@@ -129,6 +135,25 @@ describe('values', () => {
       found({ type: 'attr', step: 's', value: ['cpu', 'gpu0'] }, { ret: 0, attr: ['cpu', 'gpu0'] }),
     ).toBeNull();
     expect(found({ type: 'attr', step: 's', value: ['cpu'] }, { ret: 0, attr: ['gpu0'] })).toBe('["gpu0"]');
+  });
+});
+
+describe('what nothing is compared with does not hold:', () => {
+  const read: StepResult = { ret: 0, data: [index(0)] };
+  const pagemap = { present: true };
+  const cases: readonly (readonly [string, object, StepResult])[] = [
+    ['data beyond what was read', { type: 'data', off: 1, equals: { p: 'zero' } }, read],
+    ['data of no pages', { type: 'data', equals: { p: 'zero' } }, { ret: 0, data: [] }],
+    ['more places than pages', { type: 'residency', where: ['sys', 'sys'] }, { ret: 0, residency: ['sys'] }],
+    ['where no pages are', { type: 'residency', where: 'sys' }, { ret: 0, residency: [] }],
+    ['a pagemap of no pages', { type: 'pagemap', ...pagemap }, { ret: 0, pagemap: [] }],
+    ['bytes of no pages', { type: 'byte_cycle', values: [0] }, { ret: 0, bytes: new Uint8Array(0) }],
+    ['an object against a list', { type: 'attr', value: {} }, { ret: 0, attr: ['gpu0'] }],
+    ['an empty object', { type: 'attr', value: {} }, { ret: 0, attr: { gpu0: 1 } }],
+  ];
+
+  it.each(cases)('%s', (_, expectation, step) => {
+    expect(found({ ...expectation, step: 's' }, step)).not.toBeNull();
   });
 });
 
