@@ -1,7 +1,8 @@
 /** Every expectation of a case: what a file may say, and the type that the evaluation gets. */
 
 import { z } from 'zod';
-import { Errno } from '../base/errno.js';
+import { Errno, isErrno } from '../base/errno.js';
+import { formatProt, protNames, protOf } from './protNames.js';
 import {
   byte,
   count,
@@ -10,6 +11,7 @@ import {
   gpuPage,
   LIST_SEPARATOR,
   name,
+  oneOf,
   pageCount,
   pattern,
   place,
@@ -36,8 +38,11 @@ const retName = z.union(
   retAllowed,
 );
 
-/** 0, a named negative errno such as -EFAULT, `nonzero`, or the name of an API's error. */
-const ret = z.union([wholeNumber, retName], retAllowed);
+/** 0, a negative errno by name or number, `nonzero`, or the name or the positive code of an API's error. */
+const ret = z.union(
+  [wholeNumber.refine((code) => code >= 0 || isErrno(code), retAllowed), retName],
+  retAllowed,
+);
 
 /** `[start, end, bo, first page in bo]` */
 const va = z.tuple(
@@ -82,17 +87,43 @@ const vmOp = z.discriminatedUnion(
 export type VmOp = z.infer<typeof vmOp>;
 export type Va = z.infer<typeof va>;
 
-const protRun = z.strictObject(
-  {
-    first: pageCount(),
-    count: pageCount(1),
-    value: byte,
-    names: z.array(name, 'a list of names').optional(),
-  },
-  'first, count, value, names',
-);
+const protRun = z
+  .strictObject(
+    {
+      first: pageCount(),
+      count: pageCount(1),
+      value: byte,
+      /** What the value says, for readers. */
+      names: z.array(oneOf(...protNames), 'a list of names').optional(),
+    },
+    'first, count, value, names',
+  )
+  .refine(({ value, names = [] }) => names.length === 0 || protOf(names) === value, {
+    path: ['names'],
+    error: ({ input }) => `the names of the value, ${namesOfValue(input)}`,
+  });
+
+/** Of a run as it stands in the file. */
+function namesOfValue(run: unknown): string {
+  const { value } = z.object({ value: byte }).parse(run);
+  return formatProt(value);
+}
 
 export type ProtRun = z.infer<typeof protRun>;
+
+const RUNS = 'a list of at least one run of pages';
+const BITS = 'present, swap or soft_dirty';
+
+const pagemap = expectation('pagemap', {
+  step: name,
+  present: flag.optional(),
+  swap: flag.optional(),
+  soft_dirty: flag.optional(),
+}).refine(
+  ({ present, swap, soft_dirty: softDirty }) =>
+    present !== undefined || swap !== undefined || softDirty !== undefined,
+  BITS,
+);
 
 const plainExpectations = [
   expectation('ret', { step: name, value: ret }),
@@ -101,13 +132,13 @@ const plainExpectations = [
   expectation('data', {
     step: name,
     off: pageCount().optional(),
-    pages: pageCount().optional(),
+    pages: pageCount(1).optional(),
     equals: pattern,
   }),
   expectation('data_before', {
     step: name,
     off: pageCount().optional(),
-    pages: pageCount().optional(),
+    pages: pageCount(1).optional(),
     equals: pattern,
   }),
   expectation('value', { step: name, value: dword }),
@@ -116,7 +147,7 @@ const plainExpectations = [
     values: z.array(z.union([dword, retName], `a number, ${retAllowed}`), 'a list'),
   }),
   expectation('attr', { step: name, value: z.json() }),
-  expectation('prot', { step: name, pages: z.array(protRun, 'a list of runs of pages') }),
+  expectation('prot', { step: name, pages: z.array(protRun, RUNS).min(1, RUNS) }),
   expectation('residency', {
     step: name,
     where: z.union(
@@ -132,18 +163,13 @@ const plainExpectations = [
       'a number, or >, <, >= or <= and a number',
     ),
   }),
-  expectation('pagemap', {
-    step: name,
-    present: flag.optional(),
-    swap: flag.optional(),
-    soft_dirty: flag.optional(),
-  }),
+  pagemap,
   expectation('event', {
-    kind: name,
+    kind: oneOf('gpu_memory_fault', 'migrate_start'),
     buf: name,
     off: pageCount(),
     pages: pageCount(1).optional(),
-    trigger: name.optional(),
+    trigger: oneOf('prefetch', 'gpu_fault', 'cpu_fault', 'eviction').optional(),
     pid: proc.optional(),
   }),
   expectation('vm_ops', { step: name, ops: z.array(vmOp, 'a list of operations') }),
@@ -170,10 +196,14 @@ export interface IfRetZero {
 
 export type CaseExpectation = PlainExpectation | IfRetZero;
 
+const EXPECTATIONS = 'a list of at least one expectation';
+
 const conditional = expectation('if_ret_zero', {
   step: name,
   // biome-ignore lint/suspicious/noThenProperty: the key of the file format
-  then: z.lazy((): z.ZodType<CaseExpectation[]> => z.array(expectationSchema, 'a list of expectations')),
+  then: z.lazy(
+    (): z.ZodType<CaseExpectation[]> => z.array(expectationSchema, EXPECTATIONS).min(1, EXPECTATIONS),
+  ),
 });
 
 export const expectationNames: readonly string[] = [...plainExpectations, conditional]

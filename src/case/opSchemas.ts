@@ -1,6 +1,8 @@
 /** Every operation of a case with its arguments: what a file may say, and the type that programs get. */
 
 import { z } from 'zod';
+import { FALLBACK_FORM, parseFallback } from './fallbacks.js';
+import { svmFlagNames } from './svmFlagNames.js';
 import {
   byte,
   byteCount,
@@ -18,7 +20,6 @@ import {
   place,
   proc,
   signedBytes,
-  text,
 } from './values.js';
 
 /** Of one operation without steps of its own. */
@@ -38,6 +39,8 @@ const onDevice = { ...p, dev: device };
 const deviceSpan = { ...span, dev: device };
 const gpuVa = { start: gpuPage, end: gpuPage, ...onSomeDevice() };
 const prot = oneOf('none', 'r', 'rw');
+const flags = z.array(oneOf(...svmFlagNames), 'a list of flags');
+const fallback = z.string(FALLBACK_FORM).refine((said) => parseFallback(said) !== null, FALLBACK_FORM);
 
 function onSomeDevice() {
   return { proc: proc.optional(), dev: device.optional() };
@@ -174,7 +177,7 @@ const attributeOps = [
   op('advise_preferred_location', {
     ...deviceSpan,
     target: place,
-    fallback: z.array(text, 'a list of texts').optional(),
+    fallback: z.array(fallback, 'a list of texts').optional(),
   }),
   op('advise_atomic', { ...deviceSpan, mode: oneOf('device', 'global', 'cpu', 'undefined') }),
   op('advise_access', { ...deviceSpan, mode: oneOf('access', 'access_in_place') }),
@@ -199,7 +202,7 @@ const attributeOps = [
     ...deviceSpan,
     prefetch: place,
     preferred: place,
-    flags: z.array(name, 'a list of flags'),
+    flags,
     access: place,
     retry: count().optional(),
   }),
@@ -209,8 +212,8 @@ const attributeOps = [
       {
         prefetch_loc: place.optional(),
         preferred_loc: place.optional(),
-        flags: z.array(name, 'a list of flags').optional(),
-        clear_flags: z.array(name, 'a list of flags').optional(),
+        flags: flags.optional(),
+        clear_flags: flags.optional(),
         granularity: count().optional(),
         access: place.optional(),
         access_in_place: place.optional(),

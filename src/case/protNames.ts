@@ -4,20 +4,35 @@
 const ERROR = 0xff;
 
 /** Where the page is, in the high half; the others are bits. @kernel HMM_DMIRROR_PROT_READ */
-const places: readonly (readonly [number, string])[] = [
+const places = [
   [0x10, 'ZERO'],
   [0x20, 'DEV_PRIVATE_LOCAL'],
   [0x30, 'DEV_PRIVATE_REMOTE'],
   [0x40, 'DEV_COHERENT_LOCAL'],
   [0x50, 'DEV_COHERENT_REMOTE'],
-];
+] as const;
 
-const rights: readonly (readonly [number, string])[] = [
+const rights = [
   [0x01, 'READ'],
   [0x02, 'WRITE'],
   [0x04, 'PMD'],
   [0x08, 'PUD'],
-];
+] as const;
+
+const codes: ReadonlyMap<string, number> = new Map([
+  ['NONE', 0],
+  ...places.map(([code, name]) => [name, code] as const),
+  ...rights.map(([bit, name]) => [name, bit] as const),
+  ['ERROR', ERROR],
+]);
+
+/** All names, each of one code; those of a page are combined. */
+export const protNames: readonly string[] = [...codes.keys()];
+
+/** The byte that the names together stand for. */
+export function protOf(names: readonly string[]): number {
+  return names.reduce((value, name) => value | (codes.get(name) ?? 0), 0);
+}
 
 /** `WRITE|PMD (0x06)` */
 export function formatProt(value: number): string {

@@ -370,6 +370,11 @@ export function deviceCounters(source: CounterSource, device: number): Counters 
   return counters;
 }
 
+/** The names that {@link deviceCounter} knows. */
+export const readableCounters: readonly string[] = [...observedDeviceCounters, ...runCounterTable].map(
+  ({ name }) => name,
+);
+
 /** One counter that can be read at any time, of a device or else of the run; null for any other name. */
 export function deviceCounter(observation: Observation, device: number, name: string): number | null {
   const own = observedDeviceCounters.find((row) => row.name === name);

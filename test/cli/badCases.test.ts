@@ -31,6 +31,12 @@ function caseWith(step: string, expectation = ''): string {
   return `[{"suite": "s", "name": "n", "steps": [${MMAP}\n${step === '' ? '' : `, ${step}`}], "expect": [${expectation}]}]`;
 }
 
+/** What a snapshot shows of one page. */
+function prot(value: number, names: string): string {
+  const run = `{"first": 0, "count": 1, "value": ${value}, "names": ${names}}`;
+  return `{"type": "prot", "step": "m", "pages": [${run}]}`;
+}
+
 async function complaint(...words: string[]): Promise<string> {
   expect(await runCli(['case', ...words], host)).toBe(2);
   expect(host.stdout.text).toBe('');
@@ -85,6 +91,97 @@ describe('a mistake in a case file', () => {
       'a buffer that nobody maps',
       caseWith('{"op": "cpu_read", "args": {"buf": "Z", "off": 0}}'),
       /:2:\d+: key '0\.steps\.1\.args\.buf': found "Z", allowed: a buffer that a step maps/,
+    ],
+    [
+      'data of no pages',
+      caseWith('', '{"type": "data", "step": "m", "pages": 0, "equals": {"p": "zero"}}'),
+      /:2:\d+: key '0\.expect\.0\.pages': found 0, allowed: a whole number of at least 1/,
+    ],
+    [
+      'a snapshot of no pages',
+      caseWith('', '{"type": "prot", "step": "m", "pages": []}'),
+      /:2:\d+: key '0\.expect\.0\.pages': found \[\], allowed: a list of at least one run of pages/,
+    ],
+    [
+      'an unknown name of what a snapshot shows',
+      caseWith('', prot(2, '["WRTE"]')),
+      /:2:\d+: key '0\.expect\.0\.pages\.0\.names\.0': found "WRTE", allowed: one of: NONE, .*WRITE/,
+    ],
+    [
+      'names that are not those of the value',
+      caseWith('', prot(6, '["READ"]')),
+      /:2:\d+: key '0\.expect\.0\.pages\.0\.names': found \["READ"\], allowed: the names of the value, WRITE\|PMD \(0x06\)/,
+    ],
+    [
+      'a pagemap of which nothing is said',
+      caseWith('', '{"type": "pagemap", "step": "m"}'),
+      /:2:\d+: key '0\.expect\.0': found .*allowed: present, swap or soft_dirty/,
+    ],
+    [
+      'a condition without anything that must hold',
+      caseWith('', '{"type": "if_ret_zero", "step": "m", "then": []}'),
+      /:2:\d+: key '0\.expect\.0\.then': found \[\], allowed: a list of at least one expectation/,
+    ],
+    [
+      'a number that is no errno',
+      caseWith('', '{"type": "ret", "step": "m", "value": -23}'),
+      /:2:\d+: key '0\.expect\.0\.value': found -23, allowed: 0, nonzero, .*-EFAULT,/,
+    ],
+    [
+      'an unknown kind of event',
+      caseWith('', '{"type": "event", "kind": "joy", "buf": "A", "off": 0}'),
+      /:2:\d+: key '0\.expect\.0\.kind': found "joy", allowed: one of: gpu_memory_fault, migrate_start/,
+    ],
+    [
+      'an unknown trigger',
+      caseWith('', '{"type": "event", "kind": "migrate_start", "buf": "A", "off": 0, "trigger": "joy"}'),
+      /:2:\d+: key '0\.expect\.0\.trigger': found "joy", allowed: one of: prefetch, /,
+    ],
+    [
+      'an unknown counter',
+      caseWith('{"op": "read_counter", "args": {"dev": "gpu0", "counter": "svm_pagefault_counts"}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.counter': found "svm_pagefault_counts", .*did you mean 'svm_pagefault_count'\?/,
+    ],
+    [
+      'a prefetch instruction for a buffer that nobody maps',
+      caseWith('{"op": "gpu_prefetch_hint", "args": {"dev": "gpu0", "addr": "Z", "lanes": 1}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.addr': found "Z", allowed: a buffer that a step maps/,
+    ],
+    [
+      'a hint about a buffer that nobody maps',
+      caseWith('{"op": "migrate_hint", "args": {"target": "sys", "ranges": [["A", 0, 0], ["Z", 0, 0]]}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.ranges\.1\.0': found "Z", allowed: a buffer that a step maps/,
+    ],
+    [
+      'an unknown flag',
+      caseWith(
+        '{"op": "svm_register", "args": {"buf": "A", "dev": "gpu0", "prefetch": "sys", "preferred": "sys", "flags": ["coherence"], "access": "gpu0"}}',
+      ),
+      /:2:\d+: key '0\.steps\.1\.args\.flags\.0': found "coherence", allowed: one of: .*\bcoherent\b/,
+    ],
+    [
+      'a fallback that is none',
+      caseWith(
+        '{"op": "advise_preferred_location", "args": {"buf": "A", "dev": "gpu0", "target": "gpu1", "fallback": ["sys"]}}',
+      ),
+      /:2:\d+: key '0\.steps\.1\.args\.fallback\.0': found "sys", allowed: 'any error' or a negative errno/,
+    ],
+    [
+      'a mapping of no file',
+      caseWith('{"op": "mmap", "args": {"buf": "B", "pages": 1, "prot": "r", "backing": "file"}}'),
+      /:2:\d+: key '0\.steps\.1\.args\.file': found nothing, allowed: a file that a step creates/,
+    ],
+    [
+      'a mapping of a device file of no device',
+      caseWith(
+        '{"op": "mmap", "args": {"buf": "B", "pages": 1, "prot": "r", "backing": "device_file", "file": "F"}}',
+      ),
+      /:2:\d+: key '0\.steps\.1\.args\.file': found "F", allowed: a device from gpu0 to gpu99/,
+    ],
+    [
+      'a key that stands twice',
+      caseWith('{"op": "munmap", "args": {"buf": "A", "off": 0,\n"\\u006fff": 1}}'),
+      /:3:1: key 'off': found the key for the second time, allowed: each key of an object once/,
     ],
     [
       'malformed JSON',

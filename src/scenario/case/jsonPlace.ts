@@ -23,7 +23,12 @@ export function jsonPlaces(text: string, paths: readonly JsonPath[]): TextPlace[
 
 /** Where a text ceases to be JSON; the parser's messages do not always say it. */
 export function placeOfSyntaxError(text: string): TextPlace {
-  const before = text.slice(0, syntaxErrorAt(text)).split('\n');
+  return placeOf(text, syntaxErrorAt(text));
+}
+
+/** Of a character of a text, from 0. */
+export function placeOf(text: string, offset: number): TextPlace {
+  const before = text.slice(0, offset).split('\n');
   return { line: before.length, column: before[before.length - 1].length + 1 };
 }
 

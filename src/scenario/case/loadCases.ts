@@ -10,8 +10,9 @@ import { LIST_SEPARATOR } from '../../case/values.js';
 import { didYouMean } from '../didYouMean.js';
 import { readTextFile } from '../readTextFile.js';
 import { valueAt } from '../yamlSource.js';
+import { duplicateKey } from './duplicateKey.js';
 import { forkMistakes } from './forks.js';
-import { type JsonPath, jsonPlaces, placeOfSyntaxError } from './jsonPlace.js';
+import { type JsonPath, jsonPlaces, placeOf, placeOfSyntaxError } from './jsonPlace.js';
 import { labelMistakes } from './labels.js';
 import { memoryMistakes } from './memory.js';
 import { nameMistakes } from './names.js';
@@ -45,6 +46,7 @@ export function loadCaseFiles(paths: readonly string[]): CaseFile[] {
 export function loadCaseFile(path: string): Case[] {
   const text = readTextFile(path, WHAT, FILE_BYTES_MAX);
   const value = parse(path, text);
+  refuseDuplicateKeys(path, text);
   const parsed = caseFileSchema.safeParse(value);
   if (!parsed.success)
     throw firstMistake(path, text, value, withoutAfterEffects(parsed.error.issues.flatMap(mistakesOf)));
@@ -85,6 +87,20 @@ function parse(path: string, text: string): unknown {
     const found = `a JSON syntax error: ${message}`;
     throw new UserError({ where: path, ...placeOfSyntaxError(text), found, allowed: WHAT });
   }
+}
+
+/** JSON itself would take the last of them. */
+function refuseDuplicateKeys(where: string, text: string): void {
+  const duplicate = duplicateKey(text);
+  if (duplicate === null) return;
+  const { key, offset } = duplicate;
+  throw new UserError({
+    where,
+    ...placeOf(text, offset),
+    key,
+    found: 'the key for the second time',
+    allowed: 'each key of an object once',
+  });
 }
 
 function firstMistake(

@@ -1,7 +1,9 @@
-/** That every buffer, file and process which a step names is one that some step of the case makes. */
+/** That every buffer, file and process which a step names is one that some step of the case makes, and every counter one that there is. */
 
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
+import { caseCounters } from '../../simulation/case/caseCounters.js';
+import { didYouMean } from '../didYouMean.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
 import type { CaseMistake } from './loadCases.js';
@@ -10,6 +12,9 @@ const ROUND = '$i';
 /** What `alloc_and_register` calls its buffers. */
 const ALLOCATED = `alloc${ROUND}`;
 const MAIN_PROCESS = 'p0';
+/** Before the name of an address at which nothing is mapped. */
+const UNMAPPED = 'unmapped:';
+const DEVICE = /^gpu\d{1,2}$/;
 
 type Kind = 'buffer' | 'file' | 'process';
 
@@ -34,11 +39,12 @@ export function nameMistakes({ steps }: Case, path: JsonPath): CaseMistake[] {
   };
   const mistakes: CaseMistake[] = [];
   eachStep(steps, [...path, 'steps'], (step, at) => {
-    for (const [kind, key, name] of usesOf(step)) {
+    for (const { kind, key, name } of usesOf(step)) {
       // A name with a round in it may be any; the run knows.
       if (name.includes(ROUND) || patterns[kind].test(name)) continue;
-      mistakes.push({ path: [...at, 'args', key], allowed: made[kind] });
+      mistakes.push({ path: [...at, 'args', ...key], allowed: made[kind] });
     }
+    mistakes.push(...otherMistakes(step, [...at, 'args']));
   });
   return mistakes;
 }
@@ -74,13 +80,20 @@ function patternOf(names: ReadonlySet<string>): RegExp {
   return new RegExp(`^(?:${escaped.join('|') || '(?!)'})$`);
 }
 
-function usesOf(step: Step): [kind: Kind, key: string, name: string][] {
-  const uses: [Kind, string, string][] = [];
+/** A name that a step uses, with its place among the arguments. */
+interface Use {
+  readonly kind: Kind;
+  readonly key: JsonPath;
+  readonly name: string;
+}
+
+function usesOf(step: Step): Use[] {
+  const uses: Use[] = [];
   for (const [key, value] of Object.entries(step.args)) {
     const kind = kindOf(step, key);
-    if (kind !== null && typeof value === 'string') uses.push([kind, key, value]);
+    if (kind !== null && typeof value === 'string') uses.push({ kind, key: [key], name: value });
   }
-  return uses;
+  return [...uses, ...usesWithin(step)];
 }
 
 function kindOf({ op, args }: Step, key: string): Kind | null {
@@ -96,4 +109,40 @@ function kindOf({ op, args }: Step, key: string): Kind | null {
     default:
       return null;
   }
+}
+
+/** Names of buffers within other arguments. */
+function usesWithin({ op, args }: Step): Use[] {
+  const buffer = (name: string, ...key: JsonPath): Use => ({ kind: 'buffer', key, name });
+  switch (op) {
+    case 'gpu_prefetch_hint':
+      return args.addr.startsWith(UNMAPPED) ? [] : [buffer(args.addr, 'addr')];
+    case 'mremap':
+      return args.to === 'fresh' ? [] : [buffer(args.to.buf, 'to', 'buf')];
+    case 'migrate_hint':
+      return [
+        ...(args.bufs ?? []).map((name, i) => buffer(name, 'bufs', i)),
+        ...(args.ranges ?? []).map(([name], i) => buffer(name, 'ranges', i, 0)),
+      ];
+    default:
+      return [];
+  }
+}
+
+/** Names that no step makes. */
+function otherMistakes({ op, args }: Step, path: JsonPath): CaseMistake[] {
+  if (op === 'read_counter' && !caseCounters.includes(args.counter)) {
+    const meant = didYouMean(args.counter, caseCounters);
+    const mistake = { path: [...path, 'counter'], allowed: 'a counter such as svm_pagefault_count' };
+    return [meant === null ? mistake : { ...mistake, hint: `did you mean '${meant}'?` }];
+  }
+  if (op !== 'mmap') return [];
+  const { backing, file } = args;
+  if (backing === 'file' && file === undefined) {
+    return [{ path: [...path, 'file'], allowed: made.file }];
+  }
+  if (backing === 'device_file' && file !== undefined && !DEVICE.test(file)) {
+    return [{ path: [...path, 'file'], allowed: 'a device from gpu0 to gpu99' }];
+  }
+  return [];
 }

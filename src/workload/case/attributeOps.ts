@@ -1,7 +1,8 @@
 /** Operations of a case that tell drivers about memory: advice, attributes, prefetch, queues, and where pages are. */
 
-import { Errno } from '../../base/errno.js';
+import { Errno, errnoName } from '../../base/errno.js';
 import { PAGE_BYTES, pagesFor, vpn } from '../../base/units.js';
+import { parseFallback } from '../../case/fallbacks.js';
 import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { IoctlRequest, type SvmRequest } from '../../uapi/ioctlRequest.js';
@@ -84,23 +85,14 @@ function bytesAt(address: number, bytes: number): Place {
 
 function* advisePreferred(thread: CaseThread, args: OpArgs['advise_preferred_location']): Steps<StepResult> {
   const span = thread.span(yield* thread.enter(args.proc), args);
-  const targets = [args.target, ...(args.fallback ?? []).map(fallbackOf)];
-  let last: Errno = Errno.OK;
-  for (const target of targets) {
-    const place: string | null = typeof target === 'string' ? target : target(last);
-    if (place === null) continue;
-    last = (yield* call(thread, IoctlRequest.madvisePreferred, span, args.dev, place)).errno;
+  let last = (yield* call(thread, IoctlRequest.madvisePreferred, span, args.dev, args.target)).errno;
+  for (const text of args.fallback ?? []) {
     if (last === Errno.OK) break;
+    const fallback = parseFallback(text);
+    if (fallback === null || (fallback.after !== null && fallback.after !== errnoName(last))) continue;
+    last = (yield* call(thread, IoctlRequest.madvisePreferred, span, args.dev, fallback.place)).errno;
   }
   return returned(last);
-}
-
-/** `-ENOLINK -> default device (own VRAM)`, `any error -> system memory`: what to try after which error. */
-function fallbackOf(text: string): (errno: Errno) => string | null {
-  const [when = '', then = ''] = text.split('->').map((part) => part.trim());
-  const place = then.startsWith('system') ? 'sys' : 'default';
-  return (errno) =>
-    when.startsWith('any') || (when === '-ENOLINK' && errno === Errno.ENOLINK) ? place : null;
 }
 
 function* register(

@@ -123,6 +123,29 @@ describe('a case file', () => {
     expect(loadCaseFile(file(withSteps(steps)))).toHaveLength(1);
   });
 
+  it('may use every name that there is, in whatever order', () => {
+    const steps = [
+      MMAP,
+      '{"op": "gpu_prefetch_hint", "args": {"dev": "gpu0", "addr": "unmapped:Z", "lanes": 1}}',
+      '{"op": "mmap", "args": {"buf": "V", "pages": 1, "prot": "r", "backing": "device_file"}}',
+      '{"op": "mmap", "args": {"buf": "W", "pages": 1, "prot": "r", "file": "nobody asks"}}',
+      '{"op": "advise_preferred_location", "args": {"buf": "A", "dev": "gpu0", "target": "gpu1", "fallback": ["-ENOMEM -> system memory"]}}',
+    ];
+    const run = (value: number, names: string) =>
+      `{"type": "prot", "step": "m", "pages": [{"first": 0, "count": 1, "value": ${value}, "names": ${names}}]}`;
+    const expectations = [
+      run(6, '["PMD", "WRITE"]'),
+      run(0x51, '["READ", "DEV_COHERENT_REMOTE"]'),
+      run(255, '["ERROR"]'),
+      run(0, '["NONE"]'),
+      run(2, '[]'),
+      '{"type": "ret", "step": "m", "value": -22}',
+      '{"type": "ret", "step": "m", "value": 101}',
+      '{"type": "event", "kind": "migrate_start", "buf": "A", "off": 0, "trigger": "eviction"}',
+    ];
+    expect(loadCaseFile(file(withSteps(steps, expectations)))).toHaveLength(1);
+  });
+
   it('that is no JSON is refused where it ends to be', () => {
     const error = mistakeIn('[\n{"suite": }\n]');
     expect(error.line).toBe(2);

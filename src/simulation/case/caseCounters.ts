@@ -1,0 +1,3 @@
+/** The counters that a case can read. */
+
+export { readableCounters as caseCounters } from '../../observe/counters.js';
