@@ -167,6 +167,11 @@ export class CpuThread implements AccessPort {
     return (yield* this.host.call(CpuMessage.prefetch, { page, npages, target, depth })).errno;
   }
 
+  /** How many pages of the span lie in a device's memory, or with target -1 in RAM; what is about to move lies nowhere. */
+  *residentPages(page: Vpn, npages: number, target: number): Steps<number> {
+    return (yield* this.host.call(CpuMessage.residency, { page, npages, target })).npages;
+  }
+
   /** A device begins to mirror the process's addresses, or stops. Errors: -EEXIST, -ENODEV, -ENOENT, -EBUSY, -ENOMEM. */
   *setMembership(device: number, joins: boolean): Steps<Errno> {
     return (yield* this.host.call(CpuMessage.membership, { device, joins: joins ? 1 : 0 })).errno;

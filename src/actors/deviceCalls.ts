@@ -1,4 +1,4 @@
-/** The calls by which programs say what devices are to do: prefetch, join and leave the process, and be let go of by the driver. */
+/** The calls by which programs say what devices are to do, prefetch, join and leave the process, and be let go of by the driver, and ask what lies where. */
 
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
@@ -10,7 +10,7 @@ import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { GpuUnbind } from '../driver/gpuUnbind.js';
 import type { MirrorTable } from '../driver/mirrorTable.js';
 import { preferDevice } from '../driver/placement.js';
-import { noteMigration, walkMapped } from '../driver/spanWalk.js';
+import { noteMigration, pagesIn, walkMapped } from '../driver/spanWalk.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
@@ -48,6 +48,11 @@ export class DeviceCalls {
     port.serve(CpuMessage.prefetch, function* ({ page, npages, target, depth }) {
       const end = (page + npages) as Vpn;
       return { errno: yield* self.prefetch(process(), page, end, target, depth) };
+    });
+    port.serve(CpuMessage.residency, function* ({ page, npages, target }) {
+      const mm = process();
+      yield* self.world.sched.spend(mm.kernel.costs.syscallNs);
+      return { npages: pagesIn(mm, page, (page + npages) as Vpn, target) };
     });
     port.serve(CpuMessage.membership, function* ({ device, joins }) {
       return { errno: yield* self.changeMembership(process(), device, joins !== 0) };

@@ -51,6 +51,8 @@ export const CpuMessage = {
     { device: number, workload: number, phase: number, a: number, b: number },
     { errno },
   ),
+  /** How many pages of a span lie in a device's memory, or with target -1 in RAM. */
+  residency: defineMessage('cpu.residency', { page, npages: number, target: number }, { npages: number }),
 } as const;
 
 /** A device's page fault, to the Coordinator. Between the two a page is named with its address space. */

@@ -1,9 +1,9 @@
 /** Going through what is mapped of a span of a process's addresses, range by range, as prefetches do. */
 
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
+import { PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Mm } from '../mm/process/mm.js';
-import { PteKind, pteFromWord, pteKind } from '../mm/table/pte.js';
+import { PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
 import { DriverStep, type MigrateTrigger } from './driverStep.js';
 
@@ -42,6 +42,20 @@ export function firstOnDevice({ pageTable }: Mm, start: Vpn, end: Vpn): Vpn {
   while (page < end && pteKind(pteFromWord(pageTable.get(page))) !== PteKind.DevicePrivate)
     page = pageTable.nextPopulated(page + 1, end);
   return page as Vpn;
+}
+
+/** How many pages of the half-open span the CPU's page table has in the memory of a device, or with -1 in RAM: what is about to move is nowhere. @kernel show_numa_map */
+export function pagesIn({ pageTable, kernel }: Mm, start: Vpn, end: Vpn, device: number): number {
+  const { layout } = kernel.memory;
+  let pages = 0;
+  for (let page: number = pageTable.nextPopulated(start, end); page < end; ) {
+    const pte = pteFromWord(pageTable.get(page));
+    const next = pteIsHuge(pte) ? Math.min(end, page - (page % PMD_PAGES) + PMD_PAGES) : page + 1;
+    const isThere = pteIsMapping(pte) && layout.zoneOf(ptePfn(pte)).deviceIndex === device;
+    if (isThere && !kernel.isZeroPage(ptePfn(pte))) pages += next - page;
+    page = pageTable.nextPopulated(next, end);
+  }
+  return pages;
 }
 
 /** Also beyond what a caller asks for that knows no end of addresses. */

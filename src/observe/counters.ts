@@ -320,6 +320,11 @@ const runCounterTable: readonly RunCounter[] = [
   counted('svm_range_insert_count', GpuSvmStep.rangeInserted, 'Ranges made'),
   counted('svm_range_remove_count', GpuSvmStep.rangeRemoved, 'Ranges removed'),
   counted('svm_notifier_insert_count', GpuSvmStep.notifierInserted, 'Interval notifiers made'),
+  counted(
+    'svm_get_pages_retry_count',
+    GpuSvmStep.getPagesRetry,
+    'Mappings of a range for DMA that began again, because it had been invalidated meanwhile',
+  ),
   counted('svm_dma_map_count', GpuSvmStep.mapped, 'Ranges mapped for the DMA of a device'),
   summed('svm_dma_map_pages', 'pages', GpuSvmStep.mapped, 'npages', 'Pages of these'),
   counted(

@@ -98,6 +98,10 @@ export class ProgramHost implements HostContext {
     return this.thread.prefetch(page, npages, target, depth);
   }
 
+  residentPages(page: Vpn, npages: number, target: number): Steps<number> {
+    return this.thread.residentPages(page, npages, target);
+  }
+
   setMembership(device: number, joins: boolean): Steps<Errno> {
     return this.thread.setMembership(device, joins);
   }

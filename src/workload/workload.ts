@@ -48,6 +48,8 @@ export interface HostContext extends AccessPort {
   parallel(operations: readonly Steps<Errno>[]): Steps<readonly Errno[]>;
   /** Migrates what is mapped of a span to a device's memory and maps it there, or with target -1 to RAM; `depth` ranges at a time. */
   prefetch(page: Vpn, npages: number, target: number, depth: number): Steps<Errno>;
+  /** How many pages of a span lie in a device's memory, or with target -1 in RAM, at this moment; none of them is touched. */
+  residentPages(page: Vpn, npages: number, target: number): Steps<number>;
   /**
    * A device begins to mirror the process's addresses, or stops; one that has stopped runs nothing for the process. Errors: -EEXIST, -ENODEV (it does
    * not), -EBUSY (it has, but pages of its memory were in use and stay), -ENOMEM.

@@ -93,13 +93,13 @@ export function migrateFlow(changes: Partial<MigrateFlowResult> = {}): MigrateFl
     destination: 'gpu0',
     path: 'ram-to-vram',
     wall: {
-      bytes: 16e6,
+      bytes: [16e6, 16e6, 16e6],
       times: [3e6, 4e6, 6e6],
       memcpyRatios: [0.9, 0.72, 0.48],
       warmups: 30,
       isSteady: true,
     },
-    simulated: { bytes: 12.5e6, times: [1e6], memcpyRatios: [], warmups: 1, isSteady: false },
+    simulated: { bytes: [12.5e6], times: [1e6], memcpyRatios: [], warmups: 1, isSteady: false },
     ...changes,
   };
 }

@@ -30,6 +30,8 @@ export interface FlatMachineOptions {
   readonly spurious?: number;
   readonly refused?: number;
   readonly bug?: FlatBug;
+  /** Where pages lie, for programs that ask; a flat space has but one place. */
+  readonly placement?: Pick<HostContext, 'prefetch' | 'residentPages'>;
 }
 
 const STEPS_MAX = 20_000_000;
@@ -58,7 +60,7 @@ export class FlatMachine {
 
   constructor(
     private readonly configs: readonly WorkloadConfig[],
-    options: FlatMachineOptions = {},
+    private readonly options: FlatMachineOptions = {},
   ) {
     this.devices = options.devices ?? 2;
     this.contexts = options.contexts ?? 3;
@@ -203,6 +205,8 @@ export class FlatMachine {
       brk: () => never('brk'),
       counter: () => null,
       prefetch: () => never('prefetch'),
+      residentPages: () => unsupported(),
+      ...this.options.placement,
       setMembership: () => unsupported(),
       unbind: () => unsupported(),
       now: () => sched.now(),

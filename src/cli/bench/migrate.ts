@@ -36,7 +36,8 @@ export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
   measure: (simulator, config, options) => simulator.bench.migrate(config, options),
   progress: (cell) => {
     const wall = cell.flows[0]?.wall ?? null;
-    const speed = wall === null ? '' : ` ${formatBandwidth((wall.bytes / median(wall.times)) * 1e9)} (wall)`;
+    const speeds = wall?.times.map((ns, i) => (wall.bytes[i] / ns) * 1e9) ?? [];
+    const speed = speeds.length === 0 ? '' : ` ${formatBandwidth(median(speeds))} (wall)`;
     return `${migrateKey(cell)} ${cell.status}${speed}`;
   },
 };

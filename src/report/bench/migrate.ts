@@ -6,6 +6,7 @@ import type {
   MigrateCell,
   MigrateFlowResult,
   MigrateTimes,
+  MigrateTotals,
   MigrateVariant,
 } from '../../simulation/bench/migrate.js';
 import type { CheckResult } from '../../simulation/runReport.js';
@@ -90,7 +91,7 @@ function migrationBytes({ sizeBytes, rangeBytes }: MigrateVariant): number {
 }
 
 function bandwidths(times: MigrateTimes | null): number[] {
-  return times === null ? [] : times.times.map((ns) => (times.bytes / ns) * NANOSECONDS_PER_SECOND);
+  return times === null ? [] : times.times.map((ns, i) => (times.bytes[i] / ns) * NANOSECONDS_PER_SECOND);
 }
 
 function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
@@ -117,7 +118,7 @@ function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
 function timesResult(cell: MigrateCell, times: MigrateTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
   const { count, median: medianNs, min: minNs, max: maxNs, spread: spreadNs } = summaryOf(times.times);
-  const bytesPerSecond = (times.bytes / medianNs) * NANOSECONDS_PER_SECOND;
+  const bytesPerSecond = median(bandwidths(times));
   const totals = cell.totals[clock];
   const split = cell.phases[clock];
   return {
@@ -135,7 +136,7 @@ function timesResult(cell: MigrateCell, times: MigrateTimes | null, clock: Clock
   };
 }
 
-/** A single check: that all bytes arrived, everywhere. */
+/** A single check: that all bytes are what they were, and in words whether all of them arrived. */
 function migrateChecks(cells: readonly MigrateCell[]): CheckResult[] {
   const measured = cells.filter(({ status }) => status !== 'Waived');
   const wrong = measured.filter((cell) => !cell.verified || cell.status !== 'Passed');
@@ -143,9 +144,25 @@ function migrateChecks(cells: readonly MigrateCell[]): CheckResult[] {
   const waived = cells.length - measured.length;
   const detail =
     wrong.length === 0
-      ? `every byte arrived in ${counted}${waived === 0 ? '' : `, ${waived} waived`}`
+      ? `${arrivalText(measured)}${waived === 0 ? '' : `, ${waived} waived`}`
       : `${formatCount(wrong.length)} of ${counted} failed, first ${migrateKey(wrong[0])}: ${wrong[0].reason}`;
   return [{ name: 'content', ok: wrong.length === 0, detail }];
+}
+
+/** What stays behind is no error where others are in the way; but then it did not arrive. */
+function arrivalText(measured: readonly MigrateCell[]): string {
+  const counted = plural(measured.length, 'test');
+  const late = measured.filter((cell) => missingBytes(cell) > 0);
+  if (late.length === 0) return `every byte arrived in ${counted}`;
+  const missing = formatBytes(late.reduce((sum, cell) => sum + missingBytes(cell), 0));
+  return `no byte changed in ${counted}, but ${missing} stayed behind in ${formatCount(late.length)} of them, first ${migrateKey(late[0])}`;
+}
+
+function missingBytes({ totals }: MigrateCell): number {
+  return clocks.reduce((sum, clock) => {
+    const of = totals[clock];
+    return of === null ? sum : sum + of.wantedBytes - of.goodBytes;
+  }, 0);
 }
 
 /** One for each clock; a line for what is waived or failed. */
@@ -186,7 +203,7 @@ const summaryColumns: Readonly<Record<ClockName, readonly Column[]>> = {
   wall: ['GB/s (wall)', '±', 'of memcpy (wall)', 'pages/s (wall)', 'migrations/s (wall)', 'warm-ups'].map(
     right,
   ),
-  simulated: ['GB/s (simulated)', 'migrations/s (simulated)'].map(right),
+  simulated: ['GB/s (simulated)', 'pages/s (simulated)', 'migrations/s (simulated)'].map(right),
 };
 
 function wallTexts(cell: MigrateCell): string[] {
@@ -205,7 +222,7 @@ function wallTexts(cell: MigrateCell): string[] {
 
 function simulatedTexts(cell: MigrateCell): string[] {
   const simulated = medianOrNull(cell.flows.flatMap((flow) => bandwidths(flow.simulated)));
-  return [formatGBps(simulated), rateText(simulated, migrationBytes(cell))];
+  return [formatGBps(simulated), rateText(simulated, PAGE_BYTES), rateText(simulated, migrationBytes(cell))];
 }
 
 /** Of the pair whose samples scatter most. */
@@ -235,8 +252,8 @@ function wasteTable(cells: readonly MigrateCell[]): TableBlock[] {
   const rows = cells.flatMap((cell) =>
     clocks.flatMap((clock) => {
       const totals = cell.totals[clock];
-      if (totals === null || (totals.retries === 0 && totals.failed === 0 && totals.storms === 0)) return [];
-      const { goodBytes, rawBytes, retries, failed, failedBytes, storms } = totals;
+      if (totals === null || wasQuiet(totals)) return [];
+      const { goodBytes, rawBytes, retries, stayedBytes, givenUpBytes, failed, failedBytes, storms } = totals;
       return [
         [
           migrateKey(cell),
@@ -244,6 +261,8 @@ function wasteTable(cells: readonly MigrateCell[]): TableBlock[] {
           formatBytes(goodBytes),
           formatBytes(rawBytes),
           formatCount(retries),
+          formatBytes(stayedBytes),
+          formatBytes(givenUpBytes),
           formatCount(failed),
           formatBytes(failedBytes),
           formatCount(storms),
@@ -252,6 +271,19 @@ function wasteTable(cells: readonly MigrateCell[]): TableBlock[] {
     }),
   );
   if (rows.length === 0) return [];
-  const titles = ['Arrived', 'Copied', 'Retries', 'Aborted migrations', 'their size', 'Invalidations'];
+  const titles = [
+    'Arrived',
+    'Copied',
+    'Retries',
+    'Late',
+    'Given up',
+    'Aborted migrations',
+    'their size',
+    'Invalidations',
+  ];
   return [{ columns: [left('All samples'), left('Clock'), ...titles.map(right)], rows }];
+}
+
+function wasQuiet({ wantedBytes, goodBytes, retries, failed, storms }: MigrateTotals): boolean {
+  return goodBytes === wantedBytes && retries === 0 && failed === 0 && storms === 0;
 }

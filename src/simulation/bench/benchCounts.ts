@@ -10,10 +10,19 @@ export function countsOf({ workloads }: RunReport): BenchCounts {
 
 /** Values named `<prefix><sample>Ns`, in order. */
 export function samplesOf(counts: BenchCounts, prefix: string | RegExp): number[] {
+  return valuesOf(counts, prefix, 'Ns');
+}
+
+/** Values named `<prefix><sample>Pages`, in order. */
+export function pagesOf(counts: BenchCounts, prefix: string | RegExp): number[] {
+  return valuesOf(counts, prefix, 'Pages');
+}
+
+function valuesOf(counts: BenchCounts, prefix: string | RegExp, suffix: string): number[] {
   const begins = (name: string): boolean =>
     typeof prefix === 'string' ? name.startsWith(prefix) : prefix.test(name);
   return Object.entries(counts)
-    .filter(([name]) => begins(name) && name.endsWith('Ns'))
+    .filter(([name]) => begins(name) && name.endsWith(suffix))
     .map(([, value]) => value);
 }
 

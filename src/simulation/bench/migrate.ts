@@ -9,7 +9,7 @@ import { makeSimulation } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import { countsOf, pagesOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type FlowGroup, type MigrateTestName, migrateTests } from './migrateTests.js';
 import { type PhaseSplit, phaseSplit } from './phaseSplit.js';
@@ -20,12 +20,18 @@ export type MigratePath = (typeof migratePaths)[number];
 
 /** What was moved in the samples of one group of flows, all flows together. */
 export interface MigrateTotals {
-  /** Bytes that arrived. */
+  /** What all samples together were to bring to its destination. */
+  readonly wantedBytes: number;
+  /** Of these, what lay there after each sample and not before it. */
   readonly goodBytes: number;
   /** Bytes that devices copied for it, those of a second leg through RAM too. */
   readonly rawBytes: number;
-  /** Times that a range had to begin again. */
+  /** Rounds of faults and mappings of ranges that had to begin again, and prefetches that were asked for once more, since something had stayed behind. */
   readonly retries: number;
+  /** What those prefetches had left where it was. */
+  readonly stayedBytes: number;
+  /** What still was not there when the program had asked often enough. */
+  readonly givenUpBytes: number;
   /** Migrations that came to nothing, and their size. */
   readonly failed: number;
   readonly failedBytes: number;
@@ -35,12 +41,12 @@ export interface MigrateTotals {
 
 /** Of one clock. */
 export interface MigrateTimes {
-  /** What one sample moved in this flow. */
-  readonly bytes: number;
+  /** What arrived in this flow, sample by sample. */
+  readonly bytes: readonly number[];
   /** Sample by sample. */
   readonly times: readonly number[];
   /**
-   * For each sample: what as many bytes as all flows of the group moved take with plain copies in pieces of the same size, on as many threads as
+   * For each sample: what as many bytes as arrived in all flows of the group take with plain copies in pieces of the same size, on as many threads as
    * copied for them, over the time until the last flow had ended. Empty where time is modelled.
    */
   readonly memcpyRatios: readonly number[];
@@ -71,7 +77,7 @@ export interface MigrateCell extends MigrateVariant {
   readonly status: BenchStatus;
   /** Why it is waived, or what went wrong; empty where it passed. */
   readonly reason: string;
-  /** Every byte arrived. */
+  /** Every byte is what it was; whether all arrived, the totals say. */
   readonly verified: boolean;
   readonly flows: readonly MigrateFlowResult[];
   /** By clock. */
@@ -148,8 +154,13 @@ function roomFor({ ramPages, device, deviceCount }: SimulationConfig, flows: rea
 
 interface GroupRun {
   readonly report: RunReport;
+  /** What each flow is to move in a sample. */
   readonly bytes: number;
+  readonly flows: number;
 }
+
+/** Names of what is counted for each flow and sample. */
+const FLOW = /^flow\d+\./;
 
 /** One simulation per group of flows and clock, so that cells cannot influence one another: wall figures from `threads`, simulated ones from `virtual`. */
 class MigrateMeasurement {
@@ -204,7 +215,7 @@ class MigrateMeasurement {
     for (const group of groups) {
       if (this.options.signal?.aborted) return runs;
       const config = this.groupConfig(variant, group.flows, executor);
-      runs.push({ report: await this.run(config), bytes: regionBytes(config) });
+      runs.push({ report: await this.run(config), bytes: regionBytes(config), flows: group.flows.length });
       if (executor === 'threads') this.isFirst = false;
     }
     return runs;
@@ -324,9 +335,18 @@ function timesOf(run: GroupRun | undefined, flow: number): MigrateTimes | null {
   const times = samplesOf(counts, `flow${flow}.`);
   if (times.length === 0) return null;
   const groups = samplesOf(counts, 'group');
-  const memcpyRatios = samplesOf(counts, 'memcpy').map((ns, sample) => ns / groups[sample]);
+  const memcpyRatios = samplesOf(counts, 'memcpy').map(
+    (ns, sample) => (ns * arrivedShare(run, sample)) / groups[sample],
+  );
   const { warmups = 0, steady = 0 } = counts;
-  return { bytes: run.bytes, times, memcpyRatios, warmups, isSteady: steady === 1 };
+  const bytes = pagesOf(counts, `flow${flow}.`).map((pages) => pages * PAGE_BYTES);
+  return { bytes, times, memcpyRatios, warmups, isSteady: steady === 1 };
+}
+
+/** Of what all flows were to bring in a sample. */
+function arrivedShare({ report, bytes, flows }: GroupRun, sample: number): number {
+  const arrived = pagesOf(countsOf(report), new RegExp(`^flow\\d+\\.${sample}Pages$`));
+  return (arrived.reduce((sum, pages) => sum + pages, 0) * PAGE_BYTES) / (bytes * flows);
 }
 
 /** Null where nothing was run. */
@@ -341,9 +361,13 @@ function totalsOf(runs: readonly GroupRun[]): MigrateTotals | null {
     grown(`svm_${size}_cpu_copy_kb`),
   ]);
   return {
-    goodBytes: sum((counts, run) => samplesOf(counts, /^flow\d+\./).length * runs[run].bytes),
+    wantedBytes: sum((counts, run) => samplesOf(counts, FLOW).length * runs[run].bytes),
+    goodBytes: sum((counts) => pagesOf(counts, FLOW).reduce((pages, one) => pages + one, 0) * PAGE_BYTES),
     rawBytes: copiedKb.reduce((total, kb) => total + kb, 0) * 1024,
-    retries: grown('svm_pagefault_retry_count'),
+    retries:
+      grown('svm_pagefault_retry_count') + grown('svm_get_pages_retry_count') + sum(({ asked = 0 }) => asked),
+    stayedBytes: sum(({ stayedPages = 0 }) => stayedPages) * PAGE_BYTES,
+    givenUpBytes: sum(({ givenUpPages = 0 }) => givenUpPages) * PAGE_BYTES,
     failed: grown('svm_migrate_fail_count'),
     failedBytes: grown('svm_migrate_fail_bytes'),
     storms: sum(({ storms = 0 }) => storms),

@@ -5,7 +5,7 @@ import { SteadyState } from '../../base/steadyState.js';
 import { PAGE_BYTES, PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
 import { type AccessPort, holdPage } from '../../memory/accessPort.js';
 import type { Steps } from '../../sim/steps.js';
-import { firstError, mapBuffer, PROT_RW, toErrno } from '../hostSteps.js';
+import { firstError, mapBuffer, toErrno } from '../hostSteps.js';
 import {
   Advice,
   bufferBase,
@@ -35,6 +35,9 @@ const PARALLEL_COPY_BYTES = 64 * 2 ** 20;
 const REGION_STRIDE_PAGES = 2 ** 17;
 const STORM_PAGES = PMD_PAGES;
 
+/** Times that a flow asks for what stayed behind, before it gives up: with a storm it is there after a few. */
+const ASKS_MAX = 64;
+
 /** Counters of which the growth during the samples is a result: those that each device has, and those of the run. */
 const deviceCounters = [
   'svm_pagefault_retry_count',
@@ -45,12 +48,32 @@ const deviceCounters = [
   'svm_64K_cpu_copy_kb',
   'svm_2M_cpu_copy_kb',
 ] as const;
-const runCounters = ['svm_migrate_fail_count', 'svm_migrate_fail_bytes'] as const;
+const runCounters = [
+  'svm_migrate_fail_count',
+  'svm_migrate_fail_bytes',
+  'svm_get_pages_retry_count',
+] as const;
 
 /** Kernels, by phase. */
 const Phase = { PlainCopy: 0, Local: 1, Touch: 2 } as const;
 
-/** Result counts: `flow<f>.<i>Ns`, `group<i>Ns`, `memcpy<i>Ns`, `warmups`, `steady`, `storms`, and growth of counters as `total.<name>`. */
+/** What a round gives: per flow, the time, and the pages that it brought to where they should be. */
+interface Round {
+  readonly times: number[];
+  readonly arrived: number[];
+}
+
+/** What programs had to ask for once more because it had stayed behind, and what they gave up. */
+interface Tally {
+  retries: number;
+  stayedPages: number;
+  givenUpPages: number;
+}
+
+/**
+ * Result counts: `flow<f>.<i>Ns`, `flow<f>.<i>Pages` (that arrived), `group<i>Ns`, `memcpy<i>Ns`, `warmups`, `steady`, `storms`, `asked`, `stayedPages`,
+ * `givenUpPages`, and growth of counters as `total.<name>`.
+ */
 export class MigrateBench implements Workload {
   readonly name: string;
   private readonly start: Vpn;
@@ -125,7 +148,9 @@ export class MigrateBench implements Workload {
     let errno = yield* mapBuffer(host, region, pages);
     if (errno === Errno.OK) errno = yield* host.madvise(region, pages, this.pageAdvice());
     if (errno === Errno.OK) errno = yield* fillPattern(host, region, regionPages);
-    return errno;
+    if (errno !== Errno.OK || this.config.stormNs === undefined) return errno;
+    // A page in device memory loses the right to be stored to with every change of rights, and gets it back in RAM only.
+    return yield* host.mprotect(region, regionPages, Prot.Read);
   }
 
   /** Until rounds take the same time again and again, or until it has taken too long: a later sample may then still be faster, and the report says so. */
@@ -134,10 +159,10 @@ export class MigrateBench implements Workload {
     const steady = new SteadyState({ window: STEADY_WINDOW, roundsMin: warmups.min, roundsMax: warmups.max });
     const endNs = host.now() + warmupNs;
     while (!steady.isOver && host.now() < endNs && !host.stopping) {
-      const times = this.config.flows.map(() => 0);
-      const errno = yield* this.round(host, times);
+      const round = this.newRound();
+      const errno = yield* this.round(host, round);
       if (errno !== Errno.OK) return errno;
-      steady.add(Math.max(...times));
+      steady.add(Math.max(...round.times));
     }
     counts.warmups = steady.rounds;
     counts.steady = steady.isSteady ? 1 : 0;
@@ -145,55 +170,120 @@ export class MigrateBench implements Workload {
   }
 
   private *sample(host: HostContext, sample: number, counts: Record<string, number>): Steps<Errno> {
-    const times = this.config.flows.map(() => 0);
-    const errno = yield* this.round(host, times, counts);
+    const round = this.newRound();
+    const errno = yield* this.round(host, round, counts);
     if (errno !== Errno.OK) return errno;
-    times.forEach((ns, flow) => {
+    round.times.forEach((ns, flow) => {
       counts[`flow${flow}.${sample}Ns`] = ns;
+      counts[`flow${flow}.${sample}Pages`] = round.arrived[flow];
     });
-    counts[`group${sample}Ns`] = Math.max(...times);
+    counts[`group${sample}Ns`] = Math.max(...round.times);
     if (this.config.measuresCopy) counts[`memcpy${sample}Ns`] = yield* this.timePlainCopies(host);
     return Errno.OK;
   }
 
-  /** All flows back to where they begin, and then there at the same time: the time of each into `times`. */
-  private *round(host: HostContext, times: number[], counts?: Record<string, number>): Steps<Errno> {
+  private newRound(): Round {
+    return { times: this.config.flows.map(() => 0), arrived: this.config.flows.map(() => 0) };
+  }
+
+  /** All flows back to where they begin, and then there at the same time: what each took and brought into `round`. */
+  private *round(host: HostContext, round: Round, counts?: Record<string, number>): Steps<Errno> {
     const { flows } = this.config;
-    const back = firstError(
-      yield* host.parallel(flows.map((flow, i) => this.toStart(host, flow, this.regionOf(i)))),
-    );
+    const back = yield* this.toStart(host);
     if (back !== Errno.OK) return back;
+    const there = yield* this.pagesThere(host);
     const before = counts === undefined ? null : readCounters(host);
+    const tally: Tally = { retries: 0, stayedPages: 0, givenUpPages: 0 };
     const startNs = host.now();
     this.moving = true;
     let left = flows.length;
     const timed = function* (bench: MigrateBench, flow: MigrateFlow, i: number): Steps<Errno> {
-      const errno = yield* bench.move(host, flow, bench.regionOf(i));
-      times[i] = host.now() - startNs;
+      const end = yield* bench.move(host, flow, bench.regionOf(i), tally);
+      round.times[i] = end.ns - startNs;
       left--;
       if (left === 0) bench.moving = false;
-      return errno;
+      return end.errno;
     };
     const moves = flows.map((flow, i) => timed(this, flow, i));
     const errno = firstError(
       yield* host.parallel(this.config.stormNs === undefined ? moves : [...moves, this.storm(host, counts)]),
     );
-    if (counts !== undefined && before !== null) addGrowth(counts, before, readCounters(host));
+    if (counts !== undefined && before !== null) {
+      addGrowth(counts, before, readCounters(host));
+      addTally(counts, tally);
+    }
+    const arrived = yield* this.pagesThere(host);
+    flows.forEach((_, i) => {
+      round.arrived[i] = this.isLocal(i) ? this.config.regionPages : arrived[i] - there[i];
+    });
     yield* host.sleep(0);
     return errno;
   }
 
-  private *toStart(host: HostContext, { source }: MigrateFlow, region: Vpn): Steps<Errno> {
-    return yield* host.prefetch(region, this.config.regionPages, source, this.config.depth);
+  private *toStart(host: HostContext): Steps<Errno> {
+    const tally: Tally = { retries: 0, stayedPages: 0, givenUpPages: 0 };
+    const back = function* (bench: MigrateBench, source: number, region: Vpn): Steps<Errno> {
+      return (yield* bench.bring(host, region, source, tally)).errno;
+    };
+    return firstError(
+      yield* host.parallel(this.config.flows.map(({ source }, i) => back(this, source, this.regionOf(i)))),
+    );
   }
 
-  private *move(host: HostContext, { source, destination }: MigrateFlow, region: Vpn): Steps<Errno> {
-    if (source === destination) return yield* host.launch(source, Phase.Local, region, 0);
-    if (this.config.byFault === true) {
-      if (destination === BENCH_RAM) return yield* this.touchRanges(host, region);
-      return yield* host.launch(destination, Phase.Touch, region, 0);
+  /** Of each flow, how many pages are where it brings them. A copy within a device is complete when its kernel has ended, and not looked for. */
+  private *pagesThere(host: HostContext): Steps<number[]> {
+    const { flows, regionPages } = this.config;
+    const pages: number[] = [];
+    for (let flow = 0; flow < flows.length; flow++) {
+      const region = this.regionOf(flow);
+      const { destination } = flows[flow];
+      pages.push(this.isLocal(flow) ? 0 : yield* host.residentPages(region, regionPages, destination));
     }
-    return yield* host.prefetch(region, this.config.regionPages, destination, this.config.depth);
+    return pages;
+  }
+
+  private *move(
+    host: HostContext,
+    { source, destination }: MigrateFlow,
+    region: Vpn,
+    tally: Tally,
+  ): Steps<{ errno: Errno; ns: number }> {
+    if (source !== destination && this.config.byFault !== true)
+      return yield* this.bring(host, region, destination, tally);
+    const errno = yield* this.moveByAccess(host, source, destination, region);
+    return { errno, ns: host.now() };
+  }
+
+  private *moveByAccess(host: HostContext, source: number, destination: number, region: Vpn): Steps<Errno> {
+    if (source === destination) return yield* host.launch(source, Phase.Local, region, 0);
+    if (destination === BENCH_RAM) return yield* this.touchRanges(host, region);
+    return yield* host.launch(destination, Phase.Touch, region, 0);
+  }
+
+  /**
+   * Asks again for what stayed behind, as a program would that needs it there: a prefetch that meets others ends without an error where it is. The
+   * time is that at which the last prefetch returned; that nothing was missing is found out after it.
+   */
+  private *bring(
+    host: HostContext,
+    region: Vpn,
+    target: number,
+    tally: Tally,
+  ): Steps<{ errno: Errno; ns: number }> {
+    const { regionPages, depth } = this.config;
+    for (let asked = 1; ; asked++) {
+      const errno = yield* host.prefetch(region, regionPages, target, depth);
+      const ns = host.now();
+      if (errno !== Errno.OK) return { errno, ns };
+      const behind = regionPages - (yield* host.residentPages(region, regionPages, target));
+      if (behind === 0) return { errno, ns };
+      tally.stayedPages += behind;
+      if (asked === ASKS_MAX || host.stopping) {
+        tally.givenUpPages += behind;
+        return { errno, ns };
+      }
+      tally.retries++;
+    }
   }
 
   private *touchOnDevice(context: DeviceContext, region: Vpn): Steps<Errno> {
@@ -219,7 +309,7 @@ export class MigrateBench implements Workload {
     for (let block = 0; this.moving; block++) {
       const region = this.regionOf(block % flows.length);
       const at = (Math.floor(block / flows.length) * pages) % regionPages;
-      for (const prot of [PROT_RW | Prot.Exec, PROT_RW]) {
+      for (const prot of [Prot.Read | Prot.Exec, Prot.Read]) {
         const errno = yield* host.mprotect(vpn(region + at), pages, prot);
         if (errno !== Errno.OK) return errno;
       }
@@ -320,6 +410,12 @@ function readCounters(host: HostContext): Map<string, number> {
     values.set(name, sum);
   }
   return values;
+}
+
+function addTally(counts: Record<string, number>, { retries, stayedPages, givenUpPages }: Tally): void {
+  counts.asked = (counts.asked ?? 0) + retries;
+  counts.stayedPages = (counts.stayedPages ?? 0) + stayedPages;
+  counts.givenUpPages = (counts.givenUpPages ?? 0) + givenUpPages;
 }
 
 function addGrowth(

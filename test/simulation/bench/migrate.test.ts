@@ -61,6 +61,23 @@ describe('bench migrate', () => {
     expect(cell.totals.simulated?.storms).toBeGreaterThan(0);
   });
 
+  it('counts what arrived, and is slower for a storm that makes ranges begin again', async () => {
+    const large = { sizeBytes: 65_536, rangeBytes: 65_536 };
+    const [quiet, stormy] = [
+      await cellOf('host_to_device', large),
+      await cellOf('host_to_device', { ...large, storm: true }),
+    ];
+    const totals = stormy.totals.simulated;
+    if (totals === null) throw new Error('nothing was measured');
+    expect(totals).toMatchObject({ givenUpBytes: 0, goodBytes: totals.wantedBytes });
+    expect(totals.retries).toBeGreaterThan(0);
+    // What arrived was copied.
+    expect(totals.rawBytes).toBeGreaterThanOrEqual(totals.goodBytes);
+    const perNs = ({ flows: [{ simulated }] }: MigrateCell): number =>
+      simulated === null ? Number.NaN : simulated.bytes[0] / simulated.times[0];
+    expect(perNs(stormy)).toBeLessThan(perNs(quiet));
+  });
+
   it('waives what is not modelled where nothing else is asked for', async () => {
     expect(await cellOf('local')).toMatchObject({ status: 'Waived', reason: 'is not modelled' });
   });
