@@ -31,6 +31,9 @@ const SAMPLES_NOTE =
   'svmsim: note: --samples does not change simulated figures, which are the same each time';
 const NO_PROGRAMS = 'policies: a benchmark has workloads of its own; run and stress run programs';
 
+/** Whoever wants these says so. */
+const byNameOnly = benchmarks.filter(({ onlyByName }) => onlyByName).map(({ name }) => name);
+
 /** The worst first: it is the status of all. */
 const severity: readonly ExitStatus[] = [
   ExitStatus.InternalError,
@@ -45,7 +48,7 @@ export function addBenchCommand(program: Command, action: BenchRunner): void {
     .description('Measures, prints matrices and tables, and checks what it measured.')
     .argument(
       '[name...]',
-      `benchmarks (default: all but calibrate): ${benchmarks.map(({ name }) => name).join(', ')}; behind calibrate, cost presets`,
+      `benchmarks (default: all but ${byNameOnly.join(' and ')}): ${benchmarks.map(({ name }) => name).join(', ')}; behind calibrate, cost presets`,
     );
   addBenchOptions(command, benchmarks);
   command.action((names: string[], options: BenchOptions) => action(names, withDocument(options)));

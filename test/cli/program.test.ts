@@ -28,6 +28,11 @@ describe('help', () => {
     expect(host.stdout.text).toContain('130 interrupted');
   });
 
+  it('of bench says which benchmarks run only by name', async () => {
+    expect(await runCli(['bench', '--help'], host)).toBe(0);
+    expect(host.stdout.text.replace(/\s+/g, ' ')).toContain('(default: all but explore and calibrate)');
+  });
+
   it('examples are command lines that are accepted', async () => {
     for (const command of ['run', 'stress', 'bench']) {
       const asked = new FakeHost();

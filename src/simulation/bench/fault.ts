@@ -52,7 +52,7 @@ export interface FaultCell extends FaultVariant {
   readonly reason: string;
   readonly wall: FaultTimes | null;
   readonly simulated: FaultTimes | null;
-  /** This machine's times of the samples under `virtual`: how fast the simulator itself is. */
+  /** This machine's times of the samples under `virtual`: how fast the simulator itself is. Empty where nobody asked for this machine's clock. */
   readonly virtualTimes: readonly number[];
   /** Of this machine's own kernel; null where it was not measured. */
   readonly kernel: KernelFaults | null;
@@ -145,7 +145,7 @@ async function measureCell(
     reason: problem ?? '',
     wall: wall === null ? null : timesOf(wall, faults),
     simulated: model === null ? null : timesOf(model, faults),
-    virtualTimes: model === null ? [] : samplesOf(countsOf(model.report), 'wall'),
+    virtualTimes: model === null || !clocks.wall ? [] : samplesOf(countsOf(model.report), 'wall'),
     kernel,
   };
 }

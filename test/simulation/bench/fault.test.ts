@@ -27,7 +27,8 @@ describe('bench fault', () => {
     );
     for (const { simulated, wall, kernel, virtualTimes } of cells) {
       expect([wall, kernel]).toEqual([null, null]);
-      expect(virtualTimes).toHaveLength(3);
+      // Nobody asked for this machine's clock.
+      expect(virtualTimes).toEqual([]);
       const { p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = simulated?.latency ?? Object.create(null);
       const latencies = [p50Ns, p90Ns, p99Ns, p999Ns, maxNs];
       expect(latencies).toEqual([...latencies].sort((a, b) => a - b));
