@@ -8,6 +8,8 @@ import { baselineBlocks } from '../report/bench/baselineReport.js';
 import { conditionLines, conditionsOf } from '../report/bench/conditions.js';
 import { checkThreshold } from '../report/bench/threshold.js';
 import { colorsFor } from '../report/colors.js';
+import type { JsonObject } from '../report/json.js';
+import { listDocument } from '../report/listDocument.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import type { PolicyIdentity } from '../simulation/simulationConfig.js';
 import { type Baseline, readBaseline } from './bench/baselineFile.js';
@@ -21,6 +23,7 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { deliver } from './deliver.js';
 import { ExitStatus, statusOf } from './exitStatus.js';
+import { refuseBesideList } from './listOptions.js';
 import { refusal } from './optionValues.js';
 import { keepFilesApart } from './outputFiles.js';
 import { ResultOutput } from './resultOutput.js';
@@ -109,7 +112,7 @@ async function benchChosen(
   options: BenchOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
-  if (options.list === true) return list(host);
+  if (options.list === true) return list(named ? chosen : benchmarks, options, host);
   refuseStrangers(options, chosen, benchmarks, named);
   const format = formatOf(options);
   keepFilesApart(options, options.presets ?? []);
@@ -143,12 +146,28 @@ async function benchChosen(
   return deliver(host, statusOfAll(results), [() => output.publish(table, () => documentOf(results))]);
 }
 
-function list(host: CliHost): ExitStatus {
-  host.stdout.write(`${namedLines(benchmarks).join('\n')}\n`);
-  for (const { name, tests } of benchmarks) {
-    if (tests.length > 0) host.stdout.write(`\nTests of ${name}:\n${namedLines(tests).join('\n')}\n`);
-  }
+/** @throws UserError for options of a measurement, and for forms that a list does not have. */
+function list(listed: readonly AnyBenchmark[], options: BenchOptions, host: CliHost): ExitStatus {
+  refuseBesideList(options, ['json', 'format', 'quiet']);
+  const format = formatOf(options);
+  if (format !== 'table' && format !== 'json')
+    throw refusal('--list', `together with --format ${format}`, '--format table or json');
+  new ResultOutput(host, options.json).publish(
+    () => listText(listed),
+    () => listDocument('bench', listed.map(listResult), host.environment()),
+  );
   return ExitStatus.Ok;
+}
+
+function listText(listed: readonly AnyBenchmark[]): string {
+  const tests = listed
+    .filter((benchmark) => benchmark.tests.length > 0)
+    .map((benchmark) => `\nTests of ${benchmark.name}:\n${namedLines(benchmark.tests).join('\n')}\n`);
+  return [`${namedLines(listed).join('\n')}\n`, ...tests].join('');
+}
+
+function listResult({ name, what, tests }: AnyBenchmark): JsonObject {
+  return { name, what, tests: tests.map((test) => ({ name: test.name, what: test.what })) };
 }
 
 function namedLines(named: readonly { readonly name: string; readonly what: string }[]): string[] {

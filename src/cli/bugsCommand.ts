@@ -15,7 +15,7 @@ import {
   raceTable,
 } from '../report/bugsReport.js';
 import { StatusLine } from '../report/statusLine.js';
-import { type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
+import { BUGS_SEED, type BugsOptions, RACE_SCHEDULES } from './bugsOptions.js';
 import type { CliHost, ExplorePool } from './cliHost.js';
 import { deliver } from './deliver.js';
 import { ExitStatus } from './exitStatus.js';
@@ -26,6 +26,7 @@ import { ResultOutput } from './resultOutput.js';
 
 const SCHEDULES_MAX = 1e9;
 const SECONDS_MAX = 1e6;
+const huntOptions = ['seconds', 'schedules', 'seed', 'jobs', 'output'] as const;
 
 export async function bugsCommand(
   id: string | undefined,
@@ -40,7 +41,7 @@ export async function bugsCommand(
     refuseOf(options, ['output'], 'with --hunt, which writes one file');
     return race(options, host);
   }
-  refuseOf(options, ['seconds', 'schedules', 'jobs', 'output'], 'with --hunt or --race');
+  refuseOf(options, huntOptions, 'with --hunt or --race');
   return list(options, host);
 }
 
@@ -61,7 +62,7 @@ function showOne(id: string, options: BugsOptions, host: CliHost): ExitStatus {
   const overlay = bugNamed(id, 'bugs');
   const other = (['hunt', 'race'] as const).find((name) => options[name] !== undefined);
   if (other !== undefined) throw refusal(`bugs ${id}`, `together with --${other}`, 'one of the two');
-  refuseOf(options, ['seconds', 'schedules', 'jobs', 'output'], 'with --hunt or --race');
+  refuseOf(options, huntOptions, 'with --hunt or --race');
   if (overlay === null) return ExitStatus.BadInput;
   new ResultOutput(host, options.json).publish(
     () => bugText(overlay),
@@ -76,7 +77,7 @@ function hunt(
   host: CliHost,
 ): Promise<ExitStatus> {
   bugNamed(bug, '--hunt');
-  return exploreCommand(undefined, { ...options, bug }, host);
+  return exploreCommand(undefined, { ...options, seed: options.seed ?? BUGS_SEED, bug }, host);
 }
 
 async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
@@ -87,7 +88,7 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
       options.seconds === undefined
         ? Number.POSITIVE_INFINITY
         : secondsAsMs('--seconds', options.seconds, 1, SECONDS_MAX * 1000) / 1000,
-    seed: wholeNumber('--seed', options.seed, 0, SEED_MAX),
+    seed: wholeNumber('--seed', options.seed ?? BUGS_SEED, 0, SEED_MAX),
     keepGoing: false,
   };
   const { cores } = host.environment();

@@ -5,13 +5,15 @@ import { addExamples } from './commonOptions.js';
 
 /** Of each bug with each strategy. */
 export const RACE_SCHEDULES = '1000';
+/** Of a hunt, and of each one in a race. */
+export const BUGS_SEED = '1';
 
 export interface BugsOptions {
   readonly hunt?: string;
   readonly race?: boolean;
   readonly seconds?: string;
   readonly schedules?: string;
-  readonly seed: string;
+  readonly seed?: string;
   readonly jobs?: string;
   readonly output?: string;
   readonly json?: string;
@@ -38,7 +40,7 @@ export function addBugsCommand(program: Command, action: BugsRunner): void {
       '--schedules <n>',
       `schedules of a hunt, or of each one in a race (default: ${RACE_SCHEDULES} in a race)`,
     )
-    .option('--seed <n>', 'seed of every random choice', '1')
+    .option('--seed <n>', `seed of every random choice (default: ${BUGS_SEED})`)
     .option('--jobs <n>', 'workers (default: as many as cores)')
     .option('--output <file>', 'where a hunt writes its failure file (default: as explore)')
     .option('--json <file>', 'writes the result as one JSON document; - for standard output')

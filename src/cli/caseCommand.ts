@@ -6,7 +6,9 @@ import type { Case } from '../case/caseSchema.js';
 import { caseDocument } from '../report/caseJson.js';
 import { caseLines, caseTitle, caseVerdictLine, suiteTable } from '../report/caseReport.js';
 import { colorsFor } from '../report/colors.js';
+import type { JsonObject } from '../report/json.js';
 import { junitXml } from '../report/junit.js';
+import { listDocument } from '../report/listDocument.js';
 import { type CaseReport, internalCaseReport } from '../simulation/case/caseReport.js';
 import type { CaseOptions } from '../simulation/case/runCase.js';
 import { type ExecutorName, executors } from '../simulation/simulationConfig.js';
@@ -15,11 +17,14 @@ import type { CliHost } from './cliHost.js';
 import { addExamples } from './commonOptions.js';
 import { deliver } from './deliver.js';
 import { bugLine, ExitStatus, internalText, wantsStack } from './exitStatus.js';
+import { refuseBesideList } from './listOptions.js';
 import { pattern, refusal, wholeNumber } from './optionValues.js';
 import { junitResults, keepFilesApart } from './outputFiles.js';
 import { FileOutput, ResultOutput } from './resultOutput.js';
 import { shippedPath } from './shippedPath.js';
 
+/** Of options that are there whether somebody typed them or not. */
+const DEFAULTS = { executor: 'virtual', seed: '1', checks: 'all' } as const;
 const STRIDE_MAX = 1e9;
 const JOBS_MAX = 1024;
 /** Below, one worker is done before others have started. */
@@ -59,13 +64,13 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
         'virtual: one thread, repeatable, checks after each step; threads: a worker per actor, checks at the end',
       )
         .choices(executors)
-        .default('virtual'),
+        .default(DEFAULTS.executor),
     )
-    .option('--seed <n>', 'seed of every random choice', '1')
+    .option('--seed <n>', 'seed of every random choice', DEFAULTS.seed)
     .option(
       '--checks <which>',
       'invariants that are watched step by step: all, cheap, none, or names such as I3,M6',
-      'all',
+      DEFAULTS.checks,
     )
     .option(
       '--fail-allocations',
@@ -98,6 +103,7 @@ export async function caseCommand(
   options: CaseCommandOptions,
   host: CliHost,
 ): Promise<ExitStatus> {
+  if (options.list === true) refuseBesideList(options, ['filter', 'json', 'quiet'], DEFAULTS);
   const files = typed.map((path) => shippedPath(path));
   keepFilesApart(options, files);
   const json = new ResultOutput(host, options.json);
@@ -109,7 +115,8 @@ export async function caseCommand(
   const cases = selected(await host.simulator.loadCases(files), filter);
   const jobs = jobsOf(options, cases.length, host.environment().cores);
   if (options.list === true) {
-    host.stdout.write(cases.map((one) => `${titleOf(one)}\n`).join(''));
+    const titles = (): string => cases.map((one) => `${titleOf(one)}\n`).join('');
+    json.publish(titles, () => listDocument('case', cases.map(listResult), host.environment()));
     return ExitStatus.Ok;
   }
   const startMs = host.nowMs();
@@ -250,6 +257,10 @@ function jobsOf(
     `--executor ${executor}`,
     '1 with that executor, which uses all cores for each case',
   );
+}
+
+function listResult({ suite, name, variant }: Case): JsonObject {
+  return { suite, name, variant: variant ?? null };
 }
 
 function selected(cases: readonly Case[], filter: RegExp | null): Case[] {

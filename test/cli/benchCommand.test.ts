@@ -23,6 +23,29 @@ describe('bench', () => {
     expect(host.loaded).toEqual([]);
   });
 
+  it('lists those that are named, also as a document', async () => {
+    for (const form of [
+      ['--json', '-'],
+      ['--format', 'json'],
+    ]) {
+      host = new FakeHost();
+      expect(await runCli(['bench', 'lookup', '--list', ...form], host)).toBe(0);
+      const { svmsim, command, results } = JSON.parse(host.stdout.text);
+      expect({ svmsim, command }).toEqual({ svmsim: host.environment().svmsim, command: 'bench' });
+      expect(results).toMatchObject([{ name: 'lookup', tests: [] }]);
+    }
+  });
+
+  it.each([
+    [['--samples', '5'], 'found together with --samples'],
+    [['--device-counts', '1,2'], 'found together with --device-counts'],
+    [['--format', 'csv'], 'found together with --format csv'],
+  ])('refuses --list with %j, which would have no effect', async (words, message) => {
+    expect(await runCli(['bench', '--list', ...words], host)).toBe(2);
+    expect(host.stderr.text).toContain(message);
+    expect(host.stdout.text).toBe('');
+  });
+
   it.each([
     ['migrat', 'did you mean migrate?'],
     ['my.yaml', 'a scenario is named by --scenario my.yaml'],
@@ -107,6 +130,18 @@ describe('what bench writes', () => {
     [['lookup', '--threshold', 'lookup.range.1000.time<1GB/s'], 'a number, alone or with ns, us, ms, s'],
     [['lookup', '--threshold', 'fast'], 'NAME OP NUMBER'],
     [['migrate', '--clock', 'sundial'], 'sundial'],
+    [['migrate', '--executor', 'virtual', '--clock', 'wall'], '--clock wall: found --executor virtual'],
+    [['migrate', '--executor', 'threads', '--clock', 'simulated'], 'found --executor threads'],
+    [['mirror', '--devices', '3', '--device-counts', '1,2'], 'found together with --device-counts'],
+    [['lookup', '--executor', 'virtual'], 'bench lookup: found --executor'],
+    [['lookup', '--preset', 'xe-bmg'], 'bench lookup: found --preset'],
+    [['lookup', '--layout', 'n1'], 'bench lookup: found --layout'],
+    ...['--scenario', '--preset', '--set', '--seed', '--samples', '--devices', '--executor'].map(
+      (option): [string[], string] => [
+        ['calibrate', 'xe-bmg', option, option === '--executor' ? 'virtual' : '5'],
+        `bench calibrate: found ${option}`,
+      ],
+    ),
   ])('refuses %j', async (words, message) => {
     expect(await runCli(['bench', ...words], host)).toBe(2);
     expect(host.stderr.text).toContain(message);
@@ -133,6 +168,14 @@ describe('the clocks of bench', () => {
     expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
     expect(host.benches[0].clocks).toEqual(clocks);
   });
+});
+
+it('bench mirror makes as many rounds of its model whatever --samples says', async () => {
+  expect(await runCli(['bench', 'mirror', '--samples', '21'], host)).toBe(0);
+  expect(await runCli(['bench', 'mirror', '--samples', '5'], host)).toBe(0);
+  const [many, few] = host.mirrors;
+  expect([many.samples, few.samples]).toEqual([21, 5]);
+  expect(many.rounds).toBe(few.rounds);
 });
 
 describe('bench fault', () => {

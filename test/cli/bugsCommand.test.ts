@@ -55,6 +55,8 @@ describe('a hunt', () => {
     [['--hunt', 'B61', '--race'], 'one of the two'],
     [['--race', '--schedules', '0'], '--schedules'],
     [['--race', '--seed', 'x'], '--seed'],
+    [['--seed', '5'], '--seed 5: found nothing that it concerns, allowed: with --hunt or --race'],
+    [['B107', '--seed', '9'], '--seed 9: found nothing that it concerns, allowed: with --hunt or --race'],
   ])('refuses %j with one message', async (words, told) => {
     expect(await runCli(['bugs', ...words], host)).toBe(2);
     expect(host.stderr.text).toContain(told);

@@ -111,6 +111,25 @@ describe('case', () => {
     expect(await runCli(['case', 'a.json', '--filter', 'nothing'], host)).toBe(2);
   });
 
+  it('lists as a document too', async () => {
+    expect(await runCli(['case', 'a.json', '--list', '--json', '-'], host)).toBe(0);
+    const { svmsim, command, results } = JSON.parse(host.stdout.text);
+    expect({ svmsim, command }).toEqual({ svmsim: host.environment().svmsim, command: 'case' });
+    expect(results).toContainEqual({ suite: 'hmm', name: 'migrate', variant: null });
+  });
+
+  it.each([
+    ['--jobs', '2'],
+    ['--junit', 'out.xml'],
+    ['--seed', '5'],
+    ['--executor', 'threads'],
+    ['--fail-stride', '2'],
+  ])('refuses --list with %s, which would have no effect', async (option, value) => {
+    expect(await runCli(['case', 'a.json', '--list', option, value], host)).toBe(2);
+    expect(host.stderr.text).toContain(`--list: found together with ${option}`);
+    expect(host.stdout.text).toBe('');
+  });
+
   it('ends with 1 when one fails, and tells step, expectation, what was found and the pages', async () => {
     host.runCase = async (one) => (one.name === 'migrate' ? failed(one) : passed(one));
     expect(await runCli(['case', 'a.json'], host)).toBe(1);

@@ -51,6 +51,10 @@ const ownOptions = {
 
 export type BenchOptionName = keyof typeof ownOptions;
 
+/** Options of every benchmark but those on which they have no effect. */
+const sharedNames = ['scenario', 'executor', 'preset', 'set', 'seed', 'samples'] as const;
+export type SharedOptionName = (typeof sharedNames)[number];
+
 export const DEFAULT_SAMPLES = '9';
 
 const optionNames = Object.keys(ownOptions) as BenchOptionName[];
@@ -58,6 +62,7 @@ const optionNames = Object.keys(ownOptions) as BenchOptionName[];
 interface Taker {
   readonly name: string;
   readonly takes: readonly BenchOptionName[];
+  readonly without: readonly SharedOptionName[];
 }
 
 /** None has a default here: what was not typed must be told from what was. */
@@ -87,7 +92,8 @@ export function addBenchOptions(command: Command, benchmarks: readonly Taker[]):
 }
 
 /**
- * Refuses an option that a benchmark which was asked for by name does not take; where all run, one that nobody takes.
+ * Refuses an option that a benchmark which was asked for by name does not take; where all run, one that nobody takes. A head of the output that names
+ * what had no part in the figures would be wrong.
  *
  * @throws UserError
  */
@@ -97,14 +103,20 @@ export function refuseStrangers(
   all: readonly Taker[],
   named: boolean,
 ): void {
+  for (const name of sharedNames) {
+    if (options[name] === undefined) continue;
+    const refused = refuserIn(chosen, named, ({ without }) => without.includes(name));
+    if (refused === undefined) continue;
+    throw refusal(
+      `bench ${refused.name}`,
+      `--${name}`,
+      `options of ${refused.name}`,
+      'it has no effect on it',
+    );
+  }
   for (const name of optionNames) {
     if (options[name] === undefined) continue;
-    const stranger = chosen.find(({ takes }) => !takes.includes(name));
-    const refused = named
-      ? stranger
-      : chosen.every(({ takes }) => !takes.includes(name))
-        ? stranger
-        : undefined;
+    const refused = refuserIn(chosen, named, ({ takes }) => !takes.includes(name));
     if (refused === undefined) continue;
     const flag = ownOptions[name].flags.split(' ')[0];
     throw refusal(
@@ -114,6 +126,14 @@ export function refuseStrangers(
       `${flag} is an option of ${takersOf(name, all).join(', ')}`,
     );
   }
+}
+
+function refuserIn(
+  chosen: readonly Taker[],
+  named: boolean,
+  refuses: (taker: Taker) => boolean,
+): Taker | undefined {
+  return named || chosen.every(refuses) ? chosen.find(refuses) : undefined;
 }
 
 function takersOf(name: BenchOptionName, benchmarks: readonly Taker[]): string[] {

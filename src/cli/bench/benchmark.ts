@@ -5,7 +5,7 @@ import type { BenchClocks, BenchControl } from '../../simulation/bench/benchRun.
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import type { Simulator } from '../cliHost.js';
 import type { CommonOptions } from '../commonOptions.js';
-import type { BenchOptionName } from './benchOptions.js';
+import type { BenchOptionName, SharedOptionName } from './benchOptions.js';
 
 /** As typed; what was not typed is not there. */
 export interface BenchOptions extends CommonOptions {
@@ -55,6 +55,8 @@ export interface Benchmark<Options, Cell> {
   readonly tests?: readonly NamedTest[];
   /** Of the options that only some have. */
   readonly takes: readonly BenchOptionName[];
+  /** Of the options that all others have, those that would change nothing. */
+  readonly without?: readonly SharedOptionName[];
   /** It takes a list of numbers of devices instead of one. */
   readonly sweepsDevices?: boolean;
   /** Words behind its name that are no benchmarks are cost presets. */

@@ -16,12 +16,14 @@ export const calibrateBenchmark: Benchmark<CalibrateBenchOptions, CalibrateCell>
   what: 'cost presets against published figures of the machines that they describe: what the model gives, and the residual',
   scenario: 'calibrate',
   takes: [],
+  // A preset is measured on the machine that it describes, by experiments of its claims' own, once.
+  without: ['scenario', 'executor', 'preset', 'set', 'seed', 'samples'],
   takesPresets: true,
   onlyByName: true,
   samplesMax: 1000,
   report: calibrateReport,
   plan: ({ typed, config }) => {
-    const machines = presetsOf(typed.presets ?? [], typed.preset).map(machineOf);
+    const machines = presetsOf(typed.presets ?? []).map(machineOf);
     if (machines.every(({ claims }) => claims.length === 0)) {
       const names = machines.map(({ preset }) => preset).join(', ');
       throw refusal(
@@ -42,9 +44,8 @@ export const calibrateBenchmark: Benchmark<CalibrateBenchOptions, CalibrateCell>
 };
 
 /** All that come with svmsim, unless some are named. */
-function presetsOf(named: readonly string[], preset: string | undefined): readonly string[] {
-  const all = preset === undefined ? named : [...named, preset];
-  return all.length > 0 ? [...new Set(all)] : claiming();
+function presetsOf(named: readonly string[]): readonly string[] {
+  return named.length > 0 ? [...new Set(named)] : claiming();
 }
 
 function claiming(): string[] {

@@ -19,6 +19,8 @@ export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreCell> = {
   what: 'schedules and steps in a second of a search with one and two workers, watched by all checkers and by none; replays; and for each bug of the catalogue schedules until it is found, and what shrinking leaves',
   scenario: SCENARIO,
   takes: ['devices', 'layout'],
+  // A search has an executor and seeds of its own.
+  without: ['executor', 'preset', 'seed'],
   onlyByName: true,
   samplesMax: 1000,
   report: exploreBenchReport,

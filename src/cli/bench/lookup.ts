@@ -14,7 +14,9 @@ export const lookupBenchmark: Benchmark<LookupOptions, LookupCell> = {
   name: 'lookup',
   what: 'look-ups of ranges, notifiers and GPU mappings by address, among a thousand to a million of them',
   scenario: 'bench-migrate',
-  takes: ['entries', 'layout'],
+  takes: ['entries'],
+  // One thread builds the trees and looks things up; no mirror runs.
+  without: ['executor', 'preset'],
   samplesMax: 10_000,
   report: lookupReport,
   plan: ({ typed, config, samples }) => {

@@ -9,10 +9,12 @@ import {
   mirrorLayouts,
 } from '../../simulation/bench/mirror.js';
 import { LIMITS } from '../../simulation/simulationConfig.js';
-import { ascendingCounts } from '../optionValues.js';
+import { ascendingCounts, refusal } from '../optionValues.js';
 import { type Benchmark, type BenchOptions, textOption } from './benchmark.js';
 
 const DEFAULT_COUNTS = '1,2,4,8,16';
+/** Of the model: the same whatever the number of samples, so that counts and simulated figures can be compared. */
+const ROUNDS = 9;
 
 export const mirrorBenchmark: Benchmark<MirrorOptions, MirrorCell> = {
   name: 'mirror',
@@ -30,7 +32,7 @@ export const mirrorBenchmark: Benchmark<MirrorOptions, MirrorCell> = {
       ),
     );
     const largest = { ...config, deviceCount: deviceCounts[deviceCounts.length - 1] };
-    return { options: { deviceCounts, rounds: samples, clocks }, largest, keys };
+    return { options: { deviceCounts, rounds: ROUNDS, samples, clocks }, largest, keys };
   },
   measure: (simulator, config, options) => simulator.bench.mirror(config, options),
   progress: ({ name, simulated, wall }) => {
@@ -39,8 +41,10 @@ export const mirrorBenchmark: Benchmark<MirrorOptions, MirrorCell> = {
   },
 };
 
-/** Two names of the same, of which the longer one wins. */
+/** Two names of the same. @throws UserError for both at once */
 function countsOf(typed: BenchOptions): number[] {
+  if (typed.deviceCounts !== undefined && typed.devices !== undefined)
+    throw refusal(`--devices ${typed.devices}`, 'together with --device-counts', 'one of the two');
   const option =
     typed.deviceCounts === undefined && typed.devices !== undefined ? '--devices' : '--device-counts';
   const text =

@@ -4,6 +4,7 @@ import type { BenchPart } from '../../report/bench/benchDocument.js';
 import { benchVerdict } from '../../report/bench/benchReport.js';
 import { type FigureUnit, figureName, figuresOf } from '../../report/bench/figure.js';
 import { noiseWarnings, stolenWarning } from '../../report/bench/noise.js';
+import { clockOf } from '../../report/clock.js';
 import type { ReportBlock } from '../../report/reportBlock.js';
 import { StatusLine } from '../../report/statusLine.js';
 import { plural } from '../../report/units.js';
@@ -15,7 +16,12 @@ import { isAbort } from '../exitStatus.js';
 import { refusal, wholeNumber } from '../optionValues.js';
 import { scenarioPath } from '../scenarioPath.js';
 import type { Benchmark, BenchOptions, NamedTest } from './benchmark.js';
-import { type BenchOptionName, clockChoices, DEFAULT_SAMPLES } from './benchOptions.js';
+import {
+  type BenchOptionName,
+  clockChoices,
+  DEFAULT_SAMPLES,
+  type SharedOptionName,
+} from './benchOptions.js';
 
 /** Fewer have no median worth the name. */
 const SAMPLES_MIN = 3;
@@ -41,6 +47,7 @@ export interface AnyBenchmark {
   /** Its tests, where single ones can be chosen. */
   readonly tests: readonly NamedTest[];
   readonly takes: readonly BenchOptionName[];
+  readonly without: readonly SharedOptionName[];
   readonly takesPresets: boolean;
   readonly onlyByName: boolean;
   /** Looks at all that was typed before anything is measured. @throws UserError */
@@ -48,9 +55,9 @@ export interface AnyBenchmark {
 }
 
 export function framed<Options, Cell>(benchmark: Benchmark<Options, Cell>): AnyBenchmark {
-  const { name, what, tests = [], takes, takesPresets = false, onlyByName = false } = benchmark;
+  const { name, what, tests = [], takes, without = [], takesPresets = false, onlyByName = false } = benchmark;
   const prepare: AnyBenchmark['prepare'] = (options, host) => prepared(benchmark, options, host);
-  return { name, what, tests, takes, takesPresets, onlyByName, prepare };
+  return { name, what, tests, takes, without, takesPresets, onlyByName, prepare };
 }
 
 function prepared<Options, Cell>(
@@ -84,7 +91,14 @@ function prepared<Options, Cell>(
 }
 
 /** Under `virtual` there is no wall time that says anything about the machine, so it must be asked for. @throws UserError */
-function clocksOf({ clock }: BenchOptions, { executor }: SimulationConfig): BenchClocks {
+function clocksOf({ clock, executor: typed }: BenchOptions, { executor }: SimulationConfig): BenchClocks {
+  const only = typed === undefined ? undefined : clockOf(executor);
+  if (only !== undefined && clock !== undefined && clock !== 'both' && clock !== only)
+    throw refusal(
+      `--clock ${clock}`,
+      `--executor ${executor}`,
+      `the ${only} clock with that executor, or both`,
+    );
   const chosen = clock ?? (executor === 'virtual' ? 'simulated' : 'both');
   switch (chosen) {
     case 'wall':

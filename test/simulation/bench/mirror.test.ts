@@ -11,7 +11,7 @@ const RANGES = 64;
 const PAGES = 1024;
 
 async function cellsOf(devices: number): Promise<Map<string, MirrorCell>> {
-  const cells = await runBenchMirror(config, { deviceCounts: [devices], rounds: 3, clocks });
+  const cells = await runBenchMirror(config, { deviceCounts: [devices], rounds: 3, samples: 3, clocks });
   expect(cells.every(({ verified, wall }) => verified && wall === null)).toBe(true);
   return new Map(cells.map((cell) => [`${cell.layout} ${cell.access}`, cell]));
 }
@@ -52,9 +52,15 @@ describe('bench mirror', () => {
     );
   });
 
+  it('counts the same however many samples of wall time are asked for', async () => {
+    const options = { deviceCounts: [1], rounds: 3, clocks };
+    const few = await runBenchMirror(config, { ...options, samples: 3 });
+    expect(await runBenchMirror(config, { ...options, samples: 5 })).toEqual(few);
+  });
+
   it('ends with what it has when it is told to', async () => {
     const controller = new AbortController();
-    const options = { deviceCounts: [1, 2], rounds: 3, clocks, signal: controller.signal };
+    const options = { deviceCounts: [1, 2], rounds: 3, samples: 3, clocks, signal: controller.signal };
     const cells = await runBenchMirror(config, { ...options, onCell: () => controller.abort() });
     expect(cells).toHaveLength(1);
   });
