@@ -27,6 +27,7 @@ import { PatientContext } from '../workload/patience.js';
 import type { DeviceKernel, Workload } from '../workload/workload.js';
 import { devicesLeave } from '../workload/workloadConfig.js';
 import type { Extensions } from './extensions.js';
+import { guardedDrivers, guardedInvalidation, guardedPrograms } from './guardedCode.js';
 import { guardedPolicies } from './guardedPolicies.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
@@ -79,7 +80,7 @@ export function buildWorkloads(
     seed: config.seed,
     board,
     payloads: openPayloads(config, buffers),
-    programs,
+    programs: guardedPrograms(programs, config),
   };
   return config.workloads.map((workload, index) => makeWorkload(workload, index, world));
 }
@@ -106,8 +107,8 @@ export function buildCoordinator(
     iommus: buffers.iommus.map((buffer) => new Iommu(buffer, memory.layout.totalPages)),
     policy: placement ?? placementPolicy(config),
     eviction: eviction ?? leastRecentlyUsed,
-    ...(invalidation === undefined ? {} : { invalidation }),
-    ...(drivers === undefined ? {} : { drivers }),
+    ...(invalidation === undefined ? {} : { invalidation: guardedInvalidation(invalidation, config) }),
+    ...(drivers === undefined ? {} : { drivers: guardedDrivers(drivers, config) }),
     payloads: openPayloads(config, buffers),
     ...prefetchOf(config, prefetch),
   };

@@ -1,20 +1,15 @@
 /** A user's policies as the driver may ask them: what throws, or gives what is no answer, ends the run with one message. */
 
-import { UserError } from '../base/userError.js';
-import { userPlace } from '../base/userPlace.js';
 import { Location, type Place } from '../driver/attributes/location.js';
 import type { PlacementPolicy, PlacementQuestion } from '../driver/placement.js';
 import type { Policies } from '../driver/policies.js';
 import type { PrefetchPolicy, PrefetchQuestion } from '../driver/prefetchPolicy.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import type { VramResident } from '../driver/vram/vramLru.js';
-import type { SimulationConfig } from './simulationConfig.js';
-
-/** Where the policies come from, and the machine that they are for. */
-type PolicyOrigin = Pick<SimulationConfig, 'policyFile' | 'deviceCount'>;
+import { answered, type CodeOrigin, refuseAnswer } from './guardedCall.js';
 
 /** Answers are checked one by one: a policy is code, of which nothing is known but what it gives. */
-export function guardedPolicies({ placement, eviction, prefetch }: Policies, from: PolicyOrigin): Policies {
+export function guardedPolicies({ placement, eviction, prefetch }: Policies, from: CodeOrigin): Policies {
   return {
     ...(placement === undefined ? {} : { placement: guardedPlacement(placement, from) }),
     ...(eviction === undefined ? {} : { eviction: guardedEviction(eviction, from) }),
@@ -22,7 +17,7 @@ export function guardedPolicies({ placement, eviction, prefetch }: Policies, fro
   };
 }
 
-function guardedPlacement(policy: PlacementPolicy, from: PolicyOrigin): PlacementPolicy {
+function guardedPlacement(policy: PlacementPolicy, from: CodeOrigin): PlacementPolicy {
   const { name, onlySystemPages } = policy;
   const names = Object.entries(Location).map(([place, number]) => `${number} (${place})`);
   const allowed = `a device from 0 to ${from.deviceCount - 1}, or ${names.join(', ')}`;
@@ -34,12 +29,12 @@ function guardedPlacement(policy: PlacementPolicy, from: PolicyOrigin): Placemen
     place: (question) => {
       const call = { from, what: `place() of '${name}'`, about: aboutFault(question), allowed };
       const place: unknown = answered(call, () => policy.place(question));
-      return isPlace(place) ? place : refuse(call, place);
+      return isPlace(place) ? place : refuseAnswer(call, place);
     },
   };
 }
 
-function guardedEviction(policy: EvictionPolicy, from: PolicyOrigin): EvictionPolicy {
+function guardedEviction(policy: EvictionPolicy, from: CodeOrigin): EvictionPolicy {
   const { name } = policy;
   return {
     name,
@@ -55,12 +50,12 @@ function guardedEviction(policy: EvictionPolicy, from: PolicyOrigin): EvictionPo
       const victim: unknown = answered(call, () => policy.victim(noting(candidates, given), npages));
       if (victim === null) return null;
       for (const candidate of given) if (candidate === victim) return candidate;
-      return refuse(call, victim);
+      return refuseAnswer(call, victim);
     },
   };
 }
 
-function guardedPrefetch(policy: PrefetchPolicy, from: PolicyOrigin): PrefetchPolicy {
+function guardedPrefetch(policy: PrefetchPolicy, from: CodeOrigin): PrefetchPolicy {
   const { name } = policy;
   return {
     name,
@@ -68,37 +63,9 @@ function guardedPrefetch(policy: PrefetchPolicy, from: PolicyOrigin): PrefetchPo
       const allowed = 'a whole number of pages from 0';
       const call = { from, what: `pagesAhead() of '${name}'`, about: aboutFault(question), allowed };
       const npages: unknown = answered(call, () => policy.pagesAhead(question));
-      return isCount(npages, Number.MAX_SAFE_INTEGER) ? npages : refuse(call, npages);
+      return isCount(npages, Number.MAX_SAFE_INTEGER) ? npages : refuseAnswer(call, npages);
     },
   };
-}
-
-interface Call {
-  readonly from: PolicyOrigin;
-  readonly what: string;
-  readonly about: string;
-  readonly allowed: string;
-}
-
-/** @throws UserError when the policy throws. */
-function answered<T>(call: Call, ask: () => T): T {
-  try {
-    return ask();
-  } catch (error) {
-    const place = userPlace(error);
-    const at = place === null ? '' : ` at ${place}`;
-    throw mistake(call, `${call.what} that throws ${describe(error)}${at} ${call.about}`);
-  }
-}
-
-/** @throws UserError */
-function refuse(call: Call, answer: unknown): never {
-  throw mistake(call, `${call.what} that gives ${describe(answer)} ${call.about}`);
-}
-
-function mistake({ from: { policyFile }, allowed }: Call, found: string): UserError {
-  const where = policyFile === undefined ? 'policy' : `--policy ${policyFile}`;
-  return new UserError({ where, found, allowed });
 }
 
 function aboutFault({ device, page, write }: PlacementQuestion | PrefetchQuestion): string {
@@ -114,11 +81,4 @@ function* noting<T>(items: Iterable<T>, given: Set<T>): Generator<T, void, void>
     given.add(item);
     yield item;
   }
-}
-
-function describe(value: unknown): string {
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -144,7 +144,9 @@ export class ThreadFleet implements Fleet {
 
   async during<T>(promise: Promise<T>): Promise<T> {
     await this.until(promise, Number.POSITIVE_INFINITY, undefined);
-    return promise;
+    return promise.catch((error: unknown) => {
+      throw classRegained(error);
+    });
   }
 
   async close(): Promise<void> {
@@ -241,6 +243,11 @@ export class ThreadFleet implements Fleet {
     }
     return { steps, looks };
   }
+}
+
+/** What an actor answers with has lost its class on the way; a mistake of the user must stay one. */
+function classRegained(error: unknown): unknown {
+  return error instanceof Error && error.name === 'UserError' ? UserError.passedOn(error.message) : error;
 }
 
 /** Of an actor's error only the name and the message have come here. */

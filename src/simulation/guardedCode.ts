@@ -1,0 +1,100 @@
+/** Drivers, invalidations and programs of the user's own as actors make and ask them: what is wrong with them ends the run with one message. */
+
+import type { DriverMaker, OwnDriver } from '../actors/ownDriver.js';
+import type { InvalidationMaker } from '../driver/svmVm.js';
+import type { OwnProgram, ProgramMaker, Programs } from '../workload/ownProgram.js';
+import { answered, type CodeOrigin, type GuardedCall, refuseAnswer } from './guardedCall.js';
+
+const DRIVER_PARTS = ['register', 'notifiersOf', 'closeAll'];
+const INVALIDATION_PARTS = ['invalidate', 'rangeAlloc', 'rangeFree'];
+const PROGRAM_PARTS = ['run'];
+
+/** Its calls and its claims; what it does in tasks fails as tasks do. */
+export function guardedDrivers(makers: readonly DriverMaker[], from: CodeOrigin): DriverMaker[] {
+  return makers.map((make, i) => (services) => {
+    const name = `drivers[${i}]`;
+    const call = { from, what: `${name}()`, about: '', allowed: allowedParts('a driver', DRIVER_PARTS) };
+    return guardedDriver(
+      made(call, DRIVER_PARTS, () => make(services)),
+      name,
+      from,
+    );
+  });
+}
+
+function guardedDriver(driver: OwnDriver, name: string, from: CodeOrigin): OwnDriver {
+  const call = (method: string, allowed: string): GuardedCall => ({
+    from,
+    what: `${method}() of ${name}`,
+    about: '',
+    allowed,
+  });
+  const registering = call('register', 'calls of requests from OWN_REQUEST_FIRST on, each once');
+  const counting = call('notifiersOf', 'a number of interval notifiers');
+  const { serveFault } = driver;
+  return {
+    register: (ioctls) => answered(registering, () => driver.register(ioctls)),
+    notifiersOf: (mm) => answered(counting, () => driver.notifiersOf(mm)),
+    closeAll: (mm) => driver.closeAll(mm),
+    ...(serveFault === undefined
+      ? {}
+      : { serveFault: (fault, byDefault) => serveFault.call(driver, fault, byDefault) }),
+  };
+}
+
+export function guardedInvalidation(make: InvalidationMaker, from: CodeOrigin): InvalidationMaker {
+  const allowed = 'an Invalidation, or an object of a class that extends it';
+  const call = { from, what: 'invalidation()', about: '', allowed };
+  return (vm) => made(call, INVALIDATION_PARTS, () => make(vm));
+}
+
+export function guardedPrograms(programs: Programs, from: CodeOrigin): Programs {
+  const guarded = Object.entries(programs).map(([name, make]) => [name, guardedMaker(name, make, from)]);
+  return Object.fromEntries(guarded);
+}
+
+function guardedMaker(name: string, make: ProgramMaker, from: CodeOrigin): ProgramMaker {
+  const allowed = allowedParts('a program', PROGRAM_PARTS);
+  const call = { from, what: `programs.${name}()`, about: '', allowed };
+  return (place) =>
+    guardedProgram(
+      made(call, PROGRAM_PARTS, () => make(place)),
+      name,
+      from,
+    );
+}
+
+function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): OwnProgram {
+  const call = (method: string, allowed: string): GuardedCall => ({
+    from,
+    what: `${method}() of programs.${name}`,
+    about: '',
+    allowed,
+  });
+  const telling = call('progress', 'plain data');
+  const expecting = call('expect', 'a list of {start, npages, check()}');
+  const { kernel, progress, expect } = program;
+  return {
+    run: (host) => program.run(host),
+    ...(kernel === undefined ? {} : { kernel: (...of) => kernel.call(program, ...of) }),
+    ...(progress === undefined ? {} : { progress: () => answered(telling, () => progress.call(program)) }),
+    ...(expect === undefined
+      ? {}
+      : { expect: (actors) => answered(expecting, () => expect.call(program, actors)) }),
+  };
+}
+
+/** @throws UserError for what throws, or lacks one of the functions. */
+function made<T>(call: GuardedCall, parts: readonly string[], make: () => T): T {
+  const what: T = answered(call, make);
+  return hasFunctions(what, parts) ? what : refuseAnswer(call, what);
+}
+
+function hasFunctions(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof Reflect.get(value, name) === 'function');
+}
+
+function allowedParts(what: string, parts: readonly string[]): string {
+  return `${what} {${parts.map((part) => `${part}()`).join(', ')}}`;
+}

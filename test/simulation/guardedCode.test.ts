@@ -1,0 +1,79 @@
+/** Drivers, invalidations and programs of the user's own that throw where svmsim asks them, or give what is none: one message with the place. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/base/userError.js';
+import { simulate } from '../../src/library/simulate.js';
+import { makeSimulation } from '../../src/simulation/makeSimulation.js';
+import { withModulePrograms } from '../../src/simulation/withPrograms.js';
+import { tempFolder } from '../tempFolder.js';
+import { smallScenario } from './scenarios.js';
+
+const folder = tempFolder();
+
+async function errorOf(name: string, text: string, executor: 'virtual' | 'threads'): Promise<unknown> {
+  const policyFile = join(folder, `${executor}-${name}`);
+  writeFileSync(policyFile, `export default ${text}`);
+  const run = withModulePrograms({ ...smallScenario({ executor }), policyFile }).then((config) =>
+    makeSimulation(config).run(),
+  );
+  return run.then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+const good = 'register() {}, notifiersOf: () => 0, *closeAll() {}';
+const OOPS = "{ throw new Error('oops'); }";
+
+const mistakes: [string, string, RegExp][] = [
+  [
+    'null.mjs',
+    '{ drivers: [() => null] }',
+    /drivers\[0\]\(\) that gives null, allowed: a driver \{register\(\)/,
+  ],
+  ['half.mjs', '{ drivers: [() => ({ register() {} })] }', /drivers\[0\]\(\) that gives an object, allowed/],
+  ['maker.mjs', `{ drivers: [() => ${OOPS}] }`, /drivers\[0\]\(\) that throws Error: oops at .*maker\.mjs:1/],
+  [
+    'register.mjs',
+    `{ drivers: [() => ({ ${good}, register() ${OOPS} })] }`,
+    /register\(\) of drivers\[0\] that throws/,
+  ],
+  [
+    'counts.mjs',
+    `{ drivers: [() => ({ ${good}, notifiersOf() ${OOPS} })] }`,
+    /notifiersOf\(\) of drivers\[0\] that throws/,
+  ],
+  ['invalid.mjs', `{ invalidation: () => ${OOPS} }`, /invalidation\(\) that throws Error: oops at/],
+  [
+    'none.mjs',
+    '{ invalidation: () => ({}) }',
+    /invalidation\(\) that gives an object, allowed: an Invalidation/,
+  ],
+  ['program.mjs', `{ programs: { mine: () => ${OOPS} } }`, /programs\.mine\(\) that throws Error: oops at/],
+  [
+    'runless.mjs',
+    '{ programs: { mine: () => ({}) } }',
+    /programs\.mine\(\) that gives an object, allowed: a program \{run/,
+  ],
+  [
+    'expect.mjs',
+    `{ programs: { mine: () => ({ *run() { return null; }, expect() ${OOPS} }) } }`,
+    /expect\(\) of programs\.mine that throws/,
+  ],
+];
+
+describe.each(['virtual', 'threads'] as const)('under %s', (executor) => {
+  it.each(mistakes)('%s ends the run with one line', async (name, text, found) => {
+    const error = await errorOf(name, text, executor);
+    expect(error).toBeInstanceOf(UserError);
+    expect(String(error)).toMatch(found);
+    expect(String(error)).toContain(`--policy ${join(folder, `${executor}-${name}`)}: `);
+  });
+});
+
+it('says so of a setup in code, too', async () => {
+  const none = [() => JSON.parse('null')];
+  await expect(simulate({ drivers: none })).rejects.toThrow(/policy: found drivers\[0\]\(\) that gives null/);
+});
