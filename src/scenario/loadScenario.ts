@@ -76,12 +76,11 @@ function attach(scenario: Scenario, source: YamlSource, problems: Problem[]): At
   const preset = collecting(problems, presetPath, () =>
     loadPreset(scenario.cost.preset, dirname(source.file), source.placeOf(presetPath)),
   );
-  for (const { path, workload } of placedWorkloads(scenario)) {
+  for (const { path, workload, fileKey = [...path, 'file'] } of placedWorkloads(scenario)) {
     if (workload.kind !== 'trace' && workload.kind !== 'accesses') continue;
-    const filePath = [...path, 'file'];
     const file = besideFile(source.file, workload.file);
-    const namedBy = source.placeOf(filePath);
-    const trace = collecting(problems, filePath, () =>
+    const namedBy = source.placeOf(fileKey);
+    const trace = collecting(problems, fileKey, () =>
       workload.kind === 'trace'
         ? loadTrace(file, namedBy)
         : loadAccesses(file, namedBy, scenario.devices.count),

@@ -1,11 +1,13 @@
 /** The loads of a scenario as the workloads that they stand for. */
 
+import { join } from 'node:path';
 import {
   invalidationCalls,
   LAUNCH_ACCESSES,
   type LoadClass,
   loadClasses,
 } from '../workload/workloadConfig.js';
+import { configDir } from './presets.js';
 import type { ScenarioLoads, ScenarioWorkload } from './schema.js';
 import type { KeyPath } from './yamlSource.js';
 
@@ -21,11 +23,14 @@ export interface PlacedLoad {
   readonly path: KeyPath;
   readonly workload: ScenarioWorkload;
   readonly load: LoadExtras;
+  /** The key that names the file which the workload reads, if it reads one. */
+  readonly fileKey: KeyPath;
 }
 
 const MICROSECOND_NS = 1e3;
 const SECOND_NS = 1e9;
 const NO_END = Number.POSITIVE_INFINITY;
+const SHIPPED_TRACE = 'traces/sort-parallel.strace';
 /** Of each replay, as the workload has it. */
 const TRACE_KEYS = { 'touch-pages': 16, 'device-accesses': 8 } as const;
 
@@ -36,12 +41,16 @@ export function placedLoads(loads: ScenarioLoads | undefined): PlacedLoad[] {
     const rate = loads[load];
     if (rate === undefined) return [];
     const extras = { ratePerSecond: rate, verifiesCalls: loads.verify };
-    return [{ path: ['loads', load], workload: workloadOf(load, loads, rate), load: extras }];
+    const workload = workloadOf(load, loads, rate);
+    return [{ path: ['loads', load], workload, load: extras, fileKey: ['loads', 'trace-file'] }];
   });
 }
 
 function workloadOf(load: LoadClass, loads: ScenarioLoads, rate: number): ScenarioWorkload {
-  if (load === 'trace') return { kind: 'trace', name: undefined, file: loads['trace-file'], ...TRACE_KEYS };
+  if (load === 'trace') {
+    const file = loads['trace-file'] ?? join(configDir(), SHIPPED_TRACE);
+    return { kind: 'trace', name: undefined, file, ...TRACE_KEYS };
+  }
   if (load === 'join-leave') {
     // Its pauses are means, so that changes do not keep a beat with what else goes on.
     const pause = Math.round(SECOND_NS / rate / MICROSECOND_NS) * MICROSECOND_NS;

@@ -23,6 +23,8 @@ export interface PlacedWorkload {
   readonly workload: ScenarioWorkload | ScenarioEvents;
   /** Of those that stand under `loads`. */
   readonly load?: LoadExtras;
+  /** The key that names a file which it reads; its own key `file` unless told. */
+  readonly fileKey?: KeyPath;
 }
 
 export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
@@ -71,6 +73,7 @@ export function scenarioProblems(
     ...svmProblems(scenario),
     ...faultBufferProblems(scenario, source, preset),
     ...physicalProblems(scenario, source),
+    ...loadProblems(scenario, source),
     ...placed.flatMap((one) => workloadProblems(one, scenario, source)),
     ...nameProblems(placed),
     ...threadProblems(placed),
@@ -123,6 +126,12 @@ function faultBufferProblems(
     return [{ path: bufferPath, allowed: `at least the fault-batch, ${batch}` }];
   }
   return [{ path: ['devices', 'fault-batch'], allowed: `at most the fault-buffer, ${buffer}` }];
+}
+
+function loadProblems({ loads }: Scenario, source: YamlSource): Problem[] {
+  const path = ['loads', 'span'];
+  if (loads === undefined || loads.span <= loads.size || !isGiven(source, path)) return [];
+  return [{ path, allowed: `at most the size, ${formatPages(loads.size)}` }];
 }
 
 /** Zones start at multiples of 2 MiB, and the first 2 MiB are no zone. */

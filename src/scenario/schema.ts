@@ -302,9 +302,9 @@ const loadsOfStress = map({
     false,
     'After each operation all that it worked on is loaded and compared, beside what every load checks.',
   ),
-  'trace-file': key(
+  'trace-file': optionalKey(
     text(4096),
-    'traces/sort-parallel.strace',
+    'a parallel sort that comes with svmsim',
     'What the load trace replays: output of strace -f -ttt; the path is relative to the scenario file.',
   ),
 });

@@ -169,6 +169,31 @@ workloads:
     expect(workloads[1]).toMatchObject({ kind: 'invalidate', pages: 16, spanPages: 8, operations: 200 });
   });
 
+  it('replays the sort that comes with svmsim as a load, wherever the scenario lies', () => {
+    const { workloads } = load('duration: 1s\nloads: { trace: free }');
+    expect(workloads).toMatchObject([
+      { kind: 'trace', trace: { fileName: expect.stringContaining('sort-parallel.strace') } },
+    ]);
+  });
+
+  it.each([
+    [
+      'duration: 1s\nloads: { trace: free, trace-file: none.strace }',
+      /key 'loads\.trace-file': found .*none\.strace, no such file/,
+    ],
+    [
+      'duration: 1s\nloads: { munmap: free, size: 4pages, span: 8pages }',
+      /key 'loads\.span': found 8pages, allowed: at most the size, 16KiB/,
+    ],
+  ])('refuses %j', (yaml, told) => {
+    expect(mistake(yaml)).toMatch(told);
+  });
+
+  it('lets the span of loads that is not given be as small as they are', () => {
+    const { workloads } = load('duration: 1s\nloads: { munmap: free, size: 4pages }');
+    expect(workloads).toMatchObject([{ kind: 'invalidate', pages: 4, spanPages: 4 }]);
+  });
+
   it('makes a workload of the section about joining and leaving, which stands last', () => {
     const { workloads } = load('join-leave: { pause: 250us, at-once: 3 }\ninvalidation: { threads: 1 }');
     expect(workloads.map(({ kind }) => kind)).toEqual(['invalidate', 'join-leave']);
@@ -665,7 +690,7 @@ describe('loads', () => {
   it('are workloads with a thread of their own each, at their rates, without an end of their own', () => {
     const { workloads } = load(`
 duration: 1s
-loads: { size: 8pages, span: 99pages, verify: true, fork: 10/s, munmap: free, join-leave: 200/s }
+loads: { size: 8pages, verify: true, fork: 10/s, munmap: free, join-leave: 200/s }
 `);
     const common = {
       kind: 'invalidate',
