@@ -4,10 +4,11 @@ import { SEED_MAX } from '../base/seedMax.js';
 import type { Finding } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure, MAGIC } from '../explore/failureFile.js';
+import { turnsOf } from '../explore/replay/turns.js';
 import { shrink } from '../explore/shrink/shrink.js';
 import { subjectOf } from '../explore/subject.js';
 import type { ExplorationTarget } from '../explore/target.js';
-import { type ExploreContext, exploreDocument, exploreText } from '../report/exploreReport.js';
+import { exploreDocument, exploreText, type KeptFailure } from '../report/exploreReport.js';
 import { StatusLine } from '../report/statusLine.js';
 import { formatCount, plural } from '../report/units.js';
 import type { CliHost } from './cliHost.js';
@@ -140,11 +141,12 @@ export async function keepFailure(
   { output, policy, shrink: isWanted = true }: KeptOptions,
   file: FileOutput,
   host: CliHost,
-): Promise<Pick<ExploreContext, 'replay' | 'shrunk'>> {
-  if (first === undefined) return { replay: null, shrunk: null };
+): Promise<KeptFailure> {
+  if (first === undefined) return { replay: null, shrunk: null, turns: null };
   const shrunk = isWanted ? shrink(target, first) : null;
   const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
   const isKept = await isWritten(host, () => file.write(() => encodeFailure(kept, host.version)));
   const words = ['svmsim', 'replay', output, ...(policy === undefined ? [] : ['--policy', policy])];
-  return { replay: isKept ? { file: output, command: commandLine(words) } : null, shrunk };
+  const replay = isKept ? { file: output, command: commandLine(words) } : null;
+  return { replay, shrunk, turns: turnsOf(kept) };
 }

@@ -48,7 +48,7 @@ export async function swarmCommand(
   const found = report.scenarios.find(({ finding }) => finding !== null);
   const kept =
     found?.finding == null
-      ? { replay: null, shrunk: null }
+      ? { replay: null, shrunk: null, turns: null }
       : await keepFailure(found.finding, found.target, options, failureFile, host);
   const { seed, bug, own } = limits;
   const context = { seed, bug, own, wallMs: host.nowMs() - startMs, ...kept };

@@ -4,11 +4,13 @@ import { type Finding, isTooLong } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
 import type { OwnCode } from '../explore/ownCode.js';
+import type { Turn } from '../explore/replay/turns.js';
 import { sizeKeys } from '../explore/shrink/programSize.js';
 import type { Shrunk } from '../explore/shrink/shrink.js';
 import type { Verdict } from '../explore/verdict.js';
 import { policyOf, policyText } from './configuration.js';
 import type { Environment, JsonDocument, JsonObject } from './json.js';
+import { scheduleText } from './scheduleText.js';
 import { formatCount, plural } from './units.js';
 
 const DETAILS_MAX = 12;
@@ -17,17 +19,23 @@ const ENOUGH_DRAWN = 100;
 /** A bound above it says nothing. */
 const MISSED_WORTH_TELLING = 0.9999;
 
-export interface ExploreContext {
+/** What became of the first thing that was found. */
+export interface KeptFailure {
+  /** Where the failure was written, and how to repeat it; null where nothing was found, or nothing was to be written. */
+  readonly replay: { readonly file: string; readonly command: string } | null;
+  /** Null where nothing was found, or it was to be left as it was. */
+  readonly shrunk: Shrunk | null;
+  /** Its schedule as it is in the file; null where nothing was found. */
+  readonly turns: readonly Turn[] | null;
+}
+
+export interface ExploreContext extends KeptFailure {
   readonly name: string;
   readonly bug: string | null;
   /** Code of the user's own that took part. */
   readonly own: OwnCode;
   readonly seed: number;
   readonly wallMs: number;
-  /** Where the failure was written, and how to repeat it; null where nothing was found, or nothing was to be written. */
-  readonly replay: { readonly file: string; readonly command: string } | null;
-  /** Null where nothing was found, or it was to be left as it was. */
-  readonly shrunk: Shrunk | null;
 }
 
 export function exploreText(report: ExplorationReport, context: ExploreContext): string {
@@ -61,10 +69,11 @@ function undecidedLines(report: ExplorationReport): string[] {
   ];
 }
 
-/** How small it became, and where it was written. */
-export function keptLines({ replay, shrunk }: Pick<ExploreContext, 'replay' | 'shrunk'>): string[] {
+/** How small it became, who took how many steps in turn, and where it was written. */
+export function keptLines({ replay, shrunk, turns }: KeptFailure): string[] {
   return [
     ...(shrunk === null ? [] : [shrunkLine(shrunk)]),
+    ...(turns === null ? [] : [`steps in turn: ${scheduleText(turns)}`]),
     ...(replay === null ? [] : [`written to ${replay.file}; repeat it with: ${replay.command}`]),
   ];
 }
@@ -138,7 +147,7 @@ function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
 
 export function exploreDocument(
   report: ExplorationReport,
-  { name, bug, own, seed, wallMs, replay, shrunk }: ExploreContext,
+  { name, bug, own, seed, wallMs, replay, shrunk, turns }: ExploreContext,
   environment: Environment,
 ): JsonDocument {
   const { coverage } = report;
@@ -175,6 +184,7 @@ export function exploreDocument(
     },
     results: report.findings.map(findingRecord),
     file: replay?.file ?? null,
+    turns: turns === null ? null : turns.map((turn) => ({ ...turn })),
     shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
     wallSchedulesPerSecond: perSecond(report, wallMs),
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },

@@ -49,7 +49,7 @@ function foundLines(
 
 export function swarmDocument(
   { scenarios, isPartial }: SwarmReport,
-  { seed, bug, own, wallMs, replay, shrunk }: SwarmContext,
+  { seed, bug, own, wallMs, replay, shrunk, turns }: SwarmContext,
   again: (seed: number) => string,
   environment: Environment,
 ): JsonDocument {
@@ -78,6 +78,7 @@ export function swarmDocument(
       again: again(one.seed),
     })),
     file: replay?.file ?? null,
+    turns: turns === null ? null : turns.map((turn) => ({ ...turn })),
     shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
     wallSchedulesPerSecond: wallMs === 0 ? 0 : (1000 * schedules) / wallMs,
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },

@@ -87,6 +87,7 @@ const search = {
   wallMs: 1,
   replay: { file: 'f.bin', command: 'svmsim replay f.bin' },
   shrunk: { target, finding, from: size, to: size, isCut: false },
+  turns: [{ actor: 'cpu0', steps: 1 }],
 };
 
 it('names the fields of a search', () => {

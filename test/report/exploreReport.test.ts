@@ -17,7 +17,16 @@ const finding: Finding = {
   choices: new Uint32Array(),
 };
 
-const context = { name: 'race', bug: null, own: {}, seed: 1, wallMs: 1000, replay: null, shrunk: null };
+const context = {
+  name: 'race',
+  bug: null,
+  own: {},
+  seed: 1,
+  wallMs: 1000,
+  replay: null,
+  shrunk: null,
+  turns: null,
+};
 
 function reportOf(drawn: readonly number[], others: readonly number[]): ExplorationReport {
   const coverage = coverageOf({ drawn: Float64Array.from(drawn), others: Float64Array.from(others) });
@@ -69,6 +78,7 @@ describe('what became of a failure', () => {
     keptLines({
       replay: null,
       shrunk: { target, finding, from: size, to: { ...size, ...to }, isCut: false },
+      turns: null,
     })[0];
 
   it('begins with what became less', () => {
