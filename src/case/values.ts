@@ -1,7 +1,7 @@
 /** The kinds of value that case files contain, each with the one text that says what is allowed. */
 
 import { z } from 'zod';
-import { PAGE_BYTES, PAGE_WORDS, TASK_SIZE_PAGES } from '../base/units.js';
+import { PAGE_BYTES, PAGE_WORDS } from '../base/units.js';
 
 /** Between the names of a closed list, in what is allowed. */
 export const LIST_SEPARATOR = ', ';
@@ -21,8 +21,8 @@ export function pageCount(least = 0): z.ZodNumber {
   return count(least, PAGES_MAX);
 }
 
-/** A page of the addresses of a GPU. */
-export const gpuPage = count(0, TASK_SIZE_PAGES);
+/** A page of the addresses of a GPU, of which cases have a part for themselves; or the end of a span of it. */
+export const gpuPage = pageCount();
 
 /** A dword of a buffer. */
 export const dwordIndex = count(0, PAGES_MAX * PAGE_WORDS);

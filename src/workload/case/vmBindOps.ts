@@ -1,8 +1,10 @@
 /** Operations of a case on a GPU's address space: binding buffer objects and user pages, mirrors, and looking at what was bound. */
 
+import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn, vpn } from '../../base/units.js';
 import type { Va, VmOp } from '../../case/expectSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
+import { PAGES_MAX } from '../../case/values.js';
 import type { Steps } from '../../sim/steps.js';
 import { IoctlRequest } from '../../uapi/ioctlRequest.js';
 import type { VaOpReport, VaPlaceReport, VaReport } from '../../uapi/vmBindReport.js';
@@ -10,9 +12,9 @@ import { CaseMisuse, type CaseThread } from './caseThread.js';
 import { launchCommand } from './gpuOps.js';
 import { type OpHandlers, returned } from './opHandler.js';
 
-/** GPU page that page 0 of a case's GPU addresses is: where no buffer of a process lies. */
-const WINDOW = 0x6_0000_0000;
-const WINDOW_PAGES = 2 ** 30;
+/** GPU page that page 0 of a case's GPU addresses is: where no buffer of a process lies, and not up to the end, as mirrors of everything reach. */
+const WINDOW = 0x5_0000_0000;
+const WINDOW_PAGES = PAGES_MAX;
 /** Of steps that name none. */
 const FIRST_DEVICE = 'gpu0';
 
@@ -56,11 +58,16 @@ function* bind(
   const { host } = thread;
   const { errno } = yield* host.ioctl(request, device, vpn(WINDOW + start), end - start, a, b);
   const vmOps = (host.payload.get<readonly VaOpReport[]>() ?? []).map((op) => showOp(thread, op));
+  return { ret: errno, vmOps, vas: yield* mappings(thread, device) };
+}
+
+/** Of the window, without what is a part of a mirror of everything. */
+function* mappings(thread: CaseThread, device: number): Steps<Va[]> {
+  const { host } = thread;
   yield* host.ioctl(IoctlRequest.vmMappings, device, vpn(WINDOW), WINDOW_PAGES, 0, 0);
-  const vas = (host.payload.get<readonly VaReport[]>() ?? [])
+  return (host.payload.get<readonly VaReport[]>() ?? [])
     .filter((va) => va.start >= WINDOW && va.end <= WINDOW + WINDOW_PAGES)
     .map((va) => showVa(thread, va));
-  return { ret: errno, vmOps, vas };
 }
 
 function nameOf(thread: CaseThread, handle: number): string | null {
@@ -161,7 +168,13 @@ export const vmBindOps: OpHandlers<
     return bound;
   },
 
-  gpuvm_insert: bindObject,
+  /** Nothing gives way to it. @kernel drm_gpuva_insert */
+  *gpuvm_insert(thread, args) {
+    const vas = yield* mappings(thread, yield* targetOf(thread, args));
+    const isTaken = vas.some(([start, end]) => start < args.end && end > args.start);
+    return isTaken ? { ret: Errno.EEXIST, vmOps: [], vas } : yield* bindObject(thread, args);
+  },
+
   gpuvm_sm_map: bindObject,
   gpuvm_bind_bo: bindObject,
   gpuvm_sm_unmap: unbind,
