@@ -207,8 +207,7 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
   countDriver(step, needs);
   countDevices(step, needs);
   countTransfer(step, needs);
-  // Where steps on GPU addresses name no device they mean the first.
-  if (/^(gpuvm|bo)_|^gpu_store_va$/.test(step.op)) needs.devices = Math.max(needs.devices, 1);
+  if (needsSomeDevice(step)) needs.devices = Math.max(needs.devices, 1);
   switch (step.op) {
     case 'mmap':
       if (step.args.backing === 'hugetlb')
@@ -260,6 +259,12 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       needs.processes += rounds * (step.args.count - 1) * forksIn(step.args.steps);
       break;
   }
+}
+
+/** Steps that mean the first device, or any that there is, where they name none. */
+function needsSomeDevice({ op, args }: Step): boolean {
+  if (op === 'mmap') return args.backing === 'device_file';
+  return /^(gpuvm|bo)_|^gpu_store_va$|^migrate_hint$|^alloc_and_register$/.test(op);
 }
 
 /** Blocks tell by their steps. */

@@ -26,6 +26,10 @@ interface SpanArgs {
 
 type Place = Pick<CaseSpan, 'page' | 'npages'>;
 
+function isDevice(place: string): boolean {
+  return place.startsWith('gpu');
+}
+
 /** A call about a span, with one value; without a device it is -1. */
 function* call(
   thread: CaseThread,
@@ -119,10 +123,26 @@ function hintSpans(thread: CaseThread, process: CaseProcess, args: OpArgs['migra
   return [...(args.bufs ?? []).map(whole), ...ranges];
 }
 
+/** The place, or the first device without one, if it has anything bound in the span; else one that has, or the same if none has. */
+function* boundDevice(thread: CaseThread, { page, npages }: Place, place: string): Steps<string> {
+  const first = isDevice(place) ? place : 'gpu0';
+  for (const dev of [first, ...allDevices(thread)]) {
+    const { vmMappings } = IoctlRequest;
+    const { errno, a } = yield* thread.host.ioctl(vmMappings, thread.device(dev), page, npages, 0, 0);
+    if (errno === Errno.OK && a > 0) return dev;
+  }
+  return first;
+}
+
+function allDevices({ host }: CaseThread): string[] {
+  return Array.from({ length: host.deviceCount }, (_, i) => `gpu${i}`);
+}
+
 function* allocAndRegister(thread: CaseThread, args: OpArgs['alloc_and_register']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
   const pages = args.pages ?? ALLOC_PAGES;
-  const dev = args.prefetch.startsWith('gpu') ? args.prefetch : 'gpu0';
+  const somewhere = { page: thread.unused(process), npages: pages };
+  const dev = yield* boundDevice(thread, somewhere, args.prefetch);
   const request = { prefetch: args.prefetch, preferred: args.prefetch, access: dev };
   for (let i = 0; i < args.count; i++) {
     const place = thread.reserve(process, pages, 1);
@@ -133,7 +153,7 @@ function* allocAndRegister(thread: CaseThread, args: OpArgs['alloc_and_register'
       MapFlag.FixedNoReplace,
     );
     if (page < 0) return { ret: page };
-    thread.addBuffer(process, `alloc${process.buffers.size}`, vpn(page), pages);
+    thread.addBuffer(process, `alloc${thread.mappedBuffers(process).length}`, vpn(page), pages);
     const result = yield* register(thread, { page: vpn(page), npages: pages }, dev, request, 3);
     if (result.ret !== 0) return result;
   }
@@ -230,7 +250,8 @@ export const attributeOps: OpHandlers<
     const target = args.target ?? args.dev ?? 'sys';
     let ret: number = Errno.OK;
     for (const span of hintSpans(thread, process, args)) {
-      const { errno } = yield* call(thread, IoctlRequest.svmPrefetch, span, args.dev ?? 'gpu0', target);
+      const dev = args.dev ?? (yield* boundDevice(thread, span, target));
+      const { errno } = yield* call(thread, IoctlRequest.svmPrefetch, span, dev, target);
       if (ret === Errno.OK) ret = errno;
     }
     return returned(ret);

@@ -102,7 +102,8 @@ function mergeProcess(thread: CaseThread, sent: SentProcess, process: SentProces
   if (known?.mm !== process.mm) return;
   const left = new Set(process.buffers.map(([name]) => name));
   for (const [name] of sent.buffers) if (!left.has(name)) known.buffers.delete(name);
-  const isSame = (a: CaseBuffer, b: CaseBuffer | undefined) => a.start === b?.start && a.pages === b.pages;
+  const isSame = (a: CaseBuffer, b: CaseBuffer | undefined) =>
+    a.start === b?.start && a.pages === b.pages && a.isGone === b.isGone;
   for (const [name, place] of changed(sent.buffers, process.buffers, isSame)) known.buffers.set(name, place);
   for (const [index, start] of changed(sent.nextStarts, process.nextStarts))
     known.nextStarts.set(index, start);

@@ -15,6 +15,8 @@ const MAIN_MM = 1;
 export interface CaseBuffer {
   readonly start: Vpn;
   readonly pages: number;
+  /** All buffers of its process were unmapped at once: the name stands for addresses at which nothing is. */
+  readonly isGone?: true;
 }
 
 /** Plain data, so that it can be handed to another thread. */
@@ -133,6 +135,11 @@ export class CaseThread {
 
   addBuffer(process: CaseProcess, name: string, start: Vpn, pages: number): void {
     process.buffers.set(this.expand(name), { start, pages });
+  }
+
+  /** Those that `munmap_all` has left, in the order in which they were mapped. */
+  mappedBuffers(process: CaseProcess): CaseBuffer[] {
+    return [...process.buffers.values()].filter(({ isGone }) => isGone === undefined);
   }
 
   /** A place of its own for a buffer, aligned so that the largest pages fit, with a hole before the next one. */

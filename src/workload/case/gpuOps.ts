@@ -120,8 +120,8 @@ export const gpuOps: OpHandlers<
 
   /** One reader for each buffer of the process; each leaves the value when it has read to its end. */
   *gpu_read_loop(thread, { proc, dev, seconds, on_stop_write }) {
-    const { buffers } = yield* thread.enter(proc);
-    const pages = [...buffers.values()].map(({ start }): number => start);
+    const buffers = thread.mappedBuffers(yield* thread.enter(proc));
+    const pages = buffers.map(({ start }): number => start);
     const command: GpuCommand = { kind: 'readLoop', pages, rounds: seconds * ROUNDS_PER_SECOND };
     const result = yield* launchCommand(thread, thread.device(dev), command);
     if (result.ret === 0) for (const _ of pages) thread.readerResults.push(on_stop_write);

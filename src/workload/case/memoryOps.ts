@@ -47,6 +47,12 @@ function mapPlace(
   return { page: thread.reserve(process, args.pages, align), flags: MapFlag.FixedNoReplace };
 }
 
+/** A part of it is mapped again. */
+function remainBuffer(thread: CaseThread, process: CaseProcess, name: string): void {
+  const { start, pages, isGone } = thread.buffer(process, name);
+  if (isGone) thread.addBuffer(process, name, start, pages);
+}
+
 function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult> {
   const process = yield* thread.enter(args.proc);
   const file = yield* mappedFile(thread, args);
@@ -61,6 +67,7 @@ function* mapBuffer(thread: CaseThread, args: OpArgs['mmap']): Steps<StepResult>
   const result = yield* thread.host.mmap(page, args.pages, PROTS[args.prot], flags | kind, file, fileOffset);
   if (result < 0) return { ret: result };
   if (offset === undefined) thread.addBuffer(process, args.buf, vpn(result), args.pages);
+  else remainBuffer(thread, process, args.buf);
   return { ret: 0 };
 }
 
@@ -109,11 +116,12 @@ export const memoryOps: OpHandlers<'mmap' | 'munmap' | 'mprotect' | 'mremap' | '
   *munmap_all(thread, { proc }) {
     const process = yield* thread.enter(proc);
     let ret: number = Errno.OK;
-    for (const { start, pages } of process.buffers.values()) {
-      const errno = yield* thread.host.munmap(start, pages);
+    for (const [name, buffer] of process.buffers) {
+      if (buffer.isGone) continue;
+      const errno = yield* thread.host.munmap(buffer.start, buffer.pages);
       if (ret === Errno.OK) ret = errno;
+      process.buffers.set(name, { ...buffer, isGone: true });
     }
-    process.buffers.clear();
     return returned(ret);
   },
 };
