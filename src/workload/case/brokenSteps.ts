@@ -21,6 +21,13 @@ const preparations: ReadonlySet<Step['op']> = new Set<Step['op']>([
   'bind_mirror',
 ]);
 
+/** What is wrong with lists that were followed without an error: not every element was what it should be. Null where nothing is. */
+export function brokenLists(step: Step, { ret, value }: StepResult): string | null {
+  if (step.op !== 'verify_lists' || ret !== 0) return null;
+  const elements = step.args.lists * step.args.length;
+  return value === elements ? null : `${value} of ${elements} elements as they should be`;
+}
+
 /** Whether the case cannot go on after a step: it failed, has no label, and is none whose failure is the driver's answer to a question. */
 export function breaksCase(step: Step, { ret }: StepResult): boolean {
   if (step.as !== undefined || ret === 0) return false;

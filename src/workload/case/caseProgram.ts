@@ -1,6 +1,7 @@
 /** A case as a workload: thread 0 carries out its steps, one after the other, and stops between two of them to be looked at. */
 
 import { assert } from '../../base/assert.js';
+import type { CaseExpectation } from '../../case/expectSchemas.js';
 import type { Step } from '../../case/opSchemas.js';
 import { type BufferPlace, type CaseResults, formatRet, type StepResult } from '../../case/stepResult.js';
 import type { CallPayload } from '../../memory/callPayload.js';
@@ -17,7 +18,7 @@ import type { CaseConfig } from '../workloadConfig.js';
 import { boSizes } from './boSizes.js';
 import { BranchCalls, type BranchOutcome, endThreads, serveBranches } from './branches.js';
 import { adopt, type BranchJob } from './branchJob.js';
-import { breaksCase } from './brokenSteps.js';
+import { breaksCase, brokenLists } from './brokenSteps.js';
 import { type BrokenStep, CaseMisuse, CaseThread } from './caseThread.js';
 import { commandKernel } from './gpuKernels.js';
 import { type AfterStep, runStep, runSteps } from './runSteps.js';
@@ -41,6 +42,8 @@ export class CaseProgram implements Workload {
   private readonly branches = new BranchCalls(0, null);
   /** The case says how its processes exit. */
   private readonly judgesExits: boolean;
+  /** Labels of steps whose value the case looks at. */
+  private readonly valuesOf: ReadonlySet<string>;
 
   constructor(
     private readonly config: CaseConfig,
@@ -49,6 +52,7 @@ export class CaseProgram implements Workload {
     private readonly payload: CallPayload | null,
   ) {
     this.name = config.name;
+    this.valuesOf = new Set(labelsOfValues(config.program.expect));
     this.judgesExits = config.program.expect.some(({ type }) => type === 'all_processes_exit');
   }
 
@@ -121,7 +125,7 @@ export class CaseProgram implements Workload {
     let exit = 0;
     try {
       yield* runSteps(thread, job.steps, calls, (step, result) => {
-        if (result.ret !== 0 && step.as === undefined) exit = 1;
+        if ((result.ret !== 0 && step.as === undefined) || this.brokenBy(step, result) !== null) exit = 1;
         // The failed step of such a process is for its exit code to tell, where the case looks at that.
         if (!job.exits || !this.judgesExits) this.noteStep(thread, step, result);
         else this.watcher?.(step, result);
@@ -163,8 +167,19 @@ export class CaseProgram implements Workload {
   private noteStep(thread: CaseThread, step: Step, result: StepResult): void {
     const { watcher } = this;
     if (watcher !== null) watcher(step, result);
-    else if (thread.broken === null && breaksCase(step, result))
-      thread.broken = { op: step.op, found: `ret ${formatRet(result.ret)}` };
+    else if (thread.broken === null) thread.broken = this.brokenBy(step, result);
+  }
+
+  private brokenBy(step: Step, result: StepResult): BrokenStep | null {
+    const { op } = step;
+    if (breaksCase(step, result)) return { op, found: `ret ${formatRet(result.ret)}` };
+    const found = this.judgesLists(step) ? null : brokenLists(step, result);
+    return found === null ? null : { op, found };
+  }
+
+  /** The case says itself how many elements are right. */
+  private judgesLists({ as }: Step): boolean {
+    return as !== undefined && this.valuesOf.has(as);
   }
 
   /** A step within a block is told with the block. */
@@ -188,4 +203,11 @@ export class CaseProgram implements Workload {
       [...buffers].map(([name, { start, pages }]) => ({ process, mm, name, start, pages })),
     );
   }
+}
+
+function labelsOfValues(expectations: readonly CaseExpectation[]): string[] {
+  return expectations.flatMap((one) => {
+    if (one.type === 'if_ret_zero') return labelsOfValues(one.then);
+    return one.type === 'value' || one.type === 'one_of' ? [one.step] : [];
+  });
 }
