@@ -2,7 +2,10 @@
 
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
+import { NO_GPU_PTE } from '../../device/gpuPte.js';
+import { inSpace, pageInSpace } from '../../device/gpuSpace.js';
 import { DriverRange } from '../../driver/driverRange.js';
+import type { GpuHandle } from '../../driver/gpuHandle.js';
 import type { SvmVm } from '../../driver/svmVm.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { NotifierStep } from '../../mm/mirror/mmuNotifier.js';
@@ -10,31 +13,42 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 
+/** Pages of one event that are looked up in each device's TLB: an event may cover a whole address space. */
+const PAGES_MAX = 16;
+
 /**
  * Implied by the contract of mmu_notifier_invalidate_range_start: between start and end the pages may be freed as soon as the callbacks have
- * returned, and readers wait, so there is neither a translation nor a DMA mapping on any device. What the hardware has left is looked at when all is
- * at rest.
+ * returned, and readers wait, so there is neither a translation nor a DMA mapping on any device, and none can be made. An invalidation that could
+ * not block and was refused comes to no end, and says nothing. What the driver believes is looked at for all ranges, the hardware for the first pages;
+ * the rest of it when all is at rest.
  */
 class AccessRevoked implements Checker {
+  /** Of the event under way: pages that are still to be looked up. */
+  private pagesLeft = 0;
+
   constructor(
     private readonly machine: Machine,
     private readonly sink: ViolationSink,
   ) {}
 
   onStep(_task: Task | null, _step: StepId, start: number, npages: number, _event: number, id: number): void {
+    this.pagesLeft = PAGES_MAX;
     for (const vm of this.machine.coordinator.vms) {
       if (vm.mm.id === id && !vm.closed) this.lookAt(vm, start, start + npages);
     }
   }
 
-  private lookAt({ gpusvm }: SvmVm, start: number, end: number): void {
-    const { ranges } = gpusvm;
+  private lookAt(vm: SvmVm, start: number, end: number): void {
+    const { ranges } = vm.gpusvm;
     for (
       let node = ranges.firstOverlap(start, end);
       node !== null;
       node = ranges.nextOverlap(node, start, end)
     ) {
-      if (node.value instanceof DriverRange) this.lookAtRange(node.value);
+      const range = node.value;
+      if (!(range instanceof DriverRange)) continue;
+      this.lookAtRange(range);
+      if (this.pagesLeft > 0) this.lookAtHardware(vm, range, start, end);
     }
   }
 
@@ -45,6 +59,35 @@ class AccessRevoked implements Checker {
       const where = formatVpn(range.start as Vpn);
       this.sink.report('I4', `gpu${gpu.index} has ${what} of the range at ${where} in an invalidation of it`);
     }
+  }
+
+  /** Of devices that are none of the range's, nothing is known here. Entries go range by range, so that the ends tell of the page table. */
+  private lookAtHardware(vm: SvmVm, range: DriverRange, start: number, end: number): void {
+    const first = inSpace(vm.space, Math.max(range.start, start) as Vpn);
+    const last = inSpace(vm.space, (Math.min(range.end, end) - 1) as Vpn);
+    const npages = Math.min(last - first + 1, this.pagesLeft);
+    this.pagesLeft -= npages;
+    for (const { gpu } of range.parts) {
+      const device = this.machine.devices[gpu.index];
+      if (device === undefined) continue;
+      const { tlb, pageTable } = device.gpu;
+      for (let i = 0; i < npages; i++) {
+        if (tlb.lookup((first + i) as Vpn, false) !== NO_GPU_PTE) this.tell(vm, gpu, 'TLB', first + i);
+      }
+      if (pageTable.entries === 0) continue;
+      if (pageTable.read(first) !== NO_GPU_PTE) this.tell(vm, gpu, 'page table', first);
+      if (last > first && pageTable.read(last) !== NO_GPU_PTE) this.tell(vm, gpu, 'page table', last);
+    }
+  }
+
+  /** What programs have bound themselves over a mirrored page is theirs to keep. */
+  private tell(vm: SvmVm, gpu: GpuHandle, where: string, tagged: number): void {
+    const page = pageInSpace(tagged as Vpn);
+    if (vm.deviceVm(gpu).vaAt(page)?.kind !== 'mirror') return;
+    this.sink.report(
+      'I4',
+      `the ${where} of gpu${gpu.index} has page ${formatVpn(page)} after the callbacks of its invalidation`,
+    );
   }
 }
 
