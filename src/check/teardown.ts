@@ -3,6 +3,7 @@
 import { PMD_PAGES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { DmaProto } from '../memory/dmaAddr.js';
+import { checkFinished } from './lifetimes.js';
 import type { MachineView } from './machineView.js';
 import { checkQuiescence } from './quiescence.js';
 import { Rule } from './rule.js';
@@ -79,13 +80,9 @@ function checkMirrors(view: MachineView): Rule {
   rule.require(mm.vmas.size === 0, {}, () => `mm ${mm.id} has ${mm.vmas.size} areas`);
   rule.require(mm.notifiers.intervals === 0, {}, () => `${mm.notifiers.intervals} intervals are registered`);
   rule.require(coordinator.zdds.live === 0, {}, () => `${coordinator.zdds.live} zone device data are left`);
-  for (const { gpusvm, config } of view.vms) {
+  for (const vm of view.vms) {
     rule.look('mirrors');
-    rule.require(
-      gpusvm.notifiers.size === 0,
-      {},
-      () => `${config.name} has ${gpusvm.notifiers.size} notifiers`,
-    );
+    checkFinished(rule, vm);
   }
   for (const gpu of view.gpus) {
     rule.look('devices');

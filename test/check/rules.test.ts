@@ -731,6 +731,20 @@ describe('lifetimes and rest', () => {
     expect(broken()).toEqual(['R2']);
   });
 
+  it('R2: a range that nobody holds any more', () => {
+    partAt(IN_VRAM, 0).range.refs = 0;
+    expect(rule(machine.verify(), 'R2').detail).toContain('the range has 0 references, but 1 holders');
+  });
+
+  it('R2: what is left of a mirror that has ended', () => {
+    const [vm] = machine.coordinator.vms;
+    vm.finished = true;
+    Reflect.set(vm.collector, 'queue', new Set([partAt(IN_VRAM, 0).range]));
+    const { detail } = rule(machine.verify(), 'R2');
+    expect(detail).toContain('svm has ended, but has notifiers');
+    expect(detail).toContain('svm has ended, but its garbage waits for a worker');
+  });
+
   it('swap: a slot may be named in any address space', () => {
     const { kernel } = machine.coordinator;
     const { area } = kernel.swapCache;
@@ -939,7 +953,9 @@ describe('after the end', () => {
   it('sees a notifier that is left', () => {
     const { gpusvm } = machine.coordinator.vms[0];
     const notifier = new GpuSvmNotifier(gpusvm, vpn(0), vpn(512));
-    expect(mirrorsAfter(() => gpusvm.notifiers.insert(0, 512, notifier))).toContain('svm has 1 notifiers');
+    expect(mirrorsAfter(() => gpusvm.notifiers.insert(0, 512, notifier))).toContain(
+      'svm has ended, but has notifiers',
+    );
   });
 
   it('sees an allocation that the driver still lists', () => {

@@ -17,6 +17,7 @@ import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
 import { memoryIdle } from './memoryIdle.js';
+import { nothingReturns } from './nothingReturns.js';
 import { notifierState } from './notifierState.js';
 import { notifiersGone } from './notifiersGone.js';
 import { opListsFreed } from './opListsFreed.js';
@@ -56,6 +57,7 @@ export const allCheckers: readonly CheckerKind[] = [
   successHolds,
   errorClass,
   firstErrorWins,
+  nothingReturns,
   pagemapsLive,
   opListsFreed,
   bindsCover,

@@ -116,6 +116,18 @@ describe('rules watched step by step', () => {
     expect(said).toContain('gpu1 has DMA mappings');
   });
 
+  it('I4: a device whose TLB keeps what the driver believes to be gone', () => {
+    const said = saidBy('I4', ({ devices }) =>
+      replaceMethod(devices[0].gpu.tlb, 'invalidate', () => () => 0),
+    );
+    expect(said).toContain('the TLB of gpu0 has page');
+  });
+
+  it('I4: a device whose page table keeps it', () => {
+    const said = saidBy('I4', ({ devices }) => replaceMethod(devices[0].gpu.pageTable, 'zap', () => () => 0));
+    expect(said).toContain('the page table of gpu0 has page');
+  });
+
   it('I5: a callback that walks the page table', () => {
     const said = saidBy('I5', ({ sched, coordinator }) => {
       const [{ invalidation }] = coordinator.vms;
@@ -492,6 +504,49 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(said).toContain('pages of it are in use');
+  });
+
+  it('R2: a range that is used with no reference left', () => {
+    const said = saidBy('R2', ({ coordinator }) =>
+      replaceMethod(coordinator.gpuFaults.parts.binding, 'mayCommit', (right) => (fault, part) => {
+        for (const range of coordinator.vms[0].gpusvm.allRanges()) range.refs = 0;
+        return right(fault, part);
+      }),
+    );
+    expect(said).toContain('is used, but nobody holds it');
+  });
+
+  it('R2: a worker that goes on after the end of its mirror', () => {
+    const said = saidBy(
+      'R2',
+      ({ coordinator }) => {
+        const [vm] = coordinator.vms;
+        const { collector } = vm;
+        replaceMethod(collector, 'disable', () => function* () {});
+        replaceMethod(
+          collector,
+          'work',
+          () =>
+            function* () {
+              yield* vm.vmLock.write();
+              yield* collector.collectLocked();
+              vm.vmLock.writeUnlock();
+            },
+        );
+        replaceMethod(
+          vm,
+          'close',
+          (right) =>
+            function* () {
+              const kept = [...vm.gpusvm.allRanges()].map((range) => vm.gpusvm.rangeGet(range));
+              yield* right();
+              for (const range of kept) if (range instanceof DriverRange) collector.add(range);
+            },
+        );
+      },
+      program(1, 1, gpuWrite('gpu0')),
+    );
+    expect(said).toContain('after the end of the mirror');
   });
 
   it('R3: device pages of a pagemap that nobody holds', () => {
