@@ -28,7 +28,11 @@ export function checkAreas(view: MachineView): Rule[] {
   return [rights, places];
 }
 
-/** Read-only never becomes writable: neither beyond what the area allows nor on the zero page. */
+/**
+ * M7: read-only never becomes writable: neither beyond what the area allows nor on the zero page.
+ * Implied by vm_page_prot, of which every path makes its entries, and by the write bit that a migration entry keeps: remove_migration_pte and do_wp_page give the
+ * right back only to an area that allows it, under the page-table lock. Otherwise a copy-on-write page is stored to while others read it.
+ */
 function checkRights(view: MachineView, rule: Rule, vma: Vma, page: Vpn, pte: Pte): void {
   const pfn = ptePfn(pte);
   const writable = pteHas(pte, PteBit.Write);

@@ -7,6 +7,11 @@ import type { Expectation } from '../workload/workload.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * M1 is implied by the order of a migration: the sources are unmapped and locked before the copy, and migrate_vma_pages makes an entry of the new page only for
+ * what the copy has left in the list, so a page's words are copied once, with nobody storing to them. A hole, or the zero page, becomes memory that the copy
+ * clears.
+ */
 export function checkContent(view: MachineView, expectations: readonly Expectation[]): Rule[] {
   return [checkExpected(view, expectations), checkCovered(view, expectations)];
 }

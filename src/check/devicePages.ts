@@ -12,7 +12,11 @@ export function checkDevicePages(view: MachineView): Rule[] {
   return [checkFrames(view), checkAllocations(view)];
 }
 
-/** Free: no reference and no zone device data. In use: both, of the memory's own driver, and one reference of the data per folio. */
+/**
+ * Free: no reference and no zone device data. In use: both, of the memory's own driver, and one reference of the data per folio.
+ * Implied by zone_device_page_init, which takes a free page and gives it its first reference, and by the page_free callback of drm_pagemap, which puts the data's
+ * reference when the last of the folio's goes. A page that kept the data of a former life would be copied and freed as part of an allocation that is gone.
+ */
 function checkFrames(view: MachineView): Rule {
   const rule = new Rule('M5', 'device pages', 'in use', 'zone device data');
   const folios = new Map<Zdd, number>();
@@ -118,7 +122,11 @@ class Accounts {
   }
 }
 
-/** An allocation is detached exactly when no data refers to it, so never while the driver still lists it. */
+/**
+ * An allocation is detached exactly when no data refers to it, so never while the driver still lists it.
+ * Implied by the reference count of the zone device data: every folio of the allocation has one reference, and the last one completes `detached` and hands the
+ * memory back. Whoever evicts waits for that alone, so that a wrong count either hangs it or frees memory in use.
+ */
 function checkAllocations(view: MachineView): Rule {
   const rule = new Rule('R5', 'allocations');
   const listed = new Set<DriverDevmem>(view.gpus.flatMap((gpu) => view.allocationsOf(gpu)));

@@ -52,7 +52,11 @@ function collectHeld(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandl
   return held;
 }
 
-/** Maps less unmaps is what is live, and that is what the pages objects of the device hold. */
+/**
+ * D1: maps less unmaps is what is live, and that is what the pages objects of the device hold.
+ * Implied by the notifier lock: drm_gpusvm_get_pages sets the flag that says mapped in the critical section in which the addresses become valid, or unmaps what it
+ * has mapped; drm_gpusvm_unmap_pages clears the flag where it unmaps. What is mapped without a holder is never unmapped.
+ */
 function checkIommu(rule: Rule, { iommu, index }: GpuHandle, { iovas }: Held): void {
   rule.look('mapped I/O pages', iommu.live);
   rule.require(
@@ -87,7 +91,10 @@ function checkAccount(ledger: Rule, kinds: Rule, { ledger: account, index }: Gpu
   }
 }
 
-/** D4: reservations are given back whole: those that are left are those of pages objects. */
+/**
+ * D4: reservations are given back whole: those that are left are those of pages objects. Implied by dma_iova_try_alloc and dma_iova_free, which take and
+ * give back one span of I/O addresses per pages object, however much of it was linked.
+ */
 function checkReservations(view: MachineView, rule: Rule, gpu: GpuHandle): void {
   let held = 0;
   for (const holder of view.holders) {
@@ -123,7 +130,10 @@ function checkHeld(rule: Rule, { holder, page, addr, index }: DmaPage, held: Set
   held.add(iova);
 }
 
-/** The mapping is live and has the direction that it was made with. What it maps is for D6 to say. */
+/**
+ * D2: the mapping is live and has the direction that it was made with. Implied by the DMA API: an unmap names the device, size and direction of its map, so
+ * drm_gpusvm keeps them in each address beside the protocol; with others the IOMMU's entries stay, or those of a neighbour go. What is mapped is for D6 to say.
+ */
 function checkKind(rule: Rule, gpu: GpuHandle, { page, addr, index }: DmaPage): void {
   if (dmaProto(addr) !== DmaProto.System) return;
   rule.look('I/O pages');
@@ -140,7 +150,11 @@ function checkKind(rule: Rule, gpu: GpuHandle, { page, addr, index }: DmaPage): 
   );
 }
 
-/** D3: after the CPU has unmapped the range, nothing of it stays mapped. */
+/**
+ * D3: after the CPU has unmapped the range, nothing of it stays mapped. Implied by drm_gpusvm_range_set_unmapped, which the callback of the unmap calls under the
+ * notifier lock held for write, and by drm_gpusvm_get_pages, which looks at the flag under the same lock before it maps: the flag is never cleared, since what
+ * the process maps there later is another area's.
+ */
 function checkUnmapped(view: MachineView): Rule {
   const rule = new Rule('D3', 'pages objects');
   for (const { gpu, pages, start } of view.holders) {
@@ -155,7 +169,10 @@ function checkUnmapped(view: MachineView): Rule {
   return rule;
 }
 
-/** D5: whoever maps pages of a device's memory holds that memory, and nobody else does. */
+/**
+ * D5: whoever maps pages of a device's memory holds that memory, and nobody else does. Implied by the reference that drm_gpusvm_get_pages takes of the pagemap
+ * with the flag for device pages, and that the unmap puts with it: the peer's driver may go away meanwhile, and its addresses with it.
+ */
 function checkPagemapRefs(view: MachineView): Rule {
   const rule = new Rule('D5', 'pages objects', 'pagemaps');
   const holders = new Map<DrmPagemap, number>();
@@ -189,7 +206,10 @@ function checkPagemapRefs(view: MachineView): Rule {
   return rule;
 }
 
-/** S6: the addresses of a mapped range cover it exactly. */
+/**
+ * S6: the addresses of a mapped range cover it exactly. Implied by the order that each address has of the folio which it maps: users of the array go from one to
+ * the next by it until the range is covered, so a wrong sum makes them read past the end or leaves pages out.
+ */
 function checkSizes(view: MachineView): Rule {
   const rule = new Rule('S6', 'mapped ranges');
   for (const holder of view.holders) {

@@ -8,6 +8,10 @@ import { cpuAllows } from './cpuRights.js';
 import type { DmaPage, MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by I3 and I4 together: an address is made from a page that the CPU maps at that moment, and goes in the callback of the invalidation that comes before
+ * the page is unmapped, so it never outlives the entry. A page is freed only after its entry is gone.
+ */
 export function checkDmaTargets(view: MachineView): Rule[] {
   const rule = new Rule('D6', 'DMA addresses', 'devices');
   for (const holder of view.holders) {

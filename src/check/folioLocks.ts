@@ -4,6 +4,10 @@ import { formatPte, PteKind, pteKind, ptePfn } from '../mm/table/pte.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by the folio lock, whose owner alone may replace entries by migration entries, and must put others in their place before it unlocks: whoever meets a
+ * migration entry sleeps until the lock is released, and would sleep for ever at one that is left.
+ */
 export function checkFolioLocks(view: MachineView): Rule[] {
   const rule = new Rule('M4', 'folios', 'entries');
   const { folios } = view;

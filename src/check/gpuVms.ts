@@ -37,6 +37,10 @@ export function checkGpuVms(view: MachineView): Rule[] {
   return [order, entries, handles, lists, objects, opLists];
 }
 
+/**
+ * G1: implied by drm_gpuvm_sm_map, which first unmaps or splits what lies in the span of the new mapping, and by drm_gpuva_insert, which refuses what overlaps
+ * or leaves the VM. A look-up in the tree finds only one of two that overlap.
+ */
 function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   let end = gpuvm.span.start;
   for (const va of gpuvm) {
@@ -48,7 +52,10 @@ function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   }
 }
 
-/** An object is known to the VM while it is mapped there, and as long as that it has a reference. */
+/**
+ * R6: an object is known to the VM while it is mapped there, and as long as that it has a reference. Implied by drm_gpuva_link and drm_gpuva_unlink, which take
+ * and put one reference of the VM's entry for the object per mapping; drm_gpuvm_bo_obtain finds the entry that is there, under the object's lock, before it makes one.
+ */
 function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   let linked = 0;
   for (const vmBo of gpuvm.allBos) {
@@ -70,7 +77,7 @@ function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
 }
 
 /**
- * An object that is mapped is there: each VM that knows it holds a reference. Implied by drm_gpuvm_bo_create, which takes one, and drm_gpuvm_bo_put, which
+ * G4: an object that is mapped is there: each VM that knows it holds a reference. Implied by drm_gpuvm_bo_create, which takes one, and drm_gpuvm_bo_put, which
  * gives it back with the last mapping.
  */
 function checkHandles(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
@@ -88,6 +95,10 @@ function checkHandles(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
 /**
  * What others can map too is on the list of what must be locked one by one, and what has lost its memory on the list of what must be validated, unless
  * the VM's reservation guards that and nobody has prepared the VM since. Nothing else is on either, and no object waits to be freed by nobody.
+ *
+ * G3 is implied by drm_gpuvm_bo_extobj_add and drm_gpuvm_bo_evict, which bring flag and list together under the list's lock; what is missing on a list is
+ * not locked, or not validated, by the job that uses it. G7 by drm_gpuvm_bo_deferred_cleanup, which must run before the VM goes: in immediate mode the last
+ * mapping may go where an object cannot be freed.
  */
 function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   const known = new Set(gpuvm.allBos);
@@ -109,12 +120,18 @@ function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   );
 }
 
-/** Lists of steps live while a request is carried out. */
+/**
+ * R4: lists of steps live while a request is carried out. Implied by drm_gpuva_ops_free, which every path of a request comes to once, also after an error.
+ */
 function checkOpLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   const { live } = gpuvm.splitMerge.memory;
   rule.require(live === 0, {}, () => `gpu${gpu.index}: ${live} allocations of lists of steps are left`);
 }
 
+/**
+ * G3, the half that devices see: a bound mapping has all its entries, and they lead to what was bound. Implied by the bind lock, under which the driver carries
+ * out all steps of a request or none, and by drm_gpuvm_bo_evict, which marks the mappings of an object that moves, so that they are bound anew before use.
+ */
 function checkEntries(
   view: MachineView,
   rule: Rule,

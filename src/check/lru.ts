@@ -5,6 +5,10 @@ import { ZoneKind } from '../memory/zone.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by the LRU's flag, which is set when a folio is new to somebody and cleared when it is isolated or its last reference goes: reclaim takes pages from the
+ * list without asking, so what is there must be held and evictable. Device pages are given back to their driver, not to reclaim, and are never added.
+ */
 export function checkLru(view: MachineView): Rule[] {
   const rule = new Rule('M9', 'LRU folios');
   const { folios, layout } = view;

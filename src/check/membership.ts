@@ -7,6 +7,10 @@ import type { Mm } from '../mm/process/mm.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by the vm lock, held for write where a device joins or leaves and for read where a fault makes a part, and by the notifier lock, under which an
+ * array of parts takes the place of another: callbacks walk the array, so a device that is not in it keeps its translations.
+ */
 export function checkMembership(view: MachineView): Rule[] {
   const rule = new Rule('S7', 'mirrors', 'ranges', 'ranges with an array', 'devices that are away');
   for (const vm of view.vms) {

@@ -4,6 +4,10 @@ import type { Mm } from '../mm/process/mm.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by mn_itree_inv_end: the last running invalidation makes the sequence even, carries out what was put off in the interval tree, and wakes those who wait;
+ * an insert or removal that is still put off, or an odd sequence, waits for an end that does not come.
+ */
 export function checkNotifiers(view: MachineView): Rule[] {
   const rule = new Rule('I1', 'interval notifiers');
   for (const mm of view.coordinator.processes.all()) checkMm(view, rule, mm);

@@ -9,7 +9,10 @@ export function checkPagemaps(view: MachineView): Rule[] {
   return [checkLifetimes(view), checkHolds(view), checkIdleMemory(view)];
 }
 
-/** Everything that refers to a pagemap refers to one that has references and is not destroyed. */
+/**
+ * Everything that refers to a pagemap refers to one that has references and is not destroyed. Implied by drm_pagemap_get and _put: each user takes its own
+ * reference, and a look-up that finds a count of zero makes another pagemap, since what has begun to go is not brought back.
+ */
 function checkLifetimes(view: MachineView): Rule {
   const rule = new Rule('R2 pagemaps', 'pagemap users');
   const look = (dpagemap: DrmPagemap, who: () => string): void => {
@@ -27,7 +30,11 @@ function checkLifetimes(view: MachineView): Rule {
   return rule;
 }
 
-/** A device and its module have one reference for the driver, while it is bound, and one for each pagemap in use; nothing waits to be let go of. */
+/**
+ * A device and its module have one reference for the driver, while it is bound, and one for each pagemap in use; nothing waits to be let go of.
+ * Implied by drm_pagemap_dev_hold, which is made with the pagemap and let go by a work item after its last user: the callbacks that free its pages are code
+ * of that module and look at that device.
+ */
 function checkHolds(view: MachineView): Rule {
   const rule = new Rule('R3', 'devices', 'holds');
   const { unhold } = view.coordinator.vram.pagemaps;
@@ -54,7 +61,10 @@ function checkHolds(view: MachineView): Rule {
   return rule;
 }
 
-/** D7: nothing that began before a migration still writes to the memory that pages have migrated to. */
+/**
+ * D7: nothing that began before a migration still writes to the memory that pages have migrated to. Implied by pre_migrate_fence, for which the first copy to
+ * the memory waits: a clear or an earlier owner's move that ends after the copy would overwrite what was copied.
+ */
 function checkIdleMemory(view: MachineView): Rule {
   const rule = new Rule('D7', 'allocations');
   const { pending } = view.coordinator.vram.clears;

@@ -5,7 +5,11 @@ import { pfn as pfnOf } from '../memory/pfn.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
-/** At rest nobody isolates a page or faults on it, so entries, caches, pins and the kernel's own zero pages are all its holders. */
+/**
+ * Implied by folio_get and folio_put: each entry, cache and pin takes its reference before it shows the page to others and gives it back afterwards, and the page
+ * goes to the allocator with the last one. Migration compares the count with the holders that it knows, so one too many blocks it for ever.
+ * At rest nobody isolates a page or faults on it, so entries, caches, pins and the kernel's own zero pages are all its holders.
+ */
 export function checkRefcounts(view: MachineView): Rule[] {
   const rule = new Rule('M2', 'folios', 'in use');
   const { folios, kernel } = view;

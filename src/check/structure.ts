@@ -9,6 +9,12 @@ import type { GpuSvmRange } from '../drm/gpusvm/range.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * S1 and S2 are implied by drm_gpusvm_range_chunk_size, which takes the largest chunk that is aligned and lies in area, notifier and window, and overlaps no
+ * range; the driver's lock is held until the range is in the tree. The last notifier may stick out of the window by its alignment.
+ * S3 is implied by drm_gpusvm_range_remove, which takes the notifier away with its last range. S5 by the one tree per notifier in which every range is, and by
+ * faults, which look there first: a range that is not found is made a second time.
+ */
 export function checkStructure(view: MachineView): Rule[] {
   const shapes = new Rule('S1', 'ranges');
   const places = new Rule('S2', 'ranges', 'notifiers');
@@ -93,7 +99,11 @@ function checkLookup(vm: SvmVm, rule: Rule, range: GpuSvmRange): void {
   }
 }
 
-/** S4: device pages only where DMA is mapped, and all mirrors of a range know whether it was unmapped. */
+/**
+ * S4: device pages only where DMA is mapped, and all mirrors of a range know whether it was unmapped.
+ * Implied by the notifier lock, under which all flags of a pages object are replaced as one word, and by the callback of an unmap, which walks all devices of the
+ * range: a device that misses it goes on to map what is no longer there.
+ */
 function checkFlags(view: MachineView): Rule {
   const rule = new Rule('S4', 'pages objects');
   for (const { range, part } of view.mirrors) {

@@ -19,6 +19,11 @@ import { cpuAllows } from './cpuRights.js';
 import type { MachineView, MirrorPart } from './machineView.js';
 import { Rule } from './rule.js';
 
+/**
+ * Implied by the contract of mmu_notifier_invalidate_range_start: the callback, under the notifier lock, takes the entries from the device's page table and flushes
+ * its TLB before the CPU's entry changes, and a fault binds again only what is valid under the same lock. So what the device can use is never more than the
+ * CPU's entry allows; whoever frees the page afterwards does not ask the device.
+ */
 export function checkTranslations(view: MachineView): Rule[] {
   const rule = new Rule('I4', 'page-table entries', 'TLB entries', 'bound parts');
   for (const snapshot of view.devices) {
