@@ -1,5 +1,6 @@
 /** Turns what the user names for exploration, a scenario, a case file or a bug, into what is explored. */
 
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
@@ -99,6 +100,9 @@ async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promi
 }
 
 function scenarioSource(name: string, names: ExploreNames): SubjectSource {
+  const folder = shippedPath(name);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw refusal(name, 'a directory', 'a scenario file (.yaml), or a case file (.json)');
   const path = scenarioPath(name);
   const text = readScenarioText(path);
   // Here mistakes are those of the options as they were typed, and options may speak against one another.

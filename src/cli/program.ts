@@ -7,6 +7,7 @@ import { addCaseCommand, caseCommand } from './caseCommand.js';
 import type { CliHost } from './cliHost.js';
 import type { CommonOptions } from './commonOptions.js';
 import { addCompletionCommand } from './completionCommand.js';
+import { refuseEmptyNames } from './emptyNames.js';
 import { answerTo, ExitStatus, wantsStack } from './exitStatus.js';
 import { addExploreCommand, addReplayCommand } from './exploreOptions.js';
 import { addHelpCommand } from './helpCommand.js';
@@ -21,6 +22,7 @@ import { scenarioNames } from './scenarioPath.js';
 import { addSchemaCommand, schemaCommand } from './schemaCommand.js';
 import { addStressCommand, stressCommand } from './stressCommand.js';
 import { addTopCommand, topCommand } from './topCommand.js';
+import { hasUnknownWord, withoutHelp } from './unknownWords.js';
 import { addValidateCommand, validateCommand } from './validateCommand.js';
 
 /** Runs one command line (without the program's name) to its end; never throws. The status is an {@link ExitStatus}, or that of a command that was recorded. */
@@ -30,7 +32,14 @@ export async function runCli(words: readonly string[], host: CliHost): Promise<n
     status = ended;
   });
   try {
-    await program.parseAsync([...words], { from: 'user' });
+    const asked = withoutHelp(words);
+    const hidesMistake =
+      asked.length < words.length &&
+      (await hasUnknownWord(
+        buildProgram(host, () => {}),
+        asked,
+      ));
+    await program.parseAsync([...(hidesMistake ? asked : words)], { from: 'user' });
     return status;
   } catch (error) {
     const answer = answerTo(error, wantsStack(host));
@@ -100,6 +109,13 @@ export function buildProgram(host: CliHost, ended: (status: number) => void): Co
   addHelpCommand(program);
   addCompletionCommand(program);
   refuseSecondFiles(program);
+  program.hook('preAction', async (_program, command) => {
+    const { json } = command.opts<Pick<CommonOptions, 'json'>>();
+    await withErrorDocument(host, command.name(), json, async () => {
+      refuseEmptyNames(command);
+      return ExitStatus.Ok;
+    });
+  });
   return program;
 }
 

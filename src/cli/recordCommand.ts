@@ -1,9 +1,9 @@
 /** `svmsim record`: records a program's memory calls with strace. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { constants as access, accessSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
-import { basename } from 'node:path';
+import { basename, delimiter, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../base/userError.js';
 import { describeRecording } from '../scenario/importRecording.js';
@@ -22,8 +22,8 @@ export interface RecordCommandOptions {
   readonly quiet?: boolean;
 }
 
-/** How a program ended: its status, as a shell would say it, or null when there is no such program. */
-export type Launch = (program: string, args: readonly string[]) => Promise<number | null>;
+/** How a program ended: its status, as a shell would say it, or null when there is no such program. `command` is what it starts in its turn. */
+export type Launch = (program: string, args: readonly string[], command: string) => Promise<number | null>;
 
 export type RecordRunner = (words: string[], options: RecordCommandOptions) => Promise<void>;
 
@@ -62,7 +62,7 @@ export async function recordCommand(
   const strace = ['-f', '-qq', '-ttt', '-o', partial, '-e', 'trace=%memory,%process', '--', ...words];
   // What stops the program does not stop its recording.
   const status = await host.interruptible(
-    () => launch('strace', strace),
+    () => launch('strace', strace, program),
     () => {},
   );
   const isRecorded = (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
@@ -75,7 +75,7 @@ export async function recordCommand(
       allowed: 'strace in one of the folders of PATH (Debian and Ubuntu: apt install strace)',
     });
   }
-  if (!isRecorded) throw refusal('record', `${program}, which cannot be started`, 'a program');
+  if (!isRecorded) throw cannotStart(program);
   const summary = describeRecording(file);
   if (quiet !== true) {
     const ended = status === 0 ? '' : `svmsim: ${program} ended with status ${status}\n`;
@@ -84,7 +84,17 @@ export async function recordCommand(
   return status;
 }
 
-function launchProgram(program: string, args: readonly string[]): Promise<number | null> {
+function cannotStart(command: string): UserError {
+  return refusal('record', `${command === '' ? "''" : command}, which cannot be started`, 'a program');
+}
+
+/** strace says in its own words what it cannot start: so it is not asked to. @throws UserError */
+async function launchProgram(
+  program: string,
+  args: readonly string[],
+  command: string,
+): Promise<number | null> {
+  if (isProgram(program) && !isProgram(command)) throw cannotStart(command);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'inherit' });
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -95,4 +105,19 @@ function launchProgram(program: string, args: readonly string[]): Promise<number
       resolve(code ?? SIGNAL_STATUS + (signal === null ? 0 : constants.signals[signal])),
     );
   });
+}
+
+/** As a shell looks for it: by its path, or in the folders of PATH. */
+function isProgram(command: string): boolean {
+  const folders = command.includes('/') ? ['.'] : (process.env.PATH ?? '').split(delimiter);
+  return folders.some((folder) => isExecutable(resolve(folder, command)));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, access.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }

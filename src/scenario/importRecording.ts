@@ -36,6 +36,8 @@ export interface ImportOptions {
 }
 
 const RECORDING_BYTES_MAX = 2 ** 28;
+/** A trace buffer has those of the whole machine. */
+const PIDS_SHOWN = 20;
 const WHAT =
   'a recording: the output of strace, perf trace or ftrace, or a table time,device,address,size,kind';
 const CSV_HEADER = /^(?:#.*\n|\s*\n)*\s*(?:time|device|address|size|kind)\s*,/i;
@@ -45,7 +47,14 @@ export function importRecording(path: string, options: ImportOptions = {}): Impo
   const text = readTextFile(path, WHAT, RECORDING_BYTES_MAX);
   const format = options.format ?? (CSV_HEADER.test(text) ? 'csv' : formatOf(text));
   try {
-    return format === 'csv' ? importCsv(text, path) : importCalls(text, path, format, options.pid ?? null);
+    if (format !== 'csv') return importCalls(text, path, format, options.pid ?? null);
+    if (options.pid !== undefined)
+      throw wrongPid(
+        options.pid,
+        'a table of accesses, which has no processes',
+        'a recording of memory calls with it',
+      );
+    return importCsv(text, path);
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
     const { fileName, line, found, allowed } = error;
@@ -64,14 +73,35 @@ function importCsv(text: string, path: string): ImportedRecording {
 
 function importCalls(text: string, path: string, format: TraceFormat, pid: number | null): ImportedRecording {
   const imported = importTrace(text, path, format, pid);
+  if (format === 'strace' && pid !== null) refuseChoice(pid, parseStrace(text, path));
   if (imported.text === '') {
-    const found = pid === null ? 'no memory call' : `nothing of process ${pid}`;
+    const { pids } = imported;
+    if (pid !== null && !pids.includes(pid)) throw wrongPid(pid, `no such process in ${path}`, listOf(pids));
+    const found = pid === null ? 'no memory call' : `no memory call of process ${pid}`;
     throw new TraceError({ fileName: path, line: 1 }, found, WHAT);
   }
   const trace = parseStrace(imported.text, path);
   const left = [...imported.ignored].map(([what, count]) => `${count} ${what}`);
   const ignored = left.length === 0 ? '' : `; left out: ${left.join(', ')}`;
   return { text: imported.text, kind: 'trace', format, summary: `${describeTrace(trace)}${ignored}` };
+}
+
+/** What is replayed of strace's output is its first process, whatever else is in it. @throws UserError for another one */
+function refuseChoice(pid: number, { pids, fileName }: MmTrace): void {
+  if (!pids.includes(pid)) throw wrongPid(pid, `no such process in ${fileName}`, listOf(pids));
+  if (pid === pids[0]) return;
+  const found = `a recording of strace, of which process ${pids[0]} is replayed`;
+  throw wrongPid(pid, found, 'output of perf trace or ftrace with it');
+}
+
+function wrongPid(pid: number, found: string, allowed: string): UserError {
+  return new UserError({ where: `--pid ${pid}`, found, allowed });
+}
+
+function listOf(pids: readonly number[]): string {
+  const more = pids.length - PIDS_SHOWN;
+  const shown = pids.slice(0, PIDS_SHOWN).join(', ');
+  return `a process of the recording: ${shown}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Of a trace that svmsim has just recorded. @throws UserError */

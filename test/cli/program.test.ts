@@ -22,6 +22,27 @@ describe('help', () => {
     expect(host.stderr.text).toBe('');
   });
 
+  it.each([
+    [['bogus', '--help'], "unknown command 'bogus'"],
+    [['-h', 'bogus'], "unknown command 'bogus'"],
+    [['run', '--bogus', '--help'], "unknown option '--bogus'"],
+    [['case', '--help', '--bogus'], "unknown option '--bogus'"],
+  ])('does not hide what nobody knows: %j', async (words, message) => {
+    expect(await runCli(words, host)).toBe(2);
+    expect(host.stderr.text.split('\n')[0]).toBe(`svmsim: ${message}`);
+    expect(host.stdout.text).toBe('');
+  });
+
+  it.each([
+    [['case', '--help']],
+    [['run', '--seed', '5', '-h']],
+    [['record', '--help', '--', 'ls', '--bogus']],
+  ])('is all that is done with %j', async (words) => {
+    expect(await runCli(words, host)).toBe(0);
+    expect(host.stdout.text).toContain('Usage: svmsim');
+    expect(host.stderr.text).toBe('');
+  });
+
   it('of the program names commands, scenarios and exit statuses', async () => {
     expect(await runCli(['--help'], host)).toBe(0);
     expect(host.stdout.text).toContain('n1-mirror');

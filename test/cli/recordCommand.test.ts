@@ -104,6 +104,28 @@ describe('record', () => {
     expect(await runCli(['record', '-o', output, '--', join(folder, 'nothing')], host)).toBe(2);
     expect(host.stderr.text).toMatch(/found .*nothing, which cannot be started/);
   });
+
+  it.runIf(hasStrace)(
+    'tells of a program that is not there in one line, without what strace says of it',
+    () => {
+      const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+      const words = [
+        '--import',
+        'tsx',
+        main,
+        'record',
+        '-o',
+        join(folder, 'x.strace'),
+        '--',
+        'no-such-program',
+      ];
+      const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+      expect(stderr).toBe(
+        'svmsim: record: found no-such-program, which cannot be started, allowed: a program\n',
+      );
+      expect(status).toBe(2);
+    },
+  );
 });
 
 describe('import', () => {
@@ -134,6 +156,35 @@ describe('import', () => {
     expect(host.stdout.text).toContain(
       '2 accesses of 2 devices (the CPU counts as one) to 2 pages, 1 of them stores',
     );
+  });
+
+  it('blames --pid for a process that is not there, and names those that are', async () => {
+    const strace = join(folder, 'two.strace');
+    writeFileSync(
+      strace,
+      '100 1.000001 brk(NULL) = 0x1000\n101 1.000002 brk(NULL) = 0x2000\n100 1.000003 +++ exited with 0 +++\n',
+    );
+    const target = ['-o', join(folder, 'two.out.strace')];
+    expect(await runCli(['import', strace, '--pid', '200', ...target], host)).toBe(2);
+    expect(host.stderr.text).toBe(
+      `svmsim: --pid 200: found no such process in ${strace}, allowed: a process of the recording: 100, 101\n`,
+    );
+    expect(await runCli(['import', strace, '--pid', '101', ...target], host)).toBe(2);
+    expect(host.stderr.text).toContain(
+      '--pid 101: found a recording of strace, of which process 100 is replayed',
+    );
+    expect(await runCli(['import', strace, '--pid', '100', ...target], host)).toBe(0);
+    host = new FakeHost();
+    expect(await runCli(['import', recording, '--pid', '7', ...target, '--force'], host)).toBe(2);
+    expect(host.stderr.text).toMatch(
+      /^svmsim: --pid 7: found no such process in .*allowed: .*recording: .*5892/,
+    );
+  });
+
+  it('refuses --pid for a table of accesses, which has no processes', async () => {
+    const table = fileURLToPath(new URL('../mm-traces/accesses.csv', import.meta.url));
+    expect(await runCli(['import', table, '--pid', '1', '-o', join(folder, 'a.csv')], host)).toBe(2);
+    expect(host.stderr.text).toContain('--pid 1: found a table of accesses, which has no processes');
   });
 
   it('names the line that it cannot read', async () => {

@@ -18,6 +18,11 @@ export function chooseCheckers(text: string, isAlone = false): readonly CheckerK
   const ids = text.split(',').map((id) => id.trim());
   const unknown = ids.find((id) => !there.some((kind) => kind.id === id));
   if (unknown === undefined) return there.filter(({ id }) => ids.includes(id));
+  const set = CHECKER_SETS.find((name) => name === unknown);
+  if (set !== undefined) {
+    const allowed = `${set} alone, or a list of invariants such as ${there[0].id},${there[1].id}`;
+    throw new UserError({ where: `--checks ${text}`, found: `${set} together with others`, allowed });
+  }
   const where = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
   throw new UserError({
     where: `--checks ${text}`,

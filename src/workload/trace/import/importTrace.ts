@@ -1,7 +1,6 @@
 /** Turns a trace of another tool into the text of one that strace might have written, line by line. */
 
 import { PAGE_BYTES, TASK_SIZE_PAGES } from '../../../base/units.js';
-import { TraceError } from '../traceError.js';
 import { readFtraceLine } from './ftraceLine.js';
 import type { ImportedItem, LineReader } from './importedItem.js';
 import { readPerfTraceLine } from './perfTraceLine.js';
@@ -19,6 +18,8 @@ export interface ImportedTrace {
   readonly touches: number;
   /** How often each thing stands in the trace that says nothing about memory. */
   readonly ignored: ReadonlyMap<string, number>;
+  /** Processes and threads that say anything in the recording, in the order of their first line. */
+  readonly pids: readonly number[];
 }
 
 const readers: Readonly<Record<Exclude<TraceFormat, 'strace'>, LineReader>> = {
@@ -38,22 +39,17 @@ export function formatOf(text: string): TraceFormat {
   return sample.some((line) => PERF_TRACE.test(line)) ? 'perf-trace' : 'strace';
 }
 
-/** `pid`: only what this process and its threads do; without it the trace's first process. @throws TraceError that names the line. */
+/**
+ * `pid`: only what this process and its threads do, in another format than strace's; without it the trace's first process. @throws TraceError that
+ * names the line.
+ */
 export function importTrace(
   text: string,
   fileName: string,
   format: TraceFormat,
   pid: number | null,
 ): ImportedTrace {
-  if (format === 'strace') {
-    if (pid !== null)
-      throw new TraceError(
-        { fileName, line: 1 },
-        `process ${pid} of strace`,
-        'perf trace or ftrace output with --pid',
-      );
-    return { text, format, touches: 0, ignored: new Map() };
-  }
+  if (format === 'strace') return { text, format, touches: 0, ignored: new Map(), pids: [] };
   const conversion = new Conversion(pid);
   text.split('\n').forEach((line, i) => {
     const where = { fileName, line: i + 1 };
@@ -74,6 +70,7 @@ class Conversion {
   /** Of the wanted process; null where all are wanted. */
   private readonly family: Set<number> | null;
   private readonly execed = new Set<number>();
+  private readonly pids = new Set<number>();
   private touches = 0;
 
   constructor(pid: number | null) {
@@ -81,6 +78,7 @@ class Conversion {
   }
 
   add(item: ImportedItem): void {
+    if (item.kind !== 'other') this.pids.add(item.pid);
     const left = this.reasonToLeaveOut(item);
     if (left !== null) this.ignored.set(left, (this.ignored.get(left) ?? 0) + 1);
     else this.items.push(item);
@@ -98,7 +96,12 @@ class Conversion {
   finish(): Omit<ImportedTrace, 'format'> {
     const lines = this.items.map((item) => straceLine(item, this.borrows(item)));
     const text = lines.filter((line) => line !== null).join('\n');
-    return { text: text === '' ? '' : `${text}\n`, touches: this.touches, ignored: this.ignored };
+    return {
+      text: text === '' ? '' : `${text}\n`,
+      touches: this.touches,
+      ignored: this.ignored,
+      pids: [...this.pids],
+    };
   }
 
   /** False for the end of a call whose beginning is not in the trace. */
