@@ -18,7 +18,7 @@ export interface KernelTag {
   readonly symbol: string;
   /** From the root of the repository. */
   readonly file: string;
-  /** First sentence of the doc comment; empty where there is only the tag. */
+  /** First sentence of the doc comment that has the tag, or else of another one of the symbol; empty where there is none. */
   readonly sentence: string;
 }
 
@@ -85,7 +85,7 @@ function tagsOfFile(root: string, path: string): KernelTag[] {
       if (tag.tagName.text !== 'kernel' || seen.has(tag.pos)) continue;
       seen.add(tag.pos);
       const symbol = symbolOf(node);
-      const sentence = firstSentence(tag.parent);
+      const sentence = firstSentence(tag.parent) || sentenceOf(node);
       for (const text of namesIn(ts.getTextOfJSDocComment(tag.comment) ?? '')) {
         found.push({ text, name: text.replace(/ ?\(.*\)$/, ''), symbol, file, sentence });
       }
@@ -141,6 +141,15 @@ function isNamedMember(node: ts.Node): node is NamedMember {
     ts.isPropertyAssignment(node) ||
     ts.isParameterPropertyDeclaration(node, node.parent)
   );
+}
+
+/** Of any doc comment of the symbol: one beside the tag's, or that of the class which a constructor makes. */
+function sentenceOf(node: ts.Node): string {
+  const own = ts.getJSDocCommentsAndTags(node).map(firstSentence);
+  const around = ts.isConstructorDeclaration(node)
+    ? ts.getJSDocCommentsAndTags(node.parent).map(firstSentence)
+    : [];
+  return [...own, ...around].find((sentence) => sentence !== '') ?? '';
 }
 
 /** Up to the first full stop that ends a sentence; the first line of several that are no sentence. */

@@ -6,7 +6,7 @@ import { Completion } from '../sim/completion.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 
-/** @kernel dma_fence */
+/** Signalled once, and never unsignalled; any number of tasks may wait for it. @kernel dma_fence */
 export class DmaFence {
   private readonly done: Completion;
   private result: Errno = Errno.OK;
@@ -15,7 +15,7 @@ export class DmaFence {
     this.done = new Completion(sched, `fence of ${what}`);
   }
 
-  /** @kernel dma_fence_is_signaled */
+  /** Whether what it stands for has ended, well or not. @kernel dma_fence_is_signaled */
   get isSignalled(): boolean {
     return this.done.isDone;
   }

@@ -5,7 +5,7 @@ import { Completion } from '../sim/completion.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 
-/** @kernel drm_device, drm_driver, module */
+/** Counts who holds a device and who holds the module of its driver. @kernel drm_device, drm_driver, module */
 export class DrmDeviceLife {
   private deviceRefs = 1;
   private moduleRefs = 1;
@@ -33,25 +33,25 @@ export class DrmDeviceLife {
     return this.unplugged;
   }
 
-  /** @kernel drm_dev_get */
+  /** One more reference to the device, which must not be gone. @kernel drm_dev_get */
   get(): void {
     assert(this.deviceRefs > 0, () => `${this.name} is gone`);
     this.deviceRefs++;
   }
 
-  /** @kernel drm_dev_put */
+  /** Drops a reference to the device. @kernel drm_dev_put */
   put(): void {
     assert(this.deviceRefs > 0, () => `${this.name} is put once too often`);
     this.deviceRefs--;
   }
 
-  /** @kernel try_module_get */
+  /** One more reference to the module, which must not be gone. @kernel try_module_get */
   moduleGet(): void {
     assert(this.moduleRefs > 0, () => `the module of ${this.name} is gone`);
     this.moduleRefs++;
   }
 
-  /** @kernel module_put */
+  /** Drops a reference to the module. @kernel module_put */
   modulePut(): void {
     assert(this.moduleRefs > 0, () => `the module of ${this.name} is put once too often`);
     this.moduleRefs--;
@@ -64,7 +64,7 @@ export class DrmDeviceLife {
     return true;
   }
 
-  /** @kernel drm_dev_exit */
+  /** Ends a section that {@link enter} began; whoever unplugs waits for the last one. @kernel drm_dev_exit */
   exit(): void {
     assert(this.sections > 0, () => `${this.name}: the end of a section that nobody began`);
     this.sections--;

@@ -1,6 +1,6 @@
 /** Counts, lists and claims of the documents are those of the sources. */
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -8,9 +8,12 @@ import { allCheckers } from '../../src/check/online/allCheckers.js';
 import { benchmarks } from '../../src/cli/bench/benchmarks.js';
 import { scenarioFromText } from '../../src/scenario/loadScenario.js';
 import { loadClasses } from '../../src/scenario/placedLoads.js';
-import { kernelMap } from '../../tools/kernelMap.js';
+import { kernelMap, kernelTags } from '../../tools/kernelMap.js';
+import { tempFolder } from '../tempFolder.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const folder = tempFolder();
 
 function page(name: string): string {
   return readFileSync(join(root, name), 'utf8');
@@ -65,4 +68,24 @@ it.each([
     .split('\n')
     .find((line) => line.startsWith(`| \`${name}\``));
   expect(row).toContain(`deviations.md#${section}`);
+});
+
+it('everything of DRM that the map names says what it is', () => {
+  const silent = kernelTags(root).filter(
+    ({ file, sentence }) => file.startsWith('src/drm/') && sentence === '',
+  );
+  expect(silent.map(({ symbol, name }) => `${symbol} ${name}`)).toEqual([]);
+});
+
+it('what a constructor mirrors is told by the comment of its class where it has none', () => {
+  mkdirSync(join(folder, 'src'));
+  const lines = [
+    '/** A thing. */',
+    'export class Thing {',
+    '  /** @kernel thing_init */',
+    '  constructor() {}',
+    '}',
+  ];
+  writeFileSync(join(folder, 'src/thing.ts'), lines.join('\n'));
+  expect(kernelTags(folder)).toMatchObject([{ name: 'thing_init', sentence: 'A thing.' }]);
 });

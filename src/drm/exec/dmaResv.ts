@@ -15,9 +15,9 @@ const resvClass = new LockClass('reservation', { nests: true });
 export const DmaResvUsage = {
   /** The memory itself is moved or cleared. @kernel DMA_RESV_USAGE_KERNEL */
   Kernel: 0,
-  /** @kernel DMA_RESV_USAGE_WRITE */
+  /** The memory is written: whoever reads it waits. @kernel DMA_RESV_USAGE_WRITE */
   Write: 1,
-  /** @kernel DMA_RESV_USAGE_READ */
+  /** The memory is read: whoever writes it waits. @kernel DMA_RESV_USAGE_READ */
   Read: 2,
   /** Nobody synchronises with it by itself. @kernel DMA_RESV_USAGE_BOOKKEEP */
   Bookkeep: 3,
@@ -30,7 +30,7 @@ export const NO_TICKET = Number.POSITIVE_INFINITY;
 /** What guards an object: objects that share a VM's reservation are private to that VM. @kernel dma_resv */
 export interface Reservation {
   readonly name: string;
-  /** @kernel dma_resv_assert_held */
+  /** Fails unless the running task holds it. @kernel dma_resv_assert_held */
   assertHeld(): void;
 }
 
@@ -78,7 +78,7 @@ export class DmaResv implements Reservation {
     return true;
   }
 
-  /** @kernel dma_resv_unlock */
+  /** Releases it for the one that has waited longest, and forgets places for fences that nobody used. @kernel dma_resv_unlock */
   unlock(): void {
     // Fair: who waits first gets it first, so the holder's ticket is the first.
     this.tickets.shift();
@@ -86,7 +86,7 @@ export class DmaResv implements Reservation {
     this.inner.writeUnlock();
   }
 
-  /** @kernel dma_resv_held */
+  /** Whether the running task holds it. @kernel dma_resv_held */
   get isHeld(): boolean {
     return this.inner.heldForWrite();
   }
@@ -119,7 +119,7 @@ export class DmaResv implements Reservation {
     return this.held.filter((one) => one.usage <= usage && !one.fence.isSignalled).map(({ fence }) => fence);
   }
 
-  /** @kernel dma_resv_test_signaled */
+  /** Whether all fences of the usage, and of those before it, have signalled. @kernel dma_resv_test_signaled */
   isIdle(usage: DmaResvUsage): boolean {
     return this.fences(usage).length === 0;
   }

@@ -6,7 +6,7 @@ import type { Steps } from '../../sim/steps.js';
 import type { GemObject } from '../gpuvm/gemObject.js';
 import { DmaResv } from './dmaResv.js';
 
-/** @kernel drm_exec_flags */
+/** Bits that a submission may be made with. @kernel drm_exec_flags */
 export const DrmExecFlag = {
   /** To lock an object that is locked already is no error. @kernel DRM_EXEC_IGNORE_DUPLICATES */
   IgnoreDuplicates: 1,
@@ -22,10 +22,10 @@ export class DrmExec {
   /** The contended object, which the try began with. */
   private prelocked: GemObject | null = null;
 
-  /** @kernel drm_exec_init */
+  /** With {@link DrmExecFlag}, and a ticket younger than all before. @kernel drm_exec_init */
   constructor(private readonly flags = 0) {}
 
-  /** @kernel drm_exec_for_each_locked_object */
+  /** In the order in which they were locked. @kernel drm_exec_for_each_locked_object */
   get lockedObjects(): readonly GemObject[] {
     return this.objects;
   }
@@ -63,7 +63,7 @@ export class DrmExec {
     return errno;
   }
 
-  /** @kernel drm_exec_prepare_array */
+  /** Locks them one after another, each with room for fences; ends with the first error. @kernel drm_exec_prepare_array */
   *prepareArray(objects: readonly GemObject[], numFences: number): Steps<Errno> {
     for (const obj of objects) {
       const errno = yield* this.prepareObj(obj, numFences);
@@ -72,7 +72,7 @@ export class DrmExec {
     return Errno.OK;
   }
 
-  /** @kernel drm_exec_unlock_obj */
+  /** Releases one that is locked here, and its reference. @kernel drm_exec_unlock_obj */
   unlockObj(obj: GemObject): void {
     const index = this.objects.lastIndexOf(obj);
     assert(index >= 0, () => `${obj.name} is not locked here`);
@@ -81,7 +81,7 @@ export class DrmExec {
     obj.put();
   }
 
-  /** @kernel drm_exec_fini */
+  /** Releases all that is locked, and what the last try ran into. @kernel drm_exec_fini */
   fini(): void {
     this.unlockAll();
     this.contended?.put();
@@ -94,7 +94,7 @@ export class DrmExec {
     while (this.objects.length > 0) this.unlockObj(this.objects[this.objects.length - 1]);
   }
 
-  /** @kernel drm_exec_lock_contended */
+  /** Waits for what another submission had, and begins the next try with it. @kernel drm_exec_lock_contended */
   private *lockContended(): Steps<void> {
     const obj = this.contended;
     assert(obj !== null, 'nothing was contended');

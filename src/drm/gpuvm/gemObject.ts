@@ -45,14 +45,14 @@ export class GemObject {
     this.gpuvaLock.assertHeld();
   }
 
-  /** @kernel drm_gem_object_get */
+  /** One more reference. @kernel drm_gem_object_get */
   get(): this {
     assert(this.refs > 0, 'a freed buffer object is taken again');
     this.refs++;
     return this;
   }
 
-  /** @kernel drm_gem_object_put */
+  /** Drops a reference; the last one frees the object, which no VM may know any more. @kernel drm_gem_object_put */
   put(): void {
     assert(this.refs > 0, 'a buffer object is put too often');
     this.refs--;

@@ -6,11 +6,11 @@ import type { GemObject } from './gemObject.js';
 import type { GpuVm } from './gpuVm.js';
 import type { GpuVmBo } from './gpuVmBo.js';
 
-/** @kernel drm_gpuva_flags */
+/** Bits of a mapping. @kernel drm_gpuva_flags */
 export const GpuVaFlag = {
   /** The object was moved: its page-table entries must be written anew. @kernel DRM_GPUVA_INVALIDATED */
   Invalidated: 1,
-  /** @kernel DRM_GPUVA_SPARSE */
+  /** A mapping without memory behind it, and none to come. @kernel DRM_GPUVA_SPARSE */
   Sparse: 2,
   /** This bit and those above are the driver's. @kernel DRM_GPUVA_USERBITS */
   UserBits: 4,
@@ -18,7 +18,7 @@ export const GpuVaFlag = {
 
 /** Where a mapping is to be, and what is behind it; all in pages. @kernel drm_gpuva_op_map */
 export interface GpuVaPlace {
-  /** @kernel drm_gpuva_op_map.va.addr */
+  /** The first page. @kernel drm_gpuva_op_map.va.addr */
   readonly start: number;
   /** One past the last page. @kernel drm_gpuva_op_map.va.range */
   readonly end: number;
@@ -30,13 +30,13 @@ export interface GpuVaPlace {
 
 /** Drivers extend it. The VM's lock guards it. @kernel drm_gpuva */
 export class GpuVa implements GpuVaPlace {
-  /** @kernel drm_gpuva.va.addr */
+  /** The first page. @kernel drm_gpuva.va.addr */
   readonly start: number;
-  /** @kernel drm_gpuva.va.range */
+  /** One past the last page. @kernel drm_gpuva.va.range */
   readonly end: number;
-  /** @kernel drm_gpuva.gem.obj */
+  /** Null where nothing but the driver knows what is behind. @kernel drm_gpuva.gem.obj */
   readonly obj: GemObject | null;
-  /** @kernel drm_gpuva.gem.offset */
+  /** Of the first page within the object. @kernel drm_gpuva.gem.offset */
   readonly offset: number;
   /** Of {@link GpuVaFlag}. @kernel drm_gpuva.flags */
   flags = 0;
@@ -44,10 +44,10 @@ export class GpuVa implements GpuVaPlace {
   vm: GpuVm | null = null;
   /** Set while it is linked to its object's list. */
   vmBo: GpuVmBo | null = null;
-  /** @internal @kernel drm_gpuva.rb */
+  /** Its place in the tree of the VM; null while it is in none. @internal @kernel drm_gpuva.rb */
   node: IntervalNode<GpuVa> | null = null;
 
-  /** @kernel drm_gpuva_init, drm_gpuva_init_from_op */
+  /** In no VM yet, and linked to no object. @kernel drm_gpuva_init, drm_gpuva_init_from_op */
   constructor(place: GpuVaPlace) {
     assert(place.end > place.start, 'a GPU mapping without pages');
     assert(place.obj === null || place.offset >= 0, 'a GPU mapping begins before its object');
@@ -70,12 +70,12 @@ export class GpuVa implements GpuVaPlace {
     return (this.flags & GpuVaFlag.Sparse) !== 0;
   }
 
-  /** @kernel drm_gpuva_invalidated */
+  /** Whether its page-table entries must be written anew. @kernel drm_gpuva_invalidated */
   get isInvalidated(): boolean {
     return (this.flags & GpuVaFlag.Invalidated) !== 0;
   }
 
-  /** @kernel drm_gpuva_invalidate */
+  /** Says that they must, or that they have been. @kernel drm_gpuva_invalidate */
   setInvalidated(invalidated: boolean): void {
     this.flags = invalidated ? this.flags | GpuVaFlag.Invalidated : this.flags & ~GpuVaFlag.Invalidated;
   }

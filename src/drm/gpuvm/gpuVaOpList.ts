@@ -26,7 +26,7 @@ export class GpuVaOpList implements Iterable<GpuVaOp> {
     return errno;
   }
 
-  /** @kernel drm_gpuva_ops_free */
+  /** Frees all steps and the list; once. @kernel drm_gpuva_ops_free */
   free(): void {
     assert(!this.freed, 'a list of steps is freed twice');
     this.freed = true;
@@ -42,14 +42,14 @@ export class OpMemory {
 
   constructor(private readonly ops: GpuVmOps) {}
 
-  /** @kernel gpuva_op_alloc */
+  /** False without memory. @kernel gpuva_op_alloc */
   alloc(kind: OpMemoryKind): boolean {
     if (this.ops.opAlloc?.(kind) === false) return false;
     this.live++;
     return true;
   }
 
-  /** @kernel gpuva_op_free */
+  /** Gives back what {@link alloc} got. @kernel gpuva_op_free */
   free(kind: OpMemoryKind): void {
     assert(this.live > 0, 'more of a list of steps is freed than there is');
     this.live--;

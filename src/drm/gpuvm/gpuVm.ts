@@ -45,9 +45,9 @@ export class GpuVm {
   private readonly bos = new Map<GemObject, GpuVmBo>();
   /** Objects with another reservation, which must be locked one by one. @kernel extobj */
   readonly external = new GpuVmBoList();
-  /** @kernel evict */
+  /** Objects whose memory was taken away, until they are validated. @kernel evict */
   readonly evicted = new GpuVmBoList();
-  /** @kernel bo_defer */
+  /** What the last references in the path of fences have left to be freed. @kernel bo_defer */
   private deferred: GpuVmBo[] = [];
   private refs = 1;
   private readonly ownReservation: { readonly object: GemObject };
@@ -57,7 +57,7 @@ export class GpuVm {
   readonly ops: GpuVmOps;
   readonly splitMerge: SplitMerge;
 
-  /** @kernel drm_gpuvm_init, drm_gpuva_manager_init */
+  /** With one reference, the caller's; `span` is all that can be mapped. @kernel drm_gpuvm_init, drm_gpuva_manager_init */
   constructor(
     readonly name: string,
     readonly span: PageSpan,
@@ -82,14 +82,14 @@ export class GpuVm {
     return this.refs;
   }
 
-  /** @kernel drm_gpuvm_get */
+  /** One more reference; the VM must not be gone. @kernel drm_gpuvm_get */
   get(): this {
     assert(this.refs > 0, 'a GPU VM that is gone is taken again');
     this.refs++;
     return this;
   }
 
-  /** @kernel drm_gpuvm_put, drm_gpuva_manager_destroy */
+  /** Drops a reference; the last one ends the VM, which must be empty, and tells the driver. @kernel drm_gpuvm_put, drm_gpuva_manager_destroy */
   put(): void {
     assert(this.refs > 0, 'a GPU VM is put too often');
     this.refs--;
@@ -98,7 +98,7 @@ export class GpuVm {
     this.ops.vmFree?.(this);
   }
 
-  /** @kernel drm_gpuvm_fini */
+  /** Nothing may be mapped, listed or waiting any more. @kernel drm_gpuvm_fini */
   private fini(): void {
     if (this.kernelAllocNode !== null) this.removeNode(this.kernelAllocNode);
     assert(this.vas.size === 0, 'a GPU VM is freed with mappings');
@@ -108,22 +108,22 @@ export class GpuVm {
     this.ownReservation.object.put();
   }
 
-  /** @kernel drm_gpuvm_resv_obj */
+  /** The object whose reservation is the VM's. @kernel drm_gpuvm_resv_obj */
   get resvObject(): GemObject {
     return this.ownReservation.object;
   }
 
-  /** @kernel drm_gpuvm_resv, drm_gpuvm_resv_held, drm_gpuvm_resv_assert_held */
+  /** The VM's reservation, which objects that only it can map share. @kernel drm_gpuvm_resv, drm_gpuvm_resv_held, drm_gpuvm_resv_assert_held */
   get resv(): Reservation {
     return this.ownReservation.object.resv;
   }
 
-  /** @kernel drm_gpuvm_resv_protected */
+  /** Whether the reservation guards the VM's lists. @kernel drm_gpuvm_resv_protected */
   get isResvProtected(): boolean {
     return (this.flags & GpuVmFlag.ResvProtected) !== 0;
   }
 
-  /** @kernel drm_gpuvm_immediate_mode, drm_gpuva_manager_external_lock */
+  /** Whether mappings change in the path of fences. @kernel drm_gpuvm_immediate_mode, drm_gpuva_manager_external_lock */
   get isImmediate(): boolean {
     return (this.flags & GpuVmFlag.ImmediateMode) !== 0;
   }
@@ -144,12 +144,12 @@ export class GpuVm {
     return start < 0 || end >= ADDRESS_PAGES;
   }
 
-  /** @kernel drm_gpuvm_in_mm_range, drm_gpuva_in_mm_range */
+  /** Whether all of it lies in the VM. @kernel drm_gpuvm_in_mm_range, drm_gpuva_in_mm_range */
   inMmRange(start: number, end: number): boolean {
     return start >= this.span.start && end <= this.span.end;
   }
 
-  /** @kernel drm_gpuvm_in_kernel_node, drm_gpuva_in_kernel_node */
+  /** Whether any of it is what the driver keeps for itself. @kernel drm_gpuvm_in_kernel_node, drm_gpuva_in_kernel_node */
   inKernelNode(start: number, end: number): boolean {
     const node = this.kernelAllocNode;
     return node !== null && start < node.end && node.start < end;
@@ -172,13 +172,13 @@ export class GpuVm {
     this.put();
   }
 
-  /** @kernel __drm_gpuva_insert, drm_gpuva_it_insert */
+  /** Into the tree, without a look at what is there. @kernel __drm_gpuva_insert, drm_gpuva_it_insert */
   private insertNode(va: GpuVa): void {
     va.vm = this;
     va.node = this.vas.insert(va.start, va.end, va);
   }
 
-  /** @kernel __drm_gpuva_remove, drm_gpuva_it_remove */
+  /** Out of the tree, which must be this VM's. @kernel __drm_gpuva_remove, drm_gpuva_it_remove */
   private removeNode(va: GpuVa): void {
     assert(va.vm === this && va.node !== null, 'a mapping of another VM is removed');
     this.vas.remove(va.node);
@@ -201,7 +201,7 @@ export class GpuVm {
     this.put();
   }
 
-  /** @kernel drm_gpuva_unmap */
+  /** The mapping of the step goes; it stays linked to its object. May free the VM. @kernel drm_gpuva_unmap */
   unmap({ va }: GpuVaUnmap): void {
     this.remove(va);
   }
@@ -229,7 +229,7 @@ export class GpuVm {
     return va !== null && va.start === end ? va : null;
   }
 
-  /** @kernel drm_gpuvm_interval_empty, drm_gpuva_interval_empty */
+  /** Whether nothing is mapped in the span. @kernel drm_gpuvm_interval_empty, drm_gpuva_interval_empty */
   intervalEmpty(start: number, end: number): boolean {
     return this.findFirst(start, end) === null;
   }
@@ -379,7 +379,7 @@ export class GpuVm {
     return this.deferred;
   }
 
-  /** @internal The last reference went. @kernel drm_gpuvm_bo_destroy */
+  /** The last reference went. @internal @kernel drm_gpuvm_bo_destroy */
   destroyBo(vmBo: GpuVmBo): void {
     if (this.isResvProtected) this.resv.assertHeld();
     this.leaveLists(vmBo);
@@ -387,13 +387,13 @@ export class GpuVm {
     this.releaseBo(vmBo);
   }
 
-  /** @internal It is found no more, but not freed. The VM's own lists need its reservation, which cannot be had here. @kernel drm_gpuvm_bo_into_zombie */
+  /** It is found no more, but not freed. The VM's own lists need its reservation, which cannot be had here. @internal @kernel drm_gpuvm_bo_into_zombie */
   makeZombie(vmBo: GpuVmBo): void {
     if (!this.isResvProtected) this.leaveLists(vmBo);
     this.unlistBo(vmBo);
   }
 
-  /** @internal @kernel drm_gpuvm_bo_defer_zombie_cleanup */
+  /** It waits for {@link deferredCleanup}. @internal @kernel drm_gpuvm_bo_defer_zombie_cleanup */
   deferCleanup(vmBo: GpuVmBo): void {
     this.deferred.push(vmBo);
   }
@@ -412,7 +412,7 @@ export class GpuVm {
     for (const vmBo of zombies) this.releaseBo(vmBo);
   }
 
-  /** @internal @kernel drm_gpuvm_bo_destroy_not_in_lists */
+  /** Frees it, and drops its references to object and VM. @internal @kernel drm_gpuvm_bo_destroy_not_in_lists */
   releaseBo(vmBo: GpuVmBo): void {
     this.ops.vmBoFree?.(vmBo);
     // The object first: the VM may be the last thing that keeps its own.

@@ -37,7 +37,7 @@ export class GpuVmBo {
     return this.vm.isExternal(this.obj);
   }
 
-  /** @kernel drm_gpuvm_bo_get */
+  /** One more reference; it must not be gone. @kernel drm_gpuvm_bo_get */
   get(): this {
     assert(this.refs > 0, 'a VM object that is gone is taken again');
     this.refs++;

@@ -52,7 +52,7 @@ export class GpuVmBoList implements Iterable<GpuVmBo> {
     return errno;
   }
 
-  /** @kernel get_next_vm_bo_from_list */
+  /** The first that somebody still holds, with a reference; null at the end. @kernel get_next_vm_bo_from_list */
   private takeNext(): GpuVmBo | null {
     for (const vmBo of this.waiting) {
       this.waiting.delete(vmBo);

@@ -61,7 +61,7 @@ export class GpuVmExec {
     return this.until(() => this.lockSteps((step) => this.vm.splitMerge.unmap(start, end, step)));
   }
 
-  /** @kernel drm_gpuvm_exec_unlock */
+  /** Releases all that was locked. @kernel drm_gpuvm_exec_unlock */
   unlock(): void {
     this.exec.fini();
   }
@@ -114,7 +114,7 @@ export class GpuVmExec {
     return yield* vm.evicted.visit((vmBo) => validateBo(vmBo, this.exec));
   }
 
-  /** @kernel drm_gpuvm_validate_locked */
+  /** As {@link validate}, where the VM's reservation guards the list, which is held. @kernel drm_gpuvm_validate_locked */
   *validateLocked(validateBo: NonNullable<GpuVmOps['vmBoValidate']>): Steps<Errno> {
     const { vm } = this;
     vm.resv.assertHeld();
@@ -181,7 +181,7 @@ export class GpuVmExec {
     return Errno.OK;
   }
 
-  /** @kernel exec_prepare_obj */
+  /** Locks it, with room for the fences that were asked for. @kernel exec_prepare_obj */
   private prepareObj(obj: GemObject): Steps<Errno> {
     return this.numFences > 0 ? this.exec.prepareObj(obj, this.numFences) : this.exec.lockObj(obj);
   }

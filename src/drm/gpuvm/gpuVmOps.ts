@@ -8,7 +8,7 @@ import type { GpuVaMapOp, GpuVaRemapOp, GpuVaUnmapOp } from './gpuVaOps.js';
 import type { GpuVm } from './gpuVm.js';
 import type { GpuVmBo } from './gpuVmBo.js';
 
-/** @kernel drm_gpuvm_flags, drm_gpuva_manager_flags */
+/** Bits that a VM is made with. @kernel drm_gpuvm_flags, drm_gpuva_manager_flags */
 export const GpuVmFlag = {
   /** The VM's reservation guards its lists, instead of a lock of their own. @kernel DRM_GPUVM_RESV_PROTECTED */
   ResvProtected: 1,
@@ -23,11 +23,11 @@ export type OpMemoryKind = 'list' | 'op' | 'unmap' | 'prev' | 'next';
 
 /** Told of each step in order; a step may change the VM at once. Anything but OK ends the request. */
 export interface GpuVaSteps {
-  /** @kernel sm_step_map */
+  /** Something is mapped. @kernel sm_step_map */
   smStepMap(op: GpuVaMapOp): Errno;
-  /** @kernel sm_step_remap */
+  /** A mapping loses its middle, its head or its tail. @kernel sm_step_remap */
   smStepRemap(op: GpuVaRemapOp): Errno;
-  /** @kernel sm_step_unmap */
+  /** A mapping goes. @kernel sm_step_unmap */
   smStepUnmap(op: GpuVaUnmapOp): Errno;
 }
 
@@ -37,7 +37,7 @@ export interface GpuVmOps {
   vmFree?(vm: GpuVm): void;
   /** Null: no memory. @kernel vm_bo_alloc */
   vmBoAlloc?(vm: GpuVm, obj: GemObject): GpuVmBo | null;
-  /** @kernel vm_bo_free */
+  /** What {@link vmBoAlloc} made is not used any more. @kernel vm_bo_free */
   vmBoFree?(vmBo: GpuVmBo): void;
   /** Brings an evicted object's memory back; its reservation is held. Must say so with `setEvicted(vmBo, false)`. @kernel vm_bo_validate */
   vmBoValidate?(vmBo: GpuVmBo, exec: DrmExec): Steps<Errno>;

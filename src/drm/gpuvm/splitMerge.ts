@@ -45,7 +45,7 @@ export class SplitMerge {
     return step({ op: 'map', place: request, from: null });
   }
 
-  /** @kernel __drm_gpuvm_sm_unmap */
+  /** Each mapping in the span is unmapped, or remapped to what of it sticks out. Errors: -EINVAL, not a range of the VM; whatever a step reports. @kernel __drm_gpuvm_sm_unmap */
   unmap(start: number, end: number, step: GpuVaStep): Errno {
     const span = { start, end };
     if (!this.vm.rangeValid(start, end)) return Errno.EINVAL;
@@ -79,12 +79,12 @@ export class SplitMerge {
     return this.listOf((step) => this.map(request, step));
   }
 
-  /** @kernel drm_gpuvm_sm_unmap_ops_create, drm_gpuva_sm_unmap_ops_create */
+  /** The steps that unmap a span. Errors: -ENOMEM; -EINVAL. @kernel drm_gpuvm_sm_unmap_ops_create, drm_gpuva_sm_unmap_ops_create */
   smUnmapOpsCreate(start: number, end: number): GpuVaOpList | Errno {
     return this.listOf((step) => this.unmap(start, end, step));
   }
 
-  /** @kernel drm_gpuvm_madvise_ops_create */
+  /** The steps that split mappings at the ends of a span. Errors: -ENOMEM; -EINVAL. @kernel drm_gpuvm_madvise_ops_create */
   madviseOpsCreate(start: number, end: number): GpuVaOpList | Errno {
     return this.listOf((step) => this.madvise(start, end, step));
   }

@@ -36,7 +36,7 @@ export interface MigrationOps {
   ): Steps<Errno>;
 }
 
-/** @kernel drm_pagemap_devmem_ops */
+/** What a driver does for an allocation of its memory. @kernel drm_pagemap_devmem_ops */
 export interface DevmemOps extends Partial<MigrationOps> {
   /** The memory may be reused. Called once, when the last page and the last migration have let go. @kernel devmem_release */
   devmemRelease?(devmem: Devmem): void;
@@ -49,7 +49,7 @@ function canMigrate(ops: DevmemOps): ops is DevmemOps & MigrationOps {
   return populateDevmemPfn !== undefined && copyToDevmem !== undefined && copyToRam !== undefined;
 }
 
-/** @kernel drm_pagemap_devmem */
+/** Memory of a device that migrated pages live in, as long as one of them does. @kernel drm_pagemap_devmem */
 export class Devmem {
   /** Completes when no page of the allocation is in use. @kernel detached */
   readonly detached: Completion;
@@ -60,7 +60,7 @@ export class Devmem {
   /** Null: the driver cannot have pages migrated. */
   readonly migrationOps: MigrationOps | null;
 
-  /** @kernel drm_pagemap_devmem_init */
+  /** Nobody uses it yet; the driver has it until pages do. @kernel drm_pagemap_devmem_init */
   constructor(
     sched: Scheduler,
     readonly dpagemap: DrmPagemap,

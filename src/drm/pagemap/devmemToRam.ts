@@ -109,7 +109,7 @@ export class DevmemToRam {
     return devmem.timesliceExpirationNs - this.kernel.sched.now();
   }
 
-  /** @kernel __drm_pagemap_migrate_to_ram */
+  /** The page of a CPU fault and its neighbours in the allocation come home. mmap_lock is held for read. @kernel __drm_pagemap_migrate_to_ram */
   private *migrateAround(fault: DeviceFault, zdd: Zdd, devmem: Devmem): Steps<Errno> {
     const { sched } = this.kernel;
     const startedNs = sched.now();

@@ -12,7 +12,7 @@ import type { DrmDevice } from '../drmDevice.js';
 import type { DrmPagemapCache } from './pagemapCache.js';
 import type { PagemapHold, PagemapUnhold } from './pagemapHold.js';
 
-/** @kernel drm_pagemap_ops */
+/** What a driver does for those who use its memory. @kernel drm_pagemap_ops */
 export interface DrmPagemapOps {
   /** The address at which `device` reaches a page of this memory. Never sleeps. @kernel device_map */
   deviceMap(dpagemap: DrmPagemap, device: DrmDevice, pfn: Pfn, order: number, dir: DmaDir): DmaAddr | Errno;
@@ -27,7 +27,7 @@ export interface DrmPagemapOps {
   destroy?(dpagemap: DrmPagemap, isAtomicOrReclaim: boolean): void;
 }
 
-/** @kernel drm_pagemap */
+/** Counted by all who use the memory; what becomes of one without references, {@link cache} says. @kernel drm_pagemap */
 export class DrmPagemap {
   /** Where it goes when nobody refers to it any more; null: it is destroyed. @kernel drm_pagemap.cache */
   cache: DrmPagemapCache | null = null;
@@ -71,7 +71,7 @@ export class DrmPagemap {
     return Errno.OK;
   }
 
-  /** @kernel drm_pagemap_get */
+  /** One more reference; the pagemap must be in use. @kernel drm_pagemap_get */
   get(): this {
     assert(this.refs > 0, 'pagemap is gone');
     this.refs++;
@@ -114,7 +114,7 @@ export class DrmPagemap {
     life.exit();
   }
 
-  /** @kernel drm_pagemap_destroy */
+  /** Tells the driver that nobody will use it again; once. @kernel drm_pagemap_destroy */
   destroy(isAtomicOrReclaim: boolean): void {
     assert(this.refs === 0 && !this.destroyed, 'a pagemap is destroyed while it is in use, or twice');
     this.destroyed = true;

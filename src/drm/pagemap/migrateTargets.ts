@@ -27,7 +27,7 @@ export class MigrateTargets {
     }
   }
 
-  /** @kernel drm_pagemap_get_devmem_page, zone_device_folio_init */
+  /** Makes a page of the allocation a locked folio with one reference, which belongs to `zdd`. @kernel drm_pagemap_get_devmem_page, zone_device_folio_init */
   initFolio(zdd: Zdd, dst: Uint32Array, i: number, order: number): void {
     const { folios, folioLocks } = this.kernel;
     const pfn = pfnOf(dst[i]);

@@ -39,12 +39,12 @@ export class DrmPagemapCache {
     return this.dpagemap;
   }
 
-  /** @kernel drm_pagemap_cache_lock_lookup */
+  /** Keeps others from making a second pagemap between a look-up and {@link unlockLookup}. Waits. @kernel drm_pagemap_cache_lock_lookup */
   lockLookup(): Steps<void> {
     return this.lookupMutex.lock();
   }
 
-  /** @kernel drm_pagemap_cache_unlock_lookup */
+  /** Lets the next one look up. @kernel drm_pagemap_cache_unlock_lookup */
   unlockLookup(): void {
     this.lookupMutex.unlock();
   }

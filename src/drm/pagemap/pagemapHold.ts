@@ -61,7 +61,7 @@ export class PagemapUnhold {
     this.sched.spawn(this.actor, 'release of pagemap holds', this.work());
   }
 
-  /** @kernel drm_pagemap_dev_unhold_work */
+  /** Lets go of all devices and modules that wait for it. @kernel drm_pagemap_dev_unhold_work */
   *work(): Steps<void> {
     this.isScheduled = false;
     this.flush();

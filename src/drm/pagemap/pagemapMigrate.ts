@@ -20,7 +20,7 @@ import { countCollected, countMigrated, pagesOfEntry } from './migrateEntries.js
 import { MigrateTargets } from './migrateTargets.js';
 import { PagemapStep } from './pagemapStep.js';
 
-/** @kernel drm_pagemap_migrate_details */
+/** How a migration to a device is to go. @kernel drm_pagemap_migrate_details */
 export interface MigrateDetails {
   /** How long the pages stay on the device at least. @kernel timeslice_ms */
   readonly timesliceNs: number;

@@ -14,7 +14,7 @@ export const SHRINK_STOP = -1;
 export class DrmPagemapShrinker {
   private readonly dpagemaps = new Set<DrmPagemap>();
 
-  /** @kernel drm_pagemap_shrinker_create_devm */
+  /** One for each device, with which it goes. @kernel drm_pagemap_shrinker_create_devm */
   constructor(readonly device: DrmDevice) {
     device.life.addAction(() => this.fini());
   }
@@ -38,7 +38,7 @@ export class DrmPagemapShrinker {
     return this.dpagemaps.delete(dpagemap);
   }
 
-  /** @kernel drm_pagemap_shrinker_count */
+  /** Pagemaps that could be freed; {@link SHRINK_EMPTY} for none. @kernel drm_pagemap_shrinker_count */
   count(): number {
     return this.dpagemaps.size === 0 ? SHRINK_EMPTY : this.dpagemaps.size;
   }
