@@ -2,6 +2,7 @@
 
 import type { Machine } from '../actors/machine.js';
 import type { Case } from '../case/caseSchema.js';
+import type { KeptFile } from '../scenario/scenarioFiles.js';
 import type { VerdictKind } from './verdictKind.js';
 
 /** A small program to explore. Plain data: it is sent to workers and kept in files. */
@@ -15,6 +16,8 @@ export type SubjectSource =
       readonly text: string;
       /** As typed: `key.path=value`, in order. */
       readonly set: readonly string[];
+      /** Copies of the files that text and `set` name; none of them is looked for on disk. */
+      readonly files?: readonly KeptFile[];
     };
 
 /** What a schedule that shows the bug ends with. */

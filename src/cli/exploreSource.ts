@@ -6,10 +6,10 @@ import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
 import { loadOwnCode, type OwnCode } from '../explore/ownCode.js';
+import { scenarioSource } from '../explore/scenarioSource.js';
 import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { didYouMean } from '../scenario/didYouMean.js';
-import { readScenarioText, scenarioFromText } from '../scenario/loadScenario.js';
 import type { CliHost } from './cliHost.js';
 import { pattern, refusal } from './optionValues.js';
 import { scenarioPath } from './scenarioPath.js';
@@ -96,32 +96,14 @@ async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promi
     return caseSource(file, names, host);
   }
   refuseUnused(names, ['filter'], 'with a case file (.json)');
-  return scenarioSource(file, names);
+  refuseFolder(file);
+  return scenarioSource(scenarioPath(file), names);
 }
 
-function scenarioSource(name: string, names: ExploreNames): SubjectSource {
-  const folder = shippedPath(name);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true)
+/** @throws UserError */
+function refuseFolder(name: string): void {
+  if (statSync(shippedPath(name), { throwIfNoEntry: false })?.isDirectory() === true)
     throw refusal(name, 'a directory', 'a scenario file (.yaml), or a case file (.json)');
-  const path = scenarioPath(name);
-  const text = readScenarioText(path);
-  // Here mistakes are those of the options as they were typed, and options may speak against one another.
-  const { devices, layout, set = [] } = names;
-  scenarioFromText(path, text, {
-    set,
-    ...(devices === undefined ? {} : { devices }),
-    ...(layout === undefined ? {} : { layout }),
-  });
-  return { kind: 'scenario', path, text, set: settings(names) };
-}
-
-/** What options say of a scenario, as `key.path=value`. */
-function settings({ devices, layout, set = [] }: ExploreNames): string[] {
-  return [
-    ...set,
-    ...(devices === undefined ? [] : [`devices.count=${devices}`]),
-    ...(layout === undefined ? [] : [`svm.layout=${layout}`]),
-  ];
 }
 
 async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {

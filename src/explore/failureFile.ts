@@ -1,9 +1,10 @@
-/** The file that repeats a failing run: what was run, with which bug, and every choice. It needs no random generator. */
+/** The file that repeats a failing run: what was run with all files that it read, with which bug, and every choice. It needs no random generator. */
 
 import { createHash } from 'node:crypto';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import { UserError } from '../base/userError.js';
+import type { SubjectSource } from '../bugs/bugOverlay.js';
 import { findBug } from '../bugs/catalogue.js';
 import { verdictKinds } from '../bugs/verdictKind.js';
 import { caseSchema } from '../case/caseSchema.js';
@@ -13,7 +14,7 @@ import type { Verdict } from './verdict.js';
 
 /** How such a file begins. */
 export const MAGIC = 'svmsim failure\n';
-const FORMAT = 3;
+const FORMAT = 4;
 const DIGEST_BYTES = 32;
 const ALLOWED = 'a failure file that svmsim explore has written';
 
@@ -24,6 +25,7 @@ const sourceSchema = z.discriminatedUnion('kind', [
     path: z.string(),
     text: z.string(),
     set: z.array(z.string()),
+    files: z.array(z.strictObject({ path: z.string(), text: z.string() })).optional(),
   }),
 ]);
 
@@ -131,7 +133,7 @@ function failureOf({
   const view = new DataView(choices.buffer, choices.byteOffset, choices.byteLength);
   for (let i = 0; i < words.length; i++) words[i] = view.getUint32(4 * i, true);
   const target = {
-    source,
+    source: plainSource(source),
     bug,
     ...(checks === undefined ? {} : { checks }),
     ...(disturbedSteps === undefined ? {} : { disturbedSteps }),
@@ -139,6 +141,13 @@ function failureOf({
     ...(policy === undefined ? {} : { policy }),
   };
   return { target, verdict, strategy, schedule, choices: words };
+}
+
+/** Without the files where there are none. */
+function plainSource(source: z.infer<typeof sourceSchema>): SubjectSource {
+  if (source.kind === 'case') return source;
+  const { files, ...rest } = source;
+  return files === undefined ? rest : { ...rest, files };
 }
 
 function digest(body: Uint8Array): Buffer {

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import type { Case } from '../case/caseSchema.js';
 import { scenarioFromText } from '../scenario/loadScenario.js';
+import { KeptFiles } from '../scenario/scenarioFiles.js';
 import { caseMachine } from '../simulation/case/caseMachine.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
@@ -42,7 +43,8 @@ function scenarioSubject(
   source: Extract<SubjectSource, { kind: 'scenario' }>,
   { policyFile, extensions }: OwnCode,
 ): Subject {
-  const scenario = scenarioFromText(source.path, source.text, { set: source.set, executor: 'virtual' });
+  const { path, text, set, files = [] } = source;
+  const scenario = scenarioFromText(path, text, { set, executor: 'virtual' }, new KeptFiles(files));
   const config = withPrograms(scenario, extensions?.programs, `--policy ${policyFile}`);
   return { name: config.name, config: smallMachine(config), program: null };
 }

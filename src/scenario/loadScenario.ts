@@ -1,6 +1,6 @@
 /** Turns a scenario file and the options typed beside it into the configuration of a run. */
 
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { assert } from '../base/assert.js';
 import { TASK_SIZE_PAGES, vpn } from '../base/units.js';
 import { UserError } from '../base/userError.js';
@@ -14,11 +14,12 @@ import { checkShape } from './checkShape.js';
 import { costConfig, eachCostKey } from './costKeys.js';
 import { loadAccesses, loadTrace } from './loadTrace.js';
 import { applyOverrides, type ScenarioOverrides } from './overrides.js';
-import type { LoadExtras } from './placedLoads.js';
+import { type LoadExtras, shippedTrace } from './placedLoads.js';
 import { eachDeviceKey } from './presetSchema.js';
 import { type CostPreset, loadPreset } from './presets.js';
 import { readTextFile } from './readTextFile.js';
 import { nameRequests, type PlacedWorkload, placedWorkloads, scenarioProblems } from './scenarioChecks.js';
+import { filesOnDisk, pathFrom, type ScenarioFiles } from './scenarioFiles.js';
 import { type Scenario, type ScenarioEvent, type ScenarioWorkload, scenarioSchema } from './schema.js';
 import { workloadNames } from './workloadNames.js';
 import { type KeyPath, type Problem, YamlSource } from './yamlSource.js';
@@ -49,18 +50,19 @@ export function readScenarioText(path: string): string {
   return readTextFile(path, WHAT, SCENARIO_BYTES_MAX);
 }
 
-/** As {@link loadScenario}, where the text is at hand; `path` names it in messages, and is where relative paths start. */
+/** As {@link loadScenario}, where the text is at hand; `path` names it in messages, and is where relative paths start. `files` are those that it names. */
 export function scenarioFromText(
   path: string,
   text: string,
   overrides: ScenarioOverrides = {},
+  files: ScenarioFiles = filesOnDisk,
 ): SimulationConfig {
   const source = new YamlSource(path, text, WHAT);
   checkShape(source, scenarioSchema);
   applyOverrides(source, overrides);
   const scenario = checkShape(source, scenarioSchema);
   const problems: Problem[] = [];
-  const attachments = attach(scenario, source, problems);
+  const attachments = attach(scenario, source, files, problems);
   problems.push(...scenarioProblems(scenario, source, attachments?.preset.devices ?? {}));
   if (attachments === null || problems.length > 0) throw source.firstOf(problems);
   const config = configOf(scenario, attachments, path);
@@ -70,20 +72,27 @@ export function scenarioFromText(
 }
 
 /** Null, and one more problem, where a file is missing or malformed. */
-function attach(scenario: Scenario, source: YamlSource, problems: Problem[]): Attachments | null {
+function attach(
+  scenario: Scenario,
+  source: YamlSource,
+  files: ScenarioFiles,
+  problems: Problem[],
+): Attachments | null {
   const traces = new Map<string, MmTrace | AccessTrace>();
   const presetPath = ['cost', 'preset'];
   const preset = collecting(problems, presetPath, () =>
-    loadPreset(scenario.cost.preset, dirname(source.file), source.placeOf(presetPath)),
+    loadPreset(scenario.cost.preset, dirname(source.file), source.placeOf(presetPath), files),
   );
   for (const { path, workload, fileKey = [...path, 'file'] } of placedWorkloads(scenario)) {
     if (workload.kind !== 'trace' && workload.kind !== 'accesses') continue;
-    const file = besideFile(source.file, workload.file);
+    const file = pathFrom(dirname(source.file), workload.file);
     const namedBy = source.placeOf(fileKey);
+    // Like a preset by its name, this one is part of the program.
+    const from = file === shippedTrace() ? filesOnDisk : files;
     const trace = collecting(problems, fileKey, () =>
       workload.kind === 'trace'
-        ? loadTrace(file, namedBy)
-        : loadAccesses(file, namedBy, scenario.devices.count),
+        ? loadTrace(file, namedBy, from)
+        : loadAccesses(file, namedBy, scenario.devices.count, from),
     );
     if (trace !== null) traces.set(path.join('.'), trace);
   }
@@ -99,10 +108,6 @@ function collecting<T>(problems: Problem[], path: KeyPath, load: () => T): T | n
     problems.push({ path, allowed: error.allowed, error });
     return null;
   }
-}
-
-function besideFile(file: string, path: string): string {
-  return isAbsolute(path) ? path : join(dirname(file), path);
 }
 
 function configOf(scenario: Scenario, { preset, traces }: Attachments, path: string): SimulationConfig {

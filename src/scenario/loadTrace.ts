@@ -5,25 +5,27 @@ import { type AccessTrace, parseAccesses } from '../workload/access/accessTrace.
 import type { MmTrace } from '../workload/trace/mmTrace.js';
 import { parseStrace } from '../workload/trace/parseStrace.js';
 import { TraceError } from '../workload/trace/traceError.js';
-import { type FileReference, readTextFile } from './readTextFile.js';
+import type { FileReference } from './readTextFile.js';
+import type { ScenarioFiles } from './scenarioFiles.js';
 
 const TRACE_BYTES_MAX = 2 ** 26;
 
 /** @throws UserError that names the line of the trace, or that of the scenario where there is no such file. */
-export function loadTrace(path: string, namedBy: FileReference): MmTrace {
-  const text = readTextFile(
-    path,
-    'a recorded program: the output of strace -f -ttt',
-    TRACE_BYTES_MAX,
-    namedBy,
-  );
+export function loadTrace(path: string, namedBy: FileReference, files: ScenarioFiles): MmTrace {
+  const what = 'a recorded program: the output of strace -f -ttt';
+  const text = files.text(path, what, TRACE_BYTES_MAX, namedBy);
   return reading(namedBy, () => parseStrace(text, path));
 }
 
 /** @throws UserError also for an access of a device that the scenario does not have. */
-export function loadAccesses(path: string, namedBy: FileReference, deviceCount: number): AccessTrace {
+export function loadAccesses(
+  path: string,
+  namedBy: FileReference,
+  deviceCount: number,
+  files: ScenarioFiles,
+): AccessTrace {
   const what = 'a table of accesses: lines time,device,address,size,kind';
-  const text = readTextFile(path, what, TRACE_BYTES_MAX, namedBy);
+  const text = files.text(path, what, TRACE_BYTES_MAX, namedBy);
   const trace = reading(namedBy, () => parseAccesses(text, path));
   const highest = trace.devices.reduce((most, device) => Math.max(most, device), -1);
   if (highest < deviceCount) return trace;

@@ -31,6 +31,11 @@ const MICROSECOND_NS = 1e3;
 const SECOND_NS = 1e9;
 const NO_END = Number.POSITIVE_INFINITY;
 const SHIPPED_TRACE = 'traces/sort-parallel.strace';
+
+/** The path of the recorded program that comes with svmsim. */
+export function shippedTrace(): string {
+  return join(configDir(), SHIPPED_TRACE);
+}
 /** Of each replay, as the workload has it. */
 const TRACE_KEYS = { 'touch-pages': 16, 'device-accesses': 8 } as const;
 
@@ -48,7 +53,7 @@ export function placedLoads(loads: ScenarioLoads | undefined): PlacedLoad[] {
 
 function workloadOf(load: LoadClass, loads: ScenarioLoads, rate: number): ScenarioWorkload {
   if (load === 'trace') {
-    const file = loads['trace-file'] ?? join(configDir(), SHIPPED_TRACE);
+    const file = loads['trace-file'] ?? shippedTrace();
     return { kind: 'trace', name: undefined, file, ...TRACE_KEYS };
   }
   if (load === 'join-leave') {

@@ -1,6 +1,6 @@
 /** Cost presets: files of numbers that each name their source, and that may stand on one another. */
 
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../base/assert.js';
@@ -10,7 +10,8 @@ import { checkShape } from './checkShape.js';
 import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from './costKeys.js';
 import { didYouMean } from './didYouMean.js';
 import { type DeviceKeyName, eachDeviceKey, presetSchema, wholePresetSchema } from './presetSchema.js';
-import { type FileReference, placeOf, readTextFile } from './readTextFile.js';
+import { type FileReference, placeOf } from './readTextFile.js';
+import { filesOnDisk, pathFrom, type ScenarioFiles } from './scenarioFiles.js';
 import { shortestPath } from './shortestPath.js';
 import { YamlSource } from './yamlSource.js';
 
@@ -52,12 +53,18 @@ interface PresetFile {
 }
 
 /**
- * `preset` is a name in config/presets, or a path ending in .yaml, relative to `baseDir`.
+ * `preset` is a name in config/presets, or a path ending in .yaml, relative to `baseDir`. Those with a name are part of the program; `files` has the
+ * others.
  *
  * @throws UserError for a preset that is not there, is malformed, or stands on itself.
  */
-export function loadPreset(preset: string, baseDir: string, namedBy?: FileReference): CostPreset {
-  const chain = readChain(preset, baseDir, namedBy);
+export function loadPreset(
+  preset: string,
+  baseDir: string,
+  namedBy?: FileReference,
+  files: ScenarioFiles = filesOnDisk,
+): CostPreset {
+  const chain = readChain({ preset, baseDir, namedBy }, files);
   const [own] = chain;
   const numbers = eachCostKey((key) => firstOf(chain.map((file) => file.numbers[key])));
   const devices = eachDeviceKey((key) => firstOf(chain.map((file) => file.devices[key])));
@@ -71,23 +78,30 @@ export function loadPreset(preset: string, baseDir: string, namedBy?: FileRefere
   };
 }
 
+/** A preset as a scenario or another preset names it. */
+interface NamedPreset {
+  readonly preset: string;
+  readonly baseDir: string;
+  readonly namedBy: FileReference | undefined;
+}
+
 /** The preset first, then what it stands on; the last one has everything. */
-function readChain(preset: string, baseDir: string, namedBy?: FileReference): readonly PresetFile[] {
+function readChain(named: NamedPreset, files: ScenarioFiles): readonly PresetFile[] {
   const chain: PresetFile[] = [];
   const paths: string[] = [];
-  let next: { preset: string; baseDir: string; namedBy: FileReference | undefined } | null = {
-    preset,
-    baseDir,
-    namedBy,
-  };
+  let next: NamedPreset | null = named;
   while (next !== null) {
     const path = presetPath(next.preset, next.baseDir);
-    const source: YamlSource = new YamlSource(path, readPreset(next.preset, path, next.namedBy), WHAT);
+    const source: YamlSource = new YamlSource(
+      shortestPath(resolve(path)),
+      readPreset(next, path, files),
+      WHAT,
+    );
     const file = checkShape(source, presetSchema);
     const base = file.extends;
     chain.push(base === undefined ? checkShape(source, wholePresetSchema) : file);
-    paths.push(realpathSync(path));
-    if (base !== undefined) refuseCycle(source, base, path, paths);
+    paths.push(identityOf(next.preset, path, files) ?? path);
+    if (base !== undefined) refuseCycle(source, base, presetPath(base, dirname(path)), { paths, files });
     next =
       base === undefined
         ? null
@@ -97,10 +111,14 @@ function readChain(preset: string, baseDir: string, namedBy?: FileReference): re
 }
 
 /** @throws UserError where a preset would stand on itself. */
-function refuseCycle(source: YamlSource, base: string, path: string, paths: readonly string[]): void {
-  const target = presetPath(base, dirname(path));
-  if (!existsSync(target)) return;
-  const at = paths.indexOf(realpathSync(target));
+function refuseCycle(
+  source: YamlSource,
+  base: string,
+  path: string,
+  { paths, files }: { readonly paths: readonly string[]; readonly files: ScenarioFiles },
+): void {
+  const target = identityOf(base, path, files);
+  const at = target === null ? -1 : paths.indexOf(target);
   if (at < 0) return;
   const shown = [...paths.slice(at), paths[at]].map((one) => relative(dirname(paths[at]), one));
   throw source.error({
@@ -110,9 +128,15 @@ function refuseCycle(source: YamlSource, base: string, path: string, paths: read
   });
 }
 
-function readPreset(preset: string, path: string, namedBy: FileReference | undefined): string {
-  if (isPath(preset) || existsSync(path)) return readTextFile(path, WHAT, PRESET_BYTES_MAX, namedBy);
+/** Null where there is no such file. */
+function identityOf(preset: string, path: string, files: ScenarioFiles): string | null {
+  return (isPath(preset) ? files : filesOnDisk).identity(path);
+}
+
+function readPreset({ preset, namedBy }: NamedPreset, path: string, files: ScenarioFiles): string {
+  if (isPath(preset)) return files.text(path, WHAT, PRESET_BYTES_MAX, namedBy);
   const names = presetNames();
+  if (names.includes(preset)) return filesOnDisk.text(path, WHAT, PRESET_BYTES_MAX, namedBy);
   const meant = didYouMean(preset, names);
   throw new UserError({
     ...(namedBy === undefined ? { where: preset } : placeOf(namedBy)),
@@ -133,9 +157,7 @@ function firstOf<T>(values: readonly (T | undefined)[]): T {
 }
 
 function presetPath(preset: string, baseDir: string): string {
-  return isPath(preset)
-    ? shortestPath(resolve(baseDir, preset))
-    : shortestPath(join(configDir(), 'presets', `${preset}.yaml`));
+  return isPath(preset) ? pathFrom(baseDir, preset) : join(configDir(), 'presets', `${preset}.yaml`);
 }
 
 /** Of the presets that come with svmsim. */

@@ -3,9 +3,9 @@
 import { allBugs } from '../../bugs/catalogue.js';
 import { benchCatalogue } from '../../explore/catalogueBench.js';
 import { benchExplore, type ExploreBenchOptions } from '../../explore/exploreBench.js';
+import { scenarioSource } from '../../explore/scenarioSource.js';
 import { type ExploreCell, exploreBenchKey, exploreBenchReport } from '../../report/bench/explore.js';
 import { formatRate, plural } from '../../report/units.js';
-import { readScenarioText } from '../../scenario/loadScenario.js';
 import { scenarioPath } from '../scenarioPath.js';
 import type { Benchmark } from './benchmark.js';
 
@@ -25,13 +25,7 @@ export const exploreBenchmark: Benchmark<ExploreBenchOptions, ExploreCell> = {
   samplesMax: 1000,
   report: exploreBenchReport,
   plan: ({ typed, config, samples }) => {
-    const path = scenarioPath(typed.scenario ?? SCENARIO);
-    const { devices, layout, set = [] } = typed;
-    const named = [
-      ...(devices === undefined ? [] : [`devices.count=${devices}`]),
-      ...(layout === undefined ? [] : [`svm.layout=${layout}`]),
-    ];
-    const source = { kind: 'scenario', path, text: readScenarioText(path), set: [...set, ...named] } as const;
+    const source = scenarioSource(scenarioPath(typed.scenario ?? SCENARIO), typed);
     const speeds = JOBS.flatMap((jobs) => [true, false].map((checked) => exploreBenchKey(jobs, checked)));
     const keys = [...speeds, ...allBugs.map(({ id }) => id)];
     return {
