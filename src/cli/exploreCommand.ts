@@ -1,7 +1,7 @@
 /** `svmsim explore`: searches schedules for one that goes wrong. */
 
 import { SEED_MAX } from '../base/seedMax.js';
-import type { Finding } from '../explore/block.js';
+import { type Finding, isTooLong } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure, MAGIC } from '../explore/failureFile.js';
 import { turnsOf } from '../explore/replay/turns.js';
@@ -56,7 +56,7 @@ export async function exploreCommand(
     ...(await keepFailure(report.findings[0], target, options, failureFile, host)),
   };
   const table = (): string => exploreText(report, context);
-  return deliver(host, statusOfSearch(report.findings.length > 0, report.isPartial), [
+  return deliver(host, statusOfSearch(report.findings.length > 0, report), [
     () => output.publish(table, () => exploreDocument(report, context, host.environment())),
   ]);
 }
@@ -66,9 +66,14 @@ export interface KeptOptions extends ExploreOptions {
   readonly output: string;
 }
 
-export function statusOfSearch(hasFound: boolean, isPartial: boolean): ExitStatus {
+/** What could not be decided at all is no search that found nothing: the program cannot be explored. */
+export function statusOfSearch(
+  hasFound: boolean,
+  done: { readonly schedules: number; readonly undecided: number; readonly isPartial: boolean },
+): ExitStatus {
   if (hasFound) return ExitStatus.CheckFailed;
-  return isPartial ? ExitStatus.Interrupted : ExitStatus.Ok;
+  if (done.isPartial) return ExitStatus.Interrupted;
+  return isTooLong(done) ? ExitStatus.BadInput : ExitStatus.Ok;
 }
 
 /** @throws UserError when a failure could not be kept, before one is looked for. */

@@ -8,7 +8,7 @@ import { randomScenario, type SwarmChoices } from '../explore/swarm/randomScenar
 import { SCENARIO_SCHEDULES, Swarm, type SwarmLimits, type SwarmReport } from '../explore/swarm/swarm.js';
 import { requireCheckers } from '../explore/target.js';
 import { StatusLine } from '../report/statusLine.js';
-import { swarmDocument, swarmText } from '../report/swarmReport.js';
+import { swarmDocument, swarmText, swarmTotals } from '../report/swarmReport.js';
 import { plural } from '../report/units.js';
 import { layouts } from '../simulation/simulationConfig.js';
 import type { CliHost } from './cliHost.js';
@@ -54,9 +54,11 @@ export async function swarmCommand(
   const context = { seed, bug, own, wallMs: host.nowMs() - startMs, ...kept };
   const again = (seed: number): string => againCommand(seed, options);
   const table = (): string => swarmText(report, context, again);
-  return deliver(host, statusOfSearch(found !== undefined, report.isPartial), [
-    () => output.publish(table, () => swarmDocument(report, context, again, host.environment())),
-  ]);
+  return deliver(
+    host,
+    statusOfSearch(found !== undefined, { ...swarmTotals(report), isPartial: report.isPartial }),
+    [() => output.publish(table, () => swarmDocument(report, context, again, host.environment()))],
+  );
 }
 
 async function swarmLimits(options: ExploreOptions): Promise<SwarmLimits> {

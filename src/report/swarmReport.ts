@@ -1,8 +1,9 @@
 /** What `svmsim explore --swarm` prints: every scenario with its seed, and what was found. */
 
+import { isTooLong } from '../explore/block.js';
 import type { SwarmReport, SwarmScenario } from '../explore/swarm/swarm.js';
 import { policyOf } from './configuration.js';
-import { type ExploreContext, findingLines, findingRecord, keptLines } from './exploreReport.js';
+import { type ExploreContext, findingLines, findingRecord, keptLines, TOO_LONG } from './exploreReport.js';
 import type { Environment, JsonDocument } from './json.js';
 import { formatCount, plural } from './units.js';
 
@@ -14,7 +15,7 @@ export function swarmText(
   context: SwarmContext,
   again: (seed: number) => string,
 ): string {
-  const schedules = total(scenarios, (one) => one.schedules);
+  const { schedules, undecided } = swarmTotals({ scenarios });
   const steps = total(scenarios, (one) => one.stepsTotal);
   const perSecond = context.wallMs === 0 ? 0 : Math.round((1000 * schedules) / context.wallMs);
   const found = scenarios.find(({ finding }) => finding !== null);
@@ -22,7 +23,9 @@ export function swarmText(
     ...scenarios.map(scenarioLine),
     '',
     `${plural(scenarios.length, 'scenario')}, ${plural(schedules, 'schedule')}, ${formatCount(perSecond)} schedules/s (wall), ${formatCount(steps)} steps`,
-    ...(found?.finding == null ? ['found nothing'] : foundLines(found, context, again)),
+    ...(found?.finding == null
+      ? [isTooLong({ schedules, undecided }) ? TOO_LONG : 'found nothing']
+      : foundLines(found, context, again)),
   ];
   if (isPartial) lines.push('interrupted: the figures are those of what was done');
   return `${lines.join('\n')}\n`;
@@ -30,7 +33,8 @@ export function swarmText(
 
 function scenarioLine(scenario: SwarmScenario): string {
   const { seed, summary, strategy, schedules, undecided, stepsMax, finding } = scenario;
-  const result = finding === null ? 'ok' : finding.verdict.kind.toUpperCase();
+  const passed = isTooLong(scenario) ? 'TOO LONG' : 'ok';
+  const result = finding === null ? passed : finding.verdict.kind.toUpperCase();
   const open = undecided === 0 ? '' : ` (${formatCount(undecided)} not decided)`;
   return `seed ${seed}: ${result}, ${plural(schedules, 'schedule')}${open} by ${strategy}, up to ${plural(stepsMax, 'step')} (${summary})`;
 }
@@ -53,14 +57,14 @@ export function swarmDocument(
   again: (seed: number) => string,
   environment: Environment,
 ): JsonDocument {
-  const schedules = total(scenarios, (one) => one.schedules);
+  const { schedules, undecided } = swarmTotals({ scenarios });
   return {
     svmsim: environment.svmsim,
     command: 'explore',
     scenario: 'swarm',
     executor: 'virtual',
     seed,
-    ok: scenarios.every(({ finding }) => finding === null),
+    ok: scenarios.every(({ finding }) => finding === null) && !isTooLong({ schedules, undecided }),
     partial: isPartial,
     environment,
     checks: [],
@@ -82,6 +86,17 @@ export function swarmDocument(
     shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
     wallSchedulesPerSecond: wallMs === 0 ? 0 : (1000 * schedules) / wallMs,
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
+  };
+}
+
+/** Of all scenarios together. */
+export function swarmTotals({ scenarios }: Pick<SwarmReport, 'scenarios'>): {
+  schedules: number;
+  undecided: number;
+} {
+  return {
+    schedules: total(scenarios, (one) => one.schedules),
+    undecided: total(scenarios, (one) => one.undecided),
   };
 }
 

@@ -1,9 +1,10 @@
 /** `svmsim explore`: which checkers watch, and made-up scenarios. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { statusOfSearch } from '../../src/cli/exploreCommand.js';
 import { runCli } from '../../src/cli/program.js';
 import { FakeHost } from './fakeHost.js';
 
@@ -14,6 +15,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'svmsim-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+/** More accesses than can be made in the steps that a run may have. */
+const LONG = `ram: 256pages
+devices: { count: 1, vram: 32pages }
+svm: { chunks: [4KiB] }
+workloads:
+  - { kind: pattern, pattern: uniform, size: 4pages, accesses: 1000, rounds: 200 }
+`;
 
 const few = ['--schedules', '8', '--jobs', '1', '--quiet'];
 
@@ -49,6 +58,32 @@ describe('svmsim explore --checks', () => {
       expect(host.stderr.text).toContain('I99');
       expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
     }
+  });
+});
+
+describe('a search in which nothing was decided', () => {
+  const ends = { undecided: 3, schedules: 3, isPartial: false };
+
+  it('is one of a program that cannot be explored', () => {
+    expect(statusOfSearch(false, ends)).toBe(2);
+    expect(statusOfSearch(false, { ...ends, undecided: 2 })).toBe(0);
+    expect(statusOfSearch(true, ends)).toBe(1);
+    expect(statusOfSearch(false, { ...ends, isPartial: true })).toBe(130);
+    expect(statusOfSearch(false, { ...ends, undecided: 0, schedules: 0 })).toBe(0);
+  });
+
+  it('ends so when its time is over, too', async () => {
+    const path = join(folder, 'long.yaml');
+    writeFileSync(path, LONG);
+    const words = ['explore', path, '--strategy', 'random', '--jobs', '1', '--quiet', '--checks', 'none'];
+    expect(await runCli([...words, '--seconds', '0.001'], host)).toBe(2);
+    expect(host.stdout.text).toContain('too long to explore');
+    host = new FakeHost();
+    expect(await runCli([...words, '--schedules', '1', '--json', '-'], host)).toBe(2);
+    expect(JSON.parse(host.stdout.text)).toMatchObject({
+      ok: false,
+      counters: { undecided: 1, schedules: 1 },
+    });
   });
 });
 

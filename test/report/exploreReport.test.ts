@@ -69,6 +69,9 @@ describe('schedules that were too long', () => {
     );
     expect(text).toContain('fewer pages, rounds or devices');
     expect(text).not.toMatch(/found nothing|distinct/);
+    const ok = (undecided: number): boolean =>
+      exploreDocument({ ...reportOf([1, 2, 3], []), undecided }, context, environment).ok;
+    expect([ok(2), ok(3)]).toEqual([true, false]);
   });
 });
 
