@@ -4,14 +4,18 @@ import { pctBound } from './strategies/pct.js';
 
 /** Share of the space that {@link Coverage.schedulesFor99} is about. */
 const WANTED = 0.99;
+/** Fewer that all differ say nothing of how many there are. */
+const ENOUGH_DRAWN = 100;
 
 export interface Coverage {
   readonly schedules: number;
   readonly distinct: number;
   /** Those that were drawn at random, which the estimates are about. */
   readonly drawn: number;
-  /** Estimated number of different schedules that the strategies can draw; infinite where nothing was drawn twice. */
+  /** Estimated number of different schedules that the strategies can draw; infinite where too few were drawn to tell. */
   readonly estimated: number;
+  /** Nothing was drawn twice: {@link estimated} is the least that there are likely to be. */
+  readonly isAtLeast: boolean;
   /** Estimated chance that the next one drawn is a new one. */
   readonly unseen: number;
   /** Estimated number of further draws until 99 % of the estimated space is seen; infinite where that cannot be told. */
@@ -28,21 +32,25 @@ export interface SeenSchedules {
 
 /**
  * From how many schedules came once and how many twice. Space: A. Chao, "Nonparametric Estimation of the Number of Classes in a Population", 1984
- * (bias-corrected). Chance of a new one: I. J. Good, 1953. Further schedules: A. Chao et al., "Sufficient sampling for asymptotic minimum species
+ * (bias-corrected, a lower bound where nothing came twice). Chance of a new one: I. J. Good, 1953. Further schedules: A. Chao et al., "Sufficient sampling for asymptotic minimum species
  * richness estimators", 2009.
  */
 export function coverageOf({ drawn, others }: SeenSchedules): Coverage {
   const { distinct: distinctDrawn, once, twice } = countRepeats(drawn.toSorted());
-  const hidden =
-    twice === 0 && once === drawn.length ? Number.POSITIVE_INFINITY : (once * (once - 1)) / (2 * (twice + 1));
+  const isAtLeast = once === drawn.length;
+  const isTooFew = isAtLeast && drawn.length < ENOUGH_DRAWN;
+  const hidden = isTooFew ? Number.POSITIVE_INFINITY : (once * (once - 1)) / (2 * (twice + 1));
   const estimated = distinctDrawn + hidden;
   return {
     schedules: drawn.length + others.length,
     distinct: countRepeats(joined(drawn, others).sort()).distinct,
     drawn: drawn.length,
     estimated,
+    isAtLeast,
     unseen: drawn.length === 0 ? 1 : once / drawn.length,
-    schedulesFor99: furtherSchedules(drawn.length, once, twice, hidden, estimated),
+    schedulesFor99: isAtLeast
+      ? Number.POSITIVE_INFINITY
+      : furtherSchedules(drawn.length, once, twice, hidden, estimated),
   };
 }
 
@@ -55,7 +63,6 @@ function joined(a: Float64Array, b: Float64Array): Float64Array {
 
 function furtherSchedules(n: number, once: number, twice: number, hidden: number, estimated: number): number {
   const left = (1 - WANTED) * estimated;
-  if (!Number.isFinite(hidden)) return Number.POSITIVE_INFINITY;
   if (hidden <= left) return 0;
   return Math.ceil(((n * once) / (2 * Math.max(1, twice))) * Math.log(hidden / left));
 }

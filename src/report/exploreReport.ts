@@ -14,8 +14,6 @@ import { scheduleText } from './scheduleText.js';
 import { formatCount, plural } from './units.js';
 
 const DETAILS_MAX = 12;
-/** Fewer that all differ say nothing of how many there are. */
-const ENOUGH_DRAWN = 100;
 /** A bound above it says nothing. */
 const MISSED_WORTH_TELLING = 0.9999;
 
@@ -119,18 +117,21 @@ function confidenceLines({
   return lines;
 }
 
-function coverageLine({ distinct, schedules, drawn, estimated, unseen, schedulesFor99 }: Coverage): string {
+function coverageLine(coverage: Coverage): string {
+  const { distinct, schedules, drawn, estimated, isAtLeast, unseen, schedulesFor99 } = coverage;
   const head = `${formatCount(distinct)} of ${formatCount(schedules)} schedules were distinct`;
   if (drawn === 0) return head;
   const isPart = drawn < schedules;
-  if (!Number.isFinite(estimated)) {
-    if (drawn < ENOUGH_DRAWN) return `${head}; too few were drawn at random to estimate how many there are`;
+  if (!Number.isFinite(estimated))
+    return `${head}; too few were drawn at random to estimate how many there are`;
+  const inAll = `${formatCount(Math.round(estimated))} in all`;
+  if (isAtLeast) {
     const none = isPart ? `of the ${formatCount(drawn)} drawn at random none` : 'none';
-    return `${head}; ${none} came twice, so the space is too large to be estimated`;
+    return `${head}; ${none} came twice, so that there are at least about ${inAll}`;
   }
   const about = isPart ? 'by those drawn at random about' : 'about';
   const more = Number.isFinite(schedulesFor99) ? formatCount(schedulesFor99) : 'an unknown number of';
-  return `${head}; ${about} ${formatCount(Math.round(estimated))} in all, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
+  return `${head}; ${about} ${inAll}, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
 }
 
 function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {
@@ -174,6 +175,7 @@ export function exploreDocument(
       distinct: coverage.distinct,
       drawn: coverage.drawn,
       estimated: finiteOrNull(coverage.estimated),
+      atLeast: coverage.isAtLeast && Number.isFinite(coverage.estimated),
       unseen: coverage.drawn === 0 ? null : coverage.unseen,
       schedulesFor99: finiteOrNull(coverage.schedulesFor99),
       exhausted: report.isExhausted,

@@ -31,7 +31,19 @@ describe('coverage', () => {
     expect([distinct, estimated, schedulesFor99]).toEqual([20, 20, 0]);
   });
 
-  it('is unknown where nothing came twice', () => {
+  it('is told from below where nothing came twice', () => {
+    const few = draws(1e6, 200);
+    const { estimated, isAtLeast, schedulesFor99 } = coverageOf({ drawn: few, others: nothing });
+    expect(new Set(few).size).toBe(200);
+    expect([estimated, isAtLeast, schedulesFor99]).toEqual([
+      200 + (200 * 199) / 2,
+      true,
+      Number.POSITIVE_INFINITY,
+    ]);
+    expect(coverageOf({ drawn: draws(1000, 1000), others: nothing }).isAtLeast).toBe(false);
+  });
+
+  it('is unknown where nothing came twice, and little was drawn', () => {
     const { estimated, schedulesFor99 } = coverageOf({ drawn: Float64Array.of(1, 2, 3), others: nothing });
     expect([estimated, schedulesFor99]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
@@ -41,7 +53,7 @@ describe('coverage', () => {
     const others = Float64Array.of(0, 200, 200, 201, 201, 201);
     const coverage = coverageOf({ drawn, others });
     expect(coverage).toMatchObject({ schedules: 106, drawn: 100, distinct: 102, unseen: 1 });
-    expect(coverage.estimated).toBe(Number.POSITIVE_INFINITY);
+    expect(coverage).toMatchObject({ estimated: 5050, isAtLeast: true });
   });
 });
 

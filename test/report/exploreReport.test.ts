@@ -100,8 +100,10 @@ describe('the confidence of a search', () => {
 
   it('says that nothing came twice', () => {
     expect(confidenceOf(numbers(100), [])).toBe(
-      '100 of 100 schedules were distinct; none came twice, so the space is too large to be estimated',
+      '100 of 100 schedules were distinct; none came twice, so that there are at least about 5,050 in all',
     );
+    const { confidence } = exploreDocument(reportOf(numbers(100), []), context, environment);
+    expect(confidence).toMatchObject({ estimated: 5050, atLeast: true, schedulesFor99: null });
   });
 
   it('says nothing of the space where few were drawn', () => {
@@ -122,7 +124,7 @@ describe('the confidence of a search', () => {
 
   it('says whom the estimate is about where not all were drawn at random', () => {
     expect(confidenceOf(numbers(100), [109, 109, 109])).toBe(
-      '101 of 103 schedules were distinct; of the 100 drawn at random none came twice, so the space is too large to be estimated',
+      '101 of 103 schedules were distinct; of the 100 drawn at random none came twice, so that there are at least about 5,050 in all',
     );
     expect(confidenceOf([1, 1, 2, 3, 4, 5], [9])).toContain(
       '6 of 7 schedules were distinct; by those drawn at random about 8 in all',
@@ -135,6 +137,7 @@ describe('the confidence of a search', () => {
       distinct: 1,
       drawn: 0,
       estimated: null,
+      atLeast: false,
       unseen: null,
       schedulesFor99: null,
     });
