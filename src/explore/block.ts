@@ -4,9 +4,11 @@ import { assert } from '../base/assert.js';
 import { sharedNowMs } from '../base/sharedClock.js';
 import { Random } from '../sim/random.js';
 import { BufferStock } from './bufferStock.js';
+import type { DrawnRange } from './confidence.js';
 import { nondeterminismOf } from './nondeterminism.js';
 import type { Outcome } from './outcome.js';
 import { makeStrategy, type StrategyName } from './strategies/makeStrategy.js';
+import { Pct } from './strategies/pct.js';
 import type { SubjectRunner } from './subjectRunner.js';
 import { type ExplorationTarget, runnerOf } from './target.js';
 import { type Verdict, verdictKey } from './verdict.js';
@@ -62,6 +64,8 @@ export interface BlockResult {
   readonly tasksMax: number;
   /** One for each schedule, in order. */
   readonly hashes: Float64Array;
+  /** Of PCT alone: from how many choices its schedules drew their changes. */
+  readonly ranges: readonly DrawnRange[];
   /** One for each way to fail, in order. */
   readonly findings: readonly Finding[];
   /** The strategy has no more to offer. */
@@ -106,6 +110,8 @@ export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: 
 class Block {
   /** One for each schedule: some blocks know no end, and must not have room for all that they may run. */
   private readonly hashes: number[] = [];
+  /** Schedules by range. */
+  private readonly ranges = new Map<number, number>();
   private readonly findings: Finding[] = [];
   private readonly keys = new Set<string>();
   private done = 0;
@@ -146,6 +152,7 @@ class Block {
       isComplete = outcome === null;
       if (outcome === null) break;
       this.note(this.isToRunAgain(outcome) ? this.runAgain(outcome) : outcome);
+      if (strategy instanceof Pct) this.noteRange(strategy.range);
     }
     if (!this.runner.hasStayedClean()) return null;
     return {
@@ -159,6 +166,7 @@ class Block {
       choicesMax: this.choicesMax,
       tasksMax: this.tasksMax,
       hashes: Float64Array.from(this.hashes),
+      ranges: [...this.ranges].map(([range, count]) => ({ range, schedules: count })),
       findings: this.findings,
       isComplete,
     };
@@ -196,6 +204,10 @@ class Block {
     if (isUndecided) this.undecided++;
     if (verdict !== null) this.noteFailure(verdict, { steps, preemptions, choices });
     this.done++;
+  }
+
+  private noteRange(range: number): void {
+    this.ranges.set(range, (this.ranges.get(range) ?? 0) + 1);
   }
 
   private noteFailure(verdict: Verdict, run: Pick<Finding, 'steps' | 'preemptions' | 'choices'>): void {

@@ -6,6 +6,8 @@ import { pctBound } from './strategies/pct.js';
 const WANTED = 0.99;
 /** Fewer that all differ say nothing of how many there are. */
 const ENOUGH_DRAWN = 100;
+/** Share of the runs of PCT that its bound is about: the first ones of each block know little of how long runs are. */
+const MOST = 0.9;
 
 export interface Coverage {
   readonly schedules: number;
@@ -83,15 +85,49 @@ function countRepeats(sorted: Float64Array): { distinct: number; once: number; t
   return { distinct, once, twice };
 }
 
+/** Schedules of PCT whose changes of priority were drawn from the same number of first choices. */
+export interface DrawnRange {
+  readonly range: number;
+  readonly schedules: number;
+}
+
 /** What a depth of PCT has given. */
 export interface DepthBound {
   readonly depth: number;
+  /** Those that drew their changes from that many choices, or more: no others count. */
   readonly schedules: number;
-  /** A bug of this depth is missed by all of them with at most this probability. */
+  /** The bound is that of a bug within so many first choices of a run. */
+  readonly choices: number;
+  /** Such a bug of this depth is missed by all of them with at most this probability. */
   readonly missedAtMost: number;
 }
 
-/** For runs of so many tasks and choices, each of the schedules made by PCT with that depth. */
-export function depthBound(depth: number, schedules: number, tasks: number, choices: number): DepthBound {
-  return { depth, schedules, missedAtMost: (1 - pctBound(depth, tasks, choices)) ** schedules };
+/**
+ * For runs of so many tasks, made by PCT with that depth. A run says nothing of what comes behind the choices that its changes were drawn from, so the
+ * bound is about as many as most runs had.
+ */
+export function depthBound(depth: number, drawn: readonly DrawnRange[], tasks: number): DepthBound {
+  const choices = rangeOfMost(drawn);
+  const counted = drawn.filter(({ range }) => range > 0 && range >= choices);
+  return {
+    depth,
+    schedules: counted.reduce((sum, { schedules }) => sum + schedules, 0),
+    choices,
+    missedAtMost: counted.reduce(
+      (missed, { range, schedules }) => missed * (1 - pctBound(depth, tasks, range)) ** schedules,
+      1,
+    ),
+  };
+}
+
+/** The largest range that {@link MOST} of those that had one did not fall below; 0 where none had. */
+function rangeOfMost(drawn: readonly DrawnRange[]): number {
+  const known = drawn.filter(({ range }) => range > 0).sort((a, b) => b.range - a.range);
+  const wanted = MOST * known.reduce((sum, { schedules }) => sum + schedules, 0);
+  let counted = 0;
+  for (const { range, schedules } of known) {
+    counted += schedules;
+    if (counted >= wanted) return range;
+  }
+  return 0;
 }

@@ -178,9 +178,10 @@ export class Exploration {
         drawn: hashesOf(blocks.filter(({ strategy }) => drawsAtRandom(strategy))),
         others: hashesOf(blocks.filter(({ strategy }) => !drawsAtRandom(strategy))),
       }),
-      bounds: byStrategy.flatMap(({ strategy, schedules: count }) => {
+      bounds: byStrategy.flatMap(({ strategy }) => {
         const depth = Number(PCT_NAME.exec(strategy)?.[1] ?? 0);
-        return depth === 0 ? [] : [depthBound(depth, count, tasksMax, choicesMax)];
+        const drawn = blocks.flatMap((block) => (block.strategy === strategy ? block.ranges : []));
+        return depth === 0 ? [] : [depthBound(depth, drawn, tasksMax)];
       }),
       tasksMax,
       choicesMax,

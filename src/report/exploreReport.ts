@@ -134,11 +134,10 @@ function coverageLine(coverage: Coverage): string {
   return `${head}; ${about} ${inAll}, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
 }
 
-function boundLine({ depth, schedules, missedAtMost }: DepthBound): string {
-  const runs = `${formatCount(schedules)} PCT schedules of that depth`;
+function boundLine({ depth, schedules, choices, missedAtMost }: DepthBound): string {
   if (missedAtMost > MISSED_WORTH_TELLING)
-    return `a bug of depth ${depth} may well be missed by ${runs}: they are too few to tell how likely`;
-  return `a bug of depth ${depth} is missed by the ${runs} with at most ${(100 * missedAtMost).toFixed(2)} %`;
+    return `a bug of depth ${depth} may well be missed: the PCT schedules of that depth are too few to tell how likely`;
+  return `a bug of depth ${depth} in the first ${plural(choices, 'choice')} of a run is missed by ${formatCount(schedules)} PCT schedules of that depth with at most ${(100 * missedAtMost).toFixed(2)} %`;
 }
 
 function perSecond({ schedules }: ExplorationReport, wallMs: number): number {

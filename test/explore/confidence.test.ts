@@ -58,9 +58,28 @@ describe('coverage', () => {
 });
 
 describe('the bound of a depth', () => {
+  const missed = (schedules: number): number => depthBound(2, [{ range: 10, schedules }], 2).missedAtMost;
+
   it('falls with every schedule', () => {
-    expect(depthBound(2, 0, 2, 10).missedAtMost).toBe(1);
-    expect(depthBound(2, 1, 2, 10).missedAtMost).toBeCloseTo(0.95);
-    expect(depthBound(2, 100, 2, 10).missedAtMost).toBeCloseTo(0.95 ** 100);
+    expect(missed(0)).toBe(1);
+    expect(missed(1)).toBeCloseTo(0.95);
+    expect(missed(100)).toBeCloseTo(0.95 ** 100);
+  });
+
+  it('claims nothing of schedules that knew no length', () => {
+    expect(depthBound(2, [{ range: 0, schedules: 50 }], 2)).toMatchObject({ schedules: 0, missedAtMost: 1 });
+    expect(depthBound(2, [], 2)).toMatchObject({ schedules: 0, choices: 0, missedAtMost: 1 });
+  });
+
+  it('is about as many choices as most schedules drew from, and counts no shorter ones', () => {
+    const drawn = [
+      { range: 0, schedules: 4 },
+      { range: 10, schedules: 5 },
+      { range: 20, schedules: 45 },
+      { range: 40, schedules: 50 },
+    ];
+    const { schedules, choices, missedAtMost } = depthBound(2, drawn, 2);
+    expect([schedules, choices]).toEqual([95, 20]);
+    expect(missedAtMost).toBeCloseTo((1 - 1 / 40) ** 45 * (1 - 1 / 80) ** 50);
   });
 });

@@ -56,6 +56,16 @@ function explore(
 }
 
 describe('a search', () => {
+  it('claims nothing of one schedule of PCT, which knew no length', async () => {
+    const bounds = async (schedules: number) =>
+      (await explore(targetOf('B107', false), 1, { strategy: 'pct2', schedules })).bounds;
+    expect(await bounds(1)).toMatchObject([{ depth: 2, schedules: 0, missedAtMost: 1 }]);
+    const [{ schedules, missedAtMost }] = await bounds(30);
+    expect(schedules).toBeGreaterThan(20);
+    expect(schedules).toBeLessThan(30);
+    expect(missedAtMost).toBeLessThan(1);
+  });
+
   it('tells how much it has done where nothing is wrong', async () => {
     const report = await explore(targetOf('B107', false), 1);
     expect(report.findings).toEqual([]);

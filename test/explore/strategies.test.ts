@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { RecordingStrategy } from '../../src/explore/recordingStrategy.js';
 import { DepthFirst } from '../../src/explore/strategies/depthFirst.js';
 import { makeStrategy, portfolio, strategyNames } from '../../src/explore/strategies/makeStrategy.js';
-import { pctBound } from '../../src/explore/strategies/pct.js';
+import { Pct, pctBound } from '../../src/explore/strategies/pct.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
 import type { Strategy } from '../../src/sim/strategy.js';
 import { actorId } from '../../src/sim/task.js';
@@ -66,6 +66,24 @@ describe('strategies', () => {
   it('PCT of depth 1 lets one task after the other run to its end', () => {
     for (const order of orders(makeStrategy('pct2', 3), [3, 3], 1))
       expect(['aaabbb', 'bbbaaa']).toContain(order);
+  });
+
+  it('PCT knows from how many choices its changes were drawn', () => {
+    const pct = new Pct(1, 2);
+    const ranges = [
+      [2, 2],
+      [1, 1],
+      [4, 4],
+      [2, 2],
+    ].map((lengths) => {
+      orders(pct, lengths, 1);
+      return pct.range;
+    });
+    // The first run knows no length; the third is longer than what it draws from.
+    expect(ranges[0]).toBe(0);
+    expect(ranges[1]).toBeGreaterThan(0);
+    expect(ranges[2]).toBe(ranges[1]);
+    expect(ranges[3]).toBeGreaterThan(ranges[2]);
   });
 
   it('a uniform random walk learns to leave long tasks room', () => {

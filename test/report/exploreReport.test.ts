@@ -115,11 +115,16 @@ describe('the confidence of a search', () => {
 
   it('gives no bound of depth that says nothing', () => {
     const bound = (missedAtMost: number): string =>
-      exploreText({ ...reportOf([1, 1], []), bounds: [{ depth: 2, schedules: 7, missedAtMost }] }, context);
+      exploreText(
+        { ...reportOf([1, 1], []), bounds: [{ depth: 2, schedules: 7, choices: 40, missedAtMost }] },
+        context,
+      );
     expect(bound(0.999_99)).toContain(
-      'a bug of depth 2 may well be missed by 7 PCT schedules of that depth: they are too few to tell how likely',
+      'a bug of depth 2 may well be missed: the PCT schedules of that depth are too few to tell how likely',
     );
-    expect(bound(0.5)).toContain('missed by the 7 PCT schedules of that depth with at most 50.00 %');
+    expect(bound(0.5)).toContain(
+      'a bug of depth 2 in the first 40 choices of a run is missed by 7 PCT schedules of that depth with at most 50.00 %',
+    );
   });
 
   it('says whom the estimate is about where not all were drawn at random', () => {

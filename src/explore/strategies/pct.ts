@@ -10,7 +10,8 @@ const PCT_STREAM = 1;
 /**
  * S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte: "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", ASPLOS 2010.
  * A bug of depth d among n tasks and k choices is found by one run with a probability of at least 1 / (n * k^(d-1)). How many choices a run has is
- * taken from the longest one so far, so the first run of a block has priorities only.
+ * taken from the longest one so far, so the first run of a block changes priorities only before its first choice, and one that becomes longer than
+ * those before it only in its beginning: {@link range} says for which choices that probability holds.
  */
 export class Pct implements Strategy {
   readonly name: string;
@@ -21,6 +22,8 @@ export class Pct implements Strategy {
   private nextChange = 0;
   private choices = 0;
   private longest = 0;
+  private hasRun = false;
+  private range_ = 0;
 
   constructor(
     seed: number,
@@ -31,8 +34,15 @@ export class Pct implements Strategy {
     this.random = new Random(seed, PCT_STREAM);
   }
 
+  /** So many first choices of the present run are equally likely to have a change; 0 where nothing was known of its length. */
+  get range(): number {
+    return this.range_;
+  }
+
   newExecution(): boolean {
     this.longest = Math.max(this.longest, this.choices);
+    this.range_ = this.hasRun ? this.longest + 1 : 0;
+    this.hasRun = true;
     this.choices = 0;
     this.nextChange = 0;
     this.priorities.clear();
@@ -79,7 +89,7 @@ export class Pct implements Strategy {
   }
 }
 
-/** The chance that one run shows a bug of this depth, at least. */
+/** The chance that one run shows a bug of this depth, at least; `choices` are those that were equally likely to have a change. */
 export function pctBound(depth: number, tasks: number, choices: number): number {
   return 1 / (Math.max(1, tasks) * Math.max(1, choices) ** (depth - 1));
 }
