@@ -8,20 +8,27 @@ export interface SignalSource {
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
-/** `kill` is called with the second signal, when nothing handles it any more. */
+/** Signals so soon after the first are the same one: timeout(1), for one, tells the process and then its group, which it is in. */
+const SAME_MS = 200;
+
+/** `kill` is called with the second signal, when nothing handles it any more. `nowMs` is a clock of the wall. */
 export async function untilInterrupted<T>(
   source: SignalSource,
   kill: (signal: NodeJS.Signals) => void,
   work: (signal: AbortSignal) => Promise<T>,
   onInterrupt: () => void,
+  nowMs: () => number,
 ): Promise<T> {
   const controller = new AbortController();
+  let firstMs = 0;
   const listener = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
+      if (nowMs() - firstMs < SAME_MS) return;
       release();
       kill(signal);
       return;
     }
+    firstMs = nowMs();
     onInterrupt();
     controller.abort();
   };

@@ -34,7 +34,13 @@ export function processHost(): CliHost {
     },
     screen: () => processScreen(process),
     interruptible: (work, onInterrupt) =>
-      untilInterrupted(process, (signal) => process.kill(process.pid, signal), work, onInterrupt),
+      untilInterrupted(
+        process,
+        (signal) => process.kill(process.pid, signal),
+        work,
+        onInterrupt,
+        () => performance.now(),
+      ),
   };
 }
 

@@ -13,7 +13,13 @@ describe('untilInterrupted', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('turns %s into an abort and says so', async (name) => {
     const source = new EventEmitter();
     let told = 0;
-    const ended = untilInterrupted(source, expect.unreachable, untilAborted, () => told++);
+    const ended = untilInterrupted(
+      source,
+      expect.unreachable,
+      untilAborted,
+      () => told++,
+      () => 0,
+    );
     source.emit(name, name);
     expect(await ended).toBe('stopped');
     expect(told).toBe(1);
@@ -22,6 +28,7 @@ describe('untilInterrupted', () => {
   it('kills at the second signal, whichever it is, with no handler left', async () => {
     const source = new EventEmitter();
     const killed: string[] = [];
+    let now = 1000;
     const kill = (signal: string): void => {
       killed.push(`${signal} ${source.listenerCount('SIGINT') + source.listenerCount('SIGTERM')}`);
     };
@@ -30,22 +37,50 @@ describe('untilInterrupted', () => {
       kill,
       () => new Promise(() => {}),
       () => {},
+      () => now,
     );
     source.emit('SIGINT', 'SIGINT');
     expect(killed).toEqual([]);
+    now += 200;
     source.emit('SIGTERM', 'SIGTERM');
     expect(killed).toEqual(['SIGTERM 0']);
   });
 
+  it('takes a second signal that comes at once for the same one', async () => {
+    const source = new EventEmitter();
+    let now = 1000;
+    let told = 0;
+    const ended = untilInterrupted(
+      source,
+      expect.unreachable,
+      untilAborted,
+      () => told++,
+      () => now,
+    );
+    source.emit('SIGTERM', 'SIGTERM');
+    now += 199;
+    source.emit('SIGTERM', 'SIGTERM');
+    expect(await ended).toBe('stopped');
+    expect(told).toBe(1);
+  });
+
   it('leaves signals alone once the work has ended, however it ended', async () => {
     const source = new EventEmitter();
-    expect(await untilInterrupted(source, expect.unreachable, async () => 1, expect.unreachable)).toBe(1);
+    expect(
+      await untilInterrupted(
+        source,
+        expect.unreachable,
+        async () => 1,
+        expect.unreachable,
+        expect.unreachable,
+      ),
+    ).toBe(1);
     const failing = async (): Promise<never> => {
       throw new Error('lost');
     };
-    await expect(untilInterrupted(source, expect.unreachable, failing, expect.unreachable)).rejects.toThrow(
-      'lost',
-    );
+    await expect(
+      untilInterrupted(source, expect.unreachable, failing, expect.unreachable, expect.unreachable),
+    ).rejects.toThrow('lost');
     expect(source.eventNames()).toEqual([]);
   });
 });
