@@ -15,6 +15,7 @@ import { wholeNumber } from './optionValues.js';
 
 const STEPS_MAX = 1e9;
 const FAILURE_BYTES_MAX = 2 ** 28;
+const ALLOWED = 'a failure file that svmsim explore has written';
 
 export async function replayCommand(
   file: string,
@@ -41,7 +42,15 @@ export async function replayCommand(
     host.stdout.write(`stopped before step ${stopAt}\n`);
     return ExitStatus.Ok;
   }
+  if (!isExact) requireFitting(playable, file);
   return judge(playable, verdict, isExact, host);
+}
+
+/** With another module a program may well go another way, and one that goes differently each time does. @throws UserError */
+function requireFitting({ failure, hasOtherPolicy }: PlayableFailure, file: string): void {
+  if (hasOtherPolicy || failure.verdict.kind === 'nondeterminism') return;
+  const found = 'choices that do not fit its program: not every one of them could be made';
+  throw new UserError({ where: file, found, allowed: ALLOWED });
 }
 
 function judge(
@@ -50,7 +59,8 @@ function judge(
   isExact: boolean,
   host: CliHost,
 ): ExitStatus {
-  if (verdict === null || !isExact || !sameVerdict(verdict, failure.verdict)) {
+  const wentAnotherWay = hasOtherPolicy && !isExact;
+  if (verdict === null || wentAnotherWay || !sameVerdict(verdict, failure.verdict)) {
     const found = verdict === null ? 'nothing went wrong' : verdictTitle(verdict);
     host.stdout.write(`this is not how it went: ${found}; it was ${verdictTitle(failure.verdict)}\n`);
     if (!hasOtherPolicy) return ExitStatus.InternalError;
@@ -61,6 +71,9 @@ function judge(
 }
 
 function read(file: string): Uint8Array {
-  const allowed = 'a failure file that svmsim explore has written';
-  return readBytesFile(file, FAILURE_BYTES_MAX, (found) => new UserError({ where: file, found, allowed }));
+  return readBytesFile(
+    file,
+    FAILURE_BYTES_MAX,
+    (found) => new UserError({ where: file, found, allowed: ALLOWED }),
+  );
 }

@@ -58,6 +58,26 @@ describe('svmsim replay', () => {
     expect(host.stderr.text).toContain(told);
   });
 
+  it('refuses choices that do not fit the program, whoever has written them', async () => {
+    const { choices } = failure;
+    const replaced = choices.map((choice, i) => (i === choices.length >> 1 ? 999 : choice));
+    for (const other of [choices.slice(0, -5), choices.slice(7), replaced, Uint32Array.of(...choices, 1)]) {
+      host = new FakeHost();
+      writeFileSync(file, encodeFailure({ ...failure, choices: other }, host.version));
+      expect(await runCli(['replay', file, '--quiet'], host)).toBe(2);
+      expect(host.stderr.text).toMatch(/f\.bin: found choices that do not fit its program/);
+      expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
+      expect(host.stdout.text).toBe('');
+    }
+  });
+
+  it('ends with 3 where every choice can be made, and the end is another', async () => {
+    const verdict = { ...failure.verdict, kind: 'deadlock', invariant: null } as const;
+    writeFileSync(file, encodeFailure({ ...failure, verdict }, host.version));
+    expect(await runCli(['replay', file, '--quiet'], host)).toBe(3);
+    expect(host.stdout.text).toContain('this is not how it went: invariant of I4');
+  });
+
   it('refuses a file of another version, one cut off, one altered, and one that is not there, each in one line', async () => {
     const bytes = encodeFailure(failure, host.version);
     const altered = Uint8Array.from(bytes);
