@@ -16,7 +16,7 @@ export const notExpressed: readonly NotExpressed[] = [
   {
     id: 'B6',
     reason:
-      'A loop without a deadline. It needs somebody who invalidates without an end, and programs here end; under a fair schedule the loop then ends with them.',
+      'A loop without a deadline. The deadline is a second, which is ten million steps of an explored run, and that has 160,000 at most: with and without it the loop goes on as long as somebody invalidates, and ends when programs without an end are told to stop.',
   },
   {
     id: 'B8',
@@ -147,3 +147,7 @@ export const notExpressed: readonly NotExpressed[] = [
       'A warning when a driver is unloaded, a pointer that was never set and a list for checkpoints: this driver is never unloaded, has no checkpoints, and the language leaves no pointer unset.',
   },
 ];
+
+export function findNotExpressed(id: string): NotExpressed | null {
+  return notExpressed.find((one) => one.id.toLowerCase() === id.toLowerCase()) ?? null;
+}

@@ -3,6 +3,7 @@
 import { SEED_MAX } from '../base/seedMax.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
+import { findNotExpressed } from '../bugs/notExpressed.js';
 import { Exploration, type ExplorationReport } from '../explore/exploration.js';
 import { portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
 import { isExpected } from '../explore/verdict.js';
@@ -10,6 +11,7 @@ import {
   bugsDocument,
   bugsTable,
   bugText,
+  notExpressedText,
   type RaceCell,
   raceDocument,
   raceTable,
@@ -59,14 +61,16 @@ function list({ json }: BugsOptions, host: CliHost): ExitStatus {
 }
 
 function showOne(id: string, options: BugsOptions, host: CliHost): ExitStatus {
-  const overlay = bugNamed(id, 'bugs');
+  const known = findNotExpressed(id);
+  const overlay = known === null ? bugNamed(id, 'bugs') : null;
   const other = (['hunt', 'race'] as const).find((name) => options[name] !== undefined);
   if (other !== undefined) throw refusal(`bugs ${id}`, `together with --${other}`, 'one of the two');
   refuseOf(options, huntOptions, 'with --hunt or --race');
-  if (overlay === null) return ExitStatus.BadInput;
-  new ResultOutput(host, options.json).publish(
-    () => bugText(overlay),
-    () => bugsDocument(host.environment(), [overlay]),
+  const output = new ResultOutput(host, options.json);
+  const shown = { bugs: overlay === null ? [] : [overlay], others: known === null ? [] : [known] };
+  output.publish(
+    () => [...shown.bugs.map(bugText), ...shown.others.map(notExpressedText)].join(''),
+    () => bugsDocument(host.environment(), shown),
   );
   return ExitStatus.Ok;
 }

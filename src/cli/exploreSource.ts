@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
+import { findNotExpressed } from '../bugs/notExpressed.js';
 import { loadOwnCode, type OwnCode } from '../explore/ownCode.js';
 import { scenarioSource } from '../explore/scenarioSource.js';
 import { subjectOf } from '../explore/subject.js';
@@ -81,6 +82,9 @@ function refuseUnused(names: ExploreNames, options: readonly (keyof ExploreNames
 export function bugNamed(id: string | undefined, option = '--bug'): BugOverlay | null {
   const overlay = id === undefined ? null : findBug(id);
   if (id === undefined || overlay !== null) return overlay;
+  const known = findNotExpressed(id);
+  if (known !== null)
+    throw refusal(option, id, 'a bug that can be expressed here', `${known.id} cannot: ${known.reason}`);
   const ids = allBugs.map((bug) => bug.id);
   throw refusal(option, id, `one of ${ids.join(', ')}`, meantHint(id, ids));
 }

@@ -2,7 +2,7 @@
 
 import type { BugOverlay, ExpectedVerdict } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
-import { notExpressed } from '../bugs/notExpressed.js';
+import { type NotExpressed, notExpressed } from '../bugs/notExpressed.js';
 import type { StrategyName } from '../explore/strategies/makeStrategy.js';
 import type { Environment, JsonDocument } from './json.js';
 import { left, right, textTable } from './textTable.js';
@@ -59,8 +59,18 @@ function verdictName({ kind, invariant }: ExpectedVerdict): string {
   return invariant === undefined ? kind : `${kind} ${invariant}`;
 }
 
+export function notExpressedText({ id, reason }: NotExpressed): string {
+  return `${id} cannot be expressed here: ${reason}\n`;
+}
+
 /** Of all bugs, or of those that were asked for. */
-export function bugsDocument(environment: Environment, bugs = allBugs): JsonDocument {
+export function bugsDocument(
+  environment: Environment,
+  { bugs, others }: { readonly bugs: readonly BugOverlay[]; readonly others: readonly NotExpressed[] } = {
+    bugs: allBugs,
+    others: notExpressed,
+  },
+): JsonDocument {
   return {
     ...head(environment, null),
     ok: true,
@@ -73,7 +83,7 @@ export function bugsDocument(environment: Environment, bugs = allBugs): JsonDocu
       expected: expected.map(({ kind, invariant }) => ({ kind, invariant: invariant ?? null })),
       subject: subject.kind === 'case' ? subject.program.name : subject.path,
     })),
-    ...(bugs === allBugs && { notExpressed }),
+    ...(others.length > 0 && { notExpressed: others }),
     time: { wallNs: 0, simulatedNs: 0 },
   };
 }

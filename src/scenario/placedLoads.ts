@@ -31,13 +31,13 @@ const MICROSECOND_NS = 1e3;
 const SECOND_NS = 1e9;
 const NO_END = Number.POSITIVE_INFINITY;
 const SHIPPED_TRACE = 'traces/sort-parallel.strace';
+/** Of each replay, as the workload has it. */
+const TRACE_KEYS = { 'touch-pages': 16, 'device-accesses': 8 } as const;
 
 /** The path of the recorded program that comes with svmsim. */
 export function shippedTrace(): string {
   return join(configDir(), SHIPPED_TRACE);
 }
-/** Of each replay, as the workload has it. */
-const TRACE_KEYS = { 'touch-pages': 16, 'device-accesses': 8 } as const;
 
 /** In the order of {@link loadClasses}. */
 export function placedLoads(loads: ScenarioLoads | undefined): PlacedLoad[] {

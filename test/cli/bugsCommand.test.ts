@@ -90,3 +90,26 @@ it('shows all that is known of one', async () => {
   for (const words of [['B999'], ['B107', '--race'], ['B107', '--seconds', '3']])
     expect(await runCli(['bugs', ...words], new FakeHost())).toBe(2);
 });
+
+describe('a bug that cannot be expressed', () => {
+  const [{ id, reason }] = notExpressed;
+
+  it('is shown with the reason', async () => {
+    expect(await runCli(['bugs', id.toLowerCase()], host)).toBe(0);
+    expect(host.stdout.text).toBe(`${id} cannot be expressed here: ${reason}\n`);
+    const asJson = new FakeHost();
+    expect(await runCli(['bugs', id, '--json', '-'], asJson)).toBe(0);
+    expect(JSON.parse(asJson.stdout.text)).toMatchObject({ results: [], notExpressed: [{ id, reason }] });
+  });
+
+  it.each([
+    ['bugs', '--hunt', id],
+    ['explore', '--bug', id],
+    ['explore', '--swarm', '--bug', id],
+  ])('is refused with the reason by %j', async (...words) => {
+    expect(await runCli(words, host)).toBe(2);
+    expect(host.stderr.text).toContain(`${id} cannot: ${reason}`);
+    expect(host.stderr.text).not.toContain('did you mean');
+    expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
+  });
+});
