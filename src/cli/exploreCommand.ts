@@ -1,6 +1,8 @@
 /** `svmsim explore`: searches schedules for one that goes wrong. */
 
 import { SEED_MAX } from '../base/seedMax.js';
+import type { BugOverlay } from '../bugs/bugOverlay.js';
+import { findBug } from '../bugs/catalogue.js';
 import { type Finding, isTooLong } from '../explore/block.js';
 import { Exploration, type ExplorationLimits, type ExplorationReport } from '../explore/exploration.js';
 import { encodeFailure, MAGIC } from '../explore/failureFile.js';
@@ -50,6 +52,7 @@ export async function exploreCommand(
   const context = {
     name: subjectOf(target.source).name,
     bug: target.bug,
+    expected: expectedOf(target),
     own: target,
     seed: limits.seed,
     wallMs,
@@ -59,6 +62,12 @@ export async function exploreCommand(
   return deliver(host, statusOfSearch(report.findings.length > 0, report), [
     () => output.publish(table, () => exploreDocument(report, context, host.environment())),
   ]);
+}
+
+/** Null where the program is not the one that the bug came with. */
+function expectedOf({ source, bug }: ExplorationTarget): BugOverlay['expected'] | null {
+  const overlay = bug === null ? null : findBug(bug);
+  return overlay?.subject === source ? overlay.expected : null;
 }
 
 /** With the file that a failure is written to. */

@@ -1,5 +1,6 @@
 /** What `svmsim explore` prints: how much was searched, what was found, and how sure one may be. */
 
+import type { ExpectedVerdict } from '../bugs/bugOverlay.js';
 import { type Finding, isTooLong } from '../explore/block.js';
 import type { Coverage, DepthBound } from '../explore/confidence.js';
 import type { ExplorationReport } from '../explore/exploration.js';
@@ -7,7 +8,7 @@ import type { OwnCode } from '../explore/ownCode.js';
 import type { Turn } from '../explore/replay/turns.js';
 import { sizeKeys } from '../explore/shrink/programSize.js';
 import type { Shrunk } from '../explore/shrink/shrink.js';
-import type { Verdict } from '../explore/verdict.js';
+import { isExpected, type Verdict } from '../explore/verdict.js';
 import { policyOf, policyText } from './configuration.js';
 import type { Environment, JsonDocument, JsonObject } from './json.js';
 import { scheduleText } from './scheduleText.js';
@@ -33,6 +34,8 @@ export interface KeptFailure {
 export interface ExploreContext extends KeptFailure {
   readonly name: string;
   readonly bug: string | null;
+  /** What the bug is known to show in this program; null for a program of one's own. */
+  readonly expected: readonly ExpectedVerdict[] | null;
   /** Code of the user's own that took part. */
   readonly own: OwnCode;
   readonly seed: number;
@@ -47,7 +50,7 @@ export function exploreText(report: ExplorationReport, context: ExploreContext):
     `steps per schedule: min ${report.stepsMin}, average ${report.stepsMean.toFixed(1)}, max ${report.stepsMax}`,
     `strategies: ${report.byStrategy.map(({ strategy, schedules }) => `${strategy} ${formatCount(schedules)}`).join(', ')}`,
     '',
-    ...report.findings.flatMap((finding) => findingLines(finding)),
+    ...report.findings.flatMap((finding) => [...findingLines(finding), ...otherwiseLines(finding, context)]),
     ...(report.findings.length === 0 && !isTooLong(report) ? ['found nothing'] : []),
     ...keptLines(context),
     ...undecidedLines(report),
@@ -64,6 +67,16 @@ function undecidedLines(report: ExplorationReport): string[] {
   return [
     `${formatCount(undecided)} of ${plural(schedules, 'schedule')} not decided: they still got things done when their steps ran out; ${SHORTER}`,
   ];
+}
+
+/** Where the program is that of a known bug: a finding that does not show it. */
+function otherwiseLines({ verdict }: Finding, { bug, expected }: ExploreContext): string[] {
+  if (expected === null || isExpected(verdict, expected)) return [];
+  return [`  this is not what ${bug} is known to show: ${expected.map(expectedTitle).join(', or ')}`];
+}
+
+export function expectedTitle({ kind, invariant }: ExpectedVerdict): string {
+  return invariant === undefined ? kind : `${kind} of ${invariant}`;
 }
 
 /** How small it became, who took how many steps in turn, and where it was written. */
@@ -111,7 +124,10 @@ function confidenceLines({
   choicesMax,
 }: ExplorationReport): string[] {
   const lines = [coverageLine(coverage)];
-  if (isExhausted) lines.push('every schedule within the bound of the strategy was run');
+  if (isExhausted)
+    lines.push(
+      'every schedule within the bound of the strategy was run, with 0 for every number drawn at random',
+    );
   for (const bound of bounds) lines.push(boundLine(bound));
   if (bounds.length > 0) lines.push(`(with up to ${tasksMax} tasks and ${choicesMax} choices in a run)`);
   return lines;
@@ -146,7 +162,7 @@ function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
 
 export function exploreDocument(
   report: ExplorationReport,
-  { name, bug, own, seed, wallMs, replay, shrunk, turns }: ExploreContext,
+  { name, bug, expected, own, seed, wallMs, replay, shrunk, turns }: ExploreContext,
   environment: Environment,
 ): JsonDocument {
   const { coverage } = report;
@@ -182,7 +198,10 @@ export function exploreDocument(
       choices: report.choicesMax,
       bounds: report.bounds,
     },
-    results: report.findings.map(findingRecord),
+    results: report.findings.map((finding) => ({
+      ...findingRecord(finding),
+      ...(expected === null ? {} : { expected: isExpected(finding.verdict, expected) }),
+    })),
     file: replay?.file ?? null,
     turns: turns === null ? null : turns.map((turn) => ({ ...turn })),
     shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },

@@ -7,7 +7,7 @@ import { type ExploreContext, findingLines, findingRecord, keptLines, TOO_LONG }
 import type { Environment, JsonDocument } from './json.js';
 import { formatCount, plural } from './units.js';
 
-export type SwarmContext = Omit<ExploreContext, 'name'>;
+export type SwarmContext = Omit<ExploreContext, 'name' | 'expected'>;
 
 /** `again` is the command that explores the scenario of a seed alone. */
 export function swarmText(

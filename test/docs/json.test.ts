@@ -81,7 +81,8 @@ const target = { source: { kind: 'scenario', path: '', text: '', set: [] }, bug:
 const size = { steps: 1, preemptions: 1, operations: 1, pages: 1, devices: 1, contexts: 1, threads: 1 };
 const search = {
   name: 'race',
-  bug: null,
+  bug: 'B1',
+  expected: [{ kind: 'deadlock' } as const],
   own: { policyFile: 'mine.mjs', policy: { hash: '', names: [] } },
   seed: 1,
   wallMs: 1,

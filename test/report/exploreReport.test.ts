@@ -20,6 +20,7 @@ const finding: Finding = {
 const context = {
   name: 'race',
   bug: null,
+  expected: null,
   own: {},
   seed: 1,
   wallMs: 1000,
@@ -75,6 +76,29 @@ describe('schedules that were too long', () => {
   });
 });
 
+describe('what was found in the program of a known bug', () => {
+  const report = { ...reportOf([1, 2, 3], []), findings: [finding] };
+  const known = (kind: 'deadlock' | 'livelock') => {
+    const expected = [{ kind: 'invariant', invariant: 'I4' } as const, { kind }];
+    return { ...context, bug: 'B1', expected };
+  };
+
+  it('is told where it is something else', () => {
+    expect(exploreText(report, known('livelock'))).toContain(
+      '\n  this is not what B1 is known to show: invariant of I4, or livelock\n',
+    );
+    expect(exploreText(report, known('deadlock'))).not.toContain('is not what');
+    expect(exploreText(report, { ...context, bug: 'B1' })).not.toContain('is not what');
+  });
+
+  it('says so in the document', () => {
+    const expectedIn = (kind: 'deadlock' | 'livelock') =>
+      exploreDocument(report, known(kind), environment).results;
+    expect(expectedIn('livelock')).toMatchObject([{ expected: false }]);
+    expect(expectedIn('deadlock')).toMatchObject([{ expected: true }]);
+  });
+});
+
 describe('what became of a failure', () => {
   const size = { steps: 150, preemptions: 3, operations: 9, pages: 4, devices: 2, contexts: 1, threads: 1 };
   const line = (to: Partial<typeof size>): string =>
@@ -111,6 +135,12 @@ describe('the confidence of a search', () => {
       expect(confidenceOf(drawn, [])).toBe(
         `${drawn.length} of ${drawn.length} schedules were distinct; too few were drawn at random to estimate how many there are`,
       );
+  });
+
+  it('says of every schedule which ones these are', () => {
+    expect(exploreText({ ...reportOf([], [1, 2]), isExhausted: true }, context)).toContain(
+      'every schedule within the bound of the strategy was run, with 0 for every number drawn at random\n',
+    );
   });
 
   it('gives no bound of depth that says nothing', () => {
