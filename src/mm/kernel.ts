@@ -204,8 +204,17 @@ export class Kernel {
     return this.hugeZero !== 0 && pfn >= this.hugeZero && pfn < this.hugeZero + PMD_PAGES;
   }
 
-  /** On return no CPU thread accesses memory through a translation that it read before. @kernel flush_tlb_range */
+  /**
+   * On return no CPU thread accesses memory through a translation that it read before. The current task owes the time of one shootdown, and of
+   * one only for all that it flushes before others may run. @kernel flush_tlb_range
+   */
   flushCpuTlbs(): void {
+    this.flushGatheredTlbs();
+    this.sched.owe(this.costs.tlbShootdownNs);
+  }
+
+  /** The same as a part of a flush that the task has paid for: the kernel makes one of them all, at the end. @kernel tlb_finish_mmu */
+  flushGatheredTlbs(): void {
     for (const bracket of this.brackets) bracket.flush();
   }
 }

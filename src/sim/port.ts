@@ -212,6 +212,7 @@ export class Port {
     call: number,
   ): Steps<void> {
     const reply = yield* body;
+    yield* this.sched.settle();
     if (call !== NOTICE) this.reply(type, call, reply);
   }
 

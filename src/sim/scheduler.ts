@@ -148,8 +148,35 @@ export abstract class Scheduler {
   /** Accounts for modelled work: it passes as simulated time, and costs nothing where the wall clock measures the work itself. */
   *spend(cost: TimeCost): Steps<void> {
     if (!this.modelsTime) return;
-    const ns = typeof cost === 'number' ? cost : drawNs(cost, () => this.randomU32());
+    const ns = this.drawn(cost) + this.takeOwed();
     if (ns > 0) yield* this.sleep(ns);
+  }
+
+  /**
+   * Accounts for modelled work inside an atomic section, which cannot wait: it passes when the current task yields, or at {@link spend} or
+   * {@link settle}, before anything else that the task does. Of what is owed when more comes the larger counts: it is the same work for all.
+   */
+  owe(cost: TimeCost): void {
+    if (!this.modelsTime || this.current === null) return;
+    this.current.owedNs = Math.max(this.current.owedNs, this.drawn(cost));
+  }
+
+  /** What the current task owes passes now. */
+  *settle(): Steps<void> {
+    const ns = this.takeOwed();
+    if (ns > 0) yield* this.sleep(ns);
+  }
+
+  private drawn(cost: TimeCost): number {
+    return typeof cost === 'number' ? cost : drawNs(cost, () => this.randomU32());
+  }
+
+  private takeOwed(): number {
+    const { current } = this;
+    if (current === null) return 0;
+    const ns = current.owedNs;
+    current.owedNs = 0;
+    return ns;
   }
 
   /** Moves the end of a task's {@link sleep} to `now() + ns`. */
@@ -161,13 +188,23 @@ export abstract class Scheduler {
     task.state = 'running';
     try {
       const { done, value } = task.body.next();
+      if (!done && value !== PARK) this.goOnLater(task);
       this.current = null;
       if (done) this.finish(task, null);
-      else if (value !== PARK) task.state = 'runnable';
     } catch (error) {
       this.current = null;
       this.finish(task, error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** The current task has come to a step where others may run. */
+  private goOnLater(task: Task): void {
+    if (task.owedNs === 0) {
+      task.state = 'runnable';
+      return;
+    }
+    this.wakeAfter(task, this.takeOwed());
+    this.block(timeWait);
   }
 
   private finish(task: Task, error: Error | null): void {

@@ -36,6 +36,8 @@ export class Task {
   lastStep: StepId = PARK;
   /** Position in the virtual executor's runnable set; -1 when it is not in it. */
   runnableIndex = -1;
+  /** Modelled work that it has done inside an atomic section, in nanoseconds: passes before it goes on. */
+  owedNs = 0;
   /** Called once with the outcome; exactly one of the two arguments is meaningful. */
   onDone: ((error: Error | null) => void) | null = null;
   /** Begins the work of a servant; null for a task that is run once. */

@@ -101,7 +101,7 @@ export class Mprotect {
 
   /** The area's flags are the new ones already. @kernel change_protection */
   private *changeProtection(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<void> {
-    const { sched, costs } = this.kernel;
+    const { sched } = this.kernel;
     const range = notifierRange(NotifyEvent.ProtectionVma, start, end);
     yield* mm.notifiers.invalidateStart(range);
     let changedPresent = false;
@@ -115,7 +115,7 @@ export class Mprotect {
     }
     if (changedPresent) {
       this.kernel.flushCpuTlbs();
-      yield* sched.spend(costs.tlbShootdownNs);
+      yield* sched.settle();
     }
     yield* mm.notifiers.invalidateEnd(range);
   }

@@ -36,6 +36,8 @@ export interface MigrateVmaArgs {
   readonly faultPage: Pfn;
   /** Entries collected; after setup those that can be migrated. A large folio or a huge hole counts once. */
   cpages: number;
+  /** The last leaf table of which pages were collected and flushed. */
+  flushedTable?: number;
 }
 
 /** Whether the caller wants the page behind an entry of this kind. */

@@ -107,7 +107,7 @@ export class MigrateHuge {
       return;
     }
     this.rmap.replaceByMigrationLeaf(args.mm, page);
-    this.kernel.flushCpuTlbs();
+    if (pteKind(leaf) === PteKind.Present) this.kernel.flushCpuTlbs();
     const write = pteHas(leaf, PteBit.Write) ? MigratePfnFlag.WRITE : 0;
     args.src[page - args.start] = migratePfn(head, MigratePfnFlag.MIGRATE | MigratePfnFlag.COMPOUND | write);
     args.cpages++;

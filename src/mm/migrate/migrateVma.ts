@@ -162,13 +162,19 @@ export class MigrateVma {
       if (folios.isLarge(pfn)) break;
       if (this.collectPage(args, page - args.start, table, slot + page - start, pte)) unmapped = true;
     }
-    if (unmapped) this.flushCollected();
+    if (unmapped) this.flushCollected(args, start);
     return page;
   }
 
-  /** Before the page-table lock goes: no CPU may store through a translation that it read before. */
-  flushCollected(): void {
-    this.kernel.flushCpuTlbs();
+  /**
+   * Before the page-table lock goes: no CPU may store through a translation that it read before. The kernel holds that lock for a whole leaf table
+   * and flushes once for it, whatever the run's grain, so one flush of each is paid for.
+   */
+  flushCollected(args: MigrateVmaArgs, page: number): void {
+    const table = Math.floor(page / PMD_PAGES);
+    if (args.flushedTable === table) this.kernel.flushGatheredTlbs();
+    else this.kernel.flushCpuTlbs();
+    args.flushedTable = table;
   }
 
   /** An entry that maps nothing, or the zero page; `kind` is `Present` for the latter. */
@@ -186,7 +192,7 @@ export class MigrateVma {
     args.cpages++;
   }
 
-  /** A page that somebody has locked is skipped: waiting here could deadlock. */
+  /** A page that somebody has locked is skipped: waiting here could deadlock. Returns whether CPUs may have what was taken in their TLBs. */
   collectPage(args: MigrateVmaArgs, i: number, table: RadixTable, slot: number, pte: Pte): boolean {
     const { folios, folioLocks } = this.kernel;
     const pfn = ptePfn(pte);
@@ -200,7 +206,7 @@ export class MigrateVma {
     this.rmap.replaceByMigrationEntryAt(table, slot, pte);
     args.src[i] = migratePfn(pfn, MigratePfnFlag.MIGRATE | (writable ? MigratePfnFlag.WRITE : 0));
     args.cpages++;
-    return true;
+    return pteKind(pte) === PteKind.Present;
   }
 
   /** cpages becomes holes plus the pages that can really move. */

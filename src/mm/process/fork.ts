@@ -55,7 +55,7 @@ export class Fork {
 
   /** The child's own mmap_lock is not taken: nobody knows of it yet but the reverse map, which takes none. @kernel dup_mmap */
   private *copyAreas(parent: Mm, child: Mm): Steps<Errno> {
-    const { sched, costs } = this.kernel;
+    const { sched } = this.kernel;
     yield* parent.mmapLock.write();
     child.brkStart = parent.brkStart;
     child.brkEnd = parent.brkEnd;
@@ -79,7 +79,7 @@ export class Fork {
     }
     if (needsFlush) {
       this.kernel.flushCpuTlbs();
-      yield* sched.spend(costs.tlbShootdownNs);
+      yield* sched.settle();
     }
     parent.mmapLock.writeUnlock();
     return errno;

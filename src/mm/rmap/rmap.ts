@@ -98,21 +98,19 @@ export class Rmap {
     yield* mm.notifiers.invalidateEnd(range);
   }
 
-  /** Under the page-table lock. Returns whether an entry was replaced. @kernel try_to_migrate_one */
+  /** Under the page-table lock. Returns whether CPUs may have what was replaced in their TLBs. @kernel try_to_migrate_one */
   unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
     if (this.leafMaps(mm, start, head)) {
-      const mayShare = this.kernel.pins.mayShare(head);
-      if (mayShare) this.replaceByMigrationLeaf(mm, start);
-      return mayShare;
+      if (!this.kernel.pins.mayShare(head)) return false;
+      return pteKind(this.replaceByMigrationLeaf(mm, start)) === PteKind.Present;
     }
-    let replaced = false;
+    let wasPresent = false;
     for (let page = start; page < end; page++) {
       const pfn = (head + first + page - start) as Pfn;
       if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
-      this.replaceByMigrationEntry(mm, page);
-      replaced = true;
+      if (pteKind(this.replaceByMigrationEntry(mm, page)) === PteKind.Present) wasPresent = true;
     }
-    return replaced;
+    return wasPresent;
   }
 
   private leafMaps(mm: Mm, page: Vpn, head: Pfn): boolean {

@@ -35,7 +35,7 @@ export class MovePageTables {
   }
 
   private *moveEntries(mm: Mm, from: number, to: number, npages: number): Steps<number> {
-    const { sched, costs } = this.kernel;
+    const { sched } = this.kernel;
     const end = from + npages;
     let page = mm.pageTable.nextPopulated(from, end);
     while (page < end) {
@@ -44,9 +44,8 @@ export class MovePageTables {
         yield* splitHugePmd(this.kernel, mm, page);
       if (mm.pageTable.ensure(target) < 0) return page - from;
       const extent = pteSpanEnd(this.kernel, mm, page, Math.min(end, page + pagesLeftInTable(target))) - page;
-      const flushed = this.moveExtent(mm, page, target, extent);
+      this.moveExtent(mm, page, target, extent);
       if (sched.reach(MoveStep.moved, page, target, extent, mm.id)) yield STEP;
-      if (flushed) yield* sched.spend(costs.tlbShootdownNs);
       page = mm.pageTable.nextPopulated(page + extent, end);
     }
     return npages;
@@ -57,7 +56,7 @@ export class MovePageTables {
    * by somebody who flushes only the new address.
    * @kernel move_ptes, move_soft_dirty_pte
    */
-  private moveExtent(mm: Mm, page: number, target: number, npages: number): boolean {
+  private moveExtent(mm: Mm, page: number, target: number, npages: number): void {
     const table = mm.pageTable;
     const oldSlot = table.slot(page);
     const newSlot = table.slot(target);
@@ -71,7 +70,6 @@ export class MovePageTables {
       if (pteKind(pte) === PteKind.Present) needsFlush = true;
     }
     if (needsFlush) this.kernel.flushCpuTlbs();
-    return needsFlush;
   }
 }
 

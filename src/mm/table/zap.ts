@@ -62,7 +62,7 @@ export class Zap {
    */
   freeTables(mm: Mm, start: Vpn, end: Vpn): void {
     mm.mmapLock.assertHeld();
-    mm.pageTable.release(start, end, () => this.kernel.flushCpuTlbs());
+    mm.pageTable.release(start, end, () => this.kernel.flushGatheredTlbs());
     this.kernel.sched.at(ZapStep.tablesFreed, start, end - start, mm.id);
   }
 
@@ -135,11 +135,11 @@ export class Zap {
 
   /** @kernel tlb_flush_mmu */
   private *flush(mm: Mm, start: number, npages: number, gather: MmuGather): Steps<void> {
-    const { sched, costs, folios } = this.kernel;
+    const { sched, folios } = this.kernel;
     assert(!gather.isEmpty, 'nothing to flush');
     if (gather.needsFlush) {
       this.kernel.flushCpuTlbs();
-      yield* sched.spend(costs.tlbShootdownNs);
+      yield* sched.settle();
     }
     if (sched.reach(ZapStep.flushed, start, npages, mm.id)) yield STEP;
     gather.putAll(folios, this.kernel.swapCache);

@@ -43,8 +43,9 @@ let cpu: TestCpu;
 let device: TestDevice;
 let migrate: MigrateVma;
 
-function build(seed = 1): void {
-  machine = makeMachine({ vramPages: [64, 64], seed });
+function build(seed = 1, tlbShootdownNs = 0): void {
+  const costs = { cpuFaultNs: 0, migratePageNs: 0, hmmPageNs: 0, tlbShootdownNs, syscallNs: 0 };
+  machine = makeMachine({ vramPages: [64, 64], seed, costs });
   kernel = machine.kernel;
   mm = makeMm(kernel);
   cpu = new TestCpu(machine, mm);
@@ -740,5 +741,19 @@ describe('whatever the schedule', () => {
     runAll(kernel, [back(), user(0), user(1)]);
     checkAccounting(kernel, [mm]);
     expect([0, 2, 4, 6].map((i) => read(AREA + i))).toEqual([0, 2, 4, 6].map((i) => AREA + i));
+  });
+});
+
+describe('the time of a migration', () => {
+  it('has one shootdown of CPU TLBs for all pages that leave RAM together, and none for those that no CPU can reach', () => {
+    build(1, 4000);
+    mapFixed(machine, mm, AREA, 8);
+    for (let i = 0; i < 8; i++) write(AREA + i);
+    const startNs = kernel.sched.now();
+    run(kernel, dance(argsFor(AREA, 8)));
+    expect(kernel.sched.now() - startNs).toBe(4000);
+    const awayNs = kernel.sched.now();
+    run(kernel, dance(argsFor(AREA, 8), giveRamPages));
+    expect(kernel.sched.now()).toBe(awayNs);
   });
 });

@@ -257,3 +257,53 @@ describe('named steps', () => {
     expect(() => defineStep('test.wide', 'id', 'id', 'id', 'id', 'id')).toThrow('more than 4 fields');
   });
 });
+
+describe('what a task owes', () => {
+  it('passes before it goes on, and of several debts of one section the largest', () => {
+    const bench = new Bench();
+    bench.run(
+      (function* (): Steps<void> {
+        bench.sched.owe(300);
+        bench.sched.owe(500);
+        bench.sched.owe(400);
+        bench.say(String(bench.sched.now()));
+        yield STEP;
+        bench.say(String(bench.sched.now()));
+        yield STEP;
+        bench.say(String(bench.sched.now()));
+      })(),
+    );
+    expect(bench.log).toEqual(['0', '500', '500']);
+  });
+
+  it('passes with what it spends, or when it settles, and only once', () => {
+    const bench = new Bench();
+    bench.run(
+      (function* (): Steps<void> {
+        bench.sched.owe(300);
+        yield* bench.sched.spend(100);
+        bench.say(String(bench.sched.now()));
+        bench.sched.owe(50);
+        yield* bench.sched.settle();
+        yield* bench.sched.settle();
+        bench.say(String(bench.sched.now()));
+      })(),
+    );
+    expect(bench.log).toEqual(['400', '450']);
+  });
+
+  it('holds up nobody else', () => {
+    const bench = new Bench();
+    const debtor = function* (): Steps<void> {
+      bench.sched.owe(500);
+      yield STEP;
+      bench.say(`debtor ${bench.sched.now()}`);
+    };
+    const other = function* (): Steps<void> {
+      yield STEP;
+      bench.say(`other ${bench.sched.now()}`);
+    };
+    bench.run(debtor(), other());
+    expect(bench.log).toEqual(['other 0', 'debtor 500']);
+  });
+});

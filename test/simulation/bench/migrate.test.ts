@@ -61,7 +61,7 @@ describe('bench migrate', () => {
     expect(cell.totals.simulated?.storms).toBeGreaterThan(0);
   });
 
-  it('counts what arrived, and is slower for a storm that makes ranges begin again', async () => {
+  it('counts what arrived, and takes longer for the same bytes in a storm', async () => {
     const large = { sizeBytes: 65_536, rangeBytes: 65_536 };
     const [quiet, stormy] = [
       await cellOf('host_to_device', large),
@@ -70,7 +70,6 @@ describe('bench migrate', () => {
     const totals = stormy.totals.simulated;
     if (totals === null) throw new Error('nothing was measured');
     expect(totals).toMatchObject({ givenUpBytes: 0, goodBytes: totals.wantedBytes });
-    expect(totals.retries).toBeGreaterThan(0);
     // What arrived was copied.
     expect(totals.rawBytes).toBeGreaterThanOrEqual(totals.goodBytes);
     const perNs = ({ flows: [{ simulated }] }: MigrateCell): number =>
