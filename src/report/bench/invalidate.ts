@@ -136,8 +136,12 @@ function perDeviceLines(cells: readonly InvalidateCell[], clock: ClockName): Rep
 
 function addedText(eachNs: number, firstNs: number, clock: ClockName): string {
   if (eachNs > 0) return `${formatNs(eachNs)} (${clock}), ${formatShare(eachNs / firstNs)} of the first`;
-  return eachNs < 0 ? `less than the scatter (${clock})` : `nothing (${clock})`;
+  if (eachNs < 0) return `less than the scatter (${clock})`;
+  return clock === 'wall' ? 'nothing (wall)' : `nothing (simulated): ${SENDING_IS_FREE}`;
 }
+
+const SENDING_IS_FREE =
+  'all are asked at once, and the cost model has no time of the host for the sending of each';
 
 function isSameBut(one: InvalidateCell, other: InvalidateCell): boolean {
   return invalidateKey({ ...one, devices: 0 }) === invalidateKey({ ...other, devices: 0 });
