@@ -27,8 +27,8 @@ export const b112: BugOverlay = {
       { op: 'gpu_write', args: { dev: 'gpu0', buf: 'B', off: 0, pages: 512, pattern: { p: 'const', v: 2 } } },
     ],
   }),
-  expected: [{ kind: 'deadlock' }],
-  apply: ({ coordinator }) => {
+  expected: [{ kind: 'invariant', invariant: 'L6' }],
+  apply: ({ coordinator, sched }) => {
     const { migrate, zdds } = coordinator;
     replaceMethod(
       migrate,
@@ -36,10 +36,11 @@ export const b112: BugOverlay = {
       (right) =>
         function* (devmem) {
           const zdd = dataOf(zdds, devmem);
-          if (zdd !== null) zdd.refs++;
+          const { self } = sched;
+          if (zdd !== null) zdds.hold(zdd, self);
           const errno = yield* right(devmem);
           yield* devmem.detached.wait();
-          if (zdd !== null) zdds.put(zdd);
+          if (zdd !== null) zdds.letGo(zdd, self);
           return errno;
         },
     );

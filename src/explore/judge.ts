@@ -9,16 +9,20 @@ import type { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import type { Verdict } from './verdict.js';
 
-const LOCK_ORDER = 'lock order: ';
+/** By how the message of an assertion begins: the invariant that it is about. */
+const INVARIANTS: ReadonlyMap<string, string> = new Map([
+  ['lock order: ', 'L3'],
+  ['wait for detach: ', 'L6'],
+]);
 
 /** A task ended by an exception: a broken assumption, or plainly a mistake. */
 export function judgeFailure({ task, cause }: TaskFailure): Verdict {
   const what = cause instanceof AssertionFailure ? cause.message : `${cause.name}: ${cause.message}`;
   const where = `${task.name}, after step ${stepDefinition(task.lastStep).name}`;
-  const isOrder = what.startsWith(LOCK_ORDER);
+  const [, invariant = null] = [...INVARIANTS].find(([begin]) => what.startsWith(begin)) ?? [];
   return {
-    kind: isOrder ? 'invariant' : 'assertion',
-    invariant: isOrder ? 'L3' : null,
+    kind: invariant === null ? 'assertion' : 'invariant',
+    invariant,
     message: what,
     details: [`in ${where}`],
   };

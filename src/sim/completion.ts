@@ -2,6 +2,7 @@
 
 import type { Scheduler } from './scheduler.js';
 import type { Steps } from './steps.js';
+import type { Task } from './task.js';
 import { WaitQueue } from './waitQueue.js';
 
 /** @kernel completion */
@@ -9,8 +10,9 @@ export class Completion {
   private done = false;
   private readonly waiters: WaitQueue;
 
-  constructor(sched: Scheduler, name: string) {
-    this.waiters = new WaitQueue(sched, name);
+  /** `blockers`: tasks that are in the way of the event, where they are known. */
+  constructor(sched: Scheduler, name: string, blockers?: () => readonly Task[]) {
+    this.waiters = new WaitQueue(sched, name, blockers);
   }
 
   get isDone(): boolean {

@@ -5,10 +5,11 @@ import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { PageArrayId } from '../../memory/pageArrays.js';
 import type { Mm } from '../../mm/process/mm.js';
-import { Completion } from '../../sim/completion.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import type { Steps } from '../../sim/steps.js';
+import type { Task } from '../../sim/task.js';
 import type { DmaFence } from '../dmaFence.js';
+import { Detached } from './detached.js';
 import type { DrmPagemap } from './drmPagemap.js';
 
 /** What a driver must be able to do before pages can move to its memory. */
@@ -52,7 +53,9 @@ function canMigrate(ops: DevmemOps): ops is DevmemOps & MigrationOps {
 /** Memory of a device that migrated pages live in, as long as one of them does. @kernel drm_pagemap_devmem */
 export class Devmem {
   /** Completes when no page of the allocation is in use. @kernel detached */
-  readonly detached: Completion;
+  readonly detached: Detached;
+  /** Tasks with references of their own to the data of its pages: for as long as they have them nothing is detached. */
+  readonly users: Task[] = [];
   /** Until then a CPU fault leaves the pages where they are; on the executor's clock. @kernel timeslice_expiration */
   timesliceExpirationNs = 0;
   /** Set once {@link DevmemOps.devmemRelease} ran. */
@@ -74,10 +77,8 @@ export class Devmem {
     public preMigrateFence: DmaFence | null = null,
   ) {
     this.migrationOps = canMigrate(ops) ? ops : null;
-    this.detached = new Completion(
-      sched,
-      `detach of allocation ${allocation} of device ${dpagemap.device.index}`,
-    );
+    const name = `detach of allocation ${allocation} of device ${dpagemap.device.index}`;
+    this.detached = new Detached(sched, name, this.users);
   }
 
   /** Of memory that has pages: they could not have come without. */
@@ -139,6 +140,20 @@ export class ZddTable {
     assert(zdd.refs > 0, () => `zone device data ${zdd.id} is gone`);
     zdd.refs += references;
     return zdd;
+  }
+
+  /** A reference for a task, which has the allocation in use until it calls {@link letGo}. @kernel drm_pagemap_zdd_get */
+  hold(zdd: Zdd, task: Task): void {
+    this.take(zdd);
+    zdd.devmem?.users.push(task);
+  }
+
+  /** Gives back what {@link hold} took, or what came with the data. Never sleeps. */
+  letGo(zdd: Zdd, task: Task): void {
+    const users = zdd.devmem?.users ?? [];
+    const at = users.indexOf(task);
+    if (at >= 0) users.splice(at, 1);
+    this.put(zdd);
   }
 
   /** Never sleeps: the last folio may go under the page-table lock. @kernel drm_pagemap_zdd_put, drm_pagemap_zdd_destroy */

@@ -98,9 +98,9 @@ export class DevmemToRam {
         yield STEP;
       return Errno.OK;
     }
-    this.zdds.take(zdd);
+    this.zdds.hold(zdd, sched.self);
     const errno = yield* this.migrateAround(fault, zdd, devmem);
-    this.zdds.put(zdd);
+    this.zdds.letGo(zdd, sched.self);
     return errno;
   }
 

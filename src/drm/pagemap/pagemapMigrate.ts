@@ -78,7 +78,7 @@ export class PagemapMigrate {
       releaseDevmem(devmem);
     } else {
       errno = yield* this.migrateSpan(devmem, zdd, mm, start, end, details);
-      this.zdds.put(zdd);
+      this.zdds.letGo(zdd, sched.self);
     }
     const tookNs = sched.now() - startedNs;
     if (errno !== Errno.OK) sched.at(PagemapStep.toDevmemFailed, start, end - start, errno, tookNs);
@@ -99,6 +99,7 @@ export class PagemapMigrate {
     if (this.kernel.allocationFails(AllocSite.MirrorObject)) return null;
     const zdd = this.zdds.create(devmem.dpagemap);
     zdd.devmem = devmem;
+    devmem.users.push(this.kernel.sched.self);
     return zdd;
   }
 

@@ -55,6 +55,37 @@ describe('zone device data', () => {
     expect(gpu.vram.usedPages).toBe(0);
   });
 
+  it('L6: is waited for by nobody who has a reference', () => {
+    const { zdd, devmem } = filled();
+    const { sched } = drm.kernel;
+    const waitFor = (holds: boolean): void => {
+      drm.run(
+        (function* () {
+          if (holds) zdds.hold(zdd, sched.self);
+          zdds.put(zdd);
+          yield* devmem.detached.wait();
+        })(),
+      );
+    };
+    expect(() => waitFor(true)).toThrow('wait for detach: ');
+    expect(devmem.detached.isDone).toBe(false);
+  });
+
+  it('goes when the task that used it lets go', () => {
+    const { zdd, devmem } = filled();
+    const { sched } = drm.kernel;
+    drm.run(
+      (function* () {
+        zdds.hold(zdd, sched.self);
+        zdds.put(zdd);
+        expect(devmem.detached.isDone).toBe(false);
+        zdds.letGo(zdd, sched.self);
+        yield* devmem.detached.wait();
+      })(),
+    );
+    expect([devmem.detached.isDone, devmem.users]).toEqual([true, []]);
+  });
+
   it('that never got memory gives none back', () => {
     zdds.put(zdds.create(gpu.dpagemap));
     expect(gpu.released).toEqual([]);
