@@ -9,6 +9,7 @@ import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Verdict } from '../verdict.js';
 import { HowFar } from './howFar.js';
+import { Overtaken } from './overtaken.js';
 import { UnitsDone } from './unitsDone.js';
 
 /** Times that a state must come again. What is not in it, such as messages, may differ; and chance may repeat a round that would end in time. */
@@ -56,6 +57,8 @@ export class ProgressWatch implements StepObserver {
   verdict: Verdict | null = null;
   private readonly units: UnitsDone;
   private readonly howFar = new HowFar();
+  private readonly overtaken: Overtaken;
+  private readonly unitsOfAll = (): number => this.units.total;
   private readonly seen = new Map<number, Visit>();
   private readonly attempts = new Map<Task, Attempts>();
   private readonly steps: string[] = [];
@@ -68,6 +71,7 @@ export class ProgressWatch implements StepObserver {
     private readonly names: readonly string[],
   ) {
     this.units = new UnitsDone(machine);
+    this.overtaken = new Overtaken(machine, names);
     this.total = this.units.total;
     this.totalBefore = this.total;
   }
@@ -76,6 +80,8 @@ export class ProgressWatch implements StepObserver {
     if (task === null || this.verdict !== null) return;
     this.units.onStep(task.actor, step, b);
     this.keep(task, step, a, b);
+    this.verdict = this.overtaken.onStep(this.unitsOfAll);
+    if (this.verdict !== null) return;
     const pageArgument = faultSteps.get(step);
     if (pageArgument !== undefined) this.countAttempt(task, pageArgument === 0 ? a : b);
     if (step === tooEarlyStep) this.beginAgain();

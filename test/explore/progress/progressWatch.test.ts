@@ -12,6 +12,7 @@ import { subjectOf } from '../../../src/explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import type { Verdict } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
+import { WaitQueue } from '../../../src/sim/waitQueue.js';
 
 function verdictOf(source: SubjectSource, apply: BugOverlay['apply'], stepsMax: number): Verdict | null {
   return outcomeOf(source, apply, stepsMax)?.verdict ?? null;
@@ -57,6 +58,22 @@ const neverFinds = ({ devices }: Machine): void => {
   for (const { gpu } of devices) replaceMethod(gpu.mmu, 'tryPage', () => () => -1);
 };
 
+/** A fault waits for what nobody will say. */
+const neverAnswers = ({ sched, coordinator }: Machine): void => {
+  const forever = new WaitQueue(sched, 'an answer that does not come');
+  for (const vm of coordinator.vms) {
+    replaceMethod(
+      vm,
+      'partOf',
+      (right) =>
+        function* (range, gpu) {
+          yield* forever.wait();
+          return yield* right(range, gpu);
+        },
+    );
+  }
+};
+
 describe('a run that gets nowhere', () => {
   it('is a livelock that names a round of the cycle', () => {
     const bug = findBug('B61');
@@ -95,6 +112,13 @@ describe('a run that gets nowhere', () => {
     expect(verdict?.message).toMatch(
       /^gpu0: gpu0\.workload\d\.0 faulted \d+ times at 0x\w+, while others did \d+/,
     );
+  });
+
+  it('is a starvation where a request is never done and others get on', () => {
+    const verdict = verdictOf(gpuBesideCpu(10_000), neverAnswers, STEPS_MAX);
+    expect(verdict?.kind).toBe('starvation');
+    expect(verdict?.message).toMatch(/^coordinator: gpu\.fault does not end, while others did \d+/);
+    expect(verdict?.details[0]).toContain('waits for an answer that does not come');
   });
 
   it('is a livelock where the others have ended', () => {
