@@ -9,7 +9,7 @@ import type { Task } from '../../sim/task.js';
 /** How the message begins of a wait that could not end. */
 const DETACH_ORDER = 'wait for detach: ';
 
-/** Completed by the last reference to the data of the allocation's pages. @kernel detached */
+/** Completed by the last reference to the data of the allocation's pages. */
 export class Detached extends Completion {
   constructor(
     private readonly sched: Scheduler,
