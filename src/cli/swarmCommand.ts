@@ -49,7 +49,7 @@ export async function swarmCommand(
   const kept =
     found?.finding == null
       ? { replay: null, shrunk: null, turns: null }
-      : await keepFailure(found.finding, found.target, options, failureFile, host);
+      : await keepFailure(found.finding, { ...found.target, ...limits.own }, options, failureFile, host);
   const { seed, bug, own } = limits;
   const context = { seed, bug, own, wallMs: host.nowMs() - startMs, ...kept };
   const again = (seed: number): string => againCommand(seed, options);

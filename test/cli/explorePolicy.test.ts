@@ -122,7 +122,7 @@ describe('svmsim explore --policy', () => {
 
   it('goes with made-up scenarios, and with the command that explores one of them alone', async () => {
     const policy = picky();
-    expect(await explore('--swarm', '--policy', policy, '--no-shrink', '--seed', '3')).toBe(1);
+    expect(await explore('--swarm', '--policy', policy, '--seed', '3')).toBe(1);
     expect(host.stdout.text).toContain(`--policy ${policy}`);
     expect(await run('replay', failure, '--policy', policy, '--quiet')).toBe(1);
   });
