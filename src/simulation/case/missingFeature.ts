@@ -1,6 +1,7 @@
 /** Which cases the simulator cannot run. */
 
 import type { Case } from '../../case/caseSchema.js';
+import { unknownNeed } from '../../case/knownNeeds.js';
 import type { PlainOp, Step } from '../../case/opSchemas.js';
 import { canDo } from '../../workload/case/opTable.js';
 import type { CaseDriver } from '../../workload/workloadConfig.js';
@@ -8,7 +9,7 @@ import { caseDriver } from './caseMachine.js';
 
 /** What the simulator lacks for a case; null when it lacks nothing. */
 export function missingFeature(one: Case): string | null {
-  return missingOp(one.steps, caseDriver(one));
+  return unknownNeed(one.needs) ?? missingOp(one.steps, caseDriver(one));
 }
 
 /** The first operation that the driver of the case does not have. */
