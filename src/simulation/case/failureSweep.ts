@@ -1,8 +1,8 @@
 /** Runs a case again and again, each time with another one of its allocations failing: every failure must be reported, and harm nothing. */
 
-import { performance } from 'node:perf_hooks';
 import type { Case } from '../../case/caseSchema.js';
 import { FailureInjector } from '../../memory/failureInjector.js';
+import { Breather } from './breather.js';
 import type { CaseProblem, FailureRuns } from './caseReport.js';
 import { CaseTrials, type PlainRun } from './caseTrials.js';
 import { FailingRun } from './failingRun.js';
@@ -10,7 +10,6 @@ import { chosenAllocations } from './failurePlan.js';
 
 /** Problems beyond these are of the same kind, most likely. */
 const PROBLEMS_MAX = 5;
-const BREATHE_MS = 50;
 export interface FailureOptions {
   /** Of the rounds of one loop only the first two, the last two and every so many between them fail; 1 for all. */
   readonly stride: number;
@@ -59,16 +58,12 @@ class Sweep {
     const chosen = chosenAllocations(allocations, stride);
     const counts = { allocations: allocations.length, chosen: chosen.length };
     let runs = 0;
-    let breathedMs = performance.now();
+    const breather = new Breather();
     for (const n of chosen.slice(from, to)) {
       this.runFailing(n, plain);
       runs++;
       if (this.problems.length >= PROBLEMS_MAX) break;
-      if (performance.now() - breathedMs > BREATHE_MS) {
-        await new Promise((resolve) => setImmediate(resolve));
-        breathedMs = performance.now();
-      }
-      this.signal?.throwIfAborted();
+      if (breather.isTired) await breather.breathe(this.signal);
     }
     return { ...counts, runs };
   }

@@ -45,5 +45,7 @@ async function carryOut(
 ): Promise<Outcome> {
   if (failures !== undefined) return failEachAllocation(one, seed, failures, signal);
   const config = withChecks(caseMachine(one, executor, seed), checks ?? 'none');
-  return executor === 'threads' ? runOnThreads(one, config, signal) : new VirtualCase(one, config).run();
+  return executor === 'threads'
+    ? runOnThreads(one, config, signal)
+    : new VirtualCase(one, config).runPolitely(signal);
 }

@@ -12,6 +12,7 @@ import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { VirtualFleet } from '../virtualFleet.js';
 import type { VirtualMachine } from '../virtualMachine.js';
+import { Breather } from './breather.js';
 import type { CaseProblem } from './caseReport.js';
 import { type CaseTrial, injectEverywhere } from './caseTrial.js';
 import { describePages } from './describePages.js';
@@ -36,6 +37,8 @@ export class VirtualCase {
   /** Of labelled steps: what to hold against them when they have run. */
   private readonly due = new Map<string, CaseExpectation[]>();
   private readonly later: CaseExpectation[] = [];
+  /** Whether the run is to pause. */
+  private isBreathless: (() => boolean) | undefined = undefined;
   private isChecked = (): boolean => true;
   private isOver = (): boolean => false;
 
@@ -61,11 +64,33 @@ export class VirtualCase {
     return this.fleet;
   }
 
+  /** At once, without a turn for anything else. */
   run(): VirtualCaseResult {
-    this.runProgram();
+    const work = this.work();
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same, with turns of the event loop in between. Rejects with an AbortError when the signal ends it first. */
+  async runPolitely(signal: AbortSignal | undefined): Promise<VirtualCaseResult> {
+    const breather = new Breather();
+    this.isBreathless = breather.isDue;
+    const work = this.work();
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+      await breather.breathe(signal);
+    }
+  }
+
+  /** Yields where it may pause: what is simulated does not depend on that. */
+  private *work(): Generator<void, VirtualCaseResult, void> {
+    yield* this.runProgram();
     if (this.problems.length === 0 && this.final !== null)
       this.report(evaluate(this.later, this.withEvents(this.final)));
-    if (this.problems.length === 0) this.tearDown();
+    if (this.problems.length === 0) yield* this.tearDown();
     return { problems: this.problems, verifications: this.verifications };
   }
 
@@ -94,7 +119,7 @@ export class VirtualCase {
     }
   }
 
-  private runProgram(): void {
+  private *runProgram(): Generator<void, void, void> {
     const { cpus, executor } = this.fleet;
     const [first, ...others] = cpus;
     first.host.holdAtCheckpoints(executor);
@@ -106,7 +131,7 @@ export class VirtualCase {
       other.start(() => {});
     }
     while (this.problems.length === 0) {
-      if (!this.runUntilStill()) return;
+      if (!(yield* this.runUntilStill())) return;
       if (this.isStandingStill) {
         this.lookAtBranches();
         continue;
@@ -126,10 +151,16 @@ export class VirtualCase {
   }
 
   /** False when the run cannot go on. */
-  private runUntilStill(): boolean {
-    const end = this.fleet.executor.run(undefined, STEPS_MAX);
+  private *runUntilStill(): Generator<void, boolean, void> {
+    const { executor } = this.fleet;
+    const stepsEnd = executor.steps + STEPS_MAX;
+    let end = executor.run(this.isBreathless, STEPS_MAX);
+    while (end === 'stopped') {
+      yield;
+      end = executor.run(this.isBreathless, stepsEnd - executor.steps);
+    }
     if (end === 'failed') {
-      const { failure } = this.fleet.executor;
+      const { failure } = executor;
       this.fail('no failure', failure?.message ?? 'a task failed');
     } else if (end === 'out-of-steps') {
       this.fail('an end', `none within ${STEPS_MAX} steps`);
@@ -210,10 +241,10 @@ export class VirtualCase {
     return `every task waits for another: ${waits.join('; ')}`;
   }
 
-  private tearDown(): void {
+  private *tearDown(): Generator<void, void, void> {
     const { coordinator } = this.fleet;
     void coordinator.tearDown();
-    if (!this.runUntilStill()) return;
+    if (!(yield* this.runUntilStill())) return;
     this.noteChecks(coordinator.verifyTornDown(this.fleet.snapshots()));
   }
 }
