@@ -14,6 +14,9 @@ import type { IoctlReply, IoctlTable } from './ioctl.js';
 import { CpuMessage } from './messages.js';
 import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
 
+/** Of a call of a process that has ended: -ESRCH of the kernel. */
+const GONE = Errno.ENOENT;
+
 /** What the kernel knows of one CPU thread. */
 export class CpuService {
   /** The process that the thread runs; its calls mean this one. @kernel current->mm */
@@ -72,32 +75,49 @@ export class CpuService {
     return yield* this.ioctls.handle(request, { mm: this.current, thread, ...args, payload });
   }
 
+  /** The address space stays for as long as a call works on it, whoever ends the process meanwhile; `gone` where it has ended before. */
+  private *inside<T>(gone: T, call: (mm: Mm) => Steps<T>): Steps<T> {
+    const mm = this.current;
+    if (!mm.getNotZero()) return gone;
+    const result = yield* call(mm);
+    mm.put();
+    return result;
+  }
+
   private *fault({ page, write }: ArgsOf<typeof CpuMessage.fault>): Steps<{ errno: Errno }> {
-    return { errno: yield* this.calls.faults.cpuFault(this.current, page, write !== 0) };
+    const { faults } = this.calls;
+    return {
+      errno: yield* this.inside<Errno>(Errno.EFAULT, (mm) => faults.cpuFault(mm, page, write !== 0)),
+    };
   }
 
   private *mmap({ file: number, ...args }: ArgsOf<typeof CpuMessage.mmap>): Steps<{ result: number }> {
     const file = this.files.find(number);
     if (number !== NO_FILE && file === null) return { result: Errno.ENOENT };
-    return { result: yield* this.calls.memoryMap.mmap(this.current, { ...args, file }) };
+    const { memoryMap } = this.calls;
+    return { result: yield* this.inside<number>(GONE, (mm) => memoryMap.mmap(mm, { ...args, file })) };
   }
 
   private *munmap({ page, npages }: ArgsOf<typeof CpuMessage.munmap>): Steps<{ errno: Errno }> {
-    return { errno: yield* this.calls.memoryMap.munmap(this.current, page, npages) };
+    const { memoryMap } = this.calls;
+    return { errno: yield* this.inside<Errno>(GONE, (mm) => memoryMap.munmap(mm, page, npages)) };
   }
 
   private *mprotect({ page, npages, prot }: ArgsOf<typeof CpuMessage.mprotect>): Steps<{ errno: Errno }> {
-    return { errno: yield* this.calls.mprotect.mprotect(this.current, page, npages, prot) };
+    const { mprotect } = this.calls;
+    return { errno: yield* this.inside<Errno>(GONE, (mm) => mprotect.mprotect(mm, page, npages, prot)) };
   }
 
   private *madvise({ page, npages, advice }: ArgsOf<typeof CpuMessage.madvise>): Steps<{ errno: Errno }> {
-    return { errno: yield* this.calls.madvise.madvise(this.current, page, npages, advice) };
+    const { madvise } = this.calls;
+    return { errno: yield* this.inside<Errno>(GONE, (mm) => madvise.madvise(mm, page, npages, advice)) };
   }
 
   private *mremap(args: ArgsOf<typeof CpuMessage.mremap>): Steps<{ result: number }> {
     const { page: from, npages: fromPages, newPages: toPages, flags, newPage: target } = args;
     const call = { from, fromPages, toPages, flags, target };
-    return { result: yield* this.calls.mremap.mremap(this.current, call) };
+    const { mremap } = this.calls;
+    return { result: yield* this.inside<number>(GONE, (mm) => mremap.mremap(mm, call)) };
   }
 
   private *brk({ end }: ArgsOf<typeof CpuMessage.brk>): Steps<{ end: Vpn }> {

@@ -40,6 +40,8 @@ export interface StepResult {
   /** Of each page: `sys`, a device, or `none`. */
   readonly residency?: readonly string[];
   readonly pagemap?: readonly PagemapEntry[];
+  /** Another branch had ended the process of the step; absent where none had. */
+  readonly isOfEnded?: true;
   /** In words, what is worth telling of a step that failed. */
   readonly note?: string;
   /** Of a step that ran several times, as in a `repeat`: what it gave each time, this result last. */

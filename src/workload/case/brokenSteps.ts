@@ -28,8 +28,8 @@ export function brokenLists(step: Step, { ret, value }: StepResult): string | nu
   return value === elements ? null : `${value} of ${elements} elements as they should be`;
 }
 
-/** Whether the case cannot go on after a step: it failed, has no label, and is none whose failure is the driver's answer to a question. */
-export function breaksCase(step: Step, { ret }: StepResult): boolean {
-  if (step.as !== undefined || ret === 0) return false;
+/** Whether the case cannot go on after a step: it failed, has no label, and is none whose failure is the driver's answer to a question. A step of a process that has been ended is left out like the rest of that process. */
+export function breaksCase(step: Step, { ret, isOfEnded }: StepResult): boolean {
+  if (step.as !== undefined || ret === 0 || isOfEnded) return false;
   return raisesSignal.test(step.op) || preparations.has(step.op);
 }

@@ -43,7 +43,16 @@ export interface CaseSpan {
 
 /** A case that asks for what there is not, such as a buffer that no step mapped: the case is wrong, not the memory. */
 export class CaseMisuse extends Error {
-  override readonly name = 'CaseMisuse';
+  override readonly name: string = 'CaseMisuse';
+}
+
+/** Another branch has ended the process meanwhile: its further steps are not carried out, as those of a killed task. */
+export class ProcessEnded extends CaseMisuse {
+  override readonly name = 'ProcessEnded';
+
+  constructor(process: string) {
+    super(`process ${process} has ended`);
+  }
 }
 
 export class CaseThread {
@@ -82,16 +91,28 @@ export class CaseThread {
     this.results[label] = withRound(this.results[label], result);
   }
 
-  /** Makes the thread run the process that a step names. */
+  /** Makes the thread run the process that a step names. @throws ProcessEnded */
   *enter(named: string | undefined): Steps<CaseProcess> {
     const name = named ?? this.home;
     const process = this.process(name);
-    if (process.mm !== this.currentMm) {
+    if (process.mm !== this.currentMm || this.mayEnd(process)) {
       const errno = yield* this.host.enterProcess(process.mm);
-      if (errno !== Errno.OK) throw new CaseMisuse(`process ${name} has ended`);
+      if (errno !== Errno.OK) throw new ProcessEnded(name);
       this.currentMm = process.mm;
     }
     return process;
+  }
+
+  /** Whether another branch has ended the process of a step, perhaps while the step was carried out. */
+  *hasEnded(named: string | undefined): Steps<boolean> {
+    const process = this.processes.get(named ?? this.home);
+    if (process === undefined || !this.mayEnd(process)) return false;
+    return (yield* this.host.enterProcess(process.mm)) !== Errno.OK;
+  }
+
+  /** Under the steps of a branch: the first thread waits while others run, and the first process lives as long as the case. */
+  private mayEnd({ mm }: CaseProcess): boolean {
+    return this.index > 0 && mm !== MAIN_MM;
   }
 
   /** Goes where no step of another thread can end the process under this one. */

@@ -1,9 +1,10 @@
 /** Carries out the steps of a case on one thread, blocks of steps included. */
 
+import { Errno } from '../../base/errno.js';
 import type { PlainOp, RepeatStep, Step } from '../../case/opSchemas.js';
 import type { StepResult } from '../../case/stepResult.js';
-import type { Steps } from '../../sim/steps.js';
-import { CaseMisuse, type CaseThread } from './caseThread.js';
+import { STEP, type Steps } from '../../sim/steps.js';
+import { CaseMisuse, type CaseThread, ProcessEnded } from './caseThread.js';
 import type { OpStep } from './opHandler.js';
 import { opTables } from './opTable.js';
 
@@ -18,7 +19,10 @@ export interface Branches {
   barrier(thread: CaseThread): Steps<void>;
 }
 
+const ROUNDS_AT_ONCE = 1024;
 const DONE: StepResult = { ret: 0 };
+/** As of `exit` and `kill` of a process that has ended: -ESRCH of the kernel. */
+const PROCESS_ENDED: StepResult = { ret: Errno.ENOENT, note: 'its process has ended', isOfEnded: true };
 
 export function* runSteps(
   thread: CaseThread,
@@ -71,6 +75,8 @@ function* repeat(
   for (thread.round = 0; thread.round < args.count; thread.round++) {
     yield* runSteps(thread, args.steps, branches, after);
     if (thread.broken !== null) break;
+    // Rounds that wait for nobody would else be one step, however many they are.
+    if (thread.round % ROUNDS_AT_ONCE === ROUNDS_AT_ONCE - 1) yield STEP;
   }
   thread.round = round;
 }
@@ -78,5 +84,12 @@ function* repeat(
 function* runPlain<O extends PlainOp>(thread: CaseThread, step: OpStep<O>): Steps<StepResult> {
   const handler = opTables[thread.driver][step.op];
   if (handler === undefined) throw new CaseMisuse(`${step.op} cannot be done here`);
-  return yield* handler(thread, step.args);
+  const { proc } = step.args;
+  try {
+    const result = yield* handler(thread, step.args);
+    return result.ret !== 0 && (yield* thread.hasEnded(proc)) ? PROCESS_ENDED : result;
+  } catch (error) {
+    if (error instanceof ProcessEnded) return PROCESS_ENDED;
+    throw error;
+  }
 }
