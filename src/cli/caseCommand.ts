@@ -193,7 +193,7 @@ class CaseRun implements CaseQueueEvents {
     const queue = new CaseQueue(this.cases, this.how, runTask, this);
     return this.host.interruptible(
       async (signal) => !(await queue.run(this.jobs, signal)),
-      () => this.note('svmsim: stopping after this case; once more to kill'),
+      () => this.note('svmsim: stopping; once more to kill'),
     );
   }
 
