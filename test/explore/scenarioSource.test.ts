@@ -77,6 +77,16 @@ describe('a scenario that is explored', () => {
     expect(scratch.mistakeOf(() => subjectOf(source))).toMatch(/found \.\.\/bench-mirror, allowed: .*plain/);
   });
 
+  it('has what comes with svmsim without a copy', () => {
+    const text = 'duration: 1s\nloads: { trace: 10/s }\ncost: { preset: xe-bmg }\n';
+    const source = scenarioSource(scratch.write('shipped.yaml', text), {});
+    expect(source).not.toHaveProperty('files');
+    expect(subjectOf(source).config).toMatchObject({
+      cost: { preset: 'xe-bmg' },
+      workloads: [{ kind: 'trace' }],
+    });
+  });
+
   it('has no circle of presets among its copies', () => {
     const text = 'cost: { preset: a.yaml }';
     const files = [
