@@ -16,7 +16,8 @@ import type { OpenFiles } from './processService.js';
 import { UserfaultHandler } from './userfaultHandler.js';
 
 export class MemoryService implements OpenFiles {
-  private readonly userfaults = new WeakMap<Userfaultfd, UserfaultHandler>();
+  /** Of those that are open. */
+  private readonly userfaults = new Map<Userfaultfd, UserfaultHandler>();
 
   constructor(
     private readonly kernel: Kernel,
@@ -93,7 +94,12 @@ export class MemoryService implements OpenFiles {
     if (known !== undefined) return known;
     const handler = new UserfaultHandler(this.kernel, uffd);
     this.userfaults.set(uffd, handler);
-    this.kernel.sched.spawn(this.actor, `userfaults of mm ${mm.id}`, handler.serve(), true);
+    this.kernel.sched.spawn(this.actor, `userfaults of mm ${mm.id}`, this.serve(handler), true);
     return handler;
+  }
+
+  private *serve(handler: UserfaultHandler): Steps<void> {
+    yield* handler.serve();
+    this.userfaults.delete(handler.uffd);
   }
 }
