@@ -1,5 +1,6 @@
 /** Conducts one run: starts the programs, verifies where the run is held still, ends it in time, and writes the report. */
 
+import { COORDINATOR } from '../actors/coordinator.js';
 import type { CheckResult } from '../check/checkResult.js';
 import type { GpuActivity, GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
@@ -37,6 +38,7 @@ const STOP_GRACE_DEVICE_MS = 1_000;
 /** Between two looks for actors that do not get on. */
 const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;
+const SPINS = 'its kernel completes no access, and faults again and again';
 
 interface Verified {
   readonly checks: readonly CheckResult[];
@@ -68,7 +70,9 @@ export class Conductor {
   private readonly watch: LostProgress | null;
   /** Actors whose program has ended. */
   private readonly ended = new Set<number>();
-  private watchAtNs = 0;
+  private readonly watchEveryNs: number;
+  /** The next look for lost progress. */
+  private watchAtNs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly config: SimulationConfig,
@@ -83,6 +87,8 @@ export class Conductor {
     this.held = new UserHold(fleet);
     const { stuckAfterMs = 0 } = options;
     this.watch = stuckAfterMs > 0 ? new LostProgress(names.length, stuckAfterMs * NS_PER_MS) : null;
+    this.watchEveryNs = Math.min(WATCH_EVERY_MS, stuckAfterMs) * NS_PER_MS;
+    if (this.watch !== null) this.watchAtNs = 0;
   }
 
   async run(): Promise<RunReport> {
@@ -129,7 +135,7 @@ export class Conductor {
     for (;;) {
       const endAtNs = this.config.durationMs * NS_PER_MS + this.heldNs;
       const progressAtNs = this.nextProgressNs();
-      const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs);
+      const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs, this.watchAtNs);
       const waited = await this.fleet.until(allEnded, wakeAtNs, signal, () => this.showProgress());
       this.showProgress();
       if (waited === 'settled') return;
@@ -160,21 +166,28 @@ export class Conductor {
   private async findLostProgress(): Promise<void> {
     const { watch, config } = this;
     if (watch === null || this.fleet.now() < this.watchAtNs) return;
-    this.watchAtNs = this.fleet.now() + WATCH_EVERY_MS * NS_PER_MS;
+    this.watchAtNs = this.fleet.now() + this.watchEveryNs;
     const names = actorNames(config);
-    const steps = names.map((_, actor) => this.statuses.stepsOf(actor));
-    const lost = watch.look(this.fleet.now(), steps).filter((actor) => !this.ended.has(actor));
+    const done = names.map((_, actor) => this.statuses.progressOf(actor));
+    const spinning = names.map((_, actor) => this.statuses.isSpinning(actor));
+    const lost = watch.look(this.fleet.now(), done).filter((actor) => this.shouldGetOn(actor));
     for (const actor of lost) {
       const { coordinator, devices, cpus } = this.fleet;
       const waits = await inTime<readonly string[] | null>(
         () => [coordinator, ...devices, ...cpus][actor].waits(),
         null,
       );
-      const wait = waits === null ? 'it does not answer' : impatientWait(waits);
+      const wait =
+        waits === null ? 'it does not answer' : (impatientWait(waits) ?? (spinning[actor] ? SPINS : null));
       if (wait === null) continue;
       const seconds = (this.options.stuckAfterMs ?? 0) / 1000;
       throw new ActorFailure(names[actor], `no progress for ${seconds}s: ${wait}`, true);
     }
+  }
+
+  /** While it verifies the Coordinator takes no step and answers nobody. */
+  private shouldGetOn(actor: number): boolean {
+    return !this.ended.has(actor) && !(actor === COORDINATOR && this.phase === 'verifying');
   }
 
   /** Under `virtual` the simulated clock decides, so progress must not: there it is shown when the executor pauses. */
@@ -215,10 +228,19 @@ export class Conductor {
   /** Holds every actor between two operations, checks all rules, and lets them go on. */
   private async verifyEverything(): Promise<void> {
     this.phase = 'verifying';
-    const verified = await this.fleet.during(this.holdAndVerify());
+    const verified = await this.watched(this.holdAndVerify());
     this.verifications++;
     this.devices = verified.devices;
     this.checks = verified.checks;
+  }
+
+  /** Who does not get on keeps the others from coming to rest, and is told as at any other time. */
+  private async watched<T>(work: Promise<T>): Promise<T> {
+    if (this.watch === null) return this.fleet.during(work);
+    this.watch.forgive(this.fleet.now());
+    while ((await this.fleet.until(work, this.watchAtNs, undefined)) !== 'settled')
+      await this.findLostProgress();
+    return work;
   }
 
   private async holdAndVerify(): Promise<Verified> {

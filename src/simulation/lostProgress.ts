@@ -15,7 +15,7 @@ export class LostProgress {
     this.sinceNs = new Array<number>(actors).fill(0);
   }
 
-  /** The actors that have taken no step for too long, by index; they count from now on as if they had. */
+  /** The actors that have got nothing done for too long, by index; they count from now on as if they had. `steps` are those that are progress. */
   look(nowNs: number, steps: readonly number[]): number[] {
     const lost: number[] = [];
     steps.forEach((taken, actor) => {

@@ -1,9 +1,13 @@
 /** Reads from shared memory what each actor is doing, for the status line and for whoever watches that all get on. */
 
+import { COORDINATOR } from '../actors/coordinator.js';
+import { CpuStep } from '../actors/cpuThread.js';
 import { DeviceStep } from '../device/deviceStep.js';
 import type { ObserverBuffers } from '../observe/actorObserver.js';
 import { loadOperations } from '../observe/loads.js';
 import { Observation } from '../observe/observation.js';
+import { PortStep } from '../sim/port.js';
+import { PARK, PUMP, STEP, type StepId } from '../sim/steps.js';
 import { type LoadClass, loadClasses } from '../workload/workloadConfig.js';
 import type { ActorStatus, LoadProgress } from './runReport.js';
 
@@ -15,10 +19,29 @@ export interface Conducted {
   readonly isHeld: boolean;
 }
 
+/** Steps that an actor can take again and again without getting anywhere: messages, faults, and what others have done to it. */
+const NO_PROGRESS: readonly StepId[] = [
+  ...Object.values(PortStep),
+  STEP,
+  PUMP,
+  PARK,
+  CpuStep.fault,
+  DeviceStep.contextBlocked,
+  DeviceStep.faultRaised,
+  DeviceStep.faultBatch,
+  DeviceStep.faultDelivered,
+  DeviceStep.faultServed,
+  DeviceStep.bind,
+  DeviceStep.zap,
+  DeviceStep.tlbInvalidate,
+  DeviceStep.iommuFault,
+];
+
 /** An actor that took steps since the last look runs; one that took none waits. */
 export class ProgressReader {
   private readonly observation: Observation;
   private readonly seen: number[];
+  private readonly faultsSeen: number[] = [];
   /** Classes that have come at least once. */
   private readonly loads = new Set<LoadClass>();
 
@@ -39,9 +62,20 @@ export class ProgressReader {
     });
   }
 
-  /** Taken so far. */
-  stepsOf(actor: number): number {
-    return this.observation.steps(actor);
+  /** Grows as long as the actor gets anything done; of the Coordinator, which works for all, with every step. */
+  progressOf(actor: number): number {
+    const steps = this.observation.steps(actor);
+    if (actor === COORDINATOR) return steps;
+    return NO_PROGRESS.reduce((sum, step) => sum - this.observation.countOf(actor, step), steps);
+  }
+
+  /** A device whose kernel has raised faults since the last call. */
+  isSpinning(actor: number): boolean {
+    const { observation, faultsSeen } = this;
+    const faults = observation.countOf(actor, DeviceStep.faultRaised);
+    const isMore = faults > (faultsSeen[actor] ?? 0);
+    faultsSeen[actor] = faults;
+    return isMore;
   }
 
   /** In the order of {@link loadClasses}. */
