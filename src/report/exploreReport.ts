@@ -162,9 +162,10 @@ function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
 
 export function exploreDocument(
   report: ExplorationReport,
-  { name, bug, expected, own, seed, wallMs, replay, shrunk, turns }: ExploreContext,
+  context: ExploreContext,
   environment: Environment,
 ): JsonDocument {
+  const { name, bug, expected, own, seed, wallMs } = context;
   const { coverage } = report;
   return {
     svmsim: environment.svmsim,
@@ -202,11 +203,18 @@ export function exploreDocument(
       ...findingRecord(finding),
       ...(expected === null ? {} : { expected: isExpected(finding.verdict, expected) }),
     })),
+    ...keptRecord(context),
+    wallSchedulesPerSecond: perSecond(report, wallMs),
+    time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
+  };
+}
+
+/** What became of the first failure, as it stands in a document. */
+export function keptRecord({ replay, shrunk, turns }: KeptFailure): JsonObject {
+  return {
     file: replay?.file ?? null,
     turns: turns === null ? null : turns.map((turn) => ({ ...turn })),
     shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
-    wallSchedulesPerSecond: perSecond(report, wallMs),
-    time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
   };
 }
 

@@ -3,7 +3,14 @@
 import { isTooLong } from '../explore/block.js';
 import type { SwarmReport, SwarmScenario } from '../explore/swarm/swarm.js';
 import { policyOf } from './configuration.js';
-import { type ExploreContext, findingLines, findingRecord, keptLines, TOO_LONG } from './exploreReport.js';
+import {
+  type ExploreContext,
+  findingLines,
+  findingRecord,
+  keptLines,
+  keptRecord,
+  TOO_LONG,
+} from './exploreReport.js';
 import type { Environment, JsonDocument } from './json.js';
 import { formatCount, plural } from './units.js';
 
@@ -53,10 +60,11 @@ function foundLines(
 
 export function swarmDocument(
   { scenarios, isPartial }: SwarmReport,
-  { seed, bug, own, wallMs, replay, shrunk, turns }: SwarmContext,
+  context: SwarmContext,
   again: (seed: number) => string,
   environment: Environment,
 ): JsonDocument {
+  const { seed, bug, own, wallMs } = context;
   const { schedules, undecided } = swarmTotals({ scenarios });
   return {
     svmsim: environment.svmsim,
@@ -81,9 +89,7 @@ export function swarmDocument(
       finding: one.finding === null ? null : findingRecord(one.finding),
       again: again(one.seed),
     })),
-    file: replay?.file ?? null,
-    turns: turns === null ? null : turns.map((turn) => ({ ...turn })),
-    shrunk: shrunk === null ? null : { from: { ...shrunk.from }, to: { ...shrunk.to }, cut: shrunk.isCut },
+    ...keptRecord(context),
     wallSchedulesPerSecond: wallMs === 0 ? 0 : (1000 * schedules) / wallMs,
     time: { wallNs: wallMs * 1e6, simulatedNs: 0 },
   };

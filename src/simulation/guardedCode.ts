@@ -23,14 +23,13 @@ export function guardedDrivers(makers: readonly DriverMaker[], from: CodeOrigin)
 }
 
 function guardedDriver(driver: OwnDriver, name: string, from: CodeOrigin): OwnDriver {
-  const call = (method: string, allowed: string): GuardedCall => ({
+  const registering = callOf(
+    'register',
+    name,
     from,
-    what: `${method}() of ${name}`,
-    about: '',
-    allowed,
-  });
-  const registering = call('register', 'calls of requests from OWN_REQUEST_FIRST on, each once');
-  const counting = call('notifiersOf', 'a number of interval notifiers');
+    'calls of requests from OWN_REQUEST_FIRST on, each once',
+  );
+  const counting = callOf('notifiersOf', name, from, 'a number of interval notifiers');
   const { serveFault } = driver;
   return {
     register: (ioctls) => answered(registering, () => driver.register(ioctls)),
@@ -65,14 +64,8 @@ function guardedMaker(name: string, make: ProgramMaker, from: CodeOrigin): Progr
 }
 
 function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): OwnProgram {
-  const call = (method: string, allowed: string): GuardedCall => ({
-    from,
-    what: `${method}() of programs.${name}`,
-    about: '',
-    allowed,
-  });
-  const telling = call('progress', 'plain data');
-  const expecting = call('expect', 'a list of {start, npages, check()}');
+  const telling = callOf('progress', `programs.${name}`, from, 'plain data');
+  const expecting = callOf('expect', `programs.${name}`, from, 'a list of {start, npages, check()}');
   const { kernel, progress, expect } = program;
   return {
     run: (host) => program.run(host),
@@ -82,6 +75,10 @@ function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): Ow
       ? {}
       : { expect: (actors) => answered(expecting, () => expect.call(program, actors)) }),
   };
+}
+
+function callOf(method: string, owner: string, from: CodeOrigin, allowed: string): GuardedCall {
+  return { from, what: `${method}() of ${owner}`, about: '', allowed };
 }
 
 /** @throws UserError for what throws, or lacks one of the functions. */

@@ -4,24 +4,25 @@
 const PATIENT = / waits for (time|the end of |pause of |the checkpoint |a reply of .* to [a-z]+\.launch)/;
 
 export class LostProgress {
-  private readonly steps: number[];
+  /** As of the last time that it grew. */
+  private readonly done: number[];
   private readonly sinceNs: number[];
 
   constructor(
     actors: number,
     private readonly limitNs: number,
   ) {
-    this.steps = new Array<number>(actors).fill(-1);
+    this.done = new Array<number>(actors).fill(-1);
     this.sinceNs = new Array<number>(actors).fill(0);
   }
 
-  /** The actors that have got nothing done for too long, by index; they count from now on as if they had. `steps` are those that are progress. */
-  look(nowNs: number, steps: readonly number[]): number[] {
+  /** The actors that have got nothing done for too long, by index; they count from now on as if they had. `done`: by actor, a number that grows with what it does. */
+  look(nowNs: number, done: readonly number[]): number[] {
     const lost: number[] = [];
-    steps.forEach((taken, actor) => {
-      if (taken === this.steps[actor] && nowNs - this.sinceNs[actor] < this.limitNs) return;
-      if (taken === this.steps[actor]) lost.push(actor);
-      this.steps[actor] = taken;
+    done.forEach((count, actor) => {
+      if (count === this.done[actor] && nowNs - this.sinceNs[actor] < this.limitNs) return;
+      if (count === this.done[actor]) lost.push(actor);
+      this.done[actor] = count;
       this.sinceNs[actor] = nowNs;
     });
     return lost;

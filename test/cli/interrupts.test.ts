@@ -9,14 +9,17 @@ function untilAborted(signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped')));
 }
 
+/** Such work, which nobody may kill. */
+function interrupted(source: EventEmitter, onInterrupt: () => void, nowMs: () => number): Promise<string> {
+  return untilInterrupted(source, expect.unreachable, untilAborted, onInterrupt, nowMs);
+}
+
 describe('untilInterrupted', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('turns %s into an abort and says so', async (name) => {
     const source = new EventEmitter();
     let told = 0;
-    const ended = untilInterrupted(
+    const ended = interrupted(
       source,
-      expect.unreachable,
-      untilAborted,
       () => told++,
       () => 0,
     );
@@ -50,10 +53,8 @@ describe('untilInterrupted', () => {
     const source = new EventEmitter();
     let now = 1000;
     let told = 0;
-    const ended = untilInterrupted(
+    const ended = interrupted(
       source,
-      expect.unreachable,
-      untilAborted,
       () => told++,
       () => now,
     );

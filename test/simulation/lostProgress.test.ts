@@ -1,4 +1,4 @@
-/** Lost progress: who takes no steps, and which waits may last. */
+/** Lost progress: who gets nothing done, and which waits may last. */
 
 import { describe, expect, it } from 'vitest';
 import { impatientWait, LostProgress } from '../../src/simulation/lostProgress.js';

@@ -60,7 +60,6 @@ export class ThreadExecutor extends Scheduler {
   /** Sent to, but left asleep for the moment; the first of them since `leftAsleepMs`. */
   private readonly leftAsleep: Doorbell[] = [];
   private leftAsleepMs = 0;
-  /** Somebody rang in the last wait, so more may come soon. */
   private readonly habit = new LookingHabit();
   private readonly cores = availableParallelism();
   private readonly random: Random;
