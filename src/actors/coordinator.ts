@@ -8,6 +8,7 @@ import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSp
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
 import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
+import { CoherentHome } from '../driver/coherentHome.js';
 import { DeviceMembership } from '../driver/deviceMembership.js';
 import { GpuFaultHandler } from '../driver/fault/faultHandler.js';
 import type { FaultPathCosts } from '../driver/fault/faultPath.js';
@@ -20,6 +21,7 @@ import { RangePrefetch } from '../driver/fault/rangePrefetch.js';
 import { SpanPrefetch } from '../driver/fault/spanPrefetch.js';
 import { GpuHandle } from '../driver/gpuHandle.js';
 import { GpuUnbind } from '../driver/gpuUnbind.js';
+import { GpuViews } from '../driver/mirror/gpuViews.js';
 import { MirrorDriver, type MirrorDriverConfig } from '../driver/mirror/mirrorDriver.js';
 import { type MirrorLayout, MirrorTable } from '../driver/mirrorTable.js';
 import { hasInterconnect, type PeerLinks } from '../driver/peerLinks.js';
@@ -68,6 +70,7 @@ import { ProcessTable } from './processTable.js';
 import { RemoteGpu } from './remoteGpu.js';
 import { registerResidency } from './residency.js';
 import { SvmService } from './svmService.js';
+import { ViewService } from './viewService.js';
 import { VmBindService } from './vmBindService.js';
 import { VramService } from './vramService.js';
 
@@ -159,6 +162,8 @@ export class Coordinator {
   private readonly vmBind: VmBindService;
   /** Null where the devices are those of the reference driver. */
   readonly mirror: MirrorDriver | null = null;
+  /** Where the devices are those of the reference driver: what processes see through them. */
+  readonly gpuViews: GpuViews;
   /** Of the user's own, in the order in which they were given. */
   readonly ownDrivers: readonly OwnDriver[];
   private readonly processCalls: ProcessService;
@@ -201,6 +206,7 @@ export class Coordinator {
     this.serveAttributes(world.policy);
     this.mirrors.open(this.mm);
     this.vmBind = this.serveBinding(world.memory);
+    this.gpuViews = new GpuViews(this.kernel, this.hmm, this.calls);
     if (config.mirror !== undefined) this.mirror = new MirrorDriver(this.kernel, this.calls, config.mirror);
     this.ownDrivers = this.makeDrivers(world.drivers ?? []);
     this.processCalls = this.serveProcesses();
@@ -252,7 +258,12 @@ export class Coordinator {
 
   private makeMirrors(invalidation: InvalidationMaker | undefined): MirrorTable {
     const { kernel, gpus, hmm, dma, arrays, vram } = this;
-    const config = invalidation === undefined ? this.config : { ...this.config, invalidation };
+    const coherentHome = new CoherentHome(kernel, this.zdds, this.migrate);
+    const config = {
+      ...this.config,
+      ...(invalidation === undefined ? {} : { invalidation }),
+      ...(coherentHome.isNeeded ? { coherentHome } : {}),
+    };
     return new MirrorTable(kernel, config, gpus, COORDINATOR, hmm, dma, arrays, vram.moves);
   }
 
@@ -379,10 +390,18 @@ export class Coordinator {
     return { closeAll: (mm) => this.mirrors.close(mm) };
   }
 
+  private makeViewService(isAlive: (mm: Mm) => boolean): ViewService {
+    const { gpuViews: views, gpus, mirrors } = this;
+    const isBound = (mm: Mm, gpu: GpuHandle): boolean =>
+      mirrors.memberVm(mm, gpu)?.deviceVm(gpu).hasMirror() === true;
+    return new ViewService({ views, gpus, isBound, isAlive });
+  }
+
   /** What processes may have open. */
   private serveMirror(): OpenFiles[] {
-    if (this.mirror === null) return [];
-    const service = new MirrorService(this.mirror, (mm) => this.isAlive(mm));
+    const isAlive = (mm: Mm): boolean => this.isAlive(mm);
+    const service =
+      this.mirror === null ? this.makeViewService(isAlive) : new MirrorService(this.mirror, isAlive);
     service.register(this.ioctls);
     return [service];
   }

@@ -1,19 +1,20 @@
 /** The test devices as processes reach them: each open device of each process is a context, and each command a call. */
 
-import { assert } from '../base/assert.js';
-import { Errno, isErrno } from '../base/errno.js';
-import { PAGE_WORDS } from '../base/units.js';
+import { Errno } from '../base/errno.js';
 import type { MirrorContext } from '../driver/mirror/mirrorContext.js';
 import type { MirrorDriver } from '../driver/mirror/mirrorDriver.js';
-import type { MirrorResult, PageSink, PageSource } from '../driver/mirror/mirrorResult.js';
-import type { CallPayload } from '../memory/callPayload.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
-
-/** One command of an open device. */
-type Command = (context: MirrorContext, call: IoctlCall) => Steps<MirrorResult>;
+import {
+  type CommandCall,
+  type CommandRow,
+  replyOf,
+  sinkOf,
+  sourceOf,
+  viewCommandRows,
+} from './mirrorCommands.js';
 
 export class MirrorService {
   /** What processes have open: at most one context per process and device. */
@@ -31,7 +32,7 @@ export class MirrorService {
     ioctls.register(IoctlRequest.mirrorClose, (call) => this.close(call));
     ioctls.register(IoctlRequest.mirrorRelease, (call) => this.evict(call));
     ioctls.register(IoctlRequest.mirrorFlags, (call) => this.setFlags(call));
-    const commands: readonly (readonly [IoctlRequest, Command])[] = [
+    const commands: readonly CommandRow<MirrorContext>[] = [
       [
         IoctlRequest.mirrorRead,
         (context, { page, npages, a, payload }) =>
@@ -50,18 +51,7 @@ export class MirrorService {
         IoctlRequest.mirrorMigrateToSystem,
         (context, { page, npages }) => driver.migrateToSystem(context, page, npages),
       ],
-      [
-        IoctlRequest.mirrorSnapshot,
-        (context, { page, npages, payload }) => driver.snapshot(context, page, npages, payload.bytes),
-      ],
-      [
-        IoctlRequest.mirrorExclusive,
-        (context, { page, npages, payload }) => driver.exclusive(context, page, npages, sinkOf(payload)),
-      ],
-      [
-        IoctlRequest.mirrorCheckExclusive,
-        (context, { page, npages }) => driver.checkExclusive(context, page, npages),
-      ],
+      ...viewCommandRows(driver.views),
     ];
     for (const [request, command] of commands) {
       ioctls.register(request, (call) => this.command(command, call));
@@ -114,23 +104,13 @@ export class MirrorService {
     return ioctlReply(Errno.OK);
   }
 
-  private *command(command: Command, call: IoctlCall): Steps<IoctlReply> {
+  private *command(command: CommandCall<MirrorContext>, call: IoctlCall): Steps<IoctlReply> {
     const context = this.find(call.mm, call.device);
     if (context === null) return ioctlReply(Errno.ENODEV);
-    const { errno, cpages, faults } = yield* command(context, call);
-    assert(isErrno(errno), () => `${errno} is no errno`);
-    return ioctlReply(errno, cpages, faults);
+    return replyOf(yield* command(context, call));
   }
 
   private find(mm: Mm, device: number): MirrorContext | null {
     return this.contexts.find((context) => context.mm === mm && context.device.index === device) ?? null;
   }
-}
-
-function sinkOf({ words }: CallPayload): PageSink {
-  return { take: (index, page) => words.set(page, index * PAGE_WORDS) };
-}
-
-function sourceOf({ words }: CallPayload): PageSource {
-  return { fill: (index, page) => page.set(words.subarray(index * PAGE_WORDS, (index + 1) * PAGE_WORDS)) };
 }

@@ -10,6 +10,7 @@ import { ApiCode } from '../driver/attributes/managedMemory.js';
 import type { ProcessAttributes } from '../driver/attributes/processAttributes.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { PlacementPolicy } from '../driver/placement.js';
+import { pagesIn } from '../driver/spanWalk.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { Kernel } from '../mm/kernel.js';
 import { pteFromWord, pteIsMapping, ptePfn } from '../mm/table/pte.js';
@@ -158,7 +159,14 @@ export class SvmService {
     if (gpu === undefined) return ioctlReply(Errno.ENODEV);
     if (target === 'advised')
       return ioctlReply(yield* this.driver.prefetchAdvised(spanOf(call), gpu, this.policy));
-    return ioctlReply(yield* this.prefetchTo(call, said, placeOf(target), gpu));
+    const before = this.pagesOn(call);
+    const errno = yield* this.prefetchTo(call, said, placeOf(target), gpu);
+    return ioctlReply(errno, 0, Math.max(0, before - this.pagesOn(call)));
+  }
+
+  private pagesOn(call: IoctlCall): number {
+    const { mm, start, end } = spanOf(call);
+    return pagesIn(mm, start, end, call.device);
   }
 
   /** What KFD knows of the span remembers where it went. */

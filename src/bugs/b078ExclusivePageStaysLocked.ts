@@ -22,6 +22,6 @@ export const b078: BugOverlay = {
   }),
   expected: [{ kind: 'deadlock' }, { kind: 'leak' }],
   apply: ({ coordinator: { mirror } }) => {
-    if (mirror !== null) replaceMethod(mirror.exclusives, 'letGo', () => () => {});
+    if (mirror !== null) replaceMethod(mirror.views.exclusives, 'letGo', () => () => {});
   },
 };

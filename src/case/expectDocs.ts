@@ -5,7 +5,7 @@ import type { CaseExpectation } from './expectSchemas.js';
 /** Closed, so that a new expectation without a word about it does not compile. */
 export const expectDocs: Readonly<Record<CaseExpectation['type'], string>> = {
   ret: 'What the step returned: 0, a negative errno by name, `nonzero`, or an error of the interface.',
-  cpages: 'How many pages a command of the test device handled.',
+  cpages: 'How many pages a device command handled.',
   faults: 'How many times the device had to ask for pages.',
   data: 'What was read equals the pattern, counted from the start of the buffer.',
   data_before: 'What was there before the step changed it.',

@@ -43,6 +43,7 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
   for (const device of view.coordinator.mirror?.devices ?? []) {
     for (const context of device.contexts) if (context.mm === mm) registered++;
   }
+  for (const { mm: seen } of view.coordinator.gpuViews.views) if (seen === mm) registered++;
   for (const driver of view.coordinator.ownDrivers) registered += driver.notifiersOf(mm);
   rule.require(
     notifiers.intervals === registered,

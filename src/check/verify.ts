@@ -20,7 +20,7 @@ import { checkLru } from './lru.js';
 import { MachineView } from './machineView.js';
 import { checkMapcounts } from './mapcounts.js';
 import { checkMembership } from './membership.js';
-import { checkMirrors } from './mirrors.js';
+import { checkGpuViews, checkMirrors } from './mirrors.js';
 import { checkNotifiers } from './notifiers.js';
 import { checkPagemaps } from './pagemaps.js';
 import { checkQuiescence } from './quiescence.js';
@@ -55,7 +55,7 @@ export function violations(input: VerifyInput): CheckResult[] {
 
 function checkRules(input: VerifyInput): Rule[] {
   const view = new MachineView(input.coordinator, input.devices);
-  const { mirror } = input.coordinator;
+  const { mirror, gpuViews } = input.coordinator;
   return [
     ...(input.expectations === null ? [] : checkContent(view, input.expectations)),
     ...checkRefcounts(view),
@@ -63,7 +63,7 @@ function checkRules(input: VerifyInput): Rule[] {
     ...checkFolioLocks(view),
     ...checkFolioOrders(view),
     ...(mirror === null
-      ? checkDevicePages(view)
+      ? [...checkDevicePages(view), ...checkGpuViews(view.kernel, view.mms, gpuViews.views)]
       : checkMirrors(view.kernel, view.mms, mirror.devices, view.used)),
     ...checkAreas(view),
     ...checkLeaves(view),

@@ -12,6 +12,7 @@ import type { Mm } from '../mm/process/mm.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { ProcessAttributes } from './attributes/processAttributes.js';
+import type { CoherentHome } from './coherentHome.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { type InvalidationMaker, SvmVm } from './svmVm.js';
 import type { BoMoves } from './vram/boMoves.js';
@@ -27,6 +28,8 @@ export interface MirrorConfig {
   readonly mirrorAll?: boolean;
   /** How translations of its mirrors go; the driver's own way unless told. */
   readonly invalidation?: InvalidationMaker;
+  /** For devices with memory that CPUs reach. */
+  readonly coherentHome?: CoherentHome;
 }
 
 export class MirrorTable {
@@ -153,11 +156,12 @@ export class MirrorTable {
   }
 
   private add(mm: Mm, space: SpaceId, name: string, gpus: readonly GpuHandle[]): void {
-    const { notifierPages, chunkPages, invalidation } = this.config;
+    const { notifierPages, chunkPages, invalidation, coherentHome } = this.config;
     const sharesFaults = this.config.layout === 'n1-shared-fault';
     const window = { start: 0 as Vpn, npages: TASK_SIZE_PAGES };
     const own = invalidation === undefined ? {} : { invalidation };
-    const config = { name, ...window, notifierPages, chunkPages, sharesFaults, ...own };
+    const coherent = coherentHome === undefined ? {} : { coherentHome };
+    const config = { name, ...window, notifierPages, chunkPages, sharesFaults, ...own, ...coherent };
     const { kernel, actor, hmm, dma, arrays, moves } = this;
     const vm = new SvmVm(kernel, mm, gpus, space, config, actor, hmm, dma, arrays, moves);
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();

@@ -3,7 +3,7 @@
 import { Errno } from '../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../base/units.js';
 import type { Mm } from '../mm/process/mm.js';
-import { PteKind, pteFromWord, pteIsHuge, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
+import { pteFromWord, pteIsHuge, pteIsMapping, ptePfn } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
 import { DriverStep, type MigrateTrigger } from './driverStep.js';
 
@@ -37,10 +37,13 @@ export function noteMigration(mm: Mm, start: Vpn, end: Vpn, trigger: MigrateTrig
 }
 
 /** The first page of the half-open span that lies in device memory, as the CPU knows it; its end when there is none. */
-export function firstOnDevice({ pageTable }: Mm, start: Vpn, end: Vpn): Vpn {
+export function firstOnDevice({ pageTable, kernel }: Mm, start: Vpn, end: Vpn): Vpn {
+  const { layout } = kernel.memory;
   let page: number = pageTable.nextPopulated(start, end);
-  while (page < end && pteKind(pteFromWord(pageTable.get(page))) !== PteKind.DevicePrivate)
-    page = pageTable.nextPopulated(page + 1, end);
+  for (; page < end; page = pageTable.nextPopulated(page + 1, end)) {
+    const pte = pteFromWord(pageTable.get(page));
+    if (pteIsMapping(pte) && layout.isDevice(ptePfn(pte))) break;
+  }
   return page as Vpn;
 }
 

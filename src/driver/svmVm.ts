@@ -6,6 +6,7 @@ import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
 import { inSpace, type SpaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import { defaultContext, GpuSvm, type GpuSvmConfig } from '../drm/gpusvm/gpusvm.js';
+import type { GpuSvmRange } from '../drm/gpusvm/range.js';
 import type { PageSpan } from '../drm/gpuvm/addressRange.js';
 import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -17,6 +18,7 @@ import { RwLock } from '../sim/rwLock.js';
 import { PARK, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import type { ProcessAttributes } from './attributes/processAttributes.js';
+import type { CoherentHome } from './coherentHome.js';
 import type { DriverRange, RangeDevice } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
 import { GarbageCollector } from './garbageCollector.js';
@@ -37,6 +39,8 @@ export interface VmConfig extends GpuSvmConfig {
   readonly sharesFaults: boolean;
   /** The driver's own unless told. */
   readonly invalidation?: InvalidationMaker;
+  /** Where devices have memory that CPUs reach: pages there come home by it, since CPU faults do not bring them. */
+  readonly coherentHome?: CoherentHome;
 }
 
 const NO_GPUS: readonly GpuHandle[] = [];
@@ -125,6 +129,14 @@ export class SvmVm {
       notifierLock.writeUnlock();
       if (isCurrent) this.kernel.sched.at(DriverStep.growPages, range.start, range.numPages);
     }
+  }
+
+  /** Brings a range's pages to RAM. Errors: those of `GpuSvm.rangeEvict`, and of {@link CoherentHome.bringHome}. */
+  *evictRange(range: GpuSvmRange): Steps<Errno> {
+    const errno = yield* this.gpusvm.rangeEvict(range);
+    const { coherentHome } = this.config;
+    if (errno !== Errno.OK || coherentHome === undefined) return errno;
+    return yield* coherentHome.bringHome(this.mm, range.start, range.end);
   }
 
   /**

@@ -71,6 +71,11 @@ export class PhysicalLayout {
   isDevicePrivate(page: Pfn): boolean {
     return this.zoneOf(page).kind === ZoneKind.DevicePrivate;
   }
+
+  /** Of some device's memory, whether the CPU reaches it or not. @kernel is_zone_device_page */
+  isDevice(page: Pfn): boolean {
+    return this.zoneOf(page).kind !== ZoneKind.System;
+  }
 }
 
 function placeZones(spec: PhysicalLayoutSpec): Zone[] {

@@ -6,7 +6,7 @@
 export const IoctlRequest = {
   /** Opens the test device for the calling process: one notifier over its whole address space. */
   mirrorOpen: 1,
-  /** Closes what mirrorOpen opened. */
+  /** Closes what mirrorOpen opened; on GPUs of the reference driver what their first mirrorSnapshot or mirrorExclusive did. */
   mirrorClose: 2,
   /** Replies a = cpages, b = faults; payload data: what was read, page by page. */
   mirrorRead: 3,
@@ -75,7 +75,7 @@ export const IoctlRequest = {
   managedAdvise: 64,
   /** Payload value: the attribute's name; the answer is its value as CUDA and HIP report it. */
   managedGetAttr: 65,
-  /** Payload value: the place, or `advised`. Without a device it is a call of CUDA or HIP: replies a = a code of the API. */
+  /** Payload value: the place, or `advised`. Replies b = how many pages of the span have left the device. Without a device it is a call of CUDA or HIP: replies a = a code of the API. */
   svmPrefetch: 66,
   /** a: 1 for on. */
   setXnack: 67,

@@ -3,9 +3,9 @@
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { FaultKind } from '../memory/faultKind.js';
-import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { Gate } from '../sim/gate.js';
 import type { Steps } from '../sim/steps.js';
+import { DelegatedContext } from './delegatedContext.js';
 import type { DeviceContext } from './workload.js';
 
 /** Between two attempts, at first; doubles up to the other one. */
@@ -26,45 +26,15 @@ export function* untilPresent(gate: Gate, sleep: Sleep, attempt: () => Steps<Err
 }
 
 /** A context whose faults wait for the device: a kernel that loses its device in the middle goes on when it is back. */
-export class PatientContext implements DeviceContext {
+export class PatientContext extends DelegatedContext {
   constructor(
-    private readonly inner: DeviceContext,
+    inner: DeviceContext,
     private readonly sleep: Sleep,
-  ) {}
-
-  get device(): number {
-    return this.inner.device;
+  ) {
+    super(inner);
   }
 
-  get index(): number {
-    return this.inner.index;
-  }
-
-  get count(): number {
-    return this.inner.count;
-  }
-
-  get gate(): Gate {
-    return this.inner.gate;
-  }
-
-  get memory(): PhysicalMemory {
-    return this.inner.memory;
-  }
-
-  tryPage(page: Vpn, write: boolean): number {
-    return this.inner.tryPage(page, write);
-  }
-
-  tryAtomic(page: Vpn): number {
-    return this.inner.tryAtomic(page);
-  }
-
-  release(): void {
-    this.inner.release();
-  }
-
-  fault(page: Vpn, write: boolean, kind?: FaultKind): Steps<Errno> {
-    return untilPresent(this.gate, this.sleep, () => this.inner.fault(page, write, kind));
+  override fault(page: Vpn, write: boolean, kind?: FaultKind): Steps<Errno> {
+    return untilPresent(this.gate, this.sleep, () => super.fault(page, write, kind));
   }
 }

@@ -9,11 +9,11 @@
 import { writeSync } from 'node:fs';
 import { UserError } from '../../src/base/userError.js';
 import type { Case } from '../../src/case/caseSchema.js';
+import { unknownNeed } from '../../src/case/knownNeeds.js';
 import { loadCaseFile } from '../../src/scenario/case/loadCases.js';
 import type { CaseProblem } from '../../src/simulation/case/caseReport.js';
 import { CaseTrials } from '../../src/simulation/case/caseTrials.js';
 import { FailingRun } from '../../src/simulation/case/failingRun.js';
-import { missingFeature } from '../../src/simulation/case/missingFeature.js';
 import { CopyingInjector, CopyStatus } from './copyingInjector.js';
 import { type FailEachOptions, failEachOptions } from './failEachOptions.js';
 import { endCopy } from './processCopy.js';
@@ -73,7 +73,7 @@ function main(): void {
   const options = failEachOptions(process.argv.slice(2), process.execArgv);
   const total = { cases: 0, allocations: 0, runs: 0, broken: 0 };
   for (const one of options.files.flatMap((file) => loadCaseFile(file))) {
-    if (missingFeature(one) !== null) continue;
+    if (unknownNeed(one.needs) !== null) continue;
     const start = performance.now();
     const { allocations, runs, broken } = sweep(one, options);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);

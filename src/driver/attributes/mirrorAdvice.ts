@@ -29,7 +29,7 @@ export function* adviseMirror(vm: SvmVm, gpu: GpuHandle, span: PageSpan, advice:
 function* splitRanges(vm: SvmVm, span: PageSpan): Steps<void> {
   const across = rangesIn(vm, span).filter(({ start, end }) => start < span.start || end > span.end);
   // Pages that do not come home stay where they are: the new ranges find them there.
-  for (const range of across) if (isInVram(range)) yield* vm.gpusvm.rangeEvict(range);
+  for (const range of across) if (isInVram(range)) yield* vm.evictRange(range);
   for (const range of across) vm.collector.add(range);
   yield* vm.collector.collectLocked();
 }

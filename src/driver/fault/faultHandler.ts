@@ -224,7 +224,7 @@ export class GpuFaultHandler {
       }
     }
     // Valid pages would be taken as they are. @kernel xe_svm_range_migrate_to_smem
-    if (placement.mustComeHome(fault, part)) yield* fault.vm.gpusvm.rangeEvict(range);
+    if (placement.mustComeHome(fault, part)) yield* fault.vm.evictRange(range);
     const errno = yield* binding.getPages(fault, range, part, this.context(fault));
     if (errno !== Errno.OK) return recovery.afterGetPages(fault, range, errno);
     if (!placement.worksThere(fault, part)) return yield* this.bringHome(fault, range);
@@ -233,7 +233,7 @@ export class GpuFaultHandler {
 
   /** An atomic got pages on which the device cannot do it. RAM is where the next attempt finds them, or migrates them from. */
   private *bringHome(fault: GpuFault, range: DriverRange): Steps<Round> {
-    yield* fault.vm.gpusvm.rangeEvict(range);
+    yield* fault.vm.evictRange(range);
     return this.parts.recovery.afterUseless(fault);
   }
 

@@ -28,7 +28,7 @@ export class RangeBinding {
     // Mapped for loads when the area was read-only: stores need other addresses.
     if (!fault.readOnly && part.pages.isMappedReadOnly) yield* fault.vm.unmapParts(range, [part]);
     const errno = yield* this.mapPages(fault.vm, range, part, ctx);
-    if (errno === Errno.EOPNOTSUPP) yield* fault.vm.gpusvm.rangeEvict(range);
+    if (errno === Errno.EOPNOTSUPP) yield* fault.vm.evictRange(range);
     return errno;
   }
 

@@ -61,7 +61,7 @@ export class RangeMigration {
     this.kernel.sched.at(DriverStep.migrateBusy, range.start, range.npages, target.index);
     if (!this.lock.beginWrite()) yield PARK;
     // Whether all came home shows in the second attempt.
-    yield* fault.vm.gpusvm.rangeEvict(range);
+    yield* fault.vm.evictRange(range);
     const errno = yield* this.populate(fault, range, target, dpagemap, ctx);
     this.lock.writeUnlock();
     return errno;

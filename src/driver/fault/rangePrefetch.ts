@@ -76,7 +76,7 @@ export class RangePrefetch {
   private *evictPatiently(vm: SvmVm, range: GpuSvmRange): Steps<Vpn | Errno> {
     let errno: Errno = Errno.ETIME;
     for (let attempt = 0; errno === Errno.ETIME && attempt < EVICT_ATTEMPTS; attempt++) {
-      errno = yield* vm.gpusvm.rangeEvict(range);
+      errno = yield* vm.evictRange(range);
     }
     return errno === Errno.OK ? range.end : errno;
   }

@@ -128,7 +128,7 @@ export class SpanPrefetch {
   private *fill(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
     const { placement, migration, binding } = this.faults.parts;
     const ctx = this.faults.context(fault);
-    if (placement.mustComeHome(fault, part)) yield* fault.vm.gpusvm.rangeEvict(range);
+    if (placement.mustComeHome(fault, part)) yield* fault.vm.evictRange(range);
     const target = placement.targetOf(fault, range, part);
     if (target !== null) {
       const errno = yield* migration.migrate(fault, range, target, ctx);

@@ -10,6 +10,7 @@ import {
   type DeviceFault,
   type DevPagemap,
   type DevPagemapOps,
+  type PagemapOwner,
   pagemapOwner,
 } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
@@ -21,11 +22,12 @@ import type { MirrorEviction } from './mirrorEviction.js';
 import { MirrorMemory } from './mirrorMemory.js';
 import type { MirrorMigrate } from './mirrorMigrate.js';
 import { MirrorStep } from './mirrorStep.js';
+import type { MirrorSeat } from './mirrorView.js';
 
 const evictLockClass = new LockClass('mirror device lock');
 
 /** @kernel dmirror_device */
-export class MirrorDevice implements DevPagemapOps {
+export class MirrorDevice implements DevPagemapOps, MirrorSeat {
   readonly name: string;
   readonly pagemap: DevPagemap;
   readonly memory: MirrorMemory;
@@ -49,6 +51,10 @@ export class MirrorDevice implements DevPagemapOps {
     this.pagemap = { zoneId: zone.id, owner: pagemapOwner(zone.id), ops: this };
     this.evictLock = new Mutex(kernel.sched, `device lock of ${this.name}`, evictLockClass);
     kernel.addPagemap(this.pagemap);
+  }
+
+  get owner(): PagemapOwner {
+    return this.pagemap.owner;
   }
 
   get index(): number {

@@ -7,10 +7,10 @@ import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import type { MirrorAccess } from './mirrorAccess.js';
-import type { MirrorContext } from './mirrorContext.js';
 import { PIECE_PAGES } from './mirrorFault.js';
 import { type MirrorResult, mirrorResult, type PageSink } from './mirrorResult.js';
 import { MirrorTag } from './mirrorTable.js';
+import type { MirrorView } from './mirrorView.js';
 import type { MmUsers } from './mmUsers.js';
 
 /** What the driver needs of the mm for it. */
@@ -35,34 +35,34 @@ export class MirrorExclusive {
    * had; pieces before it stay exclusive), -ENOENT (one was taken back meanwhile).
    * @kernel dmirror_exclusive
    */
-  *exclusive(context: MirrorContext, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
-    const { mm } = context;
+  *exclusive(view: MirrorView, start: Vpn, npages: number, sink: PageSink): Steps<MirrorResult> {
+    const { mm } = view;
     if (!mm.getNotZero()) return mirrorResult(Errno.EINVAL);
     const end = start + npages;
     let errno: Errno = Errno.OK;
     yield* mm.mmapLock.read();
     for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
-      errno = yield* this.piece(context, at as Vpn, Math.min(end, at + PIECE_PAGES) as Vpn);
+      errno = yield* this.piece(view, at as Vpn, Math.min(end, at + PIECE_PAGES) as Vpn);
     }
     mm.mmapLock.readUnlock();
     yield* this.users.mmput(mm);
     if (errno !== Errno.OK) return mirrorResult(errno);
-    return yield* this.access.readBack(context, start, npages, sink);
+    return yield* this.access.readBack(view, start, npages, sink);
   }
 
   /** The pages go into the table while they are still locked, so that none can be taken back before. */
-  private *piece(context: MirrorContext, start: Vpn, end: Vpn): Steps<Errno> {
+  private *piece(view: MirrorView, start: Vpn, end: Vpn): Steps<Errno> {
     const npages = end - start;
     const pages = new Uint32Array(npages);
-    const filled = yield* this.pages.makeRange(context.mm, start, end, pages, NO_OWNER);
-    const mapped = filled === npages ? yield* mapAtomic(context, start, pages) : 0;
-    this.letGo(context, pages, filled);
+    const filled = yield* this.pages.makeRange(view.mm, start, end, pages, NO_OWNER);
+    const mapped = filled === npages ? yield* mapAtomic(view, start, pages) : 0;
+    this.letGo(view, pages, filled);
     return mapped === npages ? Errno.OK : Errno.EBUSY;
   }
 
   /** The device has them in its table: nobody needs the lock and the reference any more. */
-  letGo(context: MirrorContext, pages: Uint32Array, filled: number): void {
-    const { folioLocks, folios } = context.device.kernel;
+  letGo(view: MirrorView, pages: Uint32Array, filled: number): void {
+    const { folioLocks, folios } = view.device.kernel;
     for (let i = 0; i < filled; i++) {
       const pfn = pages[i] as Pfn;
       if (pfn === NO_PFN) continue;
@@ -73,14 +73,14 @@ export class MirrorExclusive {
 }
 
 /** Returns how many entries there were to map. @kernel dmirror_atomic_map */
-function* mapAtomic(context: MirrorContext, start: Vpn, pages: Uint32Array): Steps<number> {
+function* mapAtomic(view: MirrorView, start: Vpn, pages: Uint32Array): Steps<number> {
   let mapped = 0;
-  yield* context.mutex.lock();
+  yield* view.mutex.lock();
   for (let i = 0; i < pages.length; i++) {
     if (pages[i] === NO_PFN) continue;
-    context.table.set((start + i) as Vpn, pages[i] as Pfn, MirrorTag.Atomic);
+    view.table.set((start + i) as Vpn, pages[i] as Pfn, MirrorTag.Atomic);
     mapped++;
   }
-  context.mutex.unlock();
+  view.mutex.unlock();
   return mapped;
 }

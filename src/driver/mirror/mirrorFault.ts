@@ -6,9 +6,9 @@ import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../memory/pfn.js';
 import type { Hmm, HmmRange } from '../../mm/mirror/hmm.js';
 import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../sim/steps.js';
-import type { MirrorContext } from './mirrorContext.js';
 import { MirrorStep } from './mirrorStep.js';
 import { MirrorTag } from './mirrorTable.js';
+import type { MirrorView } from './mirrorView.js';
 import type { MmUsers } from './mmUsers.js';
 
 /** Pages that one range fault handles. @kernel dmirror_fault */
@@ -27,7 +27,7 @@ export interface MirrorRequest {
   readonly mayDropLock: boolean;
 }
 
-/** A look at `[start, end)`, at most one piece, through some notifier of the context's address space. */
+/** A look at `[start, end)`, at most one piece, through some notifier of the view's address space. */
 export interface MirrorLook {
   readonly start: Vpn;
   readonly end: Vpn;
@@ -51,14 +51,14 @@ export class MirrorFault {
    * but the page is the device's own and read-only; pages before it are in the table.
    * @kernel dmirror_fault
    */
-  *fault(context: MirrorContext, start: Vpn, end: Vpn, request: MirrorRequest): Steps<Errno> {
-    const { mm } = context;
+  *fault(view: MirrorView, start: Vpn, end: Vpn, request: MirrorRequest): Steps<Errno> {
+    const { mm } = view;
     // The kernel reports success here, with which its callers would try for ever.
     if (!mm.getNotZero()) return Errno.EFAULT;
     let errno: Errno = Errno.OK;
     for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
       const pieceEnd = Math.min(end, at + PIECE_PAGES);
-      errno = yield* this.faultPiece(context, at as Vpn, pieceEnd as Vpn, request);
+      errno = yield* this.faultPiece(view, at as Vpn, pieceEnd as Vpn, request);
     }
     yield* this.users.mmput(mm);
     return errno;
@@ -66,33 +66,33 @@ export class MirrorFault {
 
   /** @kernel dmirror_range_fault */
   private *faultPiece(
-    context: MirrorContext,
+    view: MirrorView,
     start: Vpn,
     end: Vpn,
     { write, mayDropLock }: MirrorRequest,
   ): Steps<Errno> {
     const flags = HmmPfnFlag.REQ_FAULT | (write ? HmmPfnFlag.REQ_WRITE : 0);
     const pfns = new Uint32Array(end - start);
-    const look: MirrorLook = { start, end, notifier: context.notifier, flags, mayDropLock, pfns };
-    const lookErrno = yield* this.look(context, look);
+    const look: MirrorLook = { start, end, notifier: view.notifier, flags, mayDropLock, pfns };
+    const lookErrno = yield* this.look(view, look);
     // To the kernel's HMM a fault without memory is a failed fault like any other.
     if (lookErrno !== Errno.OK) return lookErrno === Errno.ENOMEM ? Errno.EFAULT : lookErrno;
-    const errno = install(context, look);
-    context.device.kernel.sched.at(MirrorStep.faulted, start, end - start, context.device.index);
-    context.mutex.unlock();
+    const errno = install(view, look);
+    view.device.kernel.sched.at(MirrorStep.faulted, start, end - start, view.device.index);
+    view.mutex.unlock();
     return errno;
   }
 
   /**
-   * On OK the context's mutex is held and nothing of the span was invalidated since it was read. Errors: those of `Hmm.rangeFault`, -EBUSY
+   * On OK the view's mutex is held and nothing of the span was invalidated since it was read. Errors: those of `Hmm.rangeFault`, -EBUSY
    * after a second of invalidations.
    */
-  *look(context: MirrorContext, look: MirrorLook): Steps<Errno> {
-    const { mutex, device } = context;
+  *look(view: MirrorView, look: MirrorLook): Steps<Errno> {
+    const { mutex, device } = view;
     const { sched } = device.kernel;
     let deadline = sched.now() + TIMEOUT_NS;
     while (sched.now() <= deadline) {
-      const range = hmmRange(context, look);
+      const range = hmmRange(view, look);
       const errno = look.mayDropLock
         ? yield* this.hmm.rangeFaultUnlocked(range, TIMEOUT_NS)
         : yield* this.lookLocked(range);
@@ -119,9 +119,9 @@ export class MirrorFault {
   }
 }
 
-function hmmRange(context: MirrorContext, look: MirrorLook): HmmRange {
+function hmmRange(view: MirrorView, look: MirrorLook): HmmRange {
   return {
-    mm: context.mm,
+    mm: view.mm,
     notifier: look.notifier,
     notifierSeq: 0,
     start: look.start,
@@ -129,18 +129,18 @@ function hmmRange(context: MirrorContext, look: MirrorLook): HmmRange {
     pfns: look.pfns,
     defaultFlags: look.flags,
     pfnFlagsMask: 0,
-    devPrivateOwner: context.device.pagemap.owner,
+    devPrivateOwner: view.device.owner,
   };
 }
 
 /** HMM hands out the device's own page also where it may not be written; such a page ends the round. @kernel dmirror_do_fault */
-function install(context: MirrorContext, { start, end, flags, pfns }: MirrorLook): Errno {
+function install(view: MirrorView, { start, end, flags, pfns }: MirrorLook): Errno {
   for (let i = 0; i < end - start; i++) {
     const entry = hmmPfnAt(pfns, i);
     const mayWrite = (entry & HmmPfnFlag.WRITE) !== 0;
     if (!mayWrite && (flags & HmmPfnFlag.REQ_WRITE) !== 0) return Errno.EFAULT;
     const tag = mayWrite ? MirrorTag.Write : MirrorTag.None;
-    context.table.set((start + i) as Vpn, hmmPfnToPfn(entry), tag);
+    view.table.set((start + i) as Vpn, hmmPfnToPfn(entry), tag);
   }
   return Errno.OK;
 }

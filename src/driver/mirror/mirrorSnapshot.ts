@@ -10,9 +10,9 @@ import {
   type NotifierRange,
 } from '../../mm/mirror/mmuNotifier.js';
 import type { Steps } from '../../sim/steps.js';
-import type { MirrorContext } from './mirrorContext.js';
 import { type MirrorFault, type MirrorLook, PIECE_PAGES } from './mirrorFault.js';
 import { type MirrorResult, mirrorResult } from './mirrorResult.js';
+import type { MirrorView } from './mirrorView.js';
 import type { MmUsers } from './mmUsers.js';
 
 /** Or-ed into one byte per page; WRITE alone is readable and writable. @kernel HMM_DMIRROR_PROT_NONE */
@@ -33,10 +33,10 @@ export const MirrorProt = {
 
 /** Any invalidation of the piece spoils the whole of it. @kernel dmirror_snapshot_invalidate */
 class SnapshotNotifier implements IntervalNotifierOps {
-  constructor(private readonly context: MirrorContext) {}
+  constructor(private readonly view: MirrorView) {}
 
   *invalidate(sub: IntervalNotifier, range: NotifierRange, curSeq: number): Steps<boolean> {
-    const { mutex } = this.context;
+    const { mutex } = this.view;
     if (range.blockable) yield* mutex.lock();
     else if (!mutex.tryLock()) return false;
     sub.setSeq(curSeq);
@@ -52,32 +52,32 @@ export class MirrorSnapshot {
   ) {}
 
   /** Fills `prot`, a byte of `MirrorProt` bits per page. Errors: -EINVAL (the process is gone), -EBUSY. @kernel dmirror_snapshot */
-  *snapshot(context: MirrorContext, start: Vpn, npages: number, prot: Uint8Array): Steps<MirrorResult> {
-    const { mm } = context;
+  *snapshot(view: MirrorView, start: Vpn, npages: number, prot: Uint8Array): Steps<MirrorResult> {
+    const { mm } = view;
     if (!mm.getNotZero()) return mirrorResult(Errno.EINVAL);
     const end = start + npages;
     let errno: Errno = Errno.OK;
     for (let at: number = start; at < end && errno === Errno.OK; at += PIECE_PAGES) {
       const pieceEnd = Math.min(end, at + PIECE_PAGES);
       const out = prot.subarray(at - start, pieceEnd - start);
-      errno = yield* this.piece(context, at as Vpn, pieceEnd as Vpn, out);
+      errno = yield* this.piece(view, at as Vpn, pieceEnd as Vpn, out);
     }
     yield* this.users.mmput(mm);
     return mirrorResult(errno, npages);
   }
 
   /** @kernel dmirror_range_snapshot */
-  private *piece(context: MirrorContext, start: Vpn, end: Vpn, prot: Uint8Array): Steps<Errno> {
-    const { notifiers } = context.mm;
-    const notifier = new IntervalNotifier(start, end, new SnapshotNotifier(context));
+  private *piece(view: MirrorView, start: Vpn, end: Vpn, prot: Uint8Array): Steps<Errno> {
+    const { notifiers } = view.mm;
+    const notifier = new IntervalNotifier(start, end, new SnapshotNotifier(view));
     const insertErrno = yield* notifiers.insert(notifier);
     if (insertErrno !== Errno.OK) return insertErrno;
     const pfns = new Uint32Array(end - start);
     const look: MirrorLook = { start, end, notifier, flags: 0, mayDropLock: false, pfns };
-    const errno = yield* this.faults.look(context, look);
+    const errno = yield* this.faults.look(view, look);
     if (errno === Errno.OK) {
-      for (let i = 0; i < prot.length; i++) prot[i] = protOf(context, hmmPfnAt(look.pfns, i));
-      context.mutex.unlock();
+      for (let i = 0; i < prot.length; i++) prot[i] = protOf(view, hmmPfnAt(look.pfns, i));
+      view.mutex.unlock();
     }
     yield* notifiers.remove(notifier);
     return errno;
@@ -85,16 +85,16 @@ export class MirrorSnapshot {
 }
 
 /** @kernel dmirror_mkentry */
-function protOf(context: MirrorContext, entry: HmmPfn): number {
+function protOf(view: MirrorView, entry: HmmPfn): number {
   if ((entry & HmmPfnFlag.ERROR) !== 0) return MirrorProt.Error;
   if ((entry & HmmPfnFlag.VALID) === 0) return MirrorProt.None;
   const access = (entry & HmmPfnFlag.WRITE) !== 0 ? MirrorProt.Write : MirrorProt.Read;
   const leaf = hmmPfnOrder(entry) === PMD_ORDER ? MirrorProt.Pmd : 0;
-  return placeOf(context, entry) | access | leaf;
+  return placeOf(view, entry) | access | leaf;
 }
 
-function placeOf(context: MirrorContext, entry: HmmPfn): number {
-  const { kernel, zone } = context.device;
+function placeOf(view: MirrorView, entry: HmmPfn): number {
+  const { kernel, zone } = view.device;
   const pfn = hmmPfnToPfn(entry);
   const { kind, id } = kernel.memory.layout.zoneOf(pfn);
   const isLocal = id === zone.id;

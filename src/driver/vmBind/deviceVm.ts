@@ -156,6 +156,12 @@ export class DeviceVm implements VaHome {
     return errno;
   }
 
+  /** Whether the device mirrors any addresses of the process. */
+  hasMirror(): boolean {
+    for (const va of this.vas()) if (va.kind === 'mirror') return true;
+    return false;
+  }
+
   /** Whether a program has bound anything itself: a prefetch that concerns mirrors alone does not take the vm lock here. */
   private hasBound({ start, end }: PageSpan): boolean {
     for (const va of this.gpuvm.overlapping(start, end)) if (own(va).kind !== 'mirror') return true;

@@ -138,7 +138,7 @@ export class GpuSvmDma {
     others: readonly SharedPages[],
   ): Steps<void> {
     const { layout } = this.kernel.memory;
-    const allInRam = pfns.every((_, i) => !layout.isDevicePrivate(hmmPfnToPfn(hmmPfnAt(pfns, i))));
+    const allInRam = pfns.every((_, i) => !layout.isDevice(hmmPfnToPfn(hmmPfnAt(pfns, i))));
     for (const { pages, usesDevicePages } of others) {
       if (!allInRam && !usesDevicePages) continue;
       const errno = yield* this.mapUnderLock({ ...request, pages }, seq, pfns);

@@ -90,7 +90,7 @@ export class ScanMm {
       // Pages of one leaf are pages of one folio, aligned alike.
       const leaf = 1 << hmmPfnOrder(entry);
       next = i + leaf - (pfn & (leaf - 1));
-      if (!layout.isDevicePrivate(pfn)) {
+      if (!layout.isDevice(pfn)) {
         system++;
         continue;
       }

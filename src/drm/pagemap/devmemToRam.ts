@@ -18,6 +18,9 @@ import { PagemapStep } from './pagemapStep.js';
 /** Attempts of an eviction before it gives up. */
 const EVICT_PASSES = 3;
 
+/** Modelled time of a fault that finds its page kept on the device: who faults within the kernel takes none, and would fault for ever. */
+const RETRY_NS = 1_000;
+
 const SELECT_DEVICE = MigrateSelect.DevicePrivate | MigrateSelect.DeviceCoherent | MigrateSelect.Compound;
 
 export class DevmemToRam {
@@ -96,6 +99,7 @@ export class DevmemToRam {
     if (remainingNs > 0) {
       if (sched.reach(PagemapStep.timeslice, fault.page, remainingNs, devmem.dpagemap.device.index))
         yield STEP;
+      yield* sched.spend(RETRY_NS);
       return Errno.OK;
     }
     this.zdds.hold(zdd, sched.self);

@@ -40,7 +40,7 @@ export class MigrateCopy {
   /** The zone device data of a device page that is to be moved; null for RAM and holes. */
   sourceAt(entries: Uint32Array, i: number): Zdd | null {
     const pfn = pageOfEntry(entries, i);
-    if (pfn === NO_PFN || !this.kernel.memory.layout.isDevicePrivate(pfn)) return null;
+    if (pfn === NO_PFN || !this.kernel.memory.layout.isDevice(pfn)) return null;
     const id = this.kernel.folios.zoneData(pfn);
     if (this.lastZdd === null || this.lastZdd.id !== id) this.lastZdd = this.zdds.get(id);
     return this.lastZdd;

@@ -7,7 +7,7 @@ import type { PlainOp, Step } from '../../case/opSchemas.js';
 import { NO_FAULT_PATH_COSTS } from '../../driver/fault/faultPath.js';
 import { ZoneKind } from '../../memory/zone.js';
 import { ALLOC_PAGES } from '../../workload/case/attributeOps.js';
-import { canDo } from '../../workload/case/opTable.js';
+import { mirrorCanDo } from '../../workload/case/opTable.js';
 import type { CaseConfig, CaseDriver } from '../../workload/workloadConfig.js';
 import type { CostConfig, ExecutorName, MachineSpec, SimulationConfig } from '../simulationConfig.js';
 
@@ -56,7 +56,7 @@ const MIRROR_CHUNKS = 3;
 const OVERCOMMIT = 1.5;
 const PAYLOAD_SPARE_BYTES = PAGE_BYTES;
 
-/** Commands that are those of the test device, unless the case has operations that it does not know. */
+/** Commands that are those of the test device, unless the case has operations that only GPUs of the reference driver know. */
 const mirrorOps: ReadonlySet<PlainOp> = new Set([
   'snapshot',
   'migrate_to_device',
@@ -83,11 +83,9 @@ interface Needs {
   processes: number;
   devices: number;
   threads: number;
-  /** It has commands that the test device is known for. */
+  /** It has what the test device is known for. */
   namesMirror: boolean;
-  /** It needs what only the test device has. */
-  needsMirror: boolean;
-  /** It needs what only GPUs of the reference driver have. */
+  /** It needs what only GPUs of the reference driver have; these can be given what the test device is known for, too. */
   needsReference: boolean;
   /** It asks for more device memory than there should be. */
   overcommits: boolean;
@@ -102,8 +100,8 @@ export function caseDriver(one: Case): CaseDriver {
   return driverOf(needsOf(one));
 }
 
-function driverOf({ namesMirror, needsMirror, needsReference }: Needs): CaseDriver {
-  return needsMirror || (namesMirror && !needsReference) ? 'mirror' : 'reference';
+function driverOf({ namesMirror, needsReference }: Needs): CaseDriver {
+  return namesMirror && !needsReference ? 'mirror' : 'reference';
 }
 
 export function caseMachine(one: Case, executor: ExecutorName, seed: number): SimulationConfig {
@@ -133,7 +131,7 @@ export function caseMachine(one: Case, executor: ExecutorName, seed: number): Si
       notifierPages: 4 * PMD_PAGES,
       placement: 'migrate',
       preferredDevice: 0,
-      interconnect: one.params?.interconnect === 'none' ? 'none' : 'peer',
+      interconnect: interconnectOf(one.params, needs),
       timesliceUs: 0,
     },
     cost: COST,
@@ -168,6 +166,11 @@ function machineOf(needs: Needs, driver: CaseDriver, params: Case['params']): Ma
   };
 }
 
+/** Coherent memory is memory that whoever else is there reaches. */
+function interconnectOf(params: Case['params'], { coherent }: Needs): 'none' | 'peer' {
+  return params?.interconnect === 'none' && coherent.size === 0 ? 'none' : 'peer';
+}
+
 /** The case may say how much it has, so that there is too little of it. */
 function vramPages(needs: Needs, params: Case['params']): number {
   const told = params?.vram_bytes;
@@ -185,8 +188,7 @@ function needsOf({ steps, expect }: Case): Needs {
     processes: 1,
     devices: 0,
     threads: 1,
-    namesMirror: false,
-    needsMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
+    namesMirror: expect.some(({ type }) => mirrorExpectations.has(type)),
     needsReference: false,
     overcommits: false,
     collapses: false,
@@ -228,9 +230,7 @@ function countStep(step: Step, rounds: number, needs: Needs): void {
       break;
     case 'bind_mirror':
       if (step.args.kind !== undefined) needs.namesMirror = true;
-      if (step.args.kind !== 'coherent') break;
-      needs.needsMirror = true;
-      needs.coherent.add(step.args.dev);
+      if (step.args.kind === 'coherent') needs.coherent.add(step.args.dev);
       break;
     case 'alloc_and_register':
       needs.pages += rounds * step.args.count * (step.args.pages ?? ALLOC_PAGES);
@@ -271,8 +271,7 @@ function needsSomeDevice({ op, args }: Step): boolean {
 function countDriver({ op }: Step, needs: Needs): void {
   if (op === 'concurrent' || op === 'repeat' || op === 'repeat_processes' || op === 'barrier') return;
   if (mirrorOps.has(op)) needs.namesMirror = true;
-  if (!canDo('reference', op)) needs.needsMirror = true;
-  if (!canDo('mirror', op)) needs.needsReference = true;
+  if (!mirrorCanDo(op)) needs.needsReference = true;
 }
 
 /** Forks of each run of the steps. */

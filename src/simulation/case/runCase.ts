@@ -2,12 +2,12 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Case } from '../../case/caseSchema.js';
+import { unknownNeed } from '../../case/knownNeeds.js';
 import type { ExecutorName } from '../simulationConfig.js';
 import { withChecks } from '../withChecks.js';
 import { caseMachine } from './caseMachine.js';
 import type { CaseReport } from './caseReport.js';
 import { type FailureOptions, failEachAllocation } from './failureSweep.js';
-import { missingFeature } from './missingFeature.js';
 import { runOnThreads } from './threadsCase.js';
 import { VirtualCase } from './virtualCase.js';
 
@@ -25,7 +25,7 @@ export interface CaseOptions {
 /** Failures of the simulated system are in the report; it rejects only for errors of the simulator itself. */
 export async function runCase(one: Case, options: CaseOptions): Promise<CaseReport> {
   const startMs = performance.now();
-  const missing = missingFeature(one);
+  const missing = unknownNeed(one.needs);
   const head = { suite: one.suite, name: one.name, variant: one.variant ?? null };
   if (missing !== null) {
     return { ...head, status: 'skip', problems: [], missing, verifications: 0, wallMs: 0 };

@@ -55,4 +55,6 @@ export type GpuCommandKind = GpuCommand['kind'];
 export interface GpuCommandResult {
   /** A count that the command defines; 0 for most. */
   readonly value: number;
+  /** How often the context had to ask for pages. */
+  readonly faults: number;
 }

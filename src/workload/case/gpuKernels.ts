@@ -9,6 +9,7 @@ import { FaultKind } from '../../memory/faultKind.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DeviceContext, DeviceKernel } from '../workload.js';
 import { WorkloadStep } from '../workloadStep.js';
+import { CountingContext } from './countingContext.js';
 import type { GpuCommand, GpuCommandKind, GpuCommandResult } from './gpuCommand.js';
 import { buildLists, listPool, verifyLists } from './linkedLists.js';
 
@@ -197,8 +198,9 @@ function* runAndTell(
 ): Steps<Errno> {
   if (command === undefined) return Errno.EINVAL;
   if (context.index !== 0) return Errno.OK;
-  const ret = yield* runCommand(context, command, payload);
-  const result: GpuCommandResult = { value: Math.max(0, ret) };
+  const counting = new CountingContext(context);
+  const ret = yield* runCommand(counting, command, payload);
+  const result: GpuCommandResult = { value: Math.max(0, ret), faults: counting.faults };
   payload.put(result);
   return ret < 0 ? (ret as Errno) : Errno.OK;
 }

@@ -1,12 +1,12 @@
 /** Operations of a case that a GPU of the reference driver carries out, as kernels. */
 
-import { PAGE_WORDS } from '../../base/units.js';
-import { contentOf, type PageContent } from '../../case/pageContent.js';
 import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import type { CaseThread } from './caseThread.js';
+import type { DeviceSpanArgs } from './deviceCommand.js';
 import type { GpuCommand, GpuCommandResult } from './gpuCommand.js';
 import type { OpHandlers } from './opHandler.js';
+import { payloadPages } from './payloadPages.js';
 
 /** Of kernels of commands: a workload of this kind has no other phase. */
 const PHASE = 0;
@@ -20,31 +20,28 @@ export function* launchCommand(thread: CaseThread, device: number, command: GpuC
   const { host } = thread;
   host.payload.put(command);
   const ret = yield* host.launch(device, PHASE, 0, 0);
-  const value = ret === 0 ? (host.payload.get<GpuCommandResult>()?.value ?? 0) : 0;
-  return { ret, value };
+  const result = ret === 0 ? host.payload.get<GpuCommandResult>() : undefined;
+  return result === undefined ? { ret } : { ret, ...result };
 }
 
-/** The pages that a command left in the payload. */
-export function payloadPages(thread: CaseThread, npages: number): PageContent[] {
-  const { words } = thread.host.payload;
-  return Array.from({ length: npages }, (_, i) => contentOf(words, i * PAGE_WORDS));
+/** The device loads the span; the result has what it found. */
+export function* launchRead(thread: CaseThread, args: DeviceSpanArgs): Steps<StepResult> {
+  const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
+  const result = yield* launchCommand(thread, thread.device(args.dev), { kind: 'read', page, npages });
+  if (result.ret !== 0) return result;
+  return { ...result, cpages: npages, data: payloadPages(thread, npages), firstPage };
 }
 
-interface SpanArgs {
-  readonly proc?: string | undefined;
-  readonly dev: string;
-  readonly buf: string;
-  readonly off: number;
-  readonly pages?: number | undefined;
+interface UpdateArgs extends DeviceSpanArgs {
   readonly value: number;
 }
 
 /** Changes every dword; the result holds what was there before. */
-function* update(thread: CaseThread, args: SpanArgs, how: 'add' | 'xor'): Steps<StepResult> {
+function* update(thread: CaseThread, args: UpdateArgs, how: 'add' | 'xor'): Steps<StepResult> {
   const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
   const command: GpuCommand = { kind: 'update', page, npages, how, value: args.value };
-  const { ret } = yield* launchCommand(thread, thread.device(args.dev), command);
-  return ret === 0 ? { ret, dataBefore: payloadPages(thread, npages), firstPage } : { ret };
+  const result = yield* launchCommand(thread, thread.device(args.dev), command);
+  return result.ret === 0 ? { ...result, dataBefore: payloadPages(thread, npages), firstPage } : result;
 }
 
 export const gpuOps: OpHandlers<
@@ -61,16 +58,13 @@ export const gpuOps: OpHandlers<
   | 'gpu_prefetch_hint'
   | 'gpu_read_loop'
 > = {
-  *gpu_read(thread, args) {
-    const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
-    const { ret } = yield* launchCommand(thread, thread.device(args.dev), { kind: 'read', page, npages });
-    return ret === 0 ? { ret, data: payloadPages(thread, npages), firstPage } : { ret };
-  },
+  gpu_read: launchRead,
 
   *gpu_write(thread, args) {
     const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
     const command: GpuCommand = { kind: 'write', page, npages, pattern: args.pattern, firstPage };
-    return yield* launchCommand(thread, thread.device(args.dev), command);
+    const result = yield* launchCommand(thread, thread.device(args.dev), command);
+    return result.ret === 0 ? { ...result, cpages: npages } : result;
   },
 
   *gpu_copy(thread, { proc, dev, src, src_off, dst, dst_off, pages }) {

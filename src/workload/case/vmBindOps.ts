@@ -147,8 +147,12 @@ export const vmBindOps: OpHandlers<
   },
 
   *unbind_mirror(thread, { proc, dev }) {
-    yield* thread.enter(proc);
-    return yield* onSpan(thread, IoctlRequest.vmUnbind, dev, vpn(0), TASK_SIZE_PAGES);
+    const page = thread.unused(yield* thread.enter(proc));
+    const result = yield* onSpan(thread, IoctlRequest.vmUnbind, dev, vpn(0), TASK_SIZE_PAGES);
+    // What the device held exclusively goes with its mirror.
+    if (result.ret === 0)
+      yield* thread.host.ioctl(IoctlRequest.mirrorClose, thread.device(dev), page, 1, 0, 0);
+    return result;
   },
 
   *bind_mirror_range(thread, args) {

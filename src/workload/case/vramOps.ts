@@ -4,18 +4,19 @@ import { Errno } from '../../base/errno.js';
 import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { IoctlRequest } from '../../uapi/ioctlRequest.js';
+import type { CallReply } from '../workload.js';
 import type { CaseThread } from './caseThread.js';
-import { launchCommand, payloadPages } from './gpuOps.js';
+import { launchRead } from './gpuOps.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
 
 type MigrateArgs = OpArgs['migrate_to_device'] | OpArgs['migrate_to_sys'];
 
 /** A prefetch moves the span to where it is wanted. */
-function* move(thread: CaseThread, args: MigrateArgs, target: string): Steps<number> {
+function* move(thread: CaseThread, args: MigrateArgs, target: string): Steps<CallReply> {
   const { page, npages } = thread.span(yield* thread.enter(args.proc), args);
   thread.host.payload.put(target);
   const device = thread.device(args.dev);
-  return (yield* thread.host.ioctl(IoctlRequest.svmPrefetch, device, page, npages, 0, 0)).errno;
+  return yield* thread.host.ioctl(IoctlRequest.svmPrefetch, device, page, npages, 0, 0);
 }
 
 function* onDevice(
@@ -33,15 +34,13 @@ export const vramOps: OpHandlers<
 > = {
   /** As with the test device the result is what the device then reads. */
   *migrate_to_device(thread, args) {
-    const errno = yield* move(thread, args, args.dev);
-    if (errno !== Errno.OK) return { ret: errno };
-    const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
-    const { ret } = yield* launchCommand(thread, thread.device(args.dev), { kind: 'read', page, npages });
-    return ret === 0 ? { ret, data: payloadPages(thread, npages), firstPage } : { ret };
+    const { errno } = yield* move(thread, args, args.dev);
+    return errno === Errno.OK ? yield* launchRead(thread, args) : { ret: errno };
   },
 
   *migrate_to_sys(thread, args) {
-    return { ret: yield* move(thread, args, 'sys') };
+    const { errno, b: left } = yield* move(thread, args, 'sys');
+    return errno === Errno.OK ? { ret: errno, cpages: left } : { ret: errno };
   },
 
   evict_device: (thread, args) => onDevice(thread, args, IoctlRequest.vramEvict, 0),

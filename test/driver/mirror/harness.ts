@@ -97,20 +97,20 @@ export class MirrorMachine {
 
   exclusive(dev: number, off: number, npages: number): number[] | string {
     const { values, sink } = firstWords();
-    const command = this.driver.exclusive(this.contexts[dev], vpn(BUF + off), npages, sink);
+    const command = this.driver.views.exclusive(this.contexts[dev], vpn(BUF + off), npages, sink);
     this.last = run(this.machine.kernel, command);
     return this.outcome(values);
   }
 
   checkExclusive(dev: number, off: number, npages: number): string {
-    const command = this.driver.checkExclusive(this.contexts[dev], vpn(BUF + off), npages);
+    const command = this.driver.views.checkExclusive(this.contexts[dev], vpn(BUF + off), npages);
     this.last = run(this.machine.kernel, command);
     return this.summary();
   }
 
   snapshot(dev: number, off: number, npages: number): number[] | string {
     const prot = new Uint8Array(npages);
-    const command = this.driver.snapshot(this.contexts[dev], vpn(BUF + off), npages, prot);
+    const command = this.driver.views.snapshot(this.contexts[dev], vpn(BUF + off), npages, prot);
     this.last = run(this.machine.kernel, command);
     return this.outcome([...prot]);
   }

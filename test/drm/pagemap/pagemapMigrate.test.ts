@@ -508,7 +508,7 @@ describe('a CPU fault on device memory', () => {
       expect(drm.run(drm.cpu.load(AREA))).toBe(AREA);
     }, 'pagemap').filter((name) => name === stepDefinition(PagemapStep.timeslice).name);
     expect(drm.kernel.sched.now() - before).toBeGreaterThanOrEqual(20_000);
-    expect(seen.length).toBeGreaterThan(10);
+    expect(seen.length).toBeGreaterThan(5);
     expect(drm.places(AREA, 1)).toEqual(['ram']);
   });
 
