@@ -49,7 +49,7 @@ export function addExploreCommand(
       'a scenario, or a case file (.json); that of the bug with --bug, otherwise explore-race',
     )
     .option('--schedules <n>', 'schedules to run (default: 20000, or no limit with --seconds)')
-    .option('--seconds <n>', 'wall time after which no schedule begins')
+    .option('--seconds <n>', 'wall time after which no schedule begins, and one that runs is soon cut off')
     .option('--seed <n>', 'seed of every random choice', '1')
     .option('--jobs <n>', 'workers (default: as many as cores); the result does not depend on it')
     .addOption(

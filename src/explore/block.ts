@@ -13,6 +13,8 @@ import type { SubjectRunner } from './subjectRunner.js';
 import { type ExplorationTarget, runnerOf } from './target.js';
 import { type Verdict, verdictKey } from './verdict.js';
 
+/** A schedule that has begun may take so much longer than the search; then it is cut off. */
+const LATE_MS = 1000;
 /** Schedules between two looks at the clock. */
 const LOOK_EVERY = 64;
 /** Schedules between two looks at whether the machine is still put back as a whole. */
@@ -33,7 +35,7 @@ export interface BlockTask {
   readonly strategy: StrategyName;
   readonly seed: number;
   readonly schedules: number;
-  /** Of the clock that all threads share, {@link sharedNowMs}: no schedule begins after it. */
+  /** Of the clock that all threads share, {@link sharedNowMs}: no schedule begins after it, and none goes on for long. */
   readonly endAtSharedMs: number;
   /** Not 0 in its first word when no further schedule is to begin; shared by all blocks of a search. */
   readonly stop?: SharedArrayBuffer;
@@ -54,7 +56,7 @@ export interface BlockResult {
   readonly index: number;
   readonly strategy: StrategyName;
   readonly schedules: number;
-  /** Of these, those that still got things done when their steps ran out. */
+  /** Of these, those that still got things done when their steps or the time ran out. */
   readonly undecided: number;
   readonly stepsTotal: number;
   readonly stepsMin: number;
@@ -142,17 +144,20 @@ class Block {
   run(stopAtFirst: boolean): BlockResult | null {
     const { index, strategy: name, seed, schedules, endAtSharedMs } = this.task;
     const stop = this.task.stop === undefined ? null : new Int32Array(this.task.stop);
+    const isStopped = (): boolean => stop !== null && Atomics.load(stop, 0) !== 0;
+    this.runner.isLate = () => isStopped() || sharedNowMs() >= endAtSharedMs + LATE_MS;
     const strategy = makeStrategy(name, seed);
     let isComplete = false;
     while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
-      if (stop !== null && Atomics.load(stop, 0) !== 0) break;
+      if (isStopped()) break;
       if (this.isTimeToLook() && sharedNowMs() >= endAtSharedMs) break;
       if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.trusts ? this.runner.runTrusting(strategy) : this.runner.run(strategy);
       isComplete = outcome === null;
-      if (outcome === null) break;
+      if (outcome === null || (outcome.isUndecided && isStopped())) break;
       this.note(this.isToRunAgain(outcome) ? this.runAgain(outcome) : outcome);
       if (strategy instanceof Pct) this.noteRange(strategy.range);
+      if (outcome.isUndecided && sharedNowMs() >= endAtSharedMs) break;
     }
     if (!this.runner.hasStayedClean()) return null;
     return {
@@ -184,8 +189,9 @@ class Block {
     return isTime;
   }
 
-  /** A failure counts only where it comes on a new machine too. */
-  private isToRunAgain({ verdict }: Outcome): boolean {
+  /** A failure counts only where it comes on a new machine too. What was cut off has no end that could be the same. */
+  private isToRunAgain({ verdict, isUndecided }: Outcome): boolean {
+    if (isUndecided) return false;
     return this.done % AGAIN_EVERY === 0 || (verdict !== null && !this.keys.has(verdictKey(verdict)));
   }
 

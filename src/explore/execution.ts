@@ -38,7 +38,8 @@ export class Execution {
   private readonly results: WorkloadResult[] = [];
   /** Asked between two steps; true ends the run there. For those who look on. */
   beforeStep: () => boolean = () => false;
-  private isStopped = false;
+  /** It was ended there. */
+  isStopped = false;
   /** It still got things done when its steps ran out: neither well nor wrong, only too long. */
   isUndecided = false;
   /** Steps by the time that the programs began, or that the machine began to be taken down. */

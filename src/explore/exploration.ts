@@ -15,7 +15,7 @@ const PCT_NAME = /^pct(\d+)$/;
 
 export interface ExplorationLimits {
   readonly schedules: number;
-  /** Wall; what was not begun by then is not done. */
+  /** Wall; what was not begun by then is not done, and what was is soon cut off. */
   readonly seconds: number;
   readonly seed: number;
   /** Null for the portfolio. */
@@ -26,7 +26,7 @@ export interface ExplorationLimits {
 
 export interface ExplorationReport {
   readonly schedules: number;
-  /** Of these, those that still got things done when their steps ran out: they show neither that all is well nor that it is not. */
+  /** Of these, those that still got things done when their steps or the time ran out: they show neither that all is well nor that it is not. */
   readonly undecided: number;
   readonly stepsMin: number;
   readonly stepsMean: number;

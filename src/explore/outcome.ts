@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.js';
 export interface Outcome {
   /** Null when all was well. */
   readonly verdict: Verdict | null;
-  /** It still got things done when its steps ran out: too long to be judged. Never with a verdict. */
+  /** It still got things done when its steps, or the time of the search, ran out: too long to be judged. Never with a verdict. */
   readonly isUndecided: boolean;
   /** Steps of the protocol, all those included at which there was no choice. */
   readonly steps: number;

@@ -19,6 +19,9 @@ export const STEPS_MAX = 20_000;
 
 /** A strategy may leave a task waiting for this part of a run. */
 const UNFAIR_SHARE = 0.25;
+/** Steps between two questions whether there is time for more of a run. */
+const ASK_EVERY = 1024;
+
 /** After so much more of it progress is watched: what the unfair part left behind has then had its chance. */
 const SETTLING_SHARE = 0.05;
 
@@ -38,6 +41,8 @@ export class SubjectRunner {
   private readonly limits: ExecutionLimits;
   /** Of a run; what disturbs it has the same time. */
   private readonly unfairSteps: number;
+  /** Asked now and then: true ends the run where it is, undecided. For searches that have only so much time. */
+  isLate: (() => boolean) | null = null;
 
   constructor(
     readonly subject: Subject,
@@ -93,11 +98,12 @@ export class SubjectRunner {
     const { executor } = execution;
     const stepsTaken = (): number => executor.steps;
     recording.stepsTaken = stepsTaken;
-    const { verdict, isUndecided } = execution.run();
+    if (this.isLate !== null) execution.beforeStep = oneIn(ASK_EVERY, this.isLate);
+    const { verdict, isUndecided, isStopped } = execution.run();
     const { schedule, preemptions } = recording;
     return {
       verdict,
-      isUndecided,
+      isUndecided: isUndecided || isStopped,
       steps: executor.steps,
       simulatedNs: executor.now(),
       tasks: executor.tasksStarted,
@@ -111,4 +117,10 @@ export class SubjectRunner {
   begin(strategy: Strategy, how: HowReady = {}): Execution {
     return new Execution(this.subject, this.machines.ready(strategy, how), this.limits);
   }
+}
+
+/** Asks once in so many times. */
+function oneIn(count: number, ask: () => boolean): () => boolean {
+  let times = 0;
+  return () => ++times % count === 0 && ask();
 }

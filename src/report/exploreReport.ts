@@ -19,7 +19,7 @@ const DETAILS_MAX = 12;
 const MISSED_WORTH_TELLING = 0.9999;
 
 const SHORTER = 'fewer pages, rounds or devices make them shorter';
-export const TOO_LONG = `too long to explore: every schedule still got things done when its steps ran out, so that nothing was decided; ${SHORTER}`;
+export const TOO_LONG = `too long to explore: every schedule still got things done when its steps or the time ran out, so that nothing was decided; ${SHORTER}`;
 
 /** What became of the first thing that was found. */
 export interface KeptFailure {
@@ -65,7 +65,7 @@ function undecidedLines(report: ExplorationReport): string[] {
   if (undecided === 0) return [];
   if (isTooLong(report)) return [TOO_LONG];
   return [
-    `${formatCount(undecided)} of ${plural(schedules, 'schedule')} not decided: they still got things done when their steps ran out; ${SHORTER}`,
+    `${formatCount(undecided)} of ${plural(schedules, 'schedule')} not decided: they still got things done when their steps or the time ran out; ${SHORTER}`,
   ];
 }
 

@@ -113,6 +113,16 @@ describe('a search', () => {
     expect(result.hashes.buffer.byteLength).toBe(8 * result.schedules);
   });
 
+  it('cuts a schedule off that goes on long after the end, and decides nothing by it', () => {
+    const task = { index: 0, strategy: 'random', seed: 1, schedules: 10, endAtSharedMs: 0 } as const;
+    const result = runBlock(
+      { ...task, target: { source: longScenario, bug: null }, targetKey: 'late' },
+      true,
+    );
+    expect(result).toMatchObject({ schedules: 1, undecided: 1, findings: [] });
+    expect(result.stepsMax).toBeLessThan(2048);
+  });
+
   it('goes by a clock that nobody can set', async () => {
     const setBack = vi.spyOn(Date, 'now').mockReturnValue(0);
     const target = targetOf('B107', false);

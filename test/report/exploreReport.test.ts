@@ -66,7 +66,7 @@ describe('schedules that were too long', () => {
   it('are all that is told where no other was', () => {
     const text = exploreText({ ...reportOf([1, 2, 3], []), undecided: 3 }, context);
     expect(text).toContain(
-      'too long to explore: every schedule still got things done when its steps ran out',
+      'too long to explore: every schedule still got things done when its steps or the time ran out',
     );
     expect(text).toContain('fewer pages, rounds or devices');
     expect(text).not.toMatch(/found nothing|distinct/);

@@ -1,6 +1,5 @@
 /** Sees that a request is never done: for a lock, a reply, or what it retries, its task waits on and on while others get on. */
 
-import type { Machine } from '../../actors/machine.js';
 import { CpuMessage } from '../../actors/messages.js';
 import { stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
@@ -9,6 +8,8 @@ import type { Verdict } from '../verdict.js';
 
 /** Steps of the whole run that one request may take. Generous: the largest migrations take thousands of their own, and others have as many in between. */
 const STEPS_OF_ALL = 50_000;
+/** The same for each request that may be in line before it: fair locks serve them one after another. */
+const STEPS_OF_EACH = 10_000;
 /** What others must get done meanwhile: without that it is a hang, or a livelock. */
 const UNITS_OF_OTHERS = 1000;
 /** Steps between two looks. */
@@ -31,9 +32,11 @@ interface Begin {
 export class Overtaken {
   private readonly since = new WeakMap<Task, Begin>();
   private steps = 0;
+  /** The most that were open at once. */
+  private requestsMax = 0;
 
   constructor(
-    private readonly machine: Machine,
+    private readonly tasks: Iterable<Task>,
     /** By actor. */
     private readonly names: readonly string[],
   ) {}
@@ -45,15 +48,17 @@ export class Overtaken {
   }
 
   private look(total: number): Verdict | null {
-    for (const task of this.machine.sched.tasks) {
-      if (task.daemon || task.actor !== 0 || FOR_PROGRAMS.has(task.name)) continue;
+    const requests = [...this.tasks].filter(isRequest);
+    this.requestsMax = Math.max(this.requestsMax, requests.length);
+    const stepsMax = Math.max(STEPS_OF_ALL, STEPS_OF_EACH * this.requestsMax);
+    for (const task of requests) {
       const since = this.since.get(task);
       if (since === undefined) {
         this.since.set(task, { steps: this.steps, total });
         continue;
       }
       const others = total - since.total;
-      if (this.steps - since.steps >= STEPS_OF_ALL && others >= UNITS_OF_OTHERS)
+      if (this.steps - since.steps >= stepsMax && others >= UNITS_OF_OTHERS)
         return this.starvation(task, others);
     }
     return null;
@@ -69,4 +74,8 @@ export class Overtaken {
       details: [wait === null ? `last at ${name}` : `waits for ${wait} (after ${name})`],
     };
   }
+}
+
+function isRequest({ daemon, actor, name }: Task): boolean {
+  return !daemon && actor === 0 && !FOR_PROGRAMS.has(name);
 }

@@ -71,7 +71,7 @@ export class ProgressWatch implements StepObserver {
     private readonly names: readonly string[],
   ) {
     this.units = new UnitsDone(machine);
-    this.overtaken = new Overtaken(machine, names);
+    this.overtaken = new Overtaken(machine.sched.tasks, names);
     this.total = this.units.total;
     this.totalBefore = this.total;
   }

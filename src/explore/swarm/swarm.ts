@@ -41,7 +41,7 @@ export interface SwarmScenario {
   readonly target: ExplorationTarget;
   readonly strategy: StrategyName;
   readonly schedules: number;
-  /** Of these, those that still got things done when their steps ran out. */
+  /** Of these, those that still got things done when their steps or the time ran out. */
   readonly undecided: number;
   readonly stepsTotal: number;
   readonly stepsMax: number;
