@@ -68,6 +68,7 @@ export type { Counters } from './observe/counters.js';
 export type { Latency } from './observe/latency.js';
 export { loadScenario } from './scenario/loadScenario.js';
 export type { ScenarioKeys } from './scenario/schema.js';
+export { LockMap } from './sim/lockMap.js';
 export { LockClass } from './sim/lockOrder.js';
 export { Mutex } from './sim/mutex.js';
 export { RwLock } from './sim/rwLock.js';

@@ -5,11 +5,15 @@ import type { VramAllocationId } from '../device/gpuPort.js';
 import { Devmem, type DevmemOps } from '../drm/pagemap/devmem.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import type { Mm } from '../mm/process/mm.js';
+import { LockMap } from '../sim/lockMap.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import type { GpuHandle } from './gpuHandle.js';
 import type { VramResident } from './vram/vramLru.js';
+
+/** Of those that are evicted one after another to make room, one at a time. @kernel reservation_ww_class */
+const evictionMap = new LockMap('eviction of an allocation');
 
 /** @kernel xe_bo */
 export class DriverDevmem extends Devmem implements VramResident {
@@ -22,7 +26,7 @@ export class DriverDevmem extends Devmem implements VramResident {
   stranded = false;
 
   constructor(
-    sched: Scheduler,
+    private readonly sched: Scheduler,
     readonly gpu: GpuHandle,
     dpagemap: DrmPagemap,
     mm: Mm,
@@ -43,13 +47,16 @@ export class DriverDevmem extends Devmem implements VramResident {
 
   /** On return nobody else evicts it, until {@link endEviction}. @kernel ttm_bo_reserve */
   *beginEviction(): Steps<void> {
+    this.sched.order(evictionMap.lockClass);
     while (this.isEvicting) yield* this.evictionEnded.wait();
     this.isEvicting = true;
+    this.sched.enter(evictionMap);
   }
 
   /** @kernel ttm_bo_unreserve */
   endEviction(): void {
     this.isEvicting = false;
+    this.sched.leave(evictionMap);
     this.evictionEnded.wakeAll();
   }
 }

@@ -2,11 +2,14 @@
 
 import { assert } from '../base/assert.js';
 import { PagesFlag } from '../drm/gpusvm/pages.js';
+import { LockMap } from '../sim/lockMap.js';
 import { PARK, type Steps } from '../sim/steps.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import type { DriverRange } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
 import type { SvmVm } from './svmVm.js';
+
+const workMap = new LockMap('garbage collector');
 
 /**
  * Work is queued by callbacks, which may not remove anything themselves, and done by a worker or, before it, by whoever holds the vm lock for
@@ -109,7 +112,9 @@ export class GarbageCollector {
         continue;
       }
       this.isWorking = true;
+      this.vm.kernel.sched.enter(workMap);
       yield* this.work();
+      this.vm.kernel.sched.leave(workMap);
       this.isWorking = false;
       this.workDone.wakeAll();
     }
@@ -133,6 +138,7 @@ export class GarbageCollector {
 
   /** Until the worker is done with what it has begun. @kernel flush_work */
   *waitForWorker(): Steps<void> {
+    this.vm.kernel.sched.order(workMap.lockClass);
     while (this.isWorking) yield* this.workDone.wait();
   }
 }

@@ -52,6 +52,7 @@ export class VramClear {
   ): Steps<void> {
     const { npages, pfns, allocation } = devmem;
     const device = devmem.gpu.index;
+    fence.beginSignalling();
     this.sched.at(DriverStep.clear, device, npages, allocation);
     this.arrays.arrays.view(empty).fill(NO_DMA_ADDR, 0, npages);
     const addrs = this.arrays.arrays.view(target);
@@ -61,6 +62,7 @@ export class VramClear {
     this.arrays.giveBack(target);
     this.busy.delete(devmem);
     fence.signal(errno);
+    fence.endSignalling();
     this.sched.at(DriverStep.cleared, device, npages, errno, allocation);
     if (devmem.released) giveBack(devmem, devmem.vramId);
   }

@@ -17,6 +17,7 @@ import { HugetlbPool } from './hugetlb/hugetlbPool.js';
 import type { DevPagemap } from './migrate/devPagemap.js';
 import { Pins } from './mirror/pinning.js';
 import type { Mm } from './process/mm.js';
+import { reclaimMap } from './reclaimMap.js';
 import { AnonVmaTable } from './rmap/anonVma.js';
 import { FolioLocks } from './rmap/folioLock.js';
 import { SwapCache } from './swap/swapCache.js';
@@ -113,7 +114,13 @@ export class Kernel {
 
   /** Whether an allocation that has no allocator of its own here must fail; asked before anything has changed. */
   allocationFails(site: AllocSite): boolean {
+    this.mayReclaim();
     return this.injector?.shouldFail(site) ?? false;
+  }
+
+  /** An allocation may have to free memory first. @kernel might_alloc */
+  private mayReclaim(): void {
+    this.sched.order(reclaimMap.lockClass);
   }
 
   /** @kernel devm_memremap_pages */
@@ -147,6 +154,7 @@ export class Kernel {
 
   /** A fresh page of RAM with one reference and undefined content; 0 when there is none. @kernel alloc_page */
   allocPage(): Pfn {
+    this.mayReclaim();
     const page = this.ram.allocPage();
     if (page < 0) return 0 as Pfn;
     this.folios.prepareNew(page as Pfn, 0, 1);
@@ -155,6 +163,7 @@ export class Kernel {
 
   /** Like {@link allocPage}, but no failure is injected. @kernel __GFP_NOFAIL */
   allocPageNoFail(): Pfn {
+    this.mayReclaim();
     const page = this.ram.allocPageNoFail();
     if (page < 0) return 0 as Pfn;
     this.folios.prepareNew(page as Pfn, 0, 1);
@@ -166,6 +175,7 @@ export class Kernel {
    * folios have a fallback. @kernel folio_alloc, alloc_hugepage_vma
    */
   allocFolio(order: number): Pfn {
+    this.mayReclaim();
     const page = this.ram.alloc(order);
     if (page < 0) return 0 as Pfn;
     this.folios.prepareNew(page as Pfn, order, 1);

@@ -24,16 +24,18 @@ export class RwLock implements Waitable {
   /** A queue index instead of shift(): waiting lines of hundreds of faults are normal. */
   private queueHead = 0;
   /** What tasks that hold the lock have in their lists: one object for all, since a task holds a lock once. */
-  private readonly holds: Readonly<Record<Mode, HeldLock>> = {
-    read: { lock: this, mode: 'read' },
-    write: { lock: this, mode: 'write' },
-  };
+  private readonly holds: Readonly<Record<Mode, HeldLock>>;
 
   constructor(
     private readonly sched: Scheduler,
     readonly name: string,
     readonly lockClass: LockClass,
-  ) {}
+  ) {
+    this.holds = {
+      read: { lock: this, mode: 'read', lockClass },
+      write: { lock: this, mode: 'write', lockClass },
+    };
+  }
 
   *read(): Steps<void> {
     if (!this.begin('read')) yield PARK;
@@ -138,10 +140,11 @@ export class RwLock implements Waitable {
   /** Takes the lock, or queues and blocks the current task; false means the caller must yield PARK. */
   private begin(mode: Mode): boolean {
     const task = this.sched.self;
-    for (const held of task.held) {
-      if (held.lock === this) this.refuseSecond(task);
-      this.checkOrder(held);
+    for (const { lock, lockClass } of task.held) {
+      if (lock === this) this.refuseSecond(task);
+      this.sched.lockOrder.acquire(lockClass, this.lockClass);
     }
+    if (task.maps !== 0) this.sched.orderMaps(task.maps, this.lockClass);
     if (this.queueHead === this.queue.length && this.isFree(mode)) {
       this.grant(task, mode);
       return true;
@@ -154,10 +157,6 @@ export class RwLock implements Waitable {
   /** Apart from its caller, so that taking a lock makes no closure. */
   private refuseSecond(task: Task): never {
     throw new AssertionFailure(`${task.name} takes ${this.name} twice`);
-  }
-
-  private checkOrder(held: HeldLock): void {
-    if (held.lock instanceof RwLock) this.sched.lockOrder.acquire(held.lock.lockClass, this.lockClass);
   }
 
   private tryTake(mode: Mode): boolean {

@@ -2,7 +2,8 @@
 
 import { assert } from '../base/assert.js';
 import { BothObservers } from './bothObservers.js';
-import { LockOrder } from './lockOrder.js';
+import { LockMap } from './lockMap.js';
+import { type LockClass, LockOrder } from './lockOrder.js';
 import { PARK, type StepId, type Steps, stepDefinition } from './steps.js';
 import { type ActorId, Task, type Waitable } from './task.js';
 import { drawNs, type TimeCost } from './timeCost.js';
@@ -95,6 +96,35 @@ export abstract class Scheduler {
   get self(): Task {
     assert(this.current !== null, 'only a task can do this');
     return this.current;
+  }
+
+  /**
+   * The current task is about to take or wait for something of this class, or could be: whatever it holds or is inside of comes before it in the
+   * order of locks. Outside of tasks there is nothing to wait for. @kernel might_lock, lock_map_acquire
+   */
+  order(next: LockClass): void {
+    const task = this.current;
+    if (task === null) return;
+    const { held } = task;
+    for (let i = 0; i < held.length; i++) this.lockOrder.acquire(held[i].lockClass, next);
+    if (task.maps !== 0) this.orderMaps(task.maps, next);
+  }
+
+  /** The part of {@link order} for what a task is inside of. */
+  orderMaps(maps: number, next: LockClass): void {
+    for (const { lockClass } of LockMap.of(maps)) this.lockOrder.acquire(lockClass, next);
+  }
+
+  /** From now on others may wait for what the current task does. */
+  enter({ bit, lockClass }: LockMap): void {
+    this.order(lockClass);
+    this.self.maps |= bit;
+  }
+
+  leave({ bit, lockClass }: LockMap): void {
+    const task = this.self;
+    assert((task.maps & bit) !== 0, () => `${task.name} is not inside ${lockClass.name}`);
+    task.maps &= ~bit;
   }
 
   /** Marks a named step inside an atomic section: observers see it with its arguments. */

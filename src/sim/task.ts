@@ -1,6 +1,7 @@
 /** A task: one generator on its way through the protocol, with what it holds and what it waits for. */
 
 import type { Brand } from '../base/brand.js';
+import type { LockClass } from './lockOrder.js';
 import { PARK, type StepId, type Steps } from './steps.js';
 
 /** Index of an actor in the run: 0 is the Coordinator, then the devices, then the CPU threads. */
@@ -22,6 +23,7 @@ export interface Waitable {
 export interface HeldLock {
   readonly lock: Waitable & { readonly name: string };
   readonly mode: 'read' | 'write';
+  readonly lockClass: LockClass;
 }
 
 export type TaskState = 'runnable' | 'running' | 'blocked' | 'done';
@@ -32,6 +34,10 @@ export class Task {
   /** Set while blocked. */
   waitingFor: Waitable | null = null;
   readonly held: HeldLock[] = [];
+  /** Of `LockMap.bit`: what it is inside of. */
+  maps = 0;
+  /** Folio locks that it holds: any number, of which only the first and the last matter to the order of locks. */
+  folioLocks = 0;
   /** The last named step, kept for reports of what a task was doing. */
   lastStep: StepId = PARK;
   /** Position in the virtual executor's runnable set; -1 when it is not in it. */

@@ -13,6 +13,7 @@ import { HugetlbFault } from '../hugetlb/hugetlbFault.js';
 import type { Kernel } from '../kernel.js';
 import { ExclusiveEntries } from '../mirror/exclusiveEntries.js';
 import type { Mm } from '../process/mm.js';
+import { reclaimMap } from '../reclaimMap.js';
 import { vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import {
   makePte,
@@ -134,8 +135,12 @@ export class FaultHandler {
 
   /** Whether trying again may help. Ends: each time there is less to free. @kernel __alloc_pages_direct_reclaim */
   private *makeRoom(): Steps<boolean> {
-    const { makeRoom } = this.kernel;
-    return makeRoom !== null && (yield* makeRoom());
+    const { makeRoom, sched } = this.kernel;
+    if (makeRoom === null) return false;
+    sched.enter(reclaimMap);
+    const hasFreed = yield* makeRoom();
+    sched.leave(reclaimMap);
+    return hasFreed;
   }
 
   /** @kernel __handle_mm_fault */

@@ -4,11 +4,13 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type IntervalNode, IntervalTree } from '../../base/intervalTree.js';
 import type { Vpn } from '../../base/units.js';
+import { LockMap } from '../../sim/lockMap.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
 import { NO_OWNER, type PagemapOwner } from '../migrate/devPagemap.js';
 import type { Mm } from '../process/mm.js';
+import { reclaimMap } from '../reclaimMap.js';
 
 export const NotifierStep = {
   invStart: defineStep('notifier.invStart', 'vpn', 'npages', 'event', 'id'),
@@ -67,6 +69,9 @@ export function notifierRange(
 ): NotifierRange {
   return { event, start, end, owner, blockable: true };
 }
+
+/** Callbacks are inside of it, and who reads or removes an interval may have to wait for them. @kernel __mmu_notifier_invalidate_range_start_map */
+export const invalidateMap = new LockMap('invalidation');
 
 /** @kernel mmu_interval_notifier_ops */
 export interface IntervalNotifierOps {
@@ -139,6 +144,7 @@ export class NotifierSubscriptions {
    */
   *insert(sub: IntervalNotifier): Steps<Errno> {
     if (sub.end <= sub.start) return Errno.EOVERFLOW;
+    this.sched.lockOrder.acquire(reclaimMap.lockClass, invalidateMap.lockClass);
     if (!this.registered) {
       yield* this.mm.mmapLock.write();
       this.registered = true;
@@ -174,6 +180,7 @@ export class NotifierSubscriptions {
    * @kernel mmu_interval_notifier_remove
    */
   *remove(sub: IntervalNotifier): Steps<void> {
+    this.sched.order(invalidateMap.lockClass);
     if (!this.treeIsBusy) {
       this.unlink(sub);
     } else if (sub.deferred === 'insert') {
@@ -198,6 +205,7 @@ export class NotifierSubscriptions {
 
   /** The step of {@link readBegin}, for hot paths that do without its generator. */
   reachReadBegin(sub: IntervalNotifier): boolean {
+    this.sched.order(invalidateMap.lockClass);
     return this.sched.reach(NotifierStep.readBegin, sub.start, sub.end - sub.start, this.mm.id);
   }
 
@@ -225,22 +233,37 @@ export class NotifierSubscriptions {
     const startedNs = this.sched.now();
     const npages = range.end - range.start;
     if (this.sched.reach(NotifierStep.invStart, range.start, npages, range.event, this.mm.id)) yield STEP;
+    this.sched.order(invalidateMap.lockClass);
     this.activeInvalidations++;
-    let node = this.tree.firstOverlap(range.start, range.end);
-    if (node === null) return Errno.OK;
+    const first = this.tree.firstOverlap(range.start, range.end);
+    if (first === null) return Errno.OK;
     this.invalidateSeq |= 1;
-    const seq = this.invalidateSeq;
-    for (; node !== null; node = this.tree.nextOverlap(node, range.start, range.end)) {
-      if (this.sched.reach(NotifierStep.callback, range.start, npages, range.event, this.mm.id)) yield STEP;
-      const done = yield* node.value.ops.invalidate(node.value, range, seq);
-      assert(done || !range.blockable, 'a callback refused a blockable invalidation');
-      if (!done) {
-        this.endInvalidation();
-        return Errno.EAGAIN;
-      }
+    this.sched.enter(invalidateMap);
+    const done = yield* this.callEach(first, range);
+    this.sched.leave(invalidateMap);
+    if (!done) {
+      this.endInvalidation();
+      return Errno.EAGAIN;
     }
     this.sched.at(NotifierStep.invStarted, range.start, npages, range.event, this.sched.now() - startedNs);
     return Errno.OK;
+  }
+
+  /** False: one of them would have had to wait, and may not. */
+  private *callEach(first: IntervalNode<IntervalNotifier>, range: NotifierRange): Steps<boolean> {
+    const { start, end, event } = range;
+    const seq = this.invalidateSeq;
+    for (
+      let node: IntervalNode<IntervalNotifier> | null = first;
+      node !== null;
+      node = this.tree.nextOverlap(node, start, end)
+    ) {
+      if (this.sched.reach(NotifierStep.callback, start, end - start, event, this.mm.id)) yield STEP;
+      const done = yield* node.value.ops.invalidate(node.value, range, seq);
+      assert(done || !range.blockable, 'a callback refused a blockable invalidation');
+      if (!done) return false;
+    }
+    return true;
   }
 
   /** The new state is visible: readers may go on once no invalidation is left. @kernel mmu_notifier_invalidate_range_end */

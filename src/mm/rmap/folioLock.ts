@@ -3,10 +3,14 @@
 import { assert } from '../../base/assert.js';
 import type { FolioTable } from '../../memory/folios.js';
 import { formatPfn, type Pfn } from '../../memory/pfn.js';
+import { LockMap } from '../../sim/lockMap.js';
 import type { Scheduler } from '../../sim/scheduler.js';
 import type { Steps } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
+
+/** Several may be held, since who has one only tries for the next, or takes them in the order of their addresses. @kernel PG_locked */
+const folioLockMap = new LockMap('folio lock', { nests: true });
 
 /**
  * Owned by tasks, but not listed among the locks that a task must have released when it ends: migration keeps folios locked across many
@@ -22,7 +26,10 @@ export class FolioLocks {
 
   /** @kernel folio_trylock */
   trylock(pfn: Pfn): boolean {
-    return this.folios.trylock(pfn, this.sched.self.id);
+    const task = this.sched.self;
+    if (!this.folios.trylock(pfn, task.id)) return false;
+    if (task.folioLocks++ === 0) task.maps |= folioLockMap.bit;
+    return true;
   }
 
   /** For a page that nobody else can know of yet. */
@@ -32,12 +39,15 @@ export class FolioLocks {
 
   /** The caller holds a reference. @kernel folio_lock */
   *lock(pfn: Pfn): Steps<void> {
+    this.sched.order(folioLockMap.lockClass);
     while (!this.trylock(pfn)) yield* this.waitersOf(pfn).wait();
   }
 
   /** @kernel folio_unlock */
   unlock(pfn: Pfn): void {
-    this.folios.unlock(pfn, this.sched.self.id);
+    const task = this.sched.self;
+    this.folios.unlock(pfn, task.id);
+    if (--task.folioLocks === 0) task.maps &= ~folioLockMap.bit;
     if (this.waiters.size === 0) return;
     const head = this.folios.headOf(pfn);
     const waiters = this.waiters.get(head);
@@ -48,6 +58,7 @@ export class FolioLocks {
 
   /** Sleeps until the lock was released once; the caller looks again. @kernel migration_entry_wait, softleaf_entry_wait_on_locked */
   *waitUnlocked(pfn: Pfn): Steps<void> {
+    this.sched.order(folioLockMap.lockClass);
     if (this.folios.isLocked(pfn)) yield* this.waitersOf(pfn).wait();
   }
 
