@@ -38,6 +38,8 @@ export class Execution {
   private readonly results: WorkloadResult[] = [];
   /** Asked between two steps; true ends the run there. For those who look on. */
   beforeStep: () => boolean = () => false;
+  /** Asked likewise; true ends the run, for which there is no more time. */
+  isLate: () => boolean = () => false;
   /** It was ended there. */
   isStopped = false;
   /** It still got things done when its steps ran out: neither well nor wrong, only too long. */
@@ -48,7 +50,7 @@ export class Execution {
   private readonly shouldStop = (): boolean => {
     this.verdict ??= this.progressWatch?.verdict ?? null;
     if (this.verdict !== null) return true;
-    this.isStopped = this.beforeStep();
+    this.isStopped = this.beforeStep() || this.isLate();
     return this.isStopped;
   };
 

@@ -98,7 +98,7 @@ export class SubjectRunner {
     const { executor } = execution;
     const stepsTaken = (): number => executor.steps;
     recording.stepsTaken = stepsTaken;
-    if (this.isLate !== null) execution.beforeStep = oneIn(ASK_EVERY, this.isLate);
+    if (this.isLate !== null) execution.isLate = oneIn(ASK_EVERY, this.isLate);
     const { verdict, isUndecided, isStopped } = execution.run();
     const { schedule, preemptions } = recording;
     return {
