@@ -2,6 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
+import { FolioFlag } from '../../../src/memory/folios.js';
 import { PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import { pteOf } from '../../mm/harness.js';
 import { command, type MemorySite, MemoryWorld, memoryCommands } from '../../mm/process/memoryCommands.js';
@@ -39,6 +41,13 @@ class World extends MemoryWorld {
   }
 }
 
+/** That a device stored to the page is known to the kernel: where it does not tell, and the page was clean, reclaim may drop the store (so it is in 6.12). */
+function isKnownAsWritten({ mms, machine }: World, page: number): boolean {
+  const pte = pteOf(mms[0], page);
+  if (pteKind(pte) !== PteKind.Present || pteHas(pte, PteBit.Dirty)) return true;
+  return machine.kernel.folios.testFlag(ptePfn(pte), FolioFlag.Dirty);
+}
+
 interface DeviceSpan {
   readonly dev: number;
   readonly off: number;
@@ -71,8 +80,10 @@ const commands = [
       const mayFail = w.isOwnAndReadOnly(dev, BUF + page);
       const result = w.mirrors.write(dev, page, 1, value);
       if (mayFail && result === '-EFAULT') return;
-      if (w.model.store(0, BUF + page, value)) return expect(w.mirrors.last.cpages).toBe(1);
-      return expect(['-EPERM', '-EFAULT']).toContain(result);
+      if (!w.model.store(0, BUF + page, value)) return expect(['-EPERM', '-EFAULT']).toContain(result);
+      expect(w.mirrors.last.cpages).toBe(1);
+      if (isKnownAsWritten(w, BUF + page)) return;
+      expect(w.run(w.cpu(0).store(BUF + page, value))).toBe(Errno.OK);
     },
   ),
   onDevice('to device', (w, { dev, off, npages }) => {
