@@ -27,9 +27,12 @@ export function* launchCommand(thread: CaseThread, device: number, command: GpuC
 /** The device loads the span; the result has what it found. */
 export function* launchRead(thread: CaseThread, args: DeviceSpanArgs): Steps<StepResult> {
   const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
-  const result = yield* launchCommand(thread, thread.device(args.dev), { kind: 'read', page, npages });
-  if (result.ret !== 0) return result;
-  return { ...result, cpages: npages, data: payloadPages(thread, npages), firstPage };
+  const { ret, faults = 0 } = yield* launchCommand(thread, thread.device(args.dev), {
+    kind: 'read',
+    page,
+    npages,
+  });
+  return ret === 0 ? { ret, faults, cpages: npages, data: payloadPages(thread, npages), firstPage } : { ret };
 }
 
 interface UpdateArgs extends DeviceSpanArgs {
@@ -40,8 +43,8 @@ interface UpdateArgs extends DeviceSpanArgs {
 function* update(thread: CaseThread, args: UpdateArgs, how: 'add' | 'xor'): Steps<StepResult> {
   const { page, npages, firstPage } = thread.span(yield* thread.enter(args.proc), args);
   const command: GpuCommand = { kind: 'update', page, npages, how, value: args.value };
-  const result = yield* launchCommand(thread, thread.device(args.dev), command);
-  return result.ret === 0 ? { ...result, dataBefore: payloadPages(thread, npages), firstPage } : result;
+  const { ret, faults = 0 } = yield* launchCommand(thread, thread.device(args.dev), command);
+  return ret === 0 ? { ret, faults, dataBefore: payloadPages(thread, npages), firstPage } : { ret };
 }
 
 export const gpuOps: OpHandlers<

@@ -171,6 +171,14 @@ describe('commands of the test device, given to GPUs of the reference driver', (
     expect(await outcome(one)).toEqual(passes);
   });
 
+  it('a read gives pages, and no value that an expectation could take for one of them', async () => {
+    const read = { op: 'gpu_read', args: { dev: 'gpu0', ...span }, as: 'r' };
+    const { status, problems } = await outcome(
+      caseOf([atomic, read], [{ type: 'value', step: 'r', value: 0 }]),
+    );
+    expect([status, problems.length]).toEqual(['fail', 1]);
+  });
+
   it('a pin waits for pages that an atomic wants kept', async () => {
     const pin = {
       op: 'pin_unpin',
