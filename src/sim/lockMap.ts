@@ -18,8 +18,8 @@ export class LockMap {
     LockMap.all.push(this);
   }
 
-  /** Those of the bits, which are not 0, from the lowest on. */
-  static *of(bits: number): Generator<LockMap, void, void> {
-    for (let left = bits; left !== 0; left &= left - 1) yield LockMap.all[31 - Math.clz32(left & -left)];
+  /** That of the lowest of the bits, of which there is one. */
+  static lowest(bits: number): LockMap {
+    return LockMap.all[31 - Math.clz32(bits & -bits)];
   }
 }

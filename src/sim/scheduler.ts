@@ -112,7 +112,8 @@ export abstract class Scheduler {
 
   /** The part of {@link order} for what a task is inside of. */
   orderMaps(maps: number, next: LockClass): void {
-    for (const { lockClass } of LockMap.of(maps)) this.lockOrder.acquire(lockClass, next);
+    for (let left = maps; left !== 0; left &= left - 1)
+      this.lockOrder.acquire(LockMap.lowest(left).lockClass, next);
   }
 
   /** From now on others may wait for what the current task does. */

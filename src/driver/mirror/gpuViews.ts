@@ -11,10 +11,10 @@ import type { Steps } from '../../sim/steps.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import { MirrorAccess } from './mirrorAccess.js';
 import { MirrorFault } from './mirrorFault.js';
-import { type MirrorSeat, MirrorView } from './mirrorView.js';
+import { MirrorView, type ViewingDevice } from './mirrorView.js';
 import { ViewCommands } from './viewCommands.js';
 
-class GpuSeat implements MirrorSeat {
+class ViewingGpu implements ViewingDevice {
   readonly name: string;
   readonly index: number;
   readonly zone: Zone;
@@ -57,7 +57,7 @@ export class GpuViews {
   *viewOf(mm: Mm, gpu: GpuHandle): Steps<MirrorView | Errno> {
     const known = this.find(mm, gpu);
     if (known !== null) return known;
-    const view = new MirrorView(this.nextId++, new GpuSeat(this.kernel, gpu), mm);
+    const view = new MirrorView(this.nextId++, new ViewingGpu(this.kernel, gpu), mm);
     const errno = yield* mm.notifiers.insert(view.notifier);
     if (errno !== Errno.OK) return errno;
     const sooner = this.find(mm, gpu);

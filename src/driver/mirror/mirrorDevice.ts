@@ -22,12 +22,12 @@ import type { MirrorEviction } from './mirrorEviction.js';
 import { MirrorMemory } from './mirrorMemory.js';
 import type { MirrorMigrate } from './mirrorMigrate.js';
 import { MirrorStep } from './mirrorStep.js';
-import type { MirrorSeat } from './mirrorView.js';
+import type { ViewingDevice } from './mirrorView.js';
 
 const evictLockClass = new LockClass('mirror device lock');
 
 /** @kernel dmirror_device */
-export class MirrorDevice implements DevPagemapOps, MirrorSeat {
+export class MirrorDevice implements DevPagemapOps, ViewingDevice {
   readonly name: string;
   readonly pagemap: DevPagemap;
   readonly memory: MirrorMemory;

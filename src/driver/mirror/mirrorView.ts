@@ -21,7 +21,7 @@ import { MirrorTable } from './mirrorTable.js';
 const mutexClass = new LockClass('mirror mutex');
 
 /** The device that looks: a test device, or a GPU that is asked what a test device can be asked. */
-export interface MirrorSeat {
+export interface ViewingDevice {
   readonly kernel: Kernel;
   readonly name: string;
   readonly index: number;
@@ -31,7 +31,7 @@ export interface MirrorSeat {
   readonly owner: PagemapOwner;
 }
 
-export class MirrorView<D extends MirrorSeat = MirrorSeat> implements IntervalNotifierOps {
+export class MirrorView<D extends ViewingDevice = ViewingDevice> implements IntervalNotifierOps {
   /** Guarded by the mutex. */
   readonly table = new MirrorTable();
   /** The user lock of the notifier, taken inside mmap_lock. */

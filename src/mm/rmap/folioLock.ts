@@ -9,7 +9,7 @@ import type { Steps } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
 
-/** Several may be held, since who has one only tries for the next, or takes them in the order of their addresses. @kernel PG_locked */
+/** A task may hold several, as a migration does, which only tries for each. @kernel PG_locked */
 const folioLockMap = new LockMap('folio lock', { nests: true });
 
 /**

@@ -3,6 +3,7 @@
 import type { Case } from '../../../src/case/caseSchema.js';
 import type { CaseExpectation } from '../../../src/case/expectSchemas.js';
 import type { PlainStep } from '../../../src/case/opSchemas.js';
+import type { Move } from './randomSequences.js';
 
 /** Of the one buffer: two huge pages, which begin where one may begin. */
 export const BUFFER_PAGES = 2 * 512;
@@ -18,15 +19,6 @@ interface ModelPage {
 
 /** A page of the buffer; null where nothing is mapped. */
 type Model = (ModelPage | null)[];
-
-/** Raw numbers of one operation; what they mean depends on what is there when it comes. */
-export interface Move {
-  readonly kind: number;
-  readonly who: number;
-  readonly off: number;
-  readonly pages: number;
-  readonly choice: number;
-}
 
 interface Span {
   readonly off: number;

@@ -1,12 +1,9 @@
 /** Random sequences in which GPUs of the reference driver are test devices, too, keep all invariants, and every page holds what it must. */
 
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { runCase } from '../../../src/simulation/case/runCase.js';
-import { BUFFER_PAGES, KINDS_OF_MOVES, type Move, mixedSequence } from './mixedSequences.js';
-
-/** A nightly run asks for more. */
-const RUNS = Math.ceil(Number(process.env.SVMSIM_PROPERTY_RUNS ?? 300) / 10);
+import { it } from 'vitest';
+import { BUFFER_PAGES, KINDS_OF_MOVES, mixedSequence } from './mixedSequences.js';
+import { expectAllToPass, type Move, runsAt } from './randomSequences.js';
 
 const move: fc.Arbitrary<Move> = fc.record({
   kind: fc.nat(KINDS_OF_MOVES - 1),
@@ -18,23 +15,11 @@ const move: fc.Arbitrary<Move> = fc.record({
 
 it('random sequences of both drivers', async () => {
   const kind = fc.constantFrom('private' as const, 'private' as const, 'coherent' as const);
-  const sequence = fc.record({
-    kinds: fc.tuple(kind, kind),
-    moves: fc.array(move, { minLength: 4, maxLength: 16, size: 'max' }),
-    seed: fc.nat(1000),
-  });
-  await fc.assert(
-    fc.asyncProperty(sequence, async ({ kinds, moves, seed }) => {
-      const one = mixedSequence('random', kinds, moves);
-      const report = await runCase(one, { executor: 'virtual', seed });
-      const found =
-        report.status === 'pass' ? null : { ...report, steps: one.steps.map((s) => JSON.stringify(s)) };
-      expect(found).toBeNull();
-    }),
-    {
-      numRuns: RUNS,
-      seed: Number(process.env.SVMSIM_PROPERTY_SEED ?? 1),
-      endOnFailure: process.env.SHRINK === '0',
-    },
-  );
+  const cases = fc
+    .record({
+      kinds: fc.tuple(kind, kind),
+      moves: fc.array(move, { minLength: 4, maxLength: 16, size: 'max' }),
+    })
+    .map(({ kinds, moves }) => mixedSequence('random', kinds, moves));
+  await expectAllToPass(cases, runsAt(10));
 }, 3_600_000);

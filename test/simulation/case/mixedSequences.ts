@@ -3,17 +3,9 @@
 import type { Case } from '../../../src/case/caseSchema.js';
 import type { CaseExpectation } from '../../../src/case/expectSchemas.js';
 import type { PlainStep } from '../../../src/case/opSchemas.js';
+import type { Move } from './randomSequences.js';
 
 export const BUFFER_PAGES = 40;
-
-/** Raw numbers of one operation. */
-export interface Move {
-  readonly kind: number;
-  readonly who: number;
-  readonly off: number;
-  readonly pages: number;
-  readonly choice: number;
-}
 
 interface Place {
   readonly buf: 'A';
