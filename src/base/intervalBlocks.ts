@@ -15,6 +15,11 @@ const FEW = BLOCK / 4;
 /** Two neighbours with more entries than this stay apart, so that the next insertion does not part them again. */
 const JOINED_MAX = (BLOCK * 3) / 4;
 const NEVER = Number.POSITIVE_INFINITY;
+/** Memory apart from the engine's heap takes longer to get than an interval takes to insert. */
+const NO_KIDS = new Int32Array(0);
+/** The slots of a block without entries, to be copied: filling them one by one is most of what a small tree costs. */
+const FREE_NUMBERS = slotsOf(NEVER);
+const FREE_ITEMS = slotsOf(null);
 
 /** What the tree's items keep for it. */
 export interface Stored<T> {
@@ -31,32 +36,29 @@ export interface Stored<T> {
  */
 export class IntervalBlocks<T, I extends Stored<T>> {
   /** For each slot: what a search by end compares with, apart from all else, so that the inner blocks of a million entries stay in a cache. */
-  private readonly reaches: number[] = [];
+  private readonly reaches = FREE_NUMBERS.slice();
   /** For each slot. */
-  private readonly starts: number[] = [];
+  private readonly starts = FREE_NUMBERS.slice();
   /** For each slot the end of the interval, or the largest end in the child. */
-  private readonly ends: number[] = [];
-  /** For each slot of an inner block; grows with the others. */
-  private kids = new Int32Array(BLOCK);
+  private readonly ends = FREE_NUMBERS.slice();
+  /** For each slot of an inner block; nobody asks for a leaf's. There are none as long as the only block is a leaf, and most trees stay so. */
+  private kids = NO_KIDS;
   /** For each slot of a leaf. */
-  private readonly items: (I | null)[] = [];
+  private readonly items: (I | null)[] = FREE_ITEMS.slice();
   /** The items' values, for look-ups that want no more: items lie scattered in memory. */
-  private readonly values: (T | null)[] = [];
-  private readonly counts: number[] = [];
-  private readonly parents: number[] = [];
+  private readonly values: (T | null)[] = FREE_ITEMS.slice();
+  private readonly counts: number[] = [0];
+  private readonly parents: number[] = [NONE];
   /** By block: whether its entries are child blocks. */
-  private readonly inner: boolean[] = [];
+  private readonly inner: boolean[] = [false];
   /** Blocks that are not in use. */
   private readonly freeLeaves: number[] = [];
   private readonly freeInner: number[] = [];
   private innerBlocks = 0;
-  private root: number;
+  /** At first the only block, a leaf. */
+  private root = 0;
   /** Levels of inner blocks above the leaves. */
   private depth = 0;
-
-  constructor() {
-    this.root = this.newBlock(NONE, false);
-  }
 
   /** The first slot, in order, whose interval ends above `page`; or NONE. */
   firstEndingAfter(page: number): number {
@@ -384,9 +386,12 @@ export class IntervalBlocks<T, I extends Stored<T>> {
     this.ends[slot] = end;
     this.items[slot] = item;
     this.values[slot] = item === null ? null : item.value;
+    if (item !== null) {
+      item.block = blockOf(slot);
+      return;
+    }
     this.kids[slot] = kid;
-    if (item !== null) item.block = blockOf(slot);
-    else this.parents[kid] = blockOf(slot);
+    this.parents[kid] = blockOf(slot);
   }
 
   private move(from: number, to: number): void {
@@ -397,11 +402,13 @@ export class IntervalBlocks<T, I extends Stored<T>> {
     ends[to] = ends[from];
     items[to] = item;
     values[to] = values[from];
-    kids[to] = kids[from];
     const block = blockOf(to);
-    if (block === blockOf(from)) return;
-    if (item !== null) item.block = block;
-    else this.parents[kids[to]] = block;
+    if (item !== null) {
+      if (block !== blockOf(from)) item.block = block;
+      return;
+    }
+    kids[to] = kids[from];
+    if (block !== blockOf(from)) this.parents[kids[to]] = block;
   }
 
   private clear(slot: number): void {
@@ -410,7 +417,6 @@ export class IntervalBlocks<T, I extends Stored<T>> {
     this.ends[slot] = NEVER;
     this.items[slot] = null;
     this.values[slot] = null;
-    this.kids[slot] = NONE;
   }
 
   private freeListOf(isInner: boolean): number[] {
@@ -435,7 +441,7 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 
   private addBlock(isInner: boolean): void {
-    this.makeRoomForKids((this.inner.length + 1) * BLOCK);
+    if (isInner) this.makeRoomForKids((this.inner.length + 1) * BLOCK);
     for (let i = 0; i < BLOCK; i++) {
       this.reaches.push(NEVER);
       this.starts.push(NEVER);
@@ -449,8 +455,10 @@ export class IntervalBlocks<T, I extends Stored<T>> {
   }
 
   private makeRoomForKids(slots: number): void {
-    if (slots <= this.kids.length) return;
-    const grown = new Int32Array(2 * this.kids.length);
+    let room = Math.max(BLOCK, this.kids.length);
+    while (room < slots) room *= 2;
+    if (room === this.kids.length) return;
+    const grown = new Int32Array(room);
     grown.set(this.kids);
     this.kids = grown;
   }
@@ -462,4 +470,11 @@ function blockOf(slot: number): number {
 
 function indexOf(slot: number): number {
   return slot & (BLOCK - 1);
+}
+
+/** Pushed one by one: an array that is made at its length counts as one with holes, and is read more slowly for ever. */
+function slotsOf<V>(value: V): readonly V[] {
+  const slots: V[] = [];
+  for (let i = 0; i < BLOCK; i++) slots.push(value);
+  return slots;
 }

@@ -3,7 +3,8 @@
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import type { DriverDevmem } from '../driver/driverDevmem.js';
 import type { Zdd } from '../drm/pagemap/devmem.js';
-import type { Pfn } from '../memory/pfn.js';
+import { FrameWords } from '../memory/frameWords.js';
+import { type Pfn, pfn } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { MachineView } from './machineView.js';
 import { Rule } from './rule.js';
@@ -87,37 +88,37 @@ function checkOwner(view: MachineView, rule: Rule, pfn: Pfn, zdd: Zdd, accounts:
 /** Which allocation a frame belongs to, by the host's account and by the device's. */
 class Accounts {
   /** The device's numbers of allocations, by frame; 0 where the frame is free. */
-  private readonly onDevices: Uint32Array;
+  private readonly onDevices: FrameWords;
   /** By frame: the place of its allocation among `hosts`, from 1 on. */
-  private readonly onHost: Int32Array;
+  private readonly onHost: FrameWords;
   private readonly hosts = new Map<DriverDevmem, number>();
 
   constructor(totalPages: number, snapshots: readonly GpuSnapshot[]) {
-    this.onHost = new Int32Array(totalPages);
-    this.onDevices = new Uint32Array(totalPages);
+    this.onHost = new FrameWords(totalPages);
+    this.onDevices = new FrameWords(totalPages);
     for (const { vramRuns } of snapshots) {
       for (let at = 0; at < vramRuns.length; at += 3) {
         const first = vramRuns[at + 1];
-        this.onDevices.fill(vramRuns[at], first, first + vramRuns[at + 2]);
+        for (let i = 0; i < vramRuns[at + 2]; i++) this.onDevices.set(pfn(first + i), vramRuns[at]);
       }
     }
   }
 
   /** The device's number of the allocation; 0 where the frame is free. */
   onDevice(pfn: Pfn): number {
-    return this.onDevices[pfn];
+    return this.onDevices.of(pfn);
   }
 
   /** A frame that two allocations list belongs to the one that was asked for last. */
   hostHas(devmem: DriverDevmem, pfn: Pfn): boolean {
     const host = this.hosts.get(devmem) ?? this.addHost(devmem);
-    return this.onHost[pfn] === host;
+    return this.onHost.of(pfn) === host;
   }
 
   private addHost(devmem: DriverDevmem): number {
     const place = this.hosts.size + 1;
     this.hosts.set(devmem, place);
-    for (const pfn of devmem.pfns) this.onHost[pfn] = place;
+    for (const frame of devmem.pfns) this.onHost.set(pfn(frame), place);
     return place;
   }
 }

@@ -44,8 +44,10 @@ function checkLocks(view: MachineView): Rule {
   }
   for (const task of view.kernel.sched.tasks) {
     rule.look('tasks');
-    const held = task.held.map(({ lock }) => lock.name).join(', ');
-    rule.require(held === '', {}, () => `task ${task.id} (${task.name}) holds ${held}`);
+    rule.require(task.held.length === 0, {}, () => {
+      const held = task.held.map(({ lock }) => lock.name).join(', ');
+      return `task ${task.id} (${task.name}) holds ${held}`;
+    });
   }
   return rule;
 }

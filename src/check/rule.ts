@@ -26,7 +26,7 @@ function count(n: number, unit: string): string {
 export class Rule {
   private readonly units: string[];
   /** By unit, in the same order. */
-  private readonly looked: number[];
+  private readonly looked: number[] = [];
   private readonly told: string[] = [];
   private violations = 0;
   private first: Subject = {};
@@ -35,17 +35,18 @@ export class Rule {
     /** Identifier of the invariant. */
     readonly name: string,
     /** Plurals of what it looks at: each is reported, also as 0. */
-    ...units: readonly string[]
+    ...units: string[]
   ) {
-    this.units = [...units];
-    this.looked = units.map(() => 0);
+    this.units = units;
+    for (let i = 0; i < units.length; i++) this.looked.push(0);
   }
 
   /** Things of this kind were looked at. */
   look(unit: string, n = 1): void {
     // A search among two or three names costs less than a map.
-    const at = this.units.indexOf(unit);
-    if (at >= 0) this.looked[at] += n;
+    let at = 0;
+    while (at < this.units.length && this.units[at] !== unit) at++;
+    if (at < this.units.length) this.looked[at] += n;
     else this.looked[this.units.push(unit) - 1] = n;
   }
 

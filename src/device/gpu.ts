@@ -253,7 +253,7 @@ export class Gpu {
   private listVramRuns(): Uint32Array {
     const words: number[] = [];
     this.vram.forEachRun((id, first, npages) => words.push(id, first, npages));
-    return Uint32Array.from(words);
+    return new Uint32Array(words);
   }
 }
 
@@ -281,7 +281,9 @@ function makeCopyEngine(config: GpuConfig, world: GpuWorld): CopyEngine {
   return new CopyEngine(engine, sched, memory, iommu, interconnect);
 }
 
-/** The entries of a page table or a TLB, of which there are at most `max`. */
+const NO_ENTRIES = { pages: new Float64Array(0), ptes: new Uint32Array(0) };
+
+/** The entries of a page table or a TLB, of which there are at most `max`; in arrays of just their number. */
 function listEntries(source: GpuPageTable | GpuTlb, max: number): { pages: Float64Array; ptes: Uint32Array } {
   const pages = new Float64Array(max);
   const ptes = new Uint32Array(max);
@@ -291,5 +293,7 @@ function listEntries(source: GpuPageTable | GpuTlb, max: number): { pages: Float
     ptes[count] = pte;
     count++;
   });
+  if (count === max) return { pages, ptes };
+  if (count === 0) return NO_ENTRIES;
   return { pages: pages.slice(0, count), ptes: ptes.slice(0, count) };
 }

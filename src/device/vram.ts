@@ -106,5 +106,5 @@ function runsOf(pfns: Uint32Array, npages: number): Uint32Array {
     runs.push(pfns[first], at - first);
     first = at;
   }
-  return Uint32Array.from(runs);
+  return new Uint32Array(runs);
 }

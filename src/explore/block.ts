@@ -18,7 +18,7 @@ const LATE_MS = 1000;
 /** Schedules between two looks at the clock. */
 const LOOK_EVERY = 64;
 /** Schedules between two looks at whether the machine is still put back as a whole. */
-const CHECK_EVERY = 64;
+const CHECK_EVERY = 256;
 /** Steps after which the clock is looked at whatever the number of schedules: long ones are few. */
 const LOOK_STEPS = 200_000;
 /** A program of which so many schedules were too long, and none was not, is too long: more would only take time. */

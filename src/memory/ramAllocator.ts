@@ -13,6 +13,7 @@ export class RamAllocator implements Injectable {
   private readonly buddy: BuddyAllocator;
   private readonly singles: FreePageList;
   private failed = 0;
+  private touchedEnd_ = 0;
 
   constructor(layout: PhysicalLayout) {
     this.buddy = new BuddyAllocator(layout.ram.firstPfn, layout.ram.pages);
@@ -27,9 +28,9 @@ export class RamAllocator implements Injectable {
     return this.buddy.freePages + this.singles.count;
   }
 
-  /** One past the last frame that was ever handed out. */
+  /** One past the last frame that was ever handed out: pages on the list have not been touched by that. */
   get touchedEnd(): number {
-    return this.buddy.touchedEnd;
+    return this.touchedEnd_;
   }
 
   get usedPages(): number {
@@ -75,6 +76,12 @@ export class RamAllocator implements Injectable {
   }
 
   private take(order: number): Pfn | typeof Errno.ENOMEM {
+    const page = this.takeFree(order);
+    if (page !== Errno.ENOMEM) this.touchedEnd_ = Math.max(this.touchedEnd_, page + (1 << order));
+    return page;
+  }
+
+  private takeFree(order: number): Pfn | typeof Errno.ENOMEM {
     if (order === 0) {
       const page = this.singles.take();
       return page === NO_PFN ? Errno.ENOMEM : page;

@@ -29,6 +29,8 @@ export class LockOrder {
   /** 1 for a class that another one was acquired under. */
   private readonly leads = new Uint8Array(LockClass.MAX);
   private readonly classes: (LockClass | undefined)[] = [];
+  /** A bit for each class that a search for a path has come to. */
+  private readonly seen = new Int32Array(WORDS);
 
   /** To be called before waiting for `next` while `held` is held. */
   acquire(held: LockClass, next: LockClass): void {
@@ -37,7 +39,7 @@ export class LockOrder {
     this.classes[held.id] = held;
     this.classes[next.id] = next;
     assert(held !== next, () => `lock order: ${next.name} taken while another ${held.name} is held`);
-    const back = this.leads[next.id] === 0 ? null : this.path(next.id, held.id, new Set());
+    const back = this.leads[next.id] === 0 ? null : this.search(next.id, held.id);
     assert(back === null, () => {
       const names = (back ?? []).map((id) => this.classes[id]?.name ?? '?');
       return `lock order: ${next.name} taken under ${held.name}, but elsewhere ${names.join(' is held when taking ')}`;
@@ -51,13 +53,22 @@ export class LockOrder {
   }
 
   /** The class ids from `from` to `to` along known edges, or null. */
-  private path(from: number, to: number, seen: Set<number>): number[] | null {
+  private search(from: number, to: number): number[] | null {
+    this.seen.fill(0);
+    return this.path(from, to);
+  }
+
+  private path(from: number, to: number): number[] | null {
     if (from === to) return [to];
-    seen.add(from);
-    for (let next = 0; next < LockClass.MAX; next++) {
-      if (!this.hasEdge(from, next) || seen.has(next)) continue;
-      const rest = this.path(next, to, seen);
-      if (rest !== null) return [from, ...rest];
+    const { follows, seen } = this;
+    seen[from >>> 5] |= 1 << (from & 31);
+    for (let word = 0; word < WORDS; word++) {
+      for (;;) {
+        const open = follows[from * WORDS + word] & ~seen[word];
+        if (open === 0) break;
+        const rest = this.path(word * 32 + (31 - Math.clz32(open & -open)), to);
+        if (rest !== null) return [from, ...rest];
+      }
     }
     return null;
   }

@@ -6,6 +6,7 @@ import { LockMap } from './lockMap.js';
 import { type LockClass, LockOrder } from './lockOrder.js';
 import { PARK, type StepId, type Steps, stepDefinition } from './steps.js';
 import { type ActorId, Task, type Waitable } from './task.js';
+import { TaskList } from './taskList.js';
 import { drawNs, type TimeCost } from './timeCost.js';
 
 /** Sees each named step, in order, on the thread that takes it. It must not change protocol state. */
@@ -54,7 +55,7 @@ export abstract class Scheduler {
   readonly lockOrder = new LockOrder();
   private nextTaskId = 1;
   /** Live tasks, for reports and for the end of a run. */
-  readonly tasks = new Set<Task>();
+  readonly tasks = new TaskList();
 
   /** Nanoseconds since the start of the run: simulated under `virtual`, wall under `threads`. */
   abstract now(): number;

@@ -42,6 +42,9 @@ export class Task {
   lastStep: StepId = PARK;
   /** Position in the virtual executor's runnable set; -1 when it is not in it. */
   runnableIndex = -1;
+  /** Its neighbours among the tasks that live, for the list of them alone. */
+  older: Task | null = null;
+  younger: Task | null = null;
   /** Modelled work that it has done inside an atomic section, in nanoseconds: passes before it goes on. */
   owedNs = 0;
   /** Called once with the outcome; exactly one of the two arguments is meaningful. */

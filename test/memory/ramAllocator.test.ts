@@ -22,6 +22,17 @@ describe('RamAllocator', () => {
     expect(ram.allocPage()).toBe(513);
   });
 
+  it('knows how far its memory was ever handed out, which pages that wait on the list were not', () => {
+    const ram = new RamAllocator(new PhysicalLayout({ ramPages: 64, vram: [] }));
+    expect(ram.touchedEnd).toBe(0);
+    const first = ram.allocPage();
+    expect(ram.touchedEnd).toBe(first + 1);
+    const pair = ram.alloc(1);
+    expect(ram.touchedEnd).toBe(pair + 2);
+    ram.free(pfn(pair), 1);
+    expect(ram.touchedEnd).toBe(pair + 2);
+  });
+
   it('fails exactly the allocations that failure injection names', () => {
     const ram = new RamAllocator(layout);
     ram.injector = new FailureInjector();

@@ -133,7 +133,7 @@ class LaneRecorder {
     return this.execution.executor.steps;
   }
 
-  private noteHolds(ran: Task, tasks: ReadonlySet<Task>): void {
+  private noteHolds(ran: Task, tasks: Iterable<Task>): void {
     for (const task of new Set([ran, ...tasks])) {
       const before = this.open.get(task);
       if (before === undefined && task.held.length === 0) continue;

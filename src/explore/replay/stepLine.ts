@@ -41,17 +41,14 @@ export class StepLine implements StepObserver, WaitObserver {
   }
 
   /** Of the step that `task` has just taken, in one line. */
-  take(task: Task, tasks: ReadonlySet<Task>): string {
+  take(task: Task, tasks: Iterable<Task>): string {
     const { events, waits } = this.takeParts(task, tasks);
     const parts = waits === null ? events : [...events, `WAITS for ${waits}`];
     return `${taskLabel(task)}: ${parts.join('; ')}`;
   }
 
   /** The same in parts: what it did, and what it waits for now; null where it can go on. */
-  takeParts(
-    task: Task,
-    tasks: ReadonlySet<Task>,
-  ): { readonly events: string[]; readonly waits: string | null } {
+  takeParts(task: Task, tasks: Iterable<Task>): { readonly events: string[]; readonly waits: string | null } {
     const parts = [...this.events];
     const started = [...tasks].filter((one) => !this.known.has(one)).map(taskLabel);
     if (started.length > 0) parts.push(`starts ${started.join(', ')}`);
@@ -67,7 +64,7 @@ export class StepLine implements StepObserver, WaitObserver {
   }
 
   /** A lock that is released may go to a task that waits for it, in the same step. */
-  private lockChanges(ran: Task, tasks: ReadonlySet<Task>): string[] {
+  private lockChanges(ran: Task, tasks: Iterable<Task>): string[] {
     const changes = [ran, ...tasks].flatMap((task, i) =>
       i > 0 && task === ran ? [] : this.changesOf(task, task === ran),
     );

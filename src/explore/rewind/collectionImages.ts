@@ -16,8 +16,8 @@ export class ArrayImage implements Image {
 
   restore(): void {
     const { array, kept } = this;
-    array.length = kept.length;
-    for (let i = 0; i < kept.length; i++) array[i] = kept[i];
+    if (array.length !== kept.length) array.length = kept.length;
+    for (let i = 0; i < kept.length; i++) if (!Object.is(array[i], kept[i])) array[i] = kept[i];
   }
 }
 
@@ -31,14 +31,18 @@ export class MapImage implements Image {
 
   readonly isSame = (): boolean => {
     const { map, kept } = this;
-    const now = [...map];
-    return (
-      now.length === kept.length &&
-      kept.every(([key, value], i) => Object.is(now[i][0], key) && Object.is(now[i][1], value))
-    );
+    if (map.size !== kept.length) return false;
+    let at = 0;
+    for (const [key, value] of map) {
+      const [keptKey, keptValue] = kept[at++];
+      if (!Object.is(key, keptKey) || !Object.is(value, keptValue)) return false;
+    }
+    return true;
   };
 
+  /** What is as it was is left alone: emptying makes a new table each time. */
   restore(): void {
+    if (this.isSame()) return;
     const { map, kept } = this;
     if (map.size > 0) map.clear();
     for (const [key, value] of kept) map.set(key, value);
@@ -53,11 +57,16 @@ export class SetImage implements Image {
   }
 
   readonly isSame = (): boolean => {
-    const now = [...this.set];
-    return now.length === this.kept.length && this.kept.every((element, i) => Object.is(now[i], element));
+    const { set, kept } = this;
+    if (set.size !== kept.length) return false;
+    let at = 0;
+    for (const element of set) if (!Object.is(element, kept[at++])) return false;
+    return true;
   };
 
+  /** As for maps. */
   restore(): void {
+    if (this.isSame()) return;
     const { set, kept } = this;
     if (set.size > 0) set.clear();
     for (const element of kept) set.add(element);

@@ -16,10 +16,9 @@ export function pteSpanEnd(kernel: Kernel, mm: Mm, start: number, limit: number)
   const slot = mm.pageTable.slot(start);
   if (pteIsHuge(mm.pageTable.read(slot))) return end;
   let left = kernel.pagesPerStep;
-  let page = start;
-  while (page < end && left > 0) {
-    if (mm.pageTable.read(slot + page - start) !== PTE_NONE) left--;
-    page++;
-  }
-  return page;
+  // Counted from 0: page numbers are too large for what the engine counts with fastest.
+  const npages = end - start;
+  let looked = 0;
+  for (; looked < npages && left > 0; looked++) if (mm.pageTable.read(slot + looked) !== PTE_NONE) left--;
+  return start + looked;
 }

@@ -23,13 +23,13 @@ interface PageRecord {
 export function ghostExpectations(ghost: GhostMemory, progress: readonly ActorProgress[]): Expectation[] {
   const snapshots = readSnapshots(progress);
   checkActors(ghost, progress);
-  const expected = new GhostContent(ghost, snapshots);
+  const content = new GhostContent(ghost, snapshots);
   const spans = ghost.pages.spans.map(({ start, end }) => ({
     start,
     npages: end - start,
-    check: (page: Vpn, words: Int32Array | null) => expected.check(page, words),
+    check: (page: Vpn, words: Int32Array | null) => content.check(page, words),
     // Most pages of a recorded program are neither touched nor populated, and it may have mapped terabytes.
-    written: expected.writtenIn(start, end),
+    written: content.writtenIn(start, end),
   }));
   return [...spans, ...violationExpectations(snapshots)];
 }
@@ -40,10 +40,12 @@ function violationExpectations(snapshots: readonly GhostActorSnapshot[]): Expect
   );
 }
 
+/** What the page that is being looked at must hold; filled anew for each. */
+const expected = new Int32Array(PAGE_WORDS);
+const mayBeZero = new Uint8Array(PAGE_WORDS);
+
 class GhostContent {
   private readonly pages = new Map<number, PageRecord>();
-  private readonly expected = new Int32Array(PAGE_WORDS);
-  private readonly mayBeZero = new Uint8Array(PAGE_WORDS);
 
   constructor(
     private readonly ghost: GhostMemory,
@@ -66,12 +68,12 @@ class GhostContent {
     const index = this.ghost.pages.indexOf(page);
     const record = index < 0 ? undefined : this.pages.get(index);
     if (record === undefined && words === null) return null;
-    this.expected.fill(0);
-    this.mayBeZero.fill(0);
+    expected.fill(0);
+    mayBeZero.fill(0);
     if (record !== undefined) this.fillExpected(index, record);
     for (let slot = 0; slot < PAGE_WORDS; slot++) {
       const word = words === null ? 0 : words[slot];
-      if (word === this.expected[slot] || (word === 0 && this.mayBeZero[slot] === 1)) continue;
+      if (word === expected[slot] || (word === 0 && mayBeZero[slot] === 1)) continue;
       return this.describe(index, slot, words === null ? 'nothing' : hex(word));
     }
     return null;
@@ -103,13 +105,13 @@ class GhostContent {
     for (let i = 0; i < record.slots.length; i++) {
       const fate = survival(record.endedBefore[i], record.startedAfter[i], ended, started);
       if (fate === Survival.Gone) continue;
-      this.expected[record.slots[i]] = record.values[i];
-      if (fate === Survival.Open) this.mayBeZero[record.slots[i]] = 1;
+      expected[record.slots[i]] = record.values[i];
+      if (fate === Survival.Open) mayBeZero[record.slots[i]] = 1;
     }
   }
 
   private describe(index: number, slot: number, found: string): string {
-    const must = `${hex(this.expected[slot])}${this.mayBeZero[slot] === 1 ? ' or 0' : ''}`;
+    const must = `${hex(expected[slot])}${mayBeZero[slot] === 1 ? ' or 0' : ''}`;
     const owner = index < 0 ? -1 : this.ghost.slots.ownerOf(index, slot);
     const contexts = this.ghost.world.contextsPerDevice;
     if (owner < 0) return `word ${slot} is ${found}, must be ${must}: nobody stores there`;
@@ -118,7 +120,7 @@ class GhostContent {
         ? 'the CPU thread'
         : `context ${(owner - 1) % contexts} of device ${Math.floor((owner - 1) / contexts)}`;
     const stored = this.storedIn(index, slot);
-    const lost = stored === 0 || this.expected[slot] !== 0 ? '' : `, a call threw ${hex(stored)} away`;
+    const lost = stored === 0 || expected[slot] !== 0 ? '' : `, a call threw ${hex(stored)} away`;
     return `word ${slot} of ${who} is ${found}, must be ${must}${lost}`;
   }
 
