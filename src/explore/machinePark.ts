@@ -3,6 +3,8 @@
 import { assert } from '../base/assert.js';
 import type { BugOverlay } from '../bugs/bugOverlay.js';
 import type { CheckerPlan, CheckerSet } from '../check/online/checkerSet.js';
+import { ObserverBuffers } from '../observe/actorObserver.js';
+import { RunObserver } from '../observe/runObserver.js';
 import type { Strategy } from '../sim/strategy.js';
 import { BufferEraser } from '../simulation/bufferEraser.js';
 import type { SharedBuffers } from '../simulation/sharedBuffers.js';
@@ -144,9 +146,17 @@ export class MachinePark {
     const { config, extensions } = this.subject;
     const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
     machine.executor.stepNs = STEP_NS;
+    if (this.subject.readsCounters) this.count(machine);
     this.overlay?.apply(machine.parts);
     const reports = new FirstReport();
     return { machine, reports, checkers: this.plan.attach(machine.parts, reports) };
+  }
+
+  /** From 0; where the machine is kept they go on from run to run, since cases compare two readings. */
+  private count({ executor }: VirtualMachine): void {
+    const { observer } = this.buffers;
+    new Float64Array(observer).fill(0);
+    executor.addObserver(new RunObserver(new ObserverBuffers(observer), executor));
   }
 }
 

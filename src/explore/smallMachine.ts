@@ -3,11 +3,13 @@
 import { PMD_PAGES } from '../base/units.js';
 import { ZoneKind } from '../memory/zone.js';
 import { payloadBytesFor } from '../simulation/sharedBuffers.js';
-import type { CostConfig, MachineSpec, SimulationConfig } from '../simulation/simulationConfig.js';
+import type { CostConfig, MachineSpec, SimulationConfig, SvmConfig } from '../simulation/simulationConfig.js';
 
 /** Messages of one ring: more are held back by the sender. */
 const RING_MESSAGES = 16;
 const PAGE_ARRAYS = 16;
+/** Longer than most of what others do meanwhile: a step takes 0.1 us, and whoever comes too early comes again after 1 us. */
+const TIMESLICE_MAX_US = 50;
 /** Page-table pages of a scenario's processes and of each GPU, however small it is. */
 const SCENARIO_TABLES = 32;
 /** And for each 2 MiB of RAM, of which a program may map some with the ends of areas in between. */
@@ -50,7 +52,21 @@ const NO_COST: Omit<CostConfig, 'preset'> = {
 export function smallMachine(config: SimulationConfig): SimulationConfig {
   const machine = config.machine ?? scenarioMachine(config);
   const { preset } = config.cost;
-  return { ...config, cost: { preset, ...NO_COST }, machine: { ...machine, ringMessages: RING_MESSAGES } };
+  return {
+    ...config,
+    svm: shortlyKept(config.svm),
+    cost: { preset, ...NO_COST },
+    machine: { ...machine, ringMessages: RING_MESSAGES },
+  };
+}
+
+/** An access meets a page that a timeslice keeps, and faults again, until the time is over: with milliseconds that is all that a run would consist of. */
+function shortlyKept(svm: SvmConfig): SvmConfig {
+  return {
+    ...svm,
+    timesliceUs: Math.min(svm.timesliceUs, TIMESLICE_MAX_US),
+    atomicTimesliceNs: Math.min(svm.atomicTimesliceNs ?? Number.POSITIVE_INFINITY, 1000 * TIMESLICE_MAX_US),
+  };
 }
 
 function scenarioMachine(config: SimulationConfig): MachineSpec {

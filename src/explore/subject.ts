@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import type { Case } from '../case/caseSchema.js';
+import { eachStep } from '../scenario/case/eachStep.js';
 import { scenarioFromText } from '../scenario/loadScenario.js';
 import { KeptFiles } from '../scenario/scenarioFiles.js';
 import { caseMachine } from '../simulation/case/caseMachine.js';
@@ -17,6 +18,8 @@ export interface Subject {
   readonly config: SimulationConfig;
   /** Whose expectations hold at the end; null for a scenario, whose programs know what memory must hold. */
   readonly program: Case | null;
+  /** Its programs may ask for counters, which costs every step something. */
+  readonly readsCounters: boolean;
   /** Code of the user's own; only where it is explored on the thread that has it. */
   readonly extensions?: Extensions;
 }
@@ -35,7 +38,7 @@ export function subjectOf(source: SubjectSource, own: OwnCode = {}): Subject {
 
 function caseSubject(program: Case): Subject {
   const config = smallMachine(caseMachine(program, 'virtual', SEED));
-  return { name: program.name, config, program };
+  return { name: program.name, config, program, readsCounters: readsCounters(program) };
 }
 
 /** Whatever executor the file names: there are schedules under `virtual` only. */
@@ -46,5 +49,14 @@ function scenarioSubject(
   const { path, text, set, files = [] } = source;
   const scenario = scenarioFromText(path, text, { set, executor: 'virtual' }, new KeptFiles(files));
   const config = withPrograms(scenario, extensions?.programs, `--policy ${policyFile}`);
-  return { name: config.name, config: smallMachine(config), program: null };
+  const readsCounters = extensions?.programs !== undefined;
+  return { name: config.name, config: smallMachine(config), program: null, readsCounters };
+}
+
+function readsCounters({ steps }: Case): boolean {
+  let found = false;
+  eachStep(steps, [], ({ op }) => {
+    found ||= op === 'read_counter';
+  });
+  return found;
 }

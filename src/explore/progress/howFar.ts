@@ -5,21 +5,40 @@ import type { Task } from '../../sim/task.js';
 
 const PRIME = 0x01000193;
 
-/** What says which part of its work a task is at. Other arguments are frames, any of which will do, and numbers that only grow. */
-const PLACES: ReadonlySet<StepField> = new Set(['vpn', 'npages', 'count']);
+/** What else says how far a task is. Other arguments are frames, any of which will do, and numbers that only grow. */
+const AMOUNTS: ReadonlySet<StepField> = new Set(['npages', 'count']);
+
+/** The page that a task was last told to be at, and how much of something its last step was about. */
+interface Place {
+  page: number;
+  amount: number;
+}
 
 export class HowFar {
-  private readonly words = new WeakMap<Task, number>();
+  private readonly places = new WeakMap<Task, Place>();
 
+  /** Many steps name no page: a loop over parts of an address space is still where it was. */
   onStep(task: Task, step: StepId, a: number, b: number): void {
     const { fields } = stepDefinition(step);
-    const first = PLACES.has(fields[0]) ? a % 2 ** 31 : 0;
-    const second = PLACES.has(fields[1]) ? b % 2 ** 31 : 0;
-    this.words.set(task, Math.imul(first, PRIME) ^ second);
+    const place = this.placeOf(task);
+    if (fields[0] === 'vpn') place.page = a % 2 ** 31;
+    if (fields[1] === 'vpn') place.page = b % 2 ** 31;
+    const first = AMOUNTS.has(fields[0]) ? a : 0;
+    place.amount = Math.imul(first, PRIME) ^ (AMOUNTS.has(fields[1]) ? b : 0);
   }
 
-  /** A number that is the same where the task's last step was told of the same part of its work. */
+  /** A number that is the same where the task is at the same part of its work. */
   of(task: Task): number {
-    return this.words.get(task) ?? 0;
+    const place = this.places.get(task);
+    return place === undefined ? 0 : Math.imul(place.page, PRIME) ^ place.amount;
+  }
+
+  private placeOf(task: Task): Place {
+    let place = this.places.get(task);
+    if (place === undefined) {
+      place = { page: 0, amount: 0 };
+      this.places.set(task, place);
+    }
+    return place;
   }
 }

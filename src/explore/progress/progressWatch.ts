@@ -14,6 +14,8 @@ import { UnitsDone } from './unitsDone.js';
 
 /** Times that a state must come again. What is not in it, such as messages, may differ; and chance may repeat a round that would end in time. */
 const VISITS = 12;
+/** The rounds that an access takes which gets on: to look at the whole machine costs more than all that happens in between. */
+const ROUNDS_UNSEEN = 4;
 /** How the message of a livelock begins that was seen by its states. */
 export const SAME_STATE = 'the same state came';
 /** Faults of one program on one page, without an access of its actor in between. */
@@ -62,6 +64,8 @@ export class ProgressWatch implements StepObserver {
   private readonly seen = new Map<number, Visit>();
   private readonly attempts = new Map<Task, Attempts>();
   private readonly steps: string[] = [];
+  /** Since anybody got something done. */
+  private rounds = 0;
   private total: number;
   private totalBefore: number;
 
@@ -110,6 +114,7 @@ export class ProgressWatch implements StepObserver {
       this.forget();
       return;
     }
+    if (++this.rounds <= ROUNDS_UNSEEN) return;
     const state = machineFingerprint(this.machine, (task) => this.howFar.of(task));
     const visit = this.seen.get(state);
     if (visit === undefined) {
@@ -123,6 +128,7 @@ export class ProgressWatch implements StepObserver {
   }
 
   private forget(): void {
+    this.rounds = 0;
     this.seen.clear();
     this.steps.length = 0;
     for (const known of this.attempts.values()) known.at = 0;
