@@ -44,6 +44,7 @@ export interface ExploreContext extends KeptFailure {
 
 export function exploreText(report: ExplorationReport, context: ExploreContext): string {
   const { name, bug, own, wallMs } = context;
+  if (report.schedules === 0) return `${name}: interrupted before the first schedule ended\n`;
   const policy = policyText(own);
   const lines = [
     `${name}${bug === null ? '' : ` with bug ${bug}`}${policy === null ? '' : ` with ${policy}`}: ${plural(report.schedules, 'schedule')}, ${formatCount(Math.round(perSecond(report, wallMs)))} schedules/s (wall)`,

@@ -56,6 +56,11 @@ function confidenceOf(drawn: readonly number[], others: readonly number[]): stri
   return exploreText(reportOf(drawn, others), context).trimEnd().split('\n').at(-1) ?? '';
 }
 
+it('says of a search that was stopped at once no more than that', () => {
+  const text = exploreText({ ...reportOf([], []), isPartial: true }, context);
+  expect(text).toBe('race: interrupted before the first schedule ended\n');
+});
+
 describe('schedules that were too long', () => {
   it('are told beside what was found', () => {
     const text = exploreText({ ...reportOf([1, 2, 3], []), undecided: 2 }, context);
