@@ -177,7 +177,7 @@ export class Execution {
   private tearDown(): void {
     const { coordinator } = this.machine;
     this.begunAt = this.executor.steps;
-    void coordinator.tearDown();
+    coordinator.startTearDown();
     this.runOn();
     if (!this.goesOn) return;
     this.noteChecks(coordinator.tornDownViolations(this.machine.snapshots()), 'leak');

@@ -159,7 +159,7 @@ export class SteppedRun {
   tearDown(): readonly CheckResult[] {
     this.refuseFailed();
     assert(this.isFinished, 'a run is torn down before its programs have ended');
-    void this.virtual.coordinator.tearDown();
+    this.virtual.coordinator.startTearDown();
     this.run();
     this.refuseFailed();
     return this.virtual.coordinator.verifyTornDown(this.virtual.snapshots());

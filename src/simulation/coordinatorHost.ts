@@ -15,6 +15,7 @@ import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type DriverEvent, DriverEvents } from '../observe/driverEvents.js';
 import type { Port } from '../sim/port.js';
 import type { Scheduler } from '../sim/scheduler.js';
+import type { Task } from '../sim/task.js';
 import type { ActorProgress, Workload } from '../workload/workload.js';
 import type { CoordinatorHost } from './actorHost.js';
 import { buildCoordinator, buildWorkloads, coordinatorPort, cpuActorId, deviceActorId } from './assemble.js';
@@ -139,15 +140,21 @@ export class LocalCoordinator implements CoordinatorHost {
     return this.events.list;
   }
 
-  tearDown(): Promise<void> {
-    return new Promise((resolve) => {
-      const task = this.sched.spawn(COORDINATOR, 'tear down', this.coordinator.tearDown());
+  /** Once it resolves devices have been sent all that they are to know: much comes at once, more than their mailboxes may hold. */
+  async tearDown(): Promise<void> {
+    await new Promise<void>((resolve) => {
       const ended = (error: Error | null): void => {
         // A failed task ends the run by itself.
         if (error === null) resolve();
       };
-      task.onDone = ended;
+      this.startTearDown().onDone = ended;
     });
+    await this.pause();
+  }
+
+  /** For who runs the actors by himself, until they are at rest. */
+  startTearDown(): Task {
+    return this.sched.spawn(COORDINATOR, 'tear down', this.coordinator.tearDown());
   }
 
   /** Rules that also hold during a run come back under names of their own. */

@@ -243,7 +243,7 @@ export class VirtualCase {
 
   private *tearDown(): Generator<void, void, void> {
     const { coordinator } = this.fleet;
-    void coordinator.tearDown();
+    coordinator.startTearDown();
     if (!(yield* this.runUntilStill())) return;
     this.noteChecks(coordinator.verifyTornDown(this.fleet.snapshots()));
   }
