@@ -7,9 +7,6 @@
 const BLIND_WAITS_MIN = 4;
 const BLIND_WAITS_MAX = 256;
 
-/** Whoever was only kept from a core rings so soon after the actor has left his. */
-const SOON_MS = 0.3;
-
 export class LookingHabit {
   private blindWaits = 0;
   private nextBlindWaits = BLIND_WAITS_MIN;
@@ -24,14 +21,14 @@ export class LookingHabit {
   }
 
   /**
-   * How a wait went: whether the actor looked first, whether it saw the bell ring meanwhile, and whether the bell rang at all, after how long a sleep.
-   * One in which nobody rang says nothing of what looking is good for, nor does one that was long: then there was nothing to see.
+   * How a wait went: whether the actor looked first, whether it saw the bell ring meanwhile, and whether the bell rang at all. One in which nobody
+   * rang says nothing of what looking is good for.
    */
-  note(looked: boolean, wasSeen: boolean, wasRung: boolean, sleptMs: number): void {
+  note(looked: boolean, wasSeen: boolean, wasRung: boolean): void {
     this.wasRung = wasRung;
     if (!looked) return;
     if (wasSeen) this.nextBlindWaits = BLIND_WAITS_MIN;
-    else if (wasRung && sleptMs < SOON_MS) {
+    else if (wasRung) {
       this.blindWaits = this.nextBlindWaits;
       this.nextBlindWaits = Math.min(2 * this.nextBlindWaits, BLIND_WAITS_MAX);
     }

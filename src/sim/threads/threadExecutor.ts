@@ -268,17 +268,10 @@ export class ThreadExecutor extends Scheduler {
     const looks = this.habit.wantsToLook();
     const spinEndMs = performance.now() + (looks ? Math.min(SPIN_MAX_MS, limitMs) : 0);
     const wasSeen = this.spin(doorbell, seen, spinEndMs);
-    const sleptMs = wasSeen ? 0 : this.sleepUntilRung(doorbell, seen, limitMs);
+    if (!wasSeen) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
     const wasRung = doorbell.count() !== seen;
-    this.habit.note(looks, wasSeen, wasRung, sleptMs);
+    this.habit.note(looks, wasSeen, wasRung);
     this.sleepMs = wasRung ? CONTROL_SLICE_MS : Math.min(2 * this.sleepMs, SLEEP_MAX_MS);
-  }
-
-  /** How long it did. */
-  private sleepUntilRung(doorbell: Doorbell, seen: number, limitMs: number): number {
-    const startMs = performance.now();
-    doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
-    return performance.now() - startMs;
   }
 
   /** True as soon as the bell has rung; false when the time is over or somebody else needs the core. */
