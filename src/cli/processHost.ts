@@ -9,6 +9,7 @@ import type { StatusOutput } from '../report/statusLine.js';
 import { loadScenario } from '../scenario/loadScenario.js';
 import { checkMachine, memoryNeed, thisMachine } from '../scenario/memoryNeed.js';
 import { configDir } from '../scenario/presets.js';
+import { tuneForSearching } from '../simulation/engine.js';
 import type { CliHost, Simulator } from './cliHost.js';
 import { untilInterrupted } from './interrupts.js';
 import { processScreen } from './processScreen.js';
@@ -86,8 +87,10 @@ const simulator: Simulator = {
   openSweepPool: async (jobs, loadsModules) =>
     (await import('./workerPool.js')).openTaskPool('sweep', jobs, loadsModules),
   openCasePool: async (jobs) => (await import('./workerPool.js')).openTaskPool('case', jobs),
-  openExplorePool: async (jobs, loadsModules) =>
-    (await import('./workerPool.js')).openTaskPool('explore', jobs, loadsModules),
+  openExplorePool: async (jobs, loadsModules) => {
+    tuneForSearching();
+    return (await import('./workerPool.js')).openTaskPool('explore', jobs, loadsModules);
+  },
 };
 
 function outputTo(stream: NodeJS.WriteStream): StatusOutput {

@@ -6,7 +6,6 @@ import type { Task } from '../sim/task.js';
 import { Schedule } from './schedule.js';
 
 export class RecordingStrategy implements Strategy {
-  readonly schedule = new Schedule();
   /** Times that a task that could have gone on had to wait for another one. */
   preemptions = 0;
 
@@ -17,6 +16,8 @@ export class RecordingStrategy implements Strategy {
     private readonly inner: Strategy,
     /** Steps after which everybody gets a fair chance: only then is a run without an end a fault of the protocol, and not of the strategy. */
     private readonly fairAfter: number,
+    /** What is recorded; of the run before nothing stays. */
+    readonly schedule = new Schedule(),
   ) {}
 
   /** Of the run that is recorded: the steps that it has taken. */

@@ -11,6 +11,7 @@ import { Execution, type ExecutionLimits } from './execution.js';
 import { type HowReady, MachinePark } from './machinePark.js';
 import type { Outcome } from './outcome.js';
 import { RecordingStrategy } from './recordingStrategy.js';
+import { Schedule } from './schedule.js';
 import { ReplayStrategy } from './strategies/replay.js';
 import type { Subject } from './subject.js';
 
@@ -39,6 +40,8 @@ export interface RunnerOptions {
 export class SubjectRunner {
   private readonly machines: MachinePark;
   private readonly limits: ExecutionLimits;
+  /** Of the run that goes on, or was the last. */
+  private readonly schedule = new Schedule();
   /** Of a run; what disturbs it has the same time. */
   private readonly unfairSteps: number;
   /** Asked now and then: true ends the run where it is, undecided. For searches that have only so much time. */
@@ -63,7 +66,7 @@ export class SubjectRunner {
 
   /** One run with the next schedule of the strategy; null when it has no more to offer. */
   run(strategy: Strategy): Outcome | null {
-    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps), {});
+    return this.runRecorded(this.recording(strategy, this.unfairSteps), {});
   }
 
   /**
@@ -71,7 +74,7 @@ export class SubjectRunner {
    * afterwards: a run that changes something for the first time leaves it so to the runs after it.
    */
   runTrusting(strategy: Strategy): Outcome | null {
-    return this.runRecorded(new RecordingStrategy(strategy, this.unfairSteps), { trusts: true });
+    return this.runRecorded(this.recording(strategy, this.unfairSteps), { trusts: true });
   }
 
   /** Whether all runs since the last call have begun with the machine as it should be. If not, they will from now on. */
@@ -82,7 +85,7 @@ export class SubjectRunner {
   /** The run with these choices; exact unless one of them could not be made. On a new machine, if wanted, and not on the one of the runs before. */
   replay(choices: Uint32Array, isNew = false): { readonly outcome: Outcome; readonly isExact: boolean } {
     const strategy = new ReplayStrategy(choices);
-    const outcome = this.runRecorded(new RecordingStrategy(strategy, Number.POSITIVE_INFINITY), { isNew });
+    const outcome = this.runRecorded(this.recording(strategy, Number.POSITIVE_INFINITY), { isNew });
     assert(outcome !== null, 'a replay has no execution');
     return { outcome, isExact: strategy.isExact };
   }
@@ -90,6 +93,10 @@ export class SubjectRunner {
   /** It runs nothing after this. */
   close(): void {
     this.machines.close();
+  }
+
+  private recording(strategy: Strategy, fairAfter: number): RecordingStrategy {
+    return new RecordingStrategy(strategy, fairAfter, this.schedule);
   }
 
   private runRecorded(recording: RecordingStrategy, how: HowReady): Outcome | null {

@@ -33,9 +33,8 @@ class NothingReturns implements Checker {
       this.vms.add(vm);
       const range = vm.gpusvm.findRange(page as Vpn);
       if (range === null) continue;
-      const where = `the range at ${formatVpn(range.start)} of ${vm.config.name}`;
-      if (range.refs < 1) this.sink.report('R2', `${where} is used, but nobody holds it`);
-      if (vm.finished) this.sink.report('R2', `${where} was made after the end of the mirror`);
+      if (range.refs < 1) this.sink.report('R2', `${nameOf(range, vm)} is used, but nobody holds it`);
+      if (vm.finished) this.sink.report('R2', `${nameOf(range, vm)} was made after the end of the mirror`);
     }
   }
 
@@ -45,6 +44,10 @@ class NothingReturns implements Checker {
         this.sink.report('R2', `garbage of ${config.name} is collected after the end of the mirror`);
     }
   }
+}
+
+function nameOf({ start }: { readonly start: Vpn }, { config }: SvmVm): string {
+  return `the range at ${formatVpn(start)} of ${config.name}`;
 }
 
 export const nothingReturns: CheckerKind = {
