@@ -54,12 +54,17 @@ export class RangePrefetch {
    */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;
+    // Its last device left while this waited: what lay in its memory comes home by that, and a range would be nobody's.
+    const result = vm.closed ? vpn(TASK_SIZE_PAGES) : yield* this.toRamLocked(vm, page);
+    vm.vmLock.readUnlock();
+    return result;
+  }
+
+  private *toRamLocked(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     // A range that has lost pages cannot come home as a whole.
     if (vm.collector.hasWork) yield* vm.collector.collectFirst();
     const next = nextToBringHome(vm, page);
-    const result = next === page ? yield* this.bringHome(vm, page) : next;
-    vm.vmLock.readUnlock();
-    return result;
+    return next === page ? yield* this.bringHome(vm, page) : next;
   }
 
   /** The vm lock is held for read. */

@@ -481,4 +481,17 @@ describe('prefetch', () => {
     system.checkAtRest();
     system.tearDown();
   });
+
+  it('makes no range in a mirror whose only device left before its turn came', () => {
+    const system = filled({ layout: 'one-to-one' });
+    const { coordinator } = system;
+    const [gpu] = coordinator.gpus;
+    system.run(load(system.context(0), AREA));
+    const vm = coordinator.vmOf(gpu);
+    expect(system.run(coordinator.mirrors.leave(coordinator.mm, gpu))).toBe(Errno.OK);
+    expect(system.run(coordinator.prefetches.toRam(vm, vpn(AREA)))).toBe(TASK_SIZE_PAGES);
+    expect([vm.gpusvm.ranges.size, vm.gpusvm.notifiers.size]).toEqual([0, 0]);
+    system.checkAtRest();
+    system.tearDown();
+  });
 });
