@@ -24,7 +24,7 @@ const LOOK_STEPS = 200_000;
 /** A program of which so many schedules were too long, and none was not, is too long: more would only take time. */
 const UNDECIDED_MAX = 3;
 /** One of so many schedules is run a second time, on a new machine, to see that it goes the same way. */
-const AGAIN_EVERY = 1000;
+const AGAIN_EVERY = 250;
 
 /** Plain data, for a worker. */
 export interface BlockTask {

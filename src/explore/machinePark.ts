@@ -12,7 +12,7 @@ import { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { BufferStock } from './bufferStock.js';
 import { FirstReport } from './firstReport.js';
 import { MachineImage } from './rewind/machineImage.js';
-import type { Subject } from './subject.js';
+import { readsCounters, type Subject } from './subject.js';
 
 /** Simulated: modelled costs are left out, and without any time whoever sleeps would wait for all others. */
 const STEP_NS = 100;
@@ -40,6 +40,7 @@ export interface HowReady {
 export class MachinePark {
   private readonly buffers: SharedBuffers;
   private readonly eraser: BufferEraser;
+  private readonly countsSteps: boolean;
   /** Of the run before; it is over. */
   private last: ReadyMachine | null = null;
   private kept: { readonly ready: ReadyMachine; readonly image: MachineImage } | null = null;
@@ -61,6 +62,7 @@ export class MachinePark {
     private readonly stock: BufferStock,
   ) {
     this.buffers = stock.take(subject.config);
+    this.countsSteps = readsCounters(subject);
     this.eraser = new BufferEraser(subject.config, this.buffers);
     this.canKeep = overlay === null && subject.extensions === undefined;
   }
@@ -146,7 +148,7 @@ export class MachinePark {
     const { config, extensions } = this.subject;
     const machine = new VirtualMachine(config, this.buffers, strategy, extensions);
     machine.executor.stepNs = STEP_NS;
-    if (this.subject.readsCounters) this.count(machine);
+    if (this.countsSteps) this.count(machine);
     this.overlay?.apply(machine.parts);
     const reports = new FirstReport();
     return { machine, reports, checkers: this.plan.attach(machine.parts, reports) };

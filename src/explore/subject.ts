@@ -18,8 +18,6 @@ export interface Subject {
   readonly config: SimulationConfig;
   /** Whose expectations hold at the end; null for a scenario, whose programs know what memory must hold. */
   readonly program: Case | null;
-  /** Its programs may ask for counters, which costs every step something. */
-  readonly readsCounters: boolean;
   /** Code of the user's own; only where it is explored on the thread that has it. */
   readonly extensions?: Extensions;
 }
@@ -38,7 +36,7 @@ export function subjectOf(source: SubjectSource, own: OwnCode = {}): Subject {
 
 function caseSubject(program: Case): Subject {
   const config = smallMachine(caseMachine(program, 'virtual', SEED));
-  return { name: program.name, config, program, readsCounters: readsCounters(program) };
+  return { name: program.name, config, program };
 }
 
 /** Whatever executor the file names: there are schedules under `virtual` only. */
@@ -49,13 +47,14 @@ function scenarioSubject(
   const { path, text, set, files = [] } = source;
   const scenario = scenarioFromText(path, text, { set, executor: 'virtual' }, new KeptFiles(files));
   const config = withPrograms(scenario, extensions?.programs, `--policy ${policyFile}`);
-  const readsCounters = extensions?.programs !== undefined;
-  return { name: config.name, config: smallMachine(config), program: null, readsCounters };
+  return { name: config.name, config: smallMachine(config), program: null };
 }
 
-function readsCounters({ steps }: Case): boolean {
+/** Whether its programs may ask for counters, which cost every step something. */
+export function readsCounters({ program, extensions }: Subject): boolean {
+  if (program === null) return extensions?.programs !== undefined;
   let found = false;
-  eachStep(steps, [], ({ op }) => {
+  eachStep(program.steps, [], ({ op }) => {
     found ||= op === 'read_counter';
   });
   return found;

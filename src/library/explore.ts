@@ -70,13 +70,7 @@ export async function explore(setup: Setup, options: ExploreOptions = {}): Promi
   requireVirtual('setup', setup);
   checkOptions(options);
   const { config, extensions } = await configure({ ...setup, executor: 'virtual' });
-  const subject: Subject = {
-    name: config.name,
-    config: smallMachine(config),
-    program: null,
-    readsCounters: true,
-    extensions,
-  };
+  const subject: Subject = { name: config.name, config: smallMachine(config), program: null, extensions };
   return new Search(subject, options).run();
 }
 

@@ -16,8 +16,8 @@ const PATIENCE = '--interrupt-budget=400000';
 /** The engine's own: what is done thousands of times, or measured, should be optimized soon, and its two cores are there for few threads. */
 const HASTE = '--interrupt-budget=67584';
 /**
- * In megabytes, that of the engine at its largest. It begins with one, grows by what has survived, and goes back: of a run that is over hardly
- * anything survives, so there would be more small collections than need be.
+ * In megabytes, that of the engine at its largest. It grows by what survives: of a run that is over hardly anything does, so a worker would stay at a
+ * quarter of this, and collect as much more often.
  */
 const YOUNG_GENERATION = '--min-semi-space-size=16';
 

@@ -29,8 +29,8 @@ class NothingReturns implements Checker {
   }
 
   private lookAtRanges(page: number): void {
-    for (const vm of this.machine.coordinator.vms) {
-      this.vms.add(vm);
+    for (const vm of this.machine.coordinator.vms) this.vms.add(vm);
+    for (const vm of this.vms) {
       const range = vm.gpusvm.findRange(page as Vpn);
       if (range === null) continue;
       if (range.refs < 1) this.sink.report('R2', `${nameOf(range, vm)} is used, but nobody holds it`);

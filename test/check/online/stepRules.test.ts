@@ -549,6 +549,29 @@ describe('rules watched step by step', () => {
     expect(said).toContain('after the end of the mirror');
   });
 
+  it('R2: a range that is made in a mirror which has ended, and which nobody else knows any more', () => {
+    const said = saidBy(
+      'R2',
+      ({ coordinator, sched }) => {
+        const [vm] = coordinator.vms;
+        replaceMethod(
+          vm,
+          'close',
+          (right) =>
+            function* () {
+              const [range] = [...vm.gpusvm.allRanges()].map((one) => vm.gpusvm.rangeGet(one));
+              yield* right();
+              replaceMethod(vm.gpusvm, 'findRange', () => () => range);
+              Object.defineProperty(coordinator, 'vms', { value: [] });
+              sched.at(GpuSvmStep.rangeInserted, range.start, range.npages, coordinator.mm.id);
+            },
+        );
+      },
+      program(1, 1, gpuWrite('gpu0')),
+    );
+    expect(said).toContain('was made after the end of the mirror');
+  });
+
   it('R3: device pages of a pagemap that nobody holds', () => {
     const said = saidBy('R3', ({ coordinator }) => {
       const [{ dma }] = coordinator.vms;
