@@ -98,26 +98,10 @@ export class GpuPageTable {
 
   /** Valid entries in ascending order of pages, space by space. */
   forEach(visit: (page: Vpn, pte: GpuPte) => void): void {
-    const spaces = [...this.tables.keys()].sort((a, b) => a - b);
-    for (const space of spaces) {
-      this.enter(inSpace(space, 0 as Vpn));
-      this.forEachHere((page, pte) => visit(inSpace(space, page), pte));
-    }
-  }
-
-  private forEachHere(visit: (page: Vpn, pte: GpuPte) => void): void {
     if (this.entries === 0) return;
-    const end = TABLE_VPN_END;
-    for (
-      let at = this.table.nextPopulated(0, end);
-      at < end;
-      at = this.table.nextPopulated(nextBlock(at), end)
-    ) {
-      const slot = this.table.slot(at);
-      for (let i = 0; i < TABLE_ENTRIES; i++) {
-        const pte = gpuPteOfWord(this.table.read(slot + i));
-        if (pte !== NO_GPU_PTE) visit(vpn(at + i), pte);
-      }
+    const spaces = [...this.tables].sort(([a], [b]) => a - b);
+    for (const [space, table] of spaces) {
+      table.forEach((page, word) => visit(inSpace(space, vpn(page)), gpuPteOfWord(word)));
     }
   }
 

@@ -16,6 +16,9 @@ const HALF_SPAN = TABLE_ENTRIES * TABLE_ENTRIES;
 /** One past the highest page number that four levels can hold. */
 export const TABLE_VPN_END = HALF_SPAN * HALF_SPAN;
 
+/** Words that are looked at together. */
+const GROUP = 8;
+
 /** Pages that one entry of a table at each level covers. */
 const ENTRY_SPAN: readonly number[] = [1, TABLE_ENTRIES, HALF_SPAN, HALF_SPAN * TABLE_ENTRIES];
 
@@ -300,14 +303,35 @@ export class RadixTable {
     base: number,
     visit: (vpn: number, word: number) => void,
   ): void {
+    if (level === 0) {
+      this.visitLeaf(table, base, visit);
+      return;
+    }
     const first = table * TABLE_ENTRIES;
     const end = this.entriesEnd(level, base);
     for (let i = this.entriesFrom(level, base); i < end; i++) {
-      const word = this.words[first + i];
-      if (word === 0) continue;
-      if (level === 0) visit(base + i, word);
-      else this.visitBelow(word, level - 1, base + i * ENTRY_SPAN[level], visit);
+      const child = this.words[first + i];
+      if (child !== 0) this.visitBelow(child, level - 1, base + i * ENTRY_SPAN[level], visit);
     }
+  }
+
+  /** By groups: most leaves of small address spaces are all but empty. */
+  private visitLeaf(table: number, base: number, visit: (vpn: number, word: number) => void): void {
+    const first = table * TABLE_ENTRIES;
+    for (let group = 0; group < TABLE_ENTRIES; group += GROUP) {
+      if (this.isGroupEmpty(first + group)) continue;
+      for (let i = group; i < group + GROUP; i++) {
+        const word = this.words[first + i];
+        if (word !== 0) visit(base + i, word);
+      }
+    }
+  }
+
+  private isGroupEmpty(at: number): boolean {
+    const { words } = this;
+    const low = words[at] | words[at + 1] | words[at + 2] | words[at + 3];
+    const high = words[at + 4] | words[at + 5] | words[at + 6] | words[at + 7];
+    return (low | high) === 0;
   }
 
   /**

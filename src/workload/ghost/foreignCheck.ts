@@ -55,11 +55,9 @@ export class ForeignCheck {
     const { seen } = this;
     const at = seen.entry(this.keyOf(load));
     // A zap that had not ended before the last load may have come after it.
-    const wasLost = seen.value[at] !== 0 && seen.isZero[at] === 0 && load.started <= seen.ended[at];
-    seen.isZero[at] = 1;
-    seen.ended[at] = load.ended;
-    seen.started[at] = load.started;
-    return wasLost ? `word ${load.slot} is 0 after ${hex(seen.value[at])}, with no call in between` : null;
+    const wasLost = seen.value(at) !== 0 && !seen.isZero(at) && load.started <= seen.ended(at);
+    seen.noteZero(at, load.ended, load.started);
+    return wasLost ? `word ${load.slot} is 0 after ${hex(seen.value(at))}, with no call in between` : null;
   }
 
   /** Whether its owner can have stored it, here. */
@@ -86,23 +84,19 @@ export class ForeignCheck {
     const at = seen.entry(this.keyOf(load));
     const bounds = sequenceBounds(ghostWordSequence(word), load.announcedAfter);
     const wrong = this.pages.isMovable(index) ? null : this.compare(load, at, bounds.latest);
-    seen.value[at] = word;
-    seen.isZero[at] = 0;
-    seen.earliest[at] = bounds.earliest;
-    seen.ended[at] = load.ended;
-    seen.started[at] = load.started;
+    seen.noteValue(at, word, bounds.earliest, load.ended, load.started);
     return wrong;
   }
 
   private compare({ slot, word, ended }: ForeignLoad, at: number, latest: number): string | null {
     const { seen } = this;
-    const before = seen.value[at];
+    const before = seen.value(at);
     if (before === 0) return null;
-    if (latest < seen.earliest[at]) return `word ${slot} is ${hex(word)}, older than ${hex(before)}`;
+    if (latest < seen.earliest(at)) return `word ${slot} is ${hex(word)}, older than ${hex(before)}`;
     // The same bits may be another store, a whole modulus of stores later; if not, they must not have been thrown away.
-    if (before !== word || latest !== seen.earliest[at]) return null;
-    if (seen.isZero[at] === 1) return `word ${slot} is ${hex(word)} again, after it was 0`;
-    if (ended > seen.started[at]) return `word ${slot} is still ${hex(word)} after a call that threw it away`;
+    if (before !== word || latest !== seen.earliest(at)) return null;
+    if (seen.isZero(at)) return `word ${slot} is ${hex(word)} again, after it was 0`;
+    if (ended > seen.started(at)) return `word ${slot} is still ${hex(word)} after a call that threw it away`;
     return null;
   }
 
