@@ -13,34 +13,59 @@ import { Rule } from './rule.js';
  * clears.
  */
 export function checkContent(view: MachineView, expectations: readonly Expectation[]): Rule[] {
-  return [checkExpected(view, expectations), checkCovered(view, expectations)];
+  const spans = new IntervalTree<Expectation>();
+  for (const span of expectations)
+    if (span.npages > 0) spans.insert(span.start, span.start + span.npages, span);
+  return [checkExpected(view, expectations, spans), checkCovered(view, spans)];
 }
 
-function checkExpected(view: MachineView, expectations: readonly Expectation[]): Rule {
+function checkExpected(
+  view: MachineView,
+  expectations: readonly Expectation[],
+  spans: IntervalTree<Expectation>,
+): Rule {
   const rule = new Rule('M1', 'pages', 'populated pages');
-  const sparse = new IntervalTree<Expectation>();
   for (const expectation of expectations) {
-    const { start, npages, written, isAnything } = expectation;
+    const { start, npages, isAnything } = expectation;
     if (isAnything) continue;
     rule.look('pages', npages);
-    if (written !== undefined && npages > 0) sparse.insert(start, start + npages, expectation);
-    else for (let i = 0; i < npages; i++) checkPage(view, rule, expectation, vpn(start + i));
+    if (isSparse(expectation)) continue;
+    for (let i = 0; i < npages; i++) checkPage(view, rule, expectation, vpn(start + i));
   }
-  checkSparse(view, rule, sparse);
+  checkSparse(view, rule, expectations, spans);
   return rule;
 }
 
 /** Spans may be far larger than all that was ever populated in them. */
-function checkSparse(view: MachineView, rule: Rule, spans: IntervalTree<Expectation>): void {
+function checkSparse(
+  view: MachineView,
+  rule: Rule,
+  expectations: readonly Expectation[],
+  spans: IntervalTree<Expectation>,
+): void {
   const seen = new Set<Vpn>();
   view.forEachHeld((page) => {
-    const span = spans.firstOverlap(page, page + 1);
+    const span = sparseAt(spans, page);
     if (span === null) return;
     seen.add(page);
-    checkPage(view, rule, span.value, page);
+    checkPage(view, rule, span, page);
   });
-  for (const { value } of spans)
-    for (const page of value.written ?? []) if (!seen.has(page)) checkPage(view, rule, value, page);
+  for (const expectation of expectations) {
+    if (!isSparse(expectation)) continue;
+    for (const page of expectation.written ?? [])
+      if (!seen.has(page)) checkPage(view, rule, expectation, page);
+  }
+}
+
+function isSparse({ written, isAnything }: Expectation): boolean {
+  return written !== undefined && !isAnything;
+}
+
+function sparseAt(spans: IntervalTree<Expectation>, page: Vpn): Expectation | null {
+  const end = page + 1;
+  for (let node = spans.firstOverlap(page, end); node !== null; node = spans.nextOverlap(node, page, end))
+    if (isSparse(node.value)) return node.value;
+  return null;
 }
 
 /** A page in migration has no content that could be looked at; that there is one is for M4 to say. */
@@ -61,11 +86,8 @@ function checkPage(view: MachineView, rule: Rule, expectation: Expectation, page
   else rule.violate({ page, pfn }, `${wrong} (in ${view.layout.zoneOf(pfn).name})`);
 }
 
-function checkCovered(view: MachineView, expectations: readonly Expectation[]): Rule {
+function checkCovered(view: MachineView, spans: IntervalTree<Expectation>): Rule {
   const rule = new Rule('content', 'populated pages');
-  const spans = new IntervalTree<Expectation>();
-  for (const span of expectations)
-    if (span.npages > 0) spans.insert(span.start, span.start + span.npages, span);
   view.entries.forEach((mm, page, pte) => {
     // What workloads expect is the first process's memory.
     if (mm !== view.mm) return;

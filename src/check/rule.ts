@@ -23,13 +23,15 @@ function count(n: number, unit: string): string {
   return `${n < 1000 ? n : n.toLocaleString('en-US')} ${name}`;
 }
 
+const NO_SUBJECT: Subject = {};
+
 export class Rule {
   private readonly units: string[];
   /** By unit, in the same order. */
   private readonly looked: number[] = [];
   private readonly told: string[] = [];
   private violations = 0;
-  private first: Subject = {};
+  private first = NO_SUBJECT;
 
   constructor(
     /** Identifier of the invariant. */

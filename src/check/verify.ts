@@ -53,36 +53,49 @@ export function violations(input: VerifyInput): CheckResult[] {
     .map((rule) => rule.result(input.lastEvents));
 }
 
+type Check = (view: MachineView, input: VerifyInput) => readonly Rule[];
+
+const NO_RULES: readonly Rule[] = [];
+
+/** In the order in which they are told. */
+const CHECKS: readonly Check[] = [
+  (view, { expectations }) => (expectations === null ? NO_RULES : checkContent(view, expectations)),
+  checkRefcounts,
+  checkMapcounts,
+  checkFolioLocks,
+  checkFolioOrders,
+  checkMirrorsOrDevices,
+  checkAreas,
+  checkLeaves,
+  checkLru,
+  ({ kernel }) => checkHugetlb(kernel),
+  ({ kernel, entries }, { coordinator }) => checkFiles(kernel, coordinator.processes.all(), entries),
+  checkNotifiers,
+  checkTranslations,
+  checkGpuVms,
+  checkDma,
+  checkDmaTargets,
+  checkStructure,
+  checkMembership,
+  checkLifetimes,
+  checkPagemaps,
+  checkSwap,
+  checkZones,
+  checkQuiescence,
+];
+
+/** Either the test device's driver is there or the reference driver. */
+function checkMirrorsOrDevices(view: MachineView, { coordinator }: VerifyInput): readonly Rule[] {
+  const { mirror, gpuViews } = coordinator;
+  if (mirror !== null) return checkMirrors(view.kernel, view.mms, mirror.devices, view.used);
+  return [...checkDevicePages(view), ...checkGpuViews(view.kernel, view.mms, gpuViews.views)];
+}
+
 function checkRules(input: VerifyInput): Rule[] {
   const view = new MachineView(input.coordinator, input.devices);
-  const { mirror, gpuViews } = input.coordinator;
-  return [
-    ...(input.expectations === null ? [] : checkContent(view, input.expectations)),
-    ...checkRefcounts(view),
-    ...checkMapcounts(view),
-    ...checkFolioLocks(view),
-    ...checkFolioOrders(view),
-    ...(mirror === null
-      ? [...checkDevicePages(view), ...checkGpuViews(view.kernel, view.mms, gpuViews.views)]
-      : checkMirrors(view.kernel, view.mms, mirror.devices, view.used)),
-    ...checkAreas(view),
-    ...checkLeaves(view),
-    ...checkLru(view),
-    ...checkHugetlb(view.kernel),
-    ...checkFiles(view.kernel, input.coordinator.processes.all(), view.entries),
-    ...checkNotifiers(view),
-    ...checkTranslations(view),
-    ...checkGpuVms(view),
-    ...checkDma(view),
-    ...checkDmaTargets(view),
-    ...checkStructure(view),
-    ...checkMembership(view),
-    ...checkLifetimes(view),
-    ...checkPagemaps(view),
-    ...checkSwap(view),
-    ...checkZones(view),
-    ...checkQuiescence(view),
-  ];
+  const rules: Rule[] = [];
+  for (const check of CHECKS) for (const rule of check(view, input)) rules.push(rule);
+  return rules;
 }
 
 const noEvents: EventSource = () => [];

@@ -183,7 +183,7 @@ export class Gpu {
 
   snapshot(): GpuSnapshot {
     const table = listEntries(this.pageTable, this.pageTable.entries);
-    const tlb = listEntries(this.tlb, this.config.tlbEntries);
+    const tlb = listEntries(this.tlb, this.tlb.countValid());
     return {
       device: this.config.index,
       requests: { ...this.requests },
@@ -253,7 +253,7 @@ export class Gpu {
   private listVramRuns(): Uint32Array {
     const words: number[] = [];
     this.vram.forEachRun((id, first, npages) => words.push(id, first, npages));
-    return new Uint32Array(words);
+    return words.length === 0 ? NO_WORDS : new Uint32Array(words);
   }
 }
 
@@ -281,19 +281,25 @@ function makeCopyEngine(config: GpuConfig, world: GpuWorld): CopyEngine {
   return new CopyEngine(engine, sched, memory, iommu, interconnect);
 }
 
-const NO_ENTRIES = { pages: new Float64Array(0), ptes: new Uint32Array(0) };
+interface Entries {
+  readonly pages: Float64Array;
+  readonly ptes: Uint32Array;
+}
 
-/** The entries of a page table or a TLB, of which there are at most `max`; in arrays of just their number. */
-function listEntries(source: GpuPageTable | GpuTlb, max: number): { pages: Float64Array; ptes: Uint32Array } {
-  const pages = new Float64Array(max);
-  const ptes = new Uint32Array(max);
-  let count = 0;
-  source.forEach((page, pte) => {
-    pages[count] = page;
-    ptes[count] = pte;
-    count++;
-  });
-  if (count === max) return { pages, ptes };
+const NO_ENTRIES: Entries = { pages: new Float64Array(0), ptes: new Uint32Array(0) };
+const NO_WORDS = new Uint32Array(0);
+
+/** The `count` valid entries of a page table or a TLB. */
+function listEntries(source: GpuPageTable | GpuTlb, count: number): Entries {
   if (count === 0) return NO_ENTRIES;
-  return { pages: pages.slice(0, count), ptes: ptes.slice(0, count) };
+  const pages = new Float64Array(count);
+  const ptes = new Uint32Array(count);
+  let at = 0;
+  source.forEach((page, pte) => {
+    pages[at] = page;
+    ptes[at] = pte;
+    at++;
+  });
+  assert(at === count, () => `${at} entries where ${count} were counted`);
+  return { pages, ptes };
 }

@@ -101,7 +101,9 @@ export class GpuPageTable {
     if (this.entries === 0) return;
     const spaces = [...this.tables].sort(([a], [b]) => a - b);
     for (const [space, table] of spaces) {
-      table.forEach((page, word) => visit(inSpace(space, vpn(page)), gpuPteOfWord(word)));
+      table.forEach((page, word) => {
+        visit(inSpace(space, vpn(page)), gpuPteOfWord(word));
+      });
     }
   }
 

@@ -74,6 +74,13 @@ export class GpuTlb {
       : this.invalidateEntries(page, page + npages);
   }
 
+  /** Looks at every entry: whoever uses the TLB has no time to count. */
+  countValid(): number {
+    let count = 0;
+    for (let at = 0; at < this.tags.length; at++) if (this.tags[at] !== NO_TAG) count++;
+    return count;
+  }
+
   /** Valid entries, in no particular order. */
   forEach(visit: (page: Vpn, pte: GpuPte) => void): void {
     for (let at = 0; at < this.tags.length; at++) {
