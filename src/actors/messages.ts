@@ -76,8 +76,8 @@ export const HostMessage = {
     { page, npages: number, addrs: field<PageArrayId>(), rights: number },
     { errno },
   ),
-  zap: defineMessage('host.zap', { page, npages: number }, {}),
-  invalidateTlb: defineMessage('host.invalidateTlb', { page, npages: number }, {}),
+  zap: defineMessage('host.zap', { page, npages: number }, {}, true),
+  invalidateTlb: defineMessage('host.invalidateTlb', { page, npages: number }, {}, true),
   copy: defineMessage(
     'host.copy',
     { src: field<PageArrayId>(), dst: field<PageArrayId>(), npages: number },

@@ -30,6 +30,8 @@ export interface MessageType<Args extends Fields, Reply extends Fields> {
   readonly reply: readonly (keyof Reply & string)[];
   readonly argCodec: FieldCodec;
   readonly replyCodec: FieldCodec;
+  /** It takes effect as it is delivered, and says nothing in return: a peer that sleeps, and so will deliver it before it does anything, has as good as answered. */
+  readonly isDeferrable: boolean;
 }
 
 /** What a request of this type says. */
@@ -42,6 +44,7 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
   name: string,
   args: Args,
   reply: Reply,
+  isDeferrable = false,
 ): MessageType<Args, Reply> {
   const argNames = Object.keys(args) as (keyof Args & string)[];
   const replyNames = Object.keys(reply) as (keyof Reply & string)[];
@@ -50,6 +53,7 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
     replyNames.length <= RING_ARGS_MAX,
     () => `message ${name} replies more than ${RING_ARGS_MAX} values`,
   );
+  assert(!isDeferrable || replyNames.length === 0, () => `message ${name} replies, and cannot be deferred`);
   names.push(name);
   return {
     id: names.length,
@@ -58,6 +62,7 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
     reply: replyNames,
     argCodec: fieldCodec(argNames),
     replyCodec: fieldCodec(replyNames),
+    isDeferrable,
   };
 }
 

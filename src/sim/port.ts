@@ -24,7 +24,7 @@ const BACKLOG_MAX = 1 << 16;
 const NOBODY: readonly Task[] = [];
 
 /** Only its name and number are looked at. */
-type AnyMessageType = Pick<MessageType<Fields, Fields>, 'id' | 'name'>;
+type AnyMessageType = Pick<MessageType<Fields, Fields>, 'id' | 'name' | 'isDeferrable'>;
 
 /** What waits for the peer's replies say: one text for each type, since a trace looks up the text of each wait. */
 class WaitTexts {
@@ -41,8 +41,11 @@ class WaitTexts {
 class PendingCall implements Waitable {
   task: Task | null = null;
   readonly words = new Float64Array(RING_SLOT_WORDS);
+  /** Nobody need wait for it: the reply has come, or a sleeping peer has as good as sent it. */
   done = false;
-  /** Of the request. */
+  /** The reply is still to come, be it waited for or not: until then the number is not free. */
+  isOpen = false;
+  /** Of the request; null once its reply has been taken. */
   type: AnyMessageType | null = null;
   constructor(
     private readonly texts: WaitTexts,
@@ -82,8 +85,15 @@ export class Port {
   peerPort: Port | null = null;
   /** The executor's mark that the peer's doorbell has not been rung since the last send. */
   dirty = false;
+  /** The executor's mark that something of that cannot wait until the peer wakes by itself. */
+  urgent = false;
   /** Told of each send: rings the peer's doorbell soon, or under `virtual` makes the receiver's pump runnable. */
-  onSend: () => void = () => {};
+  onSend: (mustWake: boolean) => void = () => {};
+  /**
+   * Asked before a deferrable request is waited for: whether the peer sleeps, and so will deliver all that was sent to it before it does anything else.
+   * If not, what was sent must wake it from now on. Where one thread has both ends nobody sleeps.
+   */
+  peerSleeps: () => boolean = () => false;
   /** Told when the ring is full and a message is held back: {@link drain} must be called until it has gone. */
   onHeldBack: () => void = () => {};
 
@@ -113,9 +123,10 @@ export class Port {
     const number = this.freeCalls.pop() ?? this.addPendingCall();
     const call = this.pending[number];
     call.done = false;
+    call.isOpen = true;
     call.task = null;
     call.type = type;
-    this.send(type.id, number, type.argCodec, args);
+    this.send(type.id, number, type.argCodec, args, !type.isDeferrable);
     this.sched.at(PortStep.send, this.peer, type.id, number);
     return number as CallNumber;
   }
@@ -129,10 +140,20 @@ export class Port {
   /** {@link finish} without a generator, for hot paths: `if (port.mustWait(call)) yield PARK;`, and then {@link take}. */
   mustWait(number: CallNumber): boolean {
     const call = this.pending[number];
+    if (call.type?.isDeferrable && !call.done) call.done = this.isAsGoodAsDone();
     if (call.done) return false;
     call.task = this.sched.self;
     this.sched.block(call);
     return true;
+  }
+
+  /**
+   * What a sleeping peer will do before all else is done as far as anybody can tell, and waking it would cost more than all the rest of the request.
+   * One that is awake answers soon. As in the kernel, where a CPU in lazy TLB mode is sent no interrupt, and looks for what it missed before it uses the
+   * address space again.
+   */
+  private isAsGoodAsDone(): boolean {
+    return this.backlog.length === 0 && this.peerSleeps();
   }
 
   /** The reply that has come. */
@@ -140,7 +161,8 @@ export class Port {
     const call = this.pending[number];
     if (call.type !== type || !call.done) this.refuseTake(type.name, call);
     const reply = decode(type.replyCodec, call.words, 0) as Values<R>;
-    this.freeCalls.push(number);
+    call.type = null;
+    if (!call.isOpen) this.freeCalls.push(number);
     return reply;
   }
 
@@ -150,7 +172,7 @@ export class Port {
 
   /** Sends without waiting. */
   post<A extends Fields>(type: MessageType<A, Record<never, never>>, args: Values<A>): void {
-    this.send(type.id, NOTICE, type.argCodec, args);
+    this.send(type.id, NOTICE, type.argCodec, args, !type.isDeferrable);
     this.sched.at(PortStep.send, this.peer, type.id, NOTICE);
   }
 
@@ -161,6 +183,8 @@ export class Port {
     /** The task only waits for others and holds nothing: the actor counts as idle meanwhile. */
     isRelay = false,
   ): void {
+    const takesEffectLate = type.isDeferrable && !this.sched.modelsTime;
+    assert(!takesEffectLate, () => `${type.name} can be deferred, and must take effect as it is delivered`);
     this.register(type, (words, offset, call) => {
       const args = decode(type.argCodec, words, offset) as Values<A>;
       const body = this.serveOne(type, handler(args), call);
@@ -221,7 +245,7 @@ export class Port {
     call: number,
     values: Values<R>,
   ): void {
-    this.send(REPLY, call, type.replyCodec, values);
+    this.send(REPLY, call, type.replyCodec, values, true);
     this.sched.at(PortStep.reply, this.peer, type.id, call);
   }
 
@@ -247,19 +271,21 @@ export class Port {
     call: number,
     codec: FieldCodec,
     values: Readonly<Record<string, number>>,
+    mustWake: boolean,
   ): void {
     const offset = this.backlog.length > 0 ? -1 : this.outgoing.reserve();
     if (offset >= 0) {
       encode(this.outgoing.slots, offset, type, call, codec, values);
       this.outgoing.commit();
+      this.onSend(mustWake);
     } else {
       const words = new Array<number>(RING_SLOT_WORDS).fill(0);
       encode(words, 0, type, call, codec, values);
       this.backlog.push(words);
       this.onHeldBack();
       assert(this.backlog.length < BACKLOG_MAX, () => `${this.peerName} no longer takes messages`);
+      this.onSend(true);
     }
-    this.onSend();
   }
 
   private flushBacklog(): void {
@@ -272,7 +298,7 @@ export class Port {
     }
     if (sent === 0) return;
     this.backlog.splice(0, sent);
-    this.onSend();
+    this.onSend(true);
   }
 
   private deliver(words: Float64Array, offset: number): void {
@@ -285,10 +311,11 @@ export class Port {
 
   private deliverReply(words: Float64Array, offset: number, number: number): void {
     const call = this.pending[number];
-    assert(
-      call !== undefined && !call.done,
-      () => `${this.peerName} replied to call ${number}, which is not open`,
-    );
+    assert(call?.isOpen === true, () => `${this.peerName} replied to call ${number}, which is not open`);
+    call.isOpen = false;
+    // It was not waited for.
+    if (call.type === null) this.freeCalls.push(number);
+    if (call.done) return;
     for (let i = 0; i < RING_SLOT_WORDS; i++) call.words[i] = words[offset + i];
     call.done = true;
     if (call.task !== null) this.sched.wake(call.task);

@@ -19,4 +19,10 @@ describe('a message type', () => {
     expect(() => defineMessage('test.manyBack', {}, many)).toThrow(`more than ${RING_ARGS_MAX}`);
     expect(RING_SLOT_WORDS).toBe(RING_ARGS_MAX + 2);
   });
+
+  it('says nothing in return if nobody need wait for it', () => {
+    expect(defineMessage('test.drop', { a: field() }, {}, true).isDeferrable).toBe(true);
+    expect(Test.add.isDeferrable).toBe(false);
+    expect(() => defineMessage('test.dropAll', {}, { left: field() }, true)).toThrow('cannot be deferred');
+  });
 });

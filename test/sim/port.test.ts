@@ -5,7 +5,7 @@ import type { Brand } from '../../src/base/brand.js';
 import { defineMessage, field } from '../../src/sim/message.js';
 import { Port } from '../../src/sim/port.js';
 import { Ring } from '../../src/sim/ring.js';
-import type { Steps } from '../../src/sim/steps.js';
+import { PARK, type Steps } from '../../src/sim/steps.js';
 import { actorId } from '../../src/sim/task.js';
 import { Bench } from './harness.js';
 
@@ -16,6 +16,7 @@ const Test = {
   slow: defineMessage('test.slow', { ns: field() }, { at: field() }),
   note: defineMessage('test.note', { value: field<Apples>() }, {}),
   unknown: defineMessage('test.unknown', {}, {}),
+  drop: defineMessage('test.dropOne', { value: field<Apples>() }, {}, true),
 } as const;
 
 const apples = (count: number): Apples => count as Apples;
@@ -40,6 +41,10 @@ describe('two ports', () => {
     notes = [];
     server.answer(Test.add, ({ a, b }) => ({ sum: a + b }));
     server.answer(Test.note, ({ value }) => {
+      notes.push(value);
+      return {};
+    });
+    server.answer(Test.drop, ({ value }) => {
       notes.push(value);
       return {};
     });
@@ -146,6 +151,79 @@ describe('two ports', () => {
     };
     bench.run(body());
     expect(notes).toEqual([1, 2]);
+  });
+
+  describe('with a peer that sleeps', () => {
+    it('do not wait for what it will do before all else, and keep the number until it has', () => {
+      client.peerSleeps = () => true;
+      const body = function* (): Steps<void> {
+        const first = client.start(Test.drop, { value: apples(1) });
+        expect(client.mustWait(first)).toBe(false);
+        client.take(Test.drop, first);
+        expect([notes, client.outstandingCalls]).toEqual([[], 1]);
+        const second = client.start(Test.drop, { value: apples(2) });
+        expect(second).not.toBe(first);
+        yield* client.finish(Test.drop, second);
+        expect(() => client.take(Test.drop, second)).toThrow('finished as test.dropOne');
+        // What it answers it must be waited for with.
+        expect((yield* client.call(Test.add, { a: 1, b: 2 })).sum).toBe(3);
+        expect(notes).toEqual([1, 2]);
+      };
+      bench.run(body());
+      expect([notes, client.outstandingCalls]).toEqual([[1, 2], 0]);
+    });
+
+    it('use the numbers again once the late answers have come', () => {
+      client.peerSleeps = () => true;
+      const numbers = new Set<number>();
+      const body = function* (): Steps<void> {
+        for (let i = 0; i < 50; i++) {
+          const call = client.start(Test.drop, { value: apples(i) });
+          numbers.add(call);
+          yield* client.finish(Test.drop, call);
+          yield* client.call(Test.add, { a: 1, b: 2 });
+        }
+      };
+      bench.run(body());
+      expect(numbers.size).toBeLessThanOrEqual(4);
+      expect(notes).toHaveLength(50);
+    });
+
+    it('wait where the request is not in its mailbox yet', () => {
+      connect(2);
+      client.peerSleeps = () => true;
+      const body = function* (): Steps<void> {
+        for (let i = 0; i < 5; i++) client.post(Test.note, { value: apples(i) });
+        const call = client.start(Test.drop, { value: apples(5) });
+        expect(client.mustWait(call)).toBe(true);
+        yield PARK;
+        client.take(Test.drop, call);
+        expect(notes).toEqual([0, 1, 2, 3, 4, 5]);
+      };
+      bench.run(body());
+    });
+
+    it('wait for one that is awake', () => {
+      const body = function* (): Steps<void> {
+        yield* client.finish(Test.drop, client.start(Test.drop, { value: apples(1) }));
+        expect(notes).toEqual([1]);
+      };
+      bench.run(body());
+    });
+
+    it('tell which sends may not leave it asleep', () => {
+      const told: boolean[] = [];
+      client.onSend = (mustWake) => told.push(mustWake);
+      const body = function* (): Steps<void> {
+        client.post(Test.drop, { value: apples(1) });
+        client.start(Test.drop, { value: apples(1) });
+        client.post(Test.note, { value: apples(1) });
+        client.start(Test.add, { a: 1, b: 1 });
+        yield* bench.steps(1);
+      };
+      bench.run(body());
+      expect(told).toEqual([false, false, true, true]);
+    });
   });
 
   it('report a message that nobody handles, and a handler that is there already', () => {

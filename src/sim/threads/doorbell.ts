@@ -29,7 +29,7 @@ export class Doorbell {
   /** Any thread. An owner who is awake will see it, and does not fall asleep over it; true when he sleeps, and {@link wakeOwner} must follow. */
   knock(): boolean {
     Atomics.add(this.words, COUNT, 1);
-    return Atomics.load(this.words, SLEEPING) !== 0;
+    return this.isOwnerAsleep;
   }
 
   /**
@@ -40,6 +40,11 @@ export class Doorbell {
     if (Atomics.compareExchange(this.words, SLEEPING, 1, 0) === 0) return;
     Atomics.add(this.common, AWAKE, 1);
     Atomics.notify(this.words, COUNT);
+  }
+
+  /** Any thread. What was written to his rings before this was asked he will find before he does anything else. */
+  get isOwnerAsleep(): boolean {
+    return Atomics.load(this.words, SLEEPING) !== 0;
   }
 
   /** Owner: the count to compare with later; read before looking into the rings. */

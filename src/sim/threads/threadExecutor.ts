@@ -70,6 +70,8 @@ export class ThreadExecutor extends Scheduler {
   private queue: Task[] = [];
   private queueHead = 0;
   private stopping = false;
+  /** Since the mailboxes were looked at last. */
+  private hasSlept = false;
   /** Of the slice of the task that runs. */
   private stepsLeft = 0;
   /** The doorbell's count when the mailboxes were looked at last. */
@@ -104,11 +106,24 @@ export class ThreadExecutor extends Scheduler {
 
   addLink(link: Link): void {
     this.links.push(link);
-    link.port.onSend = () => {
-      if (link.port.dirty) return;
-      link.port.dirty = true;
-      this.unrung.push(link);
+    const { port, peerDoorbell } = link;
+    port.onSend = (mustWake) => this.noteSent(link, mustWake);
+    port.peerSleeps = () => {
+      const { isOwnerAsleep } = peerDoorbell;
+      // It may have fallen asleep just before the message came, and be asleep when its doorbell is rung.
+      if (!isOwnerAsleep) this.noteSent(link, true);
+      return isOwnerAsleep;
     };
+  }
+
+  private noteSent(link: Link, mustWake: boolean): void {
+    const { port, peerDoorbell } = link;
+    // He looks into his mailbox when he wakes, rung for or not.
+    if (!mustWake && peerDoorbell.isOwnerAsleep) return;
+    port.urgent ||= mustWake;
+    if (port.dirty) return;
+    port.dirty = true;
+    this.unrung.push(link);
   }
 
   /** Makes {@link run} return after the current slice. */
@@ -187,7 +202,10 @@ export class ThreadExecutor extends Scheduler {
   /** One round over mailboxes, timers and runnable tasks; false when there was nothing to do. */
   private turn(): boolean {
     let work = 0;
-    for (const link of this.links) work += link.port.drain(DRAIN_BATCH);
+    // Who has sent something to a sleeper need not have waited for an answer.
+    const batch = this.hasSlept ? Number.POSITIVE_INFINITY : DRAIN_BATCH;
+    this.hasSlept = false;
+    for (const link of this.links) work += link.port.drain(batch);
     this.ringDoorbells();
     work += this.wakeDueTimers();
     work += this.runTasks();
@@ -230,8 +248,10 @@ export class ThreadExecutor extends Scheduler {
 
   private ringDoorbells(): void {
     for (let link = this.unrung.pop(); link !== undefined; link = this.unrung.pop()) {
-      link.port.dirty = false;
-      if (link.peerDoorbell.knock()) this.leaveAsleep(link.peerDoorbell);
+      const { port, peerDoorbell } = link;
+      if (peerDoorbell.knock() && port.urgent) this.leaveAsleep(peerDoorbell);
+      port.dirty = false;
+      port.urgent = false;
     }
     if (this.leftAsleep.length > 0 && this.mustWakeNow()) this.wakeLeftAsleep();
   }
@@ -268,7 +288,10 @@ export class ThreadExecutor extends Scheduler {
     const looks = this.habit.wantsToLook();
     const spinEndMs = performance.now() + (looks ? Math.min(SPIN_MAX_MS, limitMs) : 0);
     const wasSeen = this.spin(doorbell, seen, spinEndMs);
-    if (!wasSeen) doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
+    if (!wasSeen) {
+      doorbell.wait(seen, Math.min(this.sleepMs, limitMs));
+      this.hasSlept = true;
+    }
     const wasRung = doorbell.count() !== seen;
     this.habit.note(looks, wasSeen, wasRung);
     this.sleepMs = wasRung ? CONTROL_SLICE_MS : Math.min(2 * this.sleepMs, SLEEP_MAX_MS);

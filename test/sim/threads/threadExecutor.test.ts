@@ -9,7 +9,7 @@ import { defineMessage, field } from '../../../src/sim/message.js';
 import { Port } from '../../../src/sim/port.js';
 import { Ring } from '../../../src/sim/ring.js';
 import { TaskFailure } from '../../../src/sim/scheduler.js';
-import { STEP, type Steps } from '../../../src/sim/steps.js';
+import { PARK, STEP, type Steps } from '../../../src/sim/steps.js';
 import { actorId } from '../../../src/sim/task.js';
 import { Doorbell } from '../../../src/sim/threads/doorbell.js';
 import { ThreadExecutor } from '../../../src/sim/threads/threadExecutor.js';
@@ -17,10 +17,14 @@ import { TestStep } from '../harness.js';
 
 const Echo = defineMessage('test.echo', { value: field() }, { value: field() });
 const Notice = defineMessage('test.notice', { value: field() }, {});
+const Drop = defineMessage('test.drop', { value: field() }, {}, true);
 
 /** The doorbell of somebody who always sleeps. */
 class Sleeper extends Doorbell {
   isWoken = false;
+  override get isOwnerAsleep(): boolean {
+    return true;
+  }
   override knock(): boolean {
     super.knock();
     return true;
@@ -171,6 +175,69 @@ describe('an executor in a thread of its own', () => {
     expect(executor.failure).toBe(null);
   });
 
+  it('takes all that came while it slept before it does anything else', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(256)), 0, 256));
+    const executor = new ThreadExecutor(1);
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+    /** Its owner is sent a lot as soon as he sleeps. */
+    class Ambush extends Doorbell {
+      override wait(seen: number, timeoutMs: number): void {
+        if (sent === 0) for (; sent < 200; sent++) client.post(Drop, { value: sent });
+        super.wait(seen, timeoutMs);
+      }
+    }
+    let sent = 0;
+    let taken = 0;
+    executor.attach(new Ambush(bells, 0));
+    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+    server.answer(Drop, () => {
+      taken++;
+      return {};
+    });
+    executor.addLink({ port: server, peerDoorbell: new Doorbell(bells, 1) });
+    const body = function* (): Steps<void> {
+      while (sent === 0) yield* executor.sleep(2_000_000);
+      expect([sent, taken]).toEqual([200, 200]);
+    };
+    await runTasks(executor, body());
+    expect(executor.failure).toBe(null);
+  });
+
+  it('does not wake a peer for what can be deferred, and does for what somebody waits for', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(16)), 0, 16));
+    const executor = makeExecutor();
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    let isAsleep = true;
+    /** Falls asleep and awakes as the test says. */
+    class Dozer extends Sleeper {
+      override get isOwnerAsleep(): boolean {
+        return isAsleep;
+      }
+    }
+    const peerDoorbell = new Dozer(bells, 1);
+    const client = new Port(executor, actorId(0), actorId(1), 'the dozer', up, down);
+    const server = new Port(executor, actorId(1), actorId(0), 'the client', down, up);
+    server.answer(Drop, () => ({}));
+    executor.addLink({ port: client, peerDoorbell });
+    const body = function* (): Steps<void> {
+      client.post(Drop, { value: 1 });
+      yield* client.finish(Drop, client.start(Drop, { value: 2 }));
+      yield* executor.sleep(1_000_000);
+      expect([peerDoorbell.isWoken, peerDoorbell.count()]).toEqual([false, 0]);
+      // He is awake when he is sent something, and asleep by the time that his doorbell rings.
+      isAsleep = false;
+      const call = client.start(Drop, { value: 3 });
+      expect(client.mustWait(call)).toBe(true);
+      server.drain(16);
+      yield PARK;
+      client.take(Drop, call);
+    };
+    await runTasks(executor, body());
+    expect(executor.failure).toBe(null);
+    expect(peerDoorbell.isWoken).toBe(true);
+  });
+
   describe('with a peer that sleeps', () => {
     /** An executor that has sent something to a sleeper, in a task that goes on until he is woken or has taken so many steps. */
     async function stepsUntilWoken(awake: number, stepsMax: number): Promise<number> {
@@ -249,6 +316,54 @@ const ACTOR = `
   })();
 `;
 
+/** Role 0 has numbers dropped, a hundred at a time; role 1 looks between short sleeps whether it has heard of all that the other takes for dropped. */
+const DROPPER = `
+  const { parentPort, workerData } = require('node:worker_threads');
+  (async () => {
+    const load = (name) => import(workerData.dist + name);
+    const [{ Port }, { Ring }, { Doorbell }, { ThreadExecutor }, { defineMessage, field }] = await Promise.all(
+      ['port.js', 'ring.js', 'threads/doorbell.js', 'threads/threadExecutor.js', 'message.js'].map(load));
+    const { rings, bells, role, rounds, capacity } = workerData;
+    const dropped = new Int32Array(workerData.dropped);
+    const Drop = defineMessage('test.drop', { value: field() }, {}, true);
+    const executor = new ThreadExecutor(1);
+    executor.attach(new Doorbell(bells, role));
+    const [up, down] = rings.map((ring) => new Ring(ring, 0, capacity));
+    const port = role === 0
+      ? new Port(executor, 0, 1, 'the user', up, down)
+      : new Port(executor, 1, 0, 'the dropper', down, up);
+    executor.addLink({ port, peerDoorbell: new Doorbell(bells, 1 - role) });
+    if (role === 1) {
+      let heard = 0;
+      port.answer(Drop, ({ value }) => {
+        heard = value;
+        return {};
+      });
+      const use = function* () {
+        for (let i = 0; ; i++) {
+          yield* executor.sleep((i % 7) * 20_000);
+          if (Atomics.load(dropped, 0) > heard) throw new Error('uses what was dropped');
+          Atomics.add(dropped, 1, 1);
+        }
+      };
+      executor.spawn(1, 'use', use());
+    } else {
+      const drop = function* () {
+        for (let round = 0; round < rounds; round++) {
+          for (let i = 1; i < 100; i++) port.post(Drop, { value: 100 * round + i });
+          yield* port.finish(Drop, port.start(Drop, { value: 100 * (round + 1) }));
+          Atomics.store(dropped, 0, 100 * (round + 1));
+          if (round % 5 === 0) yield* executor.sleep(50_000);
+        }
+        executor.stop();
+      };
+      executor.spawn(0, 'drop', drop());
+    }
+    await executor.run();
+    parentPort.postMessage({ rounds });
+  })();
+`;
+
 const dist = new URL('../../../dist/src/sim/', import.meta.url);
 
 // The build comes before the tests in \`npm test\`; without it there is nothing that a worker could load.
@@ -267,5 +382,23 @@ describe.runIf(existsSync(fileURLToPath(dist)))('two executors in two threads', 
     });
     await Promise.all(workers.map((worker) => worker.terminate()));
     expect(outcome).toBe('done');
+  });
+
+  it('never use what the other takes for dropped, be it that one of them slept', async () => {
+    const capacity = 256;
+    const rings = [0, 1].map(() => new SharedArrayBuffer(Ring.bytesFor(capacity)));
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const dropped = new SharedArrayBuffer(8);
+    const workers = [0, 1].map((role) => {
+      const workerData = { rings, bells, dropped, role, rounds: 2000, capacity, dist: dist.href };
+      return new Worker(DROPPER, { eval: true, workerData });
+    });
+    const outcome = await new Promise((resolve, reject) => {
+      for (const worker of workers) worker.on('message', resolve).on('error', reject);
+    });
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect(outcome).toEqual({ rounds: 2000 });
+    const [, looks] = new Int32Array(dropped);
+    expect(looks).toBeGreaterThan(0);
   });
 });
