@@ -5,7 +5,7 @@ import type { BugOverlay } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
 import { findNotExpressed } from '../bugs/notExpressed.js';
 import { Exploration, type ExplorationReport } from '../explore/exploration.js';
-import { portfolio, type StrategyName } from '../explore/strategies/makeStrategy.js';
+import { racers, type StrategyName } from '../explore/strategies/makeStrategy.js';
 import { isExpected } from '../explore/verdict.js';
 import {
   bugsDocument,
@@ -105,9 +105,9 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
     await host.interruptible(
       async (signal) => {
         for (const bug of allBugs) {
-          for (const strategy of portfolio) {
+          for (const strategy of racers) {
             if (signal.aborted) return;
-            status.show(`${bug.id} by ${strategy}: ${cells.length}/${allBugs.length * portfolio.length}`);
+            status.show(`${bug.id} by ${strategy}: ${cells.length}/${allBugs.length * racers.length}`);
             cells.push(await raceOne(bug, strategy, limits, jobs, pool, host, signal));
           }
         }
@@ -118,7 +118,7 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
     status.clear();
     await pool.close();
   }
-  const partial = cells.length < allBugs.length * portfolio.length;
+  const partial = cells.length < allBugs.length * racers.length;
   const wallNs = (host.nowMs() - startMs) * 1e6;
   const context = { seed: limits.seed, partial, wallNs, environment: host.environment() };
   const table = (): string => raceTable(cells, partial);

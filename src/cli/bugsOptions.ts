@@ -33,7 +33,7 @@ export function addBugsCommand(program: Command, action: BugsRunner): void {
     .option('--hunt <id>', 'looks for one with the portfolio, and writes its failure file')
     .option(
       '--race',
-      'hunts each with each strategy of the portfolio (all but dfs), and says how many schedules and seconds it took',
+      'hunts each with each strategy of the portfolio and depth first, and says how many schedules and seconds it took',
     )
     .option('--seconds <n>', 'wall time of a hunt, or of each one in a race')
     .option(

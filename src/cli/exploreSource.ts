@@ -101,7 +101,19 @@ async function sourceOf(file: string, names: ExploreNames, host: CliHost): Promi
   }
   refuseUnused(names, ['filter'], 'with a case file (.json)');
   refuseFolder(file);
+  refuseExecutor(names.set ?? []);
   return scenarioSource(scenarioPath(file), names);
+}
+
+/** What a scenario itself names is passed over, since it says how it is to be run and not how it is explored. @throws UserError */
+export function refuseExecutor(set: readonly string[]): void {
+  const typed = set.find((assignment) => /^executor\s*=/.test(assignment));
+  if (typed !== undefined && !/=\s*virtual$/.test(typed))
+    throw refusal(
+      `--set ${typed}`,
+      'another executor',
+      'virtual: only where one thread runs all are there schedules to choose',
+    );
 }
 
 /** @throws UserError */

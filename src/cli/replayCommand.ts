@@ -33,7 +33,8 @@ export async function replayCommand(
   const write = (text: string): void => {
     if (options.quiet !== true) host.stdout.write(text);
   };
-  const limits = { stopAt, withPages: options.verbose === true && options.quiet !== true };
+  const mustFit = isToFit(playable);
+  const limits = { stopAt, withPages: options.verbose === true && options.quiet !== true, mustFit };
   const { verdict, isExact, isStopped } = replay(failure, limits, {
     begin: (actors) => write(columns.head(actors)),
     line: (line) => write(columns.line(line)),
@@ -42,32 +43,40 @@ export async function replayCommand(
     host.stdout.write(`stopped before step ${stopAt}\n`);
     return ExitStatus.Ok;
   }
-  if (!isExact) requireFitting(playable, file);
-  return judge(playable, verdict, isExact, host);
+  if (!isExact && mustFit)
+    throw misfit(file, 'choices that do not fit its program: not every one of them could be made');
+  return judge(playable, verdict, isExact, file, host);
 }
 
-/** With another module a program may well go another way, and one that goes differently each time does. @throws UserError */
-function requireFitting({ failure, hasOtherPolicy }: PlayableFailure, file: string): void {
-  if (hasOtherPolicy || failure.verdict.kind === 'nondeterminism') return;
-  const found = 'choices that do not fit its program: not every one of them could be made';
-  throw new UserError({ where: file, found, allowed: ALLOWED });
+/** With another module a program may well go another way, and one that goes differently each time does. */
+function isToFit({ failure, hasOtherPolicy }: PlayableFailure): boolean {
+  return !hasOtherPolicy && failure.verdict.kind !== 'nondeterminism';
 }
 
+/** @throws UserError where nothing but the file can be to blame for another end. */
 function judge(
   { failure, hasOtherPolicy }: PlayableFailure,
   verdict: Failure['verdict'] | null,
   isExact: boolean,
+  file: string,
   host: CliHost,
 ): ExitStatus {
   const wentAnotherWay = hasOtherPolicy && !isExact;
   if (verdict === null || wentAnotherWay || !sameVerdict(verdict, failure.verdict)) {
     const found = verdict === null ? 'nothing went wrong' : verdictTitle(verdict);
-    host.stdout.write(`this is not how it went: ${found}; it was ${verdictTitle(failure.verdict)}\n`);
-    if (!hasOtherPolicy) return ExitStatus.InternalError;
+    const was = verdictTitle(failure.verdict);
+    if (!hasOtherPolicy)
+      throw misfit(file, `a verdict to which its choices do not lead: "${was}", and not "${found}"`);
+    host.stdout.write(`this is not how it went: ${found}; it was ${was}\n`);
     return verdict === null ? ExitStatus.Ok : ExitStatus.CheckFailed;
   }
   host.stdout.write(`${[verdictTitle(verdict), ...verdict.details.map((line) => `  ${line}`)].join('\n')}\n`);
   return ExitStatus.CheckFailed;
+}
+
+/** Altered by somebody who has signed it anew, or damaged in a way that its digest does not tell. */
+function misfit(file: string, found: string): UserError {
+  return new UserError({ where: file, found, allowed: ALLOWED });
 }
 
 function read(file: string): Uint8Array {

@@ -24,7 +24,7 @@ import {
   statusOfSearch,
 } from './exploreCommand.js';
 import type { ExploreOptions } from './exploreOptions.js';
-import { bugNamed } from './exploreSource.js';
+import { bugNamed, refuseExecutor } from './exploreSource.js';
 import { refusal, wholeNumber } from './optionValues.js';
 import { ResultOutput } from './resultOutput.js';
 
@@ -68,6 +68,7 @@ async function swarmLimits(options: ExploreOptions): Promise<SwarmLimits> {
   const limits = limitsOf(options);
   const choices = choicesOf(options);
   const set = options.set ?? [];
+  refuseExecutor(set);
   const own = options.policy === undefined ? {} : await loadOwnCode(resolve(options.policy));
   // A mistake is told before workers start, by this thread.
   subjectOf({ ...randomScenario(limits.seed, choices).source, set }, own);

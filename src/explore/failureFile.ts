@@ -9,7 +9,8 @@ import { findBug } from '../bugs/catalogue.js';
 import { verdictKinds } from '../bugs/verdictKind.js';
 import { caseSchema } from '../case/caseSchema.js';
 import { withoutFunctions } from './ownCode.js';
-import type { ExplorationTarget } from './target.js';
+import { STEPS_MAX } from './subjectRunner.js';
+import { areCheckers, type ExplorationTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 
 /** How such a file begins. */
@@ -42,8 +43,9 @@ const failureSchema = z.strictObject({
   source: sourceSchema,
   bug: z.string().nullable(),
   checks: z.string().optional(),
-  disturbedSteps: z.number().int().positive().optional(),
-  stepsMax: z.number().int().positive().optional(),
+  disturbedSteps: z.number().int().positive().max(STEPS_MAX).optional(),
+  /** No search has more: one that was altered must not run for ever. */
+  stepsMax: z.number().int().positive().max(STEPS_MAX).optional(),
   /** Which module with code of the user's own took part: its text is not here, nor where it is. */
   policy: z.strictObject({ hash: z.string(), names: z.array(z.string()) }).optional(),
   verdict: verdictSchema,
@@ -93,6 +95,8 @@ export function decodeFailure(bytes: Uint8Array, file: string, version: string):
   if (content === null) throw refuse('a file whose content is no failure');
   if (content.bug !== null && findBug(content.bug) === null)
     throw refuse(`bug ${content.bug}, which is not there`);
+  if (content.checks !== undefined && !areCheckers(content.checks))
+    throw refuse(`invariants ${content.checks}, which are not there`);
   return failureOf(content);
 }
 

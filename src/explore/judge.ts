@@ -69,11 +69,11 @@ export function judgeResult(result: WorkloadResult, program: Case | null): Verdi
   };
 }
 
-/** By actor; and the circle, where those who wait for one another are known. */
+/** The circle first, where those who wait for one another are known; then all by actor. */
 function describeWaits({ coordinator, devices, cpus, names, executor }: VirtualMachine): string[] {
   const lines = [coordinator, ...devices, ...cpus].flatMap((actor, i) =>
     actor.waits().map((line) => `${names[i]}: ${line}`),
   );
   const circle = findCircle(executor.tasks);
-  return circle === null ? lines : [...lines, describeCircle(circle)];
+  return circle === null ? lines : [describeCircle(circle), ...lines];
 }

@@ -37,3 +37,13 @@ export function runnerOf(target: ExplorationTarget, stock?: BufferStock): Subjec
 export function requireCheckers(checks: string): void {
   chooseCheckers(checks);
 }
+
+/** Whether checkers can be chosen so. */
+export function areCheckers(checks: string): boolean {
+  try {
+    chooseCheckers(checks);
+    return true;
+  } catch {
+    return false;
+  }
+}

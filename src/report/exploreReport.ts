@@ -14,7 +14,7 @@ import type { Environment, JsonDocument, JsonObject } from './json.js';
 import { scheduleText } from './scheduleText.js';
 import { formatCount, plural } from './units.js';
 
-const DETAILS_MAX = 12;
+const DETAILS_MAX = 24;
 /** A bound above it says nothing. */
 const MISSED_WORTH_TELLING = 0.9999;
 
@@ -109,8 +109,14 @@ export function findingLines({ verdict, strategy, schedule, steps, preemptions }
   return [
     `found ${verdictTitle(verdict)}`,
     `  schedule ${formatCount(schedule + 1)}, by ${strategy}: ${plural(steps, 'step')}, ${plural(preemptions, 'preemption')}`,
-    ...verdict.details.slice(0, DETAILS_MAX).map((line) => `  ${line}`),
+    ...detailLines(verdict.details),
   ];
+}
+
+function detailLines(details: readonly string[]): string[] {
+  const shown = details.slice(0, DETAILS_MAX).map((line) => `  ${line}`);
+  const rest = details.length - shown.length;
+  return rest === 0 ? shown : [...shown, `  and ${plural(rest, 'line')} more, which svmsim replay prints`];
 }
 
 export function verdictTitle({ kind, invariant, message }: Verdict): string {

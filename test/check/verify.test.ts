@@ -1,6 +1,7 @@
 /** Every rule holds at rest after any mix of accesses, migrations and system calls, and nothing is left after the end. */
 
 import { describe, expect, it } from 'vitest';
+import { restRules } from '../../src/check/restRules.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import { BUFFER, failed, type MachineOptions, TestMachine } from './harness.js';
 import { Stress } from './stress.js';
@@ -32,6 +33,13 @@ describe('verify', () => {
     expect(failed(results)).toEqual([]);
     expect(results.find(({ name }) => name === 'content')?.detail).toBe('0 populated pages');
     expect(failed(machine.tearDown())).toEqual([]);
+  });
+
+  it('looks at all invariants that are said to be looked at whenever all is at rest', () => {
+    const machine = new TestMachine();
+    const results = [...machine.verify({ expectations: [] }), ...machine.tearDown()];
+    const ids = results.map(({ name }) => name).filter((name) => /^[A-Z]\d+$/.test(name));
+    expect(new Set(ids)).toEqual(new Set(restRules));
   });
 
   it('changes nothing', () => {

@@ -43,6 +43,8 @@ const files: Readonly<Record<string, string | Uint8Array>> = {
   'program.mjs': 'export default { programs: { *a() {} } };\n',
   'misspelt.mjs': 'export default { placment: {} };\n',
   'no-import.mjs': 'import "no-such-package";\n',
+  'endless.yaml':
+    'executor: threads\nworkloads: [{kind: pattern, pattern: uniform, size: 16KiB, accesses: 4, rounds: unlimited}]\n',
   'good.yaml': 'ram: 16MiB\ndevices: {count: 1}\nworkloads: []\n',
   'good.mjs': 'export default { drivers: [] };\n',
   'case.json': '[]',
@@ -234,6 +236,9 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['--set rma=1', /key 'rma': found an unknown key/],
     ['--swarm --set rma=1', /key 'rma': found an unknown key/],
     ['test/cases', /test\/cases: found a directory, allowed: a scenario file .*, or a case file/],
+    ['--set executor=threads', /--set executor=threads: found another executor, allowed: virtual/],
+    ['--swarm --set executor=threads', /--set executor=threads: found another executor, allowed: virtual/],
+    ['@endless.yaml', /endless\.yaml:2: .*rounds': found unlimited, allowed: .*with a duration/],
     ['--swarm explore-race', /allowed: no file/],
     ['--swarm --filter x', /--filter x: found --swarm/],
     ['--schedules 0', /--schedules: found 0/],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
-import { encodeFailure } from '../../src/explore/failureFile.js';
+import { encodeFailure, type Failure } from '../../src/explore/failureFile.js';
 import { someFailure } from '../explore/someFailure.js';
 import { FakeHost } from './fakeHost.js';
 
@@ -71,11 +71,29 @@ describe('svmsim replay', () => {
     }
   });
 
-  it('ends with 3 where every choice can be made, and the end is another', async () => {
+  it('refuses a verdict to which the choices do not lead, though all of them can be made', async () => {
     const verdict = { ...failure.verdict, kind: 'deadlock', invariant: null } as const;
     writeFileSync(file, encodeFailure({ ...failure, verdict }, host.version));
-    expect(await runCli(['replay', file, '--quiet'], host)).toBe(3);
-    expect(host.stdout.text).toContain('this is not how it went: invariant of I4');
+    expect(await runCli(['replay', file, '--quiet'], host)).toBe(2);
+    expect(host.stderr.text).toMatch(/f\.bin: found a verdict to which its choices do not lead: "deadlock: /);
+    expect(host.stderr.text).toContain('not "invariant of I4');
+    expect([host.stderr.text.trim().split('\n').length, host.stdout.text]).toEqual([1, '']);
+  });
+
+  it('refuses limits and invariants that no search has, which would never end or mean nothing', async () => {
+    const wrong: [Partial<Failure['target']>, RegExp][] = [
+      [{ stepsMax: Number.MAX_SAFE_INTEGER }, /content is no failure/],
+      [{ disturbedSteps: 1e9 }, /content is no failure/],
+      [{ checks: 'Z9' }, /f\.bin: found invariants Z9, which are not there/],
+    ];
+    for (const [changed, message] of wrong) {
+      host = new FakeHost();
+      const target = { ...failure.target, ...changed };
+      writeFileSync(file, encodeFailure({ ...failure, target }, host.version));
+      expect(await runCli(['replay', file, '--quiet'], host)).toBe(2);
+      expect(host.stderr.text).toMatch(message);
+      expect(host.stderr.text.trim().split('\n')).toHaveLength(1);
+    }
   });
 
   it('refuses a file of another version, one cut off, one altered, and one that is not there, each in one line', async () => {

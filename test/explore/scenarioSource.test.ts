@@ -117,7 +117,7 @@ describe('a failure of a scenario with a trace', () => {
     const failure = decodeFailure(readFileSync(file), file, host.version);
     const result = replay(
       failure,
-      { stopAt: Infinity, withPages: false },
+      { stopAt: Infinity, withPages: false, mustFit: true },
       { begin: () => {}, line: () => {} },
     );
     expect(result).toMatchObject({ isExact: true, verdict: { kind: failure.verdict.kind } });

@@ -56,6 +56,17 @@ function confidenceOf(drawn: readonly number[], others: readonly number[]): stri
   return exploreText(reportOf(drawn, others), context).trimEnd().split('\n').at(-1) ?? '';
 }
 
+it('says how many of the lines of a verdict it leaves out', () => {
+  const linesOf = (count: number): string[] => {
+    const details = numbers(count).map((i) => `line ${i}`);
+    const found = { ...finding, verdict: { ...finding.verdict, details } };
+    const text = exploreText({ ...reportOf([1, 2], []), findings: [found] }, context);
+    return text.split('\n').filter((line) => line.includes('line'));
+  };
+  expect(linesOf(24)).toHaveLength(24);
+  expect(linesOf(30).slice(-2)).toEqual(['  line 23', '  and 6 lines more, which svmsim replay prints']);
+});
+
 it('says of a search that was stopped at once no more than that', () => {
   const text = exploreText({ ...reportOf([], []), isPartial: true }, context);
   expect(text).toBe('race: interrupted before the first schedule ended\n');

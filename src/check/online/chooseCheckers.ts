@@ -1,6 +1,7 @@
 /** Which checkers watch a run, as users say it: `all`, `cheap`, `none`, or invariants by name. */
 
 import { UserError } from '../../base/userError.js';
+import { restRules } from '../restRules.js';
 import { allCheckers } from './allCheckers.js';
 import type { CheckerKind } from './checker.js';
 
@@ -9,14 +10,14 @@ export const CHECKER_SETS = ['all', 'cheap', 'none'] as const;
 
 /**
  * What is not chosen is not made, and costs nothing. `isAlone`: only the Coordinator can be looked at, as in threads, so that of `all` only the cheap
- * ones are left. @throws UserError for an invariant that nobody watches, or not there.
+ * ones are left. Invariants that are looked at when all is at rest are so in any case: naming them is no mistake. @throws UserError for an invariant that nobody watches, or not there.
  */
 export function chooseCheckers(text: string, isAlone = false): readonly CheckerKind[] {
   if (text === 'none') return [];
   const there = isAlone || text === 'cheap' ? allCheckers.filter(({ isCheap }) => isCheap) : allCheckers;
   if (text === 'all' || text === 'cheap') return there;
   const ids = text.split(',').map((id) => id.trim());
-  const unknown = ids.find((id) => !there.some((kind) => kind.id === id));
+  const unknown = ids.find((id) => !there.some((kind) => kind.id === id) && !restRules.includes(id));
   if (unknown === undefined) return there.filter(({ id }) => ids.includes(id));
   const set = CHECKER_SETS.find((name) => name === unknown);
   if (set !== undefined) {
@@ -27,6 +28,10 @@ export function chooseCheckers(text: string, isAlone = false): readonly CheckerK
   throw new UserError({
     where: `--checks ${text}`,
     found: unknown === '' ? 'nothing' : `${unknown}, which ${where}`,
-    allowed: `${CHECKER_SETS.join(', ')}, or a list of ${there.map((kind) => kind.id).join(',')}`,
+    allowed: `${CHECKER_SETS.join(', ')}, or a list of ${there.map((kind) => kind.id).join(',')}; looked at in any case, when all is at rest: ${restOnly(there)}`,
   });
+}
+
+function restOnly(there: readonly CheckerKind[]): string {
+  return restRules.filter((rule) => !there.some(({ id }) => id === rule)).join(',');
 }

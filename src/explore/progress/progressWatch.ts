@@ -8,6 +8,7 @@ import type { StepObserver } from '../../sim/scheduler.js';
 import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Verdict } from '../verdict.js';
+import { foldedSteps } from './foldedSteps.js';
 import { HowFar } from './howFar.js';
 import { Overtaken } from './overtaken.js';
 import { UnitsDone } from './unitsDone.js';
@@ -141,8 +142,9 @@ export class ProgressWatch implements StepObserver {
   }
 
   private livelock(what: string, cycle: readonly string[]): Verdict {
-    const shown = cycle.slice(0, CYCLE_SHOWN);
-    const rest = cycle.length - shown.length;
+    const told = foldedSteps(cycle);
+    const shown = told.slice(0, CYCLE_SHOWN);
+    const rest = told.length - shown.length;
     return {
       kind: 'livelock',
       invariant: 'L2',
@@ -150,7 +152,7 @@ export class ProgressWatch implements StepObserver {
       details: [
         'one round of the cycle:',
         ...shown.map((line) => `  ${line}`),
-        ...(rest > 0 ? [`  and ${rest} steps more`] : []),
+        ...(rest > 0 ? [`  and ${rest} more of its lines`] : []),
       ],
     };
   }

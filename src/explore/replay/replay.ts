@@ -37,6 +37,8 @@ export interface ReplayLimits {
   readonly stopAt: number;
   /** Tells how each page changes. */
   readonly withPages: boolean;
+  /** Ends with the first choice that cannot be made: a file may be anybody's, and what comes after has no end that is known. */
+  readonly mustFit: boolean;
 }
 
 export interface TraceListener {
@@ -52,7 +54,7 @@ export function replay(failure: Failure, limits: ReplayLimits, listener: TraceLi
   watched.newExecution();
   const execution = runnerOf(failure.target).begin(watched);
   const telling = new Telling(execution, watched, limits, listener);
-  execution.beforeStep = () => telling.beforeStep();
+  execution.beforeStep = () => telling.beforeStep() || (limits.mustFit && strategy.divergences > 0);
   execution.run();
   telling.end();
   return {

@@ -67,3 +67,6 @@ export const portfolio: readonly StrategyName[] = [
   'round-robin',
   'pct4',
 ];
+
+/** Those that race for the bugs of the catalogue: all of the portfolio, and depth first, which a portfolio cannot deal out. */
+export const racers: readonly StrategyName[] = [...portfolio, 'dfs'];

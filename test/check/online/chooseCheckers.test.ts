@@ -24,6 +24,12 @@ describe('choosing checkers', () => {
     expect(ids('M6, I3')).toEqual(['I3', 'M6']);
   });
 
+  it('takes those that are looked at in any case, when all is at rest', () => {
+    expect(ids('M3')).toEqual([]);
+    expect(ids('M3,I3,G7')).toEqual(['I3']);
+    expect(() => chooseCheckers('M3,Z9')).toThrow(/Z9, which is not known, .*when all is at rest: .*M3,/);
+  });
+
   it('refuses what nobody watches, and says what there is', () => {
     expect(() => chooseCheckers('I3,I9')).toThrow(UserError);
     expect(() => chooseCheckers('I3,I9')).toThrow(

@@ -10,7 +10,7 @@ import {
 import { TraceColumns } from '../../../src/report/traceColumns.js';
 import { someFailure } from '../someFailure.js';
 
-const TO_THE_END = { stopAt: Number.POSITIVE_INFINITY, withPages: false };
+const TO_THE_END = { stopAt: Number.POSITIVE_INFINITY, withPages: false, mustFit: true };
 
 interface Told extends ReplayResult {
   readonly actors: readonly string[];
@@ -61,18 +61,18 @@ describe('a replay', () => {
   });
 
   it('stops before a step, and says where everybody is', () => {
-    const result = told('B107', { stopAt: 50, withPages: false });
+    const result = told('B107', { stopAt: 50, withPages: false, mustFit: true });
     expect([result.verdict, result.steps, result.isStopped]).toEqual([null, 49, true]);
     expect(textsOf(result.lines, 'standing').length).toBeGreaterThan(0);
   });
 
   it('does not stop where the run ends before that', () => {
-    const result = told('B107', { stopAt: 1e6, withPages: false });
+    const result = told('B107', { stopAt: 1e6, withPages: false, mustFit: true });
     expect([result.verdict?.kind, result.isStopped]).toEqual(['invariant', false]);
   });
 
   it('tells how each page changes, and goes the same way', () => {
-    const verbose = told('B107', { ...TO_THE_END, withPages: true });
+    const verbose = told('B107', { ...TO_THE_END, withPages: true, mustFit: true });
     expect(verbose.verdict).toEqual(whole.verdict);
     expect(textsOf(verbose.lines, 'step')).toEqual(textsOf(whole.lines, 'step'));
     const pages = textsOf(verbose.lines, 'page').join('\n');

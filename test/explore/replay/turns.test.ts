@@ -11,7 +11,7 @@ it('tells each step of the schedule once', () => {
   let names: readonly string[] = [];
   const { steps } = replay(
     failure,
-    { stopAt: Number.POSITIVE_INFINITY, withPages: false },
+    { stopAt: Number.POSITIVE_INFINITY, withPages: false, mustFit: true },
     {
       begin: (all) => {
         names = all;
