@@ -1,4 +1,4 @@
-/** G1, G3, G4, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
+/** G1, E2, G3, G4, G7, R4, R6: GPU mappings are disjoint, lead to what was bound, with all their entries or none; the books of their objects agree. */
 
 import type { Vpn } from '../base/units.js';
 import { formatGpuPte, type GpuPte, gpuPteIsWritable, gpuPteProto } from '../device/gpuPte.js';
@@ -17,8 +17,9 @@ import { Rule } from './rule.js';
 
 export function checkGpuVms(view: MachineView): Rule[] {
   const order = new Rule('G1', 'GPU mappings');
-  const entries = new Rule('G3', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
-  const lists = new Rule('G7', 'lists of objects');
+  const entries = new Rule('E2', 'GPU address spaces', 'bound mappings', 'entries of bound mappings');
+  const lists = new Rule('G3', 'lists of objects');
+  const deferred = new Rule('G7', 'lists of objects');
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
   const handles = new Rule('G4', 'GPU address spaces', 'objects of VMs');
   const opLists = new Rule('R4', 'GPU address spaces');
@@ -29,12 +30,13 @@ export function checkGpuVms(view: MachineView): Rule[] {
       checkObjects(objects, deviceVm);
       checkHandles(handles, deviceVm);
       checkLists(lists, deviceVm);
+      checkDeferred(deferred, deviceVm);
       checkOpLists(opLists, deviceVm);
       const snapshot = view.devices[deviceVm.gpu.index];
       if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
     }
   }
-  return [order, entries, handles, lists, objects, opLists];
+  return [order, entries, lists, handles, deferred, objects, opLists];
 }
 
 /**
@@ -93,12 +95,9 @@ function checkHandles(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
 }
 
 /**
- * What others can map too is on the list of what must be locked one by one, and what has lost its memory on the list of what must be validated, unless
- * the VM's reservation guards that and nobody has prepared the VM since. Nothing else is on either, and no object waits to be freed by nobody.
- *
- * G3 is implied by drm_gpuvm_bo_extobj_add and drm_gpuvm_bo_evict, which bring flag and list together under the list's lock; what is missing on a list is
- * not locked, or not validated, by the job that uses it. G7 by drm_gpuvm_bo_deferred_cleanup, which must run before the VM goes: in immediate mode the last
- * mapping may go where an object cannot be freed.
+ * G3: what others can map too is on the list of what must be locked one by one, and what has lost its memory on the list of what must be validated, unless
+ * the VM's reservation guards that and nobody has prepared the VM since. Nothing else is on either. Implied by drm_gpuvm_bo_extobj_add and drm_gpuvm_bo_evict,
+ * which bring flag and list together under the list's lock; what is missing on a list is not locked, or not validated, by the job that uses it.
  */
 function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   const known = new Set(gpuvm.allBos);
@@ -114,9 +113,23 @@ function checkLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
   }
   const strays = [...gpuvm.external, ...gpuvm.evicted].filter((vmBo) => !known.has(vmBo) && !vmBo.isZombie);
   rule.require(
-    strays.length === 0 && (gpuvm.isImmediate || gpuvm.deferredBos.length === 0),
+    strays.length === 0,
     {},
     () => `gpu${gpu.index}: an object is on a list of a VM that does not know it`,
+  );
+}
+
+/**
+ * G7: no object waits to be freed by nobody. Implied by drm_gpuvm_bo_deferred_cleanup, which must run before the VM goes; only a VM in immediate mode, where
+ * the last mapping may go where an object cannot be freed, defers at all. That its list too is empty when it goes, the VM asserts at its end.
+ */
+function checkDeferred(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+  rule.look('lists of objects');
+  const waiting = gpuvm.deferredBos.length;
+  rule.require(
+    gpuvm.isImmediate || waiting === 0,
+    {},
+    () => `gpu${gpu.index}: ${waiting} objects wait to be freed, and nobody will free them`,
   );
 }
 
@@ -129,8 +142,9 @@ function checkOpLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
 }
 
 /**
- * G3, the half that devices see: a bound mapping has all its entries, and they lead to what was bound. Implied by the bind lock, under which the driver carries
- * out all steps of a request or none, and by drm_gpuvm_bo_evict, which marks the mappings of an object that moves, so that they are bound anew before use.
+ * E2: what a request to bind has reported as done is so: a bound mapping has all its entries, and they lead to what was bound; one that is marked to be bound anew
+ * has none. Implied by the bind lock, under which the driver carries out all steps of a request or none, and by drm_gpuvm_bo_evict and the callback of a userptr,
+ * which mark mappings whose memory moves.
  */
 function checkEntries(
   view: MachineView,

@@ -41,7 +41,7 @@ function checkPageTable(view: MachineView, rule: Rule, snapshot: GpuSnapshot): v
     const gpu = view.gpus[device];
     const vm = view.coordinator.mirrors.find(gpu, spaceOf(tagged));
     const va = vm?.deviceVm(gpu).vaAt(page) ?? null;
-    // What programs have bound themselves is for G3 to compare.
+    // What programs have bound themselves is for E2 to compare.
     if (va !== null && va.kind !== 'mirror') return;
     rule.look('page-table entries');
     if (vm === null) {

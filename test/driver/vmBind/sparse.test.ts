@@ -64,7 +64,7 @@ describe('a sparse mapping', () => {
     sparse(machine, 2, 3);
     const [object] = [...machine.vm().vas()].filter((va) => va.kind === 'bo');
     object.flags |= 2;
-    expect(rule(machine.verify({ expectations: [] }), 'G3').ok).toBe(false);
+    expect(rule(machine.verify({ expectations: [] }), 'E2').ok).toBe(false);
     object.flags = 0;
     machine.finish(bo);
   });
