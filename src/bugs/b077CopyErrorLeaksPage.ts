@@ -1,6 +1,7 @@
 /** B77: a copy home that fails leaves its destination locked. */
 
 import { Errno } from '../base/errno.js';
+import { DmaProto, dmaAddrAt, dmaProto, NO_DMA_ADDR } from '../memory/dmaAddr.js';
 import { buffer, bugCase, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { replaceMethod } from './replaceMethod.js';
@@ -20,15 +21,18 @@ export const b077: BugOverlay = {
     ],
     expect: [{ type: 'one_of', step: 'r', values: [0, '-EFAULT'] }],
   }),
-  expected: [{ kind: 'leak' }, { kind: 'invariant' }],
-  apply: ({ coordinator: { migrate, vram } }) => {
-    // A copy has to fail.
+  // The page has a reference that nobody will put; that it is also locked, M4, would be told after that.
+  expected: [{ kind: 'invariant', invariant: 'M2' }],
+  apply: ({ coordinator: { migrate, gpus, arrays } }) => {
+    // A copy has to fail, as the engine itself may: with that alone the access ends with an error, and all is well otherwise.
     replaceMethod(
-      vram,
-      'copyToRam',
-      () =>
-        function* () {
-          return Errno.EIO;
+      gpus[0].port,
+      'copy',
+      (right) =>
+        function* (src, dst, npages) {
+          const to = dmaAddrAt(arrays.arrays.view(dst), 0);
+          if (to !== NO_DMA_ADDR && dmaProto(to) === DmaProto.System) return Errno.EIO;
+          return yield* right(src, dst, npages);
         },
     );
     replaceMethod(migrate.targets, 'unlockAndPutAll', () => (dst, npages) => {
