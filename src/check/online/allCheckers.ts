@@ -5,6 +5,7 @@ import { addressesLead } from './addressesLead.js';
 import { bindsCover } from './bindsCover.js';
 import { boundedLoops } from './boundedLoops.js';
 import { callbackContext } from './callbackContext.js';
+import { changesBracketed } from './changesBracketed.js';
 import type { CheckerKind } from './checker.js';
 import { copyFailedStays } from './copyFailedStays.js';
 import { cpuTlbs } from './cpuTlbs.js';
@@ -37,6 +38,7 @@ export const allCheckers: readonly CheckerKind[] = [
   invalidationPairs,
   publishRule,
   accessRevoked,
+  changesBracketed,
   callbackContext,
   notifiersGone,
   freshRanges,

@@ -19,7 +19,7 @@ export interface Checker extends StepObserver {
   atRest?(): void;
 }
 
-/** A kind of checker; the identity is that of the invariant, such as `I2`. */
+/** A kind of checker; the identity is that of the invariant, such as `I2`, whose halves may be watched by several. */
 export interface CheckerKind {
   readonly id: string;
   /** In one line: what must hold. */

@@ -21,17 +21,22 @@ export function chooseCheckers(text: string, isAlone = false): readonly CheckerK
   if (unknown === undefined) return there.filter(({ id }) => ids.includes(id));
   const set = CHECKER_SETS.find((name) => name === unknown);
   if (set !== undefined) {
-    const allowed = `${set} alone, or a list of invariants such as ${there[0].id},${there[1].id}`;
+    const allowed = `${set} alone, or a list of invariants such as I3,M6`;
     throw new UserError({ where: `--checks ${text}`, found: `${set} together with others`, allowed });
   }
   const where = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
   throw new UserError({
     where: `--checks ${text}`,
     found: unknown === '' ? 'nothing' : `${unknown}, which ${where}`,
-    allowed: `${CHECKER_SETS.join(', ')}, or a list of ${there.map((kind) => kind.id).join(',')}; looked at in any case, when all is at rest: ${restOnly(there)}`,
+    allowed: `${CHECKER_SETS.join(', ')}, or a list of ${idsOf(there).join(',')}; looked at in any case, when all is at rest: ${restOnly(there)}`,
   });
 }
 
 function restOnly(there: readonly CheckerKind[]): string {
   return restRules.filter((rule) => !there.some(({ id }) => id === rule)).join(',');
+}
+
+/** Halves of one invariant may be watched by several. */
+function idsOf(kinds: readonly CheckerKind[]): string[] {
+  return [...new Set(kinds.map(({ id }) => id))];
 }

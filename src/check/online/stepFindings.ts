@@ -28,8 +28,11 @@ export class StepFindings implements ViolationSink {
   /** With one line for all that held, if anything was watched. */
   results(): CheckResult[] {
     const violated = this.violations();
-    const held = this.kinds.filter(({ id }) => !this.found.has(id)).map(({ id }) => id);
-    if (held.length === 0) return violated;
-    return [...violated, { name: 'steps', ok: true, detail: `watched step by step: ${held.join(', ')}` }];
+    const held = new Set(this.kinds.map(({ id }) => id).filter((id) => !this.found.has(id)));
+    if (held.size === 0) return violated;
+    return [
+      ...violated,
+      { name: 'steps', ok: true, detail: `watched step by step: ${[...held].join(', ')}` },
+    ];
   }
 }

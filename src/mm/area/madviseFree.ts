@@ -46,7 +46,8 @@ export class MadviseFree {
       page = isLeafAt(mm.pageTable, from)
         ? yield* this.markLeaf(mm, from, end)
         : yield* this.markEntries(mm, from, end);
-      if (this.kernel.sched.reach(MadviseFreeStep.marked, from, page - from, mm.id)) yield STEP;
+      if (this.kernel.sched.reach(MadviseFreeStep.marked, from, Math.min(page, end) - from, mm.id))
+        yield STEP;
       page = mm.pageTable.nextPopulated(page, end);
     }
   }

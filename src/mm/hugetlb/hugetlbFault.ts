@@ -42,6 +42,8 @@ export const HugetlbStep = {
   noPage: defineStep('hugetlb.noPage', 'vpn', 'id'),
   /** A copy is ready, the old page still is mapped. */
   copied: defineStep('hugetlb.copied', 'vpn', 'pfn', 'pfn', 'id'),
+  /** The copy has taken the old page's place. */
+  broken: defineStep('hugetlb.cowBroken', 'vpn', 'pfn', 'pfn', 'id'),
   reused: defineStep('hugetlb.reused', 'vpn', 'pfn', 'id'),
   /** A process lost a page, so that the one to whom it was promised can write it. */
   taken: defineStep('hugetlb.taken', 'vpn', 'pfn', 'id'),
@@ -190,6 +192,7 @@ export class HugetlbFault {
     this.kernel.flushCpuTlbs();
     folios.removeEntireRmap(ptePfn(leaf));
     this.mapOwn(mm, vma, start, copied, bits);
+    this.kernel.sched.at(HugetlbStep.broken, start, ptePfn(leaf), copied, mm.id);
     return true;
   }
 

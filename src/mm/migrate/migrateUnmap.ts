@@ -17,6 +17,8 @@ import type { Rmap } from '../rmap/rmap.js';
 
 export const MigrateStep = {
   collect: defineStep('migrate.collect', 'vpn', 'npages', 'id'),
+  /** A hole, or the zero page, has become a page. */
+  filled: defineStep('migrate.filled', 'vpn', 'pfn', 'id'),
   unmap: defineStep('migrate.unmap', 'pfn', 'count'),
   giveUp: defineStep('migrate.giveUp', 'pfn', 'count'),
   pages: defineStep('migrate.pages', 'count', 'count'),

@@ -266,5 +266,6 @@ export class MigrateVma {
     folios.addRmap(pfn);
     const carried = PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
     mm.pageTable.write(slot, this.rmap.mappingEntry(vma, pfn, vma.isWritable, carried));
+    this.kernel.sched.at(MigrateStep.filled, page, pfn, mm.id);
   }
 }

@@ -281,7 +281,7 @@ function needsCopy(from: Vma): boolean {
 }
 
 /** @kernel is_cow_mapping */
-function isCow(vma: Vma): boolean {
+export function isCow(vma: Vma): boolean {
   return (vma.flags & (VmFlag.Shared | VmFlag.MayShare)) === 0;
 }
 

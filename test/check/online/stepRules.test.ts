@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
+import { vpn } from '../../../src/base/units.js';
 import { bugCase, hugeBuffer, mirrorOn } from '../../../src/bugs/bugCase.js';
 import type { BugOverlay } from '../../../src/bugs/bugOverlay.js';
 import { findBug } from '../../../src/bugs/catalogue.js';
@@ -16,14 +17,19 @@ import { subjectOf } from '../../../src/explore/subject.js';
 import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
+import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { cpuWrite, gpuRead, gpuWrite, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
+
+const onlyFirstPage = (range: NotifierRange): NotifierRange => ({ ...range, end: vpn(range.start + 1) });
 
 const twoReaders = program(2, 1, cpuWrite(), gpuRead('gpu0'), gpuRead('gpu1'), unmap());
 
 describe('rules watched step by step', () => {
-  it('have identities of their own, and each asks for steps', () => {
-    expect(new Set(allCheckers.map(({ id }) => id)).size).toBe(allCheckers.length);
+  it('have titles of their own, those of one invariant in a row, and each asks for steps', () => {
+    expect(new Set(allCheckers.map(({ title }) => title)).size).toBe(allCheckers.length);
+    const ids = allCheckers.map(({ id }) => id);
+    expect(ids.filter((id, i) => id !== ids[i - 1])).toEqual([...new Set(ids)]);
     for (const { steps } of allCheckers) expect(steps.length).toBeGreaterThan(0);
   });
 
@@ -126,6 +132,36 @@ describe('rules watched step by step', () => {
   it('I4: a device whose page table keeps it', () => {
     const said = saidBy('I4', ({ devices }) => replaceMethod(devices[0].gpu.pageTable, 'zap', () => () => 0));
     expect(said).toContain('the page table of gpu0 has page');
+  });
+
+  it('I4: entries that go when nobody has been told, or only of others', () => {
+    const unbracketed: BugOverlay['apply'] = ({ coordinator }) => {
+      const { notifiers } = coordinator.mm;
+      replaceMethod(notifiers, 'invalidateStart', (right) => (range) => right(onlyFirstPage(range)));
+      replaceMethod(notifiers, 'invalidateEnd', (right) => (range) => right(onlyFirstPage(range)));
+    };
+    const twoPages = program(1, 2, cpuWrite(2), unmap(2));
+    expect(saidBy('I4', unbracketed, twoPages)).toContain('zap.cleared changes 2 pages');
+    expect(saidBy('I4', () => {}, twoPages)).toBeNull();
+  });
+
+  it('I4: entries that go after the end of the invalidation that told of them', () => {
+    const late: BugOverlay['apply'] = ({ coordinator }) => {
+      const { notifiers } = coordinator.mm;
+      replaceMethod(
+        notifiers,
+        'invalidateStart',
+        (right) =>
+          function* (range) {
+            const errno = yield* right(range);
+            if (range.event === NotifyEvent.Migrate) return errno;
+            yield* notifiers.invalidateEnd(range);
+            notifiers.activeInvalidations++;
+            return errno;
+          },
+      );
+    };
+    expect(saidBy('I4', late)).toContain('outside of an invalidation of them');
   });
 
   it('I5: a callback that walks the page table', () => {
