@@ -14,6 +14,7 @@ import { errorClass } from './errorClass.js';
 import { evictionEnds } from './evictionEnds.js';
 import { firstErrorWins } from './firstErrorWins.js';
 import { freshRanges } from './freshRanges.js';
+import { illegalFaults } from './illegalFaults.js';
 import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
@@ -53,6 +54,7 @@ export const allCheckers: readonly CheckerKind[] = [
   boundedLoops,
   lockBalance,
   legalFaults,
+  illegalFaults,
   timeslices,
   evictionEnds,
   documentedErrors,

@@ -7,31 +7,14 @@ import { DriverStep } from '../../driver/driverStep.js';
 import type { GpuHandle } from '../../driver/gpuHandle.js';
 import type { SvmVm } from '../../driver/svmVm.js';
 import { FaultKind } from '../../memory/faultKind.js';
-import { MadviseStep } from '../../mm/area/madvise.js';
-import { MmapStep } from '../../mm/area/mmap.js';
-import { MprotectStep } from '../../mm/area/mprotect.js';
-import { MremapStep } from '../../mm/area/mremap.js';
-import { UnmapStep } from '../../mm/area/unmapRegion.js';
 import { type Vma, VmFlag } from '../../mm/area/vma.js';
 import { FaultStep } from '../../mm/fault/fault.js';
-import { ExitStep } from '../../mm/process/exitMm.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { PteKind, pteFromWord, pteKind } from '../../mm/table/pte.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
-
-/** What may change areas, or end them. */
-const changes: readonly StepId[] = [
-  MmapStep.mmap,
-  MmapStep.munmap,
-  MmapStep.brk,
-  MprotectStep.mprotect,
-  MremapStep.mremap,
-  MadviseStep.madvise,
-  UnmapStep.detached,
-  ExitStep.exit,
-];
+import { allows, areaChanges, isMirrored, onlyMirrorOf } from './faultSubject.js';
 
 /** A fault under way on memory that its area allows to be accessed so. */
 interface LegalFault {
@@ -92,31 +75,17 @@ class LegalFaults implements Checker {
   /** A fault of a device that mirrors several processes does not say at once whose it is, and is not judged. */
   private beginOfGpu(task: Task, page: Vpn, write: boolean, device: number): void {
     const gpu = this.machine.coordinator.gpus[device];
-    const vm = this.onlyMirrorOf(gpu);
-    if (vm !== null && this.isMirrored(vm, gpu, page)) this.begin(task, vm.mm, page, write);
+    const vm = onlyMirrorOf(this.machine.coordinator, gpu);
+    if (vm !== null && isMirrored(vm, gpu, page)) this.begin(task, vm.mm, page, write);
   }
 
   private endOfGpu(task: Task, page: Vpn, device: number, errno: number, id: number): void {
     const gpu = this.machine.coordinator.gpus[device];
-    const vm = this.onlyMirrorOf(gpu);
+    const vm = onlyMirrorOf(this.machine.coordinator, gpu);
     const write = this.open.get(task.id)?.write ?? false;
-    const isJudged = vm !== null && vm.mm.id === id && this.isMirrored(vm, gpu, page);
+    const isJudged = vm !== null && vm.mm.id === id && isMirrored(vm, gpu, page);
     if (isJudged && this.mayAccess(vm, gpu, page, write)) this.end(task, page, errno, `gpu${device}`);
     else this.open.delete(task.id);
-  }
-
-  private onlyMirrorOf(gpu: GpuHandle): SvmVm | null {
-    let found: SvmVm | null = null;
-    for (const vm of this.machine.coordinator.vms) {
-      if (!vm.membership.has(gpu)) continue;
-      if (found !== null) return null;
-      found = vm;
-    }
-    return found;
-  }
-
-  private isMirrored(vm: SvmVm, gpu: GpuHandle, page: Vpn): boolean {
-    return !vm.closed && vm.membership.has(gpu) && vm.deviceVm(gpu).vaAt(page)?.kind === 'mirror';
   }
 
   /** The process has not said that the device may not. */
@@ -151,10 +120,6 @@ function isPlain(vma: Vma): boolean {
   return vma.isAnonymous && !vma.isSpecial && (vma.flags & VmFlag.UffdMissing) === 0;
 }
 
-function allows(vma: Vma, write: boolean): boolean {
-  return vma.isReadable && (!write || vma.isWritable);
-}
-
 export const legalFaults: CheckerKind = {
   id: 'L4',
   title: 'a fault on memory that its area allows to be accessed does not fail with -EFAULT or -EPERM',
@@ -167,7 +132,7 @@ export const legalFaults: CheckerKind = {
     DriverStep.copyFailed,
     FaultStep.cpuFault,
     FaultStep.cpuFaultDone,
-    ...changes,
+    ...areaChanges,
   ],
   make: (machine, sink) => new LegalFaults(machine, sink),
 };

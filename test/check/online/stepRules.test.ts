@@ -18,6 +18,7 @@ import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
+import type { Steps } from '../../../src/sim/steps.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { cpuWrite, gpuRead, gpuWrite, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
 
@@ -511,6 +512,30 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(cpu).toContain('a legal access of the CPU');
+  });
+
+  it('L4: illegal accesses that are not refused', () => {
+    const reads = { op: 'mprotect', args: { buf: 'A', prot: 'r' } };
+    const gone = program(1, 1, cpuWrite(), unmap(), gpuRead('gpu0'));
+    const readOnly = program(1, 1, cpuWrite(), reads, gpuWrite('gpu0'));
+    const readOnlyForCpu = program(1, 1, cpuWrite(), reads, cpuWrite());
+    const served: BugOverlay['apply'] = ({ coordinator: { gpuFaults, calls } }) => {
+      const ok = function* (): Steps<typeof Errno.OK> {
+        return Errno.OK;
+      };
+      replaceMethod(gpuFaults, 'runRounds', () => ok);
+      replaceMethod(
+        calls.faults,
+        'handle',
+        (right) => (mm, vma, page, write, flags) =>
+          vma.isWritable ? right(mm, vma, page, write, flags) : ok(),
+      );
+    };
+    expect(saidBy('L4', served, gone)).toContain('a load of gpu0 at');
+    expect(saidBy('L4', served, readOnly)).toContain('that its area does not allow, is not refused');
+    expect(saidBy('L4', served, readOnlyForCpu)).toContain('a store of the CPU');
+    for (const subject of [gone, readOnly, readOnlyForCpu])
+      expect(saidBy('L4', () => {}, subject)).toBeNull();
   });
 
   it('L5: pages that go home before their time', () => {
