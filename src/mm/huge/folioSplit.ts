@@ -67,9 +67,9 @@ export class FolioSplit {
   }
 
   private divide(head: Pfn, wasOnLru: boolean): void {
-    const { folios } = this.kernel;
+    const { folios, folioLocks } = this.kernel;
     const npages = folios.npages(head);
-    folios.splitToPages(head);
+    folioLocks.splitToPages(head);
     this.kernel.pagemapOf(head)?.ops.folioSplit?.(head, npages);
     if (!wasOnLru) return;
     for (let i = 0; i < npages; i++) folios.setFlag((head + i) as Pfn, FolioFlag.Lru);

@@ -56,6 +56,13 @@ export class FolioLocks {
     waiters.wakeAll();
   }
 
+  /** Divides a folio that the task has locked; it has a lock of each page then, and releases them one by one. */
+  splitToPages(head: Pfn): void {
+    const npages = this.folios.npages(head);
+    this.folios.splitToPages(head);
+    this.sched.self.folioLocks += npages - 1;
+  }
+
   /** Sleeps until the lock was released once; the caller looks again. @kernel migration_entry_wait, softleaf_entry_wait_on_locked */
   *waitUnlocked(pfn: Pfn): Steps<void> {
     this.sched.order(folioLockMap.lockClass);

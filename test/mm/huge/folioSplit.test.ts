@@ -57,6 +57,21 @@ describe('splitting a mapped folio', () => {
     }
   });
 
+  it('counts the lock of each page among those of the task, until it is released', () => {
+    const { kernel } = machine;
+    const held: number[] = [];
+    const counted = function* (): Steps<Errno> {
+      const errno = yield* splitLocked();
+      held.push(kernel.sched.self.folioLocks);
+      kernel.folioLocks.lockNew(head);
+      held.push(kernel.sched.self.folioLocks);
+      kernel.folioLocks.unlock(head);
+      return errno;
+    };
+    expect(run(kernel, counted())).toBe(Errno.OK);
+    expect(held).toEqual([0, 1]);
+  });
+
   it('tells of all its pages', () => {
     const recorder = new RecordingNotifier(machine.kernel, mm, HUGE_AREA, PMD_PAGES);
     run(machine.kernel, splitLocked());
