@@ -11,6 +11,7 @@ import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import type { Verdict } from '../../../src/explore/verdict.js';
 import { NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
+import { saidBy } from './wrongRun.js';
 
 const subject = bugCase({
   name: 'one device reads and its page goes',
@@ -82,5 +83,21 @@ describe('checkers that watch each step', () => {
       });
     });
     expect(verdict?.invariant).toBe('L3');
+  });
+
+  it('L3: trips when a copy home leaves a folio locked, and when munmap keeps the lock of the address space', () => {
+    const folio = saidBy('L3', ({ coordinator: { kernel, migrate } }) =>
+      replaceMethod(migrate.home, 'onlyOf', (right) => (src, npages, zdd) => {
+        expect(kernel.folioLocks.trylock(kernel.zeroPage)).toBe(true);
+        return right(src, npages, zdd);
+      }),
+    );
+    expect(folio).toContain('pagemap.toRamDone with');
+    const mmap = saidBy('L3', ({ coordinator: { mm } }) =>
+      replaceMethod(mm.mmapLock, 'readUnlock', (right) => () => {
+        if (mm.vmas.size > 0) right();
+      }),
+    );
+    expect(mmap).toContain('leaves mm.unmapped with');
   });
 });
