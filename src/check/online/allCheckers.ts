@@ -3,6 +3,7 @@
 import { accessRevoked } from './accessRevoked.js';
 import { addressesLead } from './addressesLead.js';
 import { bindsCover } from './bindsCover.js';
+import { bindsHold } from './bindsHold.js';
 import { boundedLoops } from './boundedLoops.js';
 import { callbackContext } from './callbackContext.js';
 import { changesBracketed } from './changesBracketed.js';
@@ -19,6 +20,7 @@ import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
 import { memoryIdle } from './memoryIdle.js';
+import { migratedThere } from './migratedThere.js';
 import { nothingReturns } from './nothingReturns.js';
 import { notifierState } from './notifierState.js';
 import { notifiersGone } from './notifiersGone.js';
@@ -59,6 +61,8 @@ export const allCheckers: readonly CheckerKind[] = [
   evictionEnds,
   documentedErrors,
   successHolds,
+  migratedThere,
+  bindsHold,
   errorClass,
   firstErrorWins,
   nothingReturns,

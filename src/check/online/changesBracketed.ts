@@ -42,6 +42,9 @@ const changes: readonly (readonly [StepId, number | 'as told'])[] = [
   [HugetlbStep.taken, PMD_PAGES],
 ];
 
+/** The steps themselves. */
+export const entryChanges: readonly StepId[] = changes.map(([step]) => step);
+
 /** By step: how many pages, where the step does not say; 0 where it does. */
 const fixedPages: number[] = [];
 /** By step: which argument is the number of pages, and which the first address space. */
@@ -124,6 +127,6 @@ export const changesBracketed: CheckerKind = {
   id: 'I4',
   title: 'entries of a process lose rights only inside an invalidation of their pages',
   isCheap: true,
-  steps: [NotifierStep.invStart, NotifierStep.invEnd, ...changes.map(([step]) => step)],
+  steps: [NotifierStep.invStart, NotifierStep.invEnd, ...entryChanges],
   make: (machine, sink) => new ChangesBracketed(machine, sink),
 };

@@ -18,6 +18,7 @@ import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
+import { pteFromWord, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { cpuWrite, gpuRead, gpuWrite, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
@@ -323,6 +324,42 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(said).toContain('nothing was bound');
+  });
+
+  it('E2: a migration that says nothing of the page that it left behind', () => {
+    const held: BugOverlay['apply'] = ({ coordinator: { mm, kernel, migrate } }) => {
+      replaceMethod(migrate, 'finishCopy', (right) => (devmem, details) => {
+        const [range] = mm.vmas;
+        kernel.folios.get(ptePfn(pteFromWord(mm.pageTable.get(range.start))));
+        right(devmem, details);
+      });
+    };
+    const silent: BugOverlay['apply'] = (machine) => {
+      held(machine);
+      replaceMethod(machine.coordinator.migrate, 'verdict', () => () => Errno.OK);
+    };
+    expect(saidBy('E2', silent)).toContain('succeeded, but');
+    expect(saidBy('E2', held)).toBeNull();
+  });
+
+  it('E2: a request to bind that forgets its entries', () => {
+    const binds = bugCase({
+      name: 'an object is bound',
+      steps: [{ op: 'gpuvm_bind_bo', args: { start: 0, end: 4, bo: 'X', bo_off: 0 } }],
+    });
+    const forgets: BugOverlay['apply'] = (machine) =>
+      everyDeviceVm(machine, ({ binder }) =>
+        replaceMethod(
+          binder,
+          'bind',
+          () =>
+            function* () {
+              return Errno.OK;
+            },
+        ),
+      );
+    expect(saidBy('E2', forgets, binds)).toContain('succeeded and bound none');
+    expect(saidBy('E2', () => {}, binds)).toBeNull();
   });
 
   it('E3: a fault that turns another error into a lack of memory', () => {
