@@ -2,11 +2,14 @@
 
 import { describe, expect, it } from 'vitest';
 import { buffer, bugCase, concurrent, mirrorOn } from '../../src/bugs/bugCase.js';
+import type { BugOverlay } from '../../src/bugs/bugOverlay.js';
 import { findBug } from '../../src/bugs/catalogue.js';
+import { replaceMethod } from '../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
 import { ReplayStrategy } from '../../src/explore/strategies/replay.js';
 import { type Subject, subjectOf } from '../../src/explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../../src/explore/subjectRunner.js';
+import type { Verdict } from '../../src/explore/verdict.js';
 import { RandomStrategy } from '../../src/sim/virtual/randomStrategy.js';
 
 const race = bugCase({
@@ -63,6 +66,40 @@ describe('SubjectRunner', () => {
     });
     const verdict = runnerFor(subjectOf(expected)).run(new RandomStrategy(1))?.verdict;
     expect(verdict?.kind).toBe('wrong-data');
+  });
+
+  it('calls it a leak when something is left that only the tear-down should have freed', () => {
+    const binds = bugCase({
+      name: 'an object is bound',
+      steps: [{ op: 'gpuvm_bind_bo', args: { start: 0, end: 4, bo: 'X', bo_off: 0 } }],
+    });
+    const forgets: BugOverlay = {
+      id: 'B0',
+      title: 'the tear-down keeps an object',
+      wrong: '',
+      reference: '',
+      subject: binds,
+      expected: [],
+      apply: ({ coordinator }) =>
+        replaceMethod(
+          coordinator,
+          'tearDown',
+          (right) =>
+            function* () {
+              const [bo] = coordinator.gpus[0].bos;
+              bo.get();
+              yield* right();
+            },
+        ),
+    };
+    const verdictWith = (overlay: BugOverlay | null): Verdict | null => {
+      const options = { checkers: allCheckers, overlay, stepsMax: STEPS_MAX };
+      return new SubjectRunner(subjectOf(binds), options).run(new RandomStrategy(1))?.verdict ?? null;
+    };
+    const verdict = verdictWith(forgets);
+    expect([verdict?.kind, verdict?.invariant]).toEqual(['leak', 'torn-down memory']);
+    expect(verdict?.message).toContain('4 pages of VRAM are in use');
+    expect(verdictWith(null)).toBeNull();
   });
 
   it('says who waits for what in a deadlock', () => {
