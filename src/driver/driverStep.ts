@@ -35,6 +35,9 @@ export const DriverStep = {
   prefetchDropped: defineStep('driver.prefetchDropped', 'vpn', 'device', 'errno', 'id'),
   /** Pages after a fault's range were brought to a device that had not asked for them, as far as that worked. */
   prefetchedAhead: defineStep('driver.prefetchedAhead', 'vpn', 'npages', 'device', 'errno'),
+  /** A program asks for pages to be brought to a device and bound there before it uses them; and what came of it. */
+  prefetch: defineStep('driver.prefetch', 'vpn', 'npages', 'device'),
+  prefetchDone: defineStep('driver.prefetchDone', 'vpn', 'npages', 'device', 'errno'),
   /** Pages of a process (id) are about to move; the flags say why. For a CPU's fault `pagemap.toRam` says it. */
   migrateStart: defineStep('driver.migrateStart', 'vpn', 'npages', 'id', 'flags'),
   /** A copy of `npages` to or from the allocation `id` failed: what it should have written is not there. */
@@ -46,6 +49,8 @@ export const DriverStep = {
   /** A buffer object is about to leave the device's memory; it is there again. */
   boEvict: defineStep('driver.boEvict', 'device', 'npages'),
   boValidated: defineStep('driver.boValidated', 'device', 'npages'),
+  /** A buffer object could not come back; it stays where it is. */
+  boNotValidated: defineStep('driver.boNotValidated', 'device', 'npages', 'errno'),
   /** All evicted objects of an address space were asked back before a submission; `count` of them are still away. */
   validated: defineStep('driver.validated', 'device', 'count', 'errno'),
   /** The clear of new memory, for the fence of which others wait from now on; and its end. */

@@ -39,6 +39,7 @@ const documented: ReadonlyMap<StepId, ReadonlySet<number>> = new Map<StepId, Rea
   [PagemapStep.toRamDone, new Set([OK, EINVAL, EBUSY, ...COPY])],
   [PagemapStep.evictDone, new Set([OK, EBUSY, ...COPY])],
   [DriverStep.bound, new Set([OK, EAGAIN, ENOMEM, ENODEV])],
+  [DriverStep.prefetchDone, new Set([OK, EFAULT, EINVAL, EIO, ENOMEM, EBUSY, ENOENT, ENODEV])],
   [DriverStep.faultDone, new Set([OK, EPERM, EACCES, ENOENT, EINVAL, EBUSY, EOPNOTSUPP, ...COPY])],
   [FaultStep.cpuFaultDone, new Set([OK, EFAULT, ENOMEM])],
 ]);

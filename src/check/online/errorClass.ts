@@ -11,16 +11,28 @@ import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 
-/** Ends of what a fault calls, with where each has its errno. */
-const inner: ReadonlyMap<StepId, number> = new Map(
-  [HmmStep.done, GpuSvmStep.getPagesDone, GpuSvmStep.evict, PagemapStep.toDevmemFailed, DriverStep.bound].map(
-    (step) => [step, stepDefinition(step).fields.indexOf('errno')],
-  ),
-);
+/** What a program or a device asks for, from its first page on. */
+const begins: readonly StepId[] = [DriverStep.fault, DriverStep.vmBind, DriverStep.prefetch];
+const ends: readonly StepId[] = [DriverStep.faultDone, DriverStep.vmBound, DriverStep.prefetchDone];
+
+/** By step: where it has its errno. */
+const errnoAt: number[] = [];
+
+/** Ends of what those call. */
+const inner: readonly StepId[] = [
+  HmmStep.done,
+  GpuSvmStep.getPagesDone,
+  GpuSvmStep.evict,
+  PagemapStep.toDevmemFailed,
+  DriverStep.bound,
+  DriverStep.boNotValidated,
+];
+for (const step of [...inner, ...ends]) errnoAt[step] = stepDefinition(step).fields.indexOf('errno');
 
 /**
  * Implied by the meaning that drivers give to errors: -EBUSY and -EAGAIN are tried again, -ENOMEM is not, so an error on the way may not change its
- * class. Objects of the mirror itself are allocated without a step of their own; such failures are only ever injected, and then nothing is said.
+ * class. Objects of the mirror itself are allocated without a step of their own; such failures are only ever injected, and then nothing is said. The -ENOMEM
+ * that pinning pages of the process makes of its -EBUSY before a bind begins is the kernel's own. What becomes -EFAULT is L4's business.
  */
 class ErrorClass implements Checker {
   /** Tasks of which something that they called found no memory. */
@@ -31,25 +43,24 @@ class ErrorClass implements Checker {
     private readonly sink: ViolationSink,
   ) {}
 
-  onStep(task: Task | null, step: StepId, a: number, b: number, c: number, d: number): void {
+  onStep(task: Task | null, step: StepId, a: number, _b: number, c: number, d: number): void {
     if (task === null) return;
-    if (step === DriverStep.fault) {
+    if (begins.includes(step)) {
       if (this.starved.size > 0) this.starved.delete(task.id);
-    } else if (step === DriverStep.faultDone) {
-      if (c === Errno.ENOMEM) this.lookAtEnd(task, a, b);
-    } else {
-      const position = inner.get(step);
-      const errno = position === 2 ? c : d;
-      if (errno === Errno.ENOMEM) this.starved.add(task.id);
+      return;
     }
+    const errno = errnoAt[step] === 2 ? c : d;
+    if (errno !== Errno.ENOMEM) return;
+    if (ends.includes(step)) this.lookAtEnd(task, step, a);
+    else this.starved.add(task.id);
   }
 
-  private lookAtEnd(task: Task, page: number, device: number): void {
+  private lookAtEnd(task: Task, step: StepId, page: number): void {
     if (this.starved.delete(task.id) || this.machine.coordinator.kernel.hasInjector) return;
     const where = formatVpn(page as Vpn);
     this.sink.report(
       'E3',
-      `a fault of gpu${device} at ${where} ends with -ENOMEM, but nothing lacked memory`,
+      `${stepDefinition(step).name} at ${where} says -ENOMEM, but nothing lacked memory`,
     );
   }
 }
@@ -58,6 +69,6 @@ export const errorClass: CheckerKind = {
   id: 'E3',
   title: 'an error on the way out keeps its class: -ENOMEM comes from a lack of memory only',
   isCheap: true,
-  steps: [DriverStep.fault, DriverStep.faultDone, ...inner.keys()],
+  steps: [...begins, ...ends, ...inner],
   make: (machine, sink) => new ErrorClass(machine, sink),
 };

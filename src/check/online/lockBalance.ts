@@ -20,6 +20,7 @@ import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 const functions: readonly (readonly [StepId, StepId])[] = [
   [DriverStep.fault, DriverStep.faultDone],
   [DriverStep.vmBind, DriverStep.vmBound],
+  [DriverStep.prefetch, DriverStep.prefetchDone],
   [GpuSvmStep.getPages, GpuSvmStep.getPagesDone],
   [HmmStep.rangeFault, HmmStep.done],
   [PagemapStep.toDevmem, PagemapStep.toDevmemDone],

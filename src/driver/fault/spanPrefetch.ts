@@ -5,6 +5,7 @@ import { type Vpn, vpn } from '../../base/units.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
+import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy } from '../placement.js';
 import { walkMapped } from '../spanWalk.js';
@@ -46,14 +47,18 @@ export class SpanPrefetch {
    * closed), those of making ranges, -ENOMEM, -EBUSY. @kernel xe_vm_bind_ioctl, DRM_XE_VM_BIND_OP_PREFETCH
    */
   *run(request: SpanPrefetchRequest): Steps<Errno> {
-    const { vm } = request;
+    const { vm, gpu, start, end } = request;
+    const { sched } = vm.kernel;
+    sched.at(DriverStep.prefetch, start, end - start, gpu.index);
     if (!vm.vmLock.beginRead()) yield PARK;
     // Ranges that have lost pages would only be in the way.
     if (vm.collector.hasWork) yield* vm.collector.collectFirst();
     const refused = this.faults.mayServe(request);
     const errno = refused === Errno.OK ? yield* this.runLocked(request) : refused;
     vm.vmLock.readUnlock();
-    return errno === Errno.ENODATA ? Errno.OK : errno;
+    const told = errno === Errno.ENODATA ? Errno.OK : errno;
+    sched.at(DriverStep.prefetchDone, start, end - start, gpu.index, told);
+    return told;
   }
 
   /** The vm lock is held for read throughout, so that no range goes. -ENODATA: pages did not get where they should be. */

@@ -67,6 +67,14 @@ export class BoMoves {
       bo.gpu.lru.touch(bo);
       return Errno.OK;
     }
+    const errno = yield* this.bringBack(bo);
+    const { index } = bo.gpu;
+    if (errno === Errno.OK) this.kernel.sched.at(DriverStep.boValidated, index, bo.npages);
+    else this.kernel.sched.at(DriverStep.boNotValidated, index, bo.npages, errno);
+    return errno;
+  }
+
+  private *bringBack(bo: VramBo): Steps<Errno> {
     const pieces = yield* this.allocate(bo.gpu, bo.npages);
     if (typeof pieces === 'number') return pieces;
     const vram = vramMemory(bo.gpu, pieces);
@@ -78,7 +86,6 @@ export class BoMoves {
     this.install(bo, vram);
     bo.gpu.lru.add(bo);
     GpuVm.evictEverywhere(bo, false);
-    this.kernel.sched.at(DriverStep.boValidated, bo.gpu.index, bo.npages);
     return Errno.OK;
   }
 

@@ -27,6 +27,11 @@ const onlyFirstPage = (range: NotifierRange): NotifierRange => ({ ...range, end:
 
 const twoReaders = program(2, 1, cpuWrite(), gpuRead('gpu0'), gpuRead('gpu1'), unmap());
 
+const bindsObject = bugCase({
+  name: 'an object is bound',
+  steps: [{ op: 'gpuvm_bind_bo', args: { start: 0, end: 4, bo: 'X', bo_off: 0 } }],
+});
+
 describe('rules watched step by step', () => {
   it('have titles of their own, those of one invariant in a row, and each asks for steps', () => {
     expect(new Set(allCheckers.map(({ title }) => title)).size).toBe(allCheckers.length);
@@ -343,10 +348,6 @@ describe('rules watched step by step', () => {
   });
 
   it('E2: a request to bind that forgets its entries', () => {
-    const binds = bugCase({
-      name: 'an object is bound',
-      steps: [{ op: 'gpuvm_bind_bo', args: { start: 0, end: 4, bo: 'X', bo_off: 0 } }],
-    });
     const forgets: BugOverlay['apply'] = (machine) =>
       everyDeviceVm(machine, ({ binder }) =>
         replaceMethod(
@@ -358,8 +359,8 @@ describe('rules watched step by step', () => {
             },
         ),
       );
-    expect(saidBy('E2', forgets, binds)).toContain('succeeded and bound none');
-    expect(saidBy('E2', () => {}, binds)).toBeNull();
+    expect(saidBy('E2', forgets, bindsObject)).toContain('succeeded and bound none');
+    expect(saidBy('E2', () => {}, bindsObject)).toBeNull();
   });
 
   it('E3: a fault that turns another error into a lack of memory', () => {
@@ -374,6 +375,59 @@ describe('rules watched step by step', () => {
       ),
     );
     expect(said).toContain('nothing lacked memory');
+  });
+
+  it('E3: a bind and a prefetch that say the same', () => {
+    const prefetch = program(1, 1, cpuWrite(), {
+      op: 'prefetch',
+      args: { dev: 'gpu0', buf: 'A', off: 0, pages: 1, target: 'gpu0' },
+    });
+    const says = saidBy(
+      'E3',
+      ({ coordinator: { gpuFaults } }) => replaceMethod(gpuFaults, 'mayServe', () => () => Errno.ENOMEM),
+      prefetch,
+    );
+    expect(says).toContain('driver.prefetchDone');
+    const refuses: BugOverlay['apply'] = (machine) =>
+      everyDeviceVm(machine, ({ binder }) =>
+        replaceMethod(
+          binder,
+          'bind',
+          () =>
+            function* () {
+              return Errno.ENOMEM;
+            },
+        ),
+      );
+    expect(saidBy('E3', refuses, bindsObject)).toContain('driver.vmBound');
+    for (const subject of [prefetch, bindsObject]) expect(saidBy('E3', () => {}, subject)).toBeNull();
+  });
+
+  it('E4: a request to bind that says another error than the one that stopped it', () => {
+    const fails =
+      (says: Errno): BugOverlay['apply'] =>
+      (machine) => {
+        replaceMethod(
+          machine.coordinator.gpus[0].port,
+          'finishBind',
+          () =>
+            function* () {
+              return Errno.ENOMEM;
+            },
+        );
+        everyDeviceVm(machine, ({ binder }) =>
+          replaceMethod(
+            binder,
+            'bind',
+            (right) =>
+              function* (va) {
+                return (yield* right(va)) === Errno.OK ? Errno.OK : says;
+              },
+          ),
+        );
+      };
+    expect(saidBy('E4', fails(Errno.EIO), bindsObject)).toContain('but driver.vmBound says -EIO');
+    expect(saidBy('E4', fails(Errno.ENOMEM), bindsObject)).toBeNull();
   });
 
   it('I6: a notifier that is freed while callbacks can find it', () => {
