@@ -10,7 +10,7 @@ import { makeStrategy } from '../strategies/makeStrategy.js';
 import type { SubjectRunner } from '../subjectRunner.js';
 import { type ExplorationTarget, runnerOf } from '../target.js';
 import { verdictKey } from '../verdict.js';
-import { type ProgramSize, programSize } from './programSize.js';
+import { type ProgramSize, programSize, sizeKeys } from './programSize.js';
 import { smallerSources } from './smallerSources.js';
 import { smallestSubset } from './smallestSubset.js';
 import { SwitchFinder, type SwitchList, SwitchStrategy } from './switches.js';
@@ -36,7 +36,7 @@ const HOLD_SCHEDULES = 20;
 const STEPS_LEAST = 64;
 /** What making the machine of a run costs, in steps, and each page of the program, which is written and compared. */
 const RUN_STEPS = 100;
-const PAGE_STEPS = 2;
+const PAGE_STEPS = 0.5;
 
 /** All runs together. What comes out depends on these and on nothing of the machine. */
 export interface ShrinkLimits {
@@ -51,6 +51,8 @@ export interface Size extends ProgramSize {
   readonly steps: number;
   readonly preemptions: number;
 }
+
+const shrinkingKeys = ['preemptions', 'steps', ...sizeKeys] as const;
 
 export interface Shrunk {
   readonly target: ExplorationTarget;
@@ -80,8 +82,12 @@ export function shrink(
 class Shrinking {
   private readonly key: string;
   /** Of the phase that is under way. */
-  private readonly budget = { left: 0 };
+  private runsLeft = 0;
   private stepsLeft = 0;
+  /** Of those to come. */
+  private phasesLeft = PHASES;
+  private laterRuns: number;
+  private laterSteps: number;
   /** A phase was ended by its limits. */
   private isCut = false;
   /** The whole program goes well under some schedule; null before that was looked at. */
@@ -90,26 +96,32 @@ class Shrinking {
   private triesShare = 1;
   /** Of each run besides its steps. */
   private readonly runCost: number;
+  /** What has more steps than what was found is no smaller, however few its preemptions are. */
+  private readonly stepsMost: number;
 
   constructor(
     private readonly target: ExplorationTarget,
     private readonly finding: Finding,
-    private readonly limits: ShrinkLimits,
+    limits: ShrinkLimits,
     /** Memory of the programs that were tried. */
     private readonly stock: BufferStock,
   ) {
     this.key = verdictKey(finding.verdict);
-    this.runCost = RUN_STEPS + PAGE_STEPS * (programSize(target.source) ?? NO_PROGRAM).pages;
+    this.runCost = RUN_STEPS + Math.ceil(PAGE_STEPS * (programSize(target.source) ?? NO_PROGRAM).pages);
+    this.laterRuns = limits.runs;
+    this.laterSteps = limits.steps;
+    // What comes again and again takes as many steps as it is given.
+    this.stepsMost = finding.verdict.kind === 'livelock' ? Number.POSITIVE_INFINITY : finding.steps;
   }
 
   run(): Shrunk {
     const runner = runnerOf(this.target, this.stock);
     const { outcome } = runner.replay(this.finding.choices);
     const first: Small = { target: this.target, runner, outcome };
-    const small = this.fails(outcome)
-      ? this.fewerSteps(this.fewerSwitches(this.smallerProgram(this.fewerSwitches(first))))
-      : first;
-    small.runner.close();
+    const smallest = this.fails(outcome) ? this.smallest(first) : first;
+    // A livelock that takes more steps, and is smaller in nothing else.
+    const small = isSmaller(sizeOf(smallest), sizeOf(first)) ? smallest : first;
+    smallest.runner.close();
     const { verdict, steps, preemptions, choices } = small.outcome;
     return {
       target: small.target,
@@ -120,21 +132,49 @@ class Shrinking {
     };
   }
 
-  /** Each phase has its share, so that the last one is not left out because of the one before. */
-  private beginPhase(): void {
-    this.budget.left = Math.floor(this.limits.runs / PHASES);
-    this.stepsLeft = Math.floor(this.limits.steps / PHASES);
+  /** The steps of a livelock first: every run of a smaller program would take as many. */
+  private smallest(first: Small): Small {
+    const program = this.smallerProgram(this.fewerSteps(this.fewerSwitches(first)));
+    return this.fewerSteps(this.fewerSwitches(this.asLong(program)));
   }
 
-  private get isOver(): boolean {
-    const isOver = this.budget.left <= 0 || this.stepsLeft <= 0;
+  /** As many steps again as what was found had: most of a short run is fair, and only what comes before that has switches to leave out. */
+  private asLong(small: Small): Small {
+    if (small.target.stepsMax === this.target.stepsMax) return small;
+    const target = this.withAllSteps(small.target);
+    const runner = runnerOf(target, this.stock);
+    this.triesShare = 1;
+    const outcome = this.failureLike(small, runner);
+    (outcome === null ? runner : small.runner).close();
+    return outcome === null ? small : { target, runner, outcome };
+  }
+
+  private withAllSteps({ stepsMax: _shorter, ...target }: ExplorationTarget): ExplorationTarget {
+    const { stepsMax } = this.target;
+    return stepsMax === undefined ? target : { ...target, stepsMax };
+  }
+
+  /** Each phase has its share, so that the last one is not left out because of the one before, and what that one has left. */
+  private beginPhase(): void {
+    const share = (later: number, left: number): number => Math.floor((later + left) / this.phasesLeft);
+    const runs = share(this.laterRuns, Math.max(0, this.runsLeft));
+    const steps = share(this.laterSteps, Math.max(0, this.stepsLeft));
+    this.laterRuns += this.runsLeft - runs;
+    this.laterSteps += this.stepsLeft - steps;
+    this.runsLeft = runs;
+    this.stepsLeft = steps;
+    this.phasesLeft--;
+  }
+
+  private readonly isOver = (): boolean => {
+    const isOver = this.runsLeft <= 0 || this.stepsLeft <= 0;
     this.isCut ||= isOver;
     return isOver;
-  }
+  };
 
   private runOne(runner: SubjectRunner, strategy: Strategy): Outcome | null {
     const outcome = runner.run(strategy);
-    this.budget.left--;
+    this.runsLeft--;
     this.stepsLeft -= this.runCost + (outcome?.steps ?? 0);
     return outcome;
   }
@@ -147,7 +187,7 @@ class Shrinking {
   private fewerSwitches(found: Small): Small {
     const { runner } = found;
     this.beginPhase();
-    const seldom = this.tryWith(runner, makeStrategy(SELDOM.name, SEED), SELDOM.schedules);
+    const seldom = this.tryWith(runner, makeStrategy(SELDOM.name, SEED), SELDOM.schedules, this.stepsMost);
     const isFewer = seldom !== null && seldom.preemptions < found.outcome.preemptions;
     const small = isFewer ? { ...found, outcome: seldom } : found;
     const finder = new SwitchFinder(small.outcome.choices);
@@ -155,14 +195,14 @@ class Shrinking {
     const { randoms } = finder;
     let best = small;
     const holds = (switches: SwitchList['switches']): boolean => {
-      if (this.isOver) return false;
+      if (this.isOver()) return false;
       const outcome = this.runOne(runner, new SwitchStrategy({ switches, randoms }));
-      if (!this.fails(outcome)) return false;
+      if (!this.fails(outcome) || outcome.steps > this.stepsMost) return false;
       best = { ...small, outcome };
       return true;
     };
     if (!holds(finder.switches)) return small;
-    if (!holds([])) smallestSubset(finder.switches, holds, this.budget);
+    if (!holds([])) smallestSubset(finder.switches, holds, this.isOver);
     return best;
   }
 
@@ -176,7 +216,7 @@ class Shrinking {
     let small = start;
     let sources = smallerSources(small.target.source);
     let at = 0;
-    for (let inVain = 0; inVain < sources.length && !this.isOver; ) {
+    for (let inVain = 0; inVain < sources.length && !this.isOver(); ) {
       at %= sources.length;
       const found = this.failureOf({ ...small.target, source: sources[at] }, small);
       if (found === null) {
@@ -206,7 +246,7 @@ class Shrinking {
     const runner = this.runnerFor(target);
     if (runner === null) return null;
     const outcome = this.failureLike(like, runner);
-    if (outcome !== null && this.canHold(target, runner)) return { target, runner, outcome };
+    if (outcome !== null && this.canHold(target)) return { target, runner, outcome };
     runner.close();
     return null;
   }
@@ -215,9 +255,7 @@ class Shrinking {
   private failureLike(like: Small, runner: SubjectRunner): Outcome | null {
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
-    // A livelock takes as many steps as it is given.
-    const isEndless = like.outcome.verdict?.kind === 'livelock';
-    const stepsMost = isEndless ? Number.POSITIVE_INFINITY : like.outcome.steps;
+    const stepsMost = Number.isFinite(this.stepsMost) ? like.outcome.steps : this.stepsMost;
     return this.firstFailure(runner, finder, stepsMost);
   }
 
@@ -225,34 +263,27 @@ class Shrinking {
    * A program that lost what its own expectations need fails as well, but shows nothing: without the bug it must hold, and where there is none, under
    * some schedule at least, if the program from before did.
    */
-  private canHold(target: ExplorationTarget, runner: SubjectRunner): boolean {
-    if (target.bug !== null)
-      return this.holdsAnew({ ...target, bug: null }, SOUND_SCHEDULES) === SOUND_SCHEDULES;
-    this.couldHold ??= this.holdsAnew(this.target, HOLD_SCHEDULES) > 0;
-    return !this.couldHold || this.holdsWith(runner, HOLD_SCHEDULES) > 0;
+  private canHold(target: ExplorationTarget): boolean {
+    if (target.bug !== null) return this.holdsAnew({ ...target, bug: null }, 'always');
+    this.couldHold ??= this.holdsAnew(this.target, 'once');
+    return !this.couldHold || this.holdsAnew(target, 'once');
   }
 
-  private holdsAnew(target: ExplorationTarget, schedules: number): number {
-    const runner = this.runnerFor(target);
-    if (runner === null) return 0;
-    const held = this.holdsWith(runner, schedules);
-    runner.close();
-    return held;
-  }
-
-  /** How many schedules go well. */
-  private holdsWith(runner: SubjectRunner, schedules: number): number {
+  private holdsAnew(target: ExplorationTarget, wanted: 'always' | 'once'): boolean {
+    const runner = this.runnerFor(this.withAllSteps(target));
+    if (runner === null) return false;
     const strategy = makeStrategy('random', SEED);
-    let held = 0;
-    for (let i = 0; i < schedules; i++) {
-      if (this.runOne(runner, strategy)?.verdict === null) held++;
-    }
-    return held;
+    const schedules = wanted === 'always' ? SOUND_SCHEDULES : HOLD_SCHEDULES;
+    let holds = wanted === 'always';
+    // Until one says what the answer is.
+    for (let i = 0; i < schedules && holds === (wanted === 'always'); i++)
+      holds = this.runOne(runner, strategy)?.verdict === null;
+    runner.close();
+    return holds;
   }
 
   /** A state that comes again and again does so sooner where it is looked for sooner. */
   private fewerSteps(start: Small): Small {
-    this.beginPhase();
     let small = start;
     for (let stepsMax = start.outcome.steps; stepsMax >= STEPS_LEAST; stepsMax = Math.floor(stepsMax / 2)) {
       const outcome = isRepeated(small.outcome) ? this.sooner(small, stepsMax) : null;
@@ -301,12 +332,16 @@ class Shrinking {
     schedules: number,
     stepsMost = Number.POSITIVE_INFINITY,
   ): Outcome | null {
-    for (let i = 0; i < schedules && !this.isOver; i++) {
+    for (let i = 0; i < schedules && !this.isOver(); i++) {
       const outcome = this.runOne(runner, strategy);
       if (this.fails(outcome) && outcome.steps <= stepsMost) return outcome;
     }
     return null;
   }
+}
+
+function isSmaller(size: Size, than: Size): boolean {
+  return shrinkingKeys.some((key) => size[key] < than[key]);
 }
 
 function isRepeated({ verdict }: Outcome): boolean {

@@ -1,21 +1,20 @@
 /** Finds a small part of a list that still does what the whole list does, by leaving out larger and then smaller pieces. */
 
 /**
- * Asks `holds` until leaving out any single item would spoil it, or `holds` was asked as often as the budget allows. The list itself holds. The
- * order stays. Deterministic. Known as delta debugging.
+ * Asks `holds` until leaving out any single item would spoil it, or there is no time for more. The list itself holds. The order
+ * stays. Deterministic. Known as delta debugging.
  */
 export function smallestSubset<T>(
   items: readonly T[],
   holds: (subset: readonly T[]) => boolean,
-  budget: { left: number },
+  isOver: () => boolean,
 ): readonly T[] {
   let kept = items;
   let size = Math.ceil(kept.length / 2);
   while (size >= 1 && kept.length > 0) {
     let shrank = false;
-    for (let start = 0; start < kept.length && budget.left > 0; ) {
+    for (let start = 0; start < kept.length && !isOver(); ) {
       const rest = [...kept.slice(0, start), ...kept.slice(start + size)];
-      budget.left--;
       if (holds(rest)) {
         kept = rest;
         shrank = true;
@@ -23,7 +22,7 @@ export function smallestSubset<T>(
         start += size;
       }
     }
-    if (budget.left <= 0) break;
+    if (isOver()) break;
     if (size > 1) size = Math.floor(size / 2);
     else if (!shrank) break;
   }

@@ -6,7 +6,7 @@ import type { SubjectSource } from '../../../src/bugs/bugOverlay.js';
 import { findBug } from '../../../src/bugs/catalogue.js';
 import { runBlock } from '../../../src/explore/block.js';
 import { programSize } from '../../../src/explore/shrink/programSize.js';
-import { type Shrunk, shrink } from '../../../src/explore/shrink/shrink.js';
+import { SHRINK_LIMITS, type Shrunk, shrink } from '../../../src/explore/shrink/shrink.js';
 import { smallerSources } from '../../../src/explore/shrink/smallerSources.js';
 import { SwitchFinder, SwitchStrategy } from '../../../src/explore/shrink/switches.js';
 import { type ExplorationTarget, runnerOf } from '../../../src/explore/target.js';
@@ -84,6 +84,23 @@ describe('a shrunk failure', () => {
     const again = foundAndShrunk('B107');
     expect(again.finding).toEqual(once.finding);
     expect(again.target).toEqual(once.target);
+  });
+});
+
+describe('the steps of a shrunk failure', () => {
+  // Without a preemption each of these takes a step or two more than it was found with.
+  it.each(['B21', 'B75', 'B98', 'B107'])('are never more than those of %s as it was found', (id) => {
+    const { from, to } = foundAndShrunk(id);
+    expect(to.steps).toBeLessThanOrEqual(from.steps);
+    expect(to.preemptions).toBeLessThanOrEqual(from.preemptions);
+  });
+});
+
+describe('the limits of shrinking', () => {
+  it('are told where they were reached, and are enough for most failures', () => {
+    expect(foundAndShrunk('B107', FEW).isCut).toBe(true);
+    // Its runs have 6,000 steps each, until those of the livelock are fewer.
+    expect(foundAndShrunk('B25', SHRINK_LIMITS)).toMatchObject({ isCut: false });
   });
 });
 
