@@ -57,10 +57,7 @@ export function scenarioFromText(
   overrides: ScenarioOverrides = {},
   files: ScenarioFiles = filesOnDisk,
 ): SimulationConfig {
-  const source = new YamlSource(path, text, WHAT);
-  checkShape(source, scenarioSchema);
-  applyOverrides(source, overrides);
-  const scenario = checkShape(source, scenarioSchema);
+  const { source, scenario } = sourceOf(path, text, overrides);
   const problems: Problem[] = [];
   const attachments = attach(scenario, source, files, problems);
   problems.push(...scenarioProblems(scenario, source, attachments?.preset.devices ?? {}));
@@ -69,6 +66,27 @@ export function scenarioFromText(
   const { checks, policy } = overrides;
   const checked = checks === undefined ? config : withChecks(config, checks);
   return policy === undefined ? checked : { ...checked, policyFile: resolve(policy) };
+}
+
+/** What a text says with options put over it: as keys and values that a text can be made of again, and as they are understood. @throws UserError */
+export function scenarioTree(
+  path: string,
+  text: string,
+  overrides: ScenarioOverrides,
+): { readonly tree: unknown; readonly scenario: Scenario } {
+  const { source, scenario } = sourceOf(path, text, overrides);
+  return { tree: source.value, scenario };
+}
+
+function sourceOf(
+  path: string,
+  text: string,
+  overrides: ScenarioOverrides,
+): { readonly source: YamlSource; readonly scenario: Scenario } {
+  const source = new YamlSource(path, text, WHAT);
+  checkShape(source, scenarioSchema);
+  applyOverrides(source, overrides);
+  return { source, scenario: checkShape(source, scenarioSchema) };
 }
 
 /** Null, and one more problem, where a file is missing or malformed. */

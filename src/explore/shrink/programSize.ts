@@ -7,7 +7,7 @@ import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import { subjectOf } from '../subject.js';
 
 export interface ProgramSize {
-  /** Of a case, those within branches counted; of a scenario accesses and calls, where they have an end. */
+  /** Of a case, those within branches and of every round counted; of a scenario accesses and calls, where they have an end. */
   readonly operations: number;
   /** Of all buffers that it makes. */
   readonly pages: number;
@@ -45,15 +45,22 @@ export function programSize(source: SubjectSource): ProgramSize | null {
 }
 
 function countSteps(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + (isBlock(step) ? 0 : 1) + countSteps(innerSteps(step).flat()), 0);
+  return steps.reduce(
+    (sum, step) => sum + (isBlock(step) ? 0 : 1) + roundsOf(step) * countSteps(innerSteps(step).flat()),
+    0,
+  );
 }
 
 function pagesMade(steps: readonly Step[]): number {
   return steps.reduce((sum, step) => {
     const own =
       step.op === 'mmap' && 'pages' in step.args && typeof step.args.pages === 'number' ? step.args.pages : 0;
-    return sum + own + pagesMade(innerSteps(step).flat());
+    return sum + own + roundsOf(step) * pagesMade(innerSteps(step).flat());
   }, 0);
+}
+
+function roundsOf(step: Step): number {
+  return step.op === 'repeat' || step.op === 'repeat_processes' ? step.args.count : 1;
 }
 
 /** Work without an end counts as nothing: it is no smaller with less. */

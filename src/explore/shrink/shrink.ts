@@ -187,7 +187,7 @@ class Shrinking {
   private fewerSwitches(found: Small): Small {
     const { runner } = found;
     this.beginPhase();
-    const seldom = this.tryWith(runner, makeStrategy(SELDOM.name, SEED), SELDOM.schedules, this.stepsMost);
+    const seldom = this.tryWith(runner, makeStrategy(SELDOM.name, SEED), SELDOM.schedules);
     const isFewer = seldom !== null && seldom.preemptions < found.outcome.preemptions;
     const small = isFewer ? { ...found, outcome: seldom } : found;
     const finder = new SwitchFinder(small.outcome.choices);
@@ -255,8 +255,7 @@ class Shrinking {
   private failureLike(like: Small, runner: SubjectRunner): Outcome | null {
     const finder = new SwitchFinder(like.outcome.choices);
     like.runner.run(finder);
-    const stepsMost = Number.isFinite(this.stepsMost) ? like.outcome.steps : this.stepsMost;
-    return this.firstFailure(runner, finder, stepsMost);
+    return this.firstFailure(runner, finder);
   }
 
   /**
@@ -314,27 +313,21 @@ class Shrinking {
     }
   }
 
-  /** Of no more steps than the program has now. */
-  private firstFailure(runner: SubjectRunner, like: SwitchList, stepsMost: number): Outcome | null {
-    const same = this.tryWith(runner, new SwitchStrategy(like), 1, stepsMost);
+  private firstFailure(runner: SubjectRunner, like: SwitchList): Outcome | null {
+    const same = this.tryWith(runner, new SwitchStrategy(like), 1);
     if (same !== null) return same;
     for (const { name, schedules } of TRIES) {
       const tries = Math.ceil(schedules * this.triesShare);
-      const outcome = this.tryWith(runner, makeStrategy(name, SEED), tries, stepsMost);
+      const outcome = this.tryWith(runner, makeStrategy(name, SEED), tries);
       if (outcome !== null) return outcome;
     }
     return null;
   }
 
-  private tryWith(
-    runner: SubjectRunner,
-    strategy: Strategy,
-    schedules: number,
-    stepsMost = Number.POSITIVE_INFINITY,
-  ): Outcome | null {
+  private tryWith(runner: SubjectRunner, strategy: Strategy, schedules: number): Outcome | null {
     for (let i = 0; i < schedules && !this.isOver(); i++) {
       const outcome = this.runOne(runner, strategy);
-      if (this.fails(outcome) && outcome.steps <= stepsMost) return outcome;
+      if (this.fails(outcome) && outcome.steps <= this.stepsMost) return outcome;
     }
     return null;
   }
