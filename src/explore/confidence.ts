@@ -16,11 +16,11 @@ export interface Coverage {
   readonly drawn: number;
   /** Estimated number of different schedules that the strategies can draw; infinite where too few were drawn to tell. */
   readonly estimated: number;
-  /** Nothing was drawn twice: {@link estimated} is the least that there are likely to be. */
+  /** Nothing was drawn twice: {@link estimated} is the least that there are likely to be, and {@link schedulesFor99} what so many would need. */
   readonly isAtLeast: boolean;
   /** Estimated chance that the next one drawn is a new one. */
   readonly unseen: number;
-  /** Estimated number of further draws until 99 % of the estimated space is seen; infinite where that cannot be told. */
+  /** Estimated number of further draws until 99 % of the estimated space is seen; infinite where too few were drawn to tell. */
   readonly schedulesFor99: number;
 }
 
@@ -50,7 +50,7 @@ export function coverageOf({ drawn, others }: SeenSchedules): Coverage {
     estimated,
     isAtLeast,
     unseen: drawn.length === 0 ? 1 : once / drawn.length,
-    schedulesFor99: isAtLeast
+    schedulesFor99: isTooFew
       ? Number.POSITIVE_INFINITY
       : furtherSchedules(drawn.length, once, twice, hidden, estimated),
   };
@@ -100,13 +100,21 @@ export interface DepthBound {
   readonly choices: number;
   /** Such a bug of this depth is missed by all of them with at most this probability. */
   readonly missedAtMost: number;
+  /** So many in all would miss it with at most 5 %, and with at most 1 %; infinite where no run had a choice. */
+  readonly neededFor95: number;
+  readonly neededFor99: number;
 }
 
 /**
  * For runs of so many tasks, made by PCT with that depth. A run says nothing of what comes behind the choices that its changes were drawn from, so the
- * bound is about as many as most runs had.
+ * bound is about as many as most runs had. What is needed is about the longest run, `choicesMax`, where none of them knew a length.
  */
-export function depthBound(depth: number, drawn: readonly DrawnRange[], tasks: number): DepthBound {
+export function depthBound(
+  depth: number,
+  drawn: readonly DrawnRange[],
+  tasks: number,
+  choicesMax: number,
+): DepthBound {
   const choices = rangeOfMost(drawn);
   const counted = drawn.filter(({ range }) => range > 0 && range >= choices);
   return {
@@ -117,7 +125,15 @@ export function depthBound(depth: number, drawn: readonly DrawnRange[], tasks: n
       (missed, { range, schedules }) => missed * (1 - pctBound(depth, tasks, range)) ** schedules,
       1,
     ),
+    neededFor95: neededFor(0.95, depth, tasks, choices || choicesMax),
+    neededFor99: neededFor(0.99, depth, tasks, choices || choicesMax),
   };
+}
+
+/** Schedules of which one finds it with that chance. */
+function neededFor(chance: number, depth: number, tasks: number, choices: number): number {
+  if (choices === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.ceil(Math.log1p(-chance) / Math.log1p(-pctBound(depth, tasks, choices))));
 }
 
 /** The largest range that {@link MOST} of those that had one did not fall below; 0 where none had. */

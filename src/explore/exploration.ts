@@ -181,7 +181,7 @@ export class Exploration {
       bounds: byStrategy.flatMap(({ strategy }) => {
         const depth = Number(PCT_NAME.exec(strategy)?.[1] ?? 0);
         const drawn = blocks.flatMap((block) => (block.strategy === strategy ? block.ranges : []));
-        return depth === 0 ? [] : [depthBound(depth, drawn, tasksMax)];
+        return depth === 0 ? [] : [depthBound(depth, drawn, tasksMax, choicesMax)];
       }),
       tasksMax,
       choicesMax,

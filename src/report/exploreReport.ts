@@ -150,17 +150,29 @@ function coverageLine(coverage: Coverage): string {
   const inAll = `${formatCount(Math.round(estimated))} in all`;
   if (isAtLeast) {
     const none = isPart ? `of the ${formatCount(drawn)} drawn at random none` : 'none';
-    return `${head}; ${none} came twice, so that there are at least about ${inAll}`;
+    return `${head}; ${none} came twice, so that there are at least about ${inAll}, and 99 % of them need at least about ${formatCount(schedulesFor99)} more`;
   }
   const about = isPart ? 'by those drawn at random about' : 'about';
-  const more = Number.isFinite(schedulesFor99) ? formatCount(schedulesFor99) : 'an unknown number of';
-  return `${head}; ${about} ${inAll}, the next one is new with ${(100 * unseen).toFixed(1)} %; ${more} more for 99 % of them`;
+  return `${head}; ${about} ${inAll}, the next one is new with ${(100 * unseen).toFixed(1)} %; ${formatCount(schedulesFor99)} more for 99 % of them`;
 }
 
-function boundLine({ depth, schedules, choices, missedAtMost }: DepthBound): string {
+function boundLine(bound: DepthBound): string {
+  const { depth, schedules, choices, missedAtMost } = bound;
+  const needed = neededText(bound);
   if (missedAtMost > MISSED_WORTH_TELLING)
-    return `a bug of depth ${depth} may well be missed: the PCT schedules of that depth are too few to tell how likely`;
-  return `a bug of depth ${depth} in the first ${plural(choices, 'choice')} of a run is missed by ${formatCount(schedules)} PCT schedules of that depth with at most ${(100 * missedAtMost).toFixed(2)} %`;
+    return `a bug of depth ${depth} may well be missed: the PCT schedules of that depth are too few to tell how likely${needed}`;
+  return `a bug of depth ${depth} in the first ${plural(choices, 'choice')} of a run is missed by ${formatCount(schedules)} PCT schedules of that depth with at most ${(100 * missedAtMost).toFixed(2)} %${needed}`;
+}
+
+/** Of the bounds that people ask for, those that were not reached. */
+function neededText({ missedAtMost, neededFor95, neededFor99 }: DepthBound): string {
+  const wanted = [
+    ['5 %', 0.05, neededFor95],
+    ['1 %', 0.01, neededFor99],
+  ] as const;
+  const open = wanted.filter(([, missed, needed]) => missedAtMost > missed && Number.isFinite(needed));
+  if (open.length === 0) return '';
+  return `; ${open.map(([name, , needed]) => `at most ${name} needs ${formatCount(needed)}`).join(', ')}`;
 }
 
 function perSecond({ schedules }: ExplorationReport, wallMs: number): number {
@@ -204,7 +216,11 @@ export function exploreDocument(
       exhausted: report.isExhausted,
       tasks: report.tasksMax,
       choices: report.choicesMax,
-      bounds: report.bounds,
+      bounds: report.bounds.map((bound) => ({
+        ...bound,
+        neededFor95: finiteOrNull(bound.neededFor95),
+        neededFor99: finiteOrNull(bound.neededFor99),
+      })),
     },
     results: report.findings.map((finding) => ({
       ...findingRecord(finding),

@@ -101,7 +101,7 @@ it('names the fields of a search', () => {
     byStrategy: [{ strategy: 'random', schedules: 1 }],
     findings: [finding],
     coverage: coverageOf({ drawn: Float64Array.of(1), others: Float64Array.of() }),
-    bounds: [{ depth: 1, schedules: 1, choices: 1, missedAtMost: 0.5 }],
+    bounds: [{ depth: 1, schedules: 1, choices: 1, missedAtMost: 0.5, neededFor95: 5, neededFor99: 7 }],
     tasksMax: 1,
     choicesMax: 1,
     isExhausted: false,

@@ -35,11 +35,10 @@ describe('coverage', () => {
     const few = draws(1e6, 200);
     const { estimated, isAtLeast, schedulesFor99 } = coverageOf({ drawn: few, others: nothing });
     expect(new Set(few).size).toBe(200);
-    expect([estimated, isAtLeast, schedulesFor99]).toEqual([
-      200 + (200 * 199) / 2,
-      true,
-      Number.POSITIVE_INFINITY,
-    ]);
+    expect([estimated, isAtLeast]).toEqual([200 + (200 * 199) / 2, true]);
+    // Of a space of 20,100, all as likely, 99 % are seen after about ln(100) times as many.
+    expect(200 + schedulesFor99).toBeGreaterThan(0.95 * estimated * Math.log(100));
+    expect(200 + schedulesFor99).toBeLessThan(1.05 * estimated * Math.log(100));
     expect(coverageOf({ drawn: draws(1000, 1000), others: nothing }).isAtLeast).toBe(false);
   });
 
@@ -58,7 +57,7 @@ describe('coverage', () => {
 });
 
 describe('the bound of a depth', () => {
-  const missed = (schedules: number): number => depthBound(2, [{ range: 10, schedules }], 2).missedAtMost;
+  const missed = (schedules: number): number => depthBound(2, [{ range: 10, schedules }], 2, 12).missedAtMost;
 
   it('falls with every schedule', () => {
     expect(missed(0)).toBe(1);
@@ -67,8 +66,29 @@ describe('the bound of a depth', () => {
   });
 
   it('claims nothing of schedules that knew no length', () => {
-    expect(depthBound(2, [{ range: 0, schedules: 50 }], 2)).toMatchObject({ schedules: 0, missedAtMost: 1 });
-    expect(depthBound(2, [], 2)).toMatchObject({ schedules: 0, choices: 0, missedAtMost: 1 });
+    expect(depthBound(2, [{ range: 0, schedules: 50 }], 2, 12)).toMatchObject({
+      schedules: 0,
+      missedAtMost: 1,
+    });
+    expect(depthBound(2, [], 2, 0)).toMatchObject({ schedules: 0, choices: 0, missedAtMost: 1 });
+  });
+
+  it('says how many schedules would be needed, which is what then suffices', () => {
+    const { neededFor95, neededFor99 } = depthBound(2, [{ range: 10, schedules: 1 }], 2, 12);
+    // One finds it with 1/20.
+    expect([neededFor95, neededFor99]).toEqual([59, 90]);
+    expect(missed(neededFor95)).toBeLessThanOrEqual(0.05);
+    expect(missed(neededFor95 - 1)).toBeGreaterThan(0.05);
+    expect(missed(neededFor99)).toBeLessThanOrEqual(0.01);
+    expect(missed(neededFor99 - 1)).toBeGreaterThan(0.01);
+  });
+
+  it('says it of the longest run where no schedule knew a length, and not at all without a choice', () => {
+    const unknown = [{ range: 0, schedules: 1 }];
+    expect(depthBound(2, unknown, 2, 10)).toMatchObject({ neededFor95: 59, missedAtMost: 1 });
+    expect(depthBound(2, unknown, 1, 0).neededFor99).toBe(Number.POSITIVE_INFINITY);
+    // Chances too small for a difference from 1 that can be told.
+    expect(depthBound(4, unknown, 50, 100_000).neededFor95).toBeCloseTo(50 * 1e15 * Math.log(20), -14);
   });
 
   it('is about as many choices as most schedules drew from, and counts no shorter ones', () => {
@@ -78,7 +98,7 @@ describe('the bound of a depth', () => {
       { range: 20, schedules: 45 },
       { range: 40, schedules: 50 },
     ];
-    const { schedules, choices, missedAtMost } = depthBound(2, drawn, 2);
+    const { schedules, choices, missedAtMost } = depthBound(2, drawn, 2, 60);
     expect([schedules, choices]).toEqual([95, 20]);
     expect(missedAtMost).toBeCloseTo((1 - 1 / 40) ** 45 * (1 - 1 / 80) ** 50);
   });

@@ -132,6 +132,14 @@ describe('what became of a failure', () => {
 });
 
 describe('the confidence of a search', () => {
+  function boundedBy(missedAtMost: number, neededFor99 = 2900): ExplorationReport {
+    const needed = { neededFor95: 1900, neededFor99 };
+    return {
+      ...reportOf([1, 1], []),
+      bounds: [{ depth: 2, schedules: 7, choices: 40, missedAtMost, ...needed }],
+    };
+  }
+
   it('is an estimate of the space where schedules came twice', () => {
     expect(confidenceOf([1, 1, 2, 3, 4, 5], [])).toBe(
       '5 of 6 schedules were distinct; about 8 in all, the next one is new with 66.7 %; 44 more for 99 % of them',
@@ -140,10 +148,10 @@ describe('the confidence of a search', () => {
 
   it('says that nothing came twice', () => {
     expect(confidenceOf(numbers(100), [])).toBe(
-      '100 of 100 schedules were distinct; none came twice, so that there are at least about 5,050 in all',
+      '100 of 100 schedules were distinct; none came twice, so that there are at least about 5,050 in all, and 99 % of them need at least about 22,926 more',
     );
     const { confidence } = exploreDocument(reportOf(numbers(100), []), context, environment);
-    expect(confidence).toMatchObject({ estimated: 5050, atLeast: true, schedulesFor99: null });
+    expect(confidence).toMatchObject({ estimated: 5050, atLeast: true, schedulesFor99: 22_926 });
   });
 
   it('says nothing of the space where few were drawn', () => {
@@ -160,22 +168,27 @@ describe('the confidence of a search', () => {
   });
 
   it('gives no bound of depth that says nothing', () => {
-    const bound = (missedAtMost: number): string =>
-      exploreText(
-        { ...reportOf([1, 1], []), bounds: [{ depth: 2, schedules: 7, choices: 40, missedAtMost }] },
-        context,
-      );
+    const bound = (missedAtMost: number): string => exploreText(boundedBy(missedAtMost), context);
     expect(bound(0.999_99)).toContain(
-      'a bug of depth 2 may well be missed: the PCT schedules of that depth are too few to tell how likely',
+      'a bug of depth 2 may well be missed: the PCT schedules of that depth are too few to tell how likely; at most 5 % needs 1,900, at most 1 % needs 2,900\n',
     );
     expect(bound(0.5)).toContain(
-      'a bug of depth 2 in the first 40 choices of a run is missed by 7 PCT schedules of that depth with at most 50.00 %',
+      'a bug of depth 2 in the first 40 choices of a run is missed by 7 PCT schedules of that depth with at most 50.00 %; at most 5 % needs 1,900, at most 1 % needs 2,900\n',
     );
+    expect(bound(0.02)).toContain('with at most 2.00 %; at most 1 % needs 2,900\n');
+    expect(bound(0.01)).toContain('with at most 1.00 %\n');
+    expect(exploreText(boundedBy(1, Number.POSITIVE_INFINITY), context)).toContain(
+      'how likely; at most 5 % needs 1,900\n',
+    );
+    const [written] = [
+      exploreDocument(boundedBy(1, Number.POSITIVE_INFINITY), context, environment).confidence,
+    ];
+    expect(written).toMatchObject({ bounds: [{ neededFor95: 1900, neededFor99: null }] });
   });
 
   it('says whom the estimate is about where not all were drawn at random', () => {
     expect(confidenceOf(numbers(100), [109, 109, 109])).toBe(
-      '101 of 103 schedules were distinct; of the 100 drawn at random none came twice, so that there are at least about 5,050 in all',
+      '101 of 103 schedules were distinct; of the 100 drawn at random none came twice, so that there are at least about 5,050 in all, and 99 % of them need at least about 22,926 more',
     );
     expect(confidenceOf([1, 1, 2, 3, 4, 5], [9])).toContain(
       '6 of 7 schedules were distinct; by those drawn at random about 8 in all',
