@@ -19,6 +19,8 @@ export const DriverStep = {
   migrateBusy: defineStep('driver.migrateBusy', 'vpn', 'npages', 'device'),
   /** A program's request changes the mappings of these pages, with the vm lock held for write. */
   vmBind: defineStep('driver.vmBind', 'vpn', 'npages', 'device'),
+  /** What a request has to do could not be listed. */
+  notListed: defineStep('driver.notListed', 'vpn', 'npages', 'device', 'errno'),
   vmBound: defineStep('driver.vmBound', 'vpn', 'npages', 'device', 'errno'),
   bind: defineStep('driver.bind', 'vpn', 'npages', 'device'),
   /** The process's pages behind a mapping have addresses; until the mapping is published they may lose them again. */

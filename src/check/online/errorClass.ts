@@ -26,6 +26,7 @@ const inner: readonly StepId[] = [
   PagemapStep.toDevmemFailed,
   DriverStep.bound,
   DriverStep.boNotValidated,
+  DriverStep.notListed,
 ];
 for (const step of [...inner, ...ends]) errnoAt[step] = stepDefinition(step).fields.indexOf('errno');
 

@@ -318,6 +318,7 @@ export class DeviceVm implements VaHome {
     const list = plan.list();
     const errno = typeof list === 'number' ? list : yield* this.carryOut(plan, list, cut, kind);
     if (typeof list !== 'number') list.free();
+    else if (cut !== null) this.at(DriverStep.notListed, cut, list);
     if (cut !== null) this.at(DriverStep.vmBound, cut, errno);
     return { errno, ops: typeof list === 'number' || errno !== Errno.OK ? [] : [...list] };
   }
