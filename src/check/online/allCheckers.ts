@@ -10,6 +10,7 @@ import { changesBracketed } from './changesBracketed.js';
 import type { CheckerKind } from './checker.js';
 import { copyFailedStays } from './copyFailedStays.js';
 import { cpuTlbs } from './cpuTlbs.js';
+import { dirtyCarried } from './dirtyCarried.js';
 import { documentedErrors } from './documentedErrors.js';
 import { errorClass } from './errorClass.js';
 import { evictionEnds } from './evictionEnds.js';
@@ -46,6 +47,7 @@ export const allCheckers: readonly CheckerKind[] = [
   notifiersGone,
   freshRanges,
   copyFailedStays,
+  dirtyCarried,
   cpuTlbs,
   pinnedStay,
   addressesLead,

@@ -2,18 +2,20 @@
 
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
+import { FolioFlag } from '../../memory/folios.js';
 import { formatPfn, type Pfn } from '../../memory/pfn.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { RmapStep } from '../../mm/rmap/rmap.js';
-import { PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../../mm/table/pte.js';
+import { PteKind, pteFromWord, pteKind, ptePfn } from '../../mm/table/pte.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 
 /**
  * Implied by folio_try_share_anon_rmap_pte: a pin of an exclusive anonymous page goes on using that page, so neither may others get to share it nor
- * may the process find another one in its place. Pages without a pin cost nothing: most machines have no pins at all.
+ * may the process find another one in its place. A pin is made of exclusive pages only, so that one which is pinned and not exclusive has lost its mark, and is as
+ * wrong here. Pages without a pin cost nothing: most machines have no pins at all.
  */
 class PinnedStay implements Checker {
   constructor(
@@ -34,9 +36,9 @@ class PinnedStay implements Checker {
     const { pins, folios } = this.machine.coordinator.kernel;
     const pte = pteFromWord(mm.pageTable.get(page));
     if (pteKind(pte) !== PteKind.Migration) return;
-    if (!pteHas(pte, PteBit.Write) && !pteHas(pte, PteBit.Exclusive)) return;
     const pfn = ptePfn(pte);
-    if (!pins.isPinned(folios.headOf(pfn))) return;
+    const head = folios.headOf(pfn);
+    if (!folios.testFlag(head, FolioFlag.Anon) || !pins.isPinned(head)) return;
     this.sink.report('M10', `pinned pfn ${formatPfn(pfn)} at ${formatVpn(page)} is about to be moved`);
   }
 }

@@ -15,6 +15,7 @@ import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
 import { PagemapStep } from '../../../src/drm/pagemap/pagemapStep.js';
 import { subjectOf } from '../../../src/explore/subject.js';
 import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
+import { FolioFlag } from '../../../src/memory/folios.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
@@ -238,6 +239,30 @@ describe('rules watched step by step', () => {
       });
     });
     expect(said).toContain('is about to be moved');
+  });
+
+  it("M10: a pinned page that has lost its mark as the process's own", () => {
+    const reads = { op: 'mprotect', args: { buf: 'A', prot: 'r' } };
+    const said = saidBy(
+      'M10',
+      ({ coordinator: { kernel } }) =>
+        replaceMethod(kernel.pins, 'mayShare', () => (page) => {
+          kernel.pins.pin(page);
+          kernel.folios.clearFlag(page, FolioFlag.AnonExclusive);
+          return true;
+        }),
+      program(1, 1, cpuWrite(), reads, gpuRead('gpu0')),
+    );
+    expect(said).toContain('is about to be moved');
+  });
+
+  it('M7: a folio that is not marked for a dirty entry', () => {
+    const said = saidBy('M7', ({ coordinator: { kernel } }) =>
+      replaceMethod(kernel.folios, 'setFlag', (right) => (page, flag) => {
+        if (flag !== FolioFlag.Dirty) right(page, flag);
+      }),
+    );
+    expect(said).toContain('was stored to, and its folio does not say so');
   });
 
   it('M13: a device that maps the pages of another owner', () => {
