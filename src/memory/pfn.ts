@@ -96,6 +96,12 @@ export function migratePfnWithout(entry: MigratePfn, flags: number): MigratePfn 
   return (entry & ~flags) as MigratePfn;
 }
 
+/** Whether a word of such an array is empty or says what it is; the number of a page alone is not, as a rule. */
+export function isMigratePfn(word: number): boolean {
+  const flags = word & (2 ** MIGRATE_PFN_SHIFT - 1);
+  return (flags & ~MIGRATE_PFN_FLAGS) === 0 && ((word & MigratePfnFlag.VALID) !== 0 || word === flags);
+}
+
 /** Reads one entry of a `Uint32Array` that holds migrate-pfns; the array's owner vouches for its contents. */
 export function migratePfnAt(entries: Uint32Array, at: number): MigratePfn {
   return entries[at] as MigratePfn;

@@ -1,8 +1,10 @@
 /** The part that migrate_vma and migrate_device share: isolating, unmapping, moving the metadata of, and putting back locked pages. */
 
+import { assert } from '../../base/assert.js';
 import { PMD_PAGES } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import {
+  isMigratePfn,
   MigratePfnFlag,
   migratePfnAt,
   migratePfnToPfn,
@@ -184,6 +186,8 @@ export class MigrateUnmap {
       // The entries of its tails are empty on both sides.
       const isWhole = (src[i] & dst[i] & MigratePfnFlag.COMPOUND) !== 0;
       const end = i + (isWhole ? PMD_PAGES : 1);
+      assertEntries(src, i, end);
+      assertEntries(dst, i, end);
       this.finalizeEntry(src, dst, i, faultPage);
       for (let at = i | (pagesPerStep - 1); at < end; at += pagesPerStep)
         if (sched.reach(MigrateStep.finalize, at, npages)) yield STEP;
@@ -218,4 +222,11 @@ export class MigrateUnmap {
     if (!this.isFaultFolio(pfn, faultPage)) this.kernel.folioLocks.unlock(pfn);
     this.kernel.folios.put(pfn);
   }
+}
+
+/** M12: the first entry is well-formed, and those of its tails are 0. What somebody else wrote there would be unlocked and put as if it were a page. */
+function assertEntries(entries: Uint32Array, first: number, end: number): void {
+  assert(isMigratePfn(entries[first]), () => `entry ${first} of a migration, ${entries[first]}, is none`);
+  for (let i = first + 1; i < end; i++)
+    assert(entries[i] === 0, () => `tail ${i} of a migration has an entry`);
 }
