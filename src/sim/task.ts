@@ -49,6 +49,8 @@ export class Task {
   owedNs = 0;
   /** Called once with the outcome; exactly one of the two arguments is meaningful. */
   onDone: ((error: Error | null) => void) | null = null;
+  /** Whose messages it takes to its own actor; null for a task that is no pump. */
+  pumpsFrom: ActorId | null = null;
   /** Begins the work of a servant; null for a task that is run once. */
   beginAgain: (() => Steps<unknown>) | null = null;
 

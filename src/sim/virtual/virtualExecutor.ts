@@ -87,7 +87,8 @@ export class VirtualExecutor extends Scheduler {
   pump(port: Port, name: string): () => void {
     const mail = new WaitQueue(this, `messages from ${name}`);
     this.mails.push(mail);
-    this.spawnServant(port.owner, `pump:${name}`, () => this.pumpMessages(port, mail));
+    const task = this.spawnServant(port.owner, `pump:${name}`, () => this.pumpMessages(port, mail));
+    task.pumpsFrom = port.peer;
     const wake = (): void => mail.wakeAll();
     // What the owner could not send goes out through the same task, though its peer may never answer.
     port.onHeldBack = wake;
