@@ -133,7 +133,7 @@ function confidenceLines({
   const lines = [coverageLine(coverage)];
   if (isExhausted)
     lines.push(
-      'every schedule within the bound of the strategy was run, with 0 for every number drawn at random',
+      'every schedule within the bound of the strategy was run, or one that leads to the same, with 0 for every number drawn at random',
     );
   for (const bound of bounds) lines.push(boundLine(bound));
   if (bounds.length > 0) lines.push(`(with up to ${tasksMax} tasks and ${choicesMax} choices in a run)`);
