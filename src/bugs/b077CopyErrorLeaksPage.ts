@@ -28,16 +28,18 @@ export const b077: BugOverlay = {
   ],
   apply: ({ coordinator: { migrate, gpus, arrays } }) => {
     // A copy has to fail, as the engine itself may: with that alone the access ends with an error, and all is well otherwise.
-    replaceMethod(
-      gpus[0].port,
-      'copy',
-      (right) =>
-        function* (src, dst, npages) {
-          const to = dmaAddrAt(arrays.arrays.view(dst), 0);
-          if (to !== NO_DMA_ADDR && dmaProto(to) === DmaProto.System) return Errno.EIO;
-          return yield* right(src, dst, npages);
-        },
-    );
+    for (const { port } of gpus) {
+      replaceMethod(
+        port,
+        'copy',
+        (right) =>
+          function* (src, dst, npages) {
+            const to = dmaAddrAt(arrays.arrays.view(dst), 0);
+            if (to !== NO_DMA_ADDR && dmaProto(to) === DmaProto.System) return Errno.EIO;
+            return yield* right(src, dst, npages);
+          },
+      );
+    }
     replaceMethod(migrate.targets, 'unlockAndPutAll', () => (dst, npages) => {
       dst.fill(0, 0, npages);
     });

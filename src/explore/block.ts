@@ -151,7 +151,8 @@ class Block {
     while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
       if (isStopped()) break;
       if (this.isTimeToLook() && sharedNowMs() >= endAtSharedMs) break;
-      if (this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
+      // The block before has looked at its end.
+      if (this.done > 0 && this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.trusts ? this.runner.runTrusting(strategy) : this.runner.run(strategy);
       isComplete = outcome === null;
       if (outcome === null || (outcome.isUndecided && isStopped())) break;

@@ -1,6 +1,7 @@
 /** That every bug of the catalogue shows when it is put in, and nothing shows when it is not. */
 
 import { describe, expect, it } from 'vitest';
+import { buffer, bugCase, mirrorOn } from '../../src/bugs/bugCase.js';
 import { allBugs, findBug } from '../../src/bugs/catalogue.js';
 import { notExpressed } from '../../src/bugs/notExpressed.js';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
@@ -40,6 +41,19 @@ describe('the catalogue of bugs', () => {
     const numbers = notExpressed.map(({ id }) => Number(id.slice(1)));
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     for (const { id } of notExpressed) expect(findBug(id)).toBeNull();
+  });
+
+  it('can be put into any program, be it one without devices, or with more than the bug came with', () => {
+    const buffers = [buffer('A', 1), { op: 'cpu_read', args: { buf: 'A' } }] as const;
+    const programs = [[...buffers], [...mirrorOn(3), ...buffers]].map((steps) =>
+      subjectOf(bugCase({ name: 'another', steps })),
+    );
+    for (const overlay of allBugs) {
+      for (const program of programs) {
+        const runner = new SubjectRunner(program, { checkers: allCheckers, overlay, stepsMax: STEPS_MAX });
+        expect(() => runner.run(makeStrategy('random', 1)), overlay.id).not.toThrow();
+      }
+    }
   });
 
   it.each(allBugs.map((bug) => [bug.id, bug] as const))('%s shows, and only with the bug', (_id, bug) => {

@@ -42,19 +42,55 @@ const firstOf: StepId[] = [];
 for (const [first, last] of functions) firstOf[last] = first;
 
 /** What a task held when it came to a function. */
-interface Entry {
-  readonly held: HeldLock[];
-  folioLocks: number;
-  isOpen: boolean;
+class Entry {
+  /** The step with which the function began. */
+  first: StepId | null = null;
+  folioLocks = 0;
+  readonly held: HeldLock[] = [];
+
+  note(first: StepId, { held, folioLocks }: Task): void {
+    this.first = first;
+    this.folioLocks = folioLocks;
+    this.held.length = held.length;
+    for (let i = 0; i < held.length; i++) this.held[i] = held[i];
+  }
 }
+
+/** The functions that a task is within: the first `depth` of its entries, the innermost last. */
+class Stack {
+  depth = 0;
+  private readonly entries: Entry[] = [];
+
+  constructor(public task: Task) {}
+
+  find(first: StepId): number {
+    let at = this.depth - 1;
+    while (at >= 0 && this.entries[at].first !== first) at--;
+    return at;
+  }
+
+  at(index: number): Entry {
+    return this.entries[index];
+  }
+
+  push(): Entry {
+    if (this.depth === this.entries.length) this.entries.push(new Entry());
+    return this.entries[this.depth++];
+  }
+}
+
+/** Tasks that are remembered before those that have ended are looked for: a function may end without a step. */
+const TASKS_MIN = 1024;
 
 /**
  * Implied by the locking rules in the comments of mm, drm_gpusvm, drm_pagemap and xe_svm: a path that leaves early with one lock more or less than it came
  * with hangs a later one; of folio locks the number is compared. A task that ends with a lock is refused by the scheduler in any case.
  */
 class LockBalance implements Checker {
-  /** By task, then by the step with which the function began. */
-  private readonly entries = new Map<number, Map<StepId, Entry>>();
+  /** By task; those that are within no function are not there. */
+  private readonly stacks = new Map<number, Stack>();
+  private readonly idle: Stack[] = [];
+  private tasksMax = TASKS_MIN;
 
   constructor(private readonly sink: ViolationSink) {}
 
@@ -66,34 +102,38 @@ class LockBalance implements Checker {
     else if (step !== HmmStep.done || c !== Errno.EAGAIN) this.leave(task, step, first);
   }
 
-  /** get_pages begins again for another round, and keeps the locks of the first time. Others may have ended without a step. */
-  private enter(task: Task, step: StepId): void {
-    const entry = this.entryOf(task, step);
-    if (entry.isOpen && step === GpuSvmStep.getPages) return;
-    entry.isOpen = true;
-    entry.folioLocks = task.folioLocks;
-    entry.held.length = task.held.length;
-    for (let i = 0; i < task.held.length; i++) entry.held[i] = task.held[i];
+  /** get_pages begins again for another round, and keeps the locks of the first time. Others may have ended without a step, and what they called. */
+  private enter(task: Task, first: StepId): void {
+    const stack = this.stacks.get(task.id) ?? this.open(task);
+    const known = stack.find(first);
+    if (known >= 0 && first === GpuSvmStep.getPages) return;
+    if (known >= 0) stack.depth = known;
+    stack.push().note(first, task);
   }
 
-  private entryOf(task: Task, step: StepId): Entry {
-    let entries = this.entries.get(task.id);
-    if (entries === undefined) {
-      entries = new Map();
-      this.entries.set(task.id, entries);
-    }
-    let entry = entries.get(step);
-    if (entry === undefined) {
-      entry = { held: [], folioLocks: 0, isOpen: false };
-      entries.set(step, entry);
-    }
-    return entry;
+  private open(task: Task): Stack {
+    if (this.stacks.size >= this.tasksMax) this.forgetEnded();
+    const stack = this.idle.pop() ?? new Stack(task);
+    stack.task = task;
+    this.stacks.set(task.id, stack);
+    return stack;
+  }
+
+  private forgetEnded(): void {
+    for (const [id, { task }] of this.stacks) if (task.state === 'done') this.stacks.delete(id);
+    this.tasksMax = Math.max(TASKS_MIN, 2 * this.stacks.size);
   }
 
   private leave(task: Task, step: StepId, first: StepId): void {
-    const entry = this.entries.get(task.id)?.get(first);
-    if (entry === undefined || !entry.isOpen) return;
-    entry.isOpen = false;
+    const stack = this.stacks.get(task.id);
+    const at = stack?.find(first) ?? -1;
+    if (stack === undefined || at < 0) return;
+    const entry = stack.at(at);
+    stack.depth = at;
+    if (at === 0) {
+      this.stacks.delete(task.id);
+      this.idle.push(stack);
+    }
     if (entry.folioLocks === task.folioLocks && sameLocks(entry.held, task.held)) return;
     const before = names(entry.held, entry.folioLocks);
     const after = names(task.held, task.folioLocks);
