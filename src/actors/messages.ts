@@ -76,8 +76,8 @@ export const HostMessage = {
     { page, npages: number, addrs: field<PageArrayId>(), rights: number },
     { errno },
   ),
-  zap: defineMessage('host.zap', { page, npages: number }, {}, true),
-  invalidateTlb: defineMessage('host.invalidateTlb', { page, npages: number }, {}, true),
+  zap: defineMessage('host.zap', { page, npages: number }, {}, { isDeferrable: true }),
+  invalidateTlb: defineMessage('host.invalidateTlb', { page, npages: number }, {}, { isDeferrable: true }),
   copy: defineMessage(
     'host.copy',
     { src: field<PageArrayId>(), dst: field<PageArrayId>(), npages: number },

@@ -1,6 +1,7 @@
 /** What of every run of a search is the same for all of them: the program, the checkers, the bug that is put in. */
 
 import { assert } from '../base/assert.js';
+import { UserError } from '../base/userError.js';
 import type { SubjectSource } from '../bugs/bugOverlay.js';
 import { findBug } from '../bugs/catalogue.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
@@ -43,7 +44,8 @@ export function areCheckers(checks: string): boolean {
   try {
     chooseCheckers(checks);
     return true;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
     return false;
   }
 }

@@ -37,6 +37,12 @@ export interface MessageType<Args extends Fields, Reply extends Fields> {
 /** What a request of this type says. */
 export type ArgsOf<M> = M extends MessageType<infer Args, infer _> ? Values<Args> : never;
 
+/** How a type differs from most. */
+export interface MessageOptions {
+  /** As {@link MessageType.isDeferrable}. */
+  readonly isDeferrable?: boolean;
+}
+
 const names: string[] = [];
 
 /** Registers a message type. All threads load the same module, so the numbers agree. */
@@ -44,7 +50,7 @@ export function defineMessage<Args extends Fields, Reply extends Fields>(
   name: string,
   args: Args,
   reply: Reply,
-  isDeferrable = false,
+  { isDeferrable = false }: MessageOptions = {},
 ): MessageType<Args, Reply> {
   const argNames = Object.keys(args) as (keyof Args & string)[];
   const replyNames = Object.keys(reply) as (keyof Reply & string)[];

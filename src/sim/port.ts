@@ -23,7 +23,7 @@ const BACKLOG_MAX = 1 << 16;
 
 const NOBODY: readonly Task[] = [];
 
-/** Only its name and number are looked at. */
+/** What of a type has nothing to do with its fields. */
 type AnyMessageType = Pick<MessageType<Fields, Fields>, 'id' | 'name' | 'isDeferrable'>;
 
 /** What waits for the peer's replies say: one text for each type, since a trace looks up the text of each wait. */
@@ -147,15 +147,6 @@ export class Port {
     return true;
   }
 
-  /**
-   * What a sleeping peer will do before all else is done as far as anybody can tell, and waking it would cost more than all the rest of the request.
-   * One that is awake answers soon. As in the kernel, where a CPU in lazy TLB mode is sent no interrupt, and looks for what it missed before it uses the
-   * address space again.
-   */
-  private isAsGoodAsDone(): boolean {
-    return this.backlog.length === 0 && this.peerSleeps();
-  }
-
   /** The reply that has come. */
   take<A extends Fields, R extends Fields>(type: MessageType<A, R>, number: CallNumber): Values<R> {
     const call = this.pending[number];
@@ -228,6 +219,15 @@ export class Port {
   /** Requests sent and not yet answered, for reports of what an actor waits for. */
   get outstandingCalls(): number {
     return this.pending.length - 1 - this.freeCalls.length;
+  }
+
+  /**
+   * What a sleeping peer will do before all else is done as far as anybody can tell, and waking it would cost more than all the rest of the request.
+   * One that is awake answers soon. As in the kernel, where a CPU in lazy TLB mode is sent no interrupt, and looks for what it missed before it uses the
+   * address space again.
+   */
+  private isAsGoodAsDone(): boolean {
+    return this.backlog.length === 0 && this.peerSleeps();
   }
 
   private *serveOne<A extends Fields, R extends Fields>(

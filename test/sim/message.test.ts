@@ -21,8 +21,10 @@ describe('a message type', () => {
   });
 
   it('says nothing in return if nobody need wait for it', () => {
-    expect(defineMessage('test.drop', { a: field() }, {}, true).isDeferrable).toBe(true);
+    expect(defineMessage('test.drop', { a: field() }, {}, { isDeferrable: true }).isDeferrable).toBe(true);
     expect(Test.add.isDeferrable).toBe(false);
-    expect(() => defineMessage('test.dropAll', {}, { left: field() }, true)).toThrow('cannot be deferred');
+    expect(() => defineMessage('test.dropAll', {}, { left: field() }, { isDeferrable: true })).toThrow(
+      'cannot be deferred',
+    );
   });
 });

@@ -16,7 +16,7 @@ const Test = {
   slow: defineMessage('test.slow', { ns: field() }, { at: field() }),
   note: defineMessage('test.note', { value: field<Apples>() }, {}),
   unknown: defineMessage('test.unknown', {}, {}),
-  drop: defineMessage('test.dropOne', { value: field<Apples>() }, {}, true),
+  drop: defineMessage('test.dropOne', { value: field<Apples>() }, {}, { isDeferrable: true }),
 } as const;
 
 const apples = (count: number): Apples => count as Apples;

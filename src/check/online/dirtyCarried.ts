@@ -3,7 +3,7 @@
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
-import { formatPfn } from '../../memory/pfn.js';
+import { formatPfn, type Pfn } from '../../memory/pfn.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { RmapStep } from '../../mm/rmap/rmap.js';
@@ -23,9 +23,10 @@ class DirtyCarried implements Checker {
   ) {}
 
   onStep(_task: Task | null, step: StepId, start: number, b: number, id: number): void {
-    const mm = this.machine.coordinator.processes.find(id);
+    const { kernel, processes } = this.machine.coordinator;
+    const mm = processes.find(id);
     if (mm === null || mm.count === 0) return;
-    const npages = step === MigrateStep.collect ? b : 1;
+    const npages = step === MigrateStep.collect ? b : kernel.folios.npages(kernel.folios.headOf(b as Pfn));
     for (let page = start; page < start + npages; page++) this.lookAt(mm, page as Vpn);
   }
 

@@ -1,4 +1,4 @@
-/** E3: a fault ends for want of memory only if there was none. */
+/** E3: a fault, a request to bind and a prefetch end for want of memory only if there was none. */
 
 import type { Machine } from '../../actors/machine.js';
 import { Errno } from '../../base/errno.js';

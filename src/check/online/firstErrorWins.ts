@@ -17,7 +17,6 @@ const begins: readonly StepId[] = [PagemapStep.toDevmem, PagemapStep.toRam];
 class FirstErrorWins implements Checker {
   /** By task: the first error of a copy in the migration under way. */
   private readonly first = new Map<number, number>();
-
   /** By task with a request: why the last of its mappings that was not bound was not; OK until then. */
   private readonly unbound = new Map<number, number>();
 
@@ -49,17 +48,10 @@ class FirstErrorWins implements Checker {
 
   /** What pages of the process could not be bound is left to their first access, and the request goes on. */
   private lookAtRequest(task: Task, errno: number): void {
-    const why = this.unbound.get(task.id);
+    const why = this.unbound.get(task.id) ?? Errno.OK;
     this.unbound.delete(task.id);
-    if (
-      why === undefined ||
-      why === Errno.OK ||
-      errno === Errno.OK ||
-      errno === why ||
-      !isErrno(why) ||
-      !isErrno(errno)
-    )
-      return;
+    const hasFailed = why !== Errno.OK && errno !== Errno.OK;
+    if (!hasFailed || errno === why || !isErrno(why) || !isErrno(errno)) return;
     this.sink.report(
       'E4',
       `a mapping was not bound for ${errnoName(why)}, but driver.vmBound says ${errnoName(errno)}`,

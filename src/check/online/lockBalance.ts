@@ -58,10 +58,10 @@ class Entry {
 
 /** The functions that a task is within: the first `depth` of its entries, the innermost last. */
 class Stack {
+  /** Whose it is, or was. */
+  task: Task | null = null;
   depth = 0;
   private readonly entries: Entry[] = [];
-
-  constructor(public task: Task) {}
 
   find(first: StepId): number {
     let at = this.depth - 1;
@@ -113,14 +113,14 @@ class LockBalance implements Checker {
 
   private open(task: Task): Stack {
     if (this.stacks.size >= this.tasksMax) this.forgetEnded();
-    const stack = this.idle.pop() ?? new Stack(task);
+    const stack = this.idle.pop() ?? new Stack();
     stack.task = task;
     this.stacks.set(task.id, stack);
     return stack;
   }
 
   private forgetEnded(): void {
-    for (const [id, { task }] of this.stacks) if (task.state === 'done') this.stacks.delete(id);
+    for (const [id, { task }] of this.stacks) if (task?.state === 'done') this.stacks.delete(id);
     this.tasksMax = Math.max(TASKS_MIN, 2 * this.stacks.size);
   }
 

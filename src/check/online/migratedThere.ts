@@ -13,14 +13,13 @@ import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 /** Pages of one migration that are looked up from its first on. */
 const PAGES_MAX = 16;
 
-/** A migration under way. */
+/** Of a migration under way. */
 interface Migration {
   /** Address space that the task collected last; -1 until then. */
   mm: number;
   /** Changes of entries, by anybody, until it began, and by itself since then. */
   before: number;
   own: number;
-  isOpen: boolean;
 }
 
 /**
@@ -29,7 +28,7 @@ interface Migration {
  * is on the way.
  */
 class MigratedThere implements Checker {
-  /** By task. */
+  /** Those under way, by task. */
   private readonly migrations = new Map<number, Migration>();
   /** Changes of entries so far. */
   private changes = 0;
@@ -41,29 +40,24 @@ class MigratedThere implements Checker {
 
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number): void {
     if (task === null) return;
+    if (step === PagemapStep.toDevmem) this.migrations.set(task.id, { mm: -1, before: this.changes, own: 0 });
+    else if (step === PagemapStep.toDevmemFailed) this.migrations.delete(task.id);
+    else if (step === PagemapStep.toDevmemDone) this.end(task, a, b, c);
+    else this.noteChange(task, step, c);
+  }
+
+  private noteChange(task: Task, step: StepId, mm: number): void {
+    this.changes++;
     const migration = this.migrations.get(task.id);
-    if (step === PagemapStep.toDevmem) this.begin(task, migration);
-    else if (step === PagemapStep.toDevmemDone) this.end(migration, a, b, c);
-    else {
-      this.changes++;
-      if (migration === undefined) return;
-      migration.own++;
-      if (step === MigrateStep.collect) migration.mm = c;
-    }
+    if (migration === undefined) return;
+    migration.own++;
+    if (step === MigrateStep.collect) migration.mm = mm;
   }
 
-  private begin(task: Task, known: Migration | undefined): void {
-    const migration = known ?? { mm: -1, before: 0, own: 0, isOpen: false };
-    if (known === undefined) this.migrations.set(task.id, migration);
-    migration.mm = -1;
-    migration.before = this.changes;
-    migration.own = 0;
-    migration.isOpen = true;
-  }
-
-  private end(migration: Migration | undefined, start: number, npages: number, device: number): void {
-    if (migration === undefined || !migration.isOpen) return;
-    migration.isOpen = false;
+  private end(task: Task, start: number, npages: number, device: number): void {
+    const migration = this.migrations.get(task.id);
+    if (migration === undefined) return;
+    this.migrations.delete(task.id);
     const mm = this.machine.coordinator.processes.find(migration.mm);
     if (mm === null || mm.count === 0 || this.changes - migration.before !== migration.own) return;
     for (let page = start; page < start + Math.min(npages, PAGES_MAX); page++) {
@@ -87,6 +81,6 @@ export const migratedThere: CheckerKind = {
   id: 'E2',
   title: 'a migration to a device that succeeded has brought all its pages there',
   isCheap: true,
-  steps: [PagemapStep.toDevmem, PagemapStep.toDevmemDone, ...entryChanges],
+  steps: [PagemapStep.toDevmem, PagemapStep.toDevmemDone, PagemapStep.toDevmemFailed, ...entryChanges],
   make: (machine, sink) => new MigratedThere(machine, sink),
 };

@@ -224,7 +224,7 @@ export class MigrateUnmap {
   }
 }
 
-/** M12: the first entry is well-formed, and those of its tails are 0. What somebody else wrote there would be unlocked and put as if it were a page. */
+/** The first entry of a folio is well-formed, and those of its tails are 0. What somebody else wrote there would be unlocked and put as if it were a page. */
 function assertEntries(entries: Uint32Array, first: number, end: number): void {
   assert(isMigratePfn(entries[first]), () => `entry ${first} of a migration, ${entries[first]}, is none`);
   for (let i = first + 1; i < end; i++)

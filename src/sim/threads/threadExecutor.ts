@@ -116,16 +116,6 @@ export class ThreadExecutor extends Scheduler {
     };
   }
 
-  private noteSent(link: Link, mustWake: boolean): void {
-    const { port, peerDoorbell } = link;
-    // He looks into his mailbox when he wakes, rung for or not.
-    if (!mustWake && peerDoorbell.isOwnerAsleep) return;
-    port.urgent ||= mustWake;
-    if (port.dirty) return;
-    port.dirty = true;
-    this.unrung.push(link);
-  }
-
   /** Makes {@link run} return after the current slice. */
   stop(): void {
     this.stopping = true;
@@ -244,6 +234,16 @@ export class ThreadExecutor extends Scheduler {
 
   private get hasFailed(): boolean {
     return this.failure !== null || this.deliveryError !== null;
+  }
+
+  private noteSent(link: Link, mustWake: boolean): void {
+    const { port, peerDoorbell } = link;
+    // He looks into his mailbox when he wakes, rung for or not.
+    if (!mustWake && peerDoorbell.isOwnerAsleep) return;
+    port.urgent ||= mustWake;
+    if (port.dirty) return;
+    port.dirty = true;
+    this.unrung.push(link);
   }
 
   private ringDoorbells(): void {

@@ -17,7 +17,7 @@ import { TestStep } from '../harness.js';
 
 const Echo = defineMessage('test.echo', { value: field() }, { value: field() });
 const Notice = defineMessage('test.notice', { value: field() }, {});
-const Drop = defineMessage('test.drop', { value: field() }, {}, true);
+const Drop = defineMessage('test.drop', { value: field() }, {}, { isDeferrable: true });
 
 /** The doorbell of somebody who always sleeps. */
 class Sleeper extends Doorbell {
@@ -325,7 +325,7 @@ const DROPPER = `
       ['port.js', 'ring.js', 'threads/doorbell.js', 'threads/threadExecutor.js', 'message.js'].map(load));
     const { rings, bells, role, rounds, capacity } = workerData;
     const dropped = new Int32Array(workerData.dropped);
-    const Drop = defineMessage('test.drop', { value: field() }, {}, true);
+    const Drop = defineMessage('test.drop', { value: field() }, {}, { isDeferrable: true });
     const executor = new ThreadExecutor(1);
     executor.attach(new Doorbell(bells, role));
     const [up, down] = rings.map((ring) => new Ring(ring, 0, capacity));
