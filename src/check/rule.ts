@@ -28,8 +28,9 @@ const NO_SUBJECT: Subject = {};
 export class Rule {
   private readonly units: string[];
   /** By unit, in the same order. */
-  private readonly looked: number[] = [];
-  private readonly told: string[] = [];
+  private readonly looked: number[];
+  /** Made with the first violation: dozens of rules are looked at after each run of a search, and hardly one is broken. */
+  private told: string[] | null = null;
   private violations = 0;
   private first = NO_SUBJECT;
 
@@ -40,7 +41,7 @@ export class Rule {
     ...units: string[]
   ) {
     this.units = units;
-    for (let i = 0; i < units.length; i++) this.looked.push(0);
+    this.looked = new Array<number>(units.length).fill(0);
   }
 
   /** Things of this kind were looked at. */
@@ -60,6 +61,7 @@ export class Rule {
   violate(subject: Subject, what: string): void {
     if (this.violations === 0) this.first = subject;
     this.violations++;
+    this.told ??= [];
     if (this.told.length < TOLD_MAX) this.told.push(`${formatSubject(subject)}${what}`);
   }
 
@@ -70,7 +72,7 @@ export class Rule {
 
   result(lastEvents: EventSource): CheckResult {
     const looked = this.units.map((unit, i) => count(this.looked[i], unit)).join(', ');
-    if (this.violations === 0) return { name: this.name, ok: true, detail: looked, ...this.emptiness() };
+    if (this.told === null) return { name: this.name, ok: true, detail: looked, ...this.emptiness() };
     const lines = [...this.told];
     const more = this.violations - this.told.length;
     if (more > 0) lines.push(`and ${count(more, 'more')}`);

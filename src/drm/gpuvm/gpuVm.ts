@@ -252,8 +252,8 @@ export class GpuVm {
   }
 
   /** All mappings, in order of address. @kernel drm_gpuvm_for_each_va, drm_gpuvm_for_each_va_safe, drm_gpuva_for_each_va, drm_gpuva_for_each_va_safe */
-  *[Symbol.iterator](): Generator<GpuVa, void, void> {
-    yield* this.overlapping(this.span.start, this.span.end);
+  [Symbol.iterator](): Generator<GpuVa, void, void> {
+    return this.overlapping(this.span.start, this.span.end);
   }
 
   /** With a reference for the caller; made if there is none. Null: no memory. @kernel drm_gpuvm_bo_obtain, drm_gpuvm_bo_obtain_locked */

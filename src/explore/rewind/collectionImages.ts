@@ -16,7 +16,8 @@ export class ArrayImage implements Image {
 
   restore(): void {
     const { array, kept } = this;
-    if (array.length !== kept.length) array.length = kept.length;
+    // One by one: cutting an array off takes its memory too, and asks the engine.
+    while (array.length > kept.length) array.pop();
     for (let i = 0; i < kept.length; i++) if (!Object.is(array[i], kept[i])) array[i] = kept[i];
   }
 }
