@@ -105,7 +105,7 @@ export class VmBindService implements OpenFiles {
     const deviceVm = yield* this.deviceVm(call);
     if (deviceVm === null) return ioctlReply(Errno.ENODEV);
     const { start, end } = spanOf(call);
-    const found = [...deviceVm.vas()].filter((va) => va.start < end && va.end > start);
+    const found = deviceVm.vas().filter((va) => va.start < end && va.end > start);
     call.payload.put(found.map((va) => reportVa(va, (obj) => this.handleOf(obj))));
     return ioctlReply(Errno.OK, found.length);
   }

@@ -8,6 +8,8 @@ import { DmaProto, dmaAddrAt, dmaDir, dmaOrder, dmaPage, dmaProto } from '../mem
 import type { DmaHolder, DmaPage, MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
+const PROTOCOLS = Object.entries(DmaProto);
+
 export function checkDma(view: MachineView): Rule[] {
   const ledger = new Rule('D1', 'pages objects', 'mapped I/O pages');
   const kinds = new Rule('D2', 'I/O pages');
@@ -43,10 +45,12 @@ function collectHeld(view: MachineView, ledger: Rule, kinds: Rule, gpu: GpuHandl
     });
   }
   // Objects in another device's memory that the device has mapped by hand.
-  for (const bo of view.gpus.flatMap(({ bos }) => [...bos])) {
-    for (const addr of bo.attachmentOf(gpu)) {
-      held.pages[dmaProto(addr)]++;
-      held.sums[dmaProto(addr)] += addr;
+  for (const { bos } of view.gpus) {
+    for (const bo of bos) {
+      for (const addr of bo.attachmentOf(gpu)) {
+        held.pages[dmaProto(addr)]++;
+        held.sums[dmaProto(addr)] += addr;
+      }
     }
   }
   return held;
@@ -75,7 +79,7 @@ function checkIommu(rule: Rule, { iommu, index }: GpuHandle, { iovas }: Held): v
 /** The device's own account of maps and unmaps, also of memory that no IOMMU is asked for; an unmap is of what was mapped. */
 function checkAccount(ledger: Rule, kinds: Rule, { ledger: account, index }: GpuHandle, held: Held): void {
   for (const what of account.mismatches) kinds.violate({}, what);
-  for (const [name, proto] of Object.entries(DmaProto)) {
+  for (const [name, proto] of PROTOCOLS) {
     const live = account.liveOf(proto);
     ledger.require(
       live === held.pages[proto],

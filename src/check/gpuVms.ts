@@ -4,7 +4,6 @@ import type { Vpn } from '../base/units.js';
 import { formatGpuPte, type GpuPte, gpuPteIsWritable, gpuPteProto } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { pageInSpace, spaceOf } from '../device/gpuSpace.js';
-import type { SvmVm } from '../driver/svmVm.js';
 import type { DeviceVm } from '../driver/vmBind/deviceVm.js';
 import type { DriverVa } from '../driver/vmBind/driverVa.js';
 import { DmaProto } from '../memory/dmaAddr.js';
@@ -12,7 +11,7 @@ import { formatPfn, NO_PFN, type Pfn } from '../memory/pfn.js';
 import type { Mm } from '../mm/process/mm.js';
 import { formatPte } from '../mm/table/pte.js';
 import { cpuAllows } from './cpuRights.js';
-import type { MachineView } from './machineView.js';
+import type { DeviceBindings, MachineView } from './machineView.js';
 import { Rule } from './rule.js';
 
 export function checkGpuVms(view: MachineView): Rule[] {
@@ -23,18 +22,17 @@ export function checkGpuVms(view: MachineView): Rule[] {
   const objects = new Rule('R6', 'GPU address spaces', 'objects of VMs');
   const handles = new Rule('G4', 'GPU address spaces', 'objects of VMs');
   const opLists = new Rule('R4', 'GPU address spaces');
-  for (const vm of view.vms) {
-    for (const deviceVm of vm.deviceVms.values()) {
-      for (const rule of [entries, handles, objects, opLists]) rule.look('GPU address spaces');
-      checkOrder(order, deviceVm);
-      checkObjects(objects, deviceVm);
-      checkHandles(handles, deviceVm);
-      checkLists(lists, deviceVm);
-      checkDeferred(deferred, deviceVm);
-      checkOpLists(opLists, deviceVm);
-      const snapshot = view.devices[deviceVm.gpu.index];
-      if (snapshot !== undefined) checkEntries(view, entries, vm, deviceVm, snapshot);
-    }
+  for (const bindings of view.bindings) {
+    const { deviceVm } = bindings;
+    for (const rule of [entries, handles, objects, opLists]) rule.look('GPU address spaces');
+    checkOrder(order, bindings);
+    checkObjects(objects, bindings);
+    checkHandles(handles, deviceVm);
+    checkLists(lists, deviceVm);
+    checkDeferred(deferred, deviceVm);
+    checkOpLists(opLists, deviceVm);
+    const snapshot = view.devices[deviceVm.gpu.index];
+    if (snapshot !== undefined) checkEntries(view, entries, bindings, snapshot);
   }
   return [order, entries, lists, handles, deferred, objects, opLists];
 }
@@ -43,9 +41,10 @@ export function checkGpuVms(view: MachineView): Rule[] {
  * G1: implied by drm_gpuvm_sm_map, which first unmaps or splits what lies in the span of the new mapping, and by drm_gpuva_insert, which refuses what overlaps
  * or leaves the VM. A look-up in the tree finds only one of two that overlap.
  */
-function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+function checkOrder(rule: Rule, { deviceVm, vas }: DeviceBindings): void {
+  const { gpu, gpuvm } = deviceVm;
   let end = gpuvm.span.start;
-  for (const va of gpuvm) {
+  for (const va of vas) {
     rule.look('GPU mappings');
     const page = va.start as Vpn;
     const inOrder = va.start >= end && va.end > va.start && va.end <= gpuvm.span.end;
@@ -58,7 +57,8 @@ function checkOrder(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
  * R6: an object is known to the VM while it is mapped there, and as long as that it has a reference. Implied by drm_gpuva_link and drm_gpuva_unlink, which take
  * and put one reference of the VM's entry for the object per mapping; drm_gpuvm_bo_obtain finds the entry that is there, under the object's lock, before it makes one.
  */
-function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
+function checkObjects(rule: Rule, { deviceVm, vas }: DeviceBindings): void {
+  const { gpu, gpuvm } = deviceVm;
   let linked = 0;
   for (const vmBo of gpuvm.allBos) {
     rule.look('objects of VMs');
@@ -70,7 +70,8 @@ function checkObjects(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
       () => `gpu${gpu.index}: ${vmBo.obj.name} has ${vmBo.refCount} references and ${vmBo.vas.size} mappings`,
     );
   }
-  const withObject = [...gpuvm].filter((va) => va.obj !== null).length;
+  let withObject = 0;
+  for (const { obj } of vas) if (obj !== null) withObject++;
   rule.require(
     linked === withObject,
     {},
@@ -149,8 +150,7 @@ function checkOpLists(rule: Rule, { gpu, gpuvm }: DeviceVm): void {
 function checkEntries(
   view: MachineView,
   rule: Rule,
-  vm: SvmVm,
-  deviceVm: DeviceVm,
+  { vm, deviceVm, vas }: DeviceBindings,
   snapshot: GpuSnapshot,
 ): void {
   const found = new Map<DriverVa, number>();
@@ -167,7 +167,7 @@ function checkEntries(
     found.set(va, (found.get(va) ?? 0) + 1);
     checkTarget(view, rule, vm.mm, snapshot.device, va, page, pte);
   });
-  for (const va of deviceVm.vas()) {
+  for (const va of vas) {
     if (va.kind === 'mirror') continue;
     if (va.bound) rule.look('bound mappings');
     rule.require(

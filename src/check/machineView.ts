@@ -10,6 +10,8 @@ import { DriverDevmem } from '../driver/driverDevmem.js';
 import { DriverRange, type RangeDevice } from '../driver/driverRange.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { SvmVm } from '../driver/svmVm.js';
+import type { DeviceVm } from '../driver/vmBind/deviceVm.js';
+import type { DriverVa } from '../driver/vmBind/driverVa.js';
 import type { GpuSvmPages } from '../drm/gpusvm/pages.js';
 import type { Zdd } from '../drm/pagemap/devmem.js';
 import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
@@ -32,6 +34,13 @@ export interface MirrorPart {
   readonly vm: SvmVm;
   readonly range: DriverRange;
   readonly part: RangeDevice;
+}
+
+/** What one device sees of one address space: its mappings in the order of their addresses. */
+export interface DeviceBindings {
+  readonly vm: SvmVm;
+  readonly deviceVm: DeviceVm;
+  readonly vas: readonly DriverVa[];
 }
 
 /** Pages of the process that a device reaches: of a range, or bound by a program. */
@@ -71,6 +80,7 @@ export class MachineView {
   /** Frames of which the metadata or a holder says that they are in use. */
   readonly used: readonly Pfn[];
   readonly vms: readonly SvmVm[];
+  readonly bindings: readonly DeviceBindings[];
   readonly mirrors: readonly MirrorPart[];
   readonly holders: readonly DmaHolder[];
   readonly zdds: readonly Zdd[];
@@ -96,7 +106,8 @@ export class MachineView {
     this.addEvictedObjects(references);
     this.used = usedPages(this.folios, references.frames);
     this.mirrors = listMirrors(this.vms);
-    this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.vms)];
+    this.bindings = listBindings(this.vms);
+    this.holders = [...this.mirrors.map(holderOf), ...listUserptrs(this.bindings)];
     devices.forEach((snapshot, i) => {
       assert(snapshot.device === i, () => `snapshot ${i} is that of gpu${snapshot.device}`);
     });
@@ -276,15 +287,20 @@ function holderOf({ vm, range, part }: MirrorPart): DmaHolder {
   return { mm: vm.mm, gpu: part.gpu, pages: part.pages, start: range.start, npages: range.npages };
 }
 
-function listUserptrs(vms: readonly SvmVm[]): DmaHolder[] {
+function listBindings(vms: readonly SvmVm[]): DeviceBindings[] {
+  const bindings: DeviceBindings[] = [];
+  for (const vm of vms)
+    for (const deviceVm of vm.deviceVms.values()) bindings.push({ vm, deviceVm, vas: deviceVm.vas() });
+  return bindings;
+}
+
+function listUserptrs(bindings: readonly DeviceBindings[]): DmaHolder[] {
   const holders: DmaHolder[] = [];
-  for (const vm of vms) {
-    for (const deviceVm of vm.deviceVms.values()) {
-      for (const { userptr } of deviceVm.vas()) {
-        if (userptr === null) continue;
-        const { pages, start, npages } = userptr;
-        holders.push({ mm: vm.mm, gpu: deviceVm.gpu, pages, start, npages });
-      }
+  for (const { vm, deviceVm, vas } of bindings) {
+    for (const { userptr } of vas) {
+      if (userptr === null) continue;
+      const { pages, start, npages } = userptr;
+      holders.push({ mm: vm.mm, gpu: deviceVm.gpu, pages, start, npages });
     }
   }
   return holders;

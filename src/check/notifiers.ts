@@ -55,10 +55,9 @@ function checkMm(view: MachineView, rule: Rule, mm: Mm): void {
 /** Each mapping of the process's pages has a notifier of its own. */
 function countUserptrs(view: MachineView, mm: Mm): number {
   let count = 0;
-  for (const vm of view.coordinator.mirrors.of(mm)) {
-    for (const deviceVm of vm.deviceVms.values()) {
-      for (const { userptr } of deviceVm.vas()) if (userptr?.isRegistered === true) count++;
-    }
+  for (const { vm, vas } of view.bindings) {
+    if (vm.mm !== mm) continue;
+    for (const { userptr } of vas) if (userptr?.isRegistered === true) count++;
   }
   return count;
 }

@@ -173,10 +173,13 @@ export class GpuPageTable {
   }
 
   private zapBlock(page: number, npages: number): number {
-    const slot = this.table.slot(page);
+    const { table } = this;
+    const slot = table.slot(page);
+    const end = slot + npages;
     let zapped = 0;
-    for (let i = 0; i < npages; i++) {
-      if (this.table.exchangeUnshared(slot + i, NO_GPU_PTE) !== NO_GPU_PTE) zapped++;
+    for (let at = table.nextUsedSlot(slot, end); at < end; at = table.nextUsedSlot(at + 1, end)) {
+      table.exchangeUnshared(at, NO_GPU_PTE);
+      zapped++;
     }
     return zapped;
   }

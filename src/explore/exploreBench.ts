@@ -48,7 +48,7 @@ const STRATEGY = 'random';
 const SEED = 1;
 const WARMUP_SCHEDULES = 250;
 /** Of each worker: before that much of the protocol has not been seen often enough to be compiled. */
-const WARMUP_MIN_SCHEDULES = 5000;
+const WARMUP_MIN_SCHEDULES = 8000;
 /** The compiler is done when so many blocks in a row were not faster than the best one by this part. */
 const STEADY_BLOCKS = 4;
 const STEADY_GAIN = 0.02;

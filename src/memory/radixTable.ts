@@ -101,10 +101,9 @@ export class TableArena implements Injectable {
 
   isZero(table: number): boolean {
     const first = table * TABLE_ENTRIES;
-    for (let at = first; at < first + TABLE_ENTRIES; at++) {
-      if (this.words[at] !== 0) return false;
-    }
-    return true;
+    let at = first;
+    while (at < first + TABLE_ENTRIES && isGroupEmpty(this.words, at)) at += GROUP;
+    return at === first + TABLE_ENTRIES;
   }
 
   zero(table: number): void {
@@ -292,6 +291,16 @@ export class RadixTable {
     return end;
   }
 
+  /** The first slot of `[slot, end)`, which lies in one leaf, whose word is not empty, or `end`. */
+  nextUsedSlot(slot: number, end: number): number {
+    let at = slot;
+    while (at < end && this.words[at] === 0) {
+      const startsEmptyGroup = at % GROUP === 0 && at + GROUP <= end && isGroupEmpty(this.words, at);
+      at += startsEmptyGroup ? GROUP : 1;
+    }
+    return at;
+  }
+
   /** Visits every word that is not empty, in order, while no table comes or goes. For a moment at which no walker changes words. */
   forEach(visit: (vpn: number, word: number) => void): void {
     this.visitBelow(this.root, ROOT_LEVEL, 0, visit);
@@ -319,19 +328,12 @@ export class RadixTable {
   private visitLeaf(table: number, base: number, visit: (vpn: number, word: number) => void): void {
     const first = table * TABLE_ENTRIES;
     for (let group = 0; group < TABLE_ENTRIES; group += GROUP) {
-      if (this.isGroupEmpty(first + group)) continue;
+      if (isGroupEmpty(this.words, first + group)) continue;
       for (let i = group; i < group + GROUP; i++) {
         const word = this.words[first + i];
         if (word !== 0) visit(base + i, word);
       }
     }
-  }
-
-  private isGroupEmpty(at: number): boolean {
-    const { words } = this;
-    const low = words[at] | words[at + 1] | words[at + 2] | words[at + 3];
-    const high = words[at + 4] | words[at + 5] | words[at + 6] | words[at + 7];
-    return (low | high) === 0;
   }
 
   /**
@@ -442,4 +444,10 @@ export class RadixTable {
     this.cachedBlock = NO_BLOCK;
     this.cachedSlot = -1;
   }
+}
+
+function isGroupEmpty(words: Uint32Array, at: number): boolean {
+  const low = words[at] | words[at + 1] | words[at + 2] | words[at + 3];
+  const high = words[at + 4] | words[at + 5] | words[at + 6] | words[at + 7];
+  return (low | high) === 0;
 }

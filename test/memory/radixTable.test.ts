@@ -51,6 +51,21 @@ describe('RadixTable', () => {
     );
   });
 
+  it('steps from used slot to used slot of a leaf', () => {
+    const offset = fc.nat(511);
+    fc.assert(
+      fc.property(fc.array(offset, { maxLength: 20 }), offset, offset, (used, a, b) => {
+        const table = new RadixTable(TableArena.allocate(8));
+        const slot = table.ensure(0);
+        for (const at of used) table.write(slot + at, 1 + at);
+        const [from, end] = [Math.min(a, b), Math.max(a, b)];
+        const expected = Math.min(end, ...used.filter((at) => at >= from));
+        expect(table.nextUsedSlot(slot + from, slot + end)).toBe(slot + expected);
+      }),
+      { numRuns: 300, seed: 20250101 },
+    );
+  });
+
   it('releases exactly the empty tables that lie wholly inside', () => {
     const blocks = fc.array(fc.nat(5), { maxLength: 6 });
     fc.assert(

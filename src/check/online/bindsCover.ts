@@ -76,7 +76,7 @@ class BindsCover implements Checker {
 }
 
 function mappingsOf(deviceVm: DeviceVm): Mapping[] {
-  return [...deviceVm.vas()].map(({ start, end, obj, offset, kind }) => ({ start, end, obj, offset, kind }));
+  return deviceVm.vas().map(({ start, end, obj, offset, kind }) => ({ start, end, obj, offset, kind }));
 }
 
 /** What is left of a mapping when a span is cut out. */

@@ -158,7 +158,7 @@ export class DeviceVm implements VaHome {
 
   /** Whether the device mirrors any addresses of the process. */
   hasMirror(): boolean {
-    for (const va of this.vas()) if (va.kind === 'mirror') return true;
+    for (const va of this.gpuvm) if (own(va).kind === 'mirror') return true;
     return false;
   }
 
@@ -232,8 +232,10 @@ export class DeviceVm implements VaHome {
   }
 
   /** In order of address. */
-  *vas(): Generator<DriverVa, void, void> {
-    for (const va of this.gpuvm) yield own(va);
+  vas(): DriverVa[] {
+    const found: DriverVa[] = [];
+    for (const va of this.gpuvm) found.push(own(va));
+    return found;
   }
 
   /** The mapping at a page, or the gap between mappings: within it the device sees one thing. */

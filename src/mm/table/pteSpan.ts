@@ -3,7 +3,7 @@
 import { PMD_PAGES } from '../../base/units.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
-import { PTE_NONE, pteIsHuge } from './pte.js';
+import { pteIsHuge } from './pte.js';
 
 /**
  * One past the last page that a step starting at `start`, whose leaf table exists, handles: within that table, within `limit`, and at most
@@ -16,9 +16,12 @@ export function pteSpanEnd(kernel: Kernel, mm: Mm, start: number, limit: number)
   const slot = mm.pageTable.slot(start);
   if (pteIsHuge(mm.pageTable.read(slot))) return end;
   let left = kernel.pagesPerStep;
-  // Counted from 0: page numbers are too large for what the engine counts with fastest.
-  const npages = end - start;
-  let looked = 0;
-  for (; looked < npages && left > 0; looked++) if (mm.pageTable.read(slot + looked) !== PTE_NONE) left--;
-  return start + looked;
+  const last = slot + end - start;
+  let at = slot;
+  for (; at < last && left > 0; at++) {
+    at = mm.pageTable.nextUsedSlot(at, last);
+    if (at === last) break;
+    left--;
+  }
+  return start + at - slot;
 }

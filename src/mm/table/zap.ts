@@ -73,9 +73,13 @@ export class Zap {
       this.clearHugeLeaf(mm, start, slot, gather);
       return;
     }
-    for (let at = slot; at < slot + end - start; at++) {
-      if (mm.pageTable.read(at) !== PTE_NONE) this.clearEntry(mm, at, gather);
-    }
+    const last = slot + end - start;
+    for (
+      let at = mm.pageTable.nextUsedSlot(slot, last);
+      at < last;
+      at = mm.pageTable.nextUsedSlot(at + 1, last)
+    )
+      this.clearEntry(mm, at, gather);
   }
 
   /** @kernel zap_huge_pmd */
