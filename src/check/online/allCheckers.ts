@@ -20,6 +20,7 @@ import { illegalFaults } from './illegalFaults.js';
 import { invalidationPairs } from './invalidationPairs.js';
 import { legalFaults } from './legalFaults.js';
 import { lockBalance } from './lockBalance.js';
+import { marksCarried } from './marksCarried.js';
 import { memoryIdle } from './memoryIdle.js';
 import { migratedThere } from './migratedThere.js';
 import { nothingReturns } from './nothingReturns.js';
@@ -48,6 +49,7 @@ export const allCheckers: readonly CheckerKind[] = [
   freshRanges,
   copyFailedStays,
   dirtyCarried,
+  marksCarried,
   cpuTlbs,
   pinnedStay,
   addressesLead,

@@ -24,6 +24,7 @@ const functions: readonly (readonly [StepId, StepId])[] = [
   [GpuSvmStep.getPages, GpuSvmStep.getPagesDone],
   [HmmStep.rangeFault, HmmStep.done],
   [PagemapStep.toDevmem, PagemapStep.toDevmemDone],
+  [PagemapStep.toDevmem, PagemapStep.alreadyThere],
   [PagemapStep.toDevmem, PagemapStep.toDevmemFailed],
   [PagemapStep.toRam, PagemapStep.toRamDone],
   [PagemapStep.evict, PagemapStep.evictDone],

@@ -13,6 +13,8 @@ import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 /** Pages of one migration that are looked up from its first on. */
 const PAGES_MAX = 16;
 
+const notMoved: readonly StepId[] = [PagemapStep.alreadyThere, PagemapStep.toDevmemFailed];
+
 /** Of a migration under way. */
 interface Migration {
   /** Address space that the task collected last; -1 until then. */
@@ -41,7 +43,7 @@ class MigratedThere implements Checker {
   onStep(task: Task | null, step: StepId, a: number, b: number, c: number): void {
     if (task === null) return;
     if (step === PagemapStep.toDevmem) this.migrations.set(task.id, { mm: -1, before: this.changes, own: 0 });
-    else if (step === PagemapStep.toDevmemFailed) this.migrations.delete(task.id);
+    else if (notMoved.includes(step)) this.migrations.delete(task.id);
     else if (step === PagemapStep.toDevmemDone) this.end(task, a, b, c);
     else this.noteChange(task, step, c);
   }
@@ -81,6 +83,6 @@ export const migratedThere: CheckerKind = {
   id: 'E2',
   title: 'a migration to a device that succeeded has brought all its pages there',
   isCheap: true,
-  steps: [PagemapStep.toDevmem, PagemapStep.toDevmemDone, PagemapStep.toDevmemFailed, ...entryChanges],
+  steps: [PagemapStep.toDevmem, PagemapStep.toDevmemDone, ...notMoved, ...entryChanges],
   make: (machine, sink) => new MigratedThere(machine, sink),
 };

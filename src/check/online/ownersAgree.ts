@@ -97,6 +97,7 @@ export const ownersAgree: CheckerKind = {
     PagemapStep.toDevmem,
     MigrateStep.collect,
     PagemapStep.toDevmemDone,
+    PagemapStep.alreadyThere,
     PagemapStep.toDevmemFailed,
   ],
   make: (machine, sink) => new OwnersAgree(machine, sink),

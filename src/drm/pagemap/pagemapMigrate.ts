@@ -11,7 +11,7 @@ import type { DeviceFault, DevPagemapOps } from '../../mm/migrate/devPagemap.js'
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
 import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { Mm } from '../../mm/process/mm.js';
-import { STEP, type Steps } from '../../sim/steps.js';
+import { STEP, type StepId, type Steps } from '../../sim/steps.js';
 import { type Devmem, releaseDevmem, type Zdd, type ZddTable } from './devmem.js';
 import { DevmemToRam } from './devmemToRam.js';
 import type { DrmPagemap } from './drmPagemap.js';
@@ -136,9 +136,10 @@ export class PagemapMigrate {
     const obstacle = this.obstacleTo(devmem, args, details);
     const errno = obstacle === Errno.OK ? yield* this.moveAll(devmem, zdd, args, details) : obstacle;
     yield* this.migrateVma.finalize(args);
-    if (errno === NOTHING_TO_DO) return Errno.OK;
-    if (errno === Errno.OK) this.reportMoved(args, devmem, startedNs);
-    return errno;
+    if (errno === Errno.OK) this.reportEnd(PagemapStep.toDevmemDone, args, devmem, startedNs);
+    if (errno !== NOTHING_TO_DO) return errno;
+    this.reportEnd(PagemapStep.alreadyThere, args, devmem, startedNs);
+    return Errno.OK;
   }
 
   /** All or nothing: what was collected must be all, and none of it in this memory already, unless it may move within it. */
@@ -197,11 +198,11 @@ export class PagemapMigrate {
     return own;
   }
 
-  private reportMoved(args: MigrateVmaArgs, devmem: Devmem, startedNs: number): void {
+  private reportEnd(step: StepId, args: MigrateVmaArgs, devmem: Devmem, startedNs: number): void {
     const { sched } = this.kernel;
     const npages = args.end - args.start;
     const device = devmem.dpagemap.device.index;
-    sched.at(PagemapStep.toDevmemDone, args.start, npages, device, sched.now() - startedNs);
+    sched.at(step, args.start, npages, device, sched.now() - startedNs);
   }
 
   /** Brings all pages of the allocation home, see {@link DevmemToRam.evictToRam}. */

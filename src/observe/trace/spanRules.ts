@@ -36,6 +36,7 @@ export const spanRules: readonly SpanRule[] = [
   {
     ...rule('migrate to device', 'migration', 'pagemap.toDevmem', [
       'pagemap.toDevmemDone',
+      'pagemap.alreadyThere',
       'pagemap.toDevmemFailed',
     ]),
     phases: toDevicePhases,

@@ -14,6 +14,7 @@ import { FolioFlag } from '../../../src/memory/folios.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
+import { PteBit, pteFromWord, pteWithout } from '../../../src/mm/table/pte.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
 
@@ -251,6 +252,27 @@ describe('rules watched step by step', () => {
       }),
     );
     expect(said).toContain('was stored to, and its folio does not say so');
+  });
+
+  it('M7: an entry that is taken, and one that is put back, without what it was marked with', () => {
+    const taken = saidBy('M7', ({ coordinator: { rmap } }) =>
+      replaceMethod(rmap, 'replaceByMigrationEntryAt', (right) => (table, slot, old) => {
+        const last = right(table, slot, old);
+        table.write(slot, pteWithout(pteFromWord(table.read(slot)), PteBit.SoftDirty));
+        return last;
+      }),
+    );
+    expect(taken).toContain('has lost marks: from present');
+    const restored = saidBy('M7', ({ coordinator: { rmap } }) =>
+      replaceMethod(
+        rmap,
+        'mappingEntry',
+        (right) =>
+          (...args) =>
+            pteWithout(right(...args), PteBit.Young),
+      ),
+    );
+    expect(restored).toContain('has lost marks: from a migration entry with more');
   });
 
   it('M13: a device that maps the pages of another owner', () => {

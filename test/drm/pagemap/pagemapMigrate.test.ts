@@ -231,7 +231,10 @@ describe('migrate_to_devmem', () => {
     it('has nothing to do when all are', () => {
       const before = entries(4);
       const devmem = a.allocate(4);
-      expect(drm.run(a.migrateHere(AREA, 4, {}, devmem))).toBe(Errno.OK);
+      const seen = steps(() => {
+        expect(drm.run(a.migrateHere(AREA, 4, {}, devmem))).toBe(Errno.OK);
+      }, 'pagemap');
+      expect(seen).toEqual(['pagemap.toDevmem', 'pagemap.collected', 'pagemap.alreadyThere']);
       expect(entries(4)).toEqual(before);
       expect(a.released).toEqual([devmem]);
       drm.checkAtRest();
