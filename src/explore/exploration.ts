@@ -4,7 +4,13 @@ import { sharedNowMs } from '../base/sharedClock.js';
 import { type BlockResult, type BlockTask, blockSeed, type Finding, isTooLong } from './block.js';
 import { type Coverage, coverageOf, type DepthBound, depthBound } from './confidence.js';
 import { withoutFunctions } from './ownCode.js';
-import { blockSchedules, drawsAtRandom, portfolio, type StrategyName } from './strategies/makeStrategy.js';
+import {
+  blockSchedules,
+  drawsAtRandom,
+  isDepthFirst,
+  portfolio,
+  type StrategyName,
+} from './strategies/makeStrategy.js';
 import type { ExplorationTarget } from './target.js';
 import { verdictKey } from './verdict.js';
 
@@ -73,7 +79,8 @@ export class Exploration {
   async run(jobs: number, signal: AbortSignal): Promise<ExplorationReport> {
     const endMs = this.nowMs() + this.limits.seconds * 1000;
     this.endAtSharedMs = sharedNowMs() + this.limits.seconds * 1000;
-    const lanes = this.limits.strategy === 'dfs' ? 1 : jobs;
+    const { strategy } = this.limits;
+    const lanes = strategy !== null && isDepthFirst(strategy) ? 1 : jobs;
     const workOn = async (end: AbortSignal): Promise<void> => {
       while (!signal.aborted && this.nowMs() < endMs && this.hasMore()) await this.runNext(end);
     };

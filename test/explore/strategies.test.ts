@@ -3,7 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import { RecordingStrategy } from '../../src/explore/recordingStrategy.js';
 import { DepthFirst } from '../../src/explore/strategies/depthFirst.js';
-import { makeStrategy, portfolio, strategyNames } from '../../src/explore/strategies/makeStrategy.js';
+import {
+  isDepthFirst,
+  makeStrategy,
+  portfolio,
+  strategyNames,
+} from '../../src/explore/strategies/makeStrategy.js';
 import { Pct, pctBound } from '../../src/explore/strategies/pct.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
 import type { Strategy } from '../../src/sim/strategy.js';
@@ -96,12 +101,26 @@ describe('strategies', () => {
     expect(mean).toBeLessThan(25);
   });
 
+  it('depth first has the bound that its name says, and two preemptions without a number', () => {
+    const schedules = (strategy: Strategy): number => orders(strategy, [3, 3], 1000).length;
+    const bounds = [
+      ['dfs', 2],
+      ['dfs0', 0],
+      ['dfs1', 1],
+      ['dfs3', 3],
+      ['dfs4', 4],
+    ] as const;
+    expect(strategyNames.filter(isDepthFirst)).toEqual(bounds.map(([name]) => name));
+    for (const [name, bound] of bounds)
+      expect(schedules(makeStrategy(name, 1))).toBe(schedules(new DepthFirst(bound)));
+  });
+
   it('the bound of PCT is that of its paper', () => {
     expect(pctBound(1, 4, 100)).toBe(1 / 4);
     expect(pctBound(3, 2, 10)).toBe(1 / 200);
   });
 
   it('the portfolio has no strategy that needs more than a block', () => {
-    expect(portfolio).not.toContain('dfs');
+    expect(portfolio.filter(isDepthFirst)).toEqual([]);
   });
 });

@@ -8,8 +8,6 @@ import { RoundRobin } from './roundRobin.js';
 import { UniformRandom } from './uniformRandom.js';
 import { UniformRandomWalk } from './urw.js';
 
-const PREEMPTIONS_MAX = 2;
-
 const makers = {
   random: (seed: number): Strategy => new UniformRandom(seed),
   pct2: (seed: number): Strategy => new Pct(seed, 2),
@@ -17,7 +15,11 @@ const makers = {
   pct4: (seed: number): Strategy => new Pct(seed, 4),
   pos: (seed: number): Strategy => new PartialOrderSampling(seed),
   urw: (seed: number): Strategy => new UniformRandomWalk(seed),
-  dfs: (): Strategy => new DepthFirst(PREEMPTIONS_MAX),
+  dfs: (): Strategy => new DepthFirst(2),
+  dfs0: (): Strategy => new DepthFirst(0),
+  dfs1: (): Strategy => new DepthFirst(1),
+  dfs3: (): Strategy => new DepthFirst(3),
+  dfs4: (): Strategy => new DepthFirst(4),
   'round-robin': (seed: number): Strategy => new RoundRobin(seed),
 } as const;
 
@@ -41,20 +43,18 @@ const ROUND_ROBIN_SCHEDULES = 14;
 
 /** Schedules of one block of a search. */
 export function blockSchedules(strategy: StrategyName): number {
-  switch (strategy) {
-    case 'round-robin':
-      return ROUND_ROBIN_SCHEDULES;
-    case 'dfs':
-      // A search that goes through all schedules in order cannot be dealt out.
-      return Number.POSITIVE_INFINITY;
-    default:
-      return BLOCK_SCHEDULES;
-  }
+  if (isDepthFirst(strategy)) return Number.POSITIVE_INFINITY;
+  return strategy === 'round-robin' ? ROUND_ROBIN_SCHEDULES : BLOCK_SCHEDULES;
+}
+
+/** It goes through all schedules in order, so that it cannot be dealt out. */
+export function isDepthFirst(strategy: StrategyName): boolean {
+  return strategy.startsWith('dfs');
 }
 
 /** Whether what it has not made yet can be estimated from what came again. */
 export function drawsAtRandom(strategy: StrategyName): boolean {
-  return strategy !== 'round-robin' && strategy !== 'dfs';
+  return strategy !== 'round-robin' && !isDepthFirst(strategy);
 }
 
 /** Each block of schedules has one of these, in turn: bugs differ in what finds them. */
