@@ -4,7 +4,7 @@ SELECT
   extract_arg(arg_set_id, 'debug.cause') AS cause,
   count(*) AS tries,
   sum(ifnull(extract_arg(arg_set_id, 'debug.errno'), '0') NOT IN ('0')) AS failed,
-  sum(extract_arg(arg_set_id, 'debug.pages')) AS pages,
+  sum(iif(ifnull(extract_arg(arg_set_id, 'debug.count'), 1) != 0, extract_arg(arg_set_id, 'debug.pages'), 0)) AS pages,
   sum(dur) / 1e6 AS total_ms,
   avg(dur) / 1e3 AS mean_us
 FROM slice

@@ -1,4 +1,4 @@
--- When pages came to and left device memory: one row for each migration that worked, in order of time.
+-- When pages came to and left device memory: one row for each migration that moved something, in order of time.
 SELECT
   ts / 1e3 AS begin_us,
   (ts + dur) / 1e3 AS end_us,
@@ -10,4 +10,5 @@ SELECT
 FROM slice
 WHERE name IN ('migrate to device', 'migrate to RAM', 'evict')
   AND ifnull(extract_arg(arg_set_id, 'debug.errno'), '0') = '0'
+  AND ifnull(extract_arg(arg_set_id, 'debug.count'), 1) != 0
 ORDER BY ts;

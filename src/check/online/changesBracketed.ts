@@ -31,6 +31,7 @@ const changes: readonly (readonly [StepId, number | 'as told'])[] = [
   [MigrateStep.collect, 'as told'],
   [MigrateStep.filled, 1],
   [CopyStep.copied, 'as told'],
+  [CopyStep.failed, 'as told'],
   [CowStep.broken, 1],
   [WritebackStep.cleaned, 1],
   [ExclusiveStep.made, 1],
@@ -111,7 +112,8 @@ class ChangesBracketed implements Checker {
       const isItsOwn = this.tasks[at] === task.id && this.spaces[at] === mm;
       if (isItsOwn && this.starts[at] <= start && this.ends[at] >= end) return;
     }
-    if (step === CopyStep.copied && !this.takesRights(mm, start)) return;
+    const isOfFork = step === CopyStep.copied || step === CopyStep.failed;
+    if (isOfFork && !this.takesRights(mm, start)) return;
     const what = `${stepDefinition(step).name} changes ${end - start} pages at ${formatVpn(start as Vpn)}`;
     this.sink.report('I4', `${what} of mm ${mm} outside of an invalidation of them`);
   }

@@ -2,6 +2,7 @@
 
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
+import type { Pfn } from '../../memory/pfn.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { RmapStep } from '../../mm/rmap/rmap.js';
@@ -21,9 +22,10 @@ class CpuTlbs implements Checker {
   ) {}
 
   onStep(_task: Task | null, step: StepId, start: number, b: number, id: number): void {
-    const mm = this.machine.coordinator.processes.find(id);
+    const { kernel, processes } = this.machine.coordinator;
+    const mm = processes.find(id);
     if (mm === null || mm.count === 0) return;
-    const npages = step === MigrateStep.collect ? b : 1;
+    const npages = step === MigrateStep.collect ? b : kernel.folios.npages(kernel.folios.headOf(b as Pfn));
     for (let page = start; page < start + npages; page++) this.lookAt(mm, page as Vpn);
   }
 

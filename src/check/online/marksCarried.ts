@@ -8,7 +8,7 @@ import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import { NotifierStep, NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { RmapStep } from '../../mm/rmap/rmap.js';
 import {
-  formatPte,
+  PTE_NONE,
   type Pte,
   PteBit,
   PteKind,
@@ -22,9 +22,9 @@ import type { Task } from '../../sim/task.js';
 import { entryChanges } from './changesBracketed.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 
-const MARKS = PteBit.Young | PteBit.SoftDirty | PteBit.UffdWp;
+const MARKS = PteBit.Young | PteBit.SoftDirty;
 
-/** After these of a task's steps its migrations have mapped again what they took, and before what it changes or begins next. */
+/** With these steps a task says that its migration has mapped again what it took. */
 const ends: readonly StepId[] = [
   PagemapStep.toDevmemDone,
   PagemapStep.alreadyThere,
@@ -36,30 +36,35 @@ const ends: readonly StepId[] = [
 /** Pages of one invalidation that are looked at, from its first on. */
 const PAGES_MAX = 16;
 
-/** A page whose entry made way, with the marks that it took along. */
-interface Taken {
-  readonly mm: number;
-  readonly page: Vpn;
-  readonly marks: number;
-}
-
 /** What a task has seen of the entries that it takes. */
 class Trip {
   /** Of the invalidation that it has begun: which address space, from which page on, and the entries then. */
   mm = -1;
   start = 0;
   readonly before: Pte[] = [];
-  readonly taken: Taken[] = [];
+  /** Pages whose entries made way: whose they are, and the marks that they took along. */
+  readonly takenMms: number[] = [];
+  readonly takenPages: Vpn[] = [];
+  readonly takenMarks: number[] = [];
+  taken = 0;
+
+  take(mm: number, page: Vpn, marks: number): void {
+    this.takenMms[this.taken] = mm;
+    this.takenPages[this.taken] = page;
+    this.takenMarks[this.taken] = marks;
+    this.taken++;
+  }
 }
 
 /**
- * Implied by migrate_vma_collect_pmd, try_to_migrate_one and remove_migration_pte, which hand on young, soft-dirty and the write protection of userfaultfd: without
- * the first, reclaim takes what is in use; without the others, a checkpoint leaves out what was stored, or a store goes unreported. Entries are looked at from the
- * begin of the invalidation on; as soon as another task changes any, nothing more is said. That a folio is dirty is a matter of its own.
+ * Implied by migrate_vma_collect_pmd, try_to_migrate_one and remove_migration_pte, which hand on young and soft-dirty: without the first, reclaim takes what is in
+ * use; without the second, a checkpoint leaves out what was stored. Entries are looked at from the begin of the invalidation on; as soon as another task
+ * changes any, nothing more is said. That a folio is dirty is a matter of its own.
  */
 class MarksCarried implements Checker {
   /** By task. */
   private readonly trips = new Map<number, Trip>();
+  private readonly idle: Trip[] = [];
 
   constructor(
     private readonly machine: Machine,
@@ -70,6 +75,7 @@ class MarksCarried implements Checker {
     if (task === null) return;
     switch (step) {
       case NotifierStep.invStart:
+        this.lookAtRestored(task);
         if (c === NotifyEvent.Migrate || c === NotifyEvent.Clear) this.begin(task, a, b, d);
         return;
       case MigrateStep.collect:
@@ -85,17 +91,12 @@ class MarksCarried implements Checker {
   }
 
   private begin(task: Task, start: number, npages: number, mm: number): void {
-    this.lookAtRestored(task);
-    let trip = this.trips.get(task.id);
-    if (trip === undefined) {
-      trip = new Trip();
-      this.trips.set(task.id, trip);
-    }
+    const trip = this.trips.get(task.id) ?? this.open(task);
     trip.mm = mm;
     trip.start = start;
     trip.before.length = 0;
-    for (let i = 0; i < Math.min(npages, PAGES_MAX); i++)
-      trip.before.push(this.entryAt(mm, (start + i) as Vpn));
+    for (let page = start; page < start + Math.min(npages, PAGES_MAX); page++)
+      trip.before.push(this.entryAt(mm, page as Vpn));
   }
 
   private lookAtTaken(task: Task, start: number, npages: number, mm: number): void {
@@ -107,36 +108,52 @@ class MarksCarried implements Checker {
       const was = trip.before[page - trip.start];
       const now = this.entryAt(mm, page as Vpn);
       if (pteKind(now) !== PteKind.Migration || !pteIsMapping(was) || ptePfn(was) !== ptePfn(now)) continue;
-      if ((was & ~now & MARKS) !== 0) this.report(mm, page as Vpn, formatPte(was), now);
-      trip.taken.push({ mm, page: page as Vpn, marks: now & MARKS });
+      this.compare('the migration entry', mm, page as Vpn, was & MARKS, now);
+      trip.take(mm, page as Vpn, now & MARKS);
     }
   }
 
   private lookAtRestored(task: Task): void {
     const trip = this.trips.get(task.id);
     if (trip === undefined) return;
-    let left = 0;
-    for (const taken of trip.taken) {
-      const { mm, page, marks } = taken;
+    const { taken } = trip;
+    trip.taken = 0;
+    for (let i = 0; i < taken; i++) {
+      const mm = trip.takenMms[i];
+      const page = trip.takenPages[i];
+      const marks = trip.takenMarks[i];
       const now = this.entryAt(mm, page);
-      if (pteKind(now) === PteKind.Migration) trip.taken[left++] = taken;
-      else if (pteIsMapping(now) && (marks & ~now) !== 0)
-        this.report(mm, page, 'a migration entry with more', now);
+      if (pteKind(now) === PteKind.Migration) trip.take(mm, page, marks);
+      else if (pteIsMapping(now)) this.compare('what is mapped', mm, page, marks, now);
     }
-    trip.taken.length = left;
-    if (left === 0) this.trips.delete(task.id);
+    if (trip.taken === 0) this.close(task.id, trip);
+  }
+
+  private compare(what: string, mm: number, page: Vpn, marks: number, now: Pte): void {
+    const lostMarks = marks & ~now;
+    if (lostMarks === 0) return;
+    const lost = (lostMarks & PteBit.Young) !== 0 ? 'young' : 'soft-dirty';
+    this.sink.report(
+      'M7',
+      `${what} at ${formatVpn(page)} of mm ${mm} is ${lost} no more, as the page was before`,
+    );
   }
 
   /** Of what others change nobody knows here what it should be. */
   private forgetOthers({ id }: Task): void {
-    for (const other of this.trips.keys()) if (other !== id) this.trips.delete(other);
+    for (const [other, trip] of this.trips) if (other !== id) this.close(other, trip);
   }
 
-  private report(mm: number, page: Vpn, before: string, now: Pte): void {
-    this.sink.report(
-      'M7',
-      `${formatVpn(page)} of mm ${mm} has lost marks: from ${before} to ${formatPte(now)}`,
-    );
+  private open(task: Task): Trip {
+    const trip = this.idle.pop() ?? new Trip();
+    this.trips.set(task.id, trip);
+    return trip;
+  }
+
+  private close(id: number, trip: Trip): void {
+    trip.taken = 0;
+    this.trips.delete(id);
+    this.idle.push(trip);
   }
 
   private folioPages(pfn: Pfn): number {
@@ -146,13 +163,13 @@ class MarksCarried implements Checker {
 
   private entryAt(id: number, page: Vpn): Pte {
     const mm = this.machine.coordinator.processes.find(id);
-    return pteFromWord(mm === null || mm.count === 0 ? 0 : mm.pageTable.get(page));
+    return mm === null || mm.count === 0 ? PTE_NONE : pteFromWord(mm.pageTable.get(page));
   }
 }
 
 export const marksCarried: CheckerKind = {
   id: 'M7',
-  title: 'a page keeps its marks young, soft-dirty and write-protected through a migration',
+  title: 'a page stays young and soft-dirty through a migration',
   isCheap: true,
   steps: [NotifierStep.invStart, ...ends, ...entryChanges],
   make: (machine, sink) => new MarksCarried(machine, sink),

@@ -4,7 +4,15 @@ import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
 import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
-import { formatPte, type Pte, pteFromWord, pteIsMapping, ptePfn } from '../../mm/table/pte.js';
+import {
+  formatPte,
+  type Pte,
+  PteKind,
+  pteFromWord,
+  pteIsMapping,
+  pteKind,
+  ptePfn,
+} from '../../mm/table/pte.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import { entryChanges } from './changesBracketed.js';
@@ -64,7 +72,8 @@ class MigratedThere implements Checker {
     if (mm === null || mm.count === 0 || this.changes - migration.before !== migration.own) return;
     for (let page = start; page < start + Math.min(npages, PAGES_MAX); page++) {
       const pte = pteFromWord(mm.pageTable.get(page as Vpn));
-      if (this.isOn(device, pte)) continue;
+      // Somebody else has taken it since, and has not said so yet.
+      if (pteKind(pte) === PteKind.Migration || this.isOn(device, pte)) continue;
       const what = `a migration to gpu${device} succeeded, but ${formatVpn(page as Vpn)}`;
       this.sink.report('E2', `${what} is not there: ${formatPte(pte)}`);
       return;

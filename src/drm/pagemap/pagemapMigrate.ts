@@ -11,7 +11,7 @@ import type { DeviceFault, DevPagemapOps } from '../../mm/migrate/devPagemap.js'
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
 import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
 import type { Mm } from '../../mm/process/mm.js';
-import { STEP, type StepId, type Steps } from '../../sim/steps.js';
+import { STEP, type Steps } from '../../sim/steps.js';
 import { type Devmem, releaseDevmem, type Zdd, type ZddTable } from './devmem.js';
 import { DevmemToRam } from './devmemToRam.js';
 import type { DrmPagemap } from './drmPagemap.js';
@@ -136,10 +136,14 @@ export class PagemapMigrate {
     const obstacle = this.obstacleTo(devmem, args, details);
     const errno = obstacle === Errno.OK ? yield* this.moveAll(devmem, zdd, args, details) : obstacle;
     yield* this.migrateVma.finalize(args);
-    if (errno === Errno.OK) this.reportEnd(PagemapStep.toDevmemDone, args, devmem, startedNs);
-    if (errno !== NOTHING_TO_DO) return errno;
-    this.reportEnd(PagemapStep.alreadyThere, args, devmem, startedNs);
-    return Errno.OK;
+    const tookNs = sched.now() - startedNs;
+    if (errno === NOTHING_TO_DO) {
+      sched.at(PagemapStep.alreadyThere, start, npages, 0, tookNs);
+      return Errno.OK;
+    }
+    if (errno === Errno.OK)
+      sched.at(PagemapStep.toDevmemDone, start, npages, devmem.dpagemap.device.index, tookNs);
+    return errno;
   }
 
   /** All or nothing: what was collected must be all, and none of it in this memory already, unless it may move within it. */
@@ -196,13 +200,6 @@ export class PagemapMigrate {
       if (this.copies.pagemapAt(src, i) === dpagemap) own += pagesOfEntry(src, i);
     }
     return own;
-  }
-
-  private reportEnd(step: StepId, args: MigrateVmaArgs, devmem: Devmem, startedNs: number): void {
-    const { sched } = this.kernel;
-    const npages = args.end - args.start;
-    const device = devmem.dpagemap.device.index;
-    sched.at(step, args.start, npages, device, sched.now() - startedNs);
   }
 
   /** Brings all pages of the allocation home, see {@link DevmemToRam.evictToRam}. */

@@ -13,8 +13,8 @@ export const PagemapStep = {
   /** Of the span's pages the device has copied `count` to RAM. */
   copiedToRam: defineStep('pagemap.copiedToRam', 'device', 'npages', 'count', 'ns'),
   toDevmemDone: defineStep('pagemap.toDevmemDone', 'vpn', 'npages', 'device', 'ns'),
-  /** All of it was in this memory, and stays where it is. */
-  alreadyThere: defineStep('pagemap.alreadyThere', 'vpn', 'npages', 'device', 'ns'),
+  /** All of it was in this memory, and stays where it is: `count`, of pages that moved, is 0. */
+  alreadyThere: defineStep('pagemap.alreadyThere', 'vpn', 'npages', 'count', 'ns'),
   toDevmemFailed: defineStep('pagemap.toDevmemFailed', 'vpn', 'npages', 'errno', 'ns'),
   /** For a fault in the address space `id`, of a CPU or of the kernel for somebody. */
   toRam: defineStep('pagemap.toRam', 'vpn', 'npages', 'device', 'id'),

@@ -16,8 +16,9 @@ export class ArrayImage implements Image {
 
   restore(): void {
     const { array, kept } = this;
-    // One by one: cutting an array off takes its memory too, and asks the engine.
+    // One by one: the engine takes the memory of an array whose length is set to less, and the next run would ask for it again.
     while (array.length > kept.length) array.pop();
+    if (array.length < kept.length) array.length = kept.length;
     for (let i = 0; i < kept.length; i++) if (!Object.is(array[i], kept[i])) array[i] = kept[i];
   }
 }

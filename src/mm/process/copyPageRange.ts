@@ -32,6 +32,8 @@ import type { Mm } from './mm.js';
 export const CopyStep = {
   /** Entries of the parent that the child has too now. */
   copied: defineStep('fork.copied', 'vpn', 'npages', 'id', 'id'),
+  /** There was no memory for all of these; the parent's entries of some may have lost rights by then. */
+  failed: defineStep('fork.failed', 'vpn', 'npages', 'id', 'id'),
   /** A pinned page stays the parent's, and the child got a copy of it. */
   pinned: defineStep('fork.pinned', 'vpn', 'pfn', 'pfn', 'id'),
 } as const;
@@ -89,7 +91,10 @@ export class CopyPageRange {
       this.writeProtected = false;
       const reached = this.copySpan(pair, page, end);
       if (this.writeProtected) needsFlush = true;
-      if (reached < 0) return Errno.ENOMEM;
+      if (reached < 0) {
+        this.kernel.sched.at(CopyStep.failed, page, end - page, parent.id, child.id);
+        return Errno.ENOMEM;
+      }
       if (this.kernel.sched.reach(CopyStep.copied, page, reached - page, parent.id, child.id)) yield STEP;
       if (reached < end) yield* this.waitForFolio(parent, reached);
       page = parent.pageTable.nextPopulated(reached, from.end);

@@ -114,7 +114,8 @@ export class TraceStatistics implements TimelineSink {
     if (span.category === 'migration') this.noteMigration(span, tookNs, args);
     this.noteErrno(span.name, args, endNs);
     const latency = latencyNames[span.name];
-    if (latency !== undefined && !hasFailed(args)) histogram(this.histograms, latency).record(tookNs);
+    if (latency !== undefined && !hasFailed(args) && !foundAll(args))
+      histogram(this.histograms, latency).record(tookNs);
     if (span.name === 'invalidate') histogram(this.byEvent, String(span.args.event)).record(tookNs);
   }
 
@@ -217,7 +218,7 @@ export class TraceStatistics implements TimelineSink {
     found.count++;
     found.ns += ns;
     if (hasFailed(ended)) found.failed++;
-    else found.pages += typeof args.pages === 'number' ? args.pages : 0;
+    else if (!foundAll(ended)) found.pages += typeof args.pages === 'number' ? args.pages : 0;
   }
 
   private noteWait({ name, category, args }: Span, ns: number): void {
@@ -241,6 +242,11 @@ export class TraceStatistics implements TimelineSink {
     this.retried.set(key, (this.retried.get(key) ?? 0) + 1);
     this.rates.get(RETRIES)?.add(timeNs, 1);
   }
+}
+
+/** A migration of what was there already moves nothing, and is no failure. */
+function foundAll({ count }: EventArguments): boolean {
+  return count === 0;
 }
 
 function hasFailed({ errno }: EventArguments): boolean {

@@ -39,6 +39,16 @@ describe('an image of objects', () => {
     expect(next.count).toBe(0);
   });
 
+  it('puts back the length of arrays that have grown, or lost what was nothing', () => {
+    const root = { grown: [1], lost: [1, undefined] };
+    const image = imageOf(root);
+    root.grown.push(2, 3);
+    root.lost.pop();
+    putBack(image);
+    expect(root.grown).toEqual([1]);
+    expect(root.lost).toHaveLength(2);
+  });
+
   it('puts back arrays, maps in their order, sets and memory', () => {
     const root = {
       list: [1, 2, 3],
