@@ -3,7 +3,6 @@
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
 import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
-import type { Pfn } from '../../memory/pfn.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import { NotifierStep, NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { RmapStep } from '../../mm/rmap/rmap.js';
@@ -21,6 +20,7 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import { entryChanges } from './changesBracketed.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
+import { takenPages } from './takenEntries.js';
 
 const MARKS = PteBit.Young | PteBit.SoftDirty;
 
@@ -79,10 +79,8 @@ class MarksCarried implements Checker {
         if (c === NotifyEvent.Migrate || c === NotifyEvent.Clear) this.begin(task, a, b, d);
         return;
       case MigrateStep.collect:
-        this.lookAtTaken(task, a, b, c);
-        break;
       case RmapStep.tryToMigrate:
-        this.lookAtTaken(task, a, this.folioPages(b as Pfn), c);
+        this.lookAtTaken(task, a, takenPages(this.machine.coordinator.kernel, step, b), c);
         break;
       default:
         this.lookAtRestored(task);
@@ -154,11 +152,6 @@ class MarksCarried implements Checker {
     trip.taken = 0;
     this.trips.delete(id);
     this.idle.push(trip);
-  }
-
-  private folioPages(pfn: Pfn): number {
-    const { folios } = this.machine.coordinator.kernel;
-    return folios.npages(folios.headOf(pfn));
   }
 
   private entryAt(id: number, page: Vpn): Pte {

@@ -227,6 +227,7 @@ export class MigrateUnmap {
 /** The first entry of a folio is well-formed, and those of its tails are 0. What somebody else wrote there would be unlocked and put as if it were a page. */
 function assertEntries(entries: Uint32Array, first: number, end: number): void {
   assert(isMigratePfn(entries[first]), () => `entry ${first} of a migration, ${entries[first]}, is none`);
-  for (let i = first + 1; i < end; i++)
-    assert(entries[i] === 0, () => `tail ${i} of a migration has an entry`);
+  let tail = first + 1;
+  while (tail < end && entries[tail] === 0) tail++;
+  assert(tail === end, () => `tail ${tail} of a migration has an entry`);
 }

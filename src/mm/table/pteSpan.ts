@@ -15,13 +15,9 @@ export function pteSpanEnd(kernel: Kernel, mm: Mm, start: number, limit: number)
   if (kernel.pagesPerStep >= PMD_PAGES) return end;
   const slot = mm.pageTable.slot(start);
   if (pteIsHuge(mm.pageTable.read(slot))) return end;
-  let left = kernel.pagesPerStep;
   const last = slot + end - start;
   let at = slot;
-  for (; at < last && left > 0; at++) {
-    at = mm.pageTable.nextUsedSlot(at, last);
-    if (at === last) break;
-    left--;
-  }
+  for (let left = kernel.pagesPerStep; left > 0 && at < last; left--)
+    at = Math.min(mm.pageTable.nextUsedSlot(at, last) + 1, last);
   return start + at - slot;
 }

@@ -74,12 +74,11 @@ export class Zap {
       return;
     }
     const last = slot + end - start;
-    for (
-      let at = mm.pageTable.nextUsedSlot(slot, last);
-      at < last;
-      at = mm.pageTable.nextUsedSlot(at + 1, last)
-    )
+    let at = mm.pageTable.nextUsedSlot(slot, last);
+    while (at < last) {
       this.clearEntry(mm, at, gather);
+      at = mm.pageTable.nextUsedSlot(at + 1, last);
+    }
   }
 
   /** @kernel zap_huge_pmd */

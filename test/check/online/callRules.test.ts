@@ -11,8 +11,7 @@ import { DriverRange } from '../../../src/driver/driverRange.js';
 import { GpuSvmStep } from '../../../src/drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../../../src/drm/pagemap/pagemapStep.js';
 import { pteFromWord, ptePfn } from '../../../src/mm/table/pte.js';
-import type { Steps } from '../../../src/sim/steps.js';
-import { cpuWrite, gpuRead, gpuWrite, program, saidBy, unmap } from './wrongRun.js';
+import { answering, cpuWrite, gpuRead, gpuWrite, program, saidBy, unmap } from './wrongRun.js';
 
 const bindsObject = bugCase({
   name: 'an object is bound',
@@ -59,28 +58,14 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
 
   it('E1: an error that nobody knows of', () => {
     const said = saidBy('E1', ({ coordinator }) =>
-      replaceMethod(
-        coordinator.gpuFaults,
-        'runRounds',
-        () =>
-          function* () {
-            return Errno.ETIME;
-          },
-      ),
+      replaceMethod(coordinator.gpuFaults, 'runRounds', answering(Errno.ETIME)),
     );
     expect(said).toContain('-ETIME');
   });
 
   it('E2: a fault that was served and has bound nothing', () => {
     const said = saidBy('E2', ({ coordinator }) =>
-      replaceMethod(
-        coordinator.gpuFaults,
-        'runRounds',
-        () =>
-          function* () {
-            return Errno.OK;
-          },
-      ),
+      replaceMethod(coordinator.gpuFaults, 'runRounds', answering(Errno.OK)),
     );
     expect(said).toContain('nothing was bound');
   });
@@ -103,30 +88,14 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
 
   it('E2: a request to bind that forgets its entries', () => {
     const forgets: BugOverlay['apply'] = (machine) =>
-      everyDeviceVm(machine, ({ binder }) =>
-        replaceMethod(
-          binder,
-          'bind',
-          () =>
-            function* () {
-              return Errno.OK;
-            },
-        ),
-      );
+      everyDeviceVm(machine, ({ binder }) => replaceMethod(binder, 'bind', answering(Errno.OK)));
     expect(saidBy('E2', forgets, bindsObject)).toContain('succeeded and bound none');
     expect(saidBy('E2', () => {}, bindsObject)).toBeNull();
   });
 
   it('E3: a fault that turns another error into a lack of memory', () => {
     const said = saidBy('E3', ({ coordinator }) =>
-      replaceMethod(
-        coordinator.gpuFaults,
-        'runRounds',
-        () =>
-          function* () {
-            return Errno.ENOMEM;
-          },
-      ),
+      replaceMethod(coordinator.gpuFaults, 'runRounds', answering(Errno.ENOMEM)),
     );
     expect(said).toContain('nothing lacked memory');
   });
@@ -143,16 +112,7 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
     );
     expect(says).toContain('driver.prefetchDone');
     const refuses: BugOverlay['apply'] = (machine) =>
-      everyDeviceVm(machine, ({ binder }) =>
-        replaceMethod(
-          binder,
-          'bind',
-          () =>
-            function* () {
-              return Errno.ENOMEM;
-            },
-        ),
-      );
+      everyDeviceVm(machine, ({ binder }) => replaceMethod(binder, 'bind', answering(Errno.ENOMEM)));
     expect(saidBy('E3', refuses, bindsObject)).toContain('driver.vmBound');
     for (const subject of [prefetch, bindsObject]) expect(saidBy('E3', () => {}, subject)).toBeNull();
   });
@@ -161,14 +121,7 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
     const fails =
       (says: Errno): BugOverlay['apply'] =>
       (machine) => {
-        replaceMethod(
-          machine.coordinator.gpus[0].port,
-          'finishBind',
-          () =>
-            function* () {
-              return Errno.ENOMEM;
-            },
-        );
+        replaceMethod(machine.coordinator.gpus[0].port, 'finishBind', answering(Errno.ENOMEM));
         everyDeviceVm(machine, ({ binder }) =>
           replaceMethod(
             binder,
@@ -212,16 +165,7 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
       ],
     });
     const forgets: BugOverlay['apply'] = (machine) =>
-      everyDeviceVm(machine, ({ gpuvm }) =>
-        replaceMethod(
-          gpuvm.ops,
-          'vmBoValidate',
-          () =>
-            function* () {
-              return Errno.OK;
-            },
-        ),
-      );
+      everyDeviceVm(machine, ({ gpuvm }) => replaceMethod(gpuvm.ops, 'vmBoValidate', answering(Errno.OK)));
     expect(saidBy('G6', forgets, pressed)).toContain('but 1 of them are evicted');
     expect(saidBy('G6', () => {}, pressed)).toBeNull();
   });
@@ -248,28 +192,12 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
 
   it('L4: legal accesses that are refused', () => {
     const refused = (errno: Errno): string | null =>
-      saidBy('L4', ({ coordinator }) =>
-        replaceMethod(
-          coordinator.gpuFaults,
-          'runRounds',
-          () =>
-            function* () {
-              return errno;
-            },
-        ),
-      );
+      saidBy('L4', ({ coordinator }) => replaceMethod(coordinator.gpuFaults, 'runRounds', answering(errno)));
     expect(refused(Errno.EFAULT)).toContain('a legal access of gpu0');
     expect(refused(Errno.EPERM)).toContain('-EPERM');
     expect(refused(Errno.EIO)).toBeNull();
     const cpu = saidBy('L4', ({ coordinator }) =>
-      replaceMethod(
-        coordinator.calls.faults,
-        'handle',
-        () =>
-          function* () {
-            return Errno.EFAULT;
-          },
-      ),
+      replaceMethod(coordinator.calls.faults, 'handle', answering(Errno.EFAULT)),
     );
     expect(cpu).toContain('a legal access of the CPU');
   });
@@ -280,9 +208,7 @@ describe('rules about calls, locks, lives and requests, watched step by step', (
     const readOnly = program(1, 1, cpuWrite(), reads, gpuWrite('gpu0'));
     const readOnlyForCpu = program(1, 1, cpuWrite(), reads, cpuWrite());
     const served: BugOverlay['apply'] = ({ coordinator: { gpuFaults, calls } }) => {
-      const ok = function* (): Steps<typeof Errno.OK> {
-        return Errno.OK;
-      };
+      const ok = answering(Errno.OK)();
       replaceMethod(gpuFaults, 'runRounds', () => ok);
       replaceMethod(
         calls.faults,

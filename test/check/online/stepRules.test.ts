@@ -16,7 +16,7 @@ import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
 import { PteBit, pteFromWord, pteWithout } from '../../../src/mm/table/pte.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
-import { cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
+import { answering, cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
 
 const onlyFirstPage = (range: NotifierRange): NotifierRange => ({ ...range, end: vpn(range.start + 1) });
 
@@ -196,14 +196,7 @@ describe('rules watched step by step', () => {
   it('M6 and E4: a copy that fails and is taken for one that did not, or for one that failed otherwise', () => {
     const failing = (id: string, says: Errno): string | null =>
       saidBy(id, ({ coordinator }) => {
-        replaceMethod(
-          coordinator.gpus[0].port,
-          'copy',
-          () =>
-            function* () {
-              return Errno.EIO;
-            },
-        );
+        replaceMethod(coordinator.gpus[0].port, 'copy', answering(Errno.EIO));
         replaceMethod(
           coordinator.migrate.copies,
           'copyFromSystem',

@@ -1,5 +1,6 @@
 /** Runs a small program with one step of the protocol wrong on purpose, and tells what the checkers say of it. */
 
+import type { Errno } from '../../../src/base/errno.js';
 import { buffer, bugCase, mirrorOn } from '../../../src/bugs/bugCase.js';
 import type { BugOverlay, SubjectSource } from '../../../src/bugs/bugOverlay.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
@@ -7,6 +8,7 @@ import type { CheckerKind } from '../../../src/check/online/checker.js';
 import { subjectOf } from '../../../src/explore/subject.js';
 import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
 import type { Verdict } from '../../../src/explore/verdict.js';
+import type { Steps } from '../../../src/sim/steps.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 
 export const gpuRead = (dev: string, pages = 1): unknown => ({
@@ -72,4 +74,12 @@ export function saidBy(id: string, apply: BugOverlay['apply'], subject?: Subject
     if (verdict?.invariant === id) return verdict.message;
   }
   return null;
+}
+
+/** In place of a method: it does nothing, and says `errno`. */
+export function answering<E extends Errno>(errno: E): () => () => Steps<E> {
+  return () =>
+    function* () {
+      return errno;
+    };
 }
