@@ -2,13 +2,21 @@
 
 import { median, summaryOf, trendOf } from './statistics.js';
 
-export interface SteadyStateLimits {
-  /** Rounds that are looked at together. */
-  readonly window: number;
+/** When warm-up may end, and when it must. */
+export interface WarmUp {
   /** Rounds before which nothing is steady: those that build what later ones use. */
   readonly roundsMin: number;
-  /** After so many warm-up is over in any case. */
-  readonly roundsMax: number;
+  /** After so many warm-up is over in any case; unlimited unless given. */
+  readonly roundsMax?: number;
+  /** Rounds that took less together are never steady; 0 unless given. */
+  readonly nsMin?: number;
+  /** After so long warm-up is over in any case; unlimited unless given. */
+  readonly nsMax?: number;
+  /**
+   * Rounds that take so long together count as one, with their median: a compiler that works in the background takes longer than many short rounds,
+   * which look alike until it is done. 0 unless given: each round counts.
+   */
+  readonly blockNs?: number;
 }
 
 /** Two halves of a window that differ by less are alike, however little the samples scatter. */
@@ -17,27 +25,41 @@ const ALIKE = 0.03;
 const FALLING = -0.47;
 
 export class SteadyState {
-  private readonly times: number[] = [];
+  rounds = 0;
+  /** Medians of whole blocks. */
+  private readonly blocks: number[] = [];
+  private readonly block: number[] = [];
+  private blockNs = 0;
+  private allNs = 0;
 
-  constructor(private readonly limits: SteadyStateLimits) {}
+  constructor(
+    private readonly limits: WarmUp,
+    /** Rounds, or blocks of them, that are looked at together. */
+    private readonly window: number,
+  ) {}
 
-  get rounds(): number {
-    return this.times.length;
+  /** What was measured of a round, and what the round took as a whole. */
+  add(ns: number, wholeNs = ns): void {
+    this.rounds++;
+    this.block.push(ns);
+    this.blockNs += wholeNs;
+    this.allNs += wholeNs;
+    if (this.blockNs < (this.limits.blockNs ?? 0)) return;
+    this.blocks.push(median(this.block));
+    this.block.length = 0;
+    this.blockNs = 0;
   }
 
-  add(ns: number): void {
-    this.times.push(ns);
-  }
-
-  /** The last rounds are alike: their halves have the same median within what they scatter, and they do not fall. */
+  /** The last blocks are alike: their halves have the same median within what they scatter, and they do not fall. */
   get isSteady(): boolean {
-    const { window, roundsMin } = this.limits;
-    if (this.times.length < Math.max(window, roundsMin)) return false;
-    return isLevel(this.times.slice(-window));
+    const { roundsMin, nsMin = 0 } = this.limits;
+    if (this.rounds < roundsMin || this.allNs < nsMin || this.blocks.length < this.window) return false;
+    return isLevel(this.blocks.slice(-this.window));
   }
 
   get isOver(): boolean {
-    return this.isSteady || this.times.length >= this.limits.roundsMax;
+    const { roundsMax = Number.POSITIVE_INFINITY, nsMax = Number.POSITIVE_INFINITY } = this.limits;
+    return this.isSteady || this.rounds >= roundsMax || this.allNs >= nsMax;
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a run is asked to do: one closed union of workloads, in pages and counts, as the scenario loader produces it. */
 
+import type { WarmUp } from '../base/steadyState.js';
 import type { Vpn } from '../base/units.js';
 import type { Case } from '../case/caseSchema.js';
 import type { AccessTrace } from './access/accessTrace.js';
@@ -186,10 +187,8 @@ export interface MigrateBenchConfig {
   readonly depth: number;
   /** What one sample moves for each flow: many migrations, so that starting and ending them does not count. */
   readonly regionPages: number;
-  /** Moves to and fro before the first sample, at least and at most: they build page tables and ranges, and let the compiler do its work. */
-  readonly warmups: { readonly min: number; readonly max: number };
-  /** On the executor's clock: after that long no further warm-up begins. Unless given, they end by themselves. */
-  readonly warmupNs?: number;
+  /** By moves to and fro: they build page tables and ranges, and let the compiler do its work. */
+  readonly warmUp: WarmUp;
   readonly samples: number;
   /** On the executor's clock: after that long no further sample begins, but for the first three. Unless given, all are taken. */
   readonly samplesNs?: number;
@@ -210,9 +209,7 @@ export interface FaultBenchConfig {
   readonly ranges: number;
   readonly rangePages: number;
   readonly samples: number;
-  readonly warmups: { readonly min: number; readonly max: number };
-  /** On the executor's clock: after that long no further warm-up begins. */
-  readonly warmupNs?: number;
+  readonly warmUp: WarmUp;
 }
 
 /** All devices map a span, and calls take it away from them; made by the benchmark, not by scenario files. */
@@ -229,8 +226,9 @@ export interface InvalidateBenchConfig {
   readonly samples: number;
   /** Between two rounds, on the executor's clock. */
   readonly pauseNs: number;
-  readonly warmups: { readonly min: number; readonly max: number };
-  readonly warmupNs?: number;
+  /** On the executor's clock: after that long no further sample begins, but for the first three. */
+  readonly samplesNs?: number;
+  readonly warmUp: WarmUp;
 }
 
 /** Devices load from pages that they have mapped, or lose before each round; made by the benchmark, not by scenario files. */
@@ -243,7 +241,7 @@ export interface AccessBenchConfig {
   /** The mapping is taken away before each round. */
   readonly faults: boolean;
   readonly samples: number;
-  readonly warmups: { readonly min: number; readonly max: number };
+  readonly warmUp: WarmUp;
 }
 
 /** Calls to the Coordinator that do next to nothing there; made by the benchmark, not by scenario files. */

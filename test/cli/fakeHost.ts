@@ -232,7 +232,15 @@ export function lookupCell(changed: Partial<LookupCell> = {}): LookupCell {
 
 /** 64 faults under way, 100,000 a second, half as many as the kernel of the machine. */
 export function faultCell(changed: Partial<FaultCell> = {}): FaultCell {
-  const latency = { p50Ns: 500_000, p90Ns: 600_000, p99Ns: 700_000, p999Ns: 800_000, maxNs: 900_000 };
+  const latency = {
+    count: 3000,
+    meanNs: 520_000,
+    p50Ns: 500_000,
+    p90Ns: 600_000,
+    p99Ns: 700_000,
+    p999Ns: 800_000,
+    maxNs: 900_000,
+  };
   const times = { faults: 1000, times: [9e6, 10e6, 11e6], latency, warmups: 12, isSteady: true };
   return {
     pages: 'present',
@@ -261,7 +269,8 @@ export function invalidateCell(changed: Partial<InvalidateCell> = {}): Invalidat
     reason: '',
     wall: {
       latency: {
-        count: 270,
+        count: 1080,
+        meanNs: 102_000,
         p50Ns: 100_000,
         p90Ns: 110_000,
         p99Ns: 150_000,
@@ -269,6 +278,7 @@ export function invalidateCell(changed: Partial<InvalidateCell> = {}): Invalidat
         maxNs: 200_000,
       },
       calls: [120_000, 130_000, 140_000],
+      warmups: 400,
       split: { count: 5, wholeNs: 100_000, partsNs },
       isSteady: true,
     },

@@ -2,10 +2,12 @@
 
 import { median, relativeSpread, summaryOf } from '../../base/statistics.js';
 import type { AccessCell, AccessKind, AccessTimes, AccessVariant } from '../../simulation/bench/access.js';
+import type { ClockName } from '../clock.js';
 import type { JsonObject } from '../json.js';
 import { left, right } from '../textTable.js';
 import { formatCount, formatNs, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
+import { warmupsText } from './warmupsText.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -41,16 +43,19 @@ export const accessReport: BenchReport<AccessCell> = {
     const clocks = (['wall', 'simulated'] as const).filter((clock) =>
       cells.some((cell) => cell[clock] !== null),
     );
+    const hasWall = clocks.includes('wall');
     const columns = [
       left('Translation'),
       right('Devices'),
       ...clocks.flatMap((clock) => [`loads/s and device (${clock})`, '±', `each (${clock})`].map(right)),
+      ...(hasWall ? [right('warm-ups')] : []),
     ];
     const shown = cells.filter((cell) => clocks.some((clock) => cell[clock] !== null));
     const rows = shown.map((cell) => [
       titles[cell.kind],
       String(cell.devices),
       ...clocks.flatMap((clock) => timesText(cell[clock])),
+      ...(hasWall ? [warmupsOf(cell.wall)] : []),
     ]);
     return [{ columns, rows }];
   },
@@ -63,8 +68,8 @@ export const accessReport: BenchReport<AccessCell> = {
         name: accessKey(cell),
         kind,
         devices,
-        wall: timesResult(cell.wall),
-        simulated: timesResult(cell.simulated),
+        wall: timesResult(cell.wall, 'wall'),
+        simulated: timesResult(cell.simulated, 'simulated'),
         wallVirtualPerSecond: virtualNs === null ? null : (loads / virtualNs) * NANOSECONDS_PER_SECOND,
         status,
       },
@@ -80,6 +85,10 @@ function ratesOf(times: AccessTimes | null): number[] {
   return times === null ? [] : times.times.map((ns) => (times.loads / ns) * NANOSECONDS_PER_SECOND);
 }
 
+function warmupsOf(times: AccessTimes | null): string {
+  return times === null ? 'N/A' : warmupsText(times.warmups, times.isSteady);
+}
+
 function timesText(times: AccessTimes | null): string[] {
   if (times === null) return ['N/A', 'N/A', 'N/A'];
   const rates = summaryOf(ratesOf(times));
@@ -90,14 +99,16 @@ function timesText(times: AccessTimes | null): string[] {
   ];
 }
 
-function timesResult(times: AccessTimes | null): JsonObject | null {
+function timesResult(times: AccessTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
   const { count, median: loadsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
+  const { warmups, isSteady } = times;
   return {
     loadsPerSecond,
     minPerSecond: min,
     maxPerSecond: max,
     spreadPerSecond: spread,
     samples: count,
+    ...(clock === 'wall' ? { warmups, steady: isSteady } : {}),
   };
 }

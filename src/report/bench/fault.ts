@@ -14,6 +14,8 @@ import { left, right } from '../textTable.js';
 import { formatBytes, formatCount, formatNs, formatRate, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
+import { latencyTexts, latencyTitles } from './latencyTexts.js';
+import { warmupsText } from './warmupsText.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
@@ -138,9 +140,9 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
     return times === null ? [] : [{ cell, times }];
   });
   if (measured.length === 0) return [];
-  const titles = [`faults/s (${clock})`, '±', 'p50', 'p90', 'p99', 'p99.9', 'max', 'bytes/s'];
+  const titles = [`faults/s (${clock})`, '±', ...latencyTitles, 'bytes/s'];
+  const isWall = clock === 'wall';
   const rows = measured.map(({ cell, times }) => {
-    const { p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = times.latency;
     const rates = summaryOf(ratesOf(times));
     return [
       cell.pages,
@@ -148,12 +150,14 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
       String(cell.outstanding),
       formatCount(rates.median),
       formatShare(relativeSpread(rates)),
-      ...[p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatNs),
+      ...latencyTexts(times.latency),
       `${formatRate(rates.median * cell.rangeBytes)}B/s`,
+      ...(isWall ? [warmupsText(times.warmups, times.isSteady)] : []),
     ];
   });
   const title = `GPU faults, latency from the raising of a fault to its answer (${clock})`;
-  const columns = [left('Pages'), right('Range'), right('Outstanding'), ...titles.map(right)];
+  const all = isWall ? [...titles, 'warm-ups'] : titles;
+  const columns = [left('Pages'), right('Range'), right('Outstanding'), ...all.map(right)];
   return [{ title, columns, rows }];
 }
 

@@ -13,6 +13,8 @@ import { left, right } from '../textTable.js';
 import { formatBytes, formatCount, formatNs, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
+import { latencyTexts, latencyTitles } from './latencyTexts.js';
+import { warmupsText } from './warmupsText.js';
 
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
 
@@ -38,7 +40,14 @@ export const invalidateReport: BenchReport<InvalidateCell> = {
   results: (cell) => {
     const { event, spanBytes, devices, rate, overlap, status } = cell;
     const head = { name: invalidateKey(cell), event, spanBytes, devices, rate, overlap };
-    return [{ ...head, wall: timesResult(cell.wall), simulated: timesResult(cell.simulated), status }];
+    return [
+      {
+        ...head,
+        wall: timesResult(cell.wall, 'wall'),
+        simulated: timesResult(cell.simulated, 'simulated'),
+        status,
+      },
+    ];
   },
 };
 
@@ -65,22 +74,24 @@ function named(clock: ClockName, name: string): string {
 
 function clockSamples(times: InvalidateTimes | null, clock: ClockName): Record<string, readonly number[]> {
   if (times === null) return {};
+  const { p50Ns, p99Ns, p999Ns } = times.latency;
   return {
-    [named(clock, 'p50')]: [times.latency.p50Ns],
-    [named(clock, 'p99')]: [times.latency.p99Ns],
-    [named(clock, 'p999')]: [times.latency.p999Ns],
+    [named(clock, 'p50')]: [p50Ns],
+    [named(clock, 'p99')]: [p99Ns],
+    ...(p999Ns === null ? {} : { [named(clock, 'p999')]: [p999Ns] }),
     [named(clock, 'call')]: times.calls,
   };
 }
 
-function timesResult(times: InvalidateTimes | null): JsonObject | null {
+function timesResult(times: InvalidateTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
-  const { latency, calls, split } = times;
+  const { latency, calls, split, warmups, isSteady } = times;
   return {
     ...latency,
     callNs: median(calls),
     samples: calls.length,
     partsNs: split === null ? null : { ...split.partsNs },
+    ...(clock === 'wall' ? { warmups, steady: isSteady } : {}),
   };
 }
 
@@ -90,9 +101,9 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
     return times === null ? [] : [{ cell, times }];
   });
   if (measured.length === 0) return [];
-  const titles = ['p50', 'p90', 'p99', 'p99.9', 'max', 'count', 'call', 'host', 'lock wait', 'devices'];
-  const rows = measured.map(({ cell, times: { latency, calls, split } }) => {
-    const { p50Ns, p90Ns, p99Ns, p999Ns, maxNs, count } = latency;
+  const titles = [...latencyTitles, 'count', 'call', 'host', 'lock wait', 'devices'];
+  const isWall = clock === 'wall';
+  const rows = measured.map(({ cell, times: { latency, calls, split, warmups, isSteady } }) => {
     const parts =
       split === null
         ? ['-', '-', '-']
@@ -103,10 +114,11 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
       String(cell.devices),
       cell.rate === 0 ? 'most' : String(cell.rate),
       cell.overlap === null ? '-' : formatShare(cell.overlap / 100),
-      ...[p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatNs),
-      formatCount(count),
+      ...latencyTexts(latency),
+      formatCount(latency.count),
       formatNs(median(calls)),
       ...parts,
+      ...(isWall ? [warmupsText(warmups, isSteady)] : []),
     ];
   });
   const columns = [
@@ -116,6 +128,7 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
     right('Rate'),
     right('Overlap'),
     ...titles.map(right),
+    ...(isWall ? [right('warm-ups')] : []),
   ];
   const title = `Invalidations, from the start to the last acknowledgement, and the mean parts of one (${clock})`;
   return [{ title, columns, rows }];

@@ -20,6 +20,7 @@ import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { migrateKey } from './migrateKey.js';
 import { copyShareOf, phaseBlocks } from './migratePhases.js';
+import { warmupsText } from './warmupsText.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
@@ -216,7 +217,7 @@ function wallTexts(cell: MigrateCell): string[] {
     ratios.length === 0 ? 'N/A' : median(ratios).toFixed(2),
     rateText(wall, PAGE_BYTES),
     rateText(wall, migrationBytes(cell)),
-    warmupsText(cell),
+    warmupsOf(cell),
   ];
 }
 
@@ -239,12 +240,15 @@ function rateText(bytesPerSecond: number | null, bytes: number): string {
   return bytesPerSecond === null ? 'N/A' : formatRate(bytesPerSecond / bytes);
 }
 
-/** Most of all pairs; marked where times still changed when warm-up had to end. */
-function warmupsText({ flows }: MigrateCell): string {
+/** Most of all pairs. */
+function warmupsOf({ flows }: MigrateCell): string {
   const walls = flows.flatMap(({ wall }) => (wall === null ? [] : [wall]));
   if (walls.length === 0) return 'N/A';
   const most = Math.max(...walls.map(({ warmups }) => warmups));
-  return walls.every(({ isSteady }) => isSteady) ? String(most) : `${most}, not steady`;
+  return warmupsText(
+    most,
+    walls.every(({ isSteady }) => isSteady),
+  );
 }
 
 /** What was done in vain, where anything was. */

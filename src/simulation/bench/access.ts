@@ -1,5 +1,6 @@
 /** Measures loads of devices: with the translation in the TLB, in the page table, or nowhere. */
 
+import type { WarmUp } from '../../base/steadyState.js';
 import type { AccessBenchConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
@@ -51,18 +52,23 @@ interface Shape {
   readonly placement: SimulationConfig['svm']['placement'];
   /** The cost model says how long a load takes. */
   readonly isModelled: boolean;
+  /** Where loads are real. */
+  readonly warmUp: WarmUp;
 }
 
+const WARM_UP: WarmUp = { roundsMin: 6, blockNs: 50e6, nsMax: 4e9 };
+/** A fault runs through more code than any other load. */
+const FAULT_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
+const SIMULATED_WARM_UP: WarmUp = { roundsMin: 1, roundsMax: 1 };
+
 const SHAPES: Readonly<Record<AccessKind, Shape>> = {
-  tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false },
-  'tlb-vram': { loads: 4_000_000, tlbs: 0.5, placement: 'migrate', isModelled: false },
-  table: { loads: 1_000_000, tlbs: 16, placement: 'system', isModelled: false },
-  miss: { loads: 1024, tlbs: 16, placement: 'system', isModelled: true },
+  tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false, warmUp: WARM_UP },
+  'tlb-vram': { loads: 4_000_000, tlbs: 0.5, placement: 'migrate', isModelled: false, warmUp: WARM_UP },
+  table: { loads: 1_000_000, tlbs: 16, placement: 'system', isModelled: false, warmUp: WARM_UP },
+  miss: { loads: 1024, tlbs: 16, placement: 'system', isModelled: true, warmUp: FAULT_WARM_UP },
 };
 /** Of what is loaded from it: nothing has to leave, be it in use or on its way. */
 const VRAM_ROOM = 4;
-const WARMUPS_WALL = { min: 6, max: 30 } as const;
-const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
 
 export function runBenchAccess(
   config: SimulationConfig,
@@ -140,7 +146,7 @@ function workloadFor(
   executor: ExecutorName,
   samples: number,
 ): AccessBenchConfig {
-  const { loads, tlbs } = SHAPES[kind];
+  const { loads, tlbs, warmUp } = SHAPES[kind];
   const pages = Math.max(1, Math.floor(device.tlbEntries * tlbs));
   return {
     kind: 'access-bench',
@@ -149,6 +155,6 @@ function workloadFor(
     loads,
     faults: kind === 'miss',
     samples,
-    warmups: executor === 'virtual' ? WARMUPS_SIMULATED : WARMUPS_WALL,
+    warmUp: executor === 'virtual' ? SIMULATED_WARM_UP : warmUp,
   };
 }

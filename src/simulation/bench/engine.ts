@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
-import { SteadyState } from '../../base/steadyState.js';
+import { SteadyState, type WarmUp } from '../../base/steadyState.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { defineMessage, field } from '../../sim/message.js';
 import { Mutex } from '../../sim/mutex.js';
@@ -54,7 +54,8 @@ const ROUND_TRIPS = 5000;
 const WORKER_MESSAGES = 20_000;
 const WORKER_ROUND_TRIPS = 1000;
 const RING_MESSAGES = 1024;
-const WARMUPS = { window: 6, roundsMin: 6, roundsMax: 30 } as const;
+const WARM_UP: WarmUp = { roundsMin: 6, roundsMax: 30 };
+const STEADY_WINDOW = 6;
 
 const benchLock = new LockClass('bench');
 const Echo = defineMessage('bench.echo', { value: field() }, { value: field() });
@@ -80,7 +81,7 @@ async function measureCell(
   const isMessages = part === 'messages' || part === 'round-trips';
   if (executor === 'threads' && isMessages) return workerMessages(config, part, samples);
   const count = { steps: STEPS, handoffs: HANDOFFS, messages: MESSAGES, 'round-trips': ROUND_TRIPS }[part];
-  const steady = new SteadyState(WARMUPS);
+  const steady = new SteadyState(WARM_UP, STEADY_WINDOW);
   while (!steady.isOver) steady.add(await sampleOf(executor, part, count, config.seed));
   const times: number[] = [];
   for (let sample = 0; sample < samples; sample++) {

@@ -1,6 +1,7 @@
 /** Measures GPU faults: on pages that are present, that have to migrate, and on holes; by size of the range and by faults under way at once. */
 
 import { median } from '../../base/statistics.js';
+import type { WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import type { Histogram } from '../../observe/histogram.js';
@@ -15,19 +16,11 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type KernelFaults, measureKernelFaults } from './kernelFaults.js';
+import { type TailLatency, tailLatencyOf } from './tailLatency.js';
 
 export const faultPages = ['present', 'migrate', 'hole'] as const;
 /** What a fault finds: a page in RAM that stays there, one that moves to the device, or nothing. */
 export type FaultPages = (typeof faultPages)[number];
-
-/** In nanoseconds, of what a context waits: from the raising of a fault to the answer. */
-export interface FaultLatency {
-  readonly p50Ns: number;
-  readonly p90Ns: number;
-  readonly p99Ns: number;
-  readonly p999Ns: number;
-  readonly maxNs: number;
-}
 
 /** Of one clock. */
 export interface FaultTimes {
@@ -35,7 +28,8 @@ export interface FaultTimes {
   readonly faults: number;
   /** Sample by sample. */
   readonly times: readonly number[];
-  readonly latency: FaultLatency;
+  /** From the raising of a fault to its answer. */
+  readonly latency: TailLatency;
   readonly warmups: number;
   readonly isSteady: boolean;
 }
@@ -70,12 +64,12 @@ export interface FaultOptions {
 const SAMPLE_BYTES = { min: 4 * 2 ** 20, max: 128 * 2 ** 20 } as const;
 const SAMPLE_FAULTS = 1024;
 const RAM_SHARE = 0.75;
-const WARMUPS_WALL = { min: 10, max: 60 } as const;
-const FIRST_WARMUP_NS = 6e9;
-const LATER_WARMUP_NS = 1e9;
+const WARM_UP: WarmUp = { roundsMin: 10, blockNs: 50e6, nsMax: 2.5e9 };
+/** A compiler in the background needs longer than some rounds, and what finds other pages runs through other code. */
+const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
 /** Modelled time does not fluctuate. That of this machine is told too: it asks for a warm compiler, and the same number of rounds on every machine. */
 const SAMPLES_SIMULATED = 5;
-const WARMUPS_SIMULATED = { min: 20, max: 20 } as const;
+const SIMULATED_WARM_UP: WarmUp = { roundsMin: 20, roundsMax: 20 };
 
 export async function runBenchFault(
   config: SimulationConfig,
@@ -85,9 +79,12 @@ export async function runBenchFault(
   const { kernelProgram, samples, clocks } = options;
   const kernel =
     kernelProgram === null || !clocks.wall ? null : await measureKernelFaults(kernelProgram, samples);
-  return measureEach(options.variants, options, (variant, index) =>
-    measureCell(config, variant, options, { workers, isFirst: index === 0, kernel }),
-  );
+  const seen = new Set<FaultPages>();
+  return measureEach(options.variants, options, (variant) => {
+    const isCold = !seen.has(variant.pages);
+    seen.add(variant.pages);
+    return measureCell(config, variant, options, { workers, isCold, kernel });
+  });
 }
 
 /** Ranges of one sample: as many as steady the figure and as memory holds, and no fewer than faults under way. */
@@ -104,7 +101,8 @@ function roomFor({ ramPages, device }: SimulationConfig): number {
 
 interface CellSetup {
   readonly workers: WorkerPool;
-  readonly isFirst: boolean;
+  /** It is the first one that runs through its code. */
+  readonly isCold: boolean;
   readonly kernel: KernelFaults | null;
 }
 
@@ -112,7 +110,7 @@ async function measureCell(
   config: SimulationConfig,
   variant: FaultVariant,
   { samples, clocks, signal }: FaultOptions & BenchControl<FaultCell>,
-  { workers, isFirst, kernel }: CellSetup,
+  { workers, isCold, kernel }: CellSetup,
 ): Promise<FaultCell> {
   const faults = faultRanges(config, variant);
   if (faults * variant.rangeBytes > roomFor(config)) {
@@ -120,10 +118,7 @@ async function measureCell(
     return { ...variant, ...nothing, status: 'Waived', reason: 'needs more memory than the machine has' };
   }
   const run = (executor: SimulationConfig['executor']): Promise<CellRun> => {
-    const warm =
-      executor === 'virtual'
-        ? { warmups: WARMUPS_SIMULATED }
-        : { warmups: WARMUPS_WALL, warmupNs: isFirst ? FIRST_WARMUP_NS : LATER_WARMUP_NS };
+    const wallWarmUp = isCold ? COLD_WARM_UP : WARM_UP;
     const workload: FaultBenchConfig = {
       kind: 'fault-bench',
       name: 'bench',
@@ -131,7 +126,7 @@ async function measureCell(
       ranges: faults,
       rangePages: variant.rangeBytes / PAGE_BYTES,
       samples: executor === 'virtual' ? Math.min(samples, SAMPLES_SIMULATED) : samples,
-      ...warm,
+      warmUp: executor === 'virtual' ? SIMULATED_WARM_UP : wallWarmUp,
     };
     return runCell(cellConfig(config, variant, executor, workload), workers, signal);
   };
@@ -193,12 +188,7 @@ function timesOf({ report, latency }: CellRun, faults: number): FaultTimes | nul
   const times = samplesOf(counts, 'sample');
   if (times.length === 0 || latency.count === 0) return null;
   const { warmups = 0, steady = 0 } = counts;
-  return { faults, times, latency: latencyOf(latency), warmups, isSteady: steady === 1 };
-}
-
-function latencyOf(histogram: Histogram): FaultLatency {
-  const [p50Ns, p90Ns, p99Ns, p999Ns] = [0.5, 0.9, 0.99, 0.999].map((share) => histogram.percentile(share));
-  return { p50Ns, p90Ns, p99Ns, p999Ns, maxNs: histogram.percentile(1) };
+  return { faults, times, latency: tailLatencyOf(latency), warmups, isSteady: steady === 1 };
 }
 
 /** Faults of this machine's clock under `threads`, over the faults that its kernel takes in the same time; null where either was not measured. */

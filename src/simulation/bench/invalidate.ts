@@ -1,9 +1,9 @@
 /** Measures invalidations: by event, size of the span, number of devices that map it, rate, and overlap of two at once. */
 
+import type { WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import { NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
-import type { Histogram } from '../../observe/histogram.js';
 import { Meters } from '../../observe/meters.js';
 import { Observation } from '../../observe/observation.js';
 import type { Trace } from '../../observe/trace/trace.js';
@@ -16,6 +16,7 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
+import { type TailLatency, tailLatencyOf } from './tailLatency.js';
 
 export const invalidateEvents = ['protect', 'unmap', 'discard', 'migrate'] as const;
 /** `protect`: mprotect; `unmap`: munmap; `discard`: madvise with MADV_DONTNEED; `migrate`: a prefetch from RAM to the first device. */
@@ -29,23 +30,15 @@ const notifyEvents: Readonly<Record<InvalidateEvent, NotifyEvent>> = {
   migrate: NotifyEvent.Migrate,
 };
 
-export interface InvalidateLatency {
-  readonly count: number;
-  readonly p50Ns: number;
-  readonly p90Ns: number;
-  readonly p99Ns: number;
-  readonly p999Ns: number;
-  readonly maxNs: number;
-}
-
 /** Of one clock. */
 export interface InvalidateTimes {
   /** From the start of an invalidation until all devices have acknowledged it and the last callback has returned. */
-  readonly latency: InvalidateLatency;
+  readonly latency: TailLatency;
   /** Of the calls of a round as the program sees them, sample by sample. */
   readonly calls: readonly number[];
   /** Where the time of one invalidation goes; from a run of its own. */
   readonly split: InvalidationSplit | null;
+  readonly warmups: number;
   readonly isSteady: boolean;
 }
 
@@ -68,20 +61,23 @@ export interface InvalidateCell extends InvalidateVariant {
 
 export interface InvalidateOptions {
   readonly variants: readonly InvalidateVariant[];
-  /** Hundreds of rounds for each: a 99.9th percentile needs them. */
+  /** A hundred rounds and more for each: a 99.9th percentile needs them. */
   readonly samples: number;
   readonly clocks: BenchClocks;
 }
 
 /** Rounds for each sample that is asked for. */
-const ROUNDS_PER_SAMPLE = 30;
+const ROUNDS_PER_SAMPLE = 120;
+/** Rounds of many devices take longer, and there are fewer of them then. */
+const ROUNDS_NS_MAX = 2e9;
 const ROUNDS_SIMULATED = 12;
 /** Of rounds that wait, since a slow rate would take for ever. */
 const PAUSED_NS_MAX = 2e9;
 const TRACED_ROUNDS = 10;
-const WARMUPS_WALL = { min: 20, max: 200 } as const;
-const WARMUP_NS = 1.5e9;
-const WARMUPS_SIMULATED = { min: 2, max: 2 } as const;
+const WARM_UP: WarmUp = { roundsMin: 20, blockNs: 50e6, nsMax: 1.5e9 };
+/** A round takes a millisecond, and the compiler seconds until it is done with it, in several stages; whose workers have run before needs less. */
+const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
+const SIMULATED_WARM_UP: WarmUp = { roundsMin: 2, roundsMax: 2 };
 const NANOSECONDS_PER_SECOND = 1e9;
 /** For the two halves of a run that pages move between. */
 const VRAM_PER_SPAN = 4;
@@ -91,27 +87,41 @@ export function runBenchInvalidate(
   options: InvalidateOptions & BenchControl<InvalidateCell>,
 ): Promise<InvalidateCell[]> {
   const workers = new WorkerPool(config.policyFile !== undefined);
-  return measureEach(options.variants, options, (variant) => measureCell(config, variant, options, workers));
+  let devicesMax = 0;
+  return measureEach(options.variants, options, (variant) => {
+    const isCold = variant.devices > devicesMax;
+    devicesMax = Math.max(devicesMax, variant.devices);
+    return measureCell(config, variant, options, { workers, isCold });
+  });
+}
+
+interface CellSetup {
+  readonly workers: WorkerPool;
+  /** It starts workers that nothing has run in before. */
+  readonly isCold: boolean;
 }
 
 async function measureCell(
   config: SimulationConfig,
   variant: InvalidateVariant,
   { samples, clocks, signal }: InvalidateOptions & BenchControl<InvalidateCell>,
-  workers: WorkerPool,
+  { workers, isCold }: CellSetup,
 ): Promise<InvalidateCell> {
   const problems: (string | null)[] = [];
   const timesOf = async (executor: SimulationConfig['executor']): Promise<InvalidateTimes | null> => {
     const rounds = executor === 'virtual' ? ROUNDS_SIMULATED : roundsFor(variant, samples);
-    const run = await runCell(cellConfig(config, variant, executor, rounds), workers, signal);
+    const measured = cellConfig(config, variant, executor, { rounds, isCold });
+    const run = await runCell(measured, workers, signal);
     const latency = run.observation.histogram(Meters.invalidation, notifyEvents[variant.event]);
     problems.push(problemOf(run.report, 'sample'));
-    const calls = samplesOf(countsOf(run.report), 'sample');
+    const counts = countsOf(run.report);
+    const calls = samplesOf(counts, 'sample');
     if (calls.length === 0 || latency.count === 0) return null;
-    const traced = cellConfig(config, variant, executor, TRACED_ROUNDS);
+    const traced = cellConfig(config, variant, executor, { rounds: TRACED_ROUNDS, isCold: false });
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
     const split = trace === null ? null : invalidationSplit(trace, notifyEvents[variant.event]);
-    return { latency: latencyOf(latency), calls, split, isSteady: countsOf(run.report).steady === 1 };
+    const { warmups = 0, steady = 0 } = counts;
+    return { latency: tailLatencyOf(latency), calls, split, warmups, isSteady: steady === 1 };
   };
   const wall = clocks.wall ? await timesOf('threads') : null;
   const simulated = clocks.simulated ? await timesOf('virtual') : null;
@@ -136,7 +146,7 @@ function cellConfig(
   config: SimulationConfig,
   { event, spanBytes, devices, rate, overlap }: InvalidateVariant,
   executor: SimulationConfig['executor'],
-  samples: number,
+  { rounds, isCold }: { readonly rounds: number; readonly isCold: boolean },
 ): SimulationConfig {
   const spanPages = spanBytes / PAGE_BYTES;
   const apart = overlap === null ? 0 : Math.round(spanPages * (1 - overlap / 100));
@@ -149,9 +159,11 @@ function cellConfig(
     pages: spanPages + apart,
     spanPages,
     callers,
-    samples,
+    samples: rounds,
     pauseNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
-    ...(isWall ? { warmups: WARMUPS_WALL, warmupNs: WARMUP_NS } : { warmups: WARMUPS_SIMULATED }),
+    ...(isWall
+      ? { warmUp: isCold ? COLD_WARM_UP : WARM_UP, samplesNs: ROUNDS_NS_MAX }
+      : { warmUp: SIMULATED_WARM_UP }),
   };
   const vramPages = Math.max(config.device.vramPages, VRAM_PER_SPAN * spanPages);
   const svm = { ...config.svm, placement: 'system', interconnect: 'peer', timesliceUs: 0 } as const;
@@ -187,11 +199,4 @@ async function runCell(
   const report = await runWithBuffers(config, buffers, options);
   const observation = new Observation(new ObserverBuffers(buffers.observer));
   return { report, observation, trace };
-}
-
-function latencyOf(histogram: Histogram): InvalidateLatency {
-  const [p50Ns, p90Ns, p99Ns, p999Ns, maxNs] = [0.5, 0.9, 0.99, 0.999, 1].map((share) =>
-    histogram.percentile(share),
-  );
-  return { count: histogram.count, p50Ns, p90Ns, p99Ns, p999Ns, maxNs };
 }

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { median } from '../../base/statistics.js';
-import { SteadyState } from '../../base/steadyState.js';
+import { SteadyState, type WarmUp } from '../../base/steadyState.js';
 import { vpn } from '../../base/units.js';
 import type { GpuSvm } from '../../drm/gpusvm/gpusvm.js';
 import { GpuSvmNotifier } from '../../drm/gpusvm/notifier.js';
@@ -52,7 +52,8 @@ type MakeSubject = (gpusvm: GpuSvm, order: Uint32Array) => Subject;
 /** Look-ups of a sample: so many that a clock's grain is nothing, and that no cache holds what they touch. */
 const LOOKUPS = 1 << 16;
 /** The first rounds are interpreted, and fill the caches that hold the upper levels. */
-const WARMUPS = { window: 6, roundsMin: 8, roundsMax: 60 } as const;
+const WARM_UP: WarmUp = { roundsMin: 8, roundsMax: 60 };
+const STEADY_WINDOW = 6;
 const RANGE_PAGES = 512;
 const NOTIFIER_PAGES = 1 << 17;
 
@@ -108,7 +109,7 @@ function measureCell(
   const random = new Random(config.seed, entries);
   const subject = subjects[name](emptyMirror(config), shuffled(entries, random));
   const times: number[] = [];
-  const steady = new SteadyState(WARMUPS);
+  const steady = new SteadyState(WARM_UP, STEADY_WINDOW);
   while (times.length < samples) {
     const probes = probesFor(subject, entries, random);
     const startedMs = performance.now();

@@ -1,6 +1,7 @@
 /** Measures migration between RAM and every device and between devices: one cell for each test, size, size of ranges, and with or without a storm. */
 
 import { assert } from '../../base/assert.js';
+import type { WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import { BENCH_RAM } from '../../workload/bench/migrateBench.js';
@@ -105,13 +106,12 @@ const REGIONS = {
  */
 const DEPTHS = { threads: 4, virtual: 16 } as const;
 /** The first run has everything compiled, later ones run in its workers. */
-const FIRST_WARMUPS = { rounds: { min: 40, max: 120 }, ns: 6e9 } as const;
-const LATER_ROUNDS = { min: 40, max: 120 } as const;
+const FIRST_WARM_UP: WarmUp = { roundsMin: 40, roundsMax: 120, nsMax: 6e9 };
 /** All later ones together may take so long, each within limits: few cells are warmed up longer than many. */
-const LATER_WARMUPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
+const LATER_WARM_UPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
 /** On a machine that is so slow that samples take longer there are fewer of them. */
 const SAMPLE_NS_MAX = 150e6;
-const WARMUPS_SIMULATED = { min: 1, max: 1 } as const;
+const SINGLE_WARM_UP: WarmUp = { roundsMin: 1, roundsMax: 1 };
 const SAMPLES_SIMULATED = 1;
 /** Migrations whose phases are looked at, one fault after another. */
 const PHASE_MIGRATIONS = 24;
@@ -239,7 +239,7 @@ class MigrateMeasurement {
       byFault: true,
       samples: 2,
       measuresCopy: false,
-      warmups: { min: 1, max: 1 },
+      warmUp: SINGLE_WARM_UP,
     };
     let trace: Trace | null = null;
     const onTrace = (recorded: Trace): void => {
@@ -257,9 +257,10 @@ class MigrateMeasurement {
     return makeSimulation(config).run({ workers: this.workers, ...(signal === undefined ? {} : { signal }) });
   }
 
-  private laterWarmupNs(): number {
-    const { all, min, max } = LATER_WARMUPS_NS;
-    return Math.min(max, Math.max(min, all / this.options.variants.length));
+  private wallWarmUp(): WarmUp {
+    if (this.isFirst) return FIRST_WARM_UP;
+    const { all, min, max } = LATER_WARM_UPS_NS;
+    return { ...FIRST_WARM_UP, nsMax: Math.min(max, Math.max(min, all / this.options.variants.length)) };
   }
 
   private groupConfig(
@@ -270,7 +271,6 @@ class MigrateMeasurement {
     const { config } = this;
     const isWall = executor === 'threads';
     const { samples } = this.options;
-    const warm = this.isFirst ? FIRST_WARMUPS : { rounds: LATER_ROUNDS, ns: this.laterWarmupNs() };
     const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
     const chunkPages = [rangePages, 1].filter((pages, i, all) => all.indexOf(pages) === i);
     const workload: MigrateBenchConfig = {
@@ -282,8 +282,8 @@ class MigrateMeasurement {
       depth: DEPTHS[executor],
       regionPages: regionPagesFor(config, flows, sizeBytes, rangePages, executor),
       ...(isWall
-        ? { warmups: warm.rounds, warmupNs: warm.ns, samplesNs: samples * SAMPLE_NS_MAX }
-        : { warmups: WARMUPS_SIMULATED }),
+        ? { warmUp: this.wallWarmUp(), samplesNs: samples * SAMPLE_NS_MAX }
+        : { warmUp: SINGLE_WARM_UP }),
       samples: isWall ? samples : SAMPLES_SIMULATED,
       measuresCopy: isWall,
       ...(storm ? { stormNs: STORM_PAUSE_NS } : {}),

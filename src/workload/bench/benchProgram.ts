@@ -1,7 +1,7 @@
 /** What the programs of benchmarks on one buffer have in common: rounds until they take the same time again and again, and then those that count. */
 
 import { Errno, errnoName } from '../../base/errno.js';
-import { SteadyState } from '../../base/steadyState.js';
+import { SteadyState, type WarmUp } from '../../base/steadyState.js';
 import type { Vpn } from '../../base/units.js';
 import type { Steps } from '../../sim/steps.js';
 import {
@@ -19,16 +19,18 @@ import { RoundTimer } from './roundTimer.js';
 export interface BenchRounds {
   readonly name: string;
   readonly samples: number;
-  /** Before the first sample. */
-  readonly warmups: { readonly min: number; readonly max: number };
-  /** Warm-up ends after this long in any case; unlimited unless given. */
-  readonly warmupNs?: number;
+  /** By rounds before the first sample; on the executor's clock. */
+  readonly warmUp: WarmUp;
+  /** Samples end after this long, but for the first few; unlimited unless given. */
+  readonly samplesNs?: number;
   /** Between two samples; none unless given. */
   readonly pauseNs?: number;
 }
 
 /** Rounds that are looked at together to find the end of warm-up. */
 const STEADY_WINDOW = 8;
+/** Fewer have no median worth the name, however long they take. */
+const SAMPLES_MIN = 3;
 
 /** Result counts: `sample<i>Ns` of the executor's clock, `wall<i>Ns` of this machine's, `warmups`, `steady`. */
 export abstract class BenchProgram<Config extends BenchRounds> implements Workload {
@@ -65,25 +67,33 @@ export abstract class BenchProgram<Config extends BenchRounds> implements Worklo
   }
 
   private *measure(host: HostContext, counts: Record<string, number>): Steps<Errno> {
-    const { samples, warmups, warmupNs = Number.POSITIVE_INFINITY, pauseNs = 0 } = this.config;
     const timer = new RoundTimer(host);
-    const steady = new SteadyState({ window: STEADY_WINDOW, roundsMin: warmups.min, roundsMax: warmups.max });
-    const endNs = host.now() + warmupNs;
-    while (!steady.isOver && host.now() < endNs && !host.stopping) {
-      const errno = yield* this.round(host, steady.rounds, timer);
-      if (errno !== Errno.OK) return errno;
-      steady.add(timer.ns);
-    }
-    counts.warmups = steady.rounds;
-    counts.steady = steady.isSteady ? 1 : 0;
+    const errno = yield* this.warmUp(host, counts, timer);
+    if (errno !== Errno.OK) return errno;
     host.forgetLatencies();
+    const { samples, samplesNs = Number.POSITIVE_INFINITY, pauseNs = 0 } = this.config;
+    const endNs = host.now() + samplesNs;
     for (let sample = 0; sample < samples && !host.stopping; sample++) {
-      const errno = yield* this.round(host, steady.rounds + sample, timer);
+      if (sample >= SAMPLES_MIN && host.now() >= endNs) break;
+      const errno = yield* this.round(host, counts.warmups + sample, timer);
       if (errno !== Errno.OK) return errno;
       counts[`sample${sample}Ns`] = timer.ns;
       counts[`wall${sample}Ns`] = timer.wallNs;
       yield* host.sleep(pauseNs);
     }
+    return Errno.OK;
+  }
+
+  private *warmUp(host: HostContext, counts: Record<string, number>, timer: RoundTimer): Steps<Errno> {
+    const steady = new SteadyState(this.config.warmUp, STEADY_WINDOW);
+    while (!steady.isOver && !host.stopping) {
+      const startNs = host.now();
+      const errno = yield* this.round(host, steady.rounds, timer);
+      if (errno !== Errno.OK) return errno;
+      steady.add(timer.ns, host.now() - startNs);
+    }
+    counts.warmups = steady.rounds;
+    counts.steady = steady.isSteady ? 1 : 0;
     return Errno.OK;
   }
 }

@@ -155,14 +155,13 @@ export class MigrateBench implements Workload {
 
   /** Until rounds take the same time again and again, or until it has taken too long: a later sample may then still be faster, and the report says so. */
   private *warmUp(host: HostContext, counts: Record<string, number>): Steps<Errno> {
-    const { warmups, warmupNs = Number.POSITIVE_INFINITY } = this.config;
-    const steady = new SteadyState({ window: STEADY_WINDOW, roundsMin: warmups.min, roundsMax: warmups.max });
-    const endNs = host.now() + warmupNs;
-    while (!steady.isOver && host.now() < endNs && !host.stopping) {
+    const steady = new SteadyState(this.config.warmUp, STEADY_WINDOW);
+    while (!steady.isOver && !host.stopping) {
+      const startNs = host.now();
       const round = this.newRound();
       const errno = yield* this.round(host, round);
       if (errno !== Errno.OK) return errno;
-      steady.add(Math.max(...round.times));
+      steady.add(Math.max(...round.times), host.now() - startNs);
     }
     counts.warmups = steady.rounds;
     counts.steady = steady.isSteady ? 1 : 0;

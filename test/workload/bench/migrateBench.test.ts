@@ -16,7 +16,7 @@ const config: MigrateBenchConfig = {
   rangePages: 1,
   depth: 1,
   regionPages: PAGES,
-  warmups: { min: 1, max: 1 },
+  warmUp: { roundsMin: 1, roundsMax: 1 },
   samples: 2,
   measuresCopy: false,
 };
