@@ -135,7 +135,8 @@ export function accessMachine(
     executor,
     deviceCount: devices,
     device: { ...config.device, vramPages },
-    svm: { ...config.svm, placement },
+    // Of a longer range the first load alone would fault.
+    svm: { ...config.svm, placement, ...(kind === 'miss' ? { chunkPages: [1] } : {}) },
     workloads: [workload],
   };
 }

@@ -5,11 +5,19 @@ import { loadScenario } from '../../../src/scenario/loadScenario.js';
 import { configDir } from '../../../src/scenario/presets.js';
 import { accessMachine, runBenchAccess } from '../../../src/simulation/bench/access.js';
 import { engineParts, runBenchEngine } from '../../../src/simulation/bench/engine.js';
+import { makeSimulation } from '../../../src/simulation/makeSimulation.js';
 
 const config = loadScenario(`${configDir()}/bench-mirror.yaml`, { executor: 'virtual', set: ['ram=16MiB'] });
 
 describe('bench access', () => {
-  it('takes a fault for each page where nothing is translated, and waives what is not modelled', async () => {
+  it('takes a fault for each load where nothing is translated', async () => {
+    const machine = accessMachine(config, { kind: 'miss', devices: 1 }, 'virtual', 2);
+    const { counters, workloads } = await makeSimulation(machine).run();
+    const rounds = 2 + (workloads[0].counts?.warmups ?? Number.NaN);
+    expect(counters.svm_pagefault_count).toBe(rounds * 1024);
+  });
+
+  it('waives what is not modelled', async () => {
     const variants = (['tlb', 'miss'] as const).map((kind) => ({ kind, devices: 2 }));
     const clocks = { wall: false, simulated: true };
     const [tlb, miss] = await runBenchAccess(config, { variants, samples: 3, clocks });
