@@ -130,7 +130,7 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
     ...titles.map(right),
     ...(isWall ? [right('warm-ups')] : []),
   ];
-  const title = `Invalidations, from the start to the last acknowledgement, and the mean parts of one (${clock})`;
+  const title = `Invalidations, from the start to the last acknowledgement, and the mean parts of the middle half (${clock})`;
   return [{ title, columns, rows }];
 }
 

@@ -11,7 +11,7 @@ import type { InvalidateBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
-import type { SimulationConfig } from '../simulationConfig.js';
+import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
@@ -73,7 +73,6 @@ const ROUNDS_NS_MAX = 2e9;
 const ROUNDS_SIMULATED = 12;
 /** Of rounds that wait, since a slow rate would take for ever. */
 const PAUSED_NS_MAX = 2e9;
-const TRACED_ROUNDS = 10;
 const WARM_UP: WarmUp = { roundsMin: 20, blockNs: 50e6, nsMax: 1.5e9 };
 /** A round takes a millisecond, and the compiler seconds until it is done with it, in several stages; whose workers have run before needs less. */
 const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
@@ -108,16 +107,15 @@ async function measureCell(
   { workers, isCold }: CellSetup,
 ): Promise<InvalidateCell> {
   const problems: (string | null)[] = [];
-  const timesOf = async (executor: SimulationConfig['executor']): Promise<InvalidateTimes | null> => {
-    const rounds = executor === 'virtual' ? ROUNDS_SIMULATED : roundsFor(variant, samples);
-    const measured = cellConfig(config, variant, executor, { rounds, isCold });
-    const run = await runCell(measured, workers, signal);
+  const timesOf = async (executor: ExecutorName): Promise<InvalidateTimes | null> => {
+    const rounds = roundsOf[executor](variant, samples, isCold);
+    const run = await runCell(cellConfig(config, variant, executor, rounds), workers, signal);
     const latency = run.observation.histogram(Meters.invalidation, notifyEvents[variant.event]);
     problems.push(problemOf(run.report, 'sample'));
     const counts = countsOf(run.report);
     const calls = samplesOf(counts, 'sample');
     if (calls.length === 0 || latency.count === 0) return null;
-    const traced = cellConfig(config, variant, executor, { rounds: TRACED_ROUNDS, isCold: false });
+    const traced = cellConfig(config, variant, executor, TRACED);
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
     const split = trace === null ? null : invalidationSplit(trace, notifyEvents[variant.event]);
     const { warmups = 0, steady = 0 } = counts;
@@ -135,6 +133,22 @@ async function measureCell(
   };
 }
 
+type Rounds = Pick<InvalidateBenchConfig, 'samples' | 'samplesNs' | 'warmUp'>;
+
+/** In workers that are warm; the trace holds all of these rounds. */
+const TRACED: Rounds = { samples: 40, warmUp: { roundsMin: 20, roundsMax: 20 } };
+
+const roundsOf: Readonly<
+  Record<ExecutorName, (variant: InvalidateVariant, samples: number, isCold: boolean) => Rounds>
+> = {
+  virtual: () => ({ samples: ROUNDS_SIMULATED, warmUp: SIMULATED_WARM_UP }),
+  threads: (variant, samples, isCold) => ({
+    samples: roundsFor(variant, samples),
+    samplesNs: ROUNDS_NS_MAX,
+    warmUp: isCold ? COLD_WARM_UP : WARM_UP,
+  }),
+};
+
 function roundsFor({ rate }: InvalidateVariant, samples: number): number {
   const wanted = samples * ROUNDS_PER_SAMPLE;
   return rate === 0
@@ -145,13 +159,12 @@ function roundsFor({ rate }: InvalidateVariant, samples: number): number {
 function cellConfig(
   config: SimulationConfig,
   { event, spanBytes, devices, rate, overlap }: InvalidateVariant,
-  executor: SimulationConfig['executor'],
-  { rounds, isCold }: { readonly rounds: number; readonly isCold: boolean },
+  executor: ExecutorName,
+  rounds: Rounds,
 ): SimulationConfig {
   const spanPages = spanBytes / PAGE_BYTES;
   const apart = overlap === null ? 0 : Math.round(spanPages * (1 - overlap / 100));
   const callers = overlap === null ? [0] : [0, apart];
-  const isWall = executor === 'threads';
   const workload: InvalidateBenchConfig = {
     kind: 'invalidate-bench',
     name: 'bench',
@@ -159,11 +172,8 @@ function cellConfig(
     pages: spanPages + apart,
     spanPages,
     callers,
-    samples: rounds,
+    ...rounds,
     pauseNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
-    ...(isWall
-      ? { warmUp: isCold ? COLD_WARM_UP : WARM_UP, samplesNs: ROUNDS_NS_MAX }
-      : { warmUp: SIMULATED_WARM_UP }),
   };
   const vramPages = Math.max(config.device.vramPages, VRAM_PER_SPAN * spanPages);
   const svm = { ...config.svm, placement: 'system', interconnect: 'peer', timesliceUs: 0 } as const;

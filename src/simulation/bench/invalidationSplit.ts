@@ -16,22 +16,30 @@ export interface InvalidationSplit {
   readonly partsNs: Readonly<Record<InvalidationPart, number>>;
 }
 
-/** Mean over the later half of all invalidations for the event that some device had to acknowledge; null where there was none. */
+/**
+ * Mean over the middle half, by duration, of the later half of all invalidations for the event: the first ones are interpreted, and a few that met a
+ * device in the middle of something take a hundred times as long as all others. Null where there was none.
+ */
 export function invalidationSplit(trace: Trace, event: NotifyEvent): InvalidationSplit | null {
   const reader = new SplitReader(notifyEventName(event));
   readTimeline(trace, reader);
-  const all = reader.done.filter(({ devices }) => devices > 0);
-  // The first ones are interpreted.
-  const warm = all.slice(all.length >> 1);
-  if (warm.length === 0) return null;
+  const later = reader.done.slice(reader.done.length >> 1);
+  const usual = middleHalf(later);
+  if (usual.length === 0) return null;
   const mean = (of: (one: Parts) => number): number =>
-    warm.reduce((sum, one) => sum + of(one), 0) / warm.length;
+    usual.reduce((sum, one) => sum + of(one), 0) / usual.length;
   const partsNs = {
     host: mean(({ whole, lockWait, devices }) => whole - lockWait - devices),
     lockWait: mean(({ lockWait }) => lockWait),
     devices: mean(({ devices }) => devices),
   };
-  return { count: warm.length, wholeNs: mean(({ whole }) => whole), partsNs };
+  return { count: usual.length, wholeNs: mean(({ whole }) => whole), partsNs };
+}
+
+function middleHalf(all: readonly Parts[]): Parts[] {
+  const sorted = [...all].sort((a, b) => a.whole - b.whole);
+  const quarter = sorted.length >> 2;
+  return sorted.slice(quarter, sorted.length - quarter);
 }
 
 interface Parts {
