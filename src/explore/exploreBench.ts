@@ -1,5 +1,6 @@
 /** Measures how many schedules of a scenario a search goes through in a second, with one worker and with more, watched and not, and whether replays agree. */
 
+import { median } from '../base/statistics.js';
 import type { BlockResult, BlockTask } from './block.js';
 import { blockSeed } from './block.js';
 import { makeStrategy } from './strategies/makeStrategy.js';
@@ -69,7 +70,7 @@ export async function benchExplore(
         const target: ExplorationTarget = { source, bug: null, checks: checked ? 'all' : 'none' };
         const measured = await new Lanes(pool, workers, target, signal).measure(measuring);
         const one = cells.find((cell) => cell.jobs === 1 && cell.checked === checked);
-        const scaling = one === undefined ? 1 : middle(measured.scheduleRates) / middle(one.scheduleRates);
+        const scaling = one === undefined ? 1 : median(measured.scheduleRates) / median(one.scheduleRates);
         const cell = { jobs: workers, checked, scaling, replays, ...measured };
         cells.push(cell);
         onCell(cell);
@@ -101,9 +102,15 @@ export function replayAgreement(target: ExplorationTarget, count: number): Repla
   return { replayed: count, agreed };
 }
 
+function stepsMeanOf(results: readonly BlockResult[]): number {
+  const steps = results.reduce((sum, { stepsTotal }) => sum + stepsTotal, 0);
+  return steps / results.reduce((sum, { schedules }) => sum + schedules, 0);
+}
+
 /** Workers that run blocks side by side. */
 class Lanes {
   private blocks = 0;
+  private stepsMean = 0;
 
   constructor(
     private readonly pool: ExploreBenchPool,
@@ -131,7 +138,7 @@ class Lanes {
       stepRates.push((1000 * steps) / wallMs);
       failures += results.reduce((sum, result) => sum + result.findings.length, 0);
     }
-    return { scheduleRates, stepRates, stepsMean: middle(stepRates) / middle(scheduleRates), failures };
+    return { scheduleRates, stepRates, stepsMean: this.stepsMean, failures };
   }
 
   /** Schedules in a second at the end. */
@@ -140,7 +147,9 @@ class Lanes {
     let best = 0;
     let done = 0;
     for (let steady = 0; steady < STEADY_BLOCKS && performance.now() < endMs; steady++) {
-      const { wallMs } = await this.round(WARMUP_SCHEDULES);
+      const { wallMs, results } = await this.round(WARMUP_SCHEDULES);
+      // Of the first ones, which are the same in each run, however fast it is.
+      if (done === 0) this.stepsMean = stepsMeanOf(results);
       const rate = (1000 * WARMUP_SCHEDULES * this.jobs) / wallMs;
       done += WARMUP_SCHEDULES;
       if (done < WARMUP_MIN_SCHEDULES || rate > best * (1 + STEADY_GAIN)) steady = -1;
@@ -172,8 +181,4 @@ class Lanes {
     };
     return { block, stopAtFirst: false };
   }
-}
-
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }

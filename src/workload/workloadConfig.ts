@@ -224,8 +224,8 @@ export interface InvalidateBenchConfig {
   /** Where the span of each call begins; all are made at once. */
   readonly callers: readonly number[];
   readonly samples: number;
-  /** Between two rounds, on the executor's clock. */
-  readonly pauseNs: number;
+  /** From the beginning of one round to that of the next, where it does not take longer; on the executor's clock. */
+  readonly periodNs: number;
   /** On the executor's clock: after that long no further sample begins, but for the first three. */
   readonly samplesNs?: number;
   readonly warmUp: WarmUp;
@@ -235,7 +235,10 @@ export interface InvalidateBenchConfig {
 export interface AccessBenchConfig {
   readonly kind: 'access-bench';
   readonly name: string;
+  /** Of one part. */
   readonly pages: number;
+  /** One for all devices, or one for each. */
+  readonly parts: number;
   /** Of a round, of all contexts of a device together. */
   readonly loads: number;
   /** The mapping is taken away before each round. */

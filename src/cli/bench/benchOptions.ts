@@ -40,7 +40,7 @@ const ownOptions = {
   },
   outstanding: { flags: '--outstanding <list>', what: 'faults under way at once, ascending' },
   events: { flags: '--events <list>', what: 'protect, unmap, discard, migrate, or all' },
-  rates: { flags: '--rates <list>', what: 'rounds per second, or most: one right after the other' },
+  rates: { flags: '--rates <list>', what: 'rounds per second at most, or most: one right after the other' },
   overlaps: {
     flags: '--overlaps <list>',
     what: 'two calls at once with so many percent of their spans in common, or none: one call',

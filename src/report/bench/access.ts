@@ -62,7 +62,7 @@ export const accessReport: BenchReport<AccessCell> = {
   results: (cell) => {
     const { kind, devices, status, virtualTimes } = cell;
     const virtualNs = virtualTimes.length === 0 ? null : median(virtualTimes);
-    const loads = cell.simulated?.loads ?? 0;
+    const loads = devices * (cell.simulated?.loads ?? 0);
     return [
       {
         name: accessKey(cell),

@@ -31,7 +31,7 @@ export const migrateReport: BenchReport<MigrateCell> = {
     key: migrateKey(cell),
     samples: {
       ...clockSamples(cell, 'wall'),
-      memcpyRatio: cell.flows.flatMap(({ wall }) => wall?.memcpyRatios ?? []),
+      memcpyRatio: memcpyRatiosOf(cell),
       ...clockSamples(cell, 'simulated'),
     },
   }),
@@ -59,6 +59,11 @@ function clockMetrics(clock: ClockName): Metrics {
       better: 'neither',
     },
   };
+}
+
+/** Each sample once, however many pairs it was of. */
+function memcpyRatiosOf({ flows }: MigrateCell): number[] {
+  return flows.flatMap(({ isFirstOfGroup, wall }) => (isFirstOfGroup ? (wall?.memcpyRatios ?? []) : []));
 }
 
 function memcpyMetric(): Metric {
@@ -209,7 +214,7 @@ const summaryColumns: Readonly<Record<ClockName, readonly Column[]>> = {
 
 function wallTexts(cell: MigrateCell): string[] {
   const speeds = cell.flows.flatMap(({ wall }) => bandwidths(wall));
-  const ratios = cell.flows.flatMap(({ wall }) => wall?.memcpyRatios ?? []);
+  const ratios = memcpyRatiosOf(cell);
   const wall = medianOrNull(speeds);
   return [
     formatGBps(wall),

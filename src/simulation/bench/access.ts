@@ -59,7 +59,9 @@ interface Shape {
 const WARM_UP: WarmUp = { roundsMin: 6, blockNs: 50e6, nsMax: 4e9 };
 /** A fault runs through more code than any other load. */
 const FAULT_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
-const SIMULATED_WARM_UP: WarmUp = { roundsMin: 1, roundsMax: 1 };
+/** Modelled time needs none, but this machine's is told too. */
+const SIMULATED_WARM_UP: WarmUp = { roundsMin: 8, roundsMax: 8 };
+const SAMPLES_SIMULATED = 5;
 
 const SHAPES: Readonly<Record<AccessKind, Shape>> = {
   tlb: { loads: 4_000_000, tlbs: 0.5, placement: 'system', isModelled: false, warmUp: WARM_UP },
@@ -112,7 +114,7 @@ async function measureCell(
     reason: problem ?? '',
     wall: wall?.measured ?? null,
     simulated: model?.measured ?? null,
-    virtualTimes: model?.machineTimes ?? [],
+    virtualTimes: clocks.wall ? (model?.machineTimes ?? []) : [],
   };
 }
 
@@ -124,7 +126,7 @@ export function accessMachine(
   samples: number,
 ): SimulationConfig {
   const { placement } = SHAPES[kind];
-  const workload = workloadFor(config, kind, executor, samples);
+  const workload = workloadFor(config, { kind, devices }, executor, samples);
   const vramPages =
     placement === 'migrate'
       ? Math.max(config.device.vramPages, VRAM_ROOM * workload.pages)
@@ -143,19 +145,21 @@ export function accessMachine(
 
 function workloadFor(
   { device }: SimulationConfig,
-  kind: AccessKind,
+  { kind, devices }: AccessVariant,
   executor: ExecutorName,
   samples: number,
 ): AccessBenchConfig {
-  const { loads, tlbs, warmUp } = SHAPES[kind];
+  const { loads, tlbs, placement, warmUp } = SHAPES[kind];
   const pages = Math.max(1, Math.floor(device.tlbEntries * tlbs));
   return {
     kind: 'access-bench',
     name: 'bench',
     pages: kind === 'miss' ? loads : pages,
     loads,
+    // What is in the memory of one device is not in that of another.
+    parts: placement === 'migrate' ? devices : 1,
     faults: kind === 'miss',
-    samples,
+    samples: executor === 'virtual' ? SAMPLES_SIMULATED : samples,
     warmUp: executor === 'virtual' ? SIMULATED_WARM_UP : warmUp,
   };
 }

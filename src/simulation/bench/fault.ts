@@ -125,7 +125,7 @@ async function measureCell(
       pages: variant.pages,
       ranges: faults,
       rangePages: variant.rangeBytes / PAGE_BYTES,
-      samples: executor === 'virtual' ? Math.min(samples, SAMPLES_SIMULATED) : samples,
+      samples: executor === 'virtual' ? SAMPLES_SIMULATED : samples,
       warmUp: executor === 'virtual' ? SIMULATED_WARM_UP : wallWarmUp,
     };
     return runCell(cellConfig(config, variant, executor, workload), workers, signal);

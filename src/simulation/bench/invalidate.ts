@@ -11,7 +11,7 @@ import type { InvalidateBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
-import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
+import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
@@ -173,10 +173,20 @@ function cellConfig(
     spanPages,
     callers,
     ...rounds,
-    pauseNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
+    periodNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
   };
   const vramPages = Math.max(config.device.vramPages, VRAM_PER_SPAN * spanPages);
-  const svm = { ...config.svm, placement: 'system', interconnect: 'peer', timesliceUs: 0 } as const;
+  // One invalidation for the whole span, also where it migrates, which is done range by range.
+  const spanChunk = Math.min(LIMITS.chunkPagesMax, 2 ** Math.floor(Math.log2(spanPages)));
+  const chunkPages = spanChunk === 1 ? [1] : [spanChunk, 1];
+  const ranges = event === 'migrate' ? { chunkPages } : {};
+  const svm = {
+    ...config.svm,
+    ...ranges,
+    placement: 'system',
+    interconnect: 'peer',
+    timesliceUs: 0,
+  } as const;
   const device = { ...config.device, vramPages };
   return {
     ...config,

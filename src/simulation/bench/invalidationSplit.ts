@@ -3,6 +3,7 @@
 import { type NotifyEvent, notifyEventName } from '../../mm/mirror/mmuNotifier.js';
 import { readTimeline, type Span, type TimelineSink } from '../../observe/trace/timeline.js';
 import type { Trace } from '../../observe/trace/trace.js';
+import { usualOnes } from './usualOnes.js';
 
 export const invalidationParts = ['host', 'lockWait', 'devices'] as const;
 /** `host`: the callbacks' own work; `lockWait`: for locks that others hold; `devices`: for their acknowledgement. */
@@ -16,34 +17,24 @@ export interface InvalidationSplit {
   readonly partsNs: Readonly<Record<InvalidationPart, number>>;
 }
 
-/**
- * Mean over the middle half, by duration, of the later half of all invalidations for the event: the first ones are interpreted, and a few that met a
- * device in the middle of something take a hundred times as long as all others. Null where there was none.
- */
+/** Mean over the usual ones of all invalidations for the event; null where there was none. */
 export function invalidationSplit(trace: Trace, event: NotifyEvent): InvalidationSplit | null {
   const reader = new SplitReader(notifyEventName(event));
   readTimeline(trace, reader);
-  const later = reader.done.slice(reader.done.length >> 1);
-  const usual = middleHalf(later);
+  const usual = usualOnes(reader.done);
   if (usual.length === 0) return null;
   const mean = (of: (one: Parts) => number): number =>
     usual.reduce((sum, one) => sum + of(one), 0) / usual.length;
   const partsNs = {
-    host: mean(({ whole, lockWait, devices }) => whole - lockWait - devices),
+    host: mean(({ wholeNs, lockWait, devices }) => wholeNs - lockWait - devices),
     lockWait: mean(({ lockWait }) => lockWait),
     devices: mean(({ devices }) => devices),
   };
-  return { count: usual.length, wholeNs: mean(({ whole }) => whole), partsNs };
-}
-
-function middleHalf(all: readonly Parts[]): Parts[] {
-  const sorted = [...all].sort((a, b) => a.whole - b.whole);
-  const quarter = sorted.length >> 2;
-  return sorted.slice(quarter, sorted.length - quarter);
+  return { count: usual.length, wholeNs: mean(({ wholeNs }) => wholeNs), partsNs };
 }
 
 interface Parts {
-  whole: number;
+  wholeNs: number;
   lockWait: number;
   devices: number;
 }
@@ -60,7 +51,7 @@ class SplitReader implements TimelineSink {
   onBegin(span: Span): void {
     if (span.name === 'invalidate') this.events.set(keyOf(span), String(span.args.event));
     if (span.name === 'callbacks' && this.events.get(keyOf(span)) === this.event)
-      this.open.set(keyOf(span), { whole: 0, lockWait: 0, devices: 0 });
+      this.open.set(keyOf(span), { wholeNs: 0, lockWait: 0, devices: 0 });
   }
 
   onEnd(span: Span, endNs: number): void {
@@ -68,11 +59,12 @@ class SplitReader implements TimelineSink {
     if (parts === undefined) return;
     const tookNs = endNs - span.beginNs;
     if (span.name === 'callbacks') {
-      this.done.push({ ...parts, whole: tookNs });
+      this.done.push({ ...parts, wholeNs: tookNs });
       this.open.delete(keyOf(span));
+    } else if (span.category === 'lock') {
+      parts.lockWait += tookNs;
     } else if (span.category === 'wait') {
-      if (/ for (read|write)$/.test(span.name)) parts.lockWait += tookNs;
-      else parts.devices += tookNs;
+      parts.devices += tookNs;
     }
   }
 

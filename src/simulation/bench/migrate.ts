@@ -8,7 +8,7 @@ import { BENCH_RAM } from '../../workload/bench/migrateBench.js';
 import type { MigrateBenchConfig, MigrateFlow } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
-import { LIMITS, type SimulationConfig } from '../simulationConfig.js';
+import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, pagesOf, problemOf, samplesOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
@@ -61,6 +61,8 @@ export interface MigrateFlowResult {
   readonly source: string;
   readonly destination: string;
   readonly path: MigratePath;
+  /** Of those that moved at the same time: what is measured of all of them together is told once. */
+  readonly isFirstOfGroup: boolean;
   readonly wall: MigrateTimes | null;
   readonly simulated: MigrateTimes | null;
 }
@@ -111,10 +113,15 @@ const FIRST_WARM_UP: WarmUp = { roundsMin: 40, roundsMax: 120, nsMax: 6e9 };
 const LATER_WARM_UPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
 /** On a machine that is so slow that samples take longer there are fewer of them. */
 const SAMPLE_NS_MAX = 150e6;
-const SINGLE_WARM_UP: WarmUp = { roundsMin: 1, roundsMax: 1 };
 const SAMPLES_SIMULATED = 1;
-/** Migrations whose phases are looked at, one fault after another. */
+const SINGLE_WARM_UP: WarmUp = { roundsMin: 1, roundsMax: 1 };
+/** Migrations of a round whose phases are looked at, one fault after another. */
 const PHASE_MIGRATIONS = 24;
+/** Faults run through code that no prefetch has warmed. */
+const PHASE_WARM_UPS = {
+  threads: { roundsMin: 60, roundsMax: 60, nsMax: 3e9 },
+  virtual: SINGLE_WARM_UP,
+} as const satisfies Record<ExecutorName, WarmUp>;
 const STORM_PAUSE_NS = 20e3;
 /** Of RAM, what the regions may fill. */
 const RAM_SHARE = 0.75;
@@ -209,7 +216,7 @@ class MigrateMeasurement {
   private async groups(
     variant: MigrateVariant,
     groups: readonly FlowGroup[],
-    executor: SimulationConfig['executor'],
+    executor: ExecutorName,
   ): Promise<GroupRun[]> {
     const runs: GroupRun[] = [];
     for (const group of groups) {
@@ -225,7 +232,7 @@ class MigrateMeasurement {
   private async phases(
     variant: MigrateVariant,
     { flows: [flow] }: FlowGroup,
-    executor: SimulationConfig['executor'],
+    executor: ExecutorName,
   ): Promise<PhaseSplit | null> {
     if (flow.source === flow.destination || this.options.signal?.aborted) return null;
     const config = this.groupConfig(variant, [flow], executor);
@@ -239,7 +246,7 @@ class MigrateMeasurement {
       byFault: true,
       samples: 2,
       measuresCopy: false,
-      warmUp: SINGLE_WARM_UP,
+      warmUp: PHASE_WARM_UPS[executor],
     };
     let trace: Trace | null = null;
     const onTrace = (recorded: Trace): void => {
@@ -266,7 +273,7 @@ class MigrateMeasurement {
   private groupConfig(
     { test, sizeBytes, rangeBytes, storm }: MigrateVariant,
     flows: readonly MigrateFlow[],
-    executor: SimulationConfig['executor'],
+    executor: ExecutorName,
   ): SimulationConfig {
     const { config } = this;
     const isWall = executor === 'threads';
@@ -300,7 +307,7 @@ function regionPagesFor(
   flows: readonly MigrateFlow[],
   sizeBytes: number,
   rangePages: number,
-  executor: SimulationConfig['executor'],
+  executor: ExecutorName,
 ): number {
   const { migrations, bytesMin, bytesMax } = REGIONS[executor];
   const manyBytes = Math.min(bytesMax, Math.max(bytesMin, migrations * rangePages * PAGE_BYTES));
@@ -323,6 +330,7 @@ function resultsOf(
     source: memoryName(flow.source),
     destination: memoryName(flow.destination),
     path: pathOf(test, flow),
+    isFirstOfGroup: index === 0,
     wall: timesOf(wall, index),
     simulated: timesOf(model, index),
   }));

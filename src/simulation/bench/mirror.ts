@@ -5,10 +5,12 @@ import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import { Observation } from '../../observe/observation.js';
 import type { MirrorBenchConfig } from '../../workload/workloadConfig.js';
+import { tuneForMeasuring } from '../engine.js';
 import { runWithBuffers } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { LayoutName, SimulationConfig } from '../simulationConfig.js';
+import { WorkerPool } from '../workerPool.js';
 import type { BenchClocks, BenchControl } from './benchRun.js';
 
 /** Who loads what. `shared`: every device all of the buffer; `private`: each a part of its own. */
@@ -75,16 +77,21 @@ const BUFFER_PAGES = 1024;
  */
 const KERNEL_BYTES = { notifier: 200, range: 96, pages: 64, dmaAddr: 16 } as const;
 
+/** Of a run before the one that is measured, in the same workers: what is timed is one first access, and rounds of which none comes before the others. */
+const WARM_UP_ROUNDS = 60;
+
 export async function runBenchMirror(
   config: SimulationConfig,
   options: MirrorOptions & BenchControl<MirrorCell>,
 ): Promise<MirrorCell[]> {
+  tuneForMeasuring();
+  const workers = new WorkerPool(config.policyFile !== undefined);
   const cells: MirrorCell[] = [];
   for (const access of mirrorAccesses) {
     for (const devices of options.deviceCounts) {
       for (const layout of mirrorLayouts) {
         if (options.signal?.aborted === true) return cells;
-        const cell = await measureCell(config, layout, devices, access, options);
+        const cell = await measureCell(config, { layout, devices, access }, options, workers);
         cells.push(cell);
         options.onCell?.(cell);
       }
@@ -96,15 +103,15 @@ export async function runBenchMirror(
 /** Counts and simulated times come from the virtual executor, so that they are the same each time; wall times from a run of the same program under threads. */
 async function measureCell(
   config: SimulationConfig,
-  layout: LayoutName,
-  devices: number,
-  access: MirrorAccess,
+  { layout, devices, access }: Pick<MirrorCell, 'layout' | 'devices' | 'access'>,
   { rounds, samples, clocks }: MirrorOptions,
+  workers: WorkerPool,
 ): Promise<MirrorCell> {
   const cellOf = (executor: SimulationConfig['executor'], invalidations: number): SimulationConfig =>
     cellConfig({ ...config, executor, deviceCount: devices }, layout, access, invalidations);
-  const model = await runCell(cellOf('virtual', rounds));
-  const wall = clocks.wall ? await runCell(cellOf('threads', samples)) : null;
+  const model = await runCell(cellOf('virtual', rounds), workers);
+  if (clocks.wall) await runCell(cellOf('threads', WARM_UP_ROUNDS), workers);
+  const wall = clocks.wall ? await runCell(cellOf('threads', samples), workers) : null;
   const { counts, observation } = model;
   const in3 = (counter: string): number =>
     counts[`first.${counter}`] + counts[`invalidate.${counter}`] + counts[`again.${counter}`];
@@ -168,9 +175,9 @@ interface CellRun {
   readonly observation: Observation;
 }
 
-async function runCell(config: SimulationConfig): Promise<CellRun> {
+async function runCell(config: SimulationConfig, workers: WorkerPool): Promise<CellRun> {
   const buffers = allocateBuffers(config);
-  const report = await runWithBuffers(config, buffers, {});
+  const report = await runWithBuffers(config, buffers, { workers });
   const observation = new Observation(new ObserverBuffers(buffers.observer));
   return { report, counts: report.workloads[0]?.counts ?? {}, observation };
 }

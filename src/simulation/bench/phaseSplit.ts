@@ -2,6 +2,7 @@
 
 import { readTimeline, type Span, type TimelineSink } from '../../observe/trace/timeline.js';
 import type { Trace } from '../../observe/trace/trace.js';
+import { usualOnes } from './usualOnes.js';
 
 /** In the order in which a migration goes through them. */
 export const migratePhases = [
@@ -77,7 +78,7 @@ interface Done {
 }
 
 /**
- * The mean over the later half of all faults that moved pages to a device's memory, or with `destination` null from that of `source` to RAM. Null where
+ * The mean over the usual ones of all faults that moved pages to a device's memory, or with `destination` null from that of `source` to RAM. Null where
  * there are none.
  */
 export function phaseSplit(
@@ -90,15 +91,14 @@ export function phaseSplit(
   const all = reader.done.filter(({ to, from }) =>
     destination === null ? to === null && from === source : to === destination,
   );
-  // The first ones build page tables and ranges, and are interpreted.
-  const warm = all.slice(all.length >> 1);
-  if (warm.length === 0) return null;
+  const usual = usualOnes(all);
+  if (usual.length === 0) return null;
   const mean = (of: (one: Done) => number): number =>
-    warm.reduce((sum, one) => sum + of(one), 0) / warm.length;
+    usual.reduce((sum, one) => sum + of(one), 0) / usual.length;
   const phasesNs = Object.fromEntries(
     migratePhases.map((phase) => [phase, mean(({ times }) => times.get(phase) ?? 0)]),
   ) as Record<MigratePhase, number>;
-  return { migrations: warm.length, wholeNs: mean(({ wholeNs }) => wholeNs), phasesNs };
+  return { migrations: usual.length, wholeNs: mean(({ wholeNs }) => wholeNs), phasesNs };
 }
 
 class PhaseReader implements TimelineSink {
@@ -144,8 +144,8 @@ class PhaseReader implements TimelineSink {
 }
 
 function phaseWithin({ name, category }: Span, around: MigratePhase): MigratePhase {
+  if (category === 'lock') return 'lockWait';
   if (category !== 'wait') return phaseOfSpan[name] ?? around;
-  if (/ for (read|write)$/.test(name)) return 'lockWait';
   return phaseOfRequest.find(([what]) => what.test(name))?.[1] ?? around;
 }
 

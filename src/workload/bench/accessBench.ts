@@ -1,7 +1,7 @@
 /** The program behind `bench access`: contexts of every device load from pages that the TLB, the page table or nothing translates. */
 
 import { Errno } from '../../base/errno.js';
-import { type Vpn, vpn } from '../../base/units.js';
+import { PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
 import { holdPage } from '../../memory/accessPort.js';
 import type { Steps } from '../../sim/steps.js';
 import { launchAll, mapBuffer, PROT_RW, toErrno } from '../hostSteps.js';
@@ -20,32 +20,38 @@ import type { RoundTimer } from './roundTimer.js';
 
 /** Loads between two steps: a device serves nobody in between. */
 const LOADS_PER_STEP = 4096;
+/** Parts begin at multiples of this: none shares a range with another, or it would go to and fro between their devices. */
+const PART_STRIDE_PAGES = PMD_PAGES;
 
 export class AccessBench extends BenchProgram<AccessBenchConfig> {
   protected readonly summary = `${this.config.loads} loads a round and device`;
 
-  kernel(): DeviceKernel {
-    return (context) => this.load(context);
+  kernel(device: number): DeviceKernel {
+    const start = this.partStart(device % this.config.parts);
+    return (context) => this.load(context, start);
   }
 
   expect(): Expectation[] {
-    const check = (page: Vpn, words: Int32Array | null): string | null =>
-      words !== null && words[0] === 1 + (page - this.start) ? null : 'its first word is another one';
-    return [{ start: this.start, npages: this.config.pages, check }];
+    return this.partStarts().map((start) => ({
+      start,
+      npages: this.config.pages,
+      check: (page: Vpn, words: Int32Array | null): string | null =>
+        words !== null && words[0] === 1 + (page - start) ? null : 'its first word is another one',
+    }));
   }
 
   protected *prepare(host: HostContext): Steps<Errno> {
-    const { pages } = this.config;
-    let errno = yield* mapBuffer(host, this.start, pages);
-    if (errno === Errno.OK) errno = yield* host.madvise(this.start, pages, Advice.NoHugePage);
-    return errno === Errno.OK ? yield* this.fill(host) : errno;
+    let errno = yield* mapBuffer(host, this.start, this.spanPages);
+    if (errno === Errno.OK) errno = yield* host.madvise(this.start, this.spanPages, Advice.NoHugePage);
+    for (const start of this.partStarts()) if (errno === Errno.OK) errno = yield* this.fill(host, start);
+    return errno;
   }
 
   protected *round(host: HostContext, round: number, timer: RoundTimer): Steps<Errno> {
     if (this.config.faults) {
       // Rights that nobody uses come and go, and with them all translations.
       const prot = round % 2 === 0 ? PROT_RW | Prot.Exec : PROT_RW;
-      const errno = yield* host.mprotect(this.start, this.config.pages, prot);
+      const errno = yield* host.mprotect(this.start, this.spanPages, prot);
       if (errno !== Errno.OK) return errno;
     }
     timer.start();
@@ -54,9 +60,9 @@ export class AccessBench extends BenchProgram<AccessBenchConfig> {
     return errno;
   }
 
-  private *fill(host: HostContext): Steps<Errno> {
+  private *fill(host: HostContext, start: Vpn): Steps<Errno> {
     for (let i = 0; i < this.config.pages; i++) {
-      const at = yield* holdPage(host, vpn(this.start + i), true);
+      const at = yield* holdPage(host, vpn(start + i), true);
       if (at < 0) return toErrno(at);
       host.memory.words[at] = 1 + i;
       host.release();
@@ -66,10 +72,9 @@ export class AccessBench extends BenchProgram<AccessBenchConfig> {
   }
 
   /** The contexts share the loads; each goes round the pages, and looks whether it found what it must. */
-  private *load(context: DeviceContext): Steps<Errno> {
+  private *load(context: DeviceContext, start: Vpn): Steps<Errno> {
     const { loads, pages } = this.config;
     const { words } = context.memory;
-    const { start } = this;
     const own = Math.ceil(loads / context.count);
     let page = (context.index * own) % pages;
     let wrong = 0;
@@ -86,9 +91,25 @@ export class AccessBench extends BenchProgram<AccessBenchConfig> {
         yield BenchStep.sample;
         continue;
       }
-      const errno = yield* context.fault(vpn(this.start + page), false);
+      const errno = yield* context.fault(vpn(start + page), false);
       if (errno !== Errno.OK) return errno;
     }
     return wrong === 0 ? Errno.OK : Errno.EIO;
+  }
+
+  private get spanPages(): number {
+    return (this.config.parts - 1) * this.strideOfParts + this.config.pages;
+  }
+
+  private get strideOfParts(): number {
+    return Math.ceil(this.config.pages / PART_STRIDE_PAGES) * PART_STRIDE_PAGES;
+  }
+
+  private partStart(part: number): Vpn {
+    return vpn(this.start + part * this.strideOfParts);
+  }
+
+  private partStarts(): Vpn[] {
+    return Array.from({ length: this.config.parts }, (_, part) => this.partStart(part));
   }
 }

@@ -23,8 +23,8 @@ export interface BenchRounds {
   readonly warmUp: WarmUp;
   /** Samples end after this long, but for the first few; unlimited unless given. */
   readonly samplesNs?: number;
-  /** Between two samples; none unless given. */
-  readonly pauseNs?: number;
+  /** From the beginning of one sample to that of the next, where it does not take longer; 0 unless given. */
+  readonly periodNs?: number;
 }
 
 /** Rounds that are looked at together to find the end of warm-up. */
@@ -51,7 +51,7 @@ export abstract class BenchProgram<Config extends BenchRounds> implements Worklo
   protected abstract prepare(host: HostContext): Steps<Errno>;
   /** One round, of which the timer times the part that is measured. Rounds are counted from 0, those of warm-up among them. */
   protected abstract round(host: HostContext, round: number, timer: RoundTimer): Steps<Errno>;
-  abstract kernel(): DeviceKernel;
+  abstract kernel(device: number): DeviceKernel;
   abstract expect(): Expectation[];
 
   *run(host: HostContext): Steps<WorkloadResult> {
@@ -71,15 +71,16 @@ export abstract class BenchProgram<Config extends BenchRounds> implements Worklo
     const errno = yield* this.warmUp(host, counts, timer);
     if (errno !== Errno.OK) return errno;
     host.forgetLatencies();
-    const { samples, samplesNs = Number.POSITIVE_INFINITY, pauseNs = 0 } = this.config;
+    const { samples, samplesNs = Number.POSITIVE_INFINITY, periodNs = 0 } = this.config;
     const endNs = host.now() + samplesNs;
     for (let sample = 0; sample < samples && !host.stopping; sample++) {
-      if (sample >= SAMPLES_MIN && host.now() >= endNs) break;
+      const startNs = host.now();
+      if (sample >= SAMPLES_MIN && startNs >= endNs) break;
       const errno = yield* this.round(host, counts.warmups + sample, timer);
       if (errno !== Errno.OK) return errno;
       counts[`sample${sample}Ns`] = timer.ns;
       counts[`wall${sample}Ns`] = timer.wallNs;
-      yield* host.sleep(pauseNs);
+      yield* host.sleep(Math.max(0, startNs + periodNs - host.now()));
     }
     return Errno.OK;
   }
