@@ -12,7 +12,7 @@ export function countersPage(): string {
     '# Counters',
     '',
     'What `counters` holds in the JSON documents of runs ([json.md](json.md)); under `threads` those in `us` stand in `wallCounters`. Names are those of xe GT stats where there is one. `kb` are 1024 bytes, pages have 4 KiB, and',
-    '`us` are microseconds of the clock of the executor: wall time under `threads`, simulated time under `virtual`; but `svm_copy_us` is simulated time in any case.',
+    '`us` are microseconds of the clock of the executor: wall time under `threads`, simulated time under `virtual`; but `svm_copy_us` is what the cost model says of copies, and 0 under `threads`, where nothing is modelled.',
     '',
     '## Per device',
     '',

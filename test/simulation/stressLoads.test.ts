@@ -19,6 +19,16 @@ async function stress(loads: Readonly<Record<string, string>>, seed = 1, duratio
   return makeSimulation(config).run({ verifyEveryMs: 1 });
 }
 
+describe('the scenario of stress', () => {
+  it('has so little device memory that pages are evicted', async () => {
+    // With fewer devices pages move away from each less often, and it shows sooner.
+    const config = loadScenario('config/stress.yaml', { executor: 'virtual', devices: 2, durationMs: 10 });
+    const { counters, checks } = await makeSimulation(config).run();
+    expect(counters.svm_evict_count).toBeGreaterThan(0);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+  });
+});
+
 describe('loads', () => {
   it.each(loadClasses)('%s leaves every byte as it must be', async (load) => {
     const report = await stress({ [load]: 'free', 'cpu-fault': '20000/s' }, 3);
