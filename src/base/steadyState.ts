@@ -25,7 +25,7 @@ const ALIKE = 0.03;
 const FALLING = -0.47;
 
 export class SteadyState {
-  rounds = 0;
+  private count = 0;
   /** Medians of whole blocks. */
   private readonly blocks: number[] = [];
   private readonly block: number[] = [];
@@ -38,9 +38,13 @@ export class SteadyState {
     private readonly window: number,
   ) {}
 
+  get rounds(): number {
+    return this.count;
+  }
+
   /** What was measured of a round, and what the round took as a whole. */
   add(ns: number, wholeNs = ns): void {
-    this.rounds++;
+    this.count++;
     this.block.push(ns);
     this.blockNs += wholeNs;
     this.allNs += wholeNs;

@@ -3,6 +3,7 @@
 import type { WarmUp } from '../../base/steadyState.js';
 import type { AccessBenchConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
+import { rangeSizes } from '../rangeSizes.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf } from './benchCounts.js';
@@ -138,7 +139,7 @@ export function accessMachine(
     deviceCount: devices,
     device: { ...config.device, vramPages },
     // Of a longer range the first load alone would fault.
-    svm: { ...config.svm, placement, ...(kind === 'miss' ? { chunkPages: [1] } : {}) },
+    svm: { ...config.svm, placement, ...(kind === 'miss' ? { chunkPages: rangeSizes(1) } : {}) },
     workloads: [workload],
   };
 }

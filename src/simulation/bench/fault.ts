@@ -9,6 +9,7 @@ import { deviceKey, Meters } from '../../observe/meters.js';
 import { Observation } from '../../observe/observation.js';
 import type { FaultBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
+import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
@@ -151,7 +152,7 @@ function cellConfig(
   executor: SimulationConfig['executor'],
   workload: FaultBenchConfig,
 ): SimulationConfig {
-  const chunkPages = [rangeBytes / PAGE_BYTES, 1].filter((size, i, all) => all.indexOf(size) === i);
+  const chunkPages = rangeSizes(rangeBytes / PAGE_BYTES);
   const placement = pages === 'migrate' ? 'migrate' : 'system';
   return {
     ...config,

@@ -9,6 +9,7 @@ import { Observation } from '../../observe/observation.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { InvalidateBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
+import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
@@ -176,9 +177,8 @@ function cellConfig(
     periodNs: rate === 0 ? 0 : NANOSECONDS_PER_SECOND / rate,
   };
   const vramPages = Math.max(config.device.vramPages, VRAM_PER_SPAN * spanPages);
-  // One invalidation for the whole span, also where it migrates, which is done range by range.
-  const spanChunk = Math.min(LIMITS.chunkPagesMax, 2 ** Math.floor(Math.log2(spanPages)));
-  const chunkPages = spanChunk === 1 ? [1] : [spanChunk, 1];
+  // Migrations go range by range: as few invalidations of the span as there can be.
+  const chunkPages = rangeSizes(Math.min(LIMITS.chunkPagesMax, spanPages));
   const ranges = event === 'migrate' ? { chunkPages } : {};
   const svm = {
     ...config.svm,

@@ -7,6 +7,7 @@ import type { Trace } from '../../observe/trace/trace.js';
 import { BENCH_RAM } from '../../workload/bench/migrateBench.js';
 import type { MigrateBenchConfig, MigrateFlow } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
+import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
 import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
@@ -279,7 +280,7 @@ class MigrateMeasurement {
     const isWall = executor === 'threads';
     const { samples } = this.options;
     const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
-    const chunkPages = [rangePages, 1].filter((pages, i, all) => all.indexOf(pages) === i);
+    const chunkPages = rangeSizes(rangePages);
     const workload: MigrateBenchConfig = {
       kind: 'migrate-bench',
       name: 'bench',

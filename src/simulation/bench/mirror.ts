@@ -110,8 +110,11 @@ async function measureCell(
   const cellOf = (executor: SimulationConfig['executor'], invalidations: number): SimulationConfig =>
     cellConfig({ ...config, executor, deviceCount: devices }, layout, access, invalidations);
   const model = await runCell(cellOf('virtual', rounds), workers);
-  if (clocks.wall) await runCell(cellOf('threads', WARM_UP_ROUNDS), workers);
-  const wall = clocks.wall ? await runCell(cellOf('threads', samples), workers) : null;
+  const inThreads = async (): Promise<CellRun> => {
+    await runCell(cellOf('threads', WARM_UP_ROUNDS), workers);
+    return runCell(cellOf('threads', samples), workers);
+  };
+  const wall = clocks.wall ? await inThreads() : null;
   const { counts, observation } = model;
   const in3 = (counter: string): number =>
     counts[`first.${counter}`] + counts[`invalidate.${counter}`] + counts[`again.${counter}`];

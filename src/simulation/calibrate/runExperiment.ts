@@ -3,6 +3,7 @@
 import { PAGE_BYTES } from '../../base/units.js';
 import type { MachineProbeConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
+import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { timesOfCopies } from './copyRig.js';
@@ -114,7 +115,7 @@ async function runProbe(machine: SimulationConfig, probe: Probe): Promise<ProbeR
     atOnce,
     hugePages,
   };
-  const chunkPages = rangePages > 1 ? [rangePages, 1] : [1];
+  const chunkPages = rangeSizes(rangePages);
   const svm = { ...machine.svm, chunkPages, placement: 'migrate', timesliceUs: 0 } as const;
   const config: SimulationConfig = {
     ...machine,

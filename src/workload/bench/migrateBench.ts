@@ -102,7 +102,7 @@ export class MigrateBench implements Workload {
 
   kernel(_device: number, phase: number, a: number): DeviceKernel {
     if (phase === Phase.PlainCopy) return (context) => this.copyPlainly(context, a);
-    if (phase === Phase.MakePlainCopy) return (context) => this.makePlainCopy(context);
+    if (phase === Phase.MakePlainCopy) return (context) => this.makePlainCopyOnDevice(context);
     if (phase === Phase.Touch) return (context) => this.touchOnDevice(context, vpn(a));
     return (context) => this.copyWithinDevice(context, a);
   }
@@ -130,6 +130,8 @@ export class MigrateBench implements Workload {
       const errno = yield* this.prepare(host, flow);
       if (errno !== Errno.OK) return errno;
     }
+    const ready = this.config.measuresCopy ? yield* this.makePlainCopies(host) : Errno.OK;
+    if (ready !== Errno.OK) return ready;
     const warmed = yield* this.warmUp(host, counts);
     if (warmed !== Errno.OK) return warmed;
     const { samples, samplesNs = Number.POSITIVE_INFINITY } = this.config;
@@ -325,19 +327,10 @@ export class MigrateBench implements Workload {
    * and what comes to it from RAM.
    */
   private *timePlainCopies(host: HostContext): Steps<number> {
-    const { flows, regionPages, sizeBytes } = this.config;
-    const regionBytes = regionPages * PAGE_BYTES;
-    const copiers = new Map<number, number>();
-    for (const { source, destination } of flows) {
-      const copier = source === BENCH_RAM ? destination : source;
-      copiers.set(copier, (copiers.get(copier) ?? 0) + 1);
-    }
-    if (copiers.size === 1) {
-      this.plainCopy ??= new PlainCopy(regionBytes, sizeBytes);
-      return this.plainCopy.run(flows.length);
-    }
-    const repeats = Math.max(1, Math.ceil(PARALLEL_COPY_BYTES / regionBytes));
-    yield* host.parallel([...copiers.keys()].map((device) => host.launch(device, Phase.MakePlainCopy, 0, 0)));
+    const { flows, regionPages } = this.config;
+    const copiers = this.copiers();
+    if (copiers.size === 1) return this.plainCopies.run(flows.length);
+    const repeats = Math.max(1, Math.ceil(PARALLEL_COPY_BYTES / (regionPages * PAGE_BYTES)));
     const startNs = host.now();
     yield* host.parallel(
       [...copiers].map(([device, regions]) => host.launch(device, Phase.PlainCopy, regions * repeats, 0)),
@@ -345,17 +338,47 @@ export class MigrateBench implements Workload {
     return (host.now() - startNs) / repeats;
   }
 
+  /** By who copies: of how many regions. */
+  private copiers(): ReadonlyMap<number, number> {
+    const copiers = new Map<number, number>();
+    for (const { source, destination } of this.config.flows) {
+      const copier = source === BENCH_RAM ? destination : source;
+      copiers.set(copier, (copiers.get(copier) ?? 0) + 1);
+    }
+    return copiers;
+  }
+
+  /** On the threads that will make them, so that no sample has the getting of memory in it. */
+  private *makePlainCopies(host: HostContext): Steps<Errno> {
+    const copiers = [...this.copiers().keys()];
+    if (copiers.length === 1) {
+      this.makePlainCopy();
+      return Errno.OK;
+    }
+    const launches = copiers.map((device) => host.launch(device, Phase.MakePlainCopy, 0, 0));
+    return firstError(yield* host.parallel(launches));
+  }
+
+  private makePlainCopy(): void {
+    const { regionPages, sizeBytes } = this.config;
+    this.plainCopy = new PlainCopy(regionPages * PAGE_BYTES, sizeBytes);
+  }
+
+  private get plainCopies(): PlainCopy {
+    assert(this.plainCopy !== null, 'plain copies were not made ready');
+    return this.plainCopy;
+  }
+
   private *copyPlainly({ index }: DeviceContext, times: number): Steps<Errno> {
     if (index > 0) return Errno.OK;
-    assert(this.plainCopy !== null, 'plain copies were not made ready');
-    this.plainCopy.run(times);
+    this.plainCopies.run(times);
     yield BenchStep.sample;
     return Errno.OK;
   }
 
-  private *makePlainCopy({ index }: DeviceContext): Steps<Errno> {
+  private *makePlainCopyOnDevice({ index }: DeviceContext): Steps<Errno> {
     if (index > 0) return Errno.OK;
-    this.plainCopy ??= new PlainCopy(this.config.regionPages * PAGE_BYTES, this.config.sizeBytes);
+    this.makePlainCopy();
     yield BenchStep.sample;
     return Errno.OK;
   }

@@ -65,6 +65,12 @@ describe('the report of bench migrate', () => {
     expect(lines.join()).not.toContain('SUM');
   });
 
+  it('takes each comparison with plain copies once, however many pairs it was of', () => {
+    const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', isFirstOfGroup: false })];
+    const { samples } = migrateReport.measured(migrateCell({ test: 'host_to_all', flows }));
+    expect(samples.memcpyRatio).toEqual([0.9, 0.72, 0.48]);
+  });
+
   it('marks warm-up that had to end before times were steady', () => {
     const { wall } = migrateFlow();
     const flows = [migrateFlow({ wall: wall === null ? null : { ...wall, isSteady: false } })];

@@ -77,6 +77,13 @@ describe('bench migrate', () => {
     expect(perNs(stormy)).toBeLessThan(perNs(quiet));
   });
 
+  it('tells waits for locks, which changes of rights hold, from what a migration does', async () => {
+    const lockWait = async (storm: boolean): Promise<number | undefined> =>
+      (await cellOf('device_to_device_peer', { storm })).phases.simulated?.phasesNs.lockWait;
+    expect(await lockWait(false)).toBe(0);
+    expect(await lockWait(true)).toBeGreaterThan(0);
+  });
+
   it('waives what is not modelled where nothing else is asked for', async () => {
     expect(await cellOf('local')).toMatchObject({ status: 'Waived', reason: 'is not modelled' });
   });
