@@ -16,9 +16,8 @@ const INVARIANTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** A task ended by an exception: a broken assumption, or plainly a mistake. */
-export function judgeFailure({ task, cause }: TaskFailure): Verdict {
+export function judgeFailure({ cause, where }: TaskFailure): Verdict {
   const what = cause instanceof AssertionFailure ? cause.message : `${cause.name}: ${cause.message}`;
-  const where = `${task.name}, after step ${stepDefinition(task.lastStep).name}`;
   const [, invariant = null] = [...INVARIANTS].find(([begin]) => what.startsWith(begin)) ?? [];
   return {
     kind: invariant === null ? 'assertion' : 'invariant',

@@ -63,12 +63,20 @@ export async function configure(setup: Setup): Promise<Configured> {
 
 /** Callers without types get their mistakes said too. */
 function checkSetup(setup: Setup): void {
+  if (!isRecord(setup)) {
+    const allowed = `an object with some of the keys ${SETUP_KEYS.join(', ')}`;
+    throw new UserError({ where: 'setup', found: String(setup), allowed });
+  }
   refuseUnknown('setup', setup, SETUP_KEYS);
   const code = ownCode(setup);
   const wrong = wrongPart({ ...code });
   if (wrong !== null)
     throw new UserError({ where: 'setup', key: wrong, found: 'something else', allowed: PARTS });
-  const { seed, devices } = setup;
+  const { scenario = {}, seed, devices } = setup;
+  if (typeof scenario !== 'string' && !isRecord(scenario)) {
+    const allowed = 'the path of a scenario file, or an object with the keys of one';
+    throw new UserError({ where: 'setup', key: 'scenario', found: String(scenario), allowed });
+  }
   if (seed !== undefined) requireWhole('setup', 'seed', seed, 0, SEED_MAX);
   if (devices !== undefined) requireWhole('setup', 'devices', devices, 1, DEVICES_MAX);
 }
@@ -118,6 +126,10 @@ function loadConfig(setup: Setup): SimulationConfig {
   if (typeof scenario === 'string') return loadScenario(scenario, overrides);
   const keys = { executor: 'virtual', ...scenario };
   return scenarioFromText(IN_CODE, JSON.stringify(keys), overrides);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function pathOf(module: string | URL): string {

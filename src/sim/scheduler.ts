@@ -1,6 +1,7 @@
 /** What protocol code needs of an executor: the current task, waking, named steps, time and random numbers. */
 
 import { assert } from '../base/assert.js';
+import { userPlace } from '../base/userPlace.js';
 import { BothObservers } from './bothObservers.js';
 import { LockMap } from './lockMap.js';
 import { type LockClass, LockOrder } from './lockOrder.js';
@@ -34,15 +35,21 @@ class TimeWait implements Waitable {
 
 const timeWait = new TimeWait();
 
-/** Raised out of the executor when a task ends by an exception; says which task and where it was. */
+/** Raised out of the executor when a task ends by an exception; says which task, where it was, and where in code of the user's own. */
 export class TaskFailure extends Error {
   override readonly name = 'TaskFailure';
+  /** `task, after step x, at my-driver.mjs:12`. */
+  readonly where: string;
+
   constructor(
     readonly task: Task,
     override readonly cause: Error,
   ) {
-    const step = stepDefinition(task.lastStep).name;
-    super(`${task.name} (after step ${step}): ${cause.message}`, { cause });
+    const after = `after step ${stepDefinition(task.lastStep).name}`;
+    const place = userPlace(cause);
+    const points = place === null ? after : `${after}, at ${place}`;
+    super(`${task.name} (${points}): ${cause.message}`, { cause });
+    this.where = `${task.name}, ${points}`;
   }
 }
 

@@ -44,6 +44,12 @@ it('asks a prefetch policy after each fault', async () => {
   expect(asked).toBeGreaterThan(0);
 });
 
+it.each(['null', '5', '[]'])('refuses %s instead of a setup', async (given) => {
+  await expect(simulate(JSON.parse(given))).rejects.toThrow(
+    /^setup: found .*, allowed: an object with some of the keys scenario, /,
+  );
+});
+
 describe('a mistake that types would have told', () => {
   const untyped = (text: string): object => JSON.parse(text);
   const mistakes: readonly (readonly [string, RegExp])[] = [
@@ -52,6 +58,11 @@ describe('a mistake that types would have told', () => {
     ['{"placement": 5}', /^setup: key 'placement': found .*, allowed: placement \{name/],
     ['{"programs": {"a": 5}}', /^setup: key 'programs'/],
     ['{"drivers": [5]}', /^setup: key 'drivers'/],
+    [
+      '{"scenario": 5}',
+      /^setup: key 'scenario': found 5, allowed: the path of a scenario file, or an object/,
+    ],
+    ['{"scenario": null}', /^setup: key 'scenario': found null, allowed/],
     ['{"seed": -1}', /^setup: key 'seed': found -1, allowed: a whole number from 0/],
     ['{"devices": 0}', /^setup: key 'devices': found 0/],
   ];

@@ -73,6 +73,20 @@ describe.each(['virtual', 'threads'] as const)('under %s', (executor) => {
   });
 });
 
+it.each(['virtual', 'threads'] as const)(
+  'a driver that throws where a fault is served is shown with its line, under %s',
+  async (executor) => {
+    const policyFile = join(folder, `${executor}-throws.mjs`);
+    const driver = `{ ${good},\n *serveFault() ${OOPS} }`;
+    writeFileSync(policyFile, `export default { drivers: [() => (${driver})] };`);
+    const report = await makeSimulation({ ...smallScenario({ executor }), policyFile }).run();
+    expect(report.failure?.actor).toBe('coordinator');
+    expect(report.failure?.message).toMatch(
+      /\(after step [\w.]+, at (virtual|threads)-throws\.mjs:2\): oops$/,
+    );
+  },
+);
+
 it('says so of a setup in code, too', async () => {
   const none = [() => JSON.parse('null')];
   await expect(simulate({ drivers: none })).rejects.toThrow(/policy: found drivers\[0\]\(\) that gives null/);

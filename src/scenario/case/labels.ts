@@ -1,27 +1,25 @@
-/** That every expectation names a step that the case has. */
+/** That no two steps have the same label, and that every expectation names a step that the case has. */
 
 import type { Case } from '../../case/caseSchema.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
-import type { Step } from '../../case/opSchemas.js';
+import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
 import type { CaseMistake } from './loadCases.js';
+
+const ONE_EACH = 'a label that no other step of the case has';
 
 /** Those of one case, which stands at `path`. */
 export function labelMistakes({ steps, expect }: Case, path: JsonPath): CaseMistake[] {
   const labels = new Set<string>();
-  collectLabels(steps, labels);
-  return expect.flatMap((one, i) => unknownLabels(one, labels, [...path, 'expect', i]));
-}
-
-function collectLabels(steps: readonly Step[], labels: Set<string>): void {
-  for (const step of steps) {
-    if (step.as !== undefined) labels.add(step.as);
-    if (step.op === 'concurrent') {
-      for (const branch of step.args.branches) collectLabels(branch, labels);
-    } else if (step.op === 'repeat' || step.op === 'repeat_processes') {
-      collectLabels(step.args.steps, labels);
-    }
-  }
+  const twice: CaseMistake[] = [];
+  eachStep(steps, [...path, 'steps'], ({ as }, at) => {
+    if (as === undefined) return;
+    // Only one of them could be looked at.
+    if (labels.has(as))
+      twice.push({ path: [...at, 'as'], found: `the label ${as} once more`, allowed: ONE_EACH });
+    labels.add(as);
+  });
+  return [...twice, ...expect.flatMap((one, i) => unknownLabels(one, labels, [...path, 'expect', i]))];
 }
 
 function unknownLabels(

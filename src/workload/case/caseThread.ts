@@ -140,9 +140,11 @@ export class CaseThread {
     { buf, off, pages }: { buf: string; off: number; pages?: number | undefined },
   ): CaseSpan {
     const buffer = this.buffer(process, buf);
+    if (pages === undefined && off >= buffer.pages)
+      throw new CaseMisuse(`buffer ${buf} has ${buffer.pages} pages, and none at ${off}`);
     return {
       page: vpn(buffer.start + off),
-      npages: pages ?? Math.max(0, buffer.pages - off),
+      npages: pages ?? buffer.pages - off,
       firstPage: off,
     };
   }

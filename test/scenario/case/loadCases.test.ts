@@ -88,6 +88,17 @@ describe('a case file', () => {
     });
   });
 
+  it('with two steps of one label is refused, also within blocks', () => {
+    const again = '{"op": "cpu_read", "args": {"buf": "A"}, "as": "m"}';
+    const error = mistakeIn(withSteps([MMAP, `{"op": "concurrent", "args": {"branches": [[\n${again}]]}}`]));
+    expect(error).toMatchObject({
+      line: 5,
+      key: '0.steps.1.args.branches.0.0.as',
+      found: 'the label m once more',
+      allowed: 'a label that no other step of the case has',
+    });
+  });
+
   it('with more branches at the same time than there can be threads is refused, those within counted', () => {
     const wide = (count: number, inner: string) =>
       `{"op": "repeat", "args": {"count": 2, "steps": [{"op": "repeat_processes", "args": {"count": ${count}, "steps": [${inner}]}}]}}`;

@@ -107,7 +107,9 @@ describe('an executor in a thread of its own', () => {
     };
     executor.spawn(actorId(0), 'a', body());
     await expect(executor.run()).rejects.toThrow(TaskFailure);
-    expect(executor.failure?.message).toBe('a (after step test.b): no more');
+    expect(executor.failure?.message).toMatch(
+      /^a \(after step test\.b, at threadExecutor\.test\.ts:\d+\): no more$/,
+    );
   });
 
   it('delivers its mail, rings after sending, and answers', async () => {

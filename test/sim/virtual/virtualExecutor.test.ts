@@ -181,7 +181,7 @@ describe('a run ends', () => {
     expect(bench.sched.run()).toBe('failed');
     const { failure } = bench.sched;
     expect(failure).toBeInstanceOf(TaskFailure);
-    expect(failure?.message).toBe('a (after step test.a): no more');
+    expect(failure?.message).toMatch(/^a \(after step test\.a, at virtualExecutor\.test\.ts:\d+\): no more$/);
     expect(failure?.task).toBe(task);
     expect(failure?.cause.message).toBe('no more');
     expect(outcomes).toEqual([failure]);

@@ -1,4 +1,4 @@
-/** What a name stands for once everything is unmapped, and mappings of a device's file. */
+/** What a name stands for once everything is unmapped, pages beyond a buffer, and mappings of a device's file. */
 
 import { describe, expect, it } from 'vitest';
 import { passes, runSteps } from './runSteps.js';
@@ -43,4 +43,10 @@ it("a device's file can be mapped where no step names a device", async () => {
   expect(await runSteps([map('V', { backing: 'device_file' }), read('r', 'V')], [zeros('r')])).toEqual(
     passes,
   );
+});
+
+it.each([2, 3])('a step that begins at page %i of a buffer of two says so', async (off) => {
+  const beyond = { op: 'cpu_read', args: { buf: 'A', off } };
+  const found = `buffer A has 2 pages, and none at ${off}`;
+  expect(await runSteps([map('A'), beyond], [])).toMatchObject({ status: 'fail', problems: [{ found }] });
 });
