@@ -12,6 +12,7 @@ import {
   parseRate,
   parseSizeBytes,
   parseTimeCost,
+  quantityPatterns,
 } from './quantities.js';
 
 /** What documentation says of one key. */
@@ -47,8 +48,19 @@ const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
 /** Between the names in "allowed: a, b, c"; no name contains it. */
 export const LIST_SEPARATOR = ', ';
 
-/** A number, or a number with its unit. */
-const quantity: EditorType = { type: ['string', 'integer'] };
+/** Bytes, or a number with its unit. */
+const sizeType: EditorType = {
+  anyOf: [
+    { type: 'integer', minimum: 0 },
+    { type: 'string', pattern: quantityPatterns.size },
+  ],
+};
+
+/** Zero has no unit. */
+function timeType(pattern: string, least: number): EditorType {
+  const withUnit: EditorType = { type: 'string', pattern };
+  return least > 0 ? withUnit : { anyOf: [{ const: 0 }, withUnit] };
+}
 
 function value<T>(
   unit: string,
@@ -69,7 +81,7 @@ function value<T>(
 /** In pages; `least` and `most` in pages too. */
 export function size(least: number, most: number): Value<number> {
   const allowed = `${formatPages(least)} to ${formatPages(most)} in whole 4KiB pages, such as 2MiB, 64KiB, 4096 (bytes) or 16pages`;
-  return value('size', allowed, quantity, (raw) => {
+  return value('size', allowed, sizeType, (raw) => {
     const pages = wholePages(raw);
     return pages !== null && pages >= least && pages <= most ? pages : null;
   });
@@ -77,7 +89,7 @@ export function size(least: number, most: number): Value<number> {
 
 export function powerOfTwoSize(least: number, most: number): Value<number> {
   const allowed = `a power of two from ${formatPages(least)} to ${formatPages(most)}, such as 512MiB`;
-  return value('size', allowed, quantity, (raw) => {
+  return value('size', allowed, sizeType, (raw) => {
     const pages = wholePages(raw);
     return pages !== null && isPowerOfTwo(pages) && pages >= least && pages <= most ? pages : null;
   });
@@ -86,7 +98,7 @@ export function powerOfTwoSize(least: number, most: number): Value<number> {
 /** Range sizes in pages. */
 export function chunkSizes(mostPages: number): Value<number[]> {
   const allowed = `descending powers of two ending in 4KiB, the first at most ${formatPages(mostPages)}, such as [2MiB, 64KiB, 4KiB]`;
-  return value('list of sizes', allowed, { type: 'array', items: quantity }, (raw) => {
+  return value('list of sizes', allowed, { type: 'array', items: sizeType }, (raw) => {
     if (!Array.isArray(raw)) return null;
     const chunks = raw.map(wholePages).filter((pages) => pages !== null);
     return chunks.length === raw.length && areChunks(chunks, mostPages) ? chunks : null;
@@ -107,13 +119,13 @@ export function duration(leastNs: number, mostNs: number, step: keyof typeof STE
   };
   const examples = DURATIONS.filter((example) => parse(example) !== null).join(' or ');
   const allowed = `${least} to ${formatDuration(mostNs)} in whole ${step}, such as ${examples}`;
-  return value('duration', allowed, quantity, parse);
+  return value('duration', allowed, timeType(quantityPatterns.duration, leastNs), parse);
 }
 
 /** In nanoseconds, or a distribution of them. */
 export function timeCost(mostNs: number): Value<TimeCost> {
   const allowed = `0 to ${formatDuration(mostNs)} in whole nanoseconds, such as 20us; or 20us..50us (uniform), 20us +- 5us (normal: mean and standard deviation), 20us p99 60us (lognormal: median and 99th percentile)`;
-  return value('time or distribution', allowed, quantity, (raw) => {
+  return value('time or distribution', allowed, timeType(quantityPatterns.cost, 0), (raw) => {
     const cost = parseTimeCost(raw);
     return cost !== null && largestNamedNs(cost) <= mostNs ? cost : null;
   });
@@ -124,7 +136,7 @@ export function bandwidth(): Value<number> {
   return value(
     'bandwidth',
     'more than 0 to 100000GB/s, such as 26GB/s or 500MB/s',
-    { type: 'string' },
+    { type: 'string', pattern: quantityPatterns.bandwidth },
     (raw) => {
       const rate = parseBandwidthGBps(raw);
       return rate !== null && rate > 0 && rate <= 100_000 ? rate : null;
@@ -134,7 +146,7 @@ export function bandwidth(): Value<number> {
 
 /** Operations per second. */
 export function operationRate(): Value<number> {
-  return value('rate', RATES, { type: 'string' }, (raw) => {
+  return value('rate', RATES, { type: 'string', pattern: quantityPatterns.rate }, (raw) => {
     const rate = parseRate(raw);
     return rate !== null && rate > 0 && rate >= RATE_MIN ? rate : null;
   });

@@ -21,6 +21,26 @@ const DURATION_UNITS: readonly (readonly [string, number])[] = [
   ['ns', 1],
 ];
 
+/** With how many of them make a gigabyte per second. */
+const BANDWIDTH_UNITS: readonly (readonly [string, number])[] = [
+  ['GB/s', 1],
+  ['MB/s', 1000],
+];
+
+const AMOUNT = '\\d{1,15}(?:\\.\\d{1,9})?';
+const QUANTITY = new RegExp(`^(${AMOUNT}) ?([A-Za-z/]+)$`);
+const DURATION = quantityText(DURATION_UNITS);
+const COST_PART = `(?:0|${DURATION})`;
+
+/** The texts that are quantities, as regular expressions for those who cannot call what parses them; how large they may be they do not say. */
+export const quantityPatterns = {
+  size: `^${quantityText(SIZE_UNITS)}$`,
+  duration: `^${DURATION}$`,
+  cost: `^(?:${DURATION}|${COST_PART} ?(?:\\.\\.|\\+-|p99) ?${COST_PART})$`,
+  bandwidth: `^${quantityText(BANDWIDTH_UNITS)}$`,
+  rate: '^(?:free|\\d{1,9}(?:\\.\\d{1,6})? ?/s)$',
+} as const;
+
 /** How far from a whole number a decimal may end up by the rounding of doubles. */
 const ROUNDING = 1e-6;
 
@@ -76,9 +96,8 @@ export function largestNamedNs(cost: TimeCost): number {
 /** Gigabytes (10^9 bytes) per second of `26GB/s` or `500MB/s`; null for anything else. */
 export function parseBandwidthGBps(value: unknown): number | null {
   const parts = split(value);
-  if (parts === null) return null;
-  if (parts.unit === 'GB/s') return parts.amount;
-  return parts.unit === 'MB/s' ? parts.amount / 1000 : null;
+  const share = BANDWIDTH_UNITS.find(([unit]) => unit === parts?.unit)?.[1];
+  return parts === null || share === undefined ? null : parts.amount / share;
 }
 
 /** Per second, of `200/s` or `0.5/s`; Infinity for `free`, which is as often as it goes; null for anything else. */
@@ -113,9 +132,13 @@ export function formatDuration(ns: number): string {
   return `${ns}ns`;
 }
 
+function quantityText(units: readonly (readonly [string, number])[]): string {
+  return `${AMOUNT} ?(?:${units.map(([unit]) => unit).join('|')})`;
+}
+
 function split(value: unknown): { amount: number; unit: string } | null {
   if (typeof value !== 'string') return null;
-  const match = /^(\d{1,15}(?:\.\d{1,9})?) ?([A-Za-z/]+)$/.exec(value);
+  const match = QUANTITY.exec(value);
   return match === null ? null : { amount: Number(match[1]), unit: match[2] };
 }
 

@@ -47,6 +47,20 @@ describe('the editor schema', () => {
     expect(accepts(kind, value)).toBe(false);
   });
 
+  it.each<[string, (value: unknown) => object, unknown, unknown]>([
+    ['a size', (vram) => ({ devices: { vram } }), '64MB', '64MiB'],
+    ['a size', (vram) => ({ devices: { vram } }), -4096, 4096],
+    ['a duration', (duration) => ({ duration }), 20, '20s'],
+    ['a duration', (duration) => ({ duration }), '20 sec', '1.5 min'],
+    ['a rate', (munmap) => ({ loads: { munmap } }), '200', '200/s'],
+    ['a bandwidth', (vram) => ({ cost: { vram } }), '1GiB/s', '1GB/s'],
+    ['a distribution', (fault) => ({ cost: { 'gpu-fault': fault } }), '20us..', '20us..50us'],
+    ['a time', (fault) => ({ cost: { 'gpu-fault': fault } }), 20, 0],
+  ])('knows the units of %s', (_what, scenario, wrong, right) => {
+    expect(accepts('scenario', scenario(wrong))).toBe(false);
+    expect(accepts('scenario', scenario(right))).toBe(true);
+  });
+
   it('says of every scenario key what it means', () => {
     expect(JSON.stringify(editorSchema('scenario'))).toContain('Memory of each device.');
   });

@@ -9,7 +9,10 @@ import {
   formatSize,
   parseBandwidthGBps,
   parseDurationNs,
+  parseRate,
   parseSizeBytes,
+  parseTimeCost,
+  quantityPatterns,
 } from '../../src/scenario/quantities.js';
 
 describe('parseSizeBytes', () => {
@@ -113,4 +116,60 @@ describe('formats', () => {
     expect(formatRoundedSize(1.256 * 2 ** 30)).toBe('1.26GiB');
     expect(formatRoundedSize(3)).toBe('3B');
   });
+});
+
+describe('the patterns for editors', () => {
+  const units = [
+    '',
+    'B',
+    'KiB',
+    'MiB',
+    'pages',
+    'page',
+    'MB',
+    'h',
+    'min',
+    's',
+    'ms',
+    'us',
+    'ns',
+    'sec',
+    'GB/s',
+    'MB/s',
+    '/s',
+  ];
+  const amount = fc.tuple(
+    fc.nat(2000),
+    fc.constantFrom('', '.5', '.25', '.'),
+    fc.constantFrom('', ' ', '  '),
+    fc.constantFrom(...units),
+  );
+  const part = amount.map((parts) => parts.join(''));
+  const joined = fc
+    .tuple(part, fc.constantFrom('..', ' .. ', '+-', ' +- ', ' p99 ', '-'), part)
+    .map((parts) => parts.join(''));
+  const texts = fc.oneof(part, part, joined, fc.constantFrom('free', '0', '', '0..5us', '0 +- 1us'));
+  const parsers = {
+    size: parseSizeBytes,
+    duration: parseDurationNs,
+    cost: parseTimeCost,
+    bandwidth: parseBandwidthGBps,
+    rate: parseRate,
+  };
+
+  it.each(['size', 'duration', 'cost', 'bandwidth', 'rate'] as const)(
+    'take every %s that is read, and of others only those with too small a part',
+    (kind) => {
+      const pattern = new RegExp(quantityPatterns[kind]);
+      fc.assert(
+        fc.property(texts, (text) => {
+          const isRead = parsers[kind](text) !== null;
+          if (isRead) expect(text).toMatch(pattern);
+          // What is no whole number of bytes or nanoseconds, or goes backwards, only the parser can know.
+          else if (!/\d\.\d|\.\.|p99/.test(text)) expect(text).not.toMatch(pattern);
+        }),
+        { numRuns: 2000 },
+      );
+    },
+  );
 });
