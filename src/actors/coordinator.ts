@@ -90,6 +90,8 @@ export interface CoordinatorConfig {
   readonly atomicTimesliceNs?: number;
   /** Smaller ranges are not migrated; 1 unless told. */
   readonly migratePagesMin?: number;
+  /** Of a prefetch, ranges side by side migrate together, up to so many pages; one by one unless told. */
+  readonly togetherPages?: number;
   /** What the devices can do atomically in RAM; nothing unless told. */
   readonly systemAtomics?: SystemAtomics;
   readonly checkPagesThreshold: number;
@@ -200,7 +202,7 @@ export class Coordinator {
     this.membership = new DeviceMembership(this.mirrors, this.vram);
     this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
-    this.spanPrefetches = new SpanPrefetch(this.gpuFaults);
+    this.spanPrefetches = new SpanPrefetch(this.gpuFaults, config.togetherPages ?? 0);
     if (world.prefetch !== undefined) this.prefetchAfterFaults(world.prefetch);
     this.deviceCalls = this.makeDeviceCalls();
     this.serveAttributes(world.policy);

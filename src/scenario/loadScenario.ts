@@ -170,6 +170,7 @@ function svmOf({ svm }: Scenario): SvmConfig {
     atomicTimesliceNs: svm['atomic-timeslice'],
     migratePagesMin: svm['migrate-min'],
     prefetchPages: svm.prefetch,
+    togetherPages: svm['prefetch-together'],
   };
 }
 

@@ -140,6 +140,11 @@ const svm = map({
     0,
     'Memory after the range of a fault, within its mapping, that is brought to the device before it asks for it.',
   ),
+  'prefetch-together': key(
+    size(0, LIMITS.chunkPagesMax),
+    0,
+    'Ranges side by side that a prefetch brings to a device migrate together, in aligned blocks of up to so much, as with amdgpu and nouveau; 0: one by one, as with xe.',
+  ),
   'migrate-min': key(
     size(1, LIMITS.chunkPagesMax),
     '4KiB',

@@ -229,10 +229,11 @@ function coordinatorConfig(config: SimulationConfig, sched: Scheduler): Coordina
 
 /** What holds without these only the driver knows. */
 function driverTuning({ svm, device }: SimulationConfig): Partial<CoordinatorConfig> {
-  const { atomicTimesliceNs, migratePagesMin } = svm;
+  const { atomicTimesliceNs, migratePagesMin, togetherPages } = svm;
   return {
     ...(atomicTimesliceNs === undefined ? {} : { atomicTimesliceNs }),
     ...(migratePagesMin === undefined ? {} : { migratePagesMin }),
+    ...(togetherPages === undefined ? {} : { togetherPages }),
     ...(device.systemAtomics === undefined ? {} : { systemAtomics: device.systemAtomics }),
     ...(device.clearVram === undefined ? {} : { clearVram: device.clearVram }),
   };

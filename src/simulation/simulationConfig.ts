@@ -72,6 +72,8 @@ export interface SvmConfig {
   readonly prefetchPages?: number;
   /** Smaller ranges stay in RAM; 1 unless told. */
   readonly migratePagesMin?: number;
+  /** Ranges of a prefetch that lie side by side migrate together, up to so many pages; each by itself unless told. */
+  readonly togetherPages?: number;
 }
 
 /**

@@ -62,6 +62,8 @@ export interface SystemOptions {
   readonly systemAtomics?: SystemAtomics;
   /** 1 unless told. */
   readonly migratePagesMin?: number;
+  /** 0 unless told. */
+  readonly togetherPages?: number;
   /** Not unless told. */
   readonly clearVram?: boolean;
   /** To the faulting device unless told. */
@@ -142,6 +144,7 @@ export class System implements StepObserver {
         atomicTimesliceNs: options.atomicTimesliceNs ?? 20_000,
         systemAtomics: options.systemAtomics ?? 'none',
         migratePagesMin: options.migratePagesMin ?? 1,
+        togetherPages: options.togetherPages ?? 0,
         checkPagesThreshold: options.checkPagesThreshold ?? 0,
         pagesPerStep: options.pagesPerStep ?? 16,
         costs: options.costs ?? NO_COSTS,

@@ -19,6 +19,7 @@ describe('configurationOf', () => {
     expect(differing({})).toEqual([]);
     expect(differing({ svm: { ...config.svm, timesliceUs: 77 } })).toEqual(['timesliceUs']);
     expect(differing({ svm: { ...config.svm, prefetchPages: 16 } })).toEqual(['prefetchBytes']);
+    expect(differing({ svm: { ...config.svm, togetherPages: 512 } })).toEqual(['prefetchTogetherBytes']);
     expect(differing({ device: { ...config.device, tlbEntries: 2 } })).toEqual(['tlbEntries']);
     expect(differing({ thp: 'always' })).toEqual(['thp']);
     expect(differing({ cost: { ...config.cost, migratePageNs: 1 } })).toEqual(['costHash']);

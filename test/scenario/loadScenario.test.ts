@@ -59,6 +59,7 @@ describe('what a scenario file becomes', () => {
         atomicTimesliceNs: 5_000_000,
         migratePagesMin: 1,
         prefetchPages: 0,
+        togetherPages: 0,
       },
       cost: expect.objectContaining({ preset: 'plain', hostLinkGBps: 26, gpuFaultNs: 20_000 }),
       workloads: [],
@@ -391,7 +392,7 @@ describe('a value of the wrong type or out of range', () => {
     ],
     [
       'svm:',
-      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, migrate-min",
+      "s.yaml:1: key 'svm': found nothing, allowed: a map with the keys layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, prefetch-together, migrate-min",
     ],
     ['svm: { layout: N1 }', "s.yaml:1: key 'svm.layout': found N1, allowed: n1, n1-shared-fault, one-to-one"],
     [

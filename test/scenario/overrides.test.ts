@@ -124,7 +124,7 @@ describe('--set', () => {
     ],
     [
       'svm.layuot=n1',
-      "--set svm.layuot=n1: key 'svm.layuot': found an unknown key, allowed: layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, migrate-min (did you mean 'layout'?)",
+      "--set svm.layuot=n1: key 'svm.layuot': found an unknown key, allowed: layout, chunks, notifier, placement, preferred-device, interconnect, links, timeslice, atomic-timeslice, prefetch, prefetch-together, migrate-min (did you mean 'layout'?)",
     ],
     [
       'foo.bar=1',

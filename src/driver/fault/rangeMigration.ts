@@ -1,6 +1,7 @@
 /** Brings a range's pages to a device's memory, one device at a time where several want the same pages. */
 
 import { Errno } from '../../base/errno.js';
+import type { Vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { ScanMm, ScanResult } from '../../drm/gpusvm/scanMm.js';
 import type { DrmPagemap } from '../../drm/pagemap/drmPagemap.js';
@@ -15,6 +16,12 @@ import { FaultPath } from './faultPath.js';
 import type { GpuFault } from './gpuFault.js';
 
 const migrateLockClass = new LockClass('migration lock');
+
+/** Half-open. */
+interface PageSpan {
+  readonly start: Vpn;
+  readonly end: Vpn;
+}
 
 export class RangeMigration {
   /** Read: a migration. Write: one that was in the way of another, so that it has the field to itself. @kernel driver_migrate_lock */
@@ -67,15 +74,28 @@ export class RangeMigration {
     return errno;
   }
 
+  /**
+   * Ranges side by side at once, which nobody has looked for yet; what lies there already may be in the way. Errors: those of `populate_mm`.
+   * @kernel svm_migrate_ram_to_vram, nouveau_dmem_migrate_vma
+   */
+  *migrateSpan(fault: GpuFault, span: PageSpan, target: GpuHandle, ctx: GpuSvmContext): Steps<Errno> {
+    const { dpagemap } = target;
+    if (dpagemap === null) return Errno.ENODEV;
+    if (!this.lock.beginRead()) yield PARK;
+    const errno = yield* this.populate(fault, span, target, dpagemap, ctx);
+    this.lock.readUnlock();
+    return errno;
+  }
+
   *populate(
     { vm }: GpuFault,
-    range: DriverRange,
+    { start, end }: PageSpan,
     target: GpuHandle,
     dpagemap: DrmPagemap,
     ctx: GpuSvmContext,
   ): Steps<Errno> {
-    if (this.kernel.sched.reach(DriverStep.migrate, range.start, range.npages, target.index)) yield STEP;
-    return yield* dpagemap.populateMm(vm.mm, range.start, range.end, ctx.timesliceNs);
+    if (this.kernel.sched.reach(DriverStep.migrate, start, end - start, target.index)) yield STEP;
+    return yield* dpagemap.populateMm(vm.mm, start, end, ctx.timesliceNs);
   }
 
   /** Who prefetches a span has said so of all of it. */

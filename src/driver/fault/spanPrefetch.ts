@@ -1,4 +1,4 @@
-/** Prefetch as xe does it: all ranges of a span are found, then filled, then bound; where one cannot be filled none is bound. */
+/** Prefetch as xe does it: all ranges of a span are found, then filled, one by one or some at once, then bound; where one cannot be filled none is bound. */
 
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
@@ -39,7 +39,11 @@ const CHANGED: ReadonlySet<Errno> = new Set([Errno.EOPNOTSUPP, Errno.EFAULT, Err
 const LOOK_AGAIN: ReadonlySet<Errno> = new Set([Errno.ENOENT, Errno.EPERM]);
 
 export class SpanPrefetch {
-  constructor(private readonly faults: GpuFaultHandler) {}
+  constructor(
+    private readonly faults: GpuFaultHandler,
+    /** Ranges side by side migrate together, up to so many pages; 0: one by one. */
+    private readonly togetherPages: number,
+  ) {}
 
   /**
    * Holes, and what a program has bound by hand, are passed over. No error where pages do not get where they should be: what has moved until
@@ -120,26 +124,80 @@ export class SpanPrefetch {
 
   /** Until the first error. @kernel prefetch_ranges */
   private *fillAll(wanted: readonly Wanted[]): Steps<Errno> {
-    for (const { fault, range, part } of wanted) {
-      if (!part.lock.beginLock()) yield PARK;
-      const errno = yield* this.fill(fault, range, part);
-      part.lock.unlock();
-      if (errno !== Errno.OK) return errno;
+    for (let i = 0; i < wanted.length; ) {
+      const end = this.endOfGroup(wanted, i);
+      // What did not get there with others is tried by itself.
+      const isThere = end - i > 1 && (yield* this.migrateTogether(wanted[i], wanted[end - 1])) === Errno.OK;
+      for (; i < end; i++) {
+        const errno = yield* this.fill(wanted[i], isThere);
+        if (errno !== Errno.OK) return errno;
+      }
     }
     return Errno.OK;
   }
 
+  /**
+   * One past the last of those that migrate with the first: side by side in one area, and to the same device. They fill a naturally aligned block, since
+   * a CPU fault later brings home the block of that size around it.
+   */
+  private endOfGroup(wanted: readonly Wanted[], first: number): number {
+    const { start } = wanted[first].range;
+    const limit = start + alignedBlock(start, this.endOfRun(wanted, first), this.togetherPages);
+    let end = first + 1;
+    while (end < wanted.length && wanted[end].range.end <= limit) end++;
+    return end;
+  }
+
+  /** One past the last page that could migrate with the first range. */
+  private endOfRun(wanted: readonly Wanted[], first: number): Vpn {
+    const { fault, range } = wanted[first];
+    if (this.togetherPages === 0 || fault.policy.onlySystemPages) return range.end;
+    const target = this.targetOf(wanted[first]);
+    const areaEnd = fault.vm.mm.vmas.find(range.start)?.end ?? range.end;
+    let { end } = range;
+    for (let i = first + 1; target !== null && i < wanted.length; i++) {
+      const next = wanted[i].range;
+      const isNext =
+        next.start === end && next.end <= areaEnd && next.end - range.start <= this.togetherPages;
+      if (!isNext || this.targetOf(wanted[i]) !== target) break;
+      end = next.end;
+    }
+    return end;
+  }
+
+  private targetOf({ fault, range, part }: Wanted): GpuHandle | null {
+    const { placement } = this.faults.parts;
+    return placement.mustComeHome(fault, part) ? null : placement.targetOf(fault, range, part);
+  }
+
+  private *migrateTogether(first: Wanted, last: Wanted): Steps<Errno> {
+    const { fault, range } = first;
+    const target = this.targetOf(first);
+    if (target === null) return Errno.OK;
+    const span = { start: range.start, end: last.range.end };
+    return yield* this.faults.parts.migration.migrateSpan(fault, span, target, this.faults.context(fault));
+  }
+
+  private *fill({ fault, range, part }: Wanted, isThere: boolean): Steps<Errno> {
+    if (!part.lock.beginLock()) yield PARK;
+    const errno = isThere ? Errno.OK : yield* this.place(fault, range, part);
+    const filled = errno === Errno.OK ? yield* this.getPages(fault, range, part) : errno;
+    part.lock.unlock();
+    return filled;
+  }
+
   /** The device's lock of the range is held. @kernel xe_svm_range_migrate_to_smem, xe_svm_range_needs_migrate_to_vram */
-  private *fill(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
-    const { placement, migration, binding } = this.faults.parts;
-    const ctx = this.faults.context(fault);
+  private *place(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
+    const { placement, migration } = this.faults.parts;
     if (placement.mustComeHome(fault, part)) yield* fault.vm.evictRange(range);
     const target = placement.targetOf(fault, range, part);
-    if (target !== null) {
-      const errno = yield* migration.migrate(fault, range, target, ctx);
-      if (errno !== Errno.OK) return Errno.ENODATA;
-    }
-    const errno = yield* binding.getPages(fault, range, part, ctx);
+    if (target === null) return Errno.OK;
+    const errno = yield* migration.migrate(fault, range, target, this.faults.context(fault));
+    return errno === Errno.OK ? Errno.OK : Errno.ENODATA;
+  }
+
+  private *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
+    const errno = yield* this.faults.parts.binding.getPages(fault, range, part, this.faults.context(fault));
     return CHANGED.has(errno) ? Errno.ENODATA : errno;
   }
 
@@ -161,4 +219,11 @@ export class SpanPrefetch {
     }
     return Errno.OK;
   }
+}
+
+/** The largest power of two, up to `most`, that the span has room for and its first page is a multiple of; at least one page. */
+function alignedBlock(start: Vpn, end: Vpn, most: number): number {
+  let pages = 1;
+  while (2 * pages <= most && start % (2 * pages) === 0 && start + 2 * pages <= end) pages *= 2;
+  return pages;
 }

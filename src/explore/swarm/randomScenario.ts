@@ -73,6 +73,7 @@ function mirroring(draw: Draw, devices: number, layout: LayoutName): string[] {
     `notifier: ${draw.one(['2MiB', '16MiB'])}`,
     `interconnect: ${draw.one(['peer', 'none'])}`,
     `timeslice: ${draw.one(['0us', '0us', '50us'])}`,
+    `prefetch-together: ${draw.one(['0', '0', '2MiB'])}`,
   ];
 }
 

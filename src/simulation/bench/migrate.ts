@@ -108,8 +108,9 @@ const REGIONS = {
  * get in each other's way: the end of each invalidation wakes all that wait for it, of whom most find the next one running.
  */
 const DEPTHS = { threads: 4, virtual: 16 } as const;
-/** The first run has everything compiled, later ones run in its workers. */
-const FIRST_WARM_UP: WarmUp = { roundsMin: 40, roundsMax: 120, nsMax: 6e9 };
+const WARM_UP: WarmUp = { roundsMin: 40, blockNs: 50e6 };
+/** The first run has everything compiled, later ones run in its workers; short rounds look alike long before the compiler is done. */
+const FIRST_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 4e9, nsMax: 8e9 };
 /** All later ones together may take so long, each within limits: few cells are warmed up longer than many. */
 const LATER_WARM_UPS_NS = { all: 24e9, min: 1e9, max: 6e9 } as const;
 /** On a machine that is so slow that samples take longer there are fewer of them. */
@@ -268,7 +269,7 @@ class MigrateMeasurement {
   private wallWarmUp(): WarmUp {
     if (this.isFirst) return FIRST_WARM_UP;
     const { all, min, max } = LATER_WARM_UPS_NS;
-    return { ...FIRST_WARM_UP, nsMax: Math.min(max, Math.max(min, all / this.options.variants.length)) };
+    return { ...WARM_UP, nsMax: Math.min(max, Math.max(min, all / this.options.variants.length)) };
   }
 
   private groupConfig(

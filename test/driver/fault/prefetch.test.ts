@@ -140,6 +140,72 @@ describe.each(layouts)('%s: a prefetch for a device', (layout) => {
   });
 });
 
+describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout) => {
+  /** First page, counted from the first of the area, and number of pages of each migration that was tried. */
+  function migrations(system: System): number[][] {
+    return system.seen
+      .filter(({ name }) => name === 'driver.migrate')
+      .map(({ args: [start, npages] }) => [start - AREA, npages]);
+  }
+
+  function prefetched(system: System): number[][] {
+    system.seen.length = 0;
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['vram0']);
+    expect(boundPages(system, 0)).toHaveLength(48);
+    const tried = migrations(system);
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    expect(faultsOf(system, 0)).toBe(0);
+    finish(system);
+    return tried;
+  }
+
+  it('makes one migration of each aligned block of them', () => {
+    expect(prefetched(filled({ layout, togetherPages: 512 }))).toEqual([
+      [0, 32],
+      [32, 16],
+    ]);
+  });
+
+  it('takes no more at once than it may', () => {
+    expect(prefetched(filled({ layout, togetherPages: 31 }))).toEqual([
+      [0, 16],
+      [16, 16],
+      [32, 16],
+    ]);
+  });
+
+  it('brings a block home as a whole when the CPU needs a part of it', () => {
+    const system = filled({ layout, togetherPages: 512 });
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(system.run(load(system.cpus[0], AREA + 20))).toBe(120);
+    expect([system.placesOf(AREA, 32), system.placesOf(AREA + 32, 16)]).toEqual([['ram'], ['vram0']]);
+    finish(system);
+  });
+
+  it('does not cross the end of an area', () => {
+    const system = filled({ layout, togetherPages: 512 });
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA + 16), 32, Prot.Read))).toBe(Errno.OK);
+    expect(prefetched(system)).toEqual([
+      [0, 16],
+      [16, 16],
+      [32, 16],
+    ]);
+  });
+
+  it('tries each by itself where some are there already', () => {
+    const system = filled({ layout, togetherPages: 512 });
+    expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 0, 1))).toBe(Errno.OK);
+    // It loses its binding, and its pages stay where they are.
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA), 48, Prot.Read))).toBe(Errno.OK);
+    expect(prefetched(system)).toEqual([
+      [0, 32],
+      [0, 16],
+      [32, 16],
+    ]);
+  });
+});
+
 describe.each(layouts)('%s: a prefetch of which a range', (layout) => {
   it('finds no device memory is no error: what has moved stays, others are not tried, and none is bound', () => {
     const system = filled({ layout });
