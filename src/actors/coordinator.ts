@@ -304,9 +304,10 @@ export class Coordinator {
   private makeDeviceCalls(): DeviceCalls {
     const { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind } = this;
     const { sched } = this.kernel;
-    const [largestChunk] = this.config.chunkPages;
+    const { chunkPages, togetherPages = 0 } = this.config;
+    const wholePages = Math.max(chunkPages[0], togetherPages);
     const parts = { gpus, mirrors, membership, prefetches, spanPrefetches, gpuUnbind };
-    return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, largestChunk });
+    return new DeviceCalls({ sched, actor: COORDINATOR, ...parts, wholePages });
   }
 
   /** What programs say about their memory, and ask of devices' memory. */

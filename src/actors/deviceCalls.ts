@@ -30,7 +30,8 @@ export interface DeviceCallsWorld {
   readonly prefetches: RangePrefetch;
   readonly spanPrefetches: SpanPrefetch;
   readonly gpuUnbind: GpuUnbind;
-  readonly largestChunk: number;
+  /** What migrates as a whole, at most. */
+  readonly wholePages: number;
 }
 
 /** Target of a prefetch that means RAM. */
@@ -93,7 +94,7 @@ export class DeviceCalls {
     return Errno.OK;
   }
 
-  /** Splits the span among `depth` tasks, at chunks of the largest size. */
+  /** Splits the span among `depth` tasks, between what migrates as a whole. */
   private *inShares(
     mm: Mm,
     start: Vpn,
@@ -101,9 +102,9 @@ export class DeviceCalls {
     depth: number,
     share: (from: Vpn, to: Vpn) => Steps<Errno>,
   ): Steps<Errno> {
-    const { sched, actor, largestChunk } = this.world;
-    const chunks = Math.ceil((end - start) / largestChunk);
-    const pages = Math.max(1, Math.ceil(chunks / depth)) * largestChunk;
+    const { sched, actor, wholePages } = this.world;
+    const wholes = Math.ceil((end - start) / wholePages);
+    const pages = Math.max(1, Math.ceil(wholes / depth)) * wholePages;
     const tasks: Steps<Errno>[] = [];
     for (let from: number = start; from < end; from += pages) {
       const to = Math.min(end, from + pages) as Vpn;

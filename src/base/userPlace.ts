@@ -6,10 +6,14 @@ import { fileURLToPath } from 'node:url';
 /** The folder of all of svmsim's own modules, built or not. */
 const OWN_FOLDER = `${dirname(dirname(fileURLToPath(import.meta.url)))}/`;
 
-/** `my-policy.mjs:12`: the first frame of the stack that is none of svmsim's own, of Node's or of a package's; null where there is none. */
-export function userPlace(error: unknown): string | null {
+/**
+ * `my-policy.mjs:12`: the first frame of the stack that is none of svmsim's own, of Node's or of a package's; null where there is none before `isEnd`
+ * holds of a frame: what has called from there on has no part in it.
+ */
+export function userPlace(error: unknown, isEnd: (frame: string) => boolean = () => false): string | null {
   if (!(error instanceof Error) || error.stack === undefined) return null;
   for (const frame of error.stack.split('\n')) {
+    if (isEnd(frame)) return null;
     const match = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^)]*?):(\d+):\d+\)?$/.exec(frame);
     if (match === null) continue;
     const [, location, line] = match;

@@ -63,20 +63,15 @@ export async function configure(setup: Setup): Promise<Configured> {
 
 /** Callers without types get their mistakes said too. */
 function checkSetup(setup: Setup): void {
-  if (!isRecord(setup)) {
-    const allowed = `an object with some of the keys ${SETUP_KEYS.join(', ')}`;
-    throw new UserError({ where: 'setup', found: String(setup), allowed });
-  }
+  requireSetup(setup);
   refuseUnknown('setup', setup, SETUP_KEYS);
   const code = ownCode(setup);
   const wrong = wrongPart({ ...code });
   if (wrong !== null)
     throw new UserError({ where: 'setup', key: wrong, found: 'something else', allowed: PARTS });
   const { scenario = {}, seed, devices } = setup;
-  if (typeof scenario !== 'string' && !isRecord(scenario)) {
-    const allowed = 'the path of a scenario file, or an object with the keys of one';
-    throw new UserError({ where: 'setup', key: 'scenario', found: String(scenario), allowed });
-  }
+  if (typeof scenario !== 'string')
+    requireKeys(scenario, 'scenario', 'the path of a scenario file, or an object with the keys of one');
   if (seed !== undefined) requireWhole('setup', 'seed', seed, 0, SEED_MAX);
   if (devices !== undefined) requireWhole('setup', 'devices', devices, 1, DEVICES_MAX);
 }
@@ -102,8 +97,10 @@ export function requireWhole(where: string, key: string, value: unknown, min: nu
   throw new UserError({ where, key, found: String(value), allowed: `a whole number from ${min} to ${max}` });
 }
 
-/** @throws UserError for a setup that asks for threads where schedules are chosen. */
-export function requireVirtual(where: string, { executor }: Setup): void {
+/** @throws UserError for a setup that is none, or asks for threads where schedules are chosen. */
+export function requireVirtual(where: string, setup: Setup): void {
+  requireSetup(setup);
+  const { executor } = setup;
   if (executor === undefined || executor === 'virtual') return;
   throw new UserError({
     where,
@@ -128,8 +125,17 @@ function loadConfig(setup: Setup): SimulationConfig {
   return scenarioFromText(IN_CODE, JSON.stringify(keys), overrides);
 }
 
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** @throws UserError */
+function requireSetup(setup: unknown): void {
+  requireKeys(setup, null, `an object with some of the keys ${SETUP_KEYS.join(', ')}`);
+}
+
+/** @throws UserError for anything but a map from keys to values. */
+function requireKeys(value: unknown, key: string | null, allowed: string): void {
+  const isObject = typeof value === 'object' && value !== null;
+  if (isObject && !Array.isArray(value) && !(value instanceof URL)) return;
+  const found = Array.isArray(value) ? 'a list' : String(value);
+  throw new UserError({ where: 'setup', ...(key === null ? {} : { key }), found, allowed });
 }
 
 function pathOf(module: string | URL): string {

@@ -26,7 +26,7 @@ export function configurationOf(config: SimulationConfig): JsonObject {
     timesliceUs: svm.timesliceUs,
     ...(svm.atomicTimesliceNs !== undefined && { atomicTimesliceNs: svm.atomicTimesliceNs }),
     prefetchBytes: (svm.prefetchPages ?? 0) * PAGE_BYTES,
-    prefetchTogetherBytes: (svm.togetherPages ?? 0) * PAGE_BYTES,
+    ...(svm.togetherPages ? { prefetchTogetherBytes: svm.togetherPages * PAGE_BYTES } : {}),
     migrateBytesMin: (svm.migratePagesMin ?? 1) * PAGE_BYTES,
     thp,
     tlbEntries: device.tlbEntries,

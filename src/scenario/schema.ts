@@ -143,7 +143,7 @@ const svm = map({
   'prefetch-together': key(
     size(0, LIMITS.chunkPagesMax),
     0,
-    'Ranges side by side that a prefetch brings to a device migrate together, in aligned blocks of up to so much, as with amdgpu and nouveau; 0: one by one, as with xe.',
+    'Where a program asks for a prefetch as of xe, ranges side by side migrate together, in aligned blocks of up to so much, as amdgpu and nouveau migrate; 0: one by one, as xe does. Those of `prefetch` and of KFD always go one by one.',
   ),
   'migrate-min': key(
     size(1, LIMITS.chunkPagesMax),

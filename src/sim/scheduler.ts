@@ -46,11 +46,16 @@ export class TaskFailure extends Error {
     override readonly cause: Error,
   ) {
     const after = `after step ${stepDefinition(task.lastStep).name}`;
-    const place = userPlace(cause);
+    const place = userPlace(cause, isResume);
     const points = place === null ? after : `${after}, at ${place}`;
     super(`${task.name} (${points}): ${cause.message}`, { cause });
     this.where = `${task.name}, ${points}`;
   }
+}
+
+/** Where a task was let run: below it stand the executor and whoever drives it. */
+function isResume(frame: string): boolean {
+  return /\.resume \(.*\/sim\/scheduler\.[jt]s/.test(frame);
 }
 
 /** Runs tasks; each executor is one. */

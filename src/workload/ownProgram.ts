@@ -1,9 +1,6 @@
 /** A program in code of the user's own: what it has to offer, and how it becomes a workload. */
 
-import { AssertionFailure } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
-import { UserError } from '../base/userError.js';
-import { userPlace } from '../base/userPlace.js';
 import type { Steps } from '../sim/steps.js';
 import {
   type ActorProgress,
@@ -64,19 +61,8 @@ export class ProgramWorkload implements Workload {
   }
 
   *run(host: HostContext): Steps<WorkloadResult> {
-    const wrong = yield* this.runPlaced(host);
+    const wrong = yield* this.program.run(host);
     return { workload: this.name, ok: wrong === null, detail: wrong ?? 'as it should', counts: {} };
-  }
-
-  /** An error of the program's own code says where it was thrown; rules of the simulated system that it broke say what they say. */
-  private *runPlaced(host: HostContext): Steps<string | null> {
-    try {
-      return yield* this.program.run(host);
-    } catch (error) {
-      const place = error instanceof AssertionFailure || error instanceof UserError ? null : userPlace(error);
-      if (place !== null && error instanceof Error) error.message = `${error.message} (at ${place})`;
-      throw error;
-    }
   }
 
   kernel(device: number, phase: number, a: number, b: number): DeviceKernel {

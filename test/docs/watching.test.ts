@@ -61,6 +61,21 @@ it('the snapshot', () => {
   for (const line of samples[1].slice(8)) expect(printed).toContain(line);
 });
 
+it('the locks', () => {
+  const faults = Array.from({ length: 23 }, (_, i) => `gpu.fault#${48 + i}`);
+  const locks = [
+    { name: 'svm lock of svm', mode: 'write', holders: ['gpu.fault#47'], waiters: faults },
+    { name: 'migration lock', mode: 'read', holders: ['gpu.fault#46'], waiters: [] },
+  ] as const;
+  const none = { phase: 'running', elapsedMs: 1, actors: [], counters: {}, devices: [] } as const;
+  expect(
+    snapshotText({ ...none, locks }, 'wall')
+      .trimEnd()
+      .split('\n')
+      .slice(-3),
+  ).toEqual(samples[2]);
+});
+
 it('a page', async () => {
   const scenario = {
     ram: '16MiB',
@@ -71,5 +86,5 @@ it('a page', async () => {
   run.run(() => run.counters().svm_pagefault_count > 0);
   const pages = run.machine.coordinator.mm.vmas;
   const printed = [...pages].map(({ start }) => run.page(start).map(form));
-  expect(printed).toContainEqual(samples[2].map(form));
+  expect(printed).toContainEqual(samples[3].map(form));
 });

@@ -44,10 +44,15 @@ it('asks a prefetch policy after each fault', async () => {
   expect(asked).toBeGreaterThan(0);
 });
 
-it.each(['null', '5', '[]'])('refuses %s instead of a setup', async (given) => {
-  await expect(simulate(JSON.parse(given))).rejects.toThrow(
-    /^setup: found .*, allowed: an object with some of the keys scenario, /,
-  );
+it.each([
+  ['null', 'null'],
+  ['5', '5'],
+  ['[]', 'a list'],
+])('refuses %s instead of a setup', async (given, found) => {
+  const message = `setup: found ${found}, allowed: an object with some of the keys scenario, `;
+  const start = (setup: Setup): Promise<SteppedRun> => SteppedRun.start(setup);
+  for (const call of [simulate, start, explore])
+    await expect(call(JSON.parse(given))).rejects.toThrow(message);
 });
 
 describe('a mistake that types would have told', () => {
@@ -62,6 +67,7 @@ describe('a mistake that types would have told', () => {
       '{"scenario": 5}',
       /^setup: key 'scenario': found 5, allowed: the path of a scenario file, or an object/,
     ],
+    ['{"scenario": []}', /^setup: key 'scenario': found a list, allowed/],
     ['{"scenario": null}', /^setup: key 'scenario': found null, allowed/],
     ['{"seed": -1}', /^setup: key 'seed': found -1, allowed: a whole number from 0/],
     ['{"devices": 0}', /^setup: key 'devices': found 0/],

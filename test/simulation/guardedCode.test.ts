@@ -87,6 +87,14 @@ it.each(['virtual', 'threads'] as const)(
   },
 );
 
+it('a program that throws is shown with its line, once', async () => {
+  const policyFile = join(folder, 'program-throws.mjs');
+  writeFileSync(policyFile, `export default { programs: { mine: () => ({\n *run() ${OOPS} }) } };`);
+  const config = await withModulePrograms({ ...smallScenario({ executor: 'virtual' }), policyFile });
+  const { failure } = await makeSimulation(config).run();
+  expect(failure?.message).toMatch(/^mine \(after step [\w.]+, at program-throws\.mjs:2\): oops$/);
+});
+
 it('says so of a setup in code, too', async () => {
   const none = [() => JSON.parse('null')];
   await expect(simulate({ drivers: none })).rejects.toThrow(/policy: found drivers\[0\]\(\) that gives null/);

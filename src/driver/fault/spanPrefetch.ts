@@ -2,13 +2,14 @@
 
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
+import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy } from '../placement.js';
-import { walkMapped } from '../spanWalk.js';
+import { pagesIn, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import type { GpuFaultHandler } from './faultHandler.js';
 import type { GpuFault } from './gpuFault.js';
@@ -125,9 +126,11 @@ export class SpanPrefetch {
   /** Until the first error. @kernel prefetch_ranges */
   private *fillAll(wanted: readonly Wanted[]): Steps<Errno> {
     for (let i = 0; i < wanted.length; ) {
-      const end = this.endOfGroup(wanted, i);
+      const target = this.joinTarget(wanted[i]);
+      const end = target === null ? i + 1 : this.endOfGroup(wanted, i, target);
       // What did not get there with others is tried by itself.
-      const isThere = end - i > 1 && (yield* this.migrateTogether(wanted[i], wanted[end - 1])) === Errno.OK;
+      const isThere =
+        target !== null && end - i > 1 && (yield* this.migrateTogether(wanted[i], wanted[end - 1], target));
       for (; i < end; i++) {
         const errno = yield* this.fill(wanted[i], isThere);
         if (errno !== Errno.OK) return errno;
@@ -136,68 +139,69 @@ export class SpanPrefetch {
     return Errno.OK;
   }
 
+  /** Where the range may migrate to together with others; null where it goes by itself, since some of it may be there or stay on another device. */
+  private joinTarget({ fault, range, part }: Wanted): GpuHandle | null {
+    if (this.togetherPages === 0 || fault.policy.onlySystemPages) return null;
+    const target = this.faults.parts.placement.targetOf(fault, range, part);
+    if (target === null || pagesIn(fault.vm.mm, range.start, range.end, target.index) > 0) return null;
+    return target;
+  }
+
   /**
    * One past the last of those that migrate with the first: side by side in one area, and to the same device. They fill a naturally aligned block, since
    * a CPU fault later brings home the block of that size around it.
    */
-  private endOfGroup(wanted: readonly Wanted[], first: number): number {
+  private endOfGroup(wanted: readonly Wanted[], first: number, target: GpuHandle): number {
     const { start } = wanted[first].range;
-    const limit = start + alignedBlock(start, this.endOfRun(wanted, first), this.togetherPages);
+    const limit = start + alignedBlock(start, this.endOfRun(wanted, first, target), this.togetherPages);
     let end = first + 1;
     while (end < wanted.length && wanted[end].range.end <= limit) end++;
     return end;
   }
 
   /** One past the last page that could migrate with the first range. */
-  private endOfRun(wanted: readonly Wanted[], first: number): Vpn {
+  private endOfRun(wanted: readonly Wanted[], first: number, target: GpuHandle): Vpn {
     const { fault, range } = wanted[first];
-    if (this.togetherPages === 0 || fault.policy.onlySystemPages) return range.end;
-    const target = this.targetOf(wanted[first]);
     const areaEnd = fault.vm.mm.vmas.find(range.start)?.end ?? range.end;
+    const limit = Math.min(areaEnd, range.start + this.togetherPages);
     let { end } = range;
-    for (let i = first + 1; target !== null && i < wanted.length; i++) {
+    for (let i = first + 1; i < wanted.length; i++) {
       const next = wanted[i].range;
-      const isNext =
-        next.start === end && next.end <= areaEnd && next.end - range.start <= this.togetherPages;
-      if (!isNext || this.targetOf(wanted[i]) !== target) break;
+      if (next.start !== end || next.end > limit || this.joinTarget(wanted[i]) !== target) break;
       end = next.end;
     }
     return end;
   }
 
-  private targetOf({ fault, range, part }: Wanted): GpuHandle | null {
-    const { placement } = this.faults.parts;
-    return placement.mustComeHome(fault, part) ? null : placement.targetOf(fault, range, part);
-  }
-
-  private *migrateTogether(first: Wanted, last: Wanted): Steps<Errno> {
-    const { fault, range } = first;
-    const target = this.targetOf(first);
-    if (target === null) return Errno.OK;
+  /** Whether all of it is there now. */
+  private *migrateTogether({ fault, range }: Wanted, last: Wanted, target: GpuHandle): Steps<boolean> {
     const span = { start: range.start, end: last.range.end };
-    return yield* this.faults.parts.migration.migrateSpan(fault, span, target, this.faults.context(fault));
+    const ctx = this.faults.context(fault);
+    return (yield* this.faults.parts.migration.migrateSpan(fault, span, target, ctx)) === Errno.OK;
   }
 
-  private *fill({ fault, range, part }: Wanted, isThere: boolean): Steps<Errno> {
+  private *fill(wanted: Wanted, isThere: boolean): Steps<Errno> {
+    const { fault, part } = wanted;
     if (!part.lock.beginLock()) yield PARK;
-    const errno = isThere ? Errno.OK : yield* this.place(fault, range, part);
-    const filled = errno === Errno.OK ? yield* this.getPages(fault, range, part) : errno;
+    const ctx = this.faults.context(fault);
+    const placed = isThere ? Errno.OK : yield* this.place(wanted, ctx);
+    const errno = placed === Errno.OK ? yield* this.getPages(wanted, ctx) : placed;
     part.lock.unlock();
-    return filled;
+    return errno;
   }
 
   /** The device's lock of the range is held. @kernel xe_svm_range_migrate_to_smem, xe_svm_range_needs_migrate_to_vram */
-  private *place(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
+  private *place({ fault, range, part }: Wanted, ctx: GpuSvmContext): Steps<Errno> {
     const { placement, migration } = this.faults.parts;
     if (placement.mustComeHome(fault, part)) yield* fault.vm.evictRange(range);
     const target = placement.targetOf(fault, range, part);
     if (target === null) return Errno.OK;
-    const errno = yield* migration.migrate(fault, range, target, this.faults.context(fault));
+    const errno = yield* migration.migrate(fault, range, target, ctx);
     return errno === Errno.OK ? Errno.OK : Errno.ENODATA;
   }
 
-  private *getPages(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<Errno> {
-    const errno = yield* this.faults.parts.binding.getPages(fault, range, part, this.faults.context(fault));
+  private *getPages({ fault, range, part }: Wanted, ctx: GpuSvmContext): Steps<Errno> {
+    const errno = yield* this.faults.parts.binding.getPages(fault, range, part, ctx);
     return CHANGED.has(errno) ? Errno.ENODATA : errno;
   }
 

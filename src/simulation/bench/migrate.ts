@@ -269,7 +269,14 @@ class MigrateMeasurement {
   private wallWarmUp(): WarmUp {
     if (this.isFirst) return FIRST_WARM_UP;
     const { all, min, max } = LATER_WARM_UPS_NS;
-    return { ...WARM_UP, nsMax: Math.min(max, Math.max(min, all / this.options.variants.length)) };
+    return { ...WARM_UP, nsMax: Math.min(max, Math.max(min, all / this.groupCount())) };
+  }
+
+  /** Runs that warm up, of all cells. */
+  private groupCount(): number {
+    const { variants } = this.options;
+    const counts = variants.map(({ test }) => migrateTests[test].groups(this.config.deviceCount).length);
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   private groupConfig(

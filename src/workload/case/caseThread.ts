@@ -141,7 +141,7 @@ export class CaseThread {
   ): CaseSpan {
     const buffer = this.buffer(process, buf);
     if (pages === undefined && off >= buffer.pages)
-      throw new CaseMisuse(`buffer ${buf} has ${buffer.pages} pages, and none at ${off}`);
+      throw new CaseMisuse(`buffer ${this.expand(buf)} has ${buffer.pages} pages, and none at ${off}`);
     return {
       page: vpn(buffer.start + off),
       npages: pages ?? buffer.pages - off,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { TASK_SIZE_PAGES, vpn } from '../../../src/base/units.js';
-import { type PlacementPolicy, stayInRam } from '../../../src/driver/placement.js';
+import { type PlacementPolicy, preferDevice, stayInRam } from '../../../src/driver/placement.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import { STEP, type Steps } from '../../../src/sim/steps.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from '../harness.js';
@@ -193,16 +193,87 @@ describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout
     ]);
   });
 
-  it('tries each by itself where some are there already', () => {
+  it('leaves out what is there already', () => {
     const system = filled({ layout, togetherPages: 512 });
     expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 0, 1))).toBe(Errno.OK);
     // It loses its binding, and its pages stay where they are.
     expect(system.run(system.cpus[0].mprotect(vpn(AREA), 48, Prot.Read))).toBe(Errno.OK);
     expect(prefetched(system)).toEqual([
-      [0, 32],
       [0, 16],
       [32, 16],
     ]);
+  });
+
+  it('leaves out what is bound already', () => {
+    const system = filled({ layout, chunkPages: [8, 1], togetherPages: 512 });
+    expect(system.run(system.cpus[0].prefetch(vpn(AREA + 8), 8, 0, 1))).toBe(Errno.OK);
+    expect(prefetched(system)).toEqual([
+      [0, 8],
+      [16, 16],
+      [32, 16],
+    ]);
+  });
+
+  it('tries each by itself where a block does not get there', () => {
+    const system = filled({ layout, togetherPages: 512 });
+    const { vram } = system.coordinator;
+    const populate = vram.populateMm.bind(vram);
+    vram.populateMm = function* (dpagemap, mm, start, end, timesliceNs): Steps<Errno> {
+      return end - start > 16 ? Errno.ENOMEM : yield* populate(dpagemap, mm, start, end, timesliceNs);
+    };
+    expect(prefetched(system)).toEqual([
+      [0, 32],
+      [0, 16],
+      [16, 16],
+      [32, 16],
+    ]);
+  });
+
+  it('looks no more for what a block has brought', () => {
+    const system = filled({ layout, togetherPages: 512 });
+    const { scan } = system.coordinator.gpuFaults.parts.migration;
+    const right = scan.scan.bind(scan);
+    const scanned: number[] = [];
+    scan.scan = function* (gpusvm, range, ...more) {
+      scanned.push(range.start - AREA);
+      return yield* right(gpusvm, range, ...more);
+    };
+    expect(prefetched(system)).toHaveLength(2);
+    expect(scanned).toEqual([32]);
+  });
+
+  it('takes along only what goes to the same device, and nothing from other devices that the policy leaves there', () => {
+    const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
+    expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 1, 1))).toBe(Errno.OK);
+    const leaves = { ...preferDevice(0), onlySystemPages: true };
+    const { coordinator } = system;
+    const gpu = coordinator.gpus[0];
+    const prefetchBy = (policyOf: (page: number) => PlacementPolicy): number[][] => {
+      system.seen.length = 0;
+      const span = { start: vpn(AREA), end: vpn(AREA + 48) };
+      const vm = coordinator.vmOf(gpu);
+      expect(system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }))).toBe(Errno.OK);
+      return migrations(system);
+    };
+    expect(prefetchBy((page) => (page - AREA < 16 ? preferDevice(0) : leaves))).toEqual([
+      [0, 16],
+      [32, 16],
+    ]);
+    expect(system.placesOf(AREA + 16, 16)).toEqual(['vram1']);
+    finish(system);
+  });
+
+  it('parts where the next range goes to another device', () => {
+    const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
+    const { coordinator } = system;
+    const gpu = coordinator.gpus[0];
+    const policyOf = (page: number): PlacementPolicy => preferDevice(page - AREA < 16 ? 0 : 1);
+    const span = { start: vpn(AREA), end: vpn(AREA + 48) };
+    system.seen.length = 0;
+    const vm = coordinator.vmOf(gpu);
+    expect(system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }))).toBe(Errno.OK);
+    expect([system.placesOf(AREA, 16), system.placesOf(AREA + 16, 32)]).toEqual([['vram0'], ['vram1']]);
+    finish(system);
   });
 });
 

@@ -1,6 +1,8 @@
 /** The virtual executor: one seed is one run, time passes only when nothing else can, and a run says how it ended. */
 
 import { describe, expect, it } from 'vitest';
+import { LockClass } from '../../../src/sim/lockOrder.js';
+import { Mutex } from '../../../src/sim/mutex.js';
 import type { StepObserver } from '../../../src/sim/scheduler.js';
 import { TaskFailure } from '../../../src/sim/scheduler.js';
 import {
@@ -166,6 +168,16 @@ describe('a run ends', () => {
     expect(stuck.map((task) => `${task.name} waits for ${task.waitingFor?.describeWait(task)}`)).toEqual([
       'vladimir waits for Godot',
     ]);
+  });
+
+  it('failed without a place where none but the caller of the executor stands on the stack', () => {
+    const bench = new Bench();
+    const lock = new Mutex(bench.sched, 'left behind', new LockClass('lock of a test'));
+    bench.spawn('a', lock.lock());
+    expect(bench.sched.run()).toBe('failed');
+    expect(bench.sched.failure?.message).toMatch(
+      /^a \(after step [\w.]+\): ended while it holds left behind$/,
+    );
   });
 
   it('failed with the task, where it was, and why', () => {
