@@ -29,6 +29,8 @@ const BANDWIDTH_UNITS: readonly (readonly [string, number])[] = [
 
 const AMOUNT = '\\d{1,15}(?:\\.\\d{1,9})?';
 const QUANTITY = new RegExp(`^(${AMOUNT}) ?([A-Za-z/]+)$`);
+/** `free` has no number. */
+const RATE = /^(?:free|(\d{1,9}(?:\.\d{1,6})?) ?\/s)$/;
 const DURATION = quantityText(DURATION_UNITS);
 const COST_PART = `(?:0|${DURATION})`;
 
@@ -38,7 +40,7 @@ export const quantityPatterns = {
   duration: `^${DURATION}$`,
   cost: `^(?:${DURATION}|${COST_PART} ?(?:\\.\\.|\\+-|p99) ?${COST_PART})$`,
   bandwidth: `^${quantityText(BANDWIDTH_UNITS)}$`,
-  rate: '^(?:free|\\d{1,9}(?:\\.\\d{1,6})? ?/s)$',
+  rate: RATE.source,
 } as const;
 
 /** How far from a whole number a decimal may end up by the rounding of doubles. */
@@ -103,7 +105,7 @@ export function parseBandwidthGBps(value: unknown): number | null {
 /** Per second, of `200/s` or `0.5/s`; Infinity for `free`, which is as often as it goes; null for anything else. */
 export function parseRate(value: unknown): number | null {
   if (value === 'free') return Number.POSITIVE_INFINITY;
-  const match = typeof value === 'string' ? /^(\d{1,9}(?:\.\d{1,6})?) ?\/s$/.exec(value) : null;
+  const match = typeof value === 'string' ? RATE.exec(value) : null;
   return match === null ? null : Number(match[1]);
 }
 

@@ -1,7 +1,6 @@
 /** Brings a range's pages to a device's memory, one device at a time where several want the same pages. */
 
 import { Errno } from '../../base/errno.js';
-import type { Vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { ScanMm, ScanResult } from '../../drm/gpusvm/scanMm.js';
 import type { DrmPagemap } from '../../drm/pagemap/drmPagemap.js';
@@ -15,13 +14,10 @@ import type { GpuHandle } from '../gpuHandle.js';
 import { FaultPath } from './faultPath.js';
 import type { GpuFault } from './gpuFault.js';
 
-const migrateLockClass = new LockClass('migration lock');
+/** A range, or ranges side by side. */
+type Pages = Pick<DriverRange, 'start' | 'end'>;
 
-/** Half-open. */
-interface PageSpan {
-  readonly start: Vpn;
-  readonly end: Vpn;
-}
+const migrateLockClass = new LockClass('migration lock');
 
 export class RangeMigration {
   /** Read: a migration. Write: one that was in the way of another, so that it has the field to itself. @kernel driver_migrate_lock */
@@ -75,10 +71,10 @@ export class RangeMigration {
   }
 
   /**
-   * Ranges side by side at once, which nobody has looked for yet; what lies there already may be in the way. Errors: those of `populate_mm`.
+   * Ranges side by side at once, of which the caller has seen nothing there; what has come meanwhile may be in the way. Errors: those of `populate_mm`.
    * @kernel svm_migrate_ram_to_vram, nouveau_dmem_migrate_vma
    */
-  *migrateSpan(fault: GpuFault, span: PageSpan, target: GpuHandle, ctx: GpuSvmContext): Steps<Errno> {
+  *migrateSpan(fault: GpuFault, span: Pages, target: GpuHandle, ctx: GpuSvmContext): Steps<Errno> {
     const { dpagemap } = target;
     if (dpagemap === null) return Errno.ENODEV;
     if (!this.lock.beginRead()) yield PARK;
@@ -89,7 +85,7 @@ export class RangeMigration {
 
   *populate(
     { vm }: GpuFault,
-    { start, end }: PageSpan,
+    { start, end }: Pages,
     target: GpuHandle,
     dpagemap: DrmPagemap,
     ctx: GpuSvmContext,

@@ -24,13 +24,14 @@ function prefetch(system: System, target: number, first = 0, npages = 48): Errno
   return system.run(system.cpus[0].prefetch(vpn(AREA + first), npages, target, 1));
 }
 
-/** As a program asks of one device: where the policy wants the pages, and bound for that device. */
-function prefetchFor(system: System, device: number, policy: PlacementPolicy): Errno {
+/** As a program asks of one device: where the policy of each page, counted from the first of the area, wants it, and bound for that device. */
+function prefetchFor(system: System, device: number, policyAt: (page: number) => PlacementPolicy): Errno {
   const { coordinator } = system;
   const gpu = coordinator.gpus[device];
   const vm = coordinator.vmOf(gpu);
   const span = { start: vpn(AREA), end: vpn(AREA + 48) };
-  return system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf: () => policy }));
+  const policyOf = (page: number): PlacementPolicy => policyAt(page - AREA);
+  return system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }));
 }
 
 function faultsOf(system: System, device: number): number {
@@ -88,7 +89,7 @@ describe.each(layouts)('%s: a prefetch for a device', (layout) => {
     const system = filled({ layout });
     expect(system.run(store(system.context(0), AREA, 100))).toBe(Errno.OK);
     expect(system.run(system.cpus[0].munmap(vpn(AREA), 4))).toBe(Errno.OK);
-    expect(prefetchFor(system, 0, stayInRam)).toBe(Errno.OK);
+    expect(prefetchFor(system, 0, () => stayInRam)).toBe(Errno.OK);
     expect(system.placesOf(AREA + 4, 44)).toEqual(['ram']);
     const before = faultsOf(system, 0);
     expect(system.run(findDifference(system.context(0), AREA + 4, 44, 104))).toBe(null);
@@ -99,7 +100,7 @@ describe.each(layouts)('%s: a prefetch for a device', (layout) => {
   it('to RAM brings home what another device has', () => {
     const system = filled({ layout });
     expect(system.run(store(system.context(1), AREA, 100))).toBe(Errno.OK);
-    expect(prefetchFor(system, 0, stayInRam)).toBe(Errno.OK);
+    expect(prefetchFor(system, 0, () => stayInRam)).toBe(Errno.OK);
     expect(system.placesOf(AREA, 48)).toEqual(['ram']);
     expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
     expect(faultsOf(system, 0)).toBe(0);
@@ -246,16 +247,9 @@ describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout
     const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
     expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 1, 1))).toBe(Errno.OK);
     const leaves = { ...preferDevice(0), onlySystemPages: true };
-    const { coordinator } = system;
-    const gpu = coordinator.gpus[0];
-    const prefetchBy = (policyOf: (page: number) => PlacementPolicy): number[][] => {
-      system.seen.length = 0;
-      const span = { start: vpn(AREA), end: vpn(AREA + 48) };
-      const vm = coordinator.vmOf(gpu);
-      expect(system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }))).toBe(Errno.OK);
-      return migrations(system);
-    };
-    expect(prefetchBy((page) => (page - AREA < 16 ? preferDevice(0) : leaves))).toEqual([
+    system.seen.length = 0;
+    expect(prefetchFor(system, 0, (page) => (page < 16 ? preferDevice(0) : leaves))).toBe(Errno.OK);
+    expect(migrations(system)).toEqual([
       [0, 16],
       [32, 16],
     ]);
@@ -265,13 +259,7 @@ describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout
 
   it('parts where the next range goes to another device', () => {
     const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
-    const { coordinator } = system;
-    const gpu = coordinator.gpus[0];
-    const policyOf = (page: number): PlacementPolicy => preferDevice(page - AREA < 16 ? 0 : 1);
-    const span = { start: vpn(AREA), end: vpn(AREA + 48) };
-    system.seen.length = 0;
-    const vm = coordinator.vmOf(gpu);
-    expect(system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }))).toBe(Errno.OK);
+    expect(prefetchFor(system, 0, (page) => preferDevice(page < 16 ? 0 : 1))).toBe(Errno.OK);
     expect([system.placesOf(AREA, 16), system.placesOf(AREA + 16, 32)]).toEqual([['vram0'], ['vram1']]);
     finish(system);
   });
