@@ -19,6 +19,14 @@ export interface WarmUp {
   readonly blockNs?: number;
 }
 
+/** How it went. */
+export interface WarmedUp {
+  /** Rounds before the first that counts. */
+  readonly warmups: number;
+  /** Times had stopped to change; false where warm-up had to end before. */
+  readonly isSteady: boolean;
+}
+
 /** Two halves of a window that differ by less are alike, however little the samples scatter. */
 const ALIKE = 0.03;
 /** A falling order that chance brings about once in twenty windows of ten, or less often. */
@@ -59,6 +67,11 @@ export class SteadyState {
     const { roundsMin, nsMin = 0 } = this.limits;
     if (this.rounds < roundsMin || this.allNs < nsMin || this.blocks.length < this.window) return false;
     return isLevel(this.blocks.slice(-this.window));
+  }
+
+  /** Once it is over. */
+  get outcome(): WarmedUp {
+    return { warmups: this.rounds, isSteady: this.isSteady };
   }
 
   get isOver(): boolean {

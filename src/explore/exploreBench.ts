@@ -1,6 +1,7 @@
 /** Measures how many schedules of a scenario a search goes through in a second, with one worker and with more, watched and not, and whether replays agree. */
 
 import { median } from '../base/statistics.js';
+import type { WarmedUp } from '../base/steadyState.js';
 import type { BlockResult, BlockTask } from './block.js';
 import { blockSeed } from './block.js';
 import { makeStrategy } from './strategies/makeStrategy.js';
@@ -17,7 +18,8 @@ export interface ExploreBenchOptions {
   readonly warmUpMs: number;
 }
 
-export interface ExploreBenchCell {
+/** Warm-up is counted in blocks. */
+export interface ExploreBenchCell extends WarmedUp {
   readonly jobs: number;
   /** Every step was watched by all checkers. */
   readonly checked: boolean;
@@ -123,9 +125,9 @@ class Lanes {
     samples,
     warmUpMs,
   }: Pick<ExploreBenchOptions, 'samples' | 'warmUpMs'>): Promise<
-    Pick<ExploreBenchCell, 'scheduleRates' | 'stepRates' | 'stepsMean' | 'failures'>
+    WarmedUp & Pick<ExploreBenchCell, 'scheduleRates' | 'stepRates' | 'stepsMean' | 'failures'>
   > {
-    const perSecond = await this.warmUp(warmUpMs);
+    const { perSecond, ...warmedUp } = await this.warmUp(warmUpMs);
     const schedules = Math.max(1, Math.round((perSecond * SAMPLE_MS) / 1000 / this.jobs));
     const scheduleRates: number[] = [];
     const stepRates: number[] = [];
@@ -138,15 +140,16 @@ class Lanes {
       stepRates.push((1000 * steps) / wallMs);
       failures += results.reduce((sum, result) => sum + result.findings.length, 0);
     }
-    return { scheduleRates, stepRates, stepsMean: this.stepsMean, failures };
+    return { scheduleRates, stepRates, stepsMean: this.stepsMean, failures, ...warmedUp };
   }
 
-  /** Schedules in a second at the end. */
-  private async warmUp(limitMs: number): Promise<number> {
+  /** `perSecond`: schedules at the end. */
+  private async warmUp(limitMs: number): Promise<WarmedUp & { readonly perSecond: number }> {
     const endMs = performance.now() + limitMs;
     let best = 0;
     let done = 0;
-    for (let steady = 0; steady < STEADY_BLOCKS && performance.now() < endMs; steady++) {
+    let steady = 0;
+    for (; steady < STEADY_BLOCKS && performance.now() < endMs; steady++) {
       const { wallMs, results } = await this.round(WARMUP_SCHEDULES);
       // Of the first ones, which are the same in each run, however fast it is.
       if (done === 0) this.stepsMean = stepsMeanOf(results);
@@ -155,7 +158,8 @@ class Lanes {
       if (done < WARMUP_MIN_SCHEDULES || rate > best * (1 + STEADY_GAIN)) steady = -1;
       best = Math.max(best, rate);
     }
-    return best;
+    const warmups = done / WARMUP_SCHEDULES;
+    return { perSecond: best, warmups, isSteady: steady === STEADY_BLOCKS };
   }
 
   /** A block for each worker. */

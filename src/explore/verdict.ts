@@ -24,6 +24,11 @@ export function sameVerdict(a: Verdict, b: Verdict): boolean {
   return verdictKey(a) === verdictKey(b);
 }
 
+/** Whether they say the same of two runs, but for numbers. */
+export function saysTheSame(a: Verdict, b: Verdict): boolean {
+  return sameVerdict(a, b) && withoutNumbers(a.message) === withoutNumbers(b.message);
+}
+
 /** Equal for verdicts of the same kind. Messages tell assertions apart, which have no names. */
 export function verdictKey({ kind, invariant, message }: Verdict): string {
   if (invariant !== null) return `${kind} ${invariant}`;

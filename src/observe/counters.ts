@@ -156,6 +156,11 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
   ),
   metered('svm_migrate_busy_count', Meters.migrateBusy, 'Migrations that met another one and waited for it'),
   metered('svm_cpu_migrate_count', Meters.cpuMigrated, 'Migrations from the device to RAM for a CPU fault'),
+  metered(
+    'svm_hmm_migrate_count',
+    Meters.hmmMigrated,
+    'Migrations from the device to RAM for a walk of hmm_range_fault, be it for a GPU fault, to bring a range home, or for get_user_pages',
+  ),
   metered('svm_timeslice_count', Meters.timeslice, 'CPU faults that found the timeslice of a page not over'),
   metered('svm_evict_count', Meters.eviction, 'Evictions of an allocation from the device'),
   meteredSum('svm_evict_bytes', 'bytes', Meters.eviction, 'Size of the allocations to be evicted'),

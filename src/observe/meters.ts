@@ -131,6 +131,7 @@ export const Meters = {
   cpuCopy: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'count' }),
   cpuCopyTime: meter(PagemapStep.copiedToRam, DeviceAndSize, { sum: 'ns' }),
   cpuMigrated: meter(PagemapStep.cpuMigrated, Device, { sum: 'npages' }),
+  hmmMigrated: meter(PagemapStep.hmmMigrated, Device, { sum: 'npages' }),
   toRamErrno: meter(PagemapStep.toRamDone, ByErrno),
   toRamLatency: meter(PagemapStep.toRamDone, None, { sum: 'ns', latency: true }),
   timeslice: meter(PagemapStep.timeslice, Device),

@@ -11,13 +11,13 @@ export interface ShownCounter {
 /** How often, per device. */
 export const eventColumns: readonly ShownCounter[] = [
   { title: 'Faults', counters: ['svm_pagefault_count'] },
-  { title: 'TLB invals', counters: ['svm_tlb_inval_count'] },
+  { title: 'TLB invals', counters: ['tlb_inval_count'] },
 ];
 
 /** Migrations by where the pages went and why, per device. */
 export const migrationColumns: readonly ShownCounter[] = [
   { title: 'Migrated to VRAM', counters: ['svm_migrate_count'] },
-  { title: 'to RAM', counters: ['svm_cpu_migrate_count'] },
+  { title: 'to RAM', counters: ['svm_cpu_migrate_count', 'svm_hmm_migrate_count'] },
   { title: 'evicted', counters: ['svm_evict_count'] },
 ];
 

@@ -114,14 +114,23 @@ function totals(report: RunReport): string[] {
     ...runLines.map(({ title, counters }) =>
       labelled(title, formatCount(counterSum(report.counters, counters))),
     ),
-    labelled('Invalidations', latencyText(report.invalidationLatency, clock)),
+    labelled('Invalidations', invalidationsText(report, clock)),
     ...listed('Retries', retryTexts(report.retries)),
     labelled('Rates', `${ratesText(report)} (${clock})`),
   ];
 }
 
+/** What meets no notifier has nobody to wait for, and no latency. */
+function invalidationsText({ counters, invalidationLatency }: RunReport, clock: ClockName): string {
+  const { count } = invalidationLatency;
+  const all = Math.max(count, counterSum(counters, ['mmu_invalidate_count']));
+  if (all === 0) return 'none';
+  if (count === 0) return `${formatCount(all)}, none of which met a notifier`;
+  const which = all === count ? '' : `${formatCount(all)}, of which met a notifier `;
+  return `${which}${latencyText(invalidationLatency, clock)}`;
+}
+
 function latencyText({ count, p50Ns, p99Ns, maxNs }: Latency, clock: ClockName): string {
-  if (count === 0) return 'none';
   const times = `p50 ${formatNs(p50Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
   return `${formatCount(count)}: ${times} (${clock})`;
 }

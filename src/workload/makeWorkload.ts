@@ -56,7 +56,7 @@ export function makeWorkload(config: WorkloadConfig, index: number, world: Workl
     case 'access-bench':
       return new AccessBench(config, index);
     case 'engine-bench':
-      return new EngineBench(config);
+      return new EngineBench(config, index);
     case 'mirror-bench':
       return new MirrorBench(config, index, world);
     case 'machine-probe':

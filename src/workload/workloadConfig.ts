@@ -255,6 +255,7 @@ export interface EngineBenchConfig {
   readonly calls: number;
   readonly atOnce: number;
   readonly samples: number;
+  readonly warmUp: WarmUp;
 }
 
 /** All devices load from a buffer, lose it, and load again; made by the benchmark, not by scenario files. */
@@ -266,6 +267,8 @@ export interface MirrorBenchConfig {
   readonly pages: number;
   /** Invalidations of the whole buffer. */
   readonly rounds: number;
+  /** By invalidations before those. */
+  readonly warmUp: WarmUp;
 }
 
 /** Brings a buffer to device 0, for measurements of a modelled machine; made by these, not by scenario files. */

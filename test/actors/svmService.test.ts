@@ -5,10 +5,12 @@ import type { IoctlReply } from '../../src/actors/ioctl.js';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { ApiCode } from '../../src/driver/attributes/managedMemory.js';
+import { AtomicMode } from '../../src/driver/attributes/xeMadvise.js';
 import { stayInRam } from '../../src/driver/placement.js';
 import { CallPayload } from '../../src/memory/callPayload.js';
 import { FaultKind } from '../../src/memory/faultKind.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
+import { DEVICE_FILE } from '../../src/mm/file/fileType.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
 import { IoctlRequest, type SvmRequest } from '../../src/uapi/ioctlRequest.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from '../driver/harness.js';
@@ -107,6 +109,18 @@ describe('registered memory', () => {
     expect(machine.placesOf(AREA, 32)).toEqual(['ram']);
   });
 
+  it.each([
+    ['goes there where devices serve faults', 1, 'vram0'],
+    ['stays where they serve none', 0, 'ram'],
+  ])('that another device accesses and could not reach at the place of a prefetch %s', (_, xnack, place) => {
+    const machine = new Machine({ interconnect: 'none' });
+    machine.call(IoctlRequest.setXnack, null, -1, 0, 0, xnack);
+    expect(machine.register({ access: 'gpu1', prefetch: 'gpu0' })).toBe(Errno.OK);
+    expect(machine.placesOf(AREA, 32)).toEqual([place]);
+    const hasMoved = machine.seen.some(({ name }) => name === 'pagemap.toDevmemDone');
+    expect(hasMoved).toBe(place === 'vram0');
+  });
+
   it('migrates in pieces of its granularity', () => {
     const machine = new Machine();
     machine.register({ granularity: 0 }, 0, 16);
@@ -130,6 +144,44 @@ describe('registered memory', () => {
     machine.register({ flags: ['gpu_ro'] });
     expect(machine.run(load(machine.context(0), AREA))).toBe(100);
     expect(machine.run(store(machine.context(0), AREA + 16, 1))).toBe(Errno.EPERM);
+  });
+
+  it.each([0, 8])(
+    'that a range reaches beyond is no part of it any more: refused from page %i on',
+    (first) => {
+      const machine = new Machine();
+      expect(machine.run(store(machine.context(0), AREA, 1))).toBe(Errno.OK);
+      machine.register({ flags: ['gpu_ro'] }, first, 8);
+      expect(machine.run(store(machine.context(0), AREA + first, 2))).toBe(Errno.EPERM);
+      expect(machine.run(store(machine.context(0), AREA + 8 - first, 3))).toBe(Errno.OK);
+    },
+  );
+
+  it('whose ranges make way for smaller ones keeps what a mirror was told of it', () => {
+    const machine = new Machine();
+    const { mirrors, mm } = machine.coordinator;
+    const told = mirrors.attributesOf(mm)?.mirrors[0];
+    told?.setAtomics(vpn(AREA), vpn(AREA + 16), AtomicMode.Cpu);
+    expect(machine.run(load(machine.context(0), AREA))).toBe(100);
+    machine.register({ granularity: 3 }, 0, 8);
+    expect([0, 15].map((i) => told?.find(vpn(AREA + i))?.atomics)).toEqual([AtomicMode.Cpu, AtomicMode.Cpu]);
+  });
+
+  it('cannot be what a driver has put into the address space', () => {
+    const machine = new Machine();
+    const { kernel, calls, mm } = machine.coordinator;
+    const file = kernel.pageCache.create(0, DEVICE_FILE);
+    const args = {
+      hint: vpn(AREA + 16),
+      npages: 4,
+      prot: Prot.Read | Prot.Write,
+      flags: MapFlag.Fixed,
+      file,
+    };
+    machine.run(calls.memoryMap.mmap(mm, args));
+    expect(machine.register({ granularity: 3 }, 0, 32)).toBe(Errno.EFAULT);
+    expect(machine.register({ granularity: 3 }, 16, 4)).toBe(Errno.EFAULT);
+    expect(machine.register({ granularity: 3 }, 0, 16)).toBe(Errno.OK);
   });
 
   it('is forgotten as it is unmapped', () => {

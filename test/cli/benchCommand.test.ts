@@ -292,7 +292,7 @@ describe('bench lookup', () => {
   it('has a document with the figures', async () => {
     expect(await runCli(['bench', 'lookup', '--json', '-'], host)).toBe(0);
     const { results } = JSON.parse(host.stdout.text);
-    const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 3 };
+    const wall = { nsPerLookup: 200, minNs: 190, maxNs: 240, samples: 3, warmups: 9, steady: true };
     const { name, entries, verified } = lookupCell();
     expect(results).toEqual([{ name, entries, wall, wallRatio: 2, verified }]);
   });

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { type Vpn, vpn } from '../../src/base/units.js';
 import { FaultBuffer, type FaultBufferConfig } from '../../src/device/faultBuffer.js';
+import type { FaultSink } from '../../src/device/faultSink.js';
+import { FaultKind } from '../../src/memory/faultKind.js';
 import type { Steps } from '../../src/sim/steps.js';
 import type { VirtualExecutor } from '../../src/sim/virtual/virtualExecutor.js';
 import { ACTOR, executor, StepLog, settle, TestSink } from './harness.js';
@@ -100,6 +102,39 @@ describe('FaultBuffer', () => {
     );
     expect(seen.coalesced).toBeGreaterThan(50);
     expect(seen.overflows).toBeGreaterThan(50);
+  });
+
+  it('asks apart for each kind of access to a page, and each gets the answer to its own', () => {
+    const sched = executor();
+    const asked: FaultKind[] = [];
+    const sink: FaultSink = {
+      *serve(_page, _write, kind) {
+        asked.push(kind);
+        yield* sched.sleep(100);
+        return kind === FaultKind.Atomic ? Errno.EACCES : Errno.OK;
+      },
+    };
+    const buffer = new FaultBuffer(DEFAULTS, sched, ACTOR, sink);
+    const { Demand, Prefetch, Atomic } = FaultKind;
+    const answers = new Map<string, Errno>();
+    function* raise(write: boolean, kind: FaultKind): Steps<void> {
+      answers.set(`${write} ${kind}`, yield* buffer.raise(vpn(7), write, kind));
+    }
+    const faults: [boolean, FaultKind][] = [
+      [true, Atomic],
+      [true, Demand],
+      [false, Prefetch],
+      [false, Demand],
+    ];
+    for (const [write, kind] of faults) sched.spawn(ACTOR, `fault ${write} ${kind}`, raise(write, kind));
+    settle(sched);
+    expect([asked.length, buffer.counters.coalesced]).toEqual([4, 0]);
+    expect(faults.map(([write, kind]) => answers.get(`${write} ${kind}`))).toEqual([
+      Errno.EACCES,
+      Errno.OK,
+      Errno.OK,
+      Errno.OK,
+    ]);
   });
 
   it('asks once for the same page and access, but apart for loads and stores and for a fault after the answer', () => {

@@ -74,6 +74,30 @@ describe('garbage', () => {
   });
 });
 
+it('a prefetch to RAM brings home what is left of a range before the worker has removed it', () => {
+  const system = mirrored(1, { policy: migrateToFaulting(false) });
+  const { coordinator } = system;
+  const [vm] = coordinator.vms;
+  const { collector } = vm;
+  const work = collector.work.bind(collector);
+  let mayWork = false;
+  collector.work = function* () {
+    while (!mayWork) yield* system.executor.sleep(1);
+    yield* work();
+  };
+  const bringHome = function* (): Steps<number> {
+    yield* system.cpus[0].munmap(vpn(AREA + 8), 8);
+    expect(collector.hasWork).toBe(true);
+    const next = yield* coordinator.prefetches.toRam(vm, vpn(AREA));
+    mayWork = true;
+    return next;
+  };
+  expect(system.run(bringHome())).toBeGreaterThan(AREA);
+  expect(system.placeOf(AREA)).toBe('ram');
+  system.checkAtRest();
+  system.tearDown();
+});
+
 /** Start pages of the ranges that the collector removes, in order. */
 function watchRemovals({ collector }: SvmVm): number[] {
   const removed: number[] = [];
@@ -149,5 +173,52 @@ describe('the garbage collector', () => {
       expect([vm.collector.hasWork, work.begun]).toEqual([false, begun]);
     }
     expect(waited).toBeGreaterThan(0);
+  });
+});
+
+/** Goes on when the others have got so far. */
+function* until(isSo: () => boolean): Steps<void> {
+  while (!isSo()) yield STEP;
+}
+
+describe('who collects before it looks for ranges', () => {
+  it('does both under one hold of the lock: the end of the mirror comes before or after, not between', () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const system = mirrored(2, { seed, policy: migrateToFaulting(false) });
+      const { coordinator } = system;
+      const { mm, mirrors, prefetches } = coordinator;
+      const [vm] = coordinator.vms;
+      let at = 0;
+      function* holdFirst(): Steps<void> {
+        yield* vm.vmLock.write();
+        at = 1;
+        yield* until(() => at === 3);
+        const garbage = system.rangeAt(AREA + 16);
+        assert(garbage !== null, 'no range');
+        vm.collector.add(garbage);
+        vm.vmLock.writeUnlock();
+      }
+      function* bringHome(): Steps<void> {
+        yield* until(() => at === 1);
+        at = 2;
+        yield* prefetches.toRam(vm, vpn(AREA));
+      }
+      /** Has the lock while the other one, which was not too late, waits to collect. */
+      function* holdNext(): Steps<void> {
+        yield* until(() => at === 2);
+        at = 3;
+        yield* vm.vmLock.write();
+        at = 4;
+        yield* until(() => vm.closed);
+        vm.vmLock.writeUnlock();
+      }
+      function* end(): Steps<void> {
+        yield* until(() => at === 4);
+        yield* mirrors.close(mm);
+      }
+      system.runAll([holdFirst(), bringHome(), holdNext(), end()]);
+      expect([vm.gpusvm.ranges.size, vm.gpusvm.notifiers.size, mm.notifiers.intervals]).toEqual([0, 0, 0]);
+      system.tearDown();
+    }
   });
 });

@@ -42,6 +42,19 @@ function expectAllThere(system: System): void {
   system.checkAtRest();
 }
 
+describe('a mirror that is closed', () => {
+  it('takes no device, and lets none go', () => {
+    const system = mirrored([0]);
+    leave(system, 2);
+    const [vm] = system.coordinator.vms;
+    const [first, , third] = system.coordinator.gpus;
+    system.run(vm.close());
+    expect(system.run(vm.membership.join(third, true))).toBe(Errno.ENOENT);
+    expect(system.run(vm.membership.leave(first))).toBe(Errno.ENOENT);
+    expect(vm.gpus.map(({ index }) => index)).toEqual([0, 1]);
+  });
+});
+
 describe('a device that leaves', () => {
   it('keeps no translation and no DMA mapping, and its faults end with -ENODEV; the others notice nothing', () => {
     const system = mirrored([0, 1]);

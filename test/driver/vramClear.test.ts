@@ -56,6 +56,23 @@ describe('device memory that is cleared before use', () => {
     expect(lost).toContain(true);
   });
 
+  it('takes no pages when the clear fails: they stay in RAM', () => {
+    const system = filled();
+    const { port } = system.coordinator.gpus[0];
+    const copy = port.copy.bind(port);
+    let copies = 0;
+    port.copy = function* (...args) {
+      if (system.executor.self.name === 'clear of VRAM') return Errno.EIO;
+      copies++;
+      return yield* copy(...args);
+    };
+    expect(system.run(load(system.context(0), AREA))).toBe(100);
+    expect([copies, system.placesOf(AREA, 16)]).toEqual([0, ['ram']]);
+    expect(system.devices[0].gpu.vram.usedPages).toBe(0);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
   it('is not given to others before the clear has ended, when the migration fails early', () => {
     const system = filled();
     const { vram } = system.coordinator;

@@ -106,6 +106,19 @@ describe('eviction', () => {
     },
   );
 
+  it('for a device that left ends as soon as it is back: what has not gone yet stays', () => {
+    const system = small();
+    const { vram, gpus, mm } = system.coordinator;
+    const [gpu] = gpus;
+    system.run(findDifference(system.context(0), AREA, 32, 100));
+    let asked = 0;
+    expect(system.run(vram.evictOf(gpu, mm, () => ++asked === 2))).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 32)).toEqual(['ram', 'vram0']);
+    expect([...gpu.allocations].map(({ stranded }) => stranded)).toEqual([false]);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
   it('that cannot succeed leaves the fault to use RAM', () => {
     const system = small();
     system.run(findDifference(system.context(0), AREA, 32, 100));

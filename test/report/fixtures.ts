@@ -13,7 +13,7 @@ export function deviceReport(device: number, counters: Record<string, number> = 
     device,
     counters: {
       svm_pagefault_count: 1200,
-      svm_tlb_inval_count: 30,
+      tlb_inval_count: 30,
       svm_migrate_count: 310,
       svm_migrate_bytes: 12 * 2 ** 20,
       svm_cpu_migrate_count: 25,

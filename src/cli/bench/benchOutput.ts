@@ -70,7 +70,7 @@ function headLine(
   const policy = policyText(config);
   const samples = Math.max(0, ...figures.map(({ summary }) => summary.count));
   const machine = `${plural(deviceCount, 'device')}, layout ${svm.layout}, seed ${seed}, cost ${cost.preset} (${presetHash(config)})${policy === null ? '' : `, policy ${policy}`}`;
-  return `${name}: ${machine}, ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
+  return `${name}: ${machine}, figures of up to ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
 }
 
 function thresholdBlocks(thresholds: readonly ThresholdResult[], colors: Colors): ReportBlock[] {

@@ -21,7 +21,7 @@ export interface PlacementWorld {
   readonly linked: Linked;
   /** A device of the process by its number; null where it has none such. */
   deviceOf(vm: SvmVm, index: number): GpuHandle | null;
-  /** Smaller ranges stay in RAM. @kernel xe_device.info.needs_64k */
+  /** Smaller ranges stay in RAM. @kernel xe_device.info.vram_flags, XE_VRAM_FLAGS_NEED64K */
   readonly migratePagesMin: number;
 }
 

@@ -142,8 +142,10 @@ export class DevmemToRam {
     }
     yield* this.migrateVma.finalize(args);
     sched.at(PagemapStep.toRamDone, start, npages, errno, sched.now() - startedNs);
-    if (errno === Errno.OK && args.cpages > 0 && fault.byProgram)
-      sched.at(PagemapStep.cpuMigrated, start, npages, devmem.dpagemap.device.index, mm.id);
+    if (errno === Errno.OK && args.cpages > 0) {
+      const step = fault.byProgram ? PagemapStep.cpuMigrated : PagemapStep.hmmMigrated;
+      sched.at(step, start, npages, devmem.dpagemap.device.index, mm.id);
+    }
     return errno;
   }
 

@@ -46,7 +46,7 @@ export class DrmPagemap {
     private readonly unhold: PagemapUnhold,
   ) {}
 
-  /** With the caller's reference, or -ENOMEM. @kernel drm_pagemap_create */
+  /** With the caller's reference, or -ENOMEM. @kernel drm_pagemap_init */
   static create(
     device: DrmDevice,
     pagemap: DevPagemap,

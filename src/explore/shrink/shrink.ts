@@ -9,7 +9,7 @@ import { SAME_STATE } from '../progress/progressWatch.js';
 import { makeStrategy } from '../strategies/makeStrategy.js';
 import type { SubjectRunner } from '../subjectRunner.js';
 import { type ExplorationTarget, runnerOf } from '../target.js';
-import { verdictKey } from '../verdict.js';
+import { saysTheSame, verdictKey } from '../verdict.js';
 import { type ProgramSize, programSize, sizeKeys } from './programSize.js';
 import { smallerSources } from './smallerSources.js';
 import { smallestSubset } from './smallestSubset.js';
@@ -246,7 +246,7 @@ class Shrinking {
     const runner = this.runnerFor(target);
     if (runner === null) return null;
     const outcome = this.failureLike(like, runner);
-    if (outcome !== null && this.canHold(target)) return { target, runner, outcome };
+    if (outcome !== null && this.showsTheSame(target, outcome)) return { target, runner, outcome };
     runner.close();
     return null;
   }
@@ -260,12 +260,13 @@ class Shrinking {
 
   /**
    * A program that lost what its own expectations need fails as well, but shows nothing: without the bug it must hold, and where there is none, under
-   * some schedule at least, if the program from before did.
+   * some schedule at least. One that never does can only be told by its words.
    */
-  private canHold(target: ExplorationTarget): boolean {
+  private showsTheSame(target: ExplorationTarget, { verdict }: Outcome): boolean {
     if (target.bug !== null) return this.holdsAnew({ ...target, bug: null }, 'always');
     this.couldHold ??= this.holdsAnew(this.target, 'once');
-    return !this.couldHold || this.holdsAnew(target, 'once');
+    if (this.couldHold) return this.holdsAnew(target, 'once');
+    return verdict !== null && saysTheSame(verdict, this.finding.verdict);
   }
 
   private holdsAnew(target: ExplorationTarget, wanted: 'always' | 'once'): boolean {

@@ -153,11 +153,17 @@ export class Mprotect {
         if (!pteHas(pte, PteBit.Write)) return pte;
         return pteWith(pteWithout(pte, PteBit.Write), this.isAnon(pte) ? PteBit.Exclusive : 0);
       case PteKind.DevicePrivate:
+        return this.protectedPrivatePte(pte);
       case PteKind.DeviceExclusive:
         return pteWithout(pte, PteBit.Write);
       default:
         return pte;
     }
+  }
+
+  /** With its write access a page in device memory loses that it was stored to, which nobody needs but a checkpoint. @kernel change_pte_range, change_huge_pmd */
+  private protectedPrivatePte(pte: Pte): Pte {
+    return pteHas(pte, PteBit.Write) ? pteWithout(pte, PteBit.Write | PteBit.SoftDirty) : pte;
   }
 
   private protectedPresentPte(vma: Vma, pte: Pte): Pte {

@@ -25,7 +25,12 @@ export class MigrateDevice {
       for (let j = 1; j < large && i + j < npages; j++) src[i + j] = 0;
       i += large - 1;
     }
-    return yield* this.unmapper.unmap(src, npages, NO_PFN);
+    return yield* this.unmap(src, npages);
+  }
+
+  /** Of pages that the caller holds and has locked; how many could be unmapped. The others are let go of. @kernel migrate_device_unmap */
+  unmap(src: Uint32Array, npages: number): Steps<number> {
+    return this.unmapper.unmap(src, npages, NO_PFN);
   }
 
   /** @kernel migrate_device_pages */

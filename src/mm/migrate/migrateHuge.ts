@@ -28,16 +28,7 @@ import { fitsHugePage, isPmdNone } from '../huge/thpArea.js';
 import type { Kernel } from '../kernel.js';
 import { prepareAnonVma } from '../rmap/anonVmaPrepare.js';
 import type { Rmap } from '../rmap/rmap.js';
-import {
-  PTE_WRITTEN,
-  type Pte,
-  PteBit,
-  PteKind,
-  pteFromWord,
-  pteHas,
-  pteKind,
-  ptePfn,
-} from '../table/pte.js';
+import { type Pte, PteBit, PteKind, pteFromWord, pteHas, pteKind, ptePfn } from '../table/pte.js';
 import { isSelected, MigrateSelect, type MigrateVmaArgs } from './migrateArgs.js';
 
 export class MigrateHuge {
@@ -182,8 +173,7 @@ export class MigrateHuge {
     folios.setFlag(head, FolioFlag.AnonExclusive);
     folios.get(head);
     folios.addEntireRmap(head);
-    const carried = PteBit.Huge | PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
-    writeLeaf(mm.pageTable, slot, this.rmap.mappingEntry(vma, head, vma.isWritable, carried));
+    writeLeaf(mm.pageTable, slot, this.rmap.freshEntry(vma, head, PteBit.Huge));
     return true;
   }
 }

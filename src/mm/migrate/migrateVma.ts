@@ -24,7 +24,6 @@ import { prepareAnonVma, vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
 import type { Rmap } from '../rmap/rmap.js';
 import {
   PTE_NONE,
-  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -264,8 +263,7 @@ export class MigrateVma {
     folios.setFlag(pfn, FolioFlag.AnonExclusive);
     folios.get(pfn);
     folios.addRmap(pfn);
-    const carried = PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
-    mm.pageTable.write(slot, this.rmap.mappingEntry(vma, pfn, vma.isWritable, carried));
+    mm.pageTable.write(slot, this.rmap.freshEntry(vma, pfn, 0));
     this.kernel.sched.at(MigrateStep.filled, page, pfn, mm.id);
   }
 }

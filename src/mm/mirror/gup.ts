@@ -214,29 +214,36 @@ export class GetUserPages {
     const movable: Pfn[] = [];
     for (let i = 0; i < npages; i++) if (this.isCoherent(pages[i] as Pfn)) movable.push(pages[i] as Pfn);
     if (movable.length === 0) return Errno.OK;
+    const { folios } = this.kernel;
+    for (const pfn of movable) folios.get(pfn);
     this.release(pages, npages, flags);
+    let errno: Errno = Errno.OK;
     for (const pfn of movable) {
-      const errno = yield* this.migrateHome(pfn);
-      this.kernel.sched.at(GupStep.home, pfn, errno);
-      if (errno !== Errno.OK) return errno;
+      if (errno === Errno.OK) {
+        errno = yield* this.migrateHome(pfn);
+        this.kernel.sched.at(GupStep.home, pfn, errno);
+      } else {
+        folios.put(pfn);
+      }
     }
-    return Errno.EAGAIN;
+    return errno === Errno.OK ? Errno.EAGAIN : errno;
   }
 
-  /** @kernel migrate_device_coherent_folio */
+  /** Consumes a reference. Waits for whoever has the page locked. @kernel migrate_device_coherent_folio */
   private *migrateHome(pfn: Pfn): Steps<Errno> {
-    const src = new Uint32Array([pfn]);
-    const dst = new Uint32Array(1);
-    if ((yield* this.migrateDevice.pfns(src, 1)) === 0) return Errno.EBUSY;
     const { memory, folioLocks } = this.kernel;
+    yield* folioLocks.lock(pfn);
+    const src = new Uint32Array([migratePfn(pfn, MigratePfnFlag.MIGRATE)]);
+    const dst = new Uint32Array(1);
+    if ((yield* this.migrateDevice.unmap(src, 1)) === 0) return Errno.EBUSY;
     const to = this.kernel.allocPage();
     if (to !== 0) {
       folioLocks.lockNew(to);
-      memory.copyPages(to, pfn, 1);
       dst[0] = migratePfn(to, 0);
     }
     yield* this.migrateDevice.pages(src, dst, 1);
     const moved = (migratePfnAt(src, 0) & MigratePfnFlag.MIGRATE) !== 0;
+    if (moved) memory.copyPages(to, pfn, 1);
     yield* this.migrateDevice.finalize(src, dst, 1);
     return moved ? Errno.OK : Errno.EBUSY;
   }

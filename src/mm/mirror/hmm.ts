@@ -118,8 +118,11 @@ export class Hmm {
       if (mm.notifiers.reachReadBegin(notifier)) yield STEP;
       range.notifierSeq = mm.notifiers.readSeq(notifier);
       if (mm.notifiers.isInvalidating(notifier)) yield* mm.notifiers.untilSeqChanges(range.notifierSeq);
-      if (timeoutNs > 0 && sched.now() > deadline) return Errno.EBUSY;
       if (!mm.mmapLock.beginRead()) yield PARK;
+      if (timeoutNs > 0 && sched.now() > deadline) {
+        mm.mmapLock.readUnlock();
+        return Errno.EBUSY;
+      }
       const errno = yield* this.fault(range, true);
       if (errno === Errno.EAGAIN) {
         deadline = sched.now() + timeoutNs;

@@ -96,13 +96,13 @@ export class CopyPageRange {
         return Errno.ENOMEM;
       }
       if (this.kernel.sched.reach(CopyStep.copied, page, reached - page, parent.id, child.id)) yield STEP;
-      if (reached < end) yield* this.waitForFolio(parent, reached);
       page = parent.pageTable.nextPopulated(reached, from.end);
     }
     return needsFlush;
   }
 
-  /** Under both page-table locks, within one leaf table. Returns where it stopped: at a page that somebody has locked, or at the end; -1 without memory. @kernel copy_pte_range */
+  /** Under both page-table locks, within one leaf table. Returns where it stopped: behind a huge leaf, or at the end; -1 without memory, and where a page that a device has to itself is locked by
+   * somebody, of which fork says the same. @kernel copy_pte_range */
   private copySpan(pair: AreaPair, start: number, end: number): number {
     const { parent, child } = pair;
     const slot = parent.pageTable.slot(start);
@@ -119,7 +119,7 @@ export class CopyPageRange {
         splitLeaf(this.kernel, parent, page);
       }
       if (pteKind(pteFromWord(parent.pageTable.read(at))) === PteKind.DeviceExclusive) {
-        if (!this.exclusive.tryRestore(parent, pair.from, page as Vpn)) return page;
+        if (!this.exclusive.tryRestore(parent, pair.from, page as Vpn)) return -1;
       }
       if (!this.copyEntry(pair, page as Vpn, at, childSlot)) return -1;
     }
@@ -271,12 +271,6 @@ export class CopyPageRange {
       kind === PteKind.Present ? childPresent(pair, kept) : childEntry(kept),
     );
     return true;
-  }
-
-  /** Somebody has the page of a device-exclusive entry locked: wait, and look at the entry again. */
-  private *waitForFolio(parent: Mm, page: number): Steps<void> {
-    const pte = pteFromWord(parent.pageTable.get(page));
-    if (pteKind(pte) === PteKind.DeviceExclusive) yield* this.kernel.folioLocks.waitUnlocked(ptePfn(pte));
   }
 }
 

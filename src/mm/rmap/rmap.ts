@@ -24,6 +24,7 @@ import type { Mm } from '../process/mm.js';
 import {
   hardwareMayMark,
   makePte,
+  PTE_WRITTEN,
   type Pte,
   PteBit,
   PteKind,
@@ -49,6 +50,8 @@ export interface Mapping {
 
 /** Bits that an entry carries through a migration. */
 const CARRIED = PteBit.Young | PteBit.Dirty | PteBit.SoftDirty | PteBit.UffdWp;
+/** What hardware marks in entries that it walks. */
+const MARKS = PteBit.Young | PteBit.Dirty;
 
 export class Rmap {
   constructor(private readonly kernel: Kernel) {}
@@ -108,7 +111,10 @@ export class Rmap {
     for (let page = start; page < end; page++) {
       const pfn = (head + first + page - start) as Pfn;
       if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
-      if (pteKind(this.replaceByMigrationEntry(mm, page)) === PteKind.Present) wasPresent = true;
+      const kind = pteKind(this.replaceByMigrationEntry(mm, page));
+      if (kind === PteKind.Present) wasPresent = true;
+      // On x86-64 the bits of such an entry read as dirty, which nobody but migrate_vma_collect_pmd leaves out.
+      if (kind === PteKind.DevicePrivate) this.kernel.folios.setFlag(pfn, FolioFlag.Dirty);
     }
     return wasPresent;
   }
@@ -280,11 +286,19 @@ export class Rmap {
     table.write(slot, this.mappingEntry(vma, to, writable, entry & CARRIED));
   }
 
-  /** An entry that maps `pfn` as its zone demands: present, or device-private. */
+  /** An entry that maps `pfn` as its zone demands: present, or device-private, which is neither young nor dirty. */
   mappingEntry(vma: Vma, pfn: Pfn, writable: boolean, carried: number): Pte {
-    const kind = this.kernel.memory.layout.isDevicePrivate(pfn) ? PteKind.DevicePrivate : PteKind.Present;
-    const protNone = kind === PteKind.Present && !vma.isAccessible ? PteBit.ProtNone : 0;
-    return makePte(kind, pfn, (writable && vma.isWritable ? PteBit.Write : 0) | carried | protNone);
+    const write = writable && vma.isWritable ? PteBit.Write : 0;
+    if (this.kernel.memory.layout.isDevicePrivate(pfn))
+      return makePte(PteKind.DevicePrivate, pfn, write | (carried & ~MARKS));
+    return makePte(PteKind.Present, pfn, write | carried | (vma.isAccessible ? 0 : PteBit.ProtNone));
+  }
+
+  /** The entry of a page that was put where none was. @kernel migrate_vma_insert_page, migrate_vma_insert_huge_pmd_page */
+  freshEntry(vma: Vma, pfn: Pfn, bits: number): Pte {
+    const marks = PteBit.Young | (vma.isWritable ? PTE_WRITTEN : 0);
+    const isPrivate = this.kernel.memory.layout.isDevicePrivate(pfn);
+    return this.mappingEntry(vma, pfn, vma.isWritable, isPrivate ? bits : bits | marks);
   }
 
   private mapsPage(mm: Mm, page: Vpn, pfn: Pfn): boolean {

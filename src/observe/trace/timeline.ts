@@ -81,6 +81,12 @@ const TASKS = 2 ** 22;
 const causes = ['prefetch', 'GPU fault', 'CPU fault', 'eviction'] as const;
 const NO_ARGUMENTS: EventArguments = {};
 
+/** A walk of hmm_range_fault faults pages home too, on behalf of whoever asked for it. */
+function causeOfWayHome({ open, cause }: TaskLine): string {
+  const faults = open.map(({ span }) => span.name).filter((name) => /^(?:CPU|GPU) fault$/.test(name));
+  return faults.at(-1) ?? cause ?? 'HMM walk';
+}
+
 /** Reads a trace into a sink. */
 export function readTimeline(trace: Trace, sink: TimelineSink): void {
   const timeline = new Timeline(trace, sink);
@@ -217,7 +223,7 @@ class Timeline implements TraceVisitor {
   }
 
   private causeOf(line: TaskLine, rule: SpanRule): string {
-    if (rule.begin === 'pagemap.toRam') return 'CPU fault';
+    if (rule.begin === 'pagemap.toRam') return causeOfWayHome(line);
     return line.cause ?? (rule.begin === 'pagemap.evict' ? 'eviction' : 'policy');
   }
 

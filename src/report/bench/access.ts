@@ -7,7 +7,7 @@ import type { JsonObject } from '../json.js';
 import { left, right } from '../textTable.js';
 import { formatCount, formatNs, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
-import { warmupsText } from './warmupsText.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -86,7 +86,7 @@ function ratesOf(times: AccessTimes | null): number[] {
 }
 
 function warmupsOf(times: AccessTimes | null): string {
-  return times === null ? 'N/A' : warmupsText(times.warmups, times.isSteady);
+  return times === null ? 'N/A' : warmupsText(times);
 }
 
 function timesText(times: AccessTimes | null): string[] {
@@ -102,13 +102,12 @@ function timesText(times: AccessTimes | null): string[] {
 function timesResult(times: AccessTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
   const { count, median: loadsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
-  const { warmups, isSteady } = times;
   return {
     loadsPerSecond,
     minPerSecond: min,
     maxPerSecond: max,
     spreadPerSecond: spread,
     samples: count,
-    ...(clock === 'wall' ? { warmups, steady: isSteady } : {}),
+    ...(clock === 'wall' ? warmupsResult(times) : {}),
   };
 }

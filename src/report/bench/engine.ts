@@ -5,6 +5,7 @@ import type { EngineCell, EnginePart } from '../../simulation/bench/engine.js';
 import { left, right } from '../textTable.js';
 import { formatCount, formatNs, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -37,6 +38,7 @@ export const engineReport: BenchReport<EngineCell> = {
           formatCount(rates.median),
           formatShare(relativeSpread(rates)),
           formatNs(NANOSECONDS_PER_SECOND / rates.median),
+          warmupsText(cell),
         ];
       });
     const columns = [
@@ -45,6 +47,7 @@ export const engineReport: BenchReport<EngineCell> = {
       right('per second (wall)'),
       right('±'),
       right('each (wall)'),
+      right('warm-ups'),
     ];
     return [{ columns, rows }];
   },
@@ -59,6 +62,7 @@ export const engineReport: BenchReport<EngineCell> = {
       maxPerSecond: max,
       spreadPerSecond: spread,
       samples: count,
+      ...warmupsResult(cell),
     };
     return [{ ...head, wall, status }];
   },

@@ -17,6 +17,7 @@ import {
   catalogueSamples,
 } from './catalogue.js';
 import type { MeasuredCell, Metrics } from './figure.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 /** Of a search in itself, and then of the catalogue of bugs. */
 export type ExploreCell = ExploreBenchCell | CatalogueCell;
@@ -90,8 +91,10 @@ function speedBlocks(cells: readonly ExploreBenchCell[]): ReportBlock[] {
     right('Steps/s (wall)'),
     right('Steps each'),
     right('to 1 worker'),
+    right('warm-up blocks'),
   ];
-  const rows = cells.map(({ jobs, checked, scheduleRates, stepRates, stepsMean, scaling }) => {
+  const rows = cells.map((cell) => {
+    const { jobs, checked, scheduleRates, stepRates, stepsMean, scaling } = cell;
     const { median, min, max } = summaryOf(scheduleRates);
     return [
       String(jobs),
@@ -100,20 +103,14 @@ function speedBlocks(cells: readonly ExploreBenchCell[]): ReportBlock[] {
       formatRate(summaryOf(stepRates).median),
       stepsMean.toFixed(1),
       scaling.toFixed(2),
+      warmupsText(cell),
     ];
   });
   return [{ columns, rows }];
 }
 
-function speedResults({
-  jobs,
-  checked,
-  scheduleRates,
-  stepRates,
-  stepsMean,
-  scaling,
-  replays,
-}: ExploreBenchCell): JsonObject[] {
+function speedResults(cell: ExploreBenchCell): JsonObject[] {
+  const { jobs, checked, scheduleRates, stepRates, stepsMean, scaling, replays } = cell;
   const { count, median, min, max } = summaryOf(scheduleRates);
   const wall = {
     schedulesPerSecond: median,
@@ -121,6 +118,7 @@ function speedResults({
     maxPerSecond: max,
     stepsPerSecond: summaryOf(stepRates).median,
     samples: count,
+    ...warmupsResult(cell),
   };
   const { replayed, agreed } = replays;
   const checkers = checked ? 'all' : 'none';

@@ -15,7 +15,7 @@ import { formatBytes, formatCount, formatNs, formatRate, formatShare, plural } f
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { latencyTexts, latencyTitles } from './latencyTexts.js';
-import { warmupsText } from './warmupsText.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
@@ -122,15 +122,14 @@ function virtualRateOf({ virtualTimes, simulated }: FaultCell): number | null {
 function timesResult(times: FaultTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
   const { count, median: faultsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
-  const { warmups, isSteady, latency } = times;
   return {
     faultsPerSecond,
     minPerSecond: min,
     maxPerSecond: max,
     spreadPerSecond: spread,
     samples: count,
-    latency: { ...latency },
-    ...(clock === 'wall' ? { warmups, steady: isSteady } : {}),
+    latency: { ...times.latency },
+    ...(clock === 'wall' ? warmupsResult(times) : {}),
   };
 }
 
@@ -152,7 +151,7 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
       formatShare(relativeSpread(rates)),
       ...latencyTexts(times.latency),
       `${formatRate(rates.median * cell.rangeBytes)}B/s`,
-      ...(isWall ? [warmupsText(times.warmups, times.isSteady)] : []),
+      ...(isWall ? [warmupsText(times)] : []),
     ];
   });
   const title = `GPU faults, latency from the raising of a fault to its answer (${clock})`;

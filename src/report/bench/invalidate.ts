@@ -14,7 +14,7 @@ import { formatBytes, formatCount, formatNs, formatShare, plural } from '../unit
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { latencyTexts, latencyTitles } from './latencyTexts.js';
-import { warmupsText } from './warmupsText.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
 
@@ -85,13 +85,13 @@ function clockSamples(times: InvalidateTimes | null, clock: ClockName): Record<s
 
 function timesResult(times: InvalidateTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
-  const { latency, calls, split, warmups, isSteady } = times;
+  const { latency, calls, split } = times;
   return {
     ...latency,
     callNs: median(calls),
     samples: calls.length,
     partsNs: split === null ? null : { ...split.partsNs },
-    ...(clock === 'wall' ? { warmups, steady: isSteady } : {}),
+    ...(clock === 'wall' ? warmupsResult(times) : {}),
   };
 }
 
@@ -103,7 +103,8 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
   if (measured.length === 0) return [];
   const titles = [...latencyTitles, 'count', 'call', 'host', 'lock wait', 'devices'];
   const isWall = clock === 'wall';
-  const rows = measured.map(({ cell, times: { latency, calls, split, warmups, isSteady } }) => {
+  const rows = measured.map(({ cell, times }) => {
+    const { latency, calls, split } = times;
     const parts =
       split === null
         ? ['-', '-', '-']
@@ -118,7 +119,7 @@ function latencyTable(cells: readonly InvalidateCell[], clock: ClockName): Table
       formatCount(latency.count),
       formatNs(median(calls)),
       ...parts,
-      ...(isWall ? [warmupsText(warmups, isSteady)] : []),
+      ...(isWall ? [warmupsText(times)] : []),
     ];
   });
   const columns = [

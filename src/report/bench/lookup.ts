@@ -5,6 +5,7 @@ import type { LookupCell } from '../../simulation/bench/lookup.js';
 import { left, right } from '../textTable.js';
 import { formatCount, formatNs, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 export const lookupReport: BenchReport<LookupCell> = {
   metrics: {
@@ -37,16 +38,20 @@ export const lookupReport: BenchReport<LookupCell> = {
       right('lowest'),
       right('highest'),
       right('ratio (wall)'),
+      right('warm-ups'),
     ];
-    const rows = cells.map(({ name, entries, times, ratio }) => {
+    const rows = cells.map((cell) => {
+      const { name, entries, times, ratio } = cell;
       const { median, min, max } = summaryOf(times);
-      return [name, formatCount(entries), ...[median, min, max].map(formatNs), ratio.toFixed(2)];
+      const figures = [median, min, max].map(formatNs);
+      return [name, formatCount(entries), ...figures, ratio.toFixed(2), warmupsText(cell)];
     });
     return [{ columns, rows }];
   },
-  results: ({ name, entries, times, ratio, verified }) => {
+  results: (cell) => {
+    const { name, entries, times, ratio, verified } = cell;
     const { count, median, min, max } = summaryOf(times);
-    const wall = { nsPerLookup: median, minNs: min, maxNs: max, samples: count };
+    const wall = { nsPerLookup: median, minNs: min, maxNs: max, samples: count, ...warmupsResult(cell) };
     return [{ name, entries, wall, wallRatio: ratio, verified }];
   },
 };

@@ -20,7 +20,7 @@ import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { migrateKey } from './migrateKey.js';
 import { copyShareOf, phaseBlocks } from './migratePhases.js';
-import { warmupsText } from './warmupsText.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
@@ -136,7 +136,7 @@ function timesResult(cell: MigrateCell, times: MigrateTimes | null, clock: Clock
     maxNs,
     spreadNs,
     samples: count,
-    ...(clock === 'wall' ? { warmups: times.warmups, steady: times.isSteady } : {}),
+    ...(clock === 'wall' ? warmupsResult(times) : {}),
     ...(totals === null ? {} : { totals: { ...totals } }),
     ...(split === null ? {} : { phasesNs: { ...split.phasesNs }, copyShare: copyShareOf(split) }),
   };
@@ -249,11 +249,10 @@ function rateText(bytesPerSecond: number | null, bytes: number): string {
 function warmupsOf({ flows }: MigrateCell): string {
   const walls = flows.flatMap(({ wall }) => (wall === null ? [] : [wall]));
   if (walls.length === 0) return 'N/A';
-  const most = Math.max(...walls.map(({ warmups }) => warmups));
-  return warmupsText(
-    most,
-    walls.every(({ isSteady }) => isSteady),
-  );
+  return warmupsText({
+    warmups: Math.max(...walls.map(({ warmups }) => warmups)),
+    isSteady: walls.every(({ isSteady }) => isSteady),
+  });
 }
 
 /** What was done in vain, where anything was. */

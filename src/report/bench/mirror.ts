@@ -10,6 +10,7 @@ import { left, right } from '../textTable.js';
 import { formatBytes, formatCount, formatNs, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { MeasuredCell, Metric, Metrics } from './figure.js';
+import { warmupsResult, warmupsText } from './warmups.js';
 
 /** Where the saving is promised. */
 const PROMISED_DEVICES = 8;
@@ -58,7 +59,7 @@ export const mirrorReport: BenchReport<MirrorCell> = {
     {
       ...cell,
       simulated: cell.simulated === null ? null : timesResult(cell.simulated),
-      wall: cell.wall === null ? null : timesResult(cell.wall),
+      wall: cell.wall === null ? null : { ...timesResult(cell.wall), ...warmupsResult(cell.wall) },
     },
   ],
 };
@@ -130,8 +131,14 @@ function timeTable(cells: readonly MirrorCell[]): TableBlock {
   );
   const parts = ['First access', 'Invalidation', 'Access again'];
   const titles = clocks.flatMap((clock) => parts.map((part) => `${part} (${clock})`));
-  const rows = cells.map((cell) => [...headOf(cell), ...clocks.flatMap((clock) => timesText(cell[clock]))]);
-  return { columns: [right('Devices'), left('Layout'), ...titles.map(right)], rows };
+  const hasWall = clocks.includes('wall');
+  const rows = cells.map((cell) => [
+    ...headOf(cell),
+    ...clocks.flatMap((clock) => timesText(cell[clock])),
+    ...(hasWall ? [cell.wall === null ? '-' : warmupsText(cell.wall)] : []),
+  ]);
+  const all = hasWall ? [...titles, 'warm-ups'] : titles;
+  return { columns: [right('Devices'), left('Layout'), ...all.map(right)], rows };
 }
 
 function timesText(times: MirrorTimes | null): string[] {

@@ -1,12 +1,12 @@
 /** Measures loads of devices: with the translation in the TLB, in the page table, or nowhere. */
 
-import type { WarmUp } from '../../base/steadyState.js';
+import type { WarmedUp, WarmUp } from '../../base/steadyState.js';
 import type { AccessBenchConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
 import { rangeSizes } from '../rangeSizes.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import { countsOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
 export const accessKinds = ['tlb', 'tlb-vram', 'table', 'miss'] as const;
@@ -16,13 +16,11 @@ export const accessKinds = ['tlb', 'tlb-vram', 'table', 'miss'] as const;
  */
 export type AccessKind = (typeof accessKinds)[number];
 
-export interface AccessTimes {
+export interface AccessTimes extends WarmedUp {
   /** Of one device in one sample. */
   readonly loads: number;
   /** Until the last device is done, sample by sample. */
   readonly times: readonly number[];
-  readonly warmups: number;
-  readonly isSteady: boolean;
 }
 
 export interface AccessVariant {
@@ -94,11 +92,8 @@ async function measureCell(
     problems.push(problemOf(report, 'sample'));
     const counts = countsOf(report);
     const times = samplesOf(counts, 'sample');
-    const { warmups = 0, steady = 0 } = counts;
     const measured =
-      times.length === 0
-        ? null
-        : { loads: SHAPES[variant.kind].loads, times, warmups, isSteady: steady === 1 };
+      times.length === 0 ? null : { loads: SHAPES[variant.kind].loads, times, ...warmedUpOf(counts) };
     return { measured, machineTimes: samplesOf(counts, 'wall') };
   };
   const { isModelled } = SHAPES[variant.kind];

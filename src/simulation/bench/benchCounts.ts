@@ -1,11 +1,16 @@
 /** Reads what the program of a benchmark counted, and whether its run was a measurement at all. */
 
+import type { WarmedUp } from '../../base/steadyState.js';
 import type { RunReport } from '../runReport.js';
 
 export type BenchCounts = Readonly<Record<string, number>>;
 
 export function countsOf({ workloads }: RunReport): BenchCounts {
   return workloads[0]?.counts ?? {};
+}
+
+export function warmedUpOf({ warmups = 0, steady = 0 }: BenchCounts): WarmedUp {
+  return { warmups, isSteady: steady === 1 };
 }
 
 /** Values named `<prefix><sample>Ns`, in order. */

@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
-import { SteadyState, type WarmUp } from '../../base/steadyState.js';
+import { SteadyState, type WarmedUp, type WarmUp } from '../../base/steadyState.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { defineMessage, field } from '../../sim/message.js';
 import { Mutex } from '../../sim/mutex.js';
@@ -18,7 +18,7 @@ import { VirtualExecutor } from '../../sim/virtual/virtualExecutor.js';
 import type { EngineBenchConfig } from '../../workload/workloadConfig.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { ExecutorName, SimulationConfig } from '../simulationConfig.js';
-import { countsOf, samplesOf } from './benchCounts.js';
+import { countsOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 
 export const engineParts = ['steps', 'handoffs', 'messages', 'round-trips'] as const;
@@ -28,7 +28,7 @@ export const engineParts = ['steps', 'handoffs', 'messages', 'round-trips'] as c
  */
 export type EnginePart = (typeof engineParts)[number];
 
-export interface EngineCell {
+export interface EngineCell extends WarmedUp {
   readonly executor: ExecutorName;
   readonly part: EnginePart;
   readonly status: BenchStatus;
@@ -56,6 +56,7 @@ const WORKER_ROUND_TRIPS = 1000;
 const RING_MESSAGES = 1024;
 const WARM_UP: WarmUp = { roundsMin: 6, roundsMax: 30 };
 const STEADY_WINDOW = 6;
+const WORKER_WARM_UP: WarmUp = { roundsMin: 20, blockNs: 50e6, nsMin: 1e9, nsMax: 4e9 };
 
 const benchLock = new LockClass('bench');
 const Echo = defineMessage('bench.echo', { value: field() }, { value: field() });
@@ -87,7 +88,7 @@ async function measureCell(
   for (let sample = 0; sample < samples; sample++) {
     times.push(await sampleOf(executor, part, count, config.seed));
   }
-  return { executor, part, status: 'Passed', reason: '', count, times };
+  return { executor, part, status: 'Passed', reason: '', count, times, ...steady.outcome };
 }
 
 async function sampleOf(
@@ -186,6 +187,7 @@ async function workerMessages(
     calls,
     atOnce: isPipelined ? TASKS * 4 : 1,
     samples,
+    warmUp: WORKER_WARM_UP,
   };
   const report = await makeSimulation({
     ...config,
@@ -194,7 +196,7 @@ async function workerMessages(
     deviceCount: 1,
     workloads: [workload],
   }).run();
-  const times = samplesOf(countsOf(report), 'sample');
+  const counts = countsOf(report);
   const failed = report.failure?.message ?? report.workloads.find(({ ok }) => !ok)?.detail ?? null;
   return {
     executor: 'threads',
@@ -202,6 +204,7 @@ async function workerMessages(
     status: failed === null ? 'Passed' : 'Error',
     reason: failed ?? '',
     count: isPipelined ? 2 * calls : calls,
-    times,
+    times: samplesOf(counts, 'sample'),
+    ...warmedUpOf(counts),
   };
 }

@@ -1,7 +1,7 @@
 /** Measures GPU faults: on pages that are present, that have to migrate, and on holes; by size of the range and by faults under way at once. */
 
 import { median } from '../../base/statistics.js';
-import type { WarmUp } from '../../base/steadyState.js';
+import type { WarmedUp, WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import type { Histogram } from '../../observe/histogram.js';
@@ -14,7 +14,7 @@ import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import { countsOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type KernelFaults, measureKernelFaults } from './kernelFaults.js';
 import { type TailLatency, tailLatencyOf } from './tailLatency.js';
@@ -24,15 +24,13 @@ export const faultPages = ['present', 'migrate', 'hole'] as const;
 export type FaultPages = (typeof faultPages)[number];
 
 /** Of one clock. */
-export interface FaultTimes {
+export interface FaultTimes extends WarmedUp {
   /** Faults of one sample. */
   readonly faults: number;
   /** Sample by sample. */
   readonly times: readonly number[];
   /** From the raising of a fault to its answer. */
   readonly latency: TailLatency;
-  readonly warmups: number;
-  readonly isSteady: boolean;
 }
 
 export interface FaultVariant {
@@ -188,8 +186,7 @@ function timesOf({ report, latency }: CellRun, faults: number): FaultTimes | nul
   const counts = countsOf(report);
   const times = samplesOf(counts, 'sample');
   if (times.length === 0 || latency.count === 0) return null;
-  const { warmups = 0, steady = 0 } = counts;
-  return { faults, times, latency: tailLatencyOf(latency), warmups, isSteady: steady === 1 };
+  return { faults, times, latency: tailLatencyOf(latency), ...warmedUpOf(counts) };
 }
 
 /** Faults of this machine's clock under `threads`, over the faults that its kernel takes in the same time; null where either was not measured. */

@@ -1,6 +1,6 @@
 /** Measures invalidations: by event, size of the span, number of devices that map it, rate, and overlap of two at once. */
 
-import type { WarmUp } from '../../base/steadyState.js';
+import type { WarmedUp, WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import { NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
@@ -14,7 +14,7 @@ import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import { countsOf, problemOf, samplesOf } from './benchCounts.js';
+import { countsOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
 import { type TailLatency, tailLatencyOf } from './tailLatency.js';
@@ -32,15 +32,13 @@ const notifyEvents: Readonly<Record<InvalidateEvent, NotifyEvent>> = {
 };
 
 /** Of one clock. */
-export interface InvalidateTimes {
+export interface InvalidateTimes extends WarmedUp {
   /** From the start of an invalidation until all devices have acknowledged it and the last callback has returned. */
   readonly latency: TailLatency;
   /** Of the calls of a round as the program sees them, sample by sample. */
   readonly calls: readonly number[];
   /** Where the time of one invalidation goes; from a run of its own. */
   readonly split: InvalidationSplit | null;
-  readonly warmups: number;
-  readonly isSteady: boolean;
 }
 
 export interface InvalidateVariant {
@@ -119,8 +117,7 @@ async function measureCell(
     const traced = cellConfig(config, variant, executor, TRACED);
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
     const split = trace === null ? null : invalidationSplit(trace, notifyEvents[variant.event]);
-    const { warmups = 0, steady = 0 } = counts;
-    return { latency: tailLatencyOf(latency), calls, split, warmups, isSteady: steady === 1 };
+    return { latency: tailLatencyOf(latency), calls, split, ...warmedUpOf(counts) };
   };
   const wall = clocks.wall ? await timesOf('threads') : null;
   const simulated = clocks.simulated ? await timesOf('virtual') : null;

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { median } from '../../base/statistics.js';
-import { SteadyState, type WarmUp } from '../../base/steadyState.js';
+import { SteadyState, type WarmedUp, type WarmUp } from '../../base/steadyState.js';
 import { vpn } from '../../base/units.js';
 import type { GpuSvm } from '../../drm/gpusvm/gpusvm.js';
 import { GpuSvmNotifier } from '../../drm/gpusvm/notifier.js';
@@ -22,7 +22,7 @@ import type { BenchControl } from './benchRun.js';
 export const lookupNames = ['range', 'notifier', 'gpuvm'] as const;
 export type LookupName = (typeof lookupNames)[number];
 
-export interface LookupCell {
+export interface LookupCell extends WarmedUp {
   readonly name: LookupName;
   readonly entries: number;
   /** Nanoseconds of one look-up on this machine, sample by sample. */
@@ -120,7 +120,8 @@ function measureCell(
     else steady.add(ns);
   }
   const ratio = firstNs === 0 ? 1 : median(times) / firstNs;
-  return { name, entries, times, ratio, verified: findsAll(subject, probesFor(subject, entries, random)) };
+  const verified = findsAll(subject, probesFor(subject, entries, random));
+  return { name, entries, times, ratio, verified, ...steady.outcome };
 }
 
 /** Nothing of an entry is touched: a look-up ends with the reference to it. */

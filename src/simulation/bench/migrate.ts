@@ -1,7 +1,7 @@
 /** Measures migration between RAM and every device and between devices: one cell for each test, size, size of ranges, and with or without a storm. */
 
 import { assert } from '../../base/assert.js';
-import type { WarmUp } from '../../base/steadyState.js';
+import type { WarmedUp, WarmUp } from '../../base/steadyState.js';
 import { PAGE_BYTES } from '../../base/units.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import { BENCH_RAM } from '../../workload/bench/migrateBench.js';
@@ -11,7 +11,7 @@ import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
 import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
-import { countsOf, pagesOf, problemOf, samplesOf } from './benchCounts.js';
+import { countsOf, pagesOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type FlowGroup, type MigrateTestName, migrateTests } from './migrateTests.js';
 import { type PhaseSplit, phaseSplit } from './phaseSplit.js';
@@ -42,7 +42,7 @@ export interface MigrateTotals {
 }
 
 /** Of one clock. */
-export interface MigrateTimes {
+export interface MigrateTimes extends WarmedUp {
   /** What arrived in this flow, sample by sample. */
   readonly bytes: readonly number[];
   /** Sample by sample. */
@@ -52,9 +52,6 @@ export interface MigrateTimes {
    * copied for them, over the time until the last flow had ended. Empty where time is modelled.
    */
   readonly memcpyRatios: readonly number[];
-  /** Rounds before the first sample, and whether they had come to the same time again and again. */
-  readonly warmups: number;
-  readonly isSteady: boolean;
 }
 
 export interface MigrateFlowResult {
@@ -355,9 +352,8 @@ function timesOf(run: GroupRun | undefined, flow: number): MigrateTimes | null {
   const memcpyRatios = samplesOf(counts, 'memcpy').map(
     (ns, sample) => (ns * arrivedShare(run, sample)) / groups[sample],
   );
-  const { warmups = 0, steady = 0 } = counts;
   const bytes = pagesOf(counts, `flow${flow}.`).map((pages) => pages * PAGE_BYTES);
-  return { bytes, times, memcpyRatios, warmups, isSteady: steady === 1 };
+  return { bytes, times, memcpyRatios, ...warmedUpOf(counts) };
 }
 
 /** Of what all flows were to bring in a sample. */

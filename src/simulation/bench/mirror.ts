@@ -1,5 +1,6 @@
 /** Compares the layouts of a mirror: the same accesses by 1 to 16 devices with a mirror each, with one for all, and with one HMM fault for all. */
 
+import type { WarmedUp, WarmUp } from '../../base/steadyState.js';
 import { DriverStep } from '../../driver/driverStep.js';
 import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
@@ -11,6 +12,7 @@ import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { LayoutName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
+import { warmedUpOf } from './benchCounts.js';
 import type { BenchClocks, BenchControl } from './benchRun.js';
 
 /** Who loads what. `shared`: every device all of the buffer; `private`: each a part of its own. */
@@ -53,7 +55,7 @@ export interface MirrorCell {
   /** Of the cost model; null where it was not asked for. */
   readonly simulated: MirrorTimes | null;
   /** Of this machine; null where it was not asked for. */
-  readonly wall: MirrorTimes | null;
+  readonly wall: (MirrorTimes & WarmedUp) | null;
   /** Every load gave what was stored, and every check held. */
   readonly verified: boolean;
 }
@@ -78,7 +80,10 @@ const BUFFER_PAGES = 1024;
 const KERNEL_BYTES = { notifier: 200, range: 96, pages: 64, dmaAddr: 16 } as const;
 
 /** Of a run before the one that is measured, in the same workers: what is timed is one first access, and rounds of which none comes before the others. */
-const WARM_UP_ROUNDS = 60;
+const WARM_UP: WarmUp = { roundsMin: 10, blockNs: 50e6, nsMax: 4e9 };
+/** Of workers that nothing has run in before. */
+const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
+const NO_WARM_UP: WarmUp = { roundsMin: 0, roundsMax: 0 };
 
 export async function runBenchMirror(
   config: SimulationConfig,
@@ -87,11 +92,15 @@ export async function runBenchMirror(
   tuneForMeasuring();
   const workers = new WorkerPool(config.policyFile !== undefined);
   const cells: MirrorCell[] = [];
+  let devicesMax = 0;
   for (const access of mirrorAccesses) {
     for (const devices of options.deviceCounts) {
       for (const layout of mirrorLayouts) {
         if (options.signal?.aborted === true) return cells;
-        const cell = await measureCell(config, { layout, devices, access }, options, workers);
+        const warmUp = devices > devicesMax ? COLD_WARM_UP : WARM_UP;
+        devicesMax = Math.max(devicesMax, devices);
+        const setup = { workers, warmUp };
+        const cell = await measureCell(config, { layout, devices, access }, options, setup);
         cells.push(cell);
         options.onCell?.(cell);
       }
@@ -100,20 +109,31 @@ export async function runBenchMirror(
   return cells;
 }
 
+interface CellSetup {
+  readonly workers: WorkerPool;
+  readonly warmUp: WarmUp;
+}
+
 /** Counts and simulated times come from the virtual executor, so that they are the same each time; wall times from a run of the same program under threads. */
 async function measureCell(
   config: SimulationConfig,
   { layout, devices, access }: Pick<MirrorCell, 'layout' | 'devices' | 'access'>,
   { rounds, samples, clocks }: MirrorOptions,
-  workers: WorkerPool,
+  { workers, warmUp }: CellSetup,
 ): Promise<MirrorCell> {
-  const cellOf = (executor: SimulationConfig['executor'], invalidations: number): SimulationConfig =>
+  const cellOf = (
+    executor: SimulationConfig['executor'],
+    invalidations: Pick<MirrorBenchConfig, 'rounds' | 'warmUp'>,
+  ): SimulationConfig =>
     cellConfig({ ...config, executor, deviceCount: devices }, layout, access, invalidations);
-  const model = await runCell(cellOf('virtual', rounds), workers);
-  const inThreads = async (): Promise<CellRun> => {
-    await runCell(cellOf('threads', WARM_UP_ROUNDS), workers);
-    return runCell(cellOf('threads', samples), workers);
+  const model = await runCell(cellOf('virtual', { rounds, warmUp: NO_WARM_UP }), workers);
+  const inThreads = async (): Promise<MirrorTimes & WarmedUp> => {
+    const before = await runCell(cellOf('threads', { rounds: 0, warmUp }), workers);
+    const run = await runCell(cellOf('threads', { rounds: samples, warmUp: NO_WARM_UP }), workers);
+    reports.push(run.report);
+    return { ...timesOf(run.counts, samples), ...warmedUpOf(before.counts) };
   };
+  const reports = [model.report];
   const wall = clocks.wall ? await inThreads() : null;
   const { counts, observation } = model;
   const in3 = (counter: string): number =>
@@ -142,8 +162,8 @@ async function measureCell(
       pagesObjects * KERNEL_BYTES.pages +
       counts['first.svm_dma_map_pages'] * KERNEL_BYTES.dmaAddr,
     simulated: clocks.simulated ? timesOf(counts, rounds) : null,
-    wall: wall === null ? null : timesOf(wall.counts, samples),
-    verified: isVerified(model.report) && (wall === null || isVerified(wall.report)),
+    wall,
+    verified: reports.every(isVerified),
   };
 }
 
@@ -160,14 +180,14 @@ function cellConfig(
   config: SimulationConfig,
   layout: LayoutName,
   access: MirrorAccess,
-  rounds: number,
+  invalidations: Pick<MirrorBenchConfig, 'rounds' | 'warmUp'>,
 ): SimulationConfig {
   const workload: MirrorBenchConfig = {
     kind: 'mirror-bench',
     name: 'bench',
     access,
     pages: BUFFER_PAGES,
-    rounds,
+    ...invalidations,
   };
   return { ...config, name: 'bench mirror', svm: { ...config.svm, layout }, workloads: [workload] };
 }

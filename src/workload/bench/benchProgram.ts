@@ -1,7 +1,7 @@
 /** What the programs of benchmarks on one buffer have in common: rounds until they take the same time again and again, and then those that count. */
 
 import { Errno, errnoName } from '../../base/errno.js';
-import { SteadyState, type WarmUp } from '../../base/steadyState.js';
+import type { WarmUp } from '../../base/steadyState.js';
 import type { Vpn } from '../../base/units.js';
 import type { Steps } from '../../sim/steps.js';
 import {
@@ -14,6 +14,7 @@ import {
   type WorkloadResult,
 } from '../workload.js';
 import { RoundTimer } from './roundTimer.js';
+import { warmUp } from './warmUp.js';
 
 /** How many rounds a benchmark runs. */
 export interface BenchRounds {
@@ -27,8 +28,6 @@ export interface BenchRounds {
   readonly periodNs?: number;
 }
 
-/** Rounds that are looked at together to find the end of warm-up. */
-const STEADY_WINDOW = 8;
 /** Fewer have no median worth the name, however long they take. */
 const SAMPLES_MIN = 3;
 
@@ -68,7 +67,9 @@ export abstract class BenchProgram<Config extends BenchRounds> implements Worklo
 
   private *measure(host: HostContext, counts: Record<string, number>): Steps<Errno> {
     const timer = new RoundTimer(host);
-    const errno = yield* this.warmUp(host, counts, timer);
+    const errno = yield* warmUp(host, this.config.warmUp, counts, (round) =>
+      this.timedRound(host, round, timer),
+    );
     if (errno !== Errno.OK) return errno;
     host.forgetLatencies();
     const { samples, samplesNs = Number.POSITIVE_INFINITY, periodNs = 0 } = this.config;
@@ -85,16 +86,9 @@ export abstract class BenchProgram<Config extends BenchRounds> implements Worklo
     return Errno.OK;
   }
 
-  private *warmUp(host: HostContext, counts: Record<string, number>, timer: RoundTimer): Steps<Errno> {
-    const steady = new SteadyState(this.config.warmUp, STEADY_WINDOW);
-    while (!steady.isOver && !host.stopping) {
-      const startNs = host.now();
-      const errno = yield* this.round(host, steady.rounds, timer);
-      if (errno !== Errno.OK) return errno;
-      steady.add(timer.ns, host.now() - startNs);
-    }
-    counts.warmups = steady.rounds;
-    counts.steady = steady.isSteady ? 1 : 0;
-    return Errno.OK;
+  /** What the timer has measured, or an errno. */
+  private *timedRound(host: HostContext, round: number, timer: RoundTimer): Steps<number> {
+    const errno = yield* this.round(host, round, timer);
+    return errno === Errno.OK ? timer.ns : errno;
   }
 }

@@ -1,33 +1,32 @@
-/** The program behind `bench engine` under `threads`: calls to the Coordinator that do next to nothing there, one after another or many at once. */
+/** The program behind `bench engine` between workers: calls to the Coordinator that do next to nothing there. */
 
 import { Errno } from '../../base/errno.js';
 import { vpn } from '../../base/units.js';
 import type { Steps } from '../../sim/steps.js';
 import { toErrno } from '../hostSteps.js';
-import type { DeviceKernel, HostContext, Progress, Workload, WorkloadResult } from '../workload.js';
+import type { DeviceKernel, HostContext } from '../workload.js';
 import type { EngineBenchConfig } from '../workloadConfig.js';
+import { BenchProgram } from './benchProgram.js';
+import type { RoundTimer } from './roundTimer.js';
 
-const WARMUPS = 20;
-
-/** Result counts: `sample<i>Ns`. */
-export class EngineBench implements Workload {
-  readonly name: string;
-
-  constructor(private readonly config: EngineBenchConfig) {
-    this.name = config.name;
+export class EngineBench extends BenchProgram<EngineBenchConfig> {
+  protected get summary(): string {
+    return `${this.config.calls} calls a round`;
   }
 
-  *run(host: HostContext): Steps<WorkloadResult> {
-    const counts: Record<string, number> = {};
-    const { samples, calls } = this.config;
-    let errno: Errno = Errno.OK;
-    for (let sample = -WARMUPS; errno === Errno.OK && sample < samples && !host.stopping; sample++) {
-      const startNs = host.now();
-      errno = yield* this.round(host);
-      if (sample >= 0) counts[`sample${sample}Ns`] = host.now() - startNs;
-      yield* host.sleep(0);
-    }
-    return { workload: this.name, ok: errno === Errno.OK, detail: `${calls} calls a round`, counts };
+  /** Nothing is touched. */
+  protected *prepare(): Steps<Errno> {
+    return Errno.OK;
+  }
+
+  protected *round(host: HostContext, _round: number, timer: RoundTimer): Steps<Errno> {
+    const { calls, atOnce } = this.config;
+    const each = Math.ceil(calls / atOnce);
+    const lines = Array.from({ length: atOnce }, () => askForEnd(host, each));
+    timer.start();
+    const errnos = yield* host.parallel(lines);
+    timer.stop();
+    return errnos.find((errno) => errno !== Errno.OK) ?? Errno.OK;
   }
 
   /** No device computes here. */
@@ -37,20 +36,8 @@ export class EngineBench implements Workload {
     };
   }
 
-  progress(): Progress {
-    return {};
-  }
-
   expect(): [] {
     return [];
-  }
-
-  private *round(host: HostContext): Steps<Errno> {
-    const { calls, atOnce } = this.config;
-    const each = Math.ceil(calls / atOnce);
-    const lines = Array.from({ length: atOnce }, () => askForEnd(host, each));
-    const errnos = yield* host.parallel(lines);
-    return errnos.find((errno) => errno !== Errno.OK) ?? Errno.OK;
   }
 }
 

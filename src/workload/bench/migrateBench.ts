@@ -2,7 +2,6 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno, errnoName } from '../../base/errno.js';
-import { SteadyState } from '../../base/steadyState.js';
 import { PAGE_BYTES, PMD_PAGES, type Vpn, vpn } from '../../base/units.js';
 import { type AccessPort, holdPage } from '../../memory/accessPort.js';
 import type { Steps } from '../../sim/steps.js';
@@ -23,11 +22,10 @@ import type { MigrateBenchConfig, MigrateFlow } from '../workloadConfig.js';
 import { BenchStep } from './benchStep.js';
 import { PlainCopy } from './plainCopy.js';
 import { countMismatches, fillPattern, patternProblem } from './testPattern.js';
+import { warmUp } from './warmUp.js';
 
 /** A flow's memory that is RAM. */
 export const BENCH_RAM = -1;
-/** Rounds that are looked at together to find the end of warm-up. */
-const STEADY_WINDOW = 10;
 /** Fewer have no median worth the name, however long they take. */
 const SAMPLES_MIN = 3;
 /** Plain copies on several threads move at least this much each, so that starting them does not count. */
@@ -132,7 +130,7 @@ export class MigrateBench implements Workload {
     }
     const ready = this.config.measuresCopy ? yield* this.makePlainCopies(host) : Errno.OK;
     if (ready !== Errno.OK) return ready;
-    const warmed = yield* this.warmUp(host, counts);
+    const warmed = yield* warmUp(host, this.config.warmUp, counts, () => this.warmUpRound(host));
     if (warmed !== Errno.OK) return warmed;
     const { samples, samplesNs = Number.POSITIVE_INFINITY } = this.config;
     const endNs = host.now() + samplesNs;
@@ -157,19 +155,11 @@ export class MigrateBench implements Workload {
     return yield* host.mprotect(region, regionPages, Prot.Read);
   }
 
-  /** Until rounds take the same time again and again, or until it has taken too long: a later sample may then still be faster, and the report says so. */
-  private *warmUp(host: HostContext, counts: Record<string, number>): Steps<Errno> {
-    const steady = new SteadyState(this.config.warmUp, STEADY_WINDOW);
-    while (!steady.isOver && !host.stopping) {
-      const startNs = host.now();
-      const round = this.newRound();
-      const errno = yield* this.round(host, round);
-      if (errno !== Errno.OK) return errno;
-      steady.add(Math.max(...round.times), host.now() - startNs);
-    }
-    counts.warmups = steady.rounds;
-    counts.steady = steady.isSteady ? 1 : 0;
-    return Errno.OK;
+  /** Until its last flow has ended, in nanoseconds; or an errno. */
+  private *warmUpRound(host: HostContext): Steps<number> {
+    const round = this.newRound();
+    const errno = yield* this.round(host, round);
+    return errno === Errno.OK ? Math.max(...round.times) : errno;
   }
 
   private *sample(host: HostContext, sample: number, counts: Record<string, number>): Steps<Errno> {

@@ -21,6 +21,7 @@ import {
 import type { MirrorBenchConfig } from '../workloadConfig.js';
 import { WorkloadStep } from '../workloadStep.js';
 import type { WorkloadWorld } from '../workloadWorld.js';
+import { warmUp } from './warmUp.js';
 
 /** Counters of the run of which each part's growth is a result. */
 const counters = [
@@ -33,7 +34,7 @@ const counters = [
   'svm_bind_count',
 ] as const;
 
-/** Result counts: `first.<counter>`, `invalidate.<counter>`, `again.<counter>`, `firstNs`, `invalidate<i>Ns`, `again<i>Ns`. */
+/** Result counts: `first.<counter>`, `invalidate.<counter>`, `again.<counter>`, `firstNs`, `invalidate<i>Ns`, `again<i>Ns`, `warmups`, `steady`. */
 export class MirrorBench implements Workload {
   readonly name: string;
   private readonly base: Vpn;
@@ -86,15 +87,37 @@ export class MirrorBench implements Workload {
     if (errno === Errno.OK) errno = yield* host.madvise(this.base, pages, Advice.NoHugePage);
     if (errno === Errno.OK) errno = yield* this.fill(host);
     if (errno === Errno.OK) errno = yield* this.timed(host, counts, 'first', '', () => launchAll(host, 0));
+    if (errno === Errno.OK)
+      errno = yield* warmUp(host, this.config.warmUp, counts, (round) => this.warmUpRound(host, round));
+    const firstLaunch = 1 + (counts.warmups ?? 0);
     for (let round = 0; errno === Errno.OK && round < rounds && !host.stopping; round++) {
-      if (host.gate.isClosed) yield* host.gate.pass();
-      const protect = (): Steps<Errno> => host.mprotect(this.base, pages, Prot.Read);
-      errno = yield* this.timed(host, counts, 'invalidate', String(round), protect);
-      if (errno === Errno.OK) errno = yield* host.mprotect(this.base, pages, PROT_RW);
-      const load = (): Steps<Errno> => launchAll(host, 1 + round);
-      if (errno === Errno.OK) errno = yield* this.timed(host, counts, 'again', String(round), load);
+      errno = yield* this.round(host, counts, String(round), firstLaunch + round);
     }
     return errno;
+  }
+
+  /** The devices lose the buffer, and load it again. */
+  private *round(
+    host: HostContext,
+    counts: Record<string, number>,
+    round: string,
+    launch: number,
+  ): Steps<Errno> {
+    if (host.gate.isClosed) yield* host.gate.pass();
+    const { pages } = this.config;
+    const protect = (): Steps<Errno> => host.mprotect(this.base, pages, Prot.Read);
+    let errno = yield* this.timed(host, counts, 'invalidate', round, protect);
+    if (errno === Errno.OK) errno = yield* host.mprotect(this.base, pages, PROT_RW);
+    const load = (): Steps<Errno> => launchAll(host, launch);
+    if (errno === Errno.OK) errno = yield* this.timed(host, counts, 'again', round, load);
+    return errno;
+  }
+
+  /** What of a round is measured, together; or an errno. Its counts are of no use. */
+  private *warmUpRound(host: HostContext, round: number): Steps<number> {
+    const counts: Record<string, number> = {};
+    const errno = yield* this.round(host, counts, '', 1 + round);
+    return errno === Errno.OK ? counts.invalidateNs + counts.againNs : errno;
   }
 
   private *timed(

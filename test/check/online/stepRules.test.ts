@@ -251,21 +251,21 @@ describe('rules watched step by step', () => {
     const taken = saidBy('M7', ({ coordinator: { rmap } }) =>
       replaceMethod(rmap, 'replaceByMigrationEntryAt', (right) => (table, slot, old) => {
         const last = right(table, slot, old);
-        table.write(slot, pteWithout(pteFromWord(table.read(slot)), PteBit.SoftDirty));
+        table.write(slot, pteWithout(pteFromWord(table.read(slot)), PteBit.Young));
         return last;
       }),
     );
-    expect(taken).toMatch(/the migration entry at .* is soft-dirty no more/);
+    expect(taken).toMatch(/the migration entry at .* is young no more/);
     const restored = saidBy('M7', ({ coordinator: { rmap } }) =>
       replaceMethod(
         rmap,
         'mappingEntry',
         (right) =>
           (...args) =>
-            pteWithout(right(...args), PteBit.Young),
+            pteWithout(right(...args), PteBit.SoftDirty),
       ),
     );
-    expect(restored).toMatch(/what is mapped at .* is young no more/);
+    expect(restored).toMatch(/what is mapped at .* is soft-dirty no more/);
   });
 
   it('M13: a device that maps the pages of another owner', () => {

@@ -333,6 +333,27 @@ describe('a bind that the device refuses', () => {
     system.checkAtRest();
     system.tearDown();
   });
+
+  it('brings nothing back that an invalidation has taken meanwhile', () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const system = filled({ seed, policy: preferDevice(0) });
+      const { coordinator, devices } = system;
+      const [vm] = coordinator.vms;
+      const [, second] = coordinator.gpus;
+      expect(system.run(load(system.context(1), AREA))).toBe(100);
+      const { gpu } = devices[1];
+      const bind = gpu.bind.bind(gpu);
+      gpu.bind = () => Errno.ENOMEM;
+      // Pages on another device stay there, so that they are bound once more.
+      const again = coordinator.prefetches.toDevice(vm, second, vpn(AREA), migrateToFaulting(true));
+      system.runAll<number>([again, system.cpus[0].madvise(vpn(AREA), 16, 0)]);
+      const part = system.rangeAt(AREA)?.find(second);
+      expect([part?.bound, gpu.pageTable.entries]).toEqual([false, 0]);
+      gpu.bind = bind;
+      expect(system.run(load(system.context(1), AREA))).toBe(0);
+      system.tearDown();
+    }
+  });
 });
 
 describe('N:1 against 1:1', () => {
@@ -478,6 +499,45 @@ describe('prefetch', () => {
     expect(system.run(coordinator.prefetches.toRam(coordinator.vms[0], vpn(AREA + 20)))).toBe(
       TASK_SIZE_PAGES,
     );
+    system.checkAtRest();
+    system.tearDown();
+  });
+
+  it.each([
+    [9, AREA + 16],
+    [10, Errno.ETIME],
+  ])('brings a range home though others invalidate it for a second, %i times', (times, result) => {
+    const system = filled();
+    system.run(load(system.context(0), AREA));
+    const { coordinator } = system;
+    const [vm] = coordinator.vms;
+    const right = vm.evictRange.bind(vm);
+    let left = times;
+    vm.evictRange = function* (range) {
+      return left-- > 0 ? Errno.ETIME : yield* right(range);
+    };
+    expect(system.run(coordinator.prefetches.toRam(vm, vpn(AREA)))).toBe(result);
+    expect(system.placesOf(AREA, 16)).toEqual([result === Errno.ETIME ? 'vram0' : 'ram']);
+    system.checkAtRest();
+  });
+
+  it('brings home what has no range, and a device that wants it again gets it', () => {
+    const system = filled();
+    system.run(load(system.context(0), AREA));
+    const { coordinator } = system;
+    const [vm] = coordinator.vms;
+    const removed = system.rangeAt(AREA);
+    if (removed === null) throw new Error('no range');
+    system.run(
+      (function* (): Steps<void> {
+        vm.collector.add(removed);
+      })(),
+    );
+    expect([system.rangeAt(AREA), system.placesOf(AREA, 16)]).toEqual([null, ['vram0']]);
+    expect(system.run(coordinator.prefetches.toRam(vm, vpn(AREA)))).toBe(AREA + 16);
+    expect(system.placesOf(AREA, 16)).toEqual(['ram']);
+    expect(system.run(load(system.context(0), AREA))).toBe(100);
+    expect(system.placesOf(AREA, 16)).toEqual(['vram0']);
     system.checkAtRest();
     system.tearDown();
   });

@@ -16,6 +16,7 @@ import {
 } from '../../../src/driver/placement.js';
 import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
+import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from '../harness.js';
 
@@ -251,6 +252,30 @@ describe.each(layouts)('%s: a prefetch', (layout) => {
     const result = system.run(coordinator.prefetches.toDevice(vm, gpu, vpn(AREA), stayInRam));
     expect(result).toBe(AREA + 16);
     expect(system.placesOf(AREA, 16)).toEqual(['ram']);
+    finish(system);
+  });
+});
+
+describe('what was said of memory that has gone', () => {
+  it('refuses no fault on what is mapped there now, though the worker has not collected it yet', () => {
+    const system = filled({});
+    expect(system.run(load(system.context(0), AREA))).toBe(100);
+    advise(system, 0).setAtomics(vpn(AREA), vpn(AREA + 16), Cpu);
+    const { collector } = system.coordinator.vms[0];
+    const work = collector.work.bind(collector);
+    let mayWork = false;
+    collector.work = function* () {
+      while (!mayWork) yield* system.executor.sleep(1);
+      yield* work();
+    };
+    const replace = function* (): Steps<number> {
+      yield* system.cpus[0].mmap(vpn(AREA), 16, Prot.Read | Prot.Write, MapFlag.Fixed);
+      expect(collector.hasWork).toBe(true);
+      const old = yield* atomicAdd(system, 0, AREA);
+      mayWork = true;
+      return old;
+    };
+    expect(system.run(replace())).toBe(0);
     finish(system);
   });
 });

@@ -64,6 +64,14 @@ describe('migration to the device', () => {
     m.check();
   });
 
+  it('lets the device store to all of it without a fault', () => {
+    const m = hugeMachine();
+    expect(m.toDevice(0, 0, PMD_PAGES)).toEqual(content);
+    expect(m.write(0, 0, PMD_PAGES, 100)).toBe(`${PMD_PAGES}/0`);
+    expect(m.load(PMD_PAGES - 1)).toEqual([100 + PMD_PAGES - 1]);
+    m.check();
+  });
+
   it('fills a huge hole with a huge page of zeros, where the area wants huge pages', () => {
     const m = hugeMachine();
     advise(m, 0, PMD_PAGES, Madvise.DontNeed);

@@ -131,6 +131,43 @@ describe('an object in RAM', () => {
     machine.finish(...machine.bos);
   });
 
+  it('got there after all devices had lost it: what they store while it is copied is not lost', () => {
+    const machine = new PressedMachine();
+    const [bo] = machine.bos;
+    const page = vpn(machine.boPage(0, 2));
+    for (const device of [0, 1]) machine.run(machine.put(machine.gpu(device), page, 11 + device));
+    const { port } = machine.coordinator.gpus[0];
+    const copy = port.copy.bind(port);
+    const reached: number[] = [];
+    port.copy = function* (...args) {
+      const errno = yield* copy(...args);
+      if (bo.evicting) for (const device of [0, 1]) reached.push(machine.gpu(device).tryPage(page, true));
+      return errno;
+    };
+    for (const start of [0, 16]) machine.run(machine.put(machine.gpu(0), BUFFER + start, 3));
+    expect([bo.memory.isVram, reached]).toEqual([false, [-1, -1]]);
+    machine.checkContent();
+    machine.finish(...machine.bos);
+  });
+
+  it('is none where the copy there failed: it stays, and devices get it again without a move', () => {
+    const machine = new PressedMachine();
+    const [bo] = machine.bos;
+    machine.run(machine.put(machine.gpu(1), machine.boPage(0, 2), 11));
+    const { port } = machine.coordinator.gpus[0];
+    const copy = port.copy.bind(port);
+    port.copy = function* (...args) {
+      return bo.evicting ? Errno.EIO : yield* copy(...args);
+    };
+    for (const start of [0, 16]) machine.run(machine.put(machine.gpu(0), BUFFER + start, 3));
+    expect(machine.bos.map(({ memory }) => memory.isVram)).toEqual([true, false]);
+    expect(machine.vm(0).gpuvm.evictedBos).toHaveLength(1);
+    port.copy = copy;
+    machine.checkAccounts();
+    machine.checkContent();
+    machine.finish(...machine.bos);
+  });
+
   it('goes without a way back when its last user lets go', () => {
     const machine = new PressedMachine();
     for (const start of [0, 16]) machine.run(machine.put(machine.gpu(0), BUFFER + start, 3));

@@ -332,6 +332,13 @@ describe('get_pages fails with', () => {
     expect(driver.pagesOf(range)[1].dpagemap).toBe(null);
   });
 
+  it('what the sync behind the last link says, and nothing stays linked', () => {
+    const range = filledRange();
+    drm.gpus[0].dmaIovaSync = () => Errno.EIO;
+    expect(drm.run(driver.getPages(range))).toBe(Errno.EIO);
+    expectNothingMapped();
+  });
+
   it('-EBUSY when invalidations let it not end for a second', () => {
     drm = new DrmMachine({
       costs: { cpuFaultNs: 0, migratePageNs: 0, hmmPageNs: 20_000_000, tlbShootdownNs: 0, syscallNs: 0 },

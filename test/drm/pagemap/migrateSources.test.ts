@@ -143,15 +143,16 @@ describe('earlier work on the memory', () => {
   }
 
   it.each([
-    ['RAM', []],
-    ['another device', [AREA]],
-    ['RAM, another device and RAM again', [AREA + 2]],
-  ])('ends before anything is copied from %s', (_, onPeer) => {
+    ['RAM', [], true],
+    ['another device', [AREA], true],
+    ['another device that cannot write to it', [AREA], false],
+    ['RAM, another device and RAM again', [AREA + 2], true],
+  ])('ends before anything is copied from %s', (_, onPeer, sourcePeerMigrates) => {
     drm.mapFilled(AREA, 8);
     for (const start of onPeer) drm.run(a.migrateHere(start, start === AREA ? 8 : 4));
     const { devmem, fence } = fenced(8);
     const errnos = runAll<unknown>(drm.kernel, [
-      b.migrateHere(AREA, 8, {}, devmem),
+      b.migrateHere(AREA, 8, { sourcePeerMigrates }, devmem),
       finishLater(devmem, fence),
     ]);
     expect(errnos[0]).toBe(Errno.OK);

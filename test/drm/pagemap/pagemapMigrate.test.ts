@@ -381,6 +381,31 @@ describe('evict_to_ram', () => {
     expect(a.released).toEqual([devmem]);
   });
 
+  it('leaves alone who got its memory between two tries', () => {
+    const pfn = drm.pfnOf(AREA + 3);
+    drm.kernel.folios.get(pfn);
+    const { home } = drm.migrate;
+    const evictPass = home.evictPass.bind(home);
+    let passes = 0;
+    home.evictPass = function* (evicted) {
+      if (++passes === 2) {
+        drm.kernel.folios.put(pfn);
+        yield* munmap(AREA, 8);
+        expect(evicted.detached.isDone).toBe(true);
+        expect(yield* a.migrateHere(AREA + 16, 8)).toBe(Errno.OK);
+      }
+      return yield* evictPass(evicted);
+    };
+    drm.mapFilled(AREA + 16, 8);
+    const pfns = new Uint32Array(8);
+    a.populateDevmemPfn(devmem, 8, pfns);
+    expect(drm.run(drm.migrate.evictToRam(devmem))).toBe(Errno.OK);
+    expect(numbers(8, AREA + 16).map((page) => pfns.includes(drm.pfnOf(page)))).toContain(true);
+    expect(new Set(drm.places(AREA + 16, 8))).toEqual(new Set(['vram0']));
+    expect([passes, drm.peek(AREA + 16, 8)]).toEqual([2, numbers(8, AREA + 16)]);
+    drm.checkAtRest();
+  });
+
   it('is -EFAULT when the address space is going', () => {
     drm.mm.users = 0;
     expect(drm.run(drm.migrate.evictToRam(devmem))).toBe(Errno.EFAULT);

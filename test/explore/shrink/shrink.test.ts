@@ -1,6 +1,7 @@
 /** Failures become smaller and stay the same failures. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { caseSchema } from '../../../src/case/caseSchema.js';
 import { SHRINK_LIMITS } from '../../../src/explore/shrink/shrink.js';
 import { SwitchFinder, SwitchStrategy } from '../../../src/explore/shrink/switches.js';
 import { runnerOf } from '../../../src/explore/target.js';
@@ -78,6 +79,23 @@ describe('what else becomes smaller', () => {
     expect(finding.verdict.kind).toBe('livelock');
     expect(to.steps).toBeLessThan(0.4 * from.steps);
     expect(runnerOf(target).replay(finding.choices).outcome.verdict).toEqual(finding.verdict);
+  });
+
+  it('leaves of a program that never holds what fails as it did', () => {
+    const program = caseSchema.parse({
+      suite: 's',
+      name: 'n',
+      steps: [
+        { op: 'bind_mirror', args: { dev: 'gpu0' } },
+        { op: 'mmap', args: { buf: 'other', pages: 8, prot: 'rw' } },
+        { op: 'mmap', args: { buf: 'a', pages: 2, prot: 'r' } },
+        { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' },
+      ],
+      expect: [{ type: 'ret', step: 'w', value: 0 }],
+    });
+    const { from, to, finding } = foundAndShrunk({ source: { kind: 'case', program }, bug: null });
+    expect(finding.verdict.message).toContain('found ret -EPERM');
+    expect([from.operations, to.operations]).toEqual([4, 3]);
   });
 
   it('is never what the expectations of the program need', () => {

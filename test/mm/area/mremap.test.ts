@@ -248,6 +248,19 @@ describe('mremap that moves', () => {
   });
 });
 
+describe('mremap to a fixed target', () => {
+  it.each([-8, 8])('may go right beside the old place, by %i pages, but not over it', (distance) => {
+    const { machine, mm, remap, store, load } = setup();
+    for (let i = 0; i < 8; i++) store(HIGH + i, 50 + i);
+    const over = HIGH + distance - Math.sign(distance);
+    expect(remap(HIGH, 8, 8, MayMove | Fixed, over)).toBe(Errno.EINVAL);
+    expect(remap(HIGH, 8, 8, MayMove | Fixed, HIGH + distance)).toBe(HIGH + distance);
+    expect(areasOf(mm)).toEqual([`${HIGH + distance}+8 rw-`]);
+    expect([0, 7].map((i) => load(HIGH + distance + i))).toEqual([50, 57]);
+    checkAccounting(machine.kernel, [mm]);
+  });
+});
+
 describe('mremap of several areas', () => {
   it('moves none of them', () => {
     const { machine, mm, remap } = setup();

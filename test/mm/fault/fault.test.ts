@@ -303,6 +303,18 @@ describe('other entries', () => {
     expect(pteOf(mm, HIGH)).toBe(before);
   });
 
+  it('that forbid access are not made writable where the next store is to be noticed', () => {
+    const { machine, mm, cpu } = setup();
+    const { kernel, calls } = machine;
+    run(kernel, cpu.store(HIGH, 5));
+    run(kernel, calls.pagemap.clearSoftDirty(mm));
+    mm.pageTable.write(mm.pageTable.slot(HIGH), pteWith(pteOf(mm, HIGH), PteBit.ProtNone));
+    kernel.flushCpuTlbs();
+    const isSoftDirty = (): boolean => calls.pagemap.read(mm, vpn(HIGH)).softDirty;
+    expect([run(kernel, cpu.load(HIGH)), isSoftDirty()]).toEqual([5, false]);
+    expect([run(kernel, cpu.store(HIGH, 6)), isSoftDirty()]).toEqual([Errno.OK, true]);
+  });
+
   it('that mark poison or a guard kill the access', () => {
     const { machine, mm, fault } = setup();
     fault(HIGH, false);

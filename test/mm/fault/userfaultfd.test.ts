@@ -13,7 +13,7 @@ import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { GupFlag } from '../../../src/mm/mirror/gup.js';
 import { Hmm, type HmmRange } from '../../../src/mm/mirror/hmm.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
-import { PTE_WRITTEN, PteBit, pteHas } from '../../../src/mm/table/pte.js';
+import { PTE_WRITTEN, PteBit, PteKind, pteHas, pteKind } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,
@@ -29,6 +29,7 @@ import {
   spawn,
   TestCpu,
 } from '../harness.js';
+import { MigratingDevice } from '../migrate/migratingDevice.js';
 
 const HIGH = 2 ** 34;
 
@@ -42,7 +43,7 @@ interface Setup {
 }
 
 function setup(seed = 1): Setup {
-  const machine = makeMachine({ seed });
+  const machine = makeMachine({ seed, vramPages: [16] });
   const { kernel } = machine;
   const mm = makeMm(kernel);
   mapFixed(machine, mm, HIGH, 4);
@@ -114,6 +115,34 @@ describe('userfaultfd', () => {
     const { memory } = made.machine.kernel;
     const words = [0, 1, 2, 3].map((i) => memory.words[memory.wordIndex(hmmPfnToPfn(hmmPfnAt(pfns, i)))]);
     expect(words).toEqual([100, 101, 102, 103]);
+  });
+
+  it('may take its time: that of its handler does not count for a device’s', () => {
+    const made = setup();
+    const { kernel, calls } = made.machine;
+    const hmm = new Hmm(kernel, calls.faults);
+    function* serveSlowly(): Steps<number> {
+      for (let i = 0; i < 4; i++) {
+        yield* kernel.sched.sleep(2e9);
+        yield* made.serve(1);
+      }
+      return Errno.OK;
+    }
+    const look = hmm.rangeFaultUnlocked(rangeOf(made, new Uint32Array(4)), 1e9);
+    expect(runAll<number>(kernel, [look, serveSlowly()])).toEqual([Errno.OK, Errno.OK]);
+  });
+
+  it('keeps what is missing for its handler when the rest migrates to a device', () => {
+    const { machine, mm, cpu, uffd, serve } = setup();
+    const { kernel } = machine;
+    expect(runAll<number>(kernel, [cpu.store(HIGH + 1, 5, 1), serve(1)])[0]).toBe(Errno.OK);
+    const device = new MigratingDevice(kernel);
+    expect(run(kernel, device.take(mm, HIGH, 4))).toBe(1);
+    const kinds = [0, 1, 2, 3].map((i) => pteKind(pteOf(mm, HIGH + i)));
+    expect(kinds).toEqual([PteKind.None, PteKind.DevicePrivate, PteKind.None, PteKind.None]);
+    expect(runAll<number>(kernel, [cpu.load(HIGH), serve(1)])[0]).toBe(100);
+    expect(uffd.waiting).toBe(0);
+    checkAccounting(kernel, [mm]);
   });
 
   it('refuses a device that keeps mmap_lock, and a pin', () => {

@@ -346,6 +346,17 @@ describe('a device file', () => {
     checkAccounting(machine.kernel, [mm]);
   });
 
+  it('is shared with a child, which has not written it yet', () => {
+    map(2, MapFlag.Shared, machine.kernel.pageCache.create(0, DEVICE_FILE));
+    store(HIGH, 3);
+    const child = run(machine.kernel, machine.calls.fork.fork(mm, 2));
+    if (typeof child === 'number') throw new Error('fork failed');
+    expect([mm, child].map((of) => pteHas(pteOf(of, HIGH), PteBit.Dirty))).toEqual([true, false]);
+    run(machine.kernel, new TestCpu(machine, child, 1).store(HIGH, 4));
+    expect(load(HIGH)).toBe(4);
+    checkAccounting(machine.kernel, [mm, child]);
+  });
+
   it('serves no faults: what was dropped is gone', () => {
     map(2, MapFlag.Shared, machine.kernel.pageCache.create(0, DEVICE_FILE));
     expect([store(HIGH, 3), load(HIGH)]).toEqual([Errno.OK, 3]);

@@ -13,6 +13,7 @@ import { isLeafAt, splitLeaf } from '../../../src/mm/huge/hugeLeaf.js';
 import { ThpMode } from '../../../src/mm/kernel.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
+import { STEP, type Steps } from '../../../src/sim/steps.js';
 import {
   areasOf,
   checkAccounting,
@@ -23,6 +24,8 @@ import {
   pteOf,
   RecordingNotifier,
   run,
+  runAll,
+  StepRecorder,
   TestCpu,
   TestDevice,
 } from '../harness.js';
@@ -373,5 +376,40 @@ describe('a huge page that nobody may access', () => {
     expect(machine.kernel.folios.testFlag(pfn(ptePfn(pteOf(mm, HUGE_AREA))), FolioFlag.AnonExclusive)).toBe(
       true,
     );
+  });
+});
+
+describe('a collapse that something overtakes while it lets go of mmap_lock', () => {
+  it.each([
+    ['half of it is unmapped', () => machine.calls.memoryMap.munmap(mm, vpn(HUGE_AREA + 256), 256)],
+    [
+      'it is to have no huge pages',
+      () => machine.calls.madvise.madvise(mm, vpn(HUGE_AREA), PMD_PAGES, Madvise.NoHugePage),
+    ],
+  ])('leaves small pages where %s', (_, overtake) => {
+    const results = new Set<string>();
+    for (let seed = 1; seed <= 8; seed++) {
+      machine = makeMachine({ ramPages: HUGE_RAM, seed });
+      mm = makeMm(machine.kernel);
+      cpu = new TestCpu(machine, mm);
+      mapHugeArea(machine, mm);
+      for (let i = 1; i < 16; i++) store(HUGE_AREA + i, i);
+      const { kernel, calls } = machine;
+      run(kernel, calls.reclaim.shrinkMm(mm));
+      store(HUGE_AREA, 100);
+      const steps = new StepRecorder(kernel);
+      // Pages that are brought back take a while, in which others queue for the lock.
+      function* overtakeIt(): Steps<Errno> {
+        while (!steps.names.includes('collapse.allocated')) yield STEP;
+        return yield* overtake();
+      }
+      const collapse = calls.madvise.madvise(mm, vpn(HUGE_AREA), PMD_PAGES, Madvise.Collapse);
+      const [result] = runAll<Errno>(kernel, [collapse, overtakeIt()]);
+      steps.stop();
+      results.add(`${result} ${isHuge()}`);
+      expect([0, 1, 15].map((i) => load(HUGE_AREA + i))).toEqual([100, 1, 15]);
+      checkAccounting(kernel, [mm]);
+    }
+    expect(results).toContain(`${Errno.EINVAL} false`);
   });
 });

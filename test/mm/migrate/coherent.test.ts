@@ -6,11 +6,12 @@ import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../../src/memory/pfn.js';
 import { ZoneKind } from '../../../src/memory/zone.js';
+import { Prot } from '../../../src/mm/area/mmap.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import { GupFlag } from '../../../src/mm/mirror/gup.js';
 import { Hmm } from '../../../src/mm/mirror/hmm.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
-import { PteKind, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
+import { PTE_WRITTEN, PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,
@@ -92,6 +93,20 @@ describe('device-coherent memory', () => {
     expect(run(kernel, look())).toBe(Errno.OK);
     expect(hmmPfnToPfn(hmmPfnAt(pfns, 2))).toBe(ptePfn(pteOf(mm, HIGH + 2)));
     expect(isOnDevice(2)).toBe(true);
+  });
+
+  it('that fills a hole counts as written where the area is writable', () => {
+    const { kernel, calls } = machine;
+    mapFixed(machine, mm, HIGH + 8, 1);
+    mapFixed(machine, mm, HIGH + 16, 1, Prot.Read);
+    run(kernel, calls.pagemap.clearSoftDirty(mm));
+    for (const page of [8, 16]) expect(run(kernel, device.take(mm, HIGH + page, 1))).toBe(1);
+    expect([8, 16].map((i) => pteHas(pteOf(mm, HIGH + i), PTE_WRITTEN | PteBit.Write))).toEqual([
+      true,
+      false,
+    ]);
+    expect([8, 16].map((i) => calls.pagemap.read(mm, vpn(HIGH + i)).softDirty)).toEqual([true, false]);
+    checkAccounting(kernel, [mm]);
   });
 
   it('is not reclaimed', () => {

@@ -11,7 +11,16 @@ import { MigrateSelect } from '../../../src/mm/migrate/migrateVma.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteKind, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
-import { checkAccounting, type Machine, makeMachine, makeMm, pteOf, run, TestCpu } from '../harness.js';
+import {
+  checkAccounting,
+  type Machine,
+  makeMachine,
+  makeMm,
+  pteOf,
+  run,
+  StepRecorder,
+  TestCpu,
+} from '../harness.js';
 import { HUGE_AREA, mapHugeArea } from '../huge/hugeHarness.js';
 import { HugeDevice } from '../hugeDevice.js';
 
@@ -112,6 +121,21 @@ describe('with compound entries', () => {
     machine.kernel.folios.put(head);
     store(HUGE_AREA + 9, 6);
     checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('a huge page that may be pinned for DMA is not even unmapped for a while', () => {
+    store(HUGE_AREA + 9, 5);
+    const head = ptePfn(pteOf(mm, HUGE_AREA));
+    const { kernel } = machine;
+    kernel.pins.pin(head);
+    const steps = new StepRecorder(kernel);
+    expect(toDevice(MigrateSelect.Compound)).toBe(0);
+    expect(steps.take('migrate')).not.toContain('migrate.giveUp');
+    steps.stop();
+    expect([kindAt(9), kernel.folios.isLocked(head)]).toEqual([[PteKind.Present, true], false]);
+    kernel.pins.unpin(head);
+    expect(toDevice(MigrateSelect.Compound)).toBe(1);
+    checkAccounting(kernel, [mm]);
   });
 
   it('an eviction by physical page moves the whole folio', () => {

@@ -199,15 +199,18 @@ describe('a lent page', () => {
     checkAccounting(kernel, [mm, child]);
   });
 
-  it('makes fork wait while somebody has it locked', () => {
+  it('makes fork fail while somebody has it locked', () => {
     const pfn = ptePfn(pteOf(mm, AREA));
-    const holdForAWhile = function* (): Steps<Mm | number> {
+    const forkMeanwhile = function* (): Steps<Mm | number> {
       yield* kernel.folioLocks.lock(pfn);
-      yield* kernel.sched.sleep(1000);
+      const child = yield* machine.calls.fork.fork(mm, 2);
       kernel.folioLocks.unlock(pfn);
-      return 0;
+      return child;
     };
-    const [, child] = runAll<Mm | number>(kernel, [holdForAWhile(), machine.calls.fork.fork(mm, 2)]);
+    expect(run(kernel, forkMeanwhile())).toBe(Errno.ENOMEM);
+    expect(kindAt(AREA)).toBe(PteKind.DeviceExclusive);
+    checkAccounting(kernel, [mm]);
+    const child = run(kernel, machine.calls.fork.fork(mm, 2));
     assert(typeof child !== 'number', 'fork failed');
     expect(kindAt(AREA, child)).toBe(PteKind.Present);
     checkAccounting(kernel, [mm, child]);

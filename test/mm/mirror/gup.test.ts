@@ -20,6 +20,7 @@ import {
   mapFixed,
   pteOf,
   run,
+  runAll,
   TestCpu,
   TestDevice,
 } from '../harness.js';
@@ -103,6 +104,26 @@ describe('get_user_pages', () => {
     calls.gup.release(out, 1, Pin);
     expect(run(kernel, made.cpu.load(HIGH))).toBe(10);
     expect(made.device.vram.usedPages).toBe(0);
+    checkAccounting(kernel, [made.mm]);
+  });
+
+  it('waits for whoever has a page of coherent device memory locked before it takes it home', () => {
+    const made = setup(ZoneKind.DeviceCoherent);
+    const { kernel, calls } = made.machine;
+    const pfn = ptePfn(pteOf(made.mm, HIGH));
+    const out = new Uint32Array(1);
+    const pin = locked(made.mm, calls.gup.getUserPages(made.mm, vpn(HIGH), 1, Write | Pin | LongTerm, out));
+    const holdForAWhile = function* (): Steps<number> {
+      yield* kernel.folioLocks.lock(pfn);
+      yield* kernel.sched.sleep(1000);
+      kernel.folioLocks.unlock(pfn);
+      return kernel.folios.refcount(pfn);
+    };
+    const [held, pinned] = runAll(kernel, [holdForAWhile(), pin]);
+    // The entry's, the pin's that took its place.
+    expect([held, pinned]).toEqual([2, 1]);
+    expect(kernel.memory.layout.zoneOf(ptePfn(pteOf(made.mm, HIGH))).kind).toBe(ZoneKind.System);
+    calls.gup.release(out, 1, Pin);
     checkAccounting(kernel, [made.mm]);
   });
 

@@ -28,6 +28,7 @@ import {
   mapFixed,
   pteOf,
   run,
+  runAll,
   settle,
   spawn,
   TestCpu,
@@ -476,5 +477,37 @@ describe('the walk', () => {
     write(AREA);
     const pfn = ptePfn(pteOf(mm, AREA));
     expect(ask(AREA, 1).raw).toEqual([hmmPfn(pfn, VALID | WRITE, 0)]);
+  });
+
+  it('without a lock, gives up where mmap_lock came too late', () => {
+    mapFixed(machine, mm, AREA, 1);
+    run(kernel, cpu.store(AREA, 7));
+    const range = {
+      mm,
+      notifier: sub,
+      notifierSeq: 0,
+      start: vpn(AREA),
+      end: vpn(AREA + 1),
+      pfns: new Uint32Array(1),
+      defaultFlags: REQ_FAULT,
+      pfnFlagsMask: 0,
+      devPrivateOwner: NO_OWNER,
+    };
+    const walkBehindAWriter = (timeoutNs: number): number[] => {
+      const write = function* (): Steps<number> {
+        yield* mm.mmapLock.write();
+        yield* kernel.sched.sleep(3000);
+        mm.mmapLock.writeUnlock();
+        return 0;
+      };
+      const walk = function* (): Steps<number> {
+        yield* kernel.sched.sleep(10);
+        return yield* hmm.rangeFaultUnlocked(range, timeoutNs);
+      };
+      return runAll(kernel, [write(), walk()]);
+    };
+    expect(walkBehindAWriter(1000)).toEqual([0, Errno.EBUSY]);
+    expect(mm.mmapLock.isLocked).toBe(false);
+    expect(walkBehindAWriter(5000)).toEqual([0, Errno.OK]);
   });
 });

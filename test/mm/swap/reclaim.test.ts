@@ -10,7 +10,9 @@ import { Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import { VmFlag } from '../../../src/mm/area/vma.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
+import { swapSlotOf } from '../../../src/mm/swap/swapCache.js';
 import { formatPte, PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
+import { STEP, type Steps } from '../../../src/sim/steps.js';
 import { forEachFailure } from '../failureLoop.js';
 import {
   checkAccounting,
@@ -24,6 +26,7 @@ import {
   runAll,
   TestCpu,
   TestDevice,
+  wordsOf,
 } from '../harness.js';
 import { HUGE_AREA, HUGE_RAM, mapHugeArea, mapHugePage } from '../huge/hugeHarness.js';
 
@@ -84,6 +87,66 @@ describe('reclaim', () => {
     expect(folios.testFlag(ptePfn(pteOf(mm, HIGH + 1)), FolioFlag.Swapcache)).toBe(true);
     expect(swapCache.area.usedSlots).toBe(3);
     checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('gives up the slots of pages that are locked, though they are only read', () => {
+    const { machine, mm, reclaim } = setup();
+    const { kernel, calls } = machine;
+    reclaim();
+    run(kernel, calls.mprotect.mprotect(mm, vpn(HIGH), 4, Prot.Read));
+    expect(run(kernel, calls.mlock.mlock(mm, vpn(HIGH), 4))).toBe(Errno.OK);
+    expect([kernel.swapCache.size, kernel.swapCache.area.usedSlots]).toEqual([0, 0]);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('lets parent and child share what is swapped out at a fork, until one of them stores', () => {
+    const { machine, mm, cpu, reclaim } = setup();
+    const { kernel, calls } = machine;
+    reclaim();
+    const child = run(kernel, calls.fork.fork(mm, 2));
+    if (typeof child === 'number') throw new Error('fork failed');
+    const other = new TestCpu(machine, child, 1);
+    run(kernel, cpu.load(HIGH));
+    run(kernel, cpu.store(HIGH, 99));
+    run(kernel, other.store(HIGH + 1, 77));
+    expect([0, 1, 2].map((i) => run(kernel, other.load(HIGH + i)))).toEqual([10, 77, 12]);
+    expect([0, 1, 2].map((i) => run(kernel, cpu.load(HIGH + i)))).toEqual([99, 11, 12]);
+    checkAccounting(kernel, [mm, child]);
+  });
+
+  it('maps no page that has lost its slot to another one while the fault waited for its lock', () => {
+    const { machine, mm, cpu, reclaim } = setup();
+    const { kernel } = machine;
+    const { folios, folioLocks, swapCache } = kernel;
+    reclaim();
+    const pte = pteOf(mm, HIGH);
+    const slot = swapSlotOf(pte);
+    const readAhead = kernel.allocPage();
+    swapCache.readIn(slot, readAhead);
+    function* replace(): Steps<number> {
+      yield* folioLocks.lock(readAhead);
+      while (folios.refcount(readAhead) < 3) yield STEP;
+      folioLocks.unlock(readAhead);
+      // Before the fault goes on its page is unmapped, written anew and swapped out again, to the same slot.
+      swapCache.releaseEntry(pte);
+      const next = kernel.allocPage();
+      wordsOf(kernel, next)[0] = 55;
+      folioLocks.lockNew(next);
+      expect(swapCache.add(next) && swapCache.slotOf(next) === slot).toBe(true);
+      swapCache.area.duplicate(slot);
+      swapCache.writeOut(next);
+      swapCache.remove(next);
+      folioLocks.unlock(next);
+      folios.put(next);
+      return Errno.OK;
+    }
+    function* load(): Steps<number> {
+      while (!folios.isLocked(readAhead)) yield STEP;
+      return yield* cpu.load(HIGH);
+    }
+    expect(runAll<number>(kernel, [replace(), load()])).toEqual([Errno.OK, 55]);
+    folios.put(readAhead);
+    checkAccounting(kernel, [mm]);
   });
 
   it('leaves pages alone that are locked by mlock, pinned, on a device, or held by somebody', () => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { type Vpn, vpn } from '../../../src/base/units.js';
+import { FolioFlag } from '../../../src/memory/folios.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
@@ -120,8 +121,31 @@ describe('pagemap', () => {
     checkAccounting(machine.kernel, [mm]);
   });
 
+  it('a page that a device gets where there was none is not soft-dirty, there or at home', () => {
+    const { machine, mm, read } = setup();
+    const { kernel } = machine;
+    run(kernel, machine.calls.pagemap.clearSoftDirty(mm));
+    const device = new MigratingDevice(kernel);
+    expect(run(kernel, device.take(mm, HIGH + 3, 1))).toBe(1);
+    expect(pteHas(pteOf(mm, HIGH + 3), PteBit.Write)).toBe(true);
+    expect(read(3)).toMatchObject({ swapped: true, softDirty: false });
+    expect(run(kernel, device.giveBack(mm, HIGH + 3, 1))).toBe(1);
+    expect(read(3)).toMatchObject({ present: true, softDirty: false });
+  });
+
+  it('a page on a device is soft-dirty no more when it loses its write access', () => {
+    const { machine, mm, cpu, read } = setup();
+    const { kernel } = machine;
+    run(kernel, machine.calls.pagemap.clearSoftDirty(mm));
+    run(kernel, cpu.store(HIGH, 7));
+    expect(run(kernel, new MigratingDevice(kernel).take(mm, HIGH, 1))).toBe(1);
+    expect(read(0).softDirty).toBe(true);
+    run(kernel, machine.calls.mprotect.mprotect(mm, vpn(HIGH), 4, Prot.Read));
+    expect(read(0).softDirty).toBe(false);
+  });
+
   for (const clear of [true, false]) {
-    it(`a page keeps young, dirty and soft-dirty bits on its way to a device and back${clear ? ', and their absence' : ''}`, () => {
+    it(`a page stays soft-dirty on its way to a device and back${clear ? ', or is not' : ''}, and comes home old and clean`, () => {
       const { machine, mm } = setup();
       const { kernel } = machine;
       if (clear) {
@@ -136,10 +160,13 @@ describe('pagemap', () => {
       const device = new MigratingDevice(kernel);
       expect(run(kernel, device.take(mm, HIGH, 1))).toBe(1);
       expect(pteKind(pteOf(mm, HIGH))).toBe(PteKind.DevicePrivate);
+      expect(marks()).toEqual([false, false, !clear]);
       expect(machine.calls.pagemap.read(mm, vpn(HIGH)).softDirty).toBe(!clear);
       expect(run(kernel, device.giveBack(mm, HIGH, 1))).toBe(1);
       expect(pteKind(pteOf(mm, HIGH))).toBe(PteKind.Present);
-      expect(marks()).toEqual(before);
+      expect(marks()).toEqual([false, false, !clear]);
+      // That it was stored to, the page itself knows.
+      expect(kernel.folios.testFlag(ptePfn(pteOf(mm, HIGH)), FolioFlag.Dirty)).toBe(!clear);
       checkAccounting(kernel, [mm]);
     });
   }

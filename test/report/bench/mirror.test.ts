@@ -23,8 +23,9 @@ describe('the report of bench mirror', () => {
     const text = textOf([alone, mirrorCell()]);
     expect(text).toContain('First access (simulated)');
     expect(text).not.toContain('(wall)');
-    const wall = { firstAccessNs: 5, invalidateNs: [6], againNs: [7] };
+    const wall = { firstAccessNs: 5, invalidateNs: [6], againNs: [7], warmups: 31, isSteady: false };
     expect(textOf([mirrorCell({ wall })])).toContain('Invalidation (wall)');
+    expect(textOf([mirrorCell({ wall })])).toContain('31, not steady');
   });
 
   it('says what one fault for all saves', () => {

@@ -15,9 +15,10 @@ describe('bench lookup', () => {
         [name, 300],
       ]),
     );
-    for (const { verified, ratio, times, entries } of cells) {
+    for (const { verified, ratio, times, entries, warmups, isSteady } of cells) {
       expect(verified).toBe(true);
       expect(times).toHaveLength(3);
+      expect(isSteady ? warmups >= 8 : warmups).toBe(isSteady || 60);
       expect(entries > 10 || ratio === 1).toBe(true);
     }
   });
