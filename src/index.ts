@@ -87,8 +87,8 @@ export type { Task } from './sim/task.js';
 export { WaitQueue } from './sim/waitQueue.js';
 // Policies, and parts of the reference driver.
 export type { Extensions } from './simulation/extensions.js';
+export type { RunOptions } from './simulation/runOptions.js';
 export type { DeviceReport, RunFailure, RunProgress, RunReport } from './simulation/runReport.js';
-export type { RunOptions } from './simulation/simulation.js';
 export type { SimulationConfig } from './simulation/simulationConfig.js';
 export { OWN_REQUEST_FIRST } from './uapi/ioctlRequest.js';
 export { launchAll, mapBuffer } from './workload/hostSteps.js';

@@ -7,7 +7,7 @@ import { UserError } from '../base/userError.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import { loadScenario, scenarioFromText } from '../scenario/loadScenario.js';
 import type { ScenarioKeys } from '../scenario/schema.js';
-import { extensionsOf, PARTS, wrongPart } from '../simulation/extensionFile.js';
+import { describePart, extensionsOf, PARTS, wrongPart } from '../simulation/extensionFile.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { withPrograms } from '../simulation/withPrograms.js';
@@ -65,10 +65,15 @@ export async function configure(setup: Setup): Promise<Configured> {
 function checkSetup(setup: Setup): void {
   requireSetup(setup);
   refuseUnknown('setup', setup, SETUP_KEYS);
-  const code = ownCode(setup);
-  const wrong = wrongPart({ ...code });
+  const code: Readonly<Record<string, unknown>> = { ...ownCode(setup) };
+  const wrong = wrongPart(code);
   if (wrong !== null)
-    throw new UserError({ where: 'setup', key: wrong, found: 'something else', allowed: PARTS });
+    throw new UserError({
+      where: 'setup',
+      key: wrong,
+      found: describePart(code[wrong]),
+      allowed: PARTS,
+    });
   const { scenario = {}, seed, devices } = setup;
   if (typeof scenario !== 'string')
     requireKeys(scenario, 'scenario', 'the path of a scenario file, or an object with the keys of one');

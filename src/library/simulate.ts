@@ -1,8 +1,8 @@
 /** Runs a setup from its start to its end. */
 
 import { makeSimulation } from '../simulation/makeSimulation.js';
+import type { RunOptions } from '../simulation/runOptions.js';
 import type { RunReport } from '../simulation/runReport.js';
-import type { RunOptions } from '../simulation/simulation.js';
 import { configure, type Setup } from './setup.js';
 
 /**

@@ -3,6 +3,7 @@
 import type { Machine } from '../actors/machine.js';
 import { assert } from '../base/assert.js';
 import type { Vpn } from '../base/units.js';
+import { UserError } from '../base/userError.js';
 import type { CheckResult } from '../check/checkResult.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
@@ -21,6 +22,8 @@ import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import { type Configured, configure, requireVirtual, type Setup } from './setup.js';
+
+const TORN_DOWN = 'a run that was torn down';
 
 /** What one task is doing. */
 export interface TaskView {
@@ -53,6 +56,7 @@ export class SteppedRun {
   private readonly buffers: SharedBuffers;
   private readonly ended: WorkloadResult[] = [];
   private lastEnd: RunEnd = 'stopped';
+  private isTornDown = false;
 
   private constructor(
     readonly config: SimulationConfig,
@@ -144,6 +148,7 @@ export class SteppedRun {
    * @throws Error with {@link failure} for a run that does not come there: what stopped in the middle of something breaks rules that it keeps.
    */
   verify(): readonly CheckResult[] {
+    if (this.isTornDown) throw mistake('verify', TORN_DOWN, 'a run that was not');
     try {
       this.hold();
       return this.virtual.coordinator.verify(this.virtual.snapshots(), this.virtual.progress());
@@ -154,15 +159,24 @@ export class SteppedRun {
 
   /**
    * Ends mirrors and processes once all programs have ended; what is left then is a leak, and a check that fails.
-   * @throws Error with {@link failure} for a run that has failed, or that does not come to its end.
+   * @throws Error with {@link failure} for a run that has failed, or that does not come to its end. UserError where it is too early, or was done.
    */
   tearDown(): readonly CheckResult[] {
     this.refuseFailed();
-    assert(this.isFinished, 'a run is torn down before its programs have ended');
+    this.refuseTearDown();
+    this.isTornDown = true;
     this.virtual.coordinator.startTearDown();
     this.run();
     this.refuseFailed();
     return this.virtual.coordinator.verifyTornDown(this.virtual.snapshots());
+  }
+
+  private refuseTearDown(): void {
+    if (this.isTornDown) throw mistake('tearDown', TORN_DOWN, 'once for each run');
+    if (this.isFinished) return;
+    const { length } = this.config.workloads;
+    const found = `${this.ended.length} of ${length} programs that have ended`;
+    throw mistake('tearDown', found, 'a run of which all have, as isFinished says');
   }
 
   private others(): readonly { pause(): Promise<void>; resume(): void }[] {
@@ -201,4 +215,8 @@ export class SteppedRun {
       lastStep: stepDefinition(lastStep).name,
     };
   }
+}
+
+function mistake(call: string, found: string, allowed: string): UserError {
+  return new UserError({ where: `SteppedRun.${call}()`, found, allowed });
 }

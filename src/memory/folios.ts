@@ -21,8 +21,6 @@ export const FolioFlag = {
   Large: 64,
   /** A page of a large folio other than its head. */
   Tail: 128,
-  /** Accessed since the bit was last cleared. */
-  Referenced: 256,
   /** Of a large folio: some pages are mapped no more while others are. @kernel folio_test_partially_mapped */
   PartiallyMapped: 512,
   /** Anonymous memory that its owner gave up: it may go without being written to swap, unless it is dirty again. @kernel !PG_swapbacked */

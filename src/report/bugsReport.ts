@@ -107,7 +107,7 @@ export function raceTable(cells: readonly RaceCell[], partial: boolean): string 
     ...textTable([left('Bug'), ...strategies.map((name) => right(name))], rows),
     '',
     ...summary,
-    ...(partial ? ['', 'interrupted: the figures are those of what was done'] : []),
+    ...(partial ? ['', 'PARTIAL: interrupted; the figures are those of what was done'] : []),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -57,7 +57,7 @@ export function exploreText(report: ExplorationReport, context: ExploreContext):
     ...undecidedLines(report),
     ...(isTooLong(report) ? [] : ['', ...confidenceLines(report)]),
   ];
-  if (report.isPartial) lines.push('', 'interrupted: the figures are those of what was done');
+  if (report.isPartial) lines.push('', 'PARTIAL: interrupted; the figures are those of what was done');
   return `${lines.join('\n')}\n`;
 }
 

@@ -126,13 +126,12 @@ function invalidationsText({ counters, invalidationLatency }: RunReport, clock: 
   const all = Math.max(count, counterSum(counters, ['mmu_invalidate_count']));
   if (all === 0) return 'none';
   if (count === 0) return `${formatCount(all)}, none of which met a notifier`;
-  const which = all === count ? '' : `${formatCount(all)}, of which met a notifier `;
-  return `${which}${latencyText(invalidationLatency, clock)}`;
+  const which = all === count ? '' : `, ${formatCount(count)} of which met a notifier`;
+  return `${formatCount(all)}${which}: ${latencyText(invalidationLatency)} (${clock})`;
 }
 
-function latencyText({ count, p50Ns, p99Ns, maxNs }: Latency, clock: ClockName): string {
-  const times = `p50 ${formatNs(p50Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
-  return `${formatCount(count)}: ${times} (${clock})`;
+function latencyText({ p50Ns, p99Ns, maxNs }: Latency): string {
+  return `p50 ${formatNs(p50Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
 }
 
 /** Most frequent first. */

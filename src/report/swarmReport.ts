@@ -34,7 +34,7 @@ export function swarmText(
       ? [isTooLong({ schedules, undecided }) ? TOO_LONG : 'found nothing']
       : foundLines(found, context, again)),
   ];
-  if (isPartial) lines.push('interrupted: the figures are those of what was done');
+  if (isPartial) lines.push('PARTIAL: interrupted; the figures are those of what was done');
   return `${lines.join('\n')}\n`;
 }
 

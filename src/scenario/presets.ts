@@ -50,6 +50,7 @@ interface PresetFile {
   readonly numbers: Readonly<Partial<Record<CostKeyName, Sourced<CostValue> | undefined>>>;
   readonly devices: Readonly<Partial<Record<DeviceKeyName, Sourced<number> | undefined>>>;
   readonly claims: readonly { readonly figure: FigureName; readonly 'not-met'?: string | undefined }[];
+  readonly source: YamlSource;
 }
 
 /**
@@ -68,6 +69,7 @@ export function loadPreset(
   const [own] = chain;
   const numbers = eachCostKey((key) => firstOf(chain.map((file) => file.numbers[key])));
   const devices = eachDeviceKey((key) => firstOf(chain.map((file) => file.devices[key])));
+  refuseSmallBuffer(chain, devices['fault-batch'].value, devices['fault-buffer'].value);
   return {
     name: own.name,
     description: own.description ?? '',
@@ -76,6 +78,18 @@ export function loadPreset(
     devices: eachDeviceKey((key) => devices[key].value),
     claims: own.claims.map((claim) => ({ figure: claim.figure, notMet: claim['not-met'] ?? null })),
   };
+}
+
+/** The nearer of the two numbers is the one that does not fit the other. @throws UserError */
+function refuseSmallBuffer(chain: readonly PresetFile[], batch: number, buffer: number): void {
+  if (batch <= buffer) return;
+  const at = chain.find(({ devices }) => devices['fault-batch'] ?? devices['fault-buffer']);
+  assert(at !== undefined, 'numbers that no file has');
+  const isBatch = at.devices['fault-batch'] !== undefined;
+  throw at.source.error({
+    path: ['devices', isBatch ? 'fault-batch' : 'fault-buffer', 'value'],
+    allowed: isBatch ? `at most the fault-buffer, ${buffer}` : `at least the fault-batch, ${batch}`,
+  });
 }
 
 /** A preset as a scenario or another preset names it. */
@@ -99,7 +113,7 @@ function readChain(named: NamedPreset, files: ScenarioFiles): readonly PresetFil
     );
     const file = checkShape(source, presetSchema);
     const base = file.extends;
-    chain.push(base === undefined ? checkShape(source, wholePresetSchema) : file);
+    chain.push({ ...(base === undefined ? checkShape(source, wholePresetSchema) : file), source });
     paths.push(identityOf(next.preset, path, files) ?? path);
     if (base !== undefined) refuseCycle(source, base, presetPath(base, dirname(path)), { paths, files });
     next =

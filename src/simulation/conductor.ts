@@ -16,9 +16,9 @@ import { observedReport } from './observedReport.js';
 import { type Conducted, ProgressReader } from './progressReader.js';
 import { QueueReader } from './queueReader.js';
 import { lastEventsOf } from './runEvents.js';
+import type { RunOptions } from './runOptions.js';
 import type { RunFailure, RunOutcome, RunProgress, RunReport } from './runReport.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
-import type { RunOptions } from './simulation.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { UserHold } from './userHold.js';
 

@@ -92,6 +92,12 @@ export function wrongPart(parts: Readonly<Record<string, unknown>>): string | nu
   return Object.keys(parts).find((name) => checks[name]?.(parts[name]) !== true) ?? null;
 }
 
+/** What somebody gave for a part, in words. */
+export function describePart(part: unknown): string {
+  if (typeof part !== 'object' || part === null) return part === null ? 'null' : `a ${typeof part}`;
+  return `${Array.isArray(part) ? 'a list' : 'an object'} ${describeParts(part)}${missingKeys(part)}`;
+}
+
 /** A misspelled part is a mistake, not a policy that is left out. */
 function isExtensions(value: unknown): value is Extensions {
   if (typeof value !== 'object' || value === null) return false;

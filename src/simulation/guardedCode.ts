@@ -2,12 +2,14 @@
 
 import type { DriverMaker, OwnDriver } from '../actors/ownDriver.js';
 import type { InvalidationMaker } from '../driver/svmVm.js';
+import type { Steps } from '../sim/steps.js';
 import type { OwnProgram, ProgramMaker, Programs } from '../workload/ownProgram.js';
 import { answered, type CodeOrigin, type GuardedCall, refuseAnswer } from './guardedCall.js';
 
 const DRIVER_PARTS = ['register', 'notifiersOf', 'closeAll'];
 const INVALIDATION_PARTS = ['invalidate', 'rangeAlloc', 'rangeFree'];
 const PROGRAM_PARTS = ['run'];
+const RUN_ALLOWED = 'a generator function, which returns in words what went wrong, or null';
 
 /** Its calls and its claims; what it does in tasks fails as tasks do. */
 export function guardedDrivers(makers: readonly DriverMaker[], from: CodeOrigin): DriverMaker[] {
@@ -64,17 +66,36 @@ function guardedMaker(name: string, make: ProgramMaker, from: CodeOrigin): Progr
 }
 
 function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): OwnProgram {
+  const running = callOf('run', `programs.${name}`, from, RUN_ALLOWED);
+  const launching = callOf('kernel', `programs.${name}`, from, 'a generator function, of a context');
   const telling = callOf('progress', `programs.${name}`, from, 'plain data');
   const expecting = callOf('expect', `programs.${name}`, from, 'a list of {start, npages, check()}');
   const { kernel, progress, expect } = program;
   return {
-    run: (host) => program.run(host),
-    ...(kernel === undefined ? {} : { kernel: (...of) => kernel.call(program, ...of) }),
+    run: (host) => guardedRun(running, () => program.run(host)),
+    ...(kernel === undefined
+      ? {}
+      : { kernel: (...of) => functionFrom(launching, () => kernel.call(program, ...of)) }),
     ...(progress === undefined ? {} : { progress: () => answered(telling, () => progress.call(program)) }),
     ...(expect === undefined
       ? {}
       : { expect: (actors) => answered(expecting, () => expect.call(program, actors)) }),
   };
+}
+
+/** What it is that went wrong, or null; of a program that says nothing all is well. */
+function* guardedRun(call: GuardedCall, run: () => Steps<string | null>): Steps<string | null> {
+  const steps = answered(call, run);
+  if (!hasFunctions(steps, ['next']) || !(Symbol.iterator in steps)) return refuseAnswer(call, steps);
+  const wrong: unknown = yield* steps;
+  if (wrong === undefined || wrong === null) return null;
+  return typeof wrong === 'string' ? wrong : refuseAnswer(call, wrong);
+}
+
+/** @throws UserError for what is no function. */
+function functionFrom<T>(call: GuardedCall, give: () => T): T {
+  const given = answered(call, give);
+  return typeof given === 'function' ? given : refuseAnswer(call, given);
 }
 
 function callOf(method: string, owner: string, from: CodeOrigin, allowed: string): GuardedCall {

@@ -1,5 +1,6 @@
 /** A user's policies as the driver may ask them: what throws, or gives what is no answer, ends the run with one message. */
 
+import { formatVpn } from '../base/units.js';
 import { Location, type Place } from '../driver/attributes/location.js';
 import type { PlacementPolicy, PlacementQuestion } from '../driver/placement.js';
 import type { Policies } from '../driver/policies.js';
@@ -69,7 +70,7 @@ function guardedPrefetch(policy: PrefetchPolicy, from: CodeOrigin): PrefetchPoli
 }
 
 function aboutFault({ device, page, write }: PlacementQuestion | PrefetchQuestion): string {
-  return `for a ${write ? 'store' : 'load'} of device ${device} at page 0x${page.toString(16)}`;
+  return `for a ${write ? 'store' : 'load'} of device ${device} at ${formatVpn(page)}`;
 }
 
 function isCount(value: unknown, most: number): value is number {

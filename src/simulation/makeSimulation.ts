@@ -9,7 +9,7 @@ import type { Extensions } from './extensions.js';
 import type { Fleet } from './fleet.js';
 import type { RunReport } from './runReport.js';
 import { actorNames, allocateBuffers, type SharedBuffers } from './sharedBuffers.js';
-import type { RunOptions, Simulation } from './simulation.js';
+import type { PooledRunOptions, Simulation } from './simulation.js';
 import type { SimulationConfig } from './simulationConfig.js';
 import { ThreadFleet } from './threadFleet.js';
 import { VirtualFleet } from './virtualFleet.js';
@@ -23,7 +23,7 @@ export function makeSimulation(config: SimulationConfig, extensions: Extensions 
 export async function runWithBuffers(
   config: SimulationConfig,
   buffers: SharedBuffers,
-  options: RunOptions,
+  options: PooledRunOptions,
   extensions: Extensions = {},
 ): Promise<RunReport> {
   const tracer = config.trace === true ? new TraceCollector(buffers.trace) : null;
@@ -38,7 +38,7 @@ export async function runWithBuffers(
 async function conduct(
   config: SimulationConfig,
   buffers: SharedBuffers,
-  options: RunOptions,
+  options: PooledRunOptions,
   tracer: TraceCollector | null,
   extensions: Extensions,
 ): Promise<RunReport> {
@@ -59,7 +59,7 @@ function traceHead(config: SimulationConfig): TraceHead {
 async function startFleet(
   config: SimulationConfig,
   buffers: SharedBuffers,
-  { workers }: RunOptions,
+  { workers }: PooledRunOptions,
   tracer: TraceCollector | null,
   given: Extensions,
 ): Promise<Fleet> {

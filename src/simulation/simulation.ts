@@ -1,29 +1,15 @@
 /** One run under either executor, as the command line and the tests drive it. */
 
-import type { Trace } from '../observe/trace/trace.js';
-import type { LiveRun } from './liveRun.js';
-import type { RunProgress, RunReport } from './runReport.js';
+import type { RunOptions } from './runOptions.js';
+import type { RunReport } from './runReport.js';
 import type { WorkerPool } from './workerPool.js';
 
-/** What may be asked of one run. */
-export interface RunOptions {
-  /** Given the recorded run when it has ended; the configuration must ask for a trace. */
-  readonly onTrace?: (trace: Trace) => void;
-  /** Called now and then while the run goes on. */
-  readonly onProgress?: (progress: RunProgress) => void;
-  /** Given the run when it begins, for those who watch it or hold it meanwhile. */
-  readonly onLive?: (run: LiveRun) => void;
-  /** Ends the run early, cleanly, with what was done so far. */
-  readonly signal?: AbortSignal;
-  /** Milliseconds between quiescent points at which everything is verified; 0: only at the end. */
-  readonly verifyEveryMs?: number;
-  /** On the executor's clock: an actor that waits without getting on for as long ends the run; 0: none does. */
-  readonly stuckAfterMs?: number;
+export interface PooledRunOptions extends RunOptions {
   /** Under `threads`: where workers come from and go to, for runs that follow one another. Without it the run has its own. */
   readonly workers?: WorkerPool;
 }
 
 export interface Simulation {
   /** Runs to the end. Failures of the simulated system are in the report; it rejects only for errors of the simulator itself. */
-  run(options?: RunOptions): Promise<RunReport>;
+  run(options?: PooledRunOptions): Promise<RunReport>;
 }

@@ -19,8 +19,8 @@ import type { MirrorCell, MirrorOptions } from '../../src/simulation/bench/mirro
 import { figureOf } from '../../src/simulation/calibrate/figures.js';
 import type { CaseReport } from '../../src/simulation/case/caseReport.js';
 import type { CaseOptions } from '../../src/simulation/case/runCase.js';
+import type { RunOptions } from '../../src/simulation/runOptions.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
-import type { RunOptions } from '../../src/simulation/simulation.js';
 import type { SimulationConfig } from '../../src/simulation/simulationConfig.js';
 import { requireCheckers } from '../../src/simulation/withChecks.js';
 import { refusePrograms, withModulePrograms } from '../../src/simulation/withPrograms.js';

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import ts from 'typescript';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { buildProgram } from '../../src/cli/program.js';
@@ -63,6 +64,34 @@ describe('code', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     await import(file);
     log.mockRestore();
+  });
+
+  it('compiles as strictly as users may ask for', () => {
+    mkdirSync(scratch, { recursive: true });
+    const files = named('ts').map(([name, { text }]) => {
+      const file = join(scratch, `${name.replace(/\W/g, '-')}.strict.ts`);
+      writeFileSync(file, text);
+      return file;
+    });
+    const program = ts.createProgram(files, {
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      target: ts.ScriptTarget.ES2022,
+      skipLibCheck: true,
+      noEmit: true,
+      types: [],
+    });
+    const mistakes = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
+      const at =
+        file === undefined
+          ? ''
+          : `${file.fileName}:${(file.getLineAndCharacterOfPosition(start ?? 0).line ?? 0) + 1} `;
+      return `${relative(scratch, at)}${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+    });
+    expect(files.length).toBeGreaterThan(5);
+    expect(mistakes).toEqual([]);
   });
 });
 

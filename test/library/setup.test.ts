@@ -60,7 +60,9 @@ describe('a mistake that types would have told', () => {
   const mistakes: readonly (readonly [string, RegExp])[] = [
     ['{"foo": 1}', /^setup: key 'foo': found an unknown key, allowed: scenario, /],
     ['{"programms": {}}', /did you mean 'programs'\?/],
-    ['{"placement": 5}', /^setup: key 'placement': found .*, allowed: placement \{name/],
+    ['{"placement": 5}', /^setup: key 'placement': found a number, allowed: placement \{name/],
+    ['{"placement": {"name": "a"}}', /found an object \{name: string\}, allowed: placement/],
+    ['{"drivers": [5]}', /^setup: key 'drivers': found a list \{0: number\}, allowed: /],
     ['{"programs": {"a": 5}}', /^setup: key 'programs'/],
     ['{"drivers": [5]}', /^setup: key 'drivers'/],
     [

@@ -64,3 +64,13 @@ it('a run that goes well is verified on its way, and goes on', () => {
   expect(run.verify().every(({ ok }) => ok)).toBe(true);
   expect(run.tearDown().every(({ ok }) => ok)).toBe(true);
 });
+
+it('a run is torn down once, when its programs have ended, and verified before', () => {
+  expect(() => run.tearDown()).toThrow(
+    /^SteppedRun\.tearDown\(\): found 0 of \d programs that have ended, allowed: a run of which all have/,
+  );
+  run.run(() => run.isFinished);
+  run.tearDown();
+  expect(() => run.tearDown()).toThrow(/found a run that was torn down, allowed: once for each run$/);
+  expect(() => run.verify()).toThrow(/^SteppedRun\.verify\(\): found a run that was torn down/);
+});

@@ -43,6 +43,21 @@ describe('summaryTable', () => {
     );
   });
 
+  it.each([
+    [{ mmu_invalidate_count: 812 }, 812, '812: p50 12.3us, p99 120us, max 1.5ms (wall)'],
+    [
+      { mmu_invalidate_count: 900 },
+      812,
+      '900, 812 of which met a notifier: p50 12.3us, p99 120us, max 1.5ms (wall)',
+    ],
+    [{ mmu_invalidate_count: 2 }, 0, '2, none of which met a notifier'],
+    [{}, 0, 'none'],
+  ])('tells latencies of invalidations that met a notifier, %j and %i', (counters, count, text) => {
+    const { invalidationLatency } = runReport();
+    const report = runReport({ counters, invalidationLatency: { ...invalidationLatency, count } });
+    expect(summaryTable(report, context).split('\n')).toContain(`Invalidations         ${text}`);
+  });
+
   it('marks rules that looked at nothing and workloads that did nothing', () => {
     const { checks, workloads } = runReport();
     const report = runReport({

@@ -87,6 +87,20 @@ describe('a preset that stands on another', () => {
   const extending = (body: string): string => `name: mine\nextends: plain\n${body}`;
   const load = (file: string) => loadPreset(scratch.path(file), '.');
 
+  it.each([
+    [
+      'fault-batch: { value: 300, source: x }',
+      'fault-batch',
+      'found 300, allowed: at most the fault-buffer, 256',
+    ],
+    ['fault-buffer: { value: 1, source: x }', 'fault-buffer', 'found 1, allowed: at least the fault-batch, '],
+  ])('has devices that keep what they deliver at once: not %s', (device, key, message) => {
+    scratch.write('mine.yaml', extending(`devices:\n  ${device}`));
+    expect(scratch.mistakeOf(() => load('mine.yaml'))).toContain(
+      `mine.yaml:4: key 'devices.${key}.value': ${message}`,
+    );
+  });
+
   it('has the numbers of the other one, but for its own', () => {
     scratch.write('mine.yaml', extending('numbers:\n  host-link: { value: 52GB/s, source: measured }\n'));
     const mine = load('mine.yaml');

@@ -58,6 +58,26 @@ const mistakes: [string, string, RegExp][] = [
     /programs\.mine\(\) that gives an object, allowed: a program \{run/,
   ],
   [
+    'plain.mjs',
+    '{ programs: { mine: () => ({ run: () => null }) } }',
+    /run\(\) of programs\.mine that gives null, allowed: a generator function/,
+  ],
+  [
+    'async.mjs',
+    '{ programs: { mine: () => ({ async *run() {} }) } }',
+    /run\(\) of programs\.mine that gives an object, allowed: a generator function/,
+  ],
+  [
+    'number.mjs',
+    '{ programs: { mine: () => ({ *run() { return 5; } }) } }',
+    /run\(\) of programs\.mine that gives 5, allowed: a generator function, which returns in words/,
+  ],
+  [
+    'kernel.mjs',
+    '{ programs: { mine: () => ({ *run(host) { yield* host.launch(0, 0, 0, 0); }, kernel: () => 7 }) } }',
+    /kernel\(\) of programs\.mine that gives 7, allowed: a generator function, of a context/,
+  ],
+  [
     'expect.mjs',
     `{ programs: { mine: () => ({ *run() { return null; }, expect() ${OOPS} }) } }`,
     /expect\(\) of programs\.mine that throws/,

@@ -35,7 +35,7 @@ describe('a policy', () => {
     [
       'throws.mjs',
       placement('() => { throw new TypeError("no idea"); }'),
-      /found place\(\) of 'mine' that throws TypeError: no idea at throws\.mjs:\d+ for a (load|store) of device [01] at page 0x/,
+      /found place\(\) of 'mine' that throws TypeError: no idea at throws\.mjs:\d+ for a (load|store) of device [01] at 0x/,
       PLACES,
     ],
     ['text.mjs', placement('() => "gpu0"'), /found place\(\) of 'mine' that gives 'gpu0' for a/, PLACES],

@@ -78,5 +78,8 @@ function thresholdBlocks(thresholds: readonly ThresholdResult[], colors: Colors)
   const lines = thresholds.map(({ ok, detail }) =>
     ok ? `${colors.green('held')}    ${detail}` : `${colors.red('BROKEN')}  ${detail}`,
   );
-  return [{ lines: ['Thresholds', ...lines] }];
+  const broken = thresholds.filter(({ ok }) => !ok).length;
+  const verdict =
+    broken === 0 ? [] : [colors.red(`FAILED: ${broken} of ${plural(thresholds.length, 'threshold')} broken`)];
+  return [{ lines: ['Thresholds', ...lines, ...verdict] }];
 }

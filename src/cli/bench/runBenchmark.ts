@@ -2,7 +2,7 @@
 
 import type { BenchPart } from '../../report/bench/benchDocument.js';
 import { benchVerdict } from '../../report/bench/benchReport.js';
-import { type FigureUnit, figureName, figuresOf } from '../../report/bench/figure.js';
+import { type FigureUnit, figureName, figuresOf, type Metric } from '../../report/bench/figure.js';
 import { noiseWarnings, stolenWarning } from '../../report/bench/noise.js';
 import { clockOf } from '../../report/clock.js';
 import type { ReportBlock } from '../../report/reportBlock.js';
@@ -77,7 +77,9 @@ function prepared<Options, Cell>(
   const clocks = clocksOf(typed, config);
   const plan = benchmark.plan({ typed, config, samples, clocks });
   host.simulator.checkMachine(plan.largest);
-  const units = Object.entries(benchmark.report.metrics);
+  const isMeasured = ({ clock }: Metric): boolean =>
+    clock === 'count' || clocks[clock] || !benchmark.takes.includes('clock');
+  const units = Object.entries(benchmark.report.metrics).filter(([, metric]) => isMeasured(metric));
   const figures = new Map(
     plan.keys.flatMap((key) =>
       units.map(([metric, { unit }]) => [figureName(benchmark.name, key, metric), unit] as const),

@@ -124,9 +124,8 @@ export class PagesMapper {
   holdPagemap(run: MapRun, zdd: Zdd): void {
     run.hasDevmem = true;
     const { pages } = run;
-    const held = pages.dpagemap;
+    assert(pages.dpagemap === null, 'pages that are not mapped hold a pagemap');
     pages.dpagemap = zdd.dpagemap.get();
-    held?.put();
   }
 
   /** Errors: -EOPNOTSUPP after a device page, unless these may mix; -EFAULT; -ENOMEM. */

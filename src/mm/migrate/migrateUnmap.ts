@@ -38,7 +38,7 @@ export interface AreaActions {
 }
 
 /** What a page's copy takes over. @kernel folio_migrate_flags */
-const MOVED_FLAGS = FolioFlag.Dirty | FolioFlag.LazyFree | FolioFlag.Referenced;
+const MOVED_FLAGS = FolioFlag.Dirty | FolioFlag.LazyFree;
 
 export class MigrateUnmap {
   constructor(

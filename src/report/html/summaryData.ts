@@ -101,7 +101,7 @@ function latenciesOf({ devices, invalidationLatency }: RunDocument): LatencyData
     ...devices.map(({ device, faultLatency }) =>
       latencyOf(`GPU fault, served by the driver, gpu${device}`, faultLatency),
     ),
-    latencyOf('invalidation', invalidationLatency),
+    latencyOf('invalidation that met a notifier', invalidationLatency),
   ].filter(({ count }) => count > 0);
 }
 

@@ -16,6 +16,7 @@ import { type JsonPath, jsonPlaces, placeOf, placeOfSyntaxError } from './jsonPl
 import { labelMistakes } from './labels.js';
 import { memoryMistakes } from './memory.js';
 import { nameMistakes } from './names.js';
+import { sameNameMistakes } from './sameNames.js';
 
 const WHAT = 'a case file: a JSON list of cases';
 const AT_LEAST_ONE = 'a list with at least one case';
@@ -51,13 +52,14 @@ export function loadCaseFile(path: string): Case[] {
   if (!parsed.success)
     throw firstMistake(path, text, value, withoutAfterEffects(parsed.error.issues.flatMap(mistakesOf)));
   if (parsed.data.length === 0) throw firstMistake(path, text, value, [{ path: [], allowed: AT_LEAST_ONE }]);
-  const mistakes = parsed.data.flatMap((one, i) => [
+  const ownMistakes = parsed.data.flatMap((one, i) => [
     ...labelMistakes(one, [i]),
     ...blockMistakes(one, [i]),
     ...nameMistakes(one, [i]),
     ...forkMistakes(one, [i]),
     ...memoryMistakes(one, [i]),
   ]);
+  const mistakes = [...ownMistakes, ...sameNameMistakes(parsed.data)];
   if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
   return parsed.data;
 }

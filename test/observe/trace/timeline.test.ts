@@ -9,7 +9,7 @@ import {
   type TimelineSink,
 } from '../../../src/observe/trace/timeline.js';
 import type { Trace } from '../../../src/observe/trace/trace.js';
-import { recordedRun } from './recordedRun.js';
+import { recordedCounters, recordedRun } from './recordedRun.js';
 
 interface Ended {
   readonly span: Span;
@@ -103,7 +103,15 @@ describe('a timeline', () => {
     expect(causes).toContain('GPU fault');
     expect(causes).toContain('CPU fault');
     for (const cause of causes)
-      expect(['GPU fault', 'CPU fault', 'eviction', 'prefetch', 'policy']).toContain(cause);
+      expect(['GPU fault', 'CPU fault', 'HMM walk', 'eviction', 'prefetch', 'policy']).toContain(cause);
+  });
+
+  it('tells migrations to RAM for a CPU from those for a device, as the counters do', async () => {
+    const { svm_cpu_migrate_count: forCpu, svm_hmm_migrate_count: forDevice } = await recordedCounters();
+    const causes = notes.named('migrate to RAM').map(({ span }) => span.args.cause);
+    const home = causes.filter((cause) => cause === 'CPU fault');
+    expect([home.length, causes.length]).toEqual([forCpu, forCpu + forDevice]);
+    expect(forDevice).toBeGreaterThan(0);
   });
 
   it('splits migrations to a device into phases that fill them', () => {

@@ -99,6 +99,15 @@ describe('a case file', () => {
     });
   });
 
+  it('is refused where another one of the file has its suite, name and variant', () => {
+    const [one] = JSON.parse(withSteps([MMAP]));
+    const write = (...others: object[]): string => file(JSON.stringify([one, ...others]));
+    expect(loadCaseFile(write({ ...one, variant: 'v' }, { ...one, name: 'other' }))).toHaveLength(3);
+    expect(() => loadCaseFile(write({ ...one, name: 'other' }, one))).toThrow(
+      `key '2.name': found the case ${one.name} of ${one.suite} once more, allowed: a suite, name and variant that no other case of the file has`,
+    );
+  });
+
   it('with more branches at the same time than there can be threads is refused, those within counted', () => {
     const wide = (count: number, inner: string) =>
       `{"op": "repeat", "args": {"count": 2, "steps": [{"op": "repeat_processes", "args": {"count": ${count}, "steps": [${inner}]}}]}}`;
