@@ -20,7 +20,7 @@ const MACHINE_MIB = 2600;
 const MACHINE_MS_MAX = 15 * 60_000;
 const CONSOLE_LINES = 20;
 const COMMAND_LINE =
-  'console=ttyS0 panic=-1 oops=panic mem=1024M test_hmm.spm_addr_dev0=0x60000000 test_hmm.spm_addr_dev1=0x80000000';
+  'console=ttyS0 panic=-1 oops=panic mem=1024M ramdisk_size=65536 test_hmm.spm_addr_dev0=0x60000000 test_hmm.spm_addr_dev1=0x80000000';
 
 function casesOf(what: string): Case[] {
   const range = /^(\w+):(\d+)-(\d+)$/.exec(what);

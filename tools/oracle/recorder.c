@@ -518,8 +518,10 @@ static void prepare_swap(void)
 	/* Or huge pages would be swapped in one piece. */
 	set("/sys/block/ram0/queue/rotational", "1");
 	memcpy(header.bytes + PAGE_BYTES - 10, "SWAPSPACE2", 10);
-	if (write(fd, &header, sizeof header) != sizeof header || close(fd) || swapon("/dev/ram0", 0))
-		perror("swap");
+	if (write(fd, &header, sizeof header) != sizeof header || close(fd) || swapon("/dev/ram0", 0)) {
+		perror("no swap, without which MADV_PAGEOUT is another thing");
+		exit(1);
+	}
 	/* Pages that nobody asked for come back otherwise. */
 	set("/proc/sys/vm/page-cluster", "0");
 }
