@@ -172,7 +172,7 @@ export class SteppedRun {
   }
 
   private refuseTearDown(): void {
-    if (this.isTornDown) throw mistake('tearDown', TORN_DOWN, 'once for each run');
+    if (this.isTornDown) throw mistake('tearDown', TORN_DOWN, 'a run that was not');
     if (this.isFinished) return;
     const { length } = this.config.workloads;
     const found = `${this.ended.length} of ${length} programs that have ended`;

@@ -159,7 +159,7 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
   metered(
     'svm_hmm_migrate_count',
     Meters.hmmMigrated,
-    'Migrations from the device to RAM for a walk of hmm_range_fault, be it for a GPU fault, to bring a range home, or for get_user_pages',
+    'Migrations from the device to RAM for an access of the kernel: in walks of hmm_range_fault, which GPU faults and ways home take, mostly',
   ),
   metered('svm_timeslice_count', Meters.timeslice, 'CPU faults that found the timeslice of a page not over'),
   metered('svm_evict_count', Meters.eviction, 'Evictions of an allocation from the device'),

@@ -104,7 +104,7 @@ export function tlbInvalidationLatency(observation: Observation, device: number)
   return observation.latency(Meters.tlbInvalidation, deviceKey(device));
 }
 
-/** Of whole ranges: to a device, to RAM for a CPU fault, and of allocations that were evicted. */
+/** Of whole ranges: to a device, to RAM for a fault, and of allocations that were evicted. */
 export function migrationLatencies(
   observation: Observation,
 ): Readonly<Record<'toDevice' | 'toRam' | 'eviction', Latency>> {

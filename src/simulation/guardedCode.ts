@@ -1,14 +1,17 @@
 /** Drivers, invalidations and programs of the user's own as actors make and ask them: what is wrong with them ends the run with one message. */
 
 import type { DriverMaker, OwnDriver } from '../actors/ownDriver.js';
+import { Errno, isErrno } from '../base/errno.js';
 import type { InvalidationMaker } from '../driver/svmVm.js';
 import type { Steps } from '../sim/steps.js';
 import type { OwnProgram, ProgramMaker, Programs } from '../workload/ownProgram.js';
+import type { DeviceKernel } from '../workload/workload.js';
 import { answered, type CodeOrigin, type GuardedCall, refuseAnswer } from './guardedCall.js';
 
 const DRIVER_PARTS = ['register', 'notifiersOf', 'closeAll'];
 const INVALIDATION_PARTS = ['invalidate', 'rangeAlloc', 'rangeFree'];
 const PROGRAM_PARTS = ['run'];
+const KERNEL_ALLOWED = 'a generator function of a context, which returns an errno';
 const RUN_ALLOWED = 'a generator function, which returns in words what went wrong, or null';
 
 /** Its calls and its claims; what it does in tasks fails as tasks do. */
@@ -67,7 +70,7 @@ function guardedMaker(name: string, make: ProgramMaker, from: CodeOrigin): Progr
 
 function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): OwnProgram {
   const running = callOf('run', `programs.${name}`, from, RUN_ALLOWED);
-  const launching = callOf('kernel', `programs.${name}`, from, 'a generator function, of a context');
+  const launching = callOf('kernel', `programs.${name}`, from, KERNEL_ALLOWED);
   const telling = callOf('progress', `programs.${name}`, from, 'plain data');
   const expecting = callOf('expect', `programs.${name}`, from, 'a list of {start, npages, check()}');
   const { kernel, progress, expect } = program;
@@ -75,7 +78,7 @@ function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): Ow
     run: (host) => guardedRun(running, () => program.run(host)),
     ...(kernel === undefined
       ? {}
-      : { kernel: (...of) => functionFrom(launching, () => kernel.call(program, ...of)) }),
+      : { kernel: (...of) => guardedKernel(launching, () => kernel.call(program, ...of)) }),
     ...(progress === undefined ? {} : { progress: () => answered(telling, () => progress.call(program)) }),
     ...(expect === undefined
       ? {}
@@ -85,17 +88,25 @@ function guardedProgram(program: OwnProgram, name: string, from: CodeOrigin): Ow
 
 /** What it is that went wrong, or null; of a program that says nothing all is well. */
 function* guardedRun(call: GuardedCall, run: () => Steps<string | null>): Steps<string | null> {
-  const steps = answered(call, run);
-  if (!hasFunctions(steps, ['next']) || !(Symbol.iterator in steps)) return refuseAnswer(call, steps);
-  const wrong: unknown = yield* steps;
+  const wrong: unknown = yield* stepsOf(call, run);
   if (wrong === undefined || wrong === null) return null;
   return typeof wrong === 'string' ? wrong : refuseAnswer(call, wrong);
 }
 
-/** @throws UserError for what is no function. */
-function functionFrom<T>(call: GuardedCall, give: () => T): T {
-  const given = answered(call, give);
-  return typeof given === 'function' ? given : refuseAnswer(call, given);
+function guardedKernel(call: GuardedCall, give: () => DeviceKernel): DeviceKernel {
+  const kernel = answered(call, give);
+  if (typeof kernel !== 'function') return refuseAnswer(call, kernel);
+  return function* (context) {
+    const errno: unknown = yield* stepsOf(call, () => kernel(context));
+    if (errno === undefined) return Errno.OK;
+    return typeof errno === 'number' && isErrno(errno) ? errno : refuseAnswer(call, errno);
+  };
+}
+
+/** @throws UserError for what is no generator. */
+function stepsOf<T>(call: GuardedCall, begin: () => Steps<T>): Steps<T> {
+  const steps = answered(call, begin);
+  return hasFunctions(steps, ['next', Symbol.iterator]) ? steps : refuseAnswer(call, steps);
 }
 
 function callOf(method: string, owner: string, from: CodeOrigin, allowed: string): GuardedCall {
@@ -108,7 +119,7 @@ function made<T>(call: GuardedCall, parts: readonly string[], make: () => T): T 
   return hasFunctions(what, parts) ? what : refuseAnswer(call, what);
 }
 
-function hasFunctions(value: unknown, names: readonly string[]): boolean {
+function hasFunctions(value: unknown, names: readonly PropertyKey[]): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return names.every((name) => typeof Reflect.get(value, name) === 'function');
 }

@@ -75,7 +75,17 @@ const mistakes: [string, string, RegExp][] = [
   [
     'kernel.mjs',
     '{ programs: { mine: () => ({ *run(host) { yield* host.launch(0, 0, 0, 0); }, kernel: () => 7 }) } }',
-    /kernel\(\) of programs\.mine that gives 7, allowed: a generator function, of a context/,
+    /kernel\(\) of programs\.mine that gives 7, allowed: a generator function of a context/,
+  ],
+  [
+    'plainKernel.mjs',
+    '{ programs: { mine: () => ({ *run(host) { yield* host.launch(0, 0, 0, 0); }, kernel: () => () => 5 }) } }',
+    /kernel\(\) of programs\.mine that gives 5, allowed: a generator function of a context/,
+  ],
+  [
+    'wordyKernel.mjs',
+    "{ programs: { mine: () => ({ *run(host) { yield* host.launch(0, 0, 0, 0); }, kernel: () => function* () { return 'x'; } }) } }",
+    /kernel\(\) of programs\.mine that gives 'x', allowed: .*, which returns an errno/,
   ],
   [
     'expect.mjs',

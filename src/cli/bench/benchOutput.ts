@@ -45,20 +45,28 @@ function blocksOf(
   colors: Colors,
 ): ReportBlock[] {
   return [
-    ...outcomes.flatMap((outcome) => outcomeBlocks(outcome, environment, colors)),
+    ...outcomes.flatMap((outcome) => [
+      ...outcomeBlocks(outcome, environment, colors),
+      { lines: [verdictText(outcome, thresholds.length > 0, colors)] },
+    ]),
     ...thresholdBlocks(thresholds, colors),
     ...comparison,
   ];
 }
 
 function outcomeBlocks(outcome: BenchOutcome, environment: Environment, colors: Colors): ReportBlock[] {
-  const { blocks, verdict, warnings } = outcome;
+  const { blocks, warnings } = outcome;
   return [
     { lines: [headLine(outcome, environment)] },
     ...blocks,
     ...(warnings.length === 0 ? [] : [{ lines: warnings.map((line) => colors.yellow(line)) }]),
-    { lines: [verdictLine(verdict, colors)] },
   ];
+}
+
+/** Whether all passed is said once: below the thresholds, where there are any. */
+function verdictText({ verdict }: BenchOutcome, hasThresholds: boolean, colors: Colors): string {
+  const isHeld = hasThresholds && verdict.ok && !verdict.partial;
+  return isHeld ? `Held: ${verdict.text}` : verdictLine(verdict, colors);
 }
 
 /** What was measured on what. */
@@ -79,7 +87,8 @@ function thresholdBlocks(thresholds: readonly ThresholdResult[], colors: Colors)
     ok ? `${colors.green('held')}    ${detail}` : `${colors.red('BROKEN')}  ${detail}`,
   );
   const broken = thresholds.filter(({ ok }) => !ok).length;
+  const all = plural(thresholds.length, 'threshold');
   const verdict =
-    broken === 0 ? [] : [colors.red(`FAILED: ${broken} of ${plural(thresholds.length, 'threshold')} broken`)];
-  return [{ lines: ['Thresholds', ...lines, ...verdict] }];
+    broken === 0 ? colors.green(`PASSED: ${all} held`) : colors.red(`FAILED: ${broken} of ${all} broken`);
+  return [{ lines: ['Thresholds', ...lines] }, { lines: [verdict] }];
 }

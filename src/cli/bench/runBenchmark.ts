@@ -77,8 +77,11 @@ function prepared<Options, Cell>(
   const clocks = clocksOf(typed, config);
   const plan = benchmark.plan({ typed, config, samples, clocks });
   host.simulator.checkMachine(plan.largest);
-  const isMeasured = ({ clock }: Metric): boolean =>
-    clock === 'count' || clocks[clock] || !benchmark.takes.includes('clock');
+  const isMeasured = ({ clock, needsBothClocks }: Metric): boolean => {
+    if (!benchmark.takes.includes('clock')) return true;
+    if (needsBothClocks) return clocks.wall && clocks.simulated;
+    return clock === 'count' || clocks[clock];
+  };
   const units = Object.entries(benchmark.report.metrics).filter(([, metric]) => isMeasured(metric));
   const figures = new Map(
     plan.keys.flatMap((key) =>

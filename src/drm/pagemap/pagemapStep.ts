@@ -21,7 +21,7 @@ export const PagemapStep = {
   toRamDone: defineStep('pagemap.toRamDone', 'vpn', 'npages', 'errno', 'ns'),
   /** All that could be collected has come home, for a program's own access. */
   cpuMigrated: defineStep('pagemap.cpuMigrated', 'vpn', 'npages', 'device', 'id'),
-  /** The same where no program's own access was the cause. */
+  /** The same where the kernel accessed the page, mostly in a walk of hmm_range_fault. */
   hmmMigrated: defineStep('pagemap.hmmMigrated', 'vpn', 'npages', 'device', 'id'),
   timeslice: defineStep('pagemap.timeslice', 'vpn', 'ns', 'device'),
   evict: defineStep('pagemap.evict', 'device', 'npages', 'id'),

@@ -90,8 +90,8 @@ class Shrinking {
   private laterSteps: number;
   /** A phase was ended by its limits. */
   private isCut = false;
-  /** The whole program goes well under some schedule; null before that was looked at. */
-  private couldHold: boolean | null = null;
+  /** The whole program fails under every schedule, so that only words tell one failure from another. */
+  private neverHolds = false;
   /** The part of {@link TRIES} that a smaller program gets. */
   private triesShare = 1;
   /** Of each run besides its steps. */
@@ -118,6 +118,7 @@ class Shrinking {
     const runner = runnerOf(this.target, this.stock);
     const { outcome } = runner.replay(this.finding.choices);
     const first: Small = { target: this.target, runner, outcome };
+    this.neverHolds = this.target.bug === null && !this.holdsAnew(this.target, 'once');
     const smallest = this.fails(outcome) ? this.smallest(first) : first;
     // A livelock that takes more steps, and is smaller in nothing else.
     const small = isSmaller(sizeOf(smallest), sizeOf(first)) ? smallest : first;
@@ -180,7 +181,8 @@ class Shrinking {
   }
 
   private fails(outcome: Outcome | null): outcome is Outcome {
-    return outcome?.verdict != null && verdictKey(outcome.verdict) === this.key;
+    if (outcome?.verdict == null || verdictKey(outcome.verdict) !== this.key) return false;
+    return !this.neverHolds || saysTheSame(outcome.verdict, this.finding.verdict);
   }
 
   /** From the failure itself, or from one that has fewer preemptions to begin with. */
@@ -246,7 +248,7 @@ class Shrinking {
     const runner = this.runnerFor(target);
     if (runner === null) return null;
     const outcome = this.failureLike(like, runner);
-    if (outcome !== null && this.showsTheSame(target, outcome)) return { target, runner, outcome };
+    if (outcome !== null && this.canHold(target)) return { target, runner, outcome };
     runner.close();
     return null;
   }
@@ -260,13 +262,11 @@ class Shrinking {
 
   /**
    * A program that lost what its own expectations need fails as well, but shows nothing: without the bug it must hold, and where there is none, under
-   * some schedule at least. One that never does can only be told by its words.
+   * some schedule at least, if the whole one does.
    */
-  private showsTheSame(target: ExplorationTarget, { verdict }: Outcome): boolean {
+  private canHold(target: ExplorationTarget): boolean {
     if (target.bug !== null) return this.holdsAnew({ ...target, bug: null }, 'always');
-    this.couldHold ??= this.holdsAnew(this.target, 'once');
-    if (this.couldHold) return this.holdsAnew(target, 'once');
-    return verdict !== null && saysTheSame(verdict, this.finding.verdict);
+    return this.neverHolds || this.holdsAnew(target, 'once');
   }
 
   private holdsAnew(target: ExplorationTarget, wanted: 'always' | 'once'): boolean {

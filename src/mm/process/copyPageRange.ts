@@ -32,7 +32,7 @@ import type { Mm } from './mm.js';
 export const CopyStep = {
   /** Entries of the parent that the child has too now. */
   copied: defineStep('fork.copied', 'vpn', 'npages', 'id', 'id'),
-  /** There was no memory for all of these; the parent's entries of some may have lost rights by then. */
+  /** There was no memory for all of these, or one was lent and locked; the parent's entries of some may have lost rights by then. */
   failed: defineStep('fork.failed', 'vpn', 'npages', 'id', 'id'),
   /** A pinned page stays the parent's, and the child got a copy of it. */
   pinned: defineStep('fork.pinned', 'vpn', 'pfn', 'pfn', 'id'),
@@ -66,7 +66,7 @@ export class CopyPageRange {
 
   /**
    * mmap_lock of the parent is held for write. Returns whether the parent's CPU TLBs must be flushed before its threads go on, or -ENOMEM when
-   * pages or page tables ran out; what has been copied then is the child's, and goes with it.
+   * pages or page tables ran out, or a page that a device has to itself is locked; what has been copied then is the child's, and goes with it.
    * @kernel copy_page_range
    */
   *copy(pair: AreaPair): Steps<boolean | typeof Errno.ENOMEM> {

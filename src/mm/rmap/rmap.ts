@@ -113,7 +113,7 @@ export class Rmap {
       if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
       const kind = pteKind(this.replaceByMigrationEntry(mm, page));
       if (kind === PteKind.Present) wasPresent = true;
-      // On x86-64 the bits of such an entry read as dirty, which nobody but migrate_vma_collect_pmd leaves out.
+      // On x86-64 the bits of such an entry read as dirty, and 6.12 looks at them here.
       if (kind === PteKind.DevicePrivate) this.kernel.folios.setFlag(pfn, FolioFlag.Dirty);
     }
     return wasPresent;

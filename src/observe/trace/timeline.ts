@@ -81,10 +81,11 @@ const TASKS = 2 ** 22;
 const causes = ['prefetch', 'GPU fault', 'CPU fault', 'eviction'] as const;
 const NO_ARGUMENTS: EventArguments = {};
 
-/** A walk of hmm_range_fault faults pages home too, on behalf of whoever asked for it. */
+/** The kernel faults pages home too: in walks of hmm_range_fault, for get_user_pages, for mlock. */
 function causeOfWayHome({ open, cause }: TaskLine): string {
-  const faults = open.map(({ span }) => span.name).filter((name) => /^(?:CPU|GPU) fault$/.test(name));
-  return faults.at(-1) ?? cause ?? 'HMM walk';
+  const names = open.map(({ span }) => span.name);
+  const fault = names.findLast((name) => name === 'CPU fault' || name === 'GPU fault');
+  return fault ?? cause ?? (names.includes('HMM walk') ? 'HMM walk' : 'kernel access');
 }
 
 /** Reads a trace into a sink. */

@@ -34,6 +34,7 @@ export const faultReport: BenchReport<FaultCell> = {
       unit: '/s',
       clock: 'wall',
       better: 'higher',
+      needsBothClocks: true,
       what: 'faults that the simulator gets done on one thread, under virtual',
     },
   },

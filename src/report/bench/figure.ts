@@ -12,6 +12,8 @@ export interface Metric {
   /** `count`: neither of the two, such as faults counted; it is the same on both. */
   readonly clock: ClockName | 'count';
   readonly better: 'higher' | 'lower' | 'neither';
+  /** Measured only where both clocks are asked for. */
+  readonly needsBothClocks?: true;
   /** For lists. */
   readonly what: string;
 }

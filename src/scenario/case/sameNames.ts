@@ -13,6 +13,12 @@ export function sameNameMistakes(cases: readonly Case[]): CaseMistake[] {
       seen.add(key);
       return [];
     }
-    return [{ path: [i, 'name'], found: `the case ${name} of ${suite} once more`, allowed: ONE_EACH }];
+    return [
+      {
+        path: [i, 'name'],
+        found: `the case ${[suite, name, variant].filter((part) => part !== '').join(' ')} once more`,
+        allowed: ONE_EACH,
+      },
+    ];
   });
 }

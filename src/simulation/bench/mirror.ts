@@ -81,7 +81,7 @@ const KERNEL_BYTES = { notifier: 200, range: 96, pages: 64, dmaAddr: 16 } as con
 
 /** Of a run before the one that is measured, in the same workers: what is timed is one first access, and rounds of which none comes before the others. */
 const WARM_UP: WarmUp = { roundsMin: 10, blockNs: 50e6, nsMax: 4e9 };
-/** Of workers that nothing has run in before. */
+/** Of workers that nothing has run in before, and of layouts. */
 const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
 const NO_WARM_UP: WarmUp = { roundsMin: 0, roundsMax: 0 };
 
@@ -93,12 +93,14 @@ export async function runBenchMirror(
   const workers = new WorkerPool(config.policyFile !== undefined);
   const cells: MirrorCell[] = [];
   let devicesMax = 0;
+  const seen = new Set<LayoutName>();
   for (const access of mirrorAccesses) {
     for (const devices of options.deviceCounts) {
       for (const layout of mirrorLayouts) {
         if (options.signal?.aborted === true) return cells;
-        const warmUp = devices > devicesMax ? COLD_WARM_UP : WARM_UP;
+        const warmUp = devices > devicesMax || !seen.has(layout) ? COLD_WARM_UP : WARM_UP;
         devicesMax = Math.max(devicesMax, devices);
+        seen.add(layout);
         const setup = { workers, warmUp };
         const cell = await measureCell(config, { layout, devices, access }, options, setup);
         cells.push(cell);
@@ -130,7 +132,7 @@ async function measureCell(
   const inThreads = async (): Promise<MirrorTimes & WarmedUp> => {
     const before = await runCell(cellOf('threads', { rounds: 0, warmUp }), workers);
     const run = await runCell(cellOf('threads', { rounds: samples, warmUp: NO_WARM_UP }), workers);
-    reports.push(run.report);
+    reports.push(before.report, run.report);
     return { ...timesOf(run.counts, samples), ...warmedUpOf(before.counts) };
   };
   const reports = [model.report];

@@ -5,7 +5,7 @@ import { findBug } from '../../../src/bugs/catalogue.js';
 import { runBlock } from '../../../src/explore/block.js';
 import { type Shrunk, shrink } from '../../../src/explore/shrink/shrink.js';
 import type { ExplorationTarget } from '../../../src/explore/target.js';
-import { sameVerdict } from '../../../src/explore/verdict.js';
+import { sameVerdict, type Verdict } from '../../../src/explore/verdict.js';
 
 export const LIMITS = { runs: 600, steps: Number.POSITIVE_INFINITY };
 
@@ -19,13 +19,14 @@ export function targetOf(id: string): ExplorationTarget {
 export function foundAndShrunk(
   target: ExplorationTarget,
   limits = LIMITS,
-): Shrunk & { readonly choices: Uint32Array } {
+  seed = 1,
+): Shrunk & { readonly choices: Uint32Array; readonly found: Verdict } {
   const block = {
     target,
     targetKey: JSON.stringify(target),
     index: 0,
     strategy: 'random',
-    seed: 1,
+    seed,
     schedules: 200,
     endAtSharedMs: Number.POSITIVE_INFINITY,
   } as const;
@@ -33,5 +34,5 @@ export function foundAndShrunk(
   expect(finding).toBeDefined();
   const shrunk = shrink(target, finding, limits);
   expect(sameVerdict(shrunk.finding.verdict, finding.verdict)).toBe(true);
-  return { ...shrunk, choices: finding.choices };
+  return { ...shrunk, choices: finding.choices, found: finding.verdict };
 }

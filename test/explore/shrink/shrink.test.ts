@@ -5,6 +5,7 @@ import { caseSchema } from '../../../src/case/caseSchema.js';
 import { SHRINK_LIMITS } from '../../../src/explore/shrink/shrink.js';
 import { SwitchFinder, SwitchStrategy } from '../../../src/explore/shrink/switches.js';
 import { runnerOf } from '../../../src/explore/target.js';
+import { saysTheSame } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { foundAndShrunk, LIMITS, targetOf } from './foundAndShrunk.js';
 
@@ -87,7 +88,7 @@ describe('what else becomes smaller', () => {
       name: 'n',
       steps: [
         { op: 'bind_mirror', args: { dev: 'gpu0' } },
-        { op: 'mmap', args: { buf: 'other', pages: 8, prot: 'rw' } },
+        { op: 'mmap', args: { buf: 'other', pages: 5, prot: 'rw' } },
         { op: 'mmap', args: { buf: 'a', pages: 2, prot: 'r' } },
         { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' },
       ],
@@ -96,6 +97,34 @@ describe('what else becomes smaller', () => {
     const { from, to, finding } = foundAndShrunk({ source: { kind: 'case', program }, bug: null });
     expect(finding.verdict.message).toContain('found ret -EPERM');
     expect([from.operations, to.operations]).toEqual([4, 3]);
+  });
+
+  it('says what was found, where each schedule of a program that never holds says something of its own', () => {
+    const store = { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' };
+    const unmap = { op: 'munmap', args: { buf: 'a' } };
+    const fill = { op: 'cpu_write', args: { buf: 'other', pattern: { p: 'const', v: 1 } } };
+    const program = caseSchema.parse({
+      suite: 's',
+      name: 'n',
+      steps: [
+        { op: 'bind_mirror', args: { dev: 'gpu0' } },
+        { op: 'mmap', args: { buf: 'a', pages: 2, prot: 'rw' } },
+        { op: 'mmap', args: { buf: 'other', pages: 5, prot: 'rw' } },
+        { op: 'concurrent', args: { branches: [[store], [fill, unmap]] } },
+      ],
+      expect: [{ type: 'ret', step: 'w', value: '-EBUSY' }],
+    });
+    const said = [1, 2, 3, 4].map((seed) => {
+      const { found, finding, from, to } = foundAndShrunk(
+        { source: { kind: 'case', program }, bug: null },
+        LIMITS,
+        seed,
+      );
+      expect(saysTheSame(finding.verdict, found)).toBe(true);
+      expect(to.operations).toBeLessThan(from.operations);
+      return found.message;
+    });
+    expect(new Set(said).size).toBe(2);
   });
 
   it('is never what the expectations of the program need', () => {

@@ -103,7 +103,15 @@ describe('a timeline', () => {
     expect(causes).toContain('GPU fault');
     expect(causes).toContain('CPU fault');
     for (const cause of causes)
-      expect(['GPU fault', 'CPU fault', 'HMM walk', 'eviction', 'prefetch', 'policy']).toContain(cause);
+      expect([
+        'GPU fault',
+        'CPU fault',
+        'HMM walk',
+        'kernel access',
+        'eviction',
+        'prefetch',
+        'policy',
+      ]).toContain(cause);
   });
 
   it('tells migrations to RAM for a CPU from those for a device, as the counters do', async () => {

@@ -104,7 +104,7 @@ describe('a case file', () => {
     const write = (...others: object[]): string => file(JSON.stringify([one, ...others]));
     expect(loadCaseFile(write({ ...one, variant: 'v' }, { ...one, name: 'other' }))).toHaveLength(3);
     expect(() => loadCaseFile(write({ ...one, name: 'other' }, one))).toThrow(
-      `key '2.name': found the case ${one.name} of ${one.suite} once more, allowed: a suite, name and variant that no other case of the file has`,
+      `key '2.name': found the case ${one.suite} ${one.name} once more, allowed: a suite, name and variant that no other case of the file has`,
     );
   });
 
