@@ -6,6 +6,12 @@ import { fileURLToPath } from 'node:url';
 /** The folder of all of svmsim's own modules, built or not. */
 const OWN_FOLDER = `${dirname(dirname(fileURLToPath(import.meta.url)))}/`;
 
+/** ` at my-policy.mjs:12`, to be put behind what is wrong; empty where {@link userPlace} knows no place. */
+export function atUserPlace(error: unknown): string {
+  const place = userPlace(error);
+  return place === null ? '' : ` at ${place}`;
+}
+
 /**
  * `my-policy.mjs:12`: the first frame of the stack that is none of svmsim's own, of Node's or of a package's; null where there is none before `isEnd`
  * holds of a frame: what has called from there on has no part in it.

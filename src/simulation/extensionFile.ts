@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../base/userError.js';
-import { userPlace } from '../base/userPlace.js';
+import { atUserPlace } from '../base/userPlace.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import type { PrefetchPolicy } from '../driver/prefetchPolicy.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
@@ -36,9 +36,7 @@ async function importDefault(path: string): Promise<unknown> {
     return module.default;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const place = userPlace(error);
-    const at = place === null ? '' : ` at ${place}`;
-    throw refusal(path, `a file that does not load: ${message}${at}`, loadHint(message));
+    throw refusal(path, `a file that does not load: ${message}${atUserPlace(error)}`, loadHint(message));
   }
 }
 

@@ -1,7 +1,7 @@
 /** A call into code of the user's own of which nothing is known but what it gives: what throws, or gives what is no answer, is his mistake. */
 
 import { UserError } from '../base/userError.js';
-import { userPlace } from '../base/userPlace.js';
+import { atUserPlace } from '../base/userPlace.js';
 import type { SimulationConfig } from './simulationConfig.js';
 
 /** Where the code comes from, and the machine that it is for. */
@@ -22,9 +22,7 @@ export function answered<T>(call: GuardedCall, ask: () => T): T {
     return ask();
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const place = userPlace(error);
-    const at = place === null ? '' : ` at ${place}`;
-    throw mistake(call, `${call.what} that throws ${describe(error)}${at}`);
+    throw mistake(call, `${call.what} that throws ${describe(error)}${atUserPlace(error)}`);
   }
 }
 

@@ -162,6 +162,11 @@ describe('what bench writes', () => {
     expect(host.stdout.text).toMatch(/\nFAILED: 1 of 2 thresholds broken\n$/);
     const good = new FakeHost();
     expect(await runCli(['bench', 'lookup', '--threshold', limits[0]], good)).toBe(0);
+    const wrong = new FakeHost();
+    wrong.lookup = async ({ onCell }) => onCell?.(lookupCell({ verified: false }));
+    expect(await runCli(['bench', 'lookup', '--threshold', limits[0]], wrong)).toBe(1);
+    expect(wrong.stdout.text).toMatch(/\nFAILED: look-ups went wrong/);
+    expect(wrong.stdout.text).not.toContain('PASSED');
     expect(good.stdout.text).toMatch(/\nHeld: .*\n(?:.*\n)*\nPASSED: 1 threshold held\n$/);
   });
 });

@@ -79,17 +79,12 @@ it('a prefetch to RAM brings home what is left of a range before the worker has 
   const { coordinator } = system;
   const [vm] = coordinator.vms;
   const { collector } = vm;
-  const work = collector.work.bind(collector);
-  let mayWork = false;
-  collector.work = function* () {
-    while (!mayWork) yield* system.executor.sleep(1);
-    yield* work();
-  };
+  const letWork = system.holdCollector();
   const bringHome = function* (): Steps<number> {
     yield* system.cpus[0].munmap(vpn(AREA + 8), 8);
     expect(collector.hasWork).toBe(true);
     const next = yield* coordinator.prefetches.toRam(vm, vpn(AREA));
-    mayWork = true;
+    letWork();
     return next;
   };
   expect(system.run(bringHome())).toBeGreaterThan(AREA);

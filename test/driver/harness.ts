@@ -303,6 +303,21 @@ export class System implements StepObserver {
     assert(zdds.live === zddRefs.size, 'pages refer to zdds that do not exist');
   }
 
+  /** What was unmapped from the first mirror waits for a fault, or for the function that this gives: until then its worker does nothing. */
+  holdCollector(): () => void {
+    const { collector } = this.coordinator.vms[0];
+    const work = collector.work.bind(collector);
+    const { executor } = this;
+    let mayWork = false;
+    collector.work = function* () {
+      while (!mayWork) yield* executor.sleep(1);
+      yield* work();
+    };
+    return () => {
+      mayWork = true;
+    };
+  }
+
   /** Ends the mirrors and the address space; afterwards nothing is in use. */
   tearDown(): void {
     this.run(this.coordinator.tearDown());

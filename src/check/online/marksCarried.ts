@@ -62,8 +62,8 @@ class Trip {
 }
 
 /**
- * Implied by migrate_vma_collect_pmd, try_to_migrate_one and remove_migration_pte, which hand on soft-dirty, and young from RAM to RAM or coherent memory: without the first, reclaim takes what is in
- * use; without the second, a checkpoint leaves out what was stored. Entries are looked at from the begin of the invalidation on; as soon as another task
+ * Implied by migrate_vma_collect_pmd, try_to_migrate_one and remove_migration_pte, which hand on soft-dirty, and young from RAM to RAM or
+ * coherent memory: without young, reclaim takes what is in use; without soft-dirty, a checkpoint leaves out what was stored. Entries are looked at from the begin of the invalidation on; as soon as another task
  * changes any, nothing more is said. That a folio is dirty is a matter of its own.
  */
 class MarksCarried implements Checker {

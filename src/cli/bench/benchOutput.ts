@@ -49,7 +49,7 @@ function blocksOf(
       ...outcomeBlocks(outcome, environment, colors),
       { lines: [verdictText(outcome, thresholds.length > 0, colors)] },
     ]),
-    ...thresholdBlocks(thresholds, colors),
+    ...thresholdBlocks(thresholds, outcomes.every(isSound), colors),
     ...comparison,
   ];
 }
@@ -64,9 +64,17 @@ function outcomeBlocks(outcome: BenchOutcome, environment: Environment, colors: 
 }
 
 /** Whether all passed is said once: below the thresholds, where there are any. */
-function verdictText({ verdict }: BenchOutcome, hasThresholds: boolean, colors: Colors): string {
-  const isHeld = hasThresholds && verdict.ok && !verdict.partial;
-  return isHeld ? `Held: ${verdict.text}` : verdictLine(verdict, colors);
+function verdictText(
+  { verdict }: Pick<BenchOutcome, 'verdict'>,
+  hasThresholds: boolean,
+  colors: Colors,
+): string {
+  return hasThresholds && isSound({ verdict }) ? `Held: ${verdict.text}` : verdictLine(verdict, colors);
+}
+
+/** Nothing of it was wrong or cut off. */
+function isSound({ verdict }: Pick<BenchOutcome, 'verdict'>): boolean {
+  return verdict.ok && !verdict.partial;
 }
 
 /** What was measured on what. */
@@ -81,14 +89,22 @@ function headLine(
   return `${name}: ${machine}, figures of up to ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
 }
 
-function thresholdBlocks(thresholds: readonly ThresholdResult[], colors: Colors): ReportBlock[] {
+/** They pass the run only where the benchmarks themselves do. */
+function thresholdBlocks(
+  thresholds: readonly ThresholdResult[],
+  areSound: boolean,
+  colors: Colors,
+): ReportBlock[] {
   if (thresholds.length === 0) return [];
   const lines = thresholds.map(({ ok, detail }) =>
     ok ? `${colors.green('held')}    ${detail}` : `${colors.red('BROKEN')}  ${detail}`,
   );
   const broken = thresholds.filter(({ ok }) => !ok).length;
   const all = plural(thresholds.length, 'threshold');
-  const verdict =
-    broken === 0 ? colors.green(`PASSED: ${all} held`) : colors.red(`FAILED: ${broken} of ${all} broken`);
-  return [{ lines: ['Thresholds', ...lines] }, { lines: [verdict] }];
+  const told = { lines: ['Thresholds', ...lines] };
+  if (broken > 0)
+    return [told, { lines: [verdictLine({ word: 'FAILED', text: `${broken} of ${all} broken` }, colors)] }];
+  return areSound
+    ? [told, { lines: [verdictLine({ word: 'PASSED', text: `${all} held` }, colors)] }]
+    : [told];
 }

@@ -77,12 +77,10 @@ function prepared<Options, Cell>(
   const clocks = clocksOf(typed, config);
   const plan = benchmark.plan({ typed, config, samples, clocks });
   host.simulator.checkMachine(plan.largest);
-  const isMeasured = ({ clock, needsBothClocks }: Metric): boolean => {
-    if (!benchmark.takes.includes('clock')) return true;
-    if (needsBothClocks) return clocks.wall && clocks.simulated;
-    return clock === 'count' || clocks[clock];
-  };
-  const units = Object.entries(benchmark.report.metrics).filter(([, metric]) => isMeasured(metric));
+  const measuresAll = !benchmark.takes.includes('clock');
+  const units = Object.entries(benchmark.report.metrics).filter(
+    ([, metric]) => measuresAll || isMeasured(metric, clocks),
+  );
   const figures = new Map(
     plan.keys.flatMap((key) =>
       units.map(([metric, { unit }]) => [figureName(benchmark.name, key, metric), unit] as const),
@@ -93,6 +91,11 @@ function prepared<Options, Cell>(
     measure: async () =>
       outcomeOf(benchmark, plan.largest, await measured(benchmark, config, plan.options, typed, host)),
   };
+}
+
+function isMeasured({ clock, needsBothClocks }: Metric, clocks: BenchClocks): boolean {
+  if (needsBothClocks) return clocks.wall && clocks.simulated;
+  return clock === 'count' || clocks[clock];
 }
 
 /** Under `virtual` there is no wall time that says anything about the machine, so it must be asked for. @throws UserError */

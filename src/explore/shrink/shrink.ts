@@ -90,7 +90,7 @@ class Shrinking {
   private laterSteps: number;
   /** A phase was ended by its limits. */
   private isCut = false;
-  /** The whole program fails under every schedule, so that only words tell one failure from another. */
+  /** The whole program has failed under every schedule that was tried, so that only words tell one failure from another. */
   private neverHolds = false;
   /** The part of {@link TRIES} that a smaller program gets. */
   private triesShare = 1;
@@ -181,8 +181,9 @@ class Shrinking {
   }
 
   private fails(outcome: Outcome | null): outcome is Outcome {
-    if (outcome?.verdict == null || verdictKey(outcome.verdict) !== this.key) return false;
-    return !this.neverHolds || saysTheSame(outcome.verdict, this.finding.verdict);
+    if (outcome?.verdict == null) return false;
+    if (this.neverHolds) return saysTheSame(outcome.verdict, this.finding.verdict);
+    return verdictKey(outcome.verdict) === this.key;
   }
 
   /** From the failure itself, or from one that has fewer preemptions to begin with. */

@@ -219,12 +219,12 @@ export class GetUserPages {
     this.release(pages, npages, flags);
     let errno: Errno = Errno.OK;
     for (const pfn of movable) {
-      if (errno === Errno.OK) {
-        errno = yield* this.migrateHome(pfn);
-        this.kernel.sched.at(GupStep.home, pfn, errno);
-      } else {
+      if (errno !== Errno.OK) {
         folios.put(pfn);
+        continue;
       }
+      errno = yield* this.migrateHome(pfn);
+      this.kernel.sched.at(GupStep.home, pfn, errno);
     }
     return errno === Errno.OK ? Errno.EAGAIN : errno;
   }

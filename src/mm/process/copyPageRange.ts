@@ -101,8 +101,10 @@ export class CopyPageRange {
     return needsFlush;
   }
 
-  /** Under both page-table locks, within one leaf table. Returns where it stopped: behind a huge leaf, or at the end; -1 without memory, and where a page that a device has to itself is locked by
-   * somebody, of which fork says the same. @kernel copy_pte_range */
+  /**
+   * Under both page-table locks, within one leaf table. Returns where it stopped: behind a huge leaf, or at the end; -1 without memory, and where
+   * somebody has a page locked that a device has to itself, of which fork says the same. @kernel copy_pte_range
+   */
   private copySpan(pair: AreaPair, start: number, end: number): number {
     const { parent, child } = pair;
     const slot = parent.pageTable.slot(start);

@@ -33,8 +33,8 @@ export class Fork {
 
   /**
    * Makes address space `childId`, with one user. Errors: -ENOMEM when memory for areas, page tables or pages of pinned memory ran out, or
-   * somebody has a page locked that a device has to itself; the child is gone then, and the parent has lost nothing but write permissions, which its next stores bring back. -EAGAIN with too many
-   * processes. The parent's mirrors see PROTECTION_PAGE for each area with pages that are copied on write; the child has none. Takes mmap_lock
+   * somebody has a page locked that a device has to itself; the child is gone then, and the parent has lost nothing but write permissions,
+   * which its next stores bring back. -EAGAIN with too many processes. The parent's mirrors see PROTECTION_PAGE for each area with pages that are copied on write; the child has none. Takes mmap_lock
    * of the parent for write.
    * @kernel dup_mm
    */

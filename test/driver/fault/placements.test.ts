@@ -262,17 +262,12 @@ describe('what was said of memory that has gone', () => {
     expect(system.run(load(system.context(0), AREA))).toBe(100);
     advise(system, 0).setAtomics(vpn(AREA), vpn(AREA + 16), Cpu);
     const { collector } = system.coordinator.vms[0];
-    const work = collector.work.bind(collector);
-    let mayWork = false;
-    collector.work = function* () {
-      while (!mayWork) yield* system.executor.sleep(1);
-      yield* work();
-    };
+    const letWork = system.holdCollector();
     const replace = function* (): Steps<number> {
       yield* system.cpus[0].mmap(vpn(AREA), 16, Prot.Read | Prot.Write, MapFlag.Fixed);
       expect(collector.hasWork).toBe(true);
       const old = yield* atomicAdd(system, 0, AREA);
-      mayWork = true;
+      letWork();
       return old;
     };
     expect(system.run(replace())).toBe(0);

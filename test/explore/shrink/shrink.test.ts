@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { caseSchema } from '../../../src/case/caseSchema.js';
 import { SHRINK_LIMITS } from '../../../src/explore/shrink/shrink.js';
 import { SwitchFinder, SwitchStrategy } from '../../../src/explore/shrink/switches.js';
-import { runnerOf } from '../../../src/explore/target.js';
+import { type ExplorationTarget, runnerOf } from '../../../src/explore/target.js';
 import { saysTheSame } from '../../../src/explore/verdict.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
 import { foundAndShrunk, LIMITS, targetOf } from './foundAndShrunk.js';
@@ -74,6 +74,24 @@ describe('the limits of shrinking', () => {
   });
 });
 
+const STORE = { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' };
+
+/** A device stores to memory that may be used as `prot` says; nobody needs the other buffer for that. */
+function storing(prot: string, steps: readonly object[], value: number | string): ExplorationTarget {
+  const program = caseSchema.parse({
+    suite: 's',
+    name: 'n',
+    steps: [
+      { op: 'bind_mirror', args: { dev: 'gpu0' } },
+      { op: 'mmap', args: { buf: 'a', pages: 2, prot } },
+      { op: 'mmap', args: { buf: 'other', pages: 5, prot: 'rw' } },
+      ...steps,
+    ],
+    expect: [{ type: 'ret', step: 'w', value }],
+  });
+  return { source: { kind: 'case', program }, bug: null };
+}
+
 describe('what else becomes smaller', () => {
   it('is the number of rounds of a livelock', () => {
     const { from, to, finding, target } = foundAndShrunk(targetOf('B61'), FEW);
@@ -83,43 +101,18 @@ describe('what else becomes smaller', () => {
   });
 
   it('leaves of a program that never holds what fails as it did', () => {
-    const program = caseSchema.parse({
-      suite: 's',
-      name: 'n',
-      steps: [
-        { op: 'bind_mirror', args: { dev: 'gpu0' } },
-        { op: 'mmap', args: { buf: 'other', pages: 5, prot: 'rw' } },
-        { op: 'mmap', args: { buf: 'a', pages: 2, prot: 'r' } },
-        { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' },
-      ],
-      expect: [{ type: 'ret', step: 'w', value: 0 }],
-    });
-    const { from, to, finding } = foundAndShrunk({ source: { kind: 'case', program }, bug: null });
+    const { from, to, finding } = foundAndShrunk(storing('r', [STORE], 0));
     expect(finding.verdict.message).toContain('found ret -EPERM');
     expect([from.operations, to.operations]).toEqual([4, 3]);
   });
 
   it('says what was found, where each schedule of a program that never holds says something of its own', () => {
-    const store = { op: 'gpu_store32', args: { dev: 'gpu0', buf: 'a', dword: 0, value: 1 }, as: 'w' };
     const unmap = { op: 'munmap', args: { buf: 'a' } };
     const fill = { op: 'cpu_write', args: { buf: 'other', pattern: { p: 'const', v: 1 } } };
-    const program = caseSchema.parse({
-      suite: 's',
-      name: 'n',
-      steps: [
-        { op: 'bind_mirror', args: { dev: 'gpu0' } },
-        { op: 'mmap', args: { buf: 'a', pages: 2, prot: 'rw' } },
-        { op: 'mmap', args: { buf: 'other', pages: 5, prot: 'rw' } },
-        { op: 'concurrent', args: { branches: [[store], [fill, unmap]] } },
-      ],
-      expect: [{ type: 'ret', step: 'w', value: '-EBUSY' }],
-    });
+    const racing = { op: 'concurrent', args: { branches: [[STORE], [fill, unmap]] } };
+    const target = storing('rw', [racing], '-EBUSY');
     const said = [1, 2, 3, 4].map((seed) => {
-      const { found, finding, from, to } = foundAndShrunk(
-        { source: { kind: 'case', program }, bug: null },
-        LIMITS,
-        seed,
-      );
+      const { found, finding, from, to } = foundAndShrunk(target, LIMITS, seed);
       expect(saysTheSame(finding.verdict, found)).toBe(true);
       expect(to.operations).toBeLessThan(from.operations);
       return found.message;

@@ -16,7 +16,7 @@ import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import type { Kernel } from '../../../src/mm/kernel.js';
 import { NO_OWNER, type PagemapOwner, pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
-import { Hmm, HmmStep } from '../../../src/mm/mirror/hmm.js';
+import { Hmm, type HmmRange, HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { IntervalNotifier } from '../../../src/mm/mirror/mmuNotifier.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { makePte, PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
@@ -82,11 +82,10 @@ interface Answer {
   readonly raw: number[];
 }
 
-function* walk(start: number, npages: number, ask: Ask): Steps<Answer> {
+function rangeOf(start: number, npages: number, ask: Ask): HmmRange {
   const pfns = new Uint32Array(npages);
   pfns.set(ask.pfns ?? []);
-  yield* mm.mmapLock.read();
-  const errno = yield* hmm.rangeFault({
+  return {
     mm,
     notifier: sub,
     notifierSeq: ask.seq ?? sub.invalidateSeq,
@@ -96,7 +95,14 @@ function* walk(start: number, npages: number, ask: Ask): Steps<Answer> {
     defaultFlags: ask.flags ?? 0,
     pfnFlagsMask: ask.mask ?? 0,
     devPrivateOwner: ask.owner ?? NO_OWNER,
-  });
+  };
+}
+
+function* walk(start: number, npages: number, ask: Ask): Steps<Answer> {
+  const range = rangeOf(start, npages, ask);
+  const { pfns } = range;
+  yield* mm.mmapLock.read();
+  const errno = yield* hmm.rangeFault(range);
   mm.mmapLock.readUnlock();
   const entries = Array.from(pfns, (_, i) => hmmPfnAt(pfns, i));
   const kinds = entries.map((entry) => {
@@ -457,19 +463,7 @@ describe('the walk', () => {
   });
 
   it('needs mmap_lock', () => {
-    const pfns = new Uint32Array(1);
-    const range = {
-      mm,
-      notifier: sub,
-      notifierSeq: 0,
-      start: vpn(AREA),
-      end: vpn(AREA + 1),
-      pfns,
-      defaultFlags: 0,
-      pfnFlagsMask: 0,
-      devPrivateOwner: NO_OWNER,
-    };
-    expect(() => run(kernel, hmm.rangeFault(range))).toThrow('must be held');
+    expect(() => run(kernel, hmm.rangeFault(rangeOf(AREA, 1, {})))).toThrow('must be held');
   });
 
   it('leaves the lowest order in each entry: every leaf is one page', () => {
@@ -482,17 +476,7 @@ describe('the walk', () => {
   it('without a lock, gives up where mmap_lock came too late', () => {
     mapFixed(machine, mm, AREA, 1);
     run(kernel, cpu.store(AREA, 7));
-    const range = {
-      mm,
-      notifier: sub,
-      notifierSeq: 0,
-      start: vpn(AREA),
-      end: vpn(AREA + 1),
-      pfns: new Uint32Array(1),
-      defaultFlags: REQ_FAULT,
-      pfnFlagsMask: 0,
-      devPrivateOwner: NO_OWNER,
-    };
+    const range = rangeOf(AREA, 1, { flags: REQ_FAULT });
     const walkBehindAWriter = (timeoutNs: number): number[] => {
       const write = function* (): Steps<number> {
         yield* mm.mmapLock.write();
