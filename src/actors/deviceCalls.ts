@@ -11,6 +11,7 @@ import type { GpuUnbind } from '../driver/gpuUnbind.js';
 import type { MirrorTable } from '../driver/mirrorTable.js';
 import { preferDevice } from '../driver/placement.js';
 import { noteMigration, pagesIn, walkMapped } from '../driver/spanWalk.js';
+import { prefetchBound } from '../driver/vmBind/prefetchBound.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { Port } from '../sim/port.js';
 import { runAll } from '../sim/runAll.js';
@@ -74,7 +75,7 @@ export class DeviceCalls {
     const { mirrors, spanPrefetches } = this.world;
     const vm = mirrors.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;
-    const errno = yield* vm.deviceVm(gpu).prefetch({ start, end });
+    const errno = yield* prefetchBound(vm, gpu, { start, end });
     if (errno !== Errno.OK) return errno;
     const policy = preferDevice(gpu.index);
     return yield* this.inShares(mm, start, end, depth, (from, to) =>

@@ -92,16 +92,12 @@ export class SvmService {
   /** -ENOLINK for a device that this one does not reach. @kernel xe_vm_madvise_ioctl */
   private *advisePreferred(call: IoctlCall): Steps<IoctlReply> {
     const place = placeOf(payloadValue<string>(call.payload) ?? '');
-    const span = spanOf(call);
     const errno = this.checkPreferred(call.device, place);
     if (errno !== Errno.OK) return ioctlReply(errno);
     // The device's own memory, by whatever name.
     const preferred = place === call.device ? Location.Faulting : place;
-    return ioctlReply(
-      yield* this.driver.advise(span, this.gpus[call.device], (mirror) =>
-        mirror.setPreferred(span.start, span.end, preferred, call.a !== 0),
-      ),
-    );
+    const advice = { kind: 'preferred', place: preferred, onlySystemPages: call.a !== 0 } as const;
+    return ioctlReply(yield* this.driver.advise(spanOf(call), this.gpus[call.device], advice));
   }
 
   private checkPreferred(device: number, place: number): Errno {
@@ -114,19 +110,15 @@ export class SvmService {
   private *adviseAtomic(call: IoctlCall): Steps<IoctlReply> {
     const mode = atomicsByName[payloadValue<string>(call.payload) ?? ''];
     if (mode === undefined || this.gpus[call.device] === undefined) return ioctlReply(Errno.EINVAL);
-    const span = spanOf(call);
-    return ioctlReply(
-      yield* this.driver.advise(span, this.gpus[call.device], (mirror) =>
-        mirror.setAtomics(span.start, span.end, mode),
-      ),
-    );
+    const advice = { kind: 'atomics', mode } as const;
+    return ioctlReply(yield* this.driver.advise(spanOf(call), this.gpus[call.device], advice));
   }
 
   private *advise(call: IoctlCall, said: ProcessAttributes): Steps<IoctlReply> {
     const { advice = '', place = 'cpu' } =
       payloadValue<{ advice: string; place: string }>(call.payload) ?? {};
     const span = spanOf(call);
-    if (adviceByName[advice] === undefined || this.driver.checkSpan(span) !== Errno.OK)
+    if (adviceByName[advice] === undefined || this.driver.checkMapped(span) !== Errno.OK)
       return ioctlReply(Errno.OK, ApiCode.InvalidValue);
     const errno = yield* said.watch();
     if (errno !== Errno.OK) return ioctlReply(errno);
@@ -137,7 +129,7 @@ export class SvmService {
 
   private getManaged(call: IoctlCall, said: ProcessAttributes): IoctlReply {
     const span = spanOf(call);
-    if (this.driver.checkSpan(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
+    if (this.driver.checkMapped(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
     const report = said.managed.report(span.start, span.end);
     const devices = devicesIn(report.accessedBy).map((device) => `gpu${device}`);
     const values: Readonly<Record<string, unknown>> = {
@@ -181,7 +173,7 @@ export class SvmService {
   private *prefetchManaged(call: IoctlCall, said: ProcessAttributes, target: string): Steps<IoctlReply> {
     const span = spanOf(call);
     const place = placeOf(target);
-    if (this.driver.checkSpan(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
+    if (this.driver.checkMapped(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
     if (!said.managed.isPlace(place)) return ioctlReply(Errno.OK, ApiCode.InvalidDevice);
     const watched = yield* said.watch();
     if (watched !== Errno.OK) return ioctlReply(watched);

@@ -23,6 +23,7 @@ export const Errno = {
   ETIME: -62,
   EOVERFLOW: -75,
   EOPNOTSUPP: -95,
+  EADDRINUSE: -98,
   EALREADY: -114,
 } as const;
 

@@ -31,11 +31,11 @@ export const b030: BugOverlay = {
       calls.faults.exclusive,
       'restoreAtFault',
       (right) =>
-        function* (mm, vma, page, pte) {
+        function* (mm, vma, page, pte, flags) {
           yield STEP;
           yield* kernel.folioLocks.lock(ptePfn(pte));
           kernel.folioLocks.unlock(ptePfn(pte));
-          yield* right(mm, vma, page, pte);
+          return yield* right(mm, vma, page, pte, flags);
         },
     ),
 };

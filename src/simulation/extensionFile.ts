@@ -1,6 +1,8 @@
 /** Loads what a module of the user's own adds: a file of his decides where pages go, or what runs, and no file here knows of it. */
 
+import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../base/userError.js';
 import { atUserPlace } from '../base/userPlace.js';
@@ -36,8 +38,16 @@ async function importDefault(path: string): Promise<unknown> {
     return module.default;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw refusal(path, `a file that does not load: ${message}${atUserPlace(error)}`, loadHint(message));
+    const place = error instanceof SyntaxError ? atBrokenSyntax(path) : atUserPlace(error);
+    throw refusal(path, `a file that does not load: ${message}${place}`, loadHint(message));
   }
+}
+
+/** ` at my-policy.mjs:12`: an error of syntax carries no place, but Node prints it of a file that it is asked to check. Empty where another module is broken. */
+function atBrokenSyntax(path: string): string {
+  const { stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' });
+  const line = /^[^\n]*:(\d+)\n/.exec(stderr)?.[1];
+  return line === undefined ? '' : ` at ${basename(path)}:${line}`;
 }
 
 function refusal(path: string, found: string, hint?: string): UserError {

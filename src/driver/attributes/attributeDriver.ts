@@ -2,7 +2,6 @@
 
 import { Errno } from '../../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
-import type { PageSpan } from '../../drm/gpuvm/addressRange.js';
 import { VmFlag } from '../../mm/area/vma.js';
 import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
@@ -15,13 +14,13 @@ import type { MirrorTable } from '../mirrorTable.js';
 import { type PlacementPolicy, preferDevice, stayInRam, stayWhereTheyAre } from '../placement.js';
 import { firstOnDevice, noteMigration, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
-import { devicesIn } from './deviceMask.js';
+import { prefetchBound } from '../vmBind/prefetchBound.js';
 import type { SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
-import { adviseMirror } from './mirrorAdvice.js';
-import { type Linked, policyAt, prefetchPlace } from './placement.js';
+import { adviseMirror, type MirrorAdvice } from './mirrorAdvice.js';
+import { isReadOnly, type Linked, policyAt } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
-import type { XeMadvise } from './xeMadvise.js';
+import { SetAttr, type SpanActions } from './setAttr.js';
 
 /** A span of a process's addresses. */
 export interface Span {
@@ -36,22 +35,26 @@ export interface Prefetches {
   readonly spans: SpanPrefetch;
 }
 
-export class AttributeDriver {
+export class AttributeDriver implements SpanActions {
+  private readonly setAttr: SetAttr;
+
   constructor(
     private readonly gpus: readonly GpuHandle[],
     private readonly mirrors: MirrorTable,
     private readonly prefetches: Prefetches,
     /** Whether two devices use each other's memory as it is. */
     readonly linked: Linked,
-  ) {}
+  ) {
+    this.setAttr = new SetAttr(gpus, mirrors, linked, this);
+  }
 
   /** What the process has said; null when it is not mirrored. */
   attributesOf(mm: Mm): ProcessAttributes | null {
     return this.mirrors.attributesOf(mm);
   }
 
-  /** -EFAULT unless all of the span is mapped, with memory that can be faulted in. @kernel svm_range_is_valid */
-  checkSpan({ mm, start, end }: Span): Errno {
+  /** -EFAULT unless all of the span is mapped, with memory that can be faulted in. */
+  checkMapped({ mm, start, end }: Span): Errno {
     if (end <= start || end > TASK_SIZE_PAGES) return Errno.EINVAL;
     for (let page: number = start; page < end; ) {
       const vma = mm.vmas.find(page as Vpn);
@@ -61,36 +64,37 @@ export class AttributeDriver {
     return Errno.OK;
   }
 
+  /** As {@link checkMapped}; -EADDRINUSE where the program has bound something of its own on any device. @kernel svm_range_is_valid, svm_range_check_vm */
+  checkSpan(span: Span): Errno {
+    const errno = this.checkMapped(span);
+    if (errno !== Errno.OK) return errno;
+    const isBound = this.mirrors.of(span.mm).some(({ deviceVms }) => {
+      return [...deviceVms.values()].some((deviceVm) => deviceVm.hasBound(span));
+    });
+    return isBound ? Errno.EADDRINUSE : Errno.OK;
+  }
+
   /**
-   * Errors: -EINVAL (a device that the process does not have, no page), -EFAULT (not mapped), and those of mapping the span where devices
-   * serve no faults. @kernel svm_range_set_attr
+   * Errors: -EINVAL (a device that the process does not have, no page), those of {@link checkSpan}, and of {@link SetAttr.run}.
+   * @kernel kfd_ioctl_svm
    */
   *setShared(span: Span, changes: readonly SvmChange[]): Steps<Errno> {
     const said = this.attributesOf(span.mm);
     if (said === null) return Errno.ENODEV;
     const errno = said.kfd.check(changes) || this.checkSpan(span) || (yield* said.watch());
     if (errno !== Errno.OK) return errno as Errno;
-    said.kfd.apply(span.start, span.end, changes);
-    yield* this.follow(
-      span,
-      changes.some(({ kind }) => kind === 'access' || kind === 'clearFlags'),
-    );
-    const moved = changes.some(({ kind }) => kind === 'prefetch')
-      ? yield* this.migrate(span, said)
-      : Errno.OK;
-    return moved === Errno.OK ? yield* this.mapUsers(span, said) : moved;
+    return yield* this.setAttr.run(span, said, changes);
   }
 
-  /** Tells one device's mirror. Errors: -ENODEV (it mirrors nothing of the process), and those of {@link adviseMirror}. */
-  *advise(
-    { mm, start, end }: Span,
-    gpu: GpuHandle,
-    tell: (mirror: XeMadvise) => readonly PageSpan[],
-  ): Steps<Errno> {
+  /**
+   * Tells one device's mirrors; what is bound by hand there is not told. Errors: -ENODEV (it mirrors nothing of the process), and those of
+   * {@link adviseMirror}.
+   */
+  *advise({ mm, start, end }: Span, gpu: GpuHandle, advice: MirrorAdvice): Steps<Errno> {
     const said = this.attributesOf(mm);
     const vm = this.mirrors.memberVm(mm, gpu);
     if (said === null || vm === null) return Errno.ENODEV;
-    return yield* adviseMirror(vm, gpu, { start, end }, () => tell(said.mirrors[gpu.index]));
+    return yield* adviseMirror(vm, gpu, { start, end }, advice, said.mirrors[gpu.index]);
   }
 
   /**
@@ -116,31 +120,23 @@ export class AttributeDriver {
     vm.vmLock.writeUnlock();
   }
 
-  /** Brings the span where its last prefetch is to go. @kernel svm_range_trigger_migration */
-  private *migrate(span: Span, said: ProcessAttributes): Steps<Errno> {
-    for (const { start, end, value } of [...said.shared.pieces(span.start, span.end)]) {
-      if (value === undefined) continue;
-      const place = prefetchPlace(value, said.kfd.xnackEnabled, this.linked);
-      const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
-      const errno = yield* this.prefetch(piece, place);
-      if (errno !== Errno.OK) return errno;
+  /** The device loses what it has of the span. */
+  *unbind({ mm, start, end }: Span, gpu: GpuHandle): Steps<void> {
+    for (const vm of this.mirrors.of(mm)) {
+      yield* vm.vmLock.write();
+      yield* vm.svmLock.lock();
+      for (const range of [...vm.gpusvm.rangesIn(start, end)] as DriverRange[]) {
+        const part = range.find(gpu);
+        if (part !== null) yield* vm.unmapParts(range, [part]);
+      }
+      vm.svmLock.unlock();
+      vm.vmLock.writeUnlock();
     }
-    return Errno.OK;
   }
 
-  /** Devices that are to have a mapping at all times get it now. @kernel svm_range_validate_and_map */
-  private *mapUsers(span: Span, said: ProcessAttributes): Steps<Errno> {
-    for (const { start, end, value } of [...said.shared.pieces(span.start, span.end)]) {
-      if (value === undefined) continue;
-      const users = said.kfd.xnackEnabled ? value.inPlace : value.access | value.inPlace;
-      for (const device of devicesIn(users)) {
-        if (!this.mirrors.has(span.mm, this.gpus[device])) continue;
-        const piece = { mm: span.mm, start: start as Vpn, end: end as Vpn };
-        const errno = yield* this.bindAt(piece, this.gpus[device], () => stayWhereTheyAre);
-        if (errno !== Errno.OK) return errno;
-      }
-    }
-    return Errno.OK;
+  /** The device maps the span where it is, if it reaches it there. Errors: those of faults. */
+  bindInPlace(span: Span, gpu: GpuHandle): Steps<Errno> {
+    return this.bindAt(span, gpu, () => stayWhereTheyAre);
   }
 
   /**
@@ -163,10 +159,11 @@ export class AttributeDriver {
   *prefetchFor(span: Span, place: Place, gpu: GpuHandle): Steps<Errno> {
     if (place === Location.System) {
       noteWayHome(span);
-      return yield* this.prefetchMirror(span, gpu, () => stayInRam);
+      return yield* this.prefetchAll(span, gpu, () => stayInRam, true);
     }
     if (!isDevice(place)) return Errno.OK;
     const user = this.linked(gpu.index, place) ? gpu : this.gpus[place];
+    noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
     return yield* this.prefetchAll(span, user, () => preferDevice(place));
   }
 
@@ -177,25 +174,21 @@ export class AttributeDriver {
       const policy = policyAt(said, gpu, page, false, this.linked);
       return policy === null || typeof policy === 'number' ? fallback : policy;
     };
+    noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
     return yield* this.prefetchAll(span, gpu, advised);
   }
 
   /** What a program has bound itself, and mirrors. */
-  private *prefetchAll(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
-    const vm = this.mirrors.memberVm(span.mm, gpu);
-    if (vm === null) return Errno.ENODEV;
-    noteMigration(span.mm, span.start, span.end, MigrateTrigger.Prefetch);
-    const errno = yield* vm.deviceVm(gpu).prefetch(span);
-    return errno === Errno.OK ? yield* this.prefetchMirror(span, gpu, policyOf) : errno;
-  }
-
-  private *prefetchMirror(
+  private *prefetchAll(
     { mm, start, end }: Span,
     gpu: GpuHandle,
     policyOf: (page: Vpn) => PlacementPolicy,
+    toRam = false,
   ): Steps<Errno> {
     const vm = this.mirrors.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;
+    const errno = yield* prefetchBound(vm, gpu, { start, end }, toRam);
+    if (errno !== Errno.OK) return errno;
     return yield* this.prefetches.spans.run({ vm, gpu, start, end, policyOf });
   }
 
@@ -212,11 +205,13 @@ export class AttributeDriver {
   private *bindAt(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
     const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
     if (vm === undefined) return Errno.ENODEV;
-    const errno = yield* vm.deviceVm(gpu).prefetch(span);
+    const errno = yield* prefetchBound(vm, gpu, span);
     if (errno !== Errno.OK) return errno;
+    const said = this.attributesOf(span.mm);
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {
-      const write = span.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.ranges.toDevice(vm, gpu, page, policyOf(page), write);
+      const readOnly = isReadOnly(said?.shared.get(page));
+      const write = !readOnly && span.mm.vmas.find(page)?.isWritable === true;
+      return this.prefetches.ranges.toDevice(vm, gpu, page, policyOf(page), { write, readOnly });
     });
   }
 }

@@ -5,7 +5,7 @@ import type { RangeMap } from '../../base/rangeMap.js';
 import type { Vpn } from '../../base/units.js';
 import { type DeviceMask, firstDevices, hasDevice, maskOf, NO_DEVICE, without } from './deviceMask.js';
 import { isDevice, Location, type Place } from './location.js';
-import { defaultAttributes, GRANULARITY_MAX, type SvmAttributes } from './svmAttributes.js';
+import { defaultAttributes, GRANULARITY_MAX, type SvmAttributes, sameAttributes } from './svmAttributes.js';
 
 /** @kernel KFD_IOCTL_SVM_ATTR_ACCESS, _ACCESS_IN_PLACE, _NO_ACCESS */
 export const SvmAccess = { Access: 0, InPlace: 1, None: 2 } as const;
@@ -89,6 +89,11 @@ export class KfdSvm {
   private isKnown(device: number): boolean {
     return isDevice(device) && device < this.devices;
   }
+}
+
+/** Whether a request would change anything. Being told where to go is always news. @kernel svm_range_is_same_attrs */
+export function isNews(old: SvmAttributes, changes: readonly SvmChange[]): boolean {
+  return changes.some((change) => change.kind === 'prefetch' || !sameAttributes(old, applyOne(old, change)));
 }
 
 function applyOne(old: SvmAttributes, change: SvmChange): SvmAttributes {

@@ -8,21 +8,48 @@ import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
+import type { Place } from './location.js';
+import { AtomicMode, type XeMadvise } from './xeMadvise.js';
 
-/** Remembers the advice and returns the spans for which it is news. */
-export type Advice = () => readonly PageSpan[];
+/** What is said of a span. @kernel drm_xe_madvise */
+export type MirrorAdvice =
+  | { readonly kind: 'preferred'; readonly place: Place; readonly onlySystemPages: boolean }
+  | { readonly kind: 'atomics'; readonly mode: AtomicMode };
 
 /**
  * With the vm lock for write, so that no fault sees half of it, and after garbage is collected, since what was said of memory that is gone goes
- * with it. Errors: -ENOENT (the mirror is closed). @kernel xe_vm_madvise_ioctl
+ * with it. Errors: -ENOENT (the mirror is closed), -EINVAL (atomics that an object bound there does not allow). @kernel xe_vm_madvise_ioctl
  */
-export function* adviseMirror(vm: SvmVm, gpu: GpuHandle, span: PageSpan, advice: Advice): Steps<Errno> {
+export function* adviseMirror(
+  vm: SvmVm,
+  gpu: GpuHandle,
+  span: PageSpan,
+  advice: MirrorAdvice,
+  said: XeMadvise,
+): Steps<Errno> {
   const errno = yield* vm.beginChange();
   if (errno !== Errno.OK) return errno;
-  yield* splitRanges(vm, span);
-  yield* zapSpans(vm, gpu, advice());
+  const deviceVm = vm.deviceVm(gpu);
+  const isSane = allowsObjects(advice) || !deviceVm.hasObject(span);
+  if (isSane) {
+    yield* splitRanges(vm, span);
+    const news = deviceVm.mirrorsIn(span).flatMap((mirror) => remember(said, mirror, advice));
+    yield* zapSpans(vm, gpu, news);
+  }
   vm.vmLock.writeUnlock();
-  return Errno.OK;
+  return isSane ? Errno.OK : Errno.EINVAL;
+}
+
+/** Objects live in their device's memory, where the CPU takes no part in atomics. @kernel check_bo_args_are_sane */
+function allowsObjects(advice: MirrorAdvice): boolean {
+  return advice.kind !== 'atomics' || (advice.mode !== AtomicMode.Cpu && advice.mode !== AtomicMode.Global);
+}
+
+/** Returns the spans for which it is news. */
+function remember(said: XeMadvise, { start, end }: PageSpan, advice: MirrorAdvice): readonly PageSpan[] {
+  return advice.kind === 'atomics'
+    ? said.setAtomics(start as Vpn, end as Vpn, advice.mode)
+    : said.setPreferred(start as Vpn, end as Vpn, advice.place, advice.onlySystemPages);
 }
 
 /** Ranges that reach over an end of the span make way for smaller ones, and their pages come home first. @kernel xe_svm_unmap_address_range */

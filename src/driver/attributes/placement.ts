@@ -25,6 +25,8 @@ export interface Placed {
   readonly policy: PlacementPolicy;
   /** @kernel devmem_only */
   readonly devmemOnly: boolean;
+  /** Devices may load from the pages, and not store to them. @kernel KFD_IOCTL_SVM_FLAG_GPU_RO */
+  readonly readOnly: boolean;
 }
 
 /**
@@ -44,10 +46,20 @@ export function placementFor(
   const said = attributes?.mirrors[gpu.index].find(page);
   const needsVram = isAtomic ? needVramForAtomic(gpu, said?.atomics ?? AtomicMode.Undefined) : false;
   if (typeof needsVram === 'number') return needsVram;
-  if (needsVram) return { policy: preferDevice(gpu.index), devmemOnly: true };
+  if (needsVram) return { policy: preferDevice(gpu.index), devmemOnly: true, readOnly: false };
   const policy = policyAt(attributes, gpu, page, write || isAtomic, linked) ?? fallback;
   if (typeof policy === 'number') return policy;
-  return { policy: isAtomic ? whereAtomicsWork(policy) : policy, devmemOnly: false };
+  const readOnly = isReadOnly(attributes?.shared.get(page));
+  return { policy: isAtomic ? whereAtomicsWork(policy) : policy, devmemOnly: false, readOnly };
+}
+
+/** Where nobody has a say but the program that has bound the memory itself. */
+export function placementOfBound(fallback: PlacementPolicy): Placed {
+  return { policy: fallback, devmemOnly: false, readOnly: false };
+}
+
+export function isReadOnly(shared: SvmAttributes | undefined): boolean {
+  return shared !== undefined && (shared.flags & SvmFlag.GpuReadOnly) !== 0;
 }
 
 /** Null: nothing was said of the page. Errors: as {@link placementFor}. */
@@ -63,7 +75,16 @@ export function policyAt(
   if (said !== undefined) return placeByMirror(said);
   const shared = attributes.shared.get(page);
   if (!attributes.kfd.xnackEnabled) return shared === undefined ? Errno.EFAULT : placeRestored(shared, gpu);
-  return shared === undefined ? null : placeShared(shared, gpu, write, linked);
+  if (shared === undefined) return null;
+  const policy = placeShared(shared, gpu, write, linked);
+  return policy === Errno.EACCES ? refusal(attributes, page, write) : policy;
+}
+
+/** What the area forbids is told before what was said of it. @kernel svm_range_restore_pages, svm_fault_allowed */
+function refusal({ mm }: ProcessAttributes, page: Vpn, write: boolean): Errno {
+  const vma = mm.vmas.find(page);
+  if (vma === null) return Errno.EFAULT;
+  return write && !vma.isWritable ? Errno.EPERM : Errno.EACCES;
 }
 
 /** Whether an atomic works only in the device's own memory. -EACCES: only the CPU may do them. @kernel xe_vma_need_vram_for_atomic */
@@ -102,22 +123,23 @@ function placeRestored({ access, inPlace }: SvmAttributes, gpu: GpuHandle): Plac
   return hasDevice(access | inPlace, gpu.index) ? stayWhereTheyAre : Errno.EACCES;
 }
 
-/** @kernel svm_range_best_restore_location */
+/** A device that the memory prefers, or reaches where it prefers to be, needs no right to it. @kernel svm_range_best_restore_location */
 function placeShared(
   shared: SvmAttributes,
   gpu: GpuHandle,
   store: boolean,
   linked: Linked,
 ): PlacementPolicy | Errno {
-  const { preferred, flags } = shared;
-  if (store && (flags & SvmFlag.GpuReadOnly) !== 0) return Errno.EPERM;
-  const isReader = !store && (flags & SvmFlag.GpuReadMostly) !== 0;
-  if (!hasDevice(shared.access | shared.inPlace, gpu.index)) return Errno.EACCES;
+  const { preferred, flags, access, inPlace } = shared;
+  if (store && isReadOnly(shared)) return Errno.EPERM;
+  const reachesPreferred = isDevice(preferred) && linked(gpu.index, preferred);
+  const isPlaced = preferred === Location.System || reachesPreferred;
+  if (!isPlaced && !hasDevice(access | inPlace, gpu.index)) return Errno.EACCES;
   // Everybody who only reads shares the pages where they are.
-  if (isReader) return stayWhereTheyAre;
+  if (!store && (flags & SvmFlag.GpuReadMostly) !== 0) return stayWhereTheyAre;
   if (preferred === Location.System) return stayInRam;
-  if (isDevice(preferred) && linked(gpu.index, preferred)) return preferDevice(preferred);
-  return hasDevice(shared.access, gpu.index) ? migrateToFaulting(false) : stayWhereTheyAre;
+  if (reachesPreferred) return preferDevice(preferred);
+  return hasDevice(access, gpu.index) ? migrateToFaulting(false) : stayWhereTheyAre;
 }
 
 /**

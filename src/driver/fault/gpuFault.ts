@@ -21,6 +21,8 @@ export interface FaultRequest {
   readonly isPrefetch: boolean;
   /** It must end with the pages in the device's own memory: an atomic that works nowhere else. @kernel devmem_only */
   readonly devmemOnly: boolean;
+  /** The device may not store there: mapped for loads. */
+  readonly readOnly: boolean;
 }
 
 /** What a fault begins with. */
@@ -51,8 +53,8 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   tries: number;
   /** How long pages stay on the device once they are there; doubles with each retry. */
   timesliceNs: number;
-  /** The area may not be written: map it for reading, as the fault asked no more. */
-  readOnly = false;
+  /** The area may not be written, or devices may not: mapped for loads, as the fault asked no more. */
+  readOnly: boolean;
   /** As far as is known. */
   path: FaultPath = FaultPath.Present;
   /** The page is mirrored, and not bound by hand; once known. */
@@ -73,15 +75,17 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
     this.policy = request.policy;
     this.isPrefetch = request.isPrefetch;
     this.devmemOnly = request.devmemOnly;
+    this.readOnly = request.readOnly;
     this.servedEnd = request.page;
     this.tries = patience.tries;
     this.timesliceNs = patience.timesliceNs;
   }
 
   /** The pages are to be elsewhere than was thought. */
-  place({ policy, devmemOnly }: Placed): void {
+  place({ policy, devmemOnly, readOnly }: Placed): void {
     this.policy = policy;
     this.devmemOnly = devmemOnly;
+    this.readOnly ||= readOnly;
   }
 
   /** As if it had just come. */

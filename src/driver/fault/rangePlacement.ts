@@ -6,7 +6,7 @@ import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import { NO_OWNER, type PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { isDevice, Location } from '../attributes/location.js';
-import { type Linked, type Placed, placementFor } from '../attributes/placement.js';
+import { type Linked, type Placed, placementFor, placementOfBound } from '../attributes/placement.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy } from '../placement.js';
@@ -28,10 +28,12 @@ export interface PlacementWorld {
 export class RangePlacement {
   constructor(private readonly world: PlacementWorld) {}
 
-  /** Errors: those of {@link placementFor}. @kernel xe_vma_resolve_pagemap, xe_vma_need_vram_for_atomic */
+  /** Errors: those of {@link placementFor}, of mirrors only. @kernel xe_vma_resolve_pagemap, xe_vma_need_vram_for_atomic */
   resolve(vm: SvmVm, gpu: GpuHandle, page: Vpn, write: boolean, kind: FaultKind): Placed | Errno {
     const { fallback, linked } = this.world;
-    return placementFor(vm.attributes, gpu, page, write, kind, linked, fallback);
+    const placed = placementFor(vm.attributes, gpu, page, write, kind, linked, fallback);
+    if (typeof placed !== 'number' || !vm.membership.has(gpu)) return placed;
+    return vm.deviceVm(gpu).isBoundAt(page) ? placementOfBound(fallback) : placed;
   }
 
   /** The device to migrate to, or null when the pages should stay or are there. @kernel xe_svm_range_needs_migrate_to_vram */

@@ -19,6 +19,15 @@ const EVICT_ATTEMPTS = 10;
 /** A range that is made to bring its pages home: whether they may be written does not matter, and a device may want them again. */
 const HOMEWARD: GpuSvmContext = { ...defaultContext, readOnly: true, devmemPossible: true };
 
+/** What the device is to be able to do. */
+export interface PrefetchedAccess {
+  readonly write: boolean;
+  /** Never to store, whatever the area allows. */
+  readonly readOnly: boolean;
+}
+
+const WRITABLE: PrefetchedAccess = { write: true, readOnly: false };
+
 export class RangePrefetch {
   constructor(private readonly faults: GpuFaultHandler) {}
 
@@ -31,7 +40,7 @@ export class RangePrefetch {
     gpu: GpuHandle,
     page: Vpn,
     policy: PlacementPolicy = preferDevice(gpu.index),
-    write = true,
+    { write, readOnly }: PrefetchedAccess = WRITABLE,
   ): Steps<Vpn | Errno> {
     const kind = FaultKind.Demand;
     const fault = this.faults.begin({
@@ -43,6 +52,7 @@ export class RangePrefetch {
       policy,
       isPrefetch: true,
       devmemOnly: false,
+      readOnly,
     });
     const errno = yield* this.faults.serve(fault);
     return errno === Errno.OK ? fault.servedEnd : errno;

@@ -101,7 +101,7 @@ export class SpanPrefetch {
     const write = vm.mm.vmas.find(page)?.isWritable === true;
     const policy = request.policyOf(page);
     const kind = FaultKind.Demand;
-    const fault = this.faults.begin({
+    return this.faults.begin({
       vm,
       gpu,
       page,
@@ -110,9 +110,8 @@ export class SpanPrefetch {
       policy,
       isPrefetch: true,
       devmemOnly: false,
+      readOnly: !write,
     });
-    fault.readOnly = !write;
-    return fault;
   }
 
   private *isServed(fault: GpuFault, range: DriverRange, part: RangeDevice): Steps<boolean> {

@@ -18,11 +18,13 @@ import type { PageArrayPool } from '../../memory/pageArrays.js';
 import { LockClass } from '../../sim/lockOrder.js';
 import { Mutex } from '../../sim/mutex.js';
 import type { StepId, Steps } from '../../sim/steps.js';
+import type { XeMadvise } from '../attributes/xeMadvise.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { SvmVm } from '../svmVm.js';
 import type { BoMoves } from '../vram/boMoves.js';
-import { DriverVa, type VaHome, type VaKind } from './driverVa.js';
+import { DriverVa, own, type VaHome, type VaKind } from './driverVa.js';
+import { advisedAcross, withMirrorsBeside } from './mirrorBeside.js';
 import { Userptr } from './userptr.js';
 import { VaBinder } from './vaBinder.js';
 import { VramBo } from './vramBo.js';
@@ -39,6 +41,10 @@ export interface BindResult {
 export interface BindPlan {
   lock(exec: GpuVmExec): Steps<Errno>;
   list(): GpuVaOpList | Errno;
+  /** Once nothing is in the way: whether what is to be mapped can be had. */
+  check?(): Steps<Errno>;
+  /** A mirror takes the place of mirrors. @kernel XE_VMA_OPS_FLAG_ALLOW_SVM_UNMAP */
+  readonly keepsRanges?: boolean;
 }
 
 /** Binding takes the vm lock for write, so that no fault sees a mapping half changed. @kernel xe_vm */
@@ -89,17 +95,22 @@ export class DeviceVm implements VaHome {
   }
 
   /** Errors: as {@link bindBo}, and those of {@link tryPin}. @kernel DRM_XE_VM_BIND_OP_MAP_USERPTR */
-  *bindUserptr(span: PageSpan, userPage: Vpn): Steps<BindResult> {
-    const errno = yield* this.tryPin(span, userPage);
-    if (errno !== Errno.OK) return { errno, ops: [] };
+  bindUserptr(span: PageSpan, userPage: Vpn): Steps<BindResult> {
     const place: GpuVaPlace = { ...span, obj: null, offset: userPage };
-    return yield* this.change(this.mapping(place), span, 'userptr');
+    const check = (): Steps<Errno> => this.tryPin(span, userPage);
+    return this.change({ ...this.mapping(place), check }, span, 'userptr');
   }
 
-  /** Accesses there are faults on the same addresses of the process. @kernel DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR */
+  /**
+   * Accesses there are faults on the same addresses of the process. Mirrors beside the span of which nothing was said, or around it, become one
+   * with it, ranges and all; what was said of the span is forgotten. @kernel DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
+   */
   bindMirror(span: PageSpan): Steps<BindResult> {
-    const place: GpuVaPlace = { ...span, obj: null, offset: 0 };
-    return this.change(this.mapping(place), span, 'mirror');
+    return this.underVmLock(() => {
+      const merged = withMirrorsBeside(span, (page) => this.vaAt(page), this.said);
+      const plan = this.mapping({ ...merged, obj: null, offset: 0 });
+      return this.changeBy({ ...plan, keepsRanges: true }, merged, 'mirror');
+    });
   }
 
   /** Accesses there find no memory: loads give zeros, stores go nowhere. Errors: as {@link bindBo}. @kernel DRM_XE_VM_BIND_FLAG_NULL */
@@ -137,45 +148,16 @@ export class DeviceVm implements VaHome {
     return this.change(this.splitting(span), null, 'mirror');
   }
 
-  /**
-   * What a program has bound itself in the span becomes usable, as by its first access: objects come back to their memory. Mirrors are for their ranges
-   * to prefetch. Errors: -ENOENT (the mirror is closed), -ENOMEM, and those of {@link VaBinder.bind}. @kernel DRM_XE_VM_BIND_OP_PREFETCH
-   */
-  *prefetch({ start, end }: PageSpan): Steps<Errno> {
-    if (!this.hasBound({ start, end })) return Errno.OK;
-    const { vmLock } = this.vm;
-    yield* vmLock.read();
-    const list = this.vm.closed ? Errno.ENOENT : this.gpuvm.splitMerge.prefetchOpsCreate(start, end);
-    let errno: Errno = Errno.OK;
-    if (typeof list === 'number') errno = list;
-    else {
-      errno = yield* this.prefetchEach(list);
-      list.free();
-    }
-    vmLock.readUnlock();
-    return errno;
-  }
-
   /** Whether the device mirrors any addresses of the process. */
   hasMirror(): boolean {
     for (const va of this.gpuvm) if (own(va).kind === 'mirror') return true;
     return false;
   }
 
-  /** Whether a program has bound anything itself: a prefetch that concerns mirrors alone does not take the vm lock here. */
-  private hasBound({ start, end }: PageSpan): boolean {
+  /** Whether a program has bound anything in the span itself. */
+  hasBound({ start, end }: PageSpan): boolean {
     for (const va of this.gpuvm.overlapping(start, end)) if (own(va).kind !== 'mirror') return true;
     return false;
-  }
-
-  /** No mapping goes while the vm lock is held. */
-  private *prefetchEach(list: GpuVaOpList): Steps<Errno> {
-    for (const op of list) {
-      if (op.op !== 'prefetch' || own(op.va).kind === 'mirror') continue;
-      const errno = yield* this.serveFault(own(op.va));
-      if (errno !== Errno.OK) return errno;
-    }
-    return Errno.OK;
   }
 
   /** As the device knows a page of the address space. */
@@ -229,6 +211,22 @@ export class DeviceVm implements VaHome {
   vaAt(page: number): DriverVa | null {
     const va = this.gpuvm.findFirst(page, page + 1);
     return va === null ? null : own(va);
+  }
+
+  /** Whether the program has bound something there itself. */
+  isBoundAt(page: number): boolean {
+    return this.hasBound({ start: page, end: page + 1 });
+  }
+
+  /** Whether an object is bound somewhere in the span. */
+  hasObject({ start, end }: PageSpan): boolean {
+    return [...this.gpuvm.overlapping(start, end)].some((va) => own(va).bo !== null);
+  }
+
+  /** The mirrors in a span, cut at its ends. */
+  mirrorsIn({ start, end }: PageSpan): PageSpan[] {
+    const mirrors = [...this.gpuvm.overlapping(start, end)].filter((va) => own(va).kind === 'mirror');
+    return mirrors.map((va) => ({ start: Math.max(va.start, start), end: Math.min(va.end, end) }));
   }
 
   /** In order of address. */
@@ -332,7 +330,9 @@ export class DeviceVm implements VaHome {
   private *carryOut(plan: BindPlan, list: GpuVaOpList, cut: PageSpan | null, kind: VaKind): Steps<Errno> {
     const ops = [...list];
     if (cut !== null) {
-      if (this.cutsRanges(ops, cut)) return Errno.EBUSY;
+      if (plan.keepsRanges === true ? this.splitsAdvised(cut) : this.cutsRanges(ops, cut)) return Errno.EBUSY;
+      const checked = plan.check === undefined ? Errno.OK : yield* plan.check();
+      if (checked !== Errno.OK) return checked;
       yield* this.vm.removeRangesAcross(cut);
       for (const va of goingOf(ops)) yield* this.zap(va, cut);
     }
@@ -340,6 +340,7 @@ export class DeviceVm implements VaHome {
     const held = goingOf(ops).flatMap(({ obj }) => (obj === null ? [] : [obj.get()]));
     const errno = yield* this.apply(plan, list, kind);
     for (const obj of held) obj.put();
+    if (errno === Errno.OK && cut !== null) this.forgetAdvice(ops, cut);
     return errno;
   }
 
@@ -382,6 +383,22 @@ export class DeviceVm implements VaHome {
       if (va.kind !== 'mirror') return false;
       return this.vm.hasRangeOf(this.gpu, Math.max(va.start, cut.start), Math.min(va.end, cut.end));
     });
+  }
+
+  /** Of what was said of a mirror a part would go whose pages have ranges. */
+  private splitsAdvised(cut: PageSpan): boolean {
+    return advisedAcross(cut, this.said).some(({ start, end }) => this.vm.hasRangeOf(this.gpu, start, end));
+  }
+
+  /** What was said belongs to the mirror, and goes with it. @kernel xe_vma_mem_attr */
+  private forgetAdvice(ops: readonly GpuVaOp[], cut: PageSpan): void {
+    for (const { kind, start, end } of goingOf(ops))
+      if (kind === 'mirror') this.said?.reset(vpn(Math.max(start, cut.start)), vpn(Math.min(end, cut.end)));
+  }
+
+  /** What the process has said to this device. */
+  private get said(): XeMadvise | null {
+    return this.vm.attributes?.mirrors[this.gpu.index] ?? null;
   }
 
   /** What stays of an object's mapping keeps its entries; the process's pages get new notifiers, so all of their entries go. */
@@ -456,10 +473,4 @@ function splitVa(): never {
 function ownObject(obj: GemObject): VramBo {
   assert(obj instanceof VramBo, 'an object of another driver');
   return obj;
-}
-
-/** Every mapping of this VM was made here. */
-function own(va: GpuVa): DriverVa {
-  assert(va instanceof DriverVa, 'a mapping of another driver');
-  return va;
 }

@@ -1,5 +1,6 @@
 /** The driver's GPU mapping: of a buffer object, of pages of the process, a mirror of the CPU's addresses, or of no memory at all. */
 
+import { assert } from '../../base/assert.js';
 import type { Vpn } from '../../base/units.js';
 import { GpuVa, GpuVaFlag, type GpuVaPlace } from '../../drm/gpuvm/gpuVa.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -41,4 +42,10 @@ export class DriverVa extends GpuVa {
   get bo(): VramBo | null {
     return this.obj instanceof VramBo ? this.obj : null;
   }
+}
+
+/** Every mapping of this driver's VMs was made here. */
+export function own(va: GpuVa): DriverVa {
+  assert(va instanceof DriverVa, 'a mapping of another driver');
+  return va;
 }

@@ -55,12 +55,11 @@ export class DmaResv implements Reservation {
 
   /**
    * Errors: -EALREADY, the task has it; -EDEADLK, an elder ticket has it or comes first: the caller must let go of all that it has, and begin with
-   * this one. Without a ticket the lock is only waited for. @kernel dma_resv_lock
+   * this one. Who has no ticket, or nothing else by it, waits: that is no danger. @kernel dma_resv_lock, __ww_mutex_check_kill
    */
-  *lock(ticket: number = NO_TICKET): Steps<Errno> {
+  *lock(ticket: number = NO_TICKET, hasOthers = false): Steps<Errno> {
     if (this.inner.heldForWrite()) return Errno.EALREADY;
-    // Who has no ticket has no other reservation, so that waiting is no danger.
-    if (ticket !== NO_TICKET && this.tickets.some((other) => other < ticket)) return Errno.EDEADLK;
+    if (hasOthers && this.tickets.some((other) => other < ticket)) return Errno.EDEADLK;
     yield* this.lockSlow(ticket);
     return Errno.OK;
   }

@@ -49,7 +49,7 @@ export class DrmExec {
       this.prelocked = null;
       return Errno.OK;
     }
-    const errno = yield* resvOf(obj).lock(this.ticket);
+    const errno = yield* resvOf(obj).lock(this.ticket, this.objects.length > 0);
     if (errno === Errno.EDEADLK) this.contended = obj.get();
     if (errno === Errno.OK) this.objects.push(obj.get());
     const ignored = errno === Errno.EALREADY && (this.flags & DrmExecFlag.IgnoreDuplicates) !== 0;

@@ -414,10 +414,10 @@ export class GpuVm {
 
   /** Frees it, and drops its references to object and VM. @internal @kernel drm_gpuvm_bo_destroy_not_in_lists */
   releaseBo(vmBo: GpuVmBo): void {
+    const { obj } = vmBo;
     this.ops.vmBoFree?.(vmBo);
-    // The object first: the VM may be the last thing that keeps its own.
-    vmBo.obj.put();
     this.put();
+    obj.put();
   }
 
   private leaveLists(vmBo: GpuVmBo): void {

@@ -3,7 +3,8 @@
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import { FaultFlag, type FaultHandler } from '../fault/fault.js';
+import type { FaultHandler } from '../fault/fault.js';
+import { FaultFlag } from '../fault/faultFlag.js';
 import { splitHugePmdsAcross } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';

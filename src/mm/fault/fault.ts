@@ -34,6 +34,7 @@ import { replacePte } from '../table/pteUpdate.js';
 import { mustNoticeStore } from '../table/softDirty.js';
 import { askUserspace } from './askUserspace.js';
 import { CopyOnWrite, mapNewAnonPage } from './copyOnWrite.js';
+import { FaultFlag } from './faultFlag.js';
 import { SwapFault } from './swapFault.js';
 
 export const FaultStep = {
@@ -64,16 +65,6 @@ export type FaultErrno = typeof Errno.OK | typeof Errno.EFAULT | typeof Errno.EN
 /** -EAGAIN, only with `FaultFlag.AllowRetry`: mmap_lock was dropped while the fault waited; the caller takes it and begins again. @kernel VM_FAULT_RETRY */
 export type FaultOrRetry = FaultErrno | typeof Errno.EAGAIN;
 
-/** What a fault may or must do beyond making the page accessible. @kernel fault_flag */
-export const FaultFlag = {
-  /** A shared page becomes this mm's alone, so that it can be pinned for reading. @kernel FAULT_FLAG_UNSHARE */
-  Unshare: 1,
-  /** It may drop mmap_lock. @kernel FAULT_FLAG_ALLOW_RETRY */
-  AllowRetry: 2,
-  /** A program's own access; without it the kernel faults for somebody. @kernel FAULT_FLAG_USER */
-  User: 4,
-} as const;
-
 const PROGRAM_ACCESS = FaultFlag.AllowRetry | FaultFlag.User;
 
 export class FaultHandler {
@@ -101,13 +92,13 @@ export class FaultHandler {
     return errno;
   }
 
-  /** Begins again, with whatever area is there then, after each wait for a handler in user space. */
+  /** Begins again, with whatever area is there then, after each wait without mmap_lock. */
   private *faultUntilServed(mm: Mm, page: Vpn, write: boolean): Steps<FaultErrno> {
-    for (;;) {
+    for (let flags: number = PROGRAM_ACCESS; ; flags |= FaultFlag.Tried) {
       yield* mm.mmapLock.read();
       const vma = mm.vmas.find(page);
       const errno: FaultOrRetry =
-        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, PROGRAM_ACCESS);
+        vma === null ? Errno.EFAULT : yield* this.handle(mm, vma, page, write, flags);
       if (errno === Errno.EAGAIN) continue;
       yield* this.kernel.sched.spend(this.kernel.costs.cpuFaultNs);
       mm.mmapLock.readUnlock();
@@ -171,7 +162,7 @@ export class FaultHandler {
     const mayRetry = (flags & FaultFlag.AllowRetry) !== 0;
     switch (kind) {
       case PteKind.None:
-        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, mayRetry);
+        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, flags);
         if (write) return yield* this.mapFreshPage(mm, vma, page, mayRetry);
         return vma.isUserfaulted
           ? yield* askUserspace(mm, page, write, mayRetry)
@@ -187,10 +178,9 @@ export class FaultHandler {
       case PteKind.Marker:
         return Errno.EFAULT;
       case PteKind.Swap:
-        return yield* this.swapFault.fault(mm, page, write, pte);
+        return yield* this.swapFault.fault(mm, page, write, pte, flags);
       case PteKind.DeviceExclusive:
-        yield* this.exclusive.restoreAtFault(mm, vma, page, pte);
-        return Errno.OK;
+        return yield* this.exclusive.restoreAtFault(mm, vma, page, pte, flags);
       default:
         return unreachable(kind);
     }

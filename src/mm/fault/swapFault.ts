@@ -13,6 +13,7 @@ import type { Mm } from '../process/mm.js';
 import { SWAP_CARRIED, swapSlotOf } from '../swap/swapCache.js';
 import { makePte, PTE_WRITTEN, type Pte, PteBit, PteKind, pteFromWord, pteHas } from '../table/pte.js';
 import { mustNoticeStore } from '../table/softDirty.js';
+import { folioLockOrRetry } from './folioLockOrRetry.js';
 
 export const SwapFaultStep = {
   /** A page for the content is ready; another fault may have read it in meanwhile. */
@@ -22,17 +23,25 @@ export const SwapFaultStep = {
   mapped: defineStep('swap.mapped', 'vpn', 'pfn', 'flags', 'id'),
 } as const;
 
+type SwapErrno = typeof Errno.OK | typeof Errno.ENOMEM | typeof Errno.EAGAIN;
+
 export class SwapFault {
   constructor(private readonly kernel: Kernel) {}
 
-  /** The entry was `pte` in this atomic section; mmap_lock is held for read. On OK the caller looks again. Error: -ENOMEM. @kernel do_swap_page */
-  *fault(mm: Mm, page: Vpn, write: boolean, pte: Pte): Steps<typeof Errno.OK | typeof Errno.ENOMEM> {
+  /**
+   * The entry was `pte` in this atomic section; mmap_lock is held for read. On OK the caller looks again. Errors: -ENOMEM; -EAGAIN, only with
+   * `FaultFlag.AllowRetry`, when mmap_lock was dropped. @kernel do_swap_page
+   */
+  *fault(mm: Mm, page: Vpn, write: boolean, pte: Pte, flags: number): Steps<SwapErrno> {
     const { folios, folioLocks, sched } = this.kernel;
     const slot = swapSlotOf(pte);
     const folio = yield* this.findOrRead(mm, page, pte, slot);
     if (folio === null) return Errno.OK;
     if (folio === NO_PFN) return Errno.ENOMEM;
-    yield* folioLocks.lock(folio);
+    if (!(yield* folioLockOrRetry(this.kernel, mm, folio, flags))) {
+      folios.put(folio);
+      return Errno.EAGAIN;
+    }
     if (sched.reach(SwapFaultStep.locked, page, folio, mm.id)) yield STEP;
     const unchanged = pteFromWord(mm.pageTable.get(page)) === pte;
     const isMapped = unchanged && this.isContentOf(folio, slot);

@@ -10,6 +10,8 @@ import type { Vma } from '../area/vma.js';
 import { askUserspace } from '../fault/askUserspace.js';
 import { mapNewAnonPage } from '../fault/copyOnWrite.js';
 import type { FaultErrno, FaultOrRetry } from '../fault/fault.js';
+import { FaultFlag } from '../fault/faultFlag.js';
+import { folioLockOrRetry } from '../fault/folioLockOrRetry.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { vmfAnonPrepare } from '../rmap/anonVmaPrepare.js';
@@ -33,32 +35,36 @@ export const FileFaultStep = {
 
 /** Pages that a read fault maps if they are in memory. @kernel fault_around_bytes */
 const AROUND_PAGES = 16;
-/** The page is a handler's to fill. */
-const MISSING = Errno.EAGAIN;
-type NoPage = typeof Errno.EFAULT | typeof Errno.ENOMEM | typeof MISSING;
+type NoPage = Exclude<FaultOrRetry, typeof Errno.OK>;
 const WRITTEN = PteBit.Write | PteBit.Young | PTE_WRITTEN;
+
+/** What was accessed and how, under mmap_lock. @kernel vm_fault */
+interface FaultedPage {
+  readonly mm: Mm;
+  readonly vma: Vma;
+  readonly file: MappedFile;
+  readonly page: Vpn;
+  readonly write: boolean;
+  /** Of `FaultFlag`. */
+  readonly flags: number;
+}
 
 export class FileFault {
   constructor(private readonly kernel: Kernel) {}
 
   /**
    * The entry is empty; mmap_lock is held for read, and the area allows the access. Errors: -EFAULT beyond the end of the file or where the
-   * driver serves no faults (SIGBUS), -ENOMEM; -EAGAIN, only with `mayRetry`, when mmap_lock was dropped while a handler filled the page.
+   * driver serves no faults (SIGBUS), -ENOMEM; -EAGAIN, only with `FaultFlag.AllowRetry`, when mmap_lock was dropped to wait for a handler that fills
+   * the page, or for the page's lock.
    * @kernel do_fault
    */
-  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, mayRetry: boolean): Steps<FaultOrRetry> {
-    const errno = yield* this.serve(mm, vma, page, write);
-    return errno === MISSING ? yield* askUserspace(mm, page, write, mayRetry) : errno;
-  }
-
-  private *serve(mm: Mm, vma: Vma, page: Vpn, write: boolean): Steps<FaultErrno | typeof MISSING> {
+  *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
     const { file } = vma;
     assert(file !== null, 'a file fault needs a file');
     if (!file.type.servesFaults) return Errno.EFAULT;
-    if (!write) return yield* this.readFault(mm, vma, file, page);
-    return vma.isShared
-      ? yield* this.sharedFault(mm, vma, file, page)
-      : yield* this.copyFault(mm, vma, file, page);
+    const faulted = { mm, vma, file, page, write, flags };
+    if (!write) return yield* this.readFault(faulted);
+    return vma.isShared ? yield* this.sharedFault(faulted) : yield* this.copyFault(faulted);
   }
 
   /** A store through a shared mapping to a page that is present and read-only. `pte` was read in this atomic section. @kernel wp_page_shared */
@@ -78,28 +84,29 @@ export class FileFault {
   }
 
   /** @kernel do_read_fault */
-  private *readFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
-    this.mapAround(mm, vma, file, page);
-    if (mm.pageTable.get(page) !== PTE_NONE) return Errno.OK;
-    const pfn = yield* this.lockPage(vma, file, page);
+  private *readFault(faulted: FaultedPage): Steps<FaultOrRetry> {
+    this.mapAround(faulted);
+    if (faulted.mm.pageTable.get(faulted.page) !== PTE_NONE) return Errno.OK;
+    const pfn = yield* this.lockPage(faulted);
     if (pfn < 0) return pfn as NoPage;
-    return yield* this.mapLocked(mm, vma, page, pfn as Pfn, false);
+    return yield* this.mapLocked(faulted, pfn as Pfn);
   }
 
   /** @kernel do_shared_fault */
-  private *sharedFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
-    const pfn = yield* this.lockPage(vma, file, page);
+  private *sharedFault(faulted: FaultedPage): Steps<FaultOrRetry> {
+    const pfn = yield* this.lockPage(faulted);
     if (pfn < 0) return pfn as NoPage;
-    return yield* this.mapLocked(mm, vma, page, pfn as Pfn, true);
+    return yield* this.mapLocked(faulted, pfn as Pfn);
   }
 
   /** A store to a private mapping: the page becomes an anonymous copy, and the file is not touched. @kernel do_cow_fault */
-  private *copyFault(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): Steps<FaultErrno | typeof MISSING> {
+  private *copyFault(faulted: FaultedPage): Steps<FaultOrRetry> {
+    const { mm, vma, page } = faulted;
     const { folios, memory, sched } = this.kernel;
     if (!vmfAnonPrepare(this.kernel, mm, vma)) return Errno.ENOMEM;
     const copied = this.kernel.allocPage();
     if (copied === NO_PFN) return Errno.ENOMEM;
-    const source = yield* this.lockPage(vma, file, page);
+    const source = yield* this.lockPage(faulted);
     if (source < 0) {
       folios.put(copied);
       return source as NoPage;
@@ -116,7 +123,7 @@ export class FileFault {
    * Under the page-table lock: maps what is in memory of a window, the page included. It begins aligned or with the area, and has its whole size
    * from there unless the area or the page table ends before. @kernel do_fault_around, filemap_map_pages
    */
-  private mapAround(mm: Mm, vma: Vma, file: MappedFile, page: Vpn): void {
+  private mapAround({ mm, vma, file, page }: FaultedPage): void {
     const { folios, pageCache, sched } = this.kernel;
     const start = Math.max(page - (page % AROUND_PAGES), vma.start);
     const tableEnd = page - (page % PMD_PAGES) + PMD_PAGES;
@@ -135,24 +142,34 @@ export class FileFault {
     if (mapped > 0) sched.at(FileFaultStep.around, page, mapped, mm.id);
   }
 
-  /**
-   * The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault, and `MISSING`.
-   * @kernel filemap_fault, shmem_fault
-   */
-  private *lockPage(vma: Vma, file: MappedFile, page: Vpn): Steps<Pfn | NoPage> {
-    const { folios, folioLocks, pageCache } = this.kernel;
+  /** The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault. @kernel filemap_fault, shmem_fault */
+  private *lockPage(faulted: FaultedPage): Steps<Pfn | NoPage> {
+    const { mm, vma, file, page, write, flags } = faulted;
+    const { folios, pageCache } = this.kernel;
     const index = vma.indexOf(page);
     for (;;) {
       if (index >= file.mapping.npages) return this.beyondEnd(file, index);
-      if (vma.isUserfaulted && pageCache.isHole(file.mapping, index)) return MISSING;
+      if (vma.isUserfaulted && pageCache.isHole(file.mapping, index))
+        return yield* askUserspace(mm, page, write, (flags & FaultFlag.AllowRetry) !== 0);
       const pfn = pageCache.grab(file.mapping, index);
       if (pfn === NO_PFN) return Errno.ENOMEM;
       folios.get(pfn);
-      if (!folioLocks.trylock(pfn)) yield* folioLocks.lock(pfn);
+      if (!(yield* this.lockOrRetry(faulted, pfn))) {
+        folios.put(pfn);
+        return Errno.EAGAIN;
+      }
       const isInFile = index < file.mapping.npages && pageCache.find(file.mapping, index) === pfn;
       if (isInFile) return pfn;
       this.unlockAndPut(pfn);
     }
+  }
+
+  /** False: mmap_lock was dropped to wait. @kernel lock_folio_maybe_drop_mmap, shmem_get_folio_gfp */
+  private *lockOrRetry({ mm, file, flags }: FaultedPage, pfn: Pfn): Steps<boolean> {
+    if (file.type.waitsWithoutMmapLock) return yield* folioLockOrRetry(this.kernel, mm, pfn, flags);
+    const { folioLocks } = this.kernel;
+    if (!folioLocks.trylock(pfn)) yield* folioLocks.lock(pfn);
+    return true;
   }
 
   /** @kernel VM_FAULT_SIGBUS */
@@ -162,7 +179,7 @@ export class FileFault {
   }
 
   /** If the entry still is empty. @kernel finish_fault, fault_dirty_shared_page */
-  private *mapLocked(mm: Mm, vma: Vma, page: Vpn, pfn: Pfn, write: boolean): Steps<FaultErrno> {
+  private *mapLocked({ mm, vma, page, write }: FaultedPage, pfn: Pfn): Steps<FaultErrno> {
     const { folios, sched } = this.kernel;
     if (sched.reach(FileFaultStep.locked, page, pfn, mm.id)) yield STEP;
     if (mm.pageTable.get(page) === PTE_NONE) {

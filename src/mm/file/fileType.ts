@@ -5,6 +5,8 @@ export interface FileType {
   readonly name: string;
   /** Missing pages are faulted in from the page cache; without, they are SIGBUS. @kernel vm_operations_struct.fault */
   readonly servesFaults: boolean;
+  /** A fault that waits for a page's lock lets go of mmap_lock. @kernel lock_folio_maybe_drop_mmap */
+  readonly waitsWithoutMmapLock: boolean;
   /** The first store through a shared mapping to each clean page faults, so that the page can be written back. @kernel page_mkwrite */
   readonly tracksDirty: boolean;
   /** mmap fills the area with zeroed pages of the driver, outside any page cache and LRU. @kernel vm_insert_page */
@@ -17,6 +19,7 @@ export interface FileType {
 export const SHMEM_FILE: FileType = {
   name: 'shmem',
   servesFaults: true,
+  waitsWithoutMmapLock: false,
   tracksDirty: false,
   insertsPages: false,
   isHugetlb: false,
@@ -26,6 +29,7 @@ export const SHMEM_FILE: FileType = {
 export const DISK_FILE: FileType = {
   name: 'disk',
   servesFaults: true,
+  waitsWithoutMmapLock: true,
   tracksDirty: true,
   insertsPages: false,
   isHugetlb: false,
@@ -35,6 +39,7 @@ export const DISK_FILE: FileType = {
 export const DEVICE_FILE: FileType = {
   name: 'device',
   servesFaults: false,
+  waitsWithoutMmapLock: false,
   tracksDirty: false,
   insertsPages: true,
   isHugetlb: false,
@@ -44,6 +49,7 @@ export const DEVICE_FILE: FileType = {
 export const HUGETLB_FILE: FileType = {
   name: 'hugetlb',
   servesFaults: true,
+  waitsWithoutMmapLock: false,
   tracksDirty: false,
   insertsPages: false,
   isHugetlb: true,

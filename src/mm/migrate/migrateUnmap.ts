@@ -23,6 +23,8 @@ export const MigrateStep = {
   filled: defineStep('migrate.filled', 'vpn', 'pfn', 'id'),
   unmap: defineStep('migrate.unmap', 'pfn', 'count'),
   giveUp: defineStep('migrate.giveUp', 'pfn', 'count'),
+  /** A page that was given up is mapped and unlocked again. */
+  putBack: defineStep('migrate.putBack', 'pfn', 'count'),
   pages: defineStep('migrate.pages', 'count', 'count'),
   finalize: defineStep('migrate.finalize', 'count', 'count'),
 } as const;
@@ -47,36 +49,69 @@ export class MigrateUnmap {
   ) {}
 
   /**
-   * Takes collected pages off the LRU and out of every page table. Pages that cannot be moved (pinned, or still mapped) are put back and
-   * their entries cleared. Returns how many entries with a page are left.
+   * Takes collected pages off the LRU and out of every page table. Those that cannot be moved (off the LRU already, pinned, or still mapped) are
+   * put back when all have been tried, and their entries cleared. Returns how many entries with a page are left.
    * @kernel migrate_device_unmap
    */
   *unmap(src: Uint32Array, npages: number, faultPage: Pfn): Steps<number> {
     const { sched, pagesPerStep } = this.kernel;
     let left = 0;
+    let given = 0;
     for (let i = 0; i < npages; i++) {
       const pfn = migratePfnToPfn(migratePfnAt(src, i));
       if (pfn === NO_PFN) continue;
       if (this.kernel.folios.isLarge(pfn)) src[i] |= MigratePfnFlag.COMPOUND;
-      this.isolate(pfn);
-      if (this.kernel.folios.mapcount(pfn) > 0) yield* this.rmap.tryToMigrate(pfn);
-      if (this.isMovable(pfn, faultPage)) {
+      const isIsolated = this.isolate(pfn);
+      if (isIsolated && this.kernel.folios.mapcount(pfn) > 0) yield* this.rmap.tryToMigrate(pfn);
+      if (isIsolated && this.isMovable(pfn, faultPage)) {
         left++;
       } else {
-        sched.at(MigrateStep.giveUp, pfn, this.kernel.folios.refcount(pfn));
-        this.putBack(pfn, faultPage);
-        src[i] = 0;
+        this.giveUp(src, i, isIsolated);
+        given++;
       }
       if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.unmap, pfn, left)) yield STEP;
       // The entries of its tails are empty.
       if ((src[i] & MigratePfnFlag.COMPOUND) !== 0) i += PMD_PAGES - 1;
     }
+    if (given > 0) yield* this.putBack(src, npages, given, faultPage);
     return left;
   }
 
-  /** @kernel folio_isolate_lru */
-  isolate(pfn: Pfn): void {
-    if (this.kernel.folios.testFlag(pfn, FolioFlag.Lru)) this.kernel.folios.clearFlag(pfn, FolioFlag.Lru);
+  /** It stays locked, and out of the page tables if it got that far, until {@link putBack}. */
+  private giveUp(src: Uint32Array, i: number, isIsolated: boolean): void {
+    const { folios, sched } = this.kernel;
+    const pfn = migratePfnToPfn(migratePfnAt(src, i));
+    if (isIsolated && this.isRam(pfn)) folios.setFlag(pfn, FolioFlag.Lru);
+    src[i] = migratePfnWithout(migratePfnAt(src, i), MigratePfnFlag.MIGRATE);
+    sched.at(MigrateStep.giveUp, pfn, folios.refcount(pfn));
+  }
+
+  /** Of a page that is in no page table any more the last reference goes here. */
+  private *putBack(src: Uint32Array, npages: number, given: number, faultPage: Pfn): Steps<void> {
+    const { sched, pagesPerStep } = this.kernel;
+    for (let i = 0; i < npages && given > 0; i++) {
+      const entry = migratePfnAt(src, i);
+      const pfn = migratePfnToPfn(entry);
+      if (pfn === NO_PFN || (entry & MigratePfnFlag.MIGRATE) !== 0) continue;
+      src[i] = 0;
+      given--;
+      this.rmap.removeMigrationPtes(pfn, pfn);
+      this.unlockAndPut(pfn, faultPage);
+      if (((i + 1) & (pagesPerStep - 1)) === 0) if (sched.reach(MigrateStep.putBack, pfn, given)) yield STEP;
+    }
+  }
+
+  /** False where somebody else has isolated it. Pages of devices are on no LRU. @kernel folio_isolate_lru */
+  private isolate(pfn: Pfn): boolean {
+    const { folios } = this.kernel;
+    if (!this.isRam(pfn)) return true;
+    if (!folios.testFlag(pfn, FolioFlag.Lru)) return false;
+    folios.clearFlag(pfn, FolioFlag.Lru);
+    return true;
+  }
+
+  private isRam(pfn: Pfn): boolean {
+    return this.kernel.memory.layout.zoneOf(pfn).kind === ZoneKind.System;
   }
 
   /** Nobody but the collector, the file's or the swap cache, and the fault if it is its page, holds a reference. @kernel migrate_vma_check_page */
@@ -92,12 +127,6 @@ export class MigrateUnmap {
     return faultPage !== NO_PFN && folios.headOf(pfn) === folios.headOf(faultPage);
   }
 
-  /** Undoes collect for one page: entries come back, the lock and the collector's reference go. */
-  putBack(pfn: Pfn, faultPage: Pfn): void {
-    this.rmap.removeMigrationPtes(pfn, pfn);
-    this.release(pfn, faultPage);
-  }
-
   /**
    * Gives the identity of `from` to `to`: mapping, index and flags. False if somebody took a reference meanwhile, and for a page of a file
    * that would go to a device: only anonymous memory can live there.
@@ -105,7 +134,7 @@ export class MigrateUnmap {
    */
   moveMapping(from: Pfn, to: Pfn, faultPage: Pfn): boolean {
     const { folios } = this.kernel;
-    const isRam = this.kernel.memory.layout.zoneOf(to).kind === ZoneKind.System;
+    const isRam = this.isRam(to);
     if (!this.isMovable(from, faultPage) || !(isRam || this.leavesSwapCache(from))) return false;
     if (!folios.testFlag(from, FolioFlag.Anon) && !(isRam && folios.isCached(from))) return false;
     folios.copyFlags(from, to, MOVED_FLAGS);
@@ -211,9 +240,9 @@ export class MigrateUnmap {
 
   /** Lets go of a page that stays in use: back on the LRU if it is RAM and mapped or cached. @kernel folio_putback_lru */
   release(pfn: Pfn, faultPage: Pfn): void {
-    const { folios, memory } = this.kernel;
-    const isRam = memory.layout.zoneOf(pfn).kind === ZoneKind.System;
-    if (isRam && (folios.mapcount(pfn) > 0 || folios.isCached(pfn))) folios.setFlag(pfn, FolioFlag.Lru);
+    const { folios } = this.kernel;
+    if (this.isRam(pfn) && (folios.mapcount(pfn) > 0 || folios.isCached(pfn)))
+      folios.setFlag(pfn, FolioFlag.Lru);
     this.unlockAndPut(pfn, faultPage);
   }
 

@@ -1,11 +1,13 @@
 /** Device-exclusive entries: made for a device's atomics, and turned back as soon as anybody else wants the page. */
 
 import { assert } from '../../base/assert.js';
+import { Errno } from '../../base/errno.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
+import { folioLockOrRetry } from '../fault/folioLockOrRetry.js';
 import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import {
@@ -52,12 +54,24 @@ export class ExclusiveEntries {
     return pteHas(old, PteBit.Write);
   }
 
-  /** The CPU wants the page: the device loses it inside a CLEAR invalidation, unless somebody else was faster. @kernel remove_device_exclusive_entry */
-  *restoreAtFault(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<void> {
+  /**
+   * The CPU wants the page: the device loses it inside a CLEAR invalidation, unless somebody else was faster. -EAGAIN, only with
+   * `FaultFlag.AllowRetry`, when mmap_lock was dropped. @kernel remove_device_exclusive_entry
+   */
+  *restoreAtFault(
+    mm: Mm,
+    vma: Vma,
+    page: Vpn,
+    pte: Pte,
+    flags: number,
+  ): Steps<typeof Errno.OK | typeof Errno.EAGAIN> {
     const { folios, folioLocks, sched } = this.kernel;
     const pfn = ptePfn(pte);
     folios.get(pfn);
-    yield* folioLocks.lock(pfn);
+    if (!(yield* folioLockOrRetry(this.kernel, mm, pfn, flags))) {
+      folios.put(pfn);
+      return Errno.EAGAIN;
+    }
     if (sched.reach(ExclusiveStep.locked, page, pfn, mm.id)) yield STEP;
     const range = notifierRange(NotifyEvent.Clear, page, (page + 1) as Vpn);
     yield* mm.notifiers.invalidateStart(range);
@@ -65,6 +79,7 @@ export class ExclusiveEntries {
     folioLocks.unlock(pfn);
     folios.put(pfn);
     yield* mm.notifiers.invalidateEnd(range);
+    return Errno.OK;
   }
 
   /** Under the page-table lock and inside an invalidation of the page. False when somebody has the page locked. @kernel try_restore_exclusive_pte */

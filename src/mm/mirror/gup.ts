@@ -8,7 +8,8 @@ import { MigratePfnFlag, migratePfn, migratePfnAt, type Pfn } from '../../memory
 import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { type Vma, VmFlag } from '../area/vma.js';
-import { FaultFlag, type FaultHandler, type FaultOrRetry } from '../fault/fault.js';
+import type { FaultHandler, FaultOrRetry } from '../fault/fault.js';
+import { FaultFlag } from '../fault/faultFlag.js';
 import type { Kernel } from '../kernel.js';
 import type { MigrateDevice } from '../migrate/migrateDevice.js';
 import type { Mm } from '../process/mm.js';
@@ -95,7 +96,7 @@ export class GetUserPages {
     return got;
   }
 
-  /** The same without a lock for what the page table allows as it is; the rest under mmap_lock, which it drops to wait for a handler in user space. @kernel get_user_pages_fast, pin_user_pages_fast */
+  /** The same without a lock for what the page table allows as it is; the rest under mmap_lock, which it drops to wait for a handler in user space or a page's lock. @kernel get_user_pages_fast, pin_user_pages_fast */
   *getUserPagesFast(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
     const fast = this.grabPresent(mm, start, npages, flags, out);
     if (this.kernel.sched.reach(GupStep.fast, start, npages, fast, mm.id)) yield STEP;
@@ -121,8 +122,9 @@ export class GetUserPages {
 
   /** @kernel __get_user_pages_locked */
   private *getAll(request: GupRequest): Steps<number> {
-    const { mm, start, npages, flags, out, faultFlags } = request;
+    const { mm, start, npages, flags, out } = request;
     const marks = request.touches && (flags & GupFlag.Write) !== 0;
+    let { faultFlags } = request;
     for (let i = 0; i < npages; ) {
       const page = (start + i) as Vpn;
       const vma = mm.vmas.find(page);
@@ -131,11 +133,16 @@ export class GetUserPages {
       if (found >= 0) {
         if (marks && !vma.isHugetlb) touchForWrite(this.kernel, mm, page);
         out[i++] = found;
+        faultFlags = request.faultFlags;
         continue;
       }
       const errno = yield* this.fault(mm, vma, page, found, faultFlags);
-      if (errno === Errno.EAGAIN) yield* mm.mmapLock.read();
-      else if (errno !== Errno.OK) return i > 0 ? i : errno;
+      if (errno === Errno.EAGAIN) {
+        faultFlags |= FaultFlag.Tried;
+        yield* mm.mmapLock.read();
+      } else if (errno !== Errno.OK) {
+        return i > 0 ? i : errno;
+      }
     }
     return npages;
   }

@@ -15,7 +15,8 @@ import {
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
-import { FaultFlag, type FaultHandler } from '../fault/fault.js';
+import type { FaultHandler } from '../fault/fault.js';
+import { FaultFlag } from '../fault/faultFlag.js';
 import type { Kernel } from '../kernel.js';
 import { NO_OWNER, type PagemapOwner } from '../migrate/devPagemap.js';
 import type { Mm } from '../process/mm.js';

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { adviseMirror } from '../../../src/driver/attributes/mirrorAdvice.js';
+import { AtomicMode, XeMadvise } from '../../../src/driver/attributes/xeMadvise.js';
 import type { DrmPagemap } from '../../../src/drm/pagemap/drmPagemap.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
 import { STEP, type Steps } from '../../../src/sim/steps.js';
@@ -100,8 +101,9 @@ describe('the attempts of a fault that needs device memory', () => {
     expect(system.run(atomicFault(system, AREA))).toBe(Errno.OK);
     const { gpus, vms } = system.coordinator;
     const span = { start: AREA, end: AREA + 128 };
+    const advice = { kind: 'atomics', mode: AtomicMode.Device } as const;
     // Advice takes the translations away; the pages stay valid where they are.
-    expect(system.run(adviseMirror(vms[0], gpus[0], span, () => [span]))).toBe(Errno.OK);
+    expect(system.run(adviseMirror(vms[0], gpus[0], span, advice, new XeMadvise()))).toBe(Errno.OK);
     failGetPagesOnce(system);
     const calls = watchPopulate(system, () => true);
     expect(system.run(atomicFault(system, AREA))).toBe(Errno.EBUSY);

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
+import { ProcessAttributes } from '../../../src/driver/attributes/processAttributes.js';
 import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
@@ -189,6 +190,39 @@ describe('a mirror', () => {
     machine.run(machine.cpus[0].munmap(vpn(BASE), 16));
     expect(machine.unbind(0, 16).errno).toBe(Errno.OK);
     machine.finish(bo);
+  });
+
+  it('is refused a userptr for the ranges that it holds before anybody looks at the pages', () => {
+    const machine = new BindMachine();
+    machine.run(machine.map(16, vpn(BASE)));
+    machine.poke(0, 1);
+    const nowhere = BASE + 4096;
+    expect([machine.user(0, 4, nowhere).errno, machine.user(64, 68, nowhere).errno]).toEqual([
+      Errno.EBUSY,
+      Errno.EFAULT,
+    ]);
+    expect([machine.poke(1, 2), machine.peek(1)]).toEqual([Errno.OK, 2]);
+    machine.finish();
+  });
+
+  it('bound over mirrors takes them with their ranges, unless it would split what was said of pages in use', () => {
+    const machine = new BindMachine();
+    const vm = machine.vm();
+    const svm = machine.coordinator.vmOf(machine.coordinator.gpus[0]);
+    const attributes = new ProcessAttributes(svm.mm, 2);
+    svm.attributes = attributes;
+    const said = attributes.mirrors[0];
+    const mirror = (start: number, end: number): Errno =>
+      machine.run(vm.bindMirror({ start: BASE + start, end: BASE + end }))[0].errno;
+    machine.run(machine.map(64, vpn(BASE)));
+    machine.poke(20, 1);
+    const ranges = (): number => svm.gpusvm.ranges.size;
+    expect([mirror(0, 32), ranges(), vm.vas().length]).toEqual([Errno.OK, 1, 1]);
+    said.setPreferred(vpn(BASE + 16), vpn(BASE + 48), 1, false);
+    expect([mirror(0, 32), mirror(32, 64), mirror(16, 48)]).toEqual([Errno.EBUSY, Errno.OK, Errno.OK]);
+    expect(said.map.size).toBe(0);
+    expect([machine.poke(21, 2), machine.peek(21), vm.vas().length]).toEqual([Errno.OK, 2, 1]);
+    machine.finish();
   });
 
   it('comes back where an object was bound', () => {

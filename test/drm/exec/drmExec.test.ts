@@ -87,6 +87,29 @@ describe('DrmExec', () => {
     ]);
   });
 
+  it('lets the younger wait for its first object, as it has nothing that anybody could wait for', () => {
+    const bench = new Bench();
+    const [a] = objectsOf(bench, 1);
+    const elder = new DrmExec();
+    const younger = new DrmExec();
+    bench.run(
+      (function* (): Steps<void> {
+        yield* elder.lockObj(a);
+        yield* bench.sched.sleep(100);
+        bench.say('elder is done');
+        elder.fini();
+      })(),
+      bench.after(
+        10,
+        (function* (): Steps<void> {
+          bench.say(`younger: ${yield* younger.lockObj(a)}`);
+          younger.fini();
+        })(),
+      ),
+    );
+    expect(bench.log).toEqual(['elder is done', `younger: ${Errno.OK}`]);
+  });
+
   it('is waited for by who locks a single object without a ticket', () => {
     const bench = new Bench();
     const [a] = objectsOf(bench, 1);

@@ -90,6 +90,7 @@ describe('a new mapping', () => {
     const file = machine.kernel.pageCache.create(0, {
       name: 'device',
       servesFaults: false,
+      waitsWithoutMmapLock: false,
       tracksDirty: false,
       insertsPages: true,
       isHugetlb: false,

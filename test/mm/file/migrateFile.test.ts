@@ -160,6 +160,7 @@ describe('migrate_vma', () => {
     file = machine.kernel.pageCache.create(0, {
       name: 'device',
       servesFaults: false,
+      waitsWithoutMmapLock: false,
       tracksDirty: false,
       insertsPages: true,
       isHugetlb: false,

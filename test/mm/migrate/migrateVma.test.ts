@@ -446,6 +446,37 @@ describe('a page is skipped', () => {
       checkAccounting(kernel, [mm]);
     },
   );
+
+  it('when several are pinned: the first stays locked and out of the page table until the last was tried', () => {
+    const pinned = [0, 2].map((i) => ptePfn(pteOf(mm, AREA + i)));
+    for (const pfn of pinned) kernel.folios.get(pfn);
+    const firstAtGiveUp: (readonly [PteKind, boolean])[] = [];
+    kernel.sched.observer = {
+      onStep: (_task, step) => {
+        if (step === MigrateStep.giveUp)
+          firstAtGiveUp.push([pteKind(pteOf(mm, AREA)), kernel.folios.isLocked(pinned[0])]);
+      },
+    };
+    run(kernel, dance(argsFor(AREA, 3)));
+    expect(firstAtGiveUp).toEqual([
+      [PteKind.Migration, true],
+      [PteKind.Migration, true],
+    ]);
+    for (const pfn of pinned) kernel.folios.put(pfn);
+    expect([0, 1, 2].map((i) => place(AREA + i))).toEqual(['ram', 'vram0', 'ram']);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('when reclaim has taken it off the LRU: it is left off, for reclaim to put back', () => {
+    const pfn = ptePfn(pteOf(mm, AREA + 1));
+    const before = pteOf(mm, AREA + 1);
+    expect(machine.calls.reclaim.isolate(pfn)).toBe(true);
+    run(kernel, dance(argsFor(AREA, 3)));
+    expect([pteOf(mm, AREA + 1), kernel.folios.testFlag(pfn, FolioFlag.Lru)]).toEqual([before, false]);
+    expect(run(kernel, machine.calls.reclaim.reclaimIsolated([pfn]))).toBe(1);
+    expect([0, 2].map((i) => place(AREA + i))).toEqual(['vram0', 'vram0']);
+    checkAccounting(kernel, [mm]);
+  });
 });
 
 describe('a page that another address space maps too', () => {

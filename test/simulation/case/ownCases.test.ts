@@ -6,7 +6,7 @@ import { loadCaseFile } from '../../../src/scenario/case/loadCases.js';
 import { runCase } from '../../../src/simulation/case/runCase.js';
 
 const SEEDS = [1, 2, 3];
-const files = ['svmsim-mirror', 'svmsim-reference'];
+const files = ['svmsim-attributes', 'svmsim-mirror', 'svmsim-reference'];
 
 function casesOf(file: string) {
   return loadCaseFile(fileURLToPath(new URL(`../../cases/${file}.json`, import.meta.url)));
