@@ -2,12 +2,13 @@
 
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
-import type { AttributeDriver, Span } from '../driver/attributes/attributeDriver.js';
+import type { AttributeDriver } from '../driver/attributes/attributeDriver.js';
 import { devicesIn } from '../driver/attributes/deviceMask.js';
 import type { SvmChange } from '../driver/attributes/kfdSvm.js';
 import { isDevice, Location } from '../driver/attributes/location.js';
 import { ApiCode } from '../driver/attributes/managedMemory.js';
 import type { ProcessAttributes } from '../driver/attributes/processAttributes.js';
+import type { Span } from '../driver/attributes/span.js';
 import type { GpuHandle } from '../driver/gpuHandle.js';
 import type { PlacementPolicy } from '../driver/placement.js';
 import { pagesIn } from '../driver/spanWalk.js';
@@ -118,10 +119,10 @@ export class SvmService {
     const { advice = '', place = 'cpu' } =
       payloadValue<{ advice: string; place: string }>(call.payload) ?? {};
     const span = spanOf(call);
-    if (adviceByName[advice] === undefined || this.driver.checkMapped(span) !== Errno.OK)
-      return ioctlReply(Errno.OK, ApiCode.InvalidValue);
+    if (adviceByName[advice] === undefined) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
     const errno = yield* said.watch();
     if (errno !== Errno.OK) return ioctlReply(errno);
+    if (this.driver.checkMapped(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
     const code = said.managed.advise(span.start, span.end, adviceByName[advice], placeOf(place));
     if (code === ApiCode.Success) yield* this.driver.follow(span, true);
     return ioctlReply(Errno.OK, code);
@@ -173,10 +174,10 @@ export class SvmService {
   private *prefetchManaged(call: IoctlCall, said: ProcessAttributes, target: string): Steps<IoctlReply> {
     const span = spanOf(call);
     const place = placeOf(target);
-    if (this.driver.checkMapped(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
-    if (!said.managed.isPlace(place)) return ioctlReply(Errno.OK, ApiCode.InvalidDevice);
     const watched = yield* said.watch();
     if (watched !== Errno.OK) return ioctlReply(watched);
+    if (this.driver.checkMapped(span) !== Errno.OK) return ioctlReply(Errno.OK, ApiCode.InvalidValue);
+    if (!said.managed.isPlace(place)) return ioctlReply(Errno.OK, ApiCode.InvalidDevice);
     said.managed.prefetched(span.start, span.end, place);
     return ioctlReply(yield* this.driver.prefetch(span, place));
   }

@@ -112,6 +112,14 @@ export class SvmVm {
     return Errno.ENOENT;
   }
 
+  /** The same for what one device sees. -ENODEV, without the lock: it has left the mirror. */
+  *beginChangeFor(gpu: GpuHandle): Steps<Errno> {
+    const errno = yield* this.beginChange();
+    if (errno !== Errno.OK || this.membership.has(gpu)) return errno;
+    this.vmLock.writeUnlock();
+    return Errno.ENODEV;
+  }
+
   /** The part of `range` that belongs to `gpu`, made if need be. The vm lock is held for read. */
   *partOf(range: DriverRange, gpu: GpuHandle): Steps<RangeDevice> {
     const { notifierLock } = this.gpusvm;

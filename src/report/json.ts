@@ -158,9 +158,10 @@ function countersOf(
 function loadsOf(report: RunReport): object[] {
   const clock = clockOf(report.executor);
   const ns = elapsedNs(report);
-  return report.loads.map(({ load, operations, ...times }) => ({
+  return report.loads.map(({ load, operations, wantedPerSecond, ...times }) => ({
     load,
     operations,
+    ...(wantedPerSecond === null ? {} : { wantedPerSecond }),
     [clock]: { perSecond: perSecond(operations, ns), ...times },
   }));
 }

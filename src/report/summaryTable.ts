@@ -148,6 +148,9 @@ function ratesText(report: RunReport): string {
   return `${rate(faults)} faults/s, ${rate(migrations)} migrations/s, ${formatBandwidth(perSecond(toVramBytes, ns))} to VRAM`;
 }
 
+/** Below these p90, p99 and p99.9 would be the maximum by another name. */
+const TAIL_OPERATIONS_MIN = [10, 100, 1000] as const;
+
 /** One row for each class of load that came. */
 function loadTable(report: RunReport, colors: Colors): string[] {
   const { loads } = report;
@@ -155,16 +158,21 @@ function loadTable(report: RunReport, colors: Colors): string[] {
   const clock = clockOf(report.executor);
   const ns = elapsedNs(report);
   const times = ['p50', 'p90', 'p99', 'p99.9', 'max'];
+  const anyWanted = loads.some(({ wantedPerSecond }) => wantedPerSecond !== null);
   const titles = [
     'Operations',
     `Rate (${clock})`,
+    ...(anyWanted ? ['asked for'] : []),
     ...times.map((time, i) => (i === 0 ? `${time} (${clock})` : time)),
   ];
-  const rows = loads.map(({ load, operations, p50Ns, p90Ns, p99Ns, p999Ns, maxNs }) => [
+  const rows = loads.map(({ load, operations, wantedPerSecond, p50Ns, p90Ns, p99Ns, p999Ns, maxNs }) => [
     load,
     formatCount(operations),
     `${formatRate(perSecond(operations, ns))}/s`,
-    ...[p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatNs),
+    ...(anyWanted ? [wantedPerSecond === null ? '-' : `${formatRate(wantedPerSecond)}/s`] : []),
+    formatNs(p50Ns),
+    ...[p90Ns, p99Ns, p999Ns].map((ns, i) => (operations < TAIL_OPERATIONS_MIN[i] ? 'N/A' : formatNs(ns))),
+    formatNs(maxNs),
   ]);
   return textTable([left('Load'), ...titles.map(right)], rows, { title: colors.bold });
 }

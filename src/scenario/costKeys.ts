@@ -74,7 +74,7 @@ export const costKeys = {
   },
   'hmm-page': {
     value: each,
-    doc: 'CPU work per page-table entry of an HMM walk, DMA mapping included; a leaf of 2MiB is one.',
+    doc: 'CPU work per page-table entry of an HMM walk, DMA mapping included; a leaf of 2MiB is one, and so is a place without a page table.',
   },
   'cpu-tlb-shootdown': { value: time, doc: 'One shootdown of CPU TLBs.' },
   syscall: { value: time, doc: 'Entry and exit of a system call.' },

@@ -367,7 +367,7 @@ export class Conductor {
       executor: this.config.executor,
       seed: this.config.seed,
       outcome: this.outcome,
-      ...observedReport(this.observed, this.config.deviceCount, this.devices),
+      ...observedReport(this.observed, this.config, this.devices),
       workloads: this.results,
       checks: this.checks,
       driverEvents: this.driverEvents,

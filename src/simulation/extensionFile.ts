@@ -43,7 +43,10 @@ async function importDefault(path: string): Promise<unknown> {
   }
 }
 
-/** ` at my-policy.mjs:12`: an error of syntax carries no place, but Node prints it of a file that it is asked to check. Empty where another module is broken. */
+/**
+ * ` at my-policy.mjs:12`: an error of syntax carries no place, but Node prints it of a file that it is asked to check. Empty where another module
+ * is broken.
+ */
 function atBrokenSyntax(path: string): string {
   const { stderr } = spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' });
   const line = /^[^\n]*:(\d+)\n/.exec(stderr)?.[1];

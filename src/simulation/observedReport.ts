@@ -5,17 +5,20 @@ import type { ObserverBuffers } from '../observe/actorObserver.js';
 import { deviceCounters, retryCounters, runCounters } from '../observe/counters.js';
 import { loadCounts } from '../observe/loads.js';
 import { faultServiceLatency, invalidationLatency, Observation } from '../observe/observation.js';
+import { wantedRateOf } from '../workload/wantedRate.js';
 import type { RunReport } from './runReport.js';
+import type { SimulationConfig } from './simulationConfig.js';
 
 export type ObservedReport = Pick<
   RunReport,
   'devices' | 'counters' | 'retries' | 'invalidationLatency' | 'loads'
 >;
+type ObservedConfig = Pick<SimulationConfig, 'deviceCount' | 'workloads'>;
 
 /** `snapshots` is empty while the devices have not been asked yet. */
 export function observedReport(
   buffers: ObserverBuffers,
-  deviceCount: number,
+  { deviceCount, workloads }: ObservedConfig,
   snapshots: readonly GpuSnapshot[],
 ): ObservedReport {
   const observation = new Observation(buffers);
@@ -30,6 +33,9 @@ export function observedReport(
     counters: runCounters(source, deviceCount),
     retries: retryCounters(observation),
     invalidationLatency: invalidationLatency(observation),
-    loads: loadCounts(observation),
+    loads: loadCounts(observation).map((counts) => ({
+      ...counts,
+      wantedPerSecond: wantedRateOf(workloads, counts.load),
+    })),
   };
 }

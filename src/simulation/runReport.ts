@@ -33,6 +33,12 @@ export interface ActorStatus {
 /** Why the run ended. */
 export type RunOutcome = 'completed' | 'time-up' | 'interrupted' | 'failed';
 
+/** A class of load: what came, and what was asked for. */
+export interface LoadReport extends LoadCounts {
+  /** Operations per second of the executor's clock; null where none were asked for. */
+  readonly wantedPerSecond: number | null;
+}
+
 /** What a run did, and whether it did it right. */
 export interface RunReport {
   readonly scenario: string;
@@ -46,7 +52,7 @@ export interface RunReport {
   /** From the start of an invalidation to the return of its last callback. */
   readonly invalidationLatency: Latency;
   /** Classes of load that came, with their latencies. */
-  readonly loads: readonly LoadCounts[];
+  readonly loads: readonly LoadReport[];
   readonly workloads: readonly WorkloadResult[];
   readonly checks: readonly CheckResult[];
   /** What drivers reported to processes; only of cases. */

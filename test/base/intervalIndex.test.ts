@@ -59,6 +59,16 @@ describe('IntervalIndex', () => {
     for (let page = 1000; page < 1400; page++) expect(index.find(page)).toBeNull();
   });
 
+  it('forgets the last page of an interval that goes, in whatever cell that lies', () => {
+    for (let pages = 1; pages < 40; pages++) {
+      const index = indexOf(intervals(8, 4));
+      index.add(1000, 1000 + pages, 7);
+      index.note(1000 + pages - 1, 1000, 1000 + pages, 7);
+      index.remove(1000, 1000 + pages);
+      expect(index.find(1000 + pages - 1)).toBeNull();
+    }
+  });
+
   it('leaves an interval over very many cells to the tree, so that nothing must be forgotten', () => {
     const index = indexOf(intervals(8, 1));
     index.add(far, 2 * far, 7);

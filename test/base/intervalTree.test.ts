@@ -47,7 +47,7 @@ describe('IntervalTree', () => {
   it('answers every question as a sorted list does, after any inserts and removals', () => {
     fc.assert(
       fc.property(
-        fc.array(operation, { maxLength: 120 }),
+        fc.array(operation, { maxLength: 120, size: 'max' }),
         fc.array(interval, { minLength: 1, maxLength: 10 }),
         (operations, probes) => {
           const tree = new IntervalTree<number>();
@@ -89,7 +89,7 @@ describe('IntervalTree', () => {
   it('answers the same with an index for intervals that do not overlap, and for some that come to', () => {
     fc.assert(
       fc.property(
-        fc.array(operation, { maxLength: 150 }),
+        fc.array(operation, { maxLength: 150, size: 'max' }),
         fc.boolean(),
         fc.array(fc.nat(90), { minLength: 1, maxLength: 10 }),
         (operations, mayOverlap, probes) => {

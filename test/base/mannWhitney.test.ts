@@ -46,6 +46,17 @@ describe('mannWhitneyP', () => {
     );
   });
 
+  it('is with ties what the normal distribution gives, half a rank nearer to the mean', () => {
+    // U is 5.5 where the mean is 12.5; three groups of ties, each of two samples.
+    const variance = (25 / 12) * (11 - 18 / 90);
+    const z = (7 - 0.5) / Math.sqrt(variance);
+    const p = mannWhitneyP([1, 2, 3, 4, 5], [2, 4, 5, 8, 9]);
+    // Of the standard normal distribution, by its density in steps of a thousandth.
+    let above = 0;
+    for (let x = z; x < 10; x += 1e-3) above += 1e-3 * Math.exp(-((x + 5e-4) ** 2) / 2);
+    expect(p).toBeCloseTo((2 * above) / Math.sqrt(2 * Math.PI), 6);
+  });
+
   it('finds no difference between equal sets, and a clear one between sets that do not overlap', () => {
     expect(mannWhitneyP([5, 5, 5], [5, 5, 5])).toBe(1);
     expect(mannWhitneyP([1, 2, 3, 4, 5], [6, 7, 8, 9, 10])).toBeCloseTo(2 / 252, 10);

@@ -462,6 +462,7 @@ describe('bench calibrate', () => {
     expect(machines[0].cost).toMatchObject({ preset: 'xe-bmg', copySetupNs: 35_000, syscallNs: 200 });
     expect(machines[1].device).toEqual({ copyEngines: 2, faultBatch: 256, faultBufferEntries: 256 });
     expect(machines[0].claims).toContainEqual({ figure: 'xe-copy-2m', notMet: null });
+    expect(host.stdout.text).toMatch(/ cost 2 presets, [0-9a-f]{12} \(/);
   });
 
   it('measures all that claim something unless some are named', async () => {

@@ -7,7 +7,14 @@ import { Errno } from '../../src/base/errno.js';
 import { PAGE_BYTES } from '../../src/base/units.js';
 import { COPY_CHUNK_PAGES, CopyEngine } from '../../src/device/copyEngine.js';
 import { FifoInterconnect } from '../../src/device/fifoInterconnect.js';
-import { type Interconnect, type LinkId, linkCount } from '../../src/device/interconnect.js';
+import {
+  type Interconnect,
+  Link,
+  type LinkId,
+  linkCount,
+  linkFromPeer,
+  linkToPeer,
+} from '../../src/device/interconnect.js';
 import { Iommu } from '../../src/device/iommu.js';
 import { IommuMapper } from '../../src/device/iommuMapper.js';
 import { DmaDir, DmaProto, dmaAddr } from '../../src/memory/dmaAddr.js';
@@ -31,6 +38,8 @@ import {
 const RAM = 512;
 const VRAM0 = 1024;
 const VRAM1 = 1536;
+const up = Link.hostToDevice;
+const down = Link.deviceToHost;
 
 /** The engine of device 0, beside RAM and a peer of 512 frames each, with zones that touch. */
 class Bench {
@@ -196,6 +205,41 @@ describe('CopyEngine', () => {
     expect([328, 329].map((i) => bench.stampOf(VRAM0 + i))).toEqual([RAM + 191, VRAM0 + 301]);
   });
 
+  it('forgets the large folios of the request before', () => {
+    const bench = new Bench(1, 1);
+    bench.stamp();
+    const iova = bench.mapper.map(pfn(RAM), DmaDir.Bidirectional, 4);
+    const large = Uint32Array.of(dmaAddr(DmaProto.System, iova, DmaDir.Bidirectional, 2), 0, 0, 0);
+    expect(finish(bench.sched, bench.engine.copy(large, bench.addrs(range(VRAM0, 4)), 4))).toBe(Errno.OK);
+    expect(bench.copy(range(RAM + 100, 4), range(VRAM0 + 50, 4))).toBe(Errno.OK);
+    expect(range(VRAM0 + 50, 4).map((frame) => bench.stampOf(frame))).toEqual(range(RAM + 100, 4));
+  });
+
+  it('looks at each frame of a large folio of a peer', () => {
+    const bench = new Bench();
+    bench.stamp();
+    bench.iommu.peers.map(VRAM1, 4, DmaDir.Bidirectional);
+    bench.iommu.peers.unmap(VRAM1 + 2, 1, DmaDir.Bidirectional);
+    const large = Uint32Array.of(dmaAddr(DmaProto.Peer, VRAM1, DmaDir.Bidirectional, 2), 0, 0, 0);
+    expect(finish(bench.sched, bench.engine.copy(large, bench.addrs(range(VRAM0, 4)), 4))).toBe(Errno.EIO);
+    expect(range(VRAM0, 4).map((frame) => bench.stampOf(frame))).toEqual([
+      VRAM1,
+      VRAM1 + 1,
+      VRAM0 + 2,
+      VRAM0 + 3,
+    ]);
+  });
+
+  it('takes no large folio for one page of the run before it', () => {
+    const bench = new Bench();
+    bench.stamp();
+    const single = bench.addr(RAM);
+    const next = bench.mapper.map(pfn(RAM + 1), DmaDir.Bidirectional, 2);
+    const src = Uint32Array.of(single, dmaAddr(DmaProto.System, next, DmaDir.Bidirectional, 1), 0);
+    expect(finish(bench.sched, bench.engine.copy(src, bench.addrs(range(VRAM0, 3)), 3))).toBe(Errno.OK);
+    expect(range(VRAM0, 3).map((frame) => bench.stampOf(frame))).toEqual(range(RAM, 3));
+  });
+
   it('never takes the end of one zone and the start of the next for one run', () => {
     const bench = new Bench();
     bench.stamp();
@@ -221,6 +265,26 @@ describe('CopyEngine', () => {
       (bytes) => bytes / PAGE_BYTES,
     );
     expect(pages).toEqual([1, 2 + 7, 3 + 4, 5 + 6]);
+  });
+
+  it('puts the bytes of each chunk on the link that they take, a peer in its direction, with and without modelled time', () => {
+    for (const modelsTime of [true, false]) {
+      const bench = new Bench(1, 1);
+      Object.assign(bench.sched, { modelsTime });
+      const log = new StepLog('device.linkEnd');
+      bench.sched.observer = log;
+      const paths = [
+        [VRAM0, VRAM1, 3],
+        [VRAM1, VRAM0, 4],
+        [RAM, VRAM0, 65],
+        [VRAM0, RAM, 1],
+        [VRAM0, VRAM0 + 10, 5],
+      ] as const;
+      for (const [src, dst, npages] of paths) bench.copy(range(src, npages), range(dst, npages));
+      const links = [linkToPeer(1), linkFromPeer(1), up, up, down, Link.local];
+      const pages = [3, 4, 64, 1, 1, 5];
+      expect(log.lines).toEqual(links.map((link, i) => ` 0 ${link} ${pages[i] * PAGE_BYTES}`));
+    }
   });
 
   it('reports -EIO for a page that is not mapped, or not for this direction, and copies nothing further', () => {
@@ -324,6 +388,8 @@ describe('CopyEngine', () => {
     const passNs = (256 * PAGE_BYTES) / 4;
     expect(alone.sched.now()).toBe(100 + 1000 + passNs);
     expect(alone.engine.counters.simulatedNs).toBe(alone.sched.now());
+    alone.copy(range(RAM, 256), range(VRAM0, 256));
+    expect(alone.sched.now()).toBe(2 * (100 + 1000 + passNs));
 
     const shared = new Bench(1, 2, 0, 0);
     for (const first of [0, 128]) {
@@ -335,10 +401,23 @@ describe('CopyEngine', () => {
     expect(shared.sched.now()).toBe(passNs);
 
     const duplex = new Bench(1, 2, 0, 0);
-    const up = [duplex.addrs(range(RAM, 256)), duplex.addrs(range(VRAM0, 256))] as const;
-    const down = [duplex.addrs(range(VRAM0 + 256, 256)), duplex.addrs(range(RAM + 256, 256))] as const;
-    for (const [src, dst] of [up, down]) duplex.sched.spawn(ACTOR, 'copy', duplex.engine.copy(src, dst, 256));
+    const there = [duplex.addrs(range(RAM, 256)), duplex.addrs(range(VRAM0, 256))] as const;
+    const back = [duplex.addrs(range(VRAM0 + 256, 256)), duplex.addrs(range(RAM + 256, 256))] as const;
+    for (const [src, dst] of [there, back])
+      duplex.sched.spawn(ACTOR, 'copy', duplex.engine.copy(src, dst, 256));
     settle(duplex.sched);
     expect(duplex.sched.now()).toBe(passNs);
+  });
+
+  it('counts the time that requests are copied, and not that they wait for an engine', () => {
+    const bench = new Bench(1, 1);
+    for (const first of [0, 64, 128]) {
+      const src = bench.addrs(range(RAM + first, 64));
+      const dst = bench.addrs(range(VRAM0 + first, 64));
+      bench.sched.spawn(ACTOR, `copy ${first}`, bench.engine.copy(src, dst, 64));
+    }
+    settle(bench.sched);
+    expect(bench.sched.now()).toBe((3 * 64 * PAGE_BYTES) / 4);
+    expect(bench.engine.counters.simulatedNs).toBe(bench.sched.now());
   });
 });

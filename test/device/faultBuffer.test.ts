@@ -176,6 +176,50 @@ describe('FaultBuffer', () => {
     expect(host.asked.slice(0, 3).sort()).toEqual(['1w', '2w', '3w']);
   });
 
+  it('lets whoever finds room in, also when others that were woken for it need none', () => {
+    const sched = executor();
+    const serviceNs = [0, 100, 200, 10_000, 100];
+    const host = new TestSink(function* (page) {
+      yield* sched.sleep(serviceNs[page]);
+      return Errno.OK;
+    });
+    const buffer = new FaultBuffer({ ...DEFAULTS, entries: 2 }, sched, ACTOR, host);
+    const answeredAtNs = new Map<string, number>();
+    function* fault(name: string, startNs: number, page: number): Steps<void> {
+      yield* sched.sleep(startNs);
+      yield* buffer.raise(vpn(page), false);
+      answeredAtNs.set(name, sched.now());
+    }
+    const faults = [
+      ['a', 0, 1],
+      ['b', 0, 2],
+      ['slow', 10, 3],
+      ['slow too', 20, 3],
+      ['quick', 30, 4],
+    ] as const;
+    for (const [name, startNs, page] of faults) sched.spawn(ACTOR, name, fault(name, startNs, page));
+    settle(sched);
+    expect(answeredAtNs.get('quick')).toBeLessThan(1000);
+  });
+
+  it('takes the modelled time of a batch, and of each fault that it has', () => {
+    const sched = executor();
+    const host = new Host(sched, () => Errno.OK, 10_000);
+    const config = { ...DEFAULTS, batchMax: 3, batchNs: 1000, entryNs: 10 };
+    const buffer = new FaultBuffer(config, sched, ACTOR, host);
+    const deliveredAtNs: number[] = [];
+    const log = new StepLog('device.faultBatch');
+    sched.observer = {
+      onStep(...step) {
+        const before = log.lines.length;
+        log.onStep(...step);
+        if (log.lines.length > before) deliveredAtNs.push(sched.now());
+      },
+    };
+    raiseAll(sched, buffer, [[[1, true]], [[2, true]], [[3, true]], [[4, true]], [[5, true]]]);
+    expect(deliveredAtNs).toEqual([1030, 2050]);
+  });
+
   it('names its steps, with the latency of the fault', () => {
     const sched = executor();
     const buffer = new FaultBuffer(
@@ -205,5 +249,20 @@ describe('FaultBuffer', () => {
     );
     const context = sched.stuckTasks().find((task) => task.name === 'context 0');
     expect(context?.waitingFor?.holders().map((task) => task.name)).toEqual(['gpu0.fault']);
+  });
+
+  it('says that nobody works on a fault that was not delivered, whoever had its entry before', () => {
+    const sched = executor();
+    const buffer = new FaultBuffer({ ...DEFAULTS, entries: 1, batchNs: 1000 }, sched, ACTOR, new Host(sched));
+    raiseAll(sched, buffer, [[[1, false]]]);
+    const holders: string[][] = [];
+    function* look(): Steps<void> {
+      yield* sched.sleep(500);
+      for (const task of sched.tasks)
+        if (task.name === 'context 0') holders.push(task.waitingFor?.holders().map(({ name }) => name) ?? []);
+    }
+    sched.spawn(ACTOR, 'look', look());
+    raiseAll(sched, buffer, [[[2, false]]]);
+    expect(holders).toEqual([[]]);
   });
 });

@@ -80,6 +80,16 @@ describe('Gpu', () => {
     ]);
   });
 
+  it('ends a kernel with the first error of its contexts', () => {
+    const test = new TestGpu(1, { contexts: 3 });
+    const errnos = [Errno.EACCES, Errno.EFAULT, Errno.OK];
+    const kernel = function* ({ index }: GpuContext): Steps<Errno> {
+      yield* test.sched.sleep(10 * (3 - index));
+      return errnos[index];
+    };
+    expect(finish(test.sched, test.gpu.launch(kernel))).toBe(Errno.EFAULT);
+  });
+
   it('can be paused between blocks, with no context in between and none missing', () => {
     const test = new TestGpu(5, { contexts: 8 });
     mapOnFault(test, 10);
@@ -189,6 +199,22 @@ describe('Gpu', () => {
     expect(snapshot.vram).toEqual({ allocations: 1, releases: 0, failures: 0, usedPages: 3, freePages: 509 });
     test.gpu.releaseVram(id);
     expect([...test.gpu.snapshot().vramRuns]).toEqual([]);
+  });
+
+  it('tells how much of its VRAM is in use, whenever that changes', () => {
+    const test = new TestGpu();
+    const log = new StepLog('device.vramUsed');
+    test.sched.observer = log;
+    const id = test.gpu.allocVram(3, test.array(1)) as VramAllocationId;
+    test.gpu.releaseVram(id);
+    expect(log.lines).toEqual([' 0 3', ' 0 0']);
+  });
+
+  it('counts no pages of a bind for which there are no tables', () => {
+    const test = new TestGpu(1, {}, 4);
+    const bind = (page: number) => test.gpu.bind(vpn(page), 1, test.addrs(0, [test.mapRam(0)]), true);
+    expect([bind(BASE), bind(2 ** 30)]).toEqual([Errno.OK, Errno.ENOMEM]);
+    expect(test.gpu.requests).toMatchObject({ binds: 2, boundPages: 1, bindErrors: 1 });
   });
 
   it('takes modelled time for launches', () => {

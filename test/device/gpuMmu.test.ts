@@ -38,6 +38,14 @@ describe('GpuMmu', () => {
     expect(mmu.counters).toMatchObject({ pageFaults: 3, tlbMisses: 4, systemAccesses: 1 });
   });
 
+  it('counts an atomic that faults though its page is there', () => {
+    const test = new TestGpu();
+    const { mmu } = test.gpu;
+    test.gpu.bind(PAGE, 1, test.addrs(0, [test.mapRam(0)]), true);
+    expect([mmu.tryPage(PAGE, true), mmu.tryAtomic(PAGE)]).toEqual([test.ram(0) * PAGE_WORDS, -1]);
+    expect(mmu.counters).toMatchObject({ pageFaults: 1, tlbMisses: 1 });
+  });
+
   it('uses a zapped entry until the TLB is invalidated, and not after', () => {
     const test = new TestGpu();
     const { gpu } = test;

@@ -102,6 +102,13 @@ describe('IOMMU', () => {
     mapper.shouldFail = () => true;
     expect(mapper.map(pfn(600), DmaDir.ToDevice)).toBe(Errno.ENOMEM);
     expect([mapper.failures, mapper.mapsTotal, mapper.live]).toEqual([1, 0, 0]);
+    mapper.shouldFail = null;
+    const state = new DmaIovaState();
+    expect(mapper.tryAlloc(state, 2)).toBe(true);
+    mapper.shouldFail = () => true;
+    expect(mapper.link(state, pfn(600), 0, 1, DmaDir.ToDevice)).toBe(Errno.ENOMEM);
+    expect(mapper.tryAlloc(new DmaIovaState(), 2)).toBe(false);
+    expect([mapper.failures, mapper.mapsTotal, mapper.live]).toEqual([3, 0, 0]);
   });
 });
 

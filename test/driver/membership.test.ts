@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { adviseMirror } from '../../src/driver/attributes/mirrorAdvice.js';
+import { AtomicMode, XeMadvise } from '../../src/driver/attributes/xeMadvise.js';
 import { migrateToFaulting, stayInRam } from '../../src/driver/placement.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
@@ -121,6 +123,36 @@ describe('a device that leaves', () => {
     expectAllThere(system);
     expect(system.placesOf(AREA, PAGES)).toEqual(['ram']);
     system.tearDown();
+  });
+
+  it('is told nothing, and has nothing bound, by who waited for it to leave', () => {
+    const system = mirrored([0, 1]);
+    const [vm] = system.coordinator.vms;
+    const [gpu] = vm.gpus;
+    const deviceVm = vm.deviceVm(gpu);
+    const span = { start: AREA, end: AREA + PAGES };
+    const advice = { kind: 'atomics', mode: AtomicMode.Device } as const;
+    const said = new XeMadvise();
+    const errnos: Errno[] = [];
+    const read = function* (): Steps<void> {
+      yield* vm.vmLock.read();
+      yield* system.executor.sleep(1000);
+      vm.vmLock.readUnlock();
+    };
+    const wait = function* (ns: number, request: () => Steps<Errno>): Steps<void> {
+      yield* system.executor.sleep(ns);
+      errnos.push(yield* request());
+    };
+    system.runAll<void>([
+      read(),
+      wait(10, () => vm.membership.leave(gpu)),
+      wait(20, () => adviseMirror(vm, gpu, span, advice, said)),
+      wait(30, function* () {
+        return (yield* deviceVm.bindMirror(span)).errno;
+      }),
+    ]);
+    expect(errnos).toEqual([Errno.OK, Errno.ENODEV, Errno.ENODEV]);
+    expect([said.map.size, vm.vmLock.isLocked]).toEqual([0, false]);
   });
 
   it('cannot leave twice, nor join twice, nor if it does not exist', () => {

@@ -6,6 +6,7 @@ import { AssertionFailure } from '../../src/base/assert.js';
 import { type BlockResult, type BlockTask, runBlockOn } from '../../src/explore/block.js';
 import type { Execution } from '../../src/explore/execution.js';
 import type { HowReady } from '../../src/explore/machinePark.js';
+import { makeStrategy } from '../../src/explore/strategies/makeStrategy.js';
 import { SubjectRunner } from '../../src/explore/subjectRunner.js';
 import type { Steps } from '../../src/sim/steps.js';
 import type { Strategy } from '../../src/sim/strategy.js';
@@ -43,7 +44,7 @@ class FailingRunner extends SubjectRunner {
   }
 }
 
-function runBlock(onlyNew: boolean, stopAtFirst: boolean): BlockResult {
+function runBlock(runner: SubjectRunner, stopAtFirst: boolean, schedules = SCHEDULES): BlockResult {
   const target = { source: { kind: 'scenario', path: '', text: '', set: [] }, bug: null } as const;
   const task: BlockTask = {
     target,
@@ -51,19 +52,34 @@ function runBlock(onlyNew: boolean, stopAtFirst: boolean): BlockResult {
     index: 0,
     strategy: 'pct3',
     seed: 5,
-    schedules: SCHEDULES,
+    schedules,
     endAtSharedMs: Number.POSITIVE_INFINITY,
   };
-  return runBlockOn(new FailingRunner(onlyNew), task, stopAtFirst);
+  return runBlockOn(runner, task, stopAtFirst);
 }
 
 describe('a block with runs that fail in the middle', () => {
   it.each([true, false])(
     'has the result of machines that are all new (ends with the first: %s)',
     (stopAtFirst) => {
-      const result = runBlock(false, stopAtFirst);
+      const result = runBlock(new FailingRunner(false), stopAtFirst);
       expect(result.findings.map(({ verdict }) => verdict.message)).toEqual(['made up']);
-      expect(result).toEqual(runBlock(true, stopAtFirst));
+      expect(result).toEqual(runBlock(new FailingRunner(true), stopAtFirst));
     },
   );
+});
+
+it('a block tells the fewest, the most and all steps of its runs', () => {
+  const runner = (): SubjectRunner =>
+    new SubjectRunner(talkingProgram(), { checkers: [], overlay: null, stepsMax: 20_000 });
+  const alone = runner();
+  const strategy = makeStrategy('pct3', 5);
+  const steps = Array.from({ length: 12 }, () => alone.run(strategy)?.steps ?? 0);
+  const fewest = Math.min(...steps);
+  expect(new Set(steps).size).toBeGreaterThan(2);
+  expect(runBlock(runner(), false, 12)).toMatchObject({
+    stepsMin: fewest,
+    stepsMax: Math.max(...steps),
+    stepsTotal: steps.reduce((sum, one) => sum + one, 0),
+  });
 });

@@ -10,9 +10,10 @@ import {
   strategyNames,
 } from '../../src/explore/strategies/makeStrategy.js';
 import { Pct, pctBound } from '../../src/explore/strategies/pct.js';
-import { STEP, type Steps } from '../../src/sim/steps.js';
+import { ReplayStrategy } from '../../src/explore/strategies/replay.js';
+import { PARK, STEP, type StepId, type Steps } from '../../src/sim/steps.js';
 import type { Strategy } from '../../src/sim/strategy.js';
-import { actorId } from '../../src/sim/task.js';
+import { actorId, Task } from '../../src/sim/task.js';
 import { VirtualExecutor } from '../../src/sim/virtual/virtualExecutor.js';
 
 /** Tasks a, b, ... of so many steps each; the order in which they took them. */
@@ -32,6 +33,12 @@ function runTasks(strategy: Strategy, lengths: readonly number[]): string | null
   });
   executor.run();
   return order;
+}
+
+function* noSteps(): Steps<void> {}
+
+function idleTask(id: number): Task {
+  return new Task(id, actorId(0), `task ${id}`, noSteps(), false);
 }
 
 function orders(strategy: Strategy, lengths: readonly number[], runs: number): string[] {
@@ -91,6 +98,37 @@ describe('strategies', () => {
     expect(ranges[3]).toBeGreaterThan(ranges[2]);
   });
 
+  it('PCT puts a task that loses its priority below those that have lost theirs', () => {
+    let seen = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const pct = new Pct(seed, 3);
+      const all = [1, 2, 3].map((id) => idleTask(id));
+      pct.newExecution();
+      for (let i = 0; i < 30; i++) pct.nextTask(all);
+      pct.newExecution();
+      const chosen = new Set<Task>();
+      for (let i = 0; i < 31; i++) chosen.add(all[pct.nextTask(all)]);
+      const [first, second, third] = chosen;
+      if (third === undefined) continue;
+      seen++;
+      expect([second, first][pct.nextTask([second, first])]).toBe(first);
+    }
+    expect(seen).toBeGreaterThan(5);
+  });
+
+  it('partial order sampling has a task that was passed over draw anew where it races, and keep its priority elsewhere', () => {
+    const repeatsOf = (steps: readonly StepId[]): number => {
+      const pos = makeStrategy('pos', 1);
+      pos.newExecution();
+      const tasks = steps.map((step, i) => Object.assign(idleTask(i + 1), { lastStep: step }));
+      const chosen = Array.from({ length: 3000 }, () => pos.nextTask(tasks, null));
+      return chosen.filter((index, i) => index === chosen[i - 1]).length / chosen.length;
+    };
+    // Two new draws are equally likely to be the larger one; one that was smaller before mostly stays so.
+    expect(repeatsOf([STEP, STEP])).toBeLessThan(0.53);
+    expect(repeatsOf([STEP, PARK])).toBeGreaterThan(0.6);
+  });
+
   it('a uniform random walk learns to leave long tasks room', () => {
     const strategy = makeStrategy('urw', 1);
     orders(strategy, [30, 2], 50);
@@ -99,6 +137,16 @@ describe('strategies', () => {
     // Uniform interleavings have the last of two at two thirds.
     expect(mean).toBeGreaterThan(17);
     expect(mean).toBeLessThan(25);
+  });
+
+  it('a uniform random walk makes all interleavings about equally likely, however long it has learned', () => {
+    const strategy = makeStrategy('urw', 1);
+    orders(strategy, [2, 2], 100);
+    const made = orders(strategy, [2, 2], 600);
+    const inARow = made.filter((order) => order === 'aabb' || order === 'bbaa');
+    // Two of six.
+    expect(inARow.length / made.length).toBeGreaterThan(0.27);
+    expect(inARow.length / made.length).toBeLessThan(0.4);
   });
 
   it('depth first has the bound that its name says, and two preemptions without a number', () => {
@@ -113,6 +161,20 @@ describe('strategies', () => {
     expect(strategyNames.filter(isDepthFirst)).toEqual(bounds.map(([name]) => name));
     for (const [name, bound] of bounds)
       expect(schedules(makeStrategy(name, 1))).toBe(schedules(new DepthFirst(bound)));
+  });
+
+  it('a replay is exact once every choice was asked for and could be made', () => {
+    const tasks = [1, 2].map((id) => idleTask(id));
+    const replayed = (choices: readonly number[]): boolean => {
+      const replay = new ReplayStrategy(Uint32Array.from(choices));
+      replay.newExecution();
+      for (let i = 0; i < 2; i++) replay.nextTask(tasks, null);
+      return replay.isExact;
+    };
+    expect(replayed([2, 1])).toBe(true);
+    expect(replayed([2, 1, 2])).toBe(false);
+    expect(replayed([2])).toBe(false);
+    expect(replayed([2, 3])).toBe(false);
   });
 
   it('the bound of PCT is that of its paper', () => {

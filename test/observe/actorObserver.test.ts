@@ -8,7 +8,12 @@ import { DriverStep } from '../../src/driver/driverStep.js';
 import { GpuSvmStep } from '../../src/drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../../src/drm/pagemap/pagemapStep.js';
 import { NotifierStep, NotifyEvent } from '../../src/mm/mirror/mmuNotifier.js';
-import { ActorObserver, ObserverBuffers, wallClockOffsetNs } from '../../src/observe/actorObserver.js';
+import {
+  ActorObserver,
+  ObserverBuffers,
+  StepOrder,
+  wallClockOffsetNs,
+} from '../../src/observe/actorObserver.js';
 import { deviceKey, errnoKey, Meters } from '../../src/observe/meters.js';
 import {
   faultServiceLatency,
@@ -108,6 +113,21 @@ describe('actor observer', () => {
     const recorded = observers[0].section.recorder.last(10);
     expect(recorded).toHaveLength(1);
     expect(recorded[0]).toMatchObject({ timeNs: 77, task: 5, args: [PAGE, 1, Errno.EBUSY, 0] });
+  });
+
+  it('reads a wall clock again after a few steps of one task, and a simulated one for each', () => {
+    const sameTask = task(5, 0);
+    for (const [order, atMost] of [
+      [null, 8],
+      [new StepOrder(), 1],
+    ] as const) {
+      const observer = new ActorObserver(ObserverBuffers.allocate(1), 0, clock, 0, order);
+      for (clock.timeNs = 0; clock.timeNs < 40; clock.timeNs++)
+        observer.onStep(sameTask, DriverStep.retry, PAGE, 0, 0, 0);
+      const late = observer.section.recorder.last(40).map(({ timeNs }, i) => i - timeNs);
+      expect(Math.min(...late)).toBe(0);
+      expect(Math.max(...late)).toBeLessThan(atMost);
+    }
   });
 
   it('can be read through another view of the same buffer', () => {

@@ -53,6 +53,15 @@ describe('run counters', () => {
       told.onStep(null, DriverStep.faultDone, PAGE, 0, errno, 1);
     expect(runCounters({ observation, snapshots: null }, 1).svm_pagefault_error_count).toBe(1);
   });
+
+  it('have the size of migrations that came to nothing in bytes', () => {
+    const { told, observation } = observer();
+    for (const npages of [4, 16]) told.onStep(null, PagemapStep.toDevmemFailed, PAGE, npages, Errno.EBUSY, 0);
+    expect(runCounters({ observation, snapshots: null }, 1)).toMatchObject({
+      svm_migrate_fail_count: 2,
+      svm_migrate_fail_bytes: 20 * 4096,
+    });
+  });
 });
 
 describe('device counters', () => {

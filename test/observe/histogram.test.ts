@@ -33,19 +33,24 @@ describe('histogram', () => {
           const told = histogram.percentile(fraction);
           expect(told).toBeGreaterThanOrEqual(exact);
           expect(told).toBeLessThanOrEqual(exact * (1 + 1 / 32));
+          expect(told).toBeLessThanOrEqual(Math.max(...values));
         }
       }),
     );
   });
 
-  it('knows count, mean and maximum exactly', () => {
+  it('knows count, mean and maximum exactly, and has the percentiles beside them', () => {
     fc.assert(
       fc.property(fc.array(nanoseconds, { minLength: 1, maxLength: 100 }), (values) => {
-        const { count, meanNs, maxNs } = histogramOf(values).latency();
+        const histogram = histogramOf(values);
+        const { count, meanNs, p50Ns, p90Ns, p99Ns, maxNs } = histogram.latency();
         const sum = values.reduce((total, value) => total + value, 0);
         expect(count).toBe(values.length);
         expect(meanNs).toBe(sum / values.length);
         expect(maxNs).toBe(Math.max(...values));
+        expect([p50Ns, p90Ns, p99Ns]).toEqual(
+          [0.5, 0.9, 0.99].map((fraction) => histogram.percentile(fraction)),
+        );
       }),
     );
   });
@@ -82,6 +87,15 @@ describe('histogram', () => {
   it('says nothing of nothing', () => {
     expect(Histogram.create().latency()).toBe(NO_LATENCY);
     expect(Histogram.create().percentile(0.5)).toBe(0);
+  });
+
+  it('is empty once it was cleared', () => {
+    const histogram = histogramOf([5, 1000]);
+    histogram.clear();
+    expect(histogram.latency()).toBe(NO_LATENCY);
+    histogram.record(7);
+    expect(histogram.filledBuckets()).toEqual([[7, 1]]);
+    expect(histogram.percentile(1)).toBe(7);
   });
 
   it('lives in memory that it is given', () => {

@@ -102,6 +102,39 @@ describe('summaryTable', () => {
     );
   });
 
+  it('has the rates that were asked for beside those that were reached', () => {
+    const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
+    const loads = [
+      { load: 'munmap', operations: 20, wantedPerSecond: 50, ...times },
+      { load: 'trace', operations: 1, wantedPerSecond: null, ...times },
+    ] as const;
+    const lines = summaryTable(runReport({ loads }), context).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('Load '));
+    expect(lines.slice(at, at + 3).map((line) => line.split(/ {2,}/).slice(1, 4))).toEqual([
+      ['Operations', 'Rate (wall)', 'asked for'],
+      ['20', '10/s', '50/s'],
+      ['1', '0.5/s', '-'],
+    ]);
+  });
+
+  it('tells no percentile of operations that are too few for it', () => {
+    const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
+    const loads = [9, 10, 100, 1000].map((operations) => ({
+      load: 'evict' as const,
+      operations,
+      wantedPerSecond: null,
+      ...times,
+    }));
+    const lines = summaryTable(runReport({ loads }), context).split('\n');
+    const rows = lines.filter((line) => line.startsWith('evict')).map((line) => line.split(/ +/).slice(3));
+    expect(rows).toEqual([
+      ['1us', 'N/A', 'N/A', 'N/A', '5us'],
+      ['1us', '2us', 'N/A', 'N/A', '5us'],
+      ['1us', '2us', '3us', 'N/A', '5us'],
+      ['1us', '2us', '3us', '4us', '5us'],
+    ]);
+  });
+
   it('shows what was violated, what failed, and how to run it again', () => {
     const report = runReport({
       outcome: 'failed',

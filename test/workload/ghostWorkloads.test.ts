@@ -155,6 +155,25 @@ describe('wrong behaviour is found', () => {
     },
   );
 
+  it('pattern: any word that was stored and is zero when the run rests', () => {
+    const machine = new FlatMachine([pattern], { seed: 21 });
+    expect(machine.runToQuiescence(1000)).toBe(true);
+    let zeroed = 0;
+    for (const { start, npages } of machine.expectations(0)) {
+      for (let page = start as number; page < start + npages; page++) {
+        const words = machine.space.wordsOf(page);
+        for (const [at, word] of words?.subarray(0, 8).entries() ?? []) {
+          if (words === null || word === 0) continue;
+          words[at] = 0;
+          expect(machine.violations()).toEqual([expect.stringContaining('is 0x0, must be')]);
+          words[at] = word;
+          zeroed++;
+        }
+      }
+    }
+    expect(zeroed).toBeGreaterThan(20);
+  });
+
   it('pattern: storeIsLost', () => {
     expect(finds(pattern, 'storeIsLost')).toBe(true);
   });
@@ -179,6 +198,17 @@ describe('the pattern workload', () => {
       const [, first] = machine.progressOf(0);
       const expected = { stores: readRatio === 0 ? 480 : 0, loads: readRatio === 0 ? 0 : 480 };
       expect(first?.progress.ghost).toMatchObject(expected);
+    }
+  });
+
+  it('has the CPU thread load and store by the same ratio', () => {
+    for (const readRatio of [0, 1]) {
+      const machine = new FlatMachine([{ ...pattern, readRatio }]);
+      machine.finish();
+      const [cpu] = machine.progressOf(0);
+      // It reads each page back at the end.
+      const expected = { stores: readRatio === 0 ? 160 : 0, loads: (readRatio === 0 ? 0 : 160) + 20 };
+      expect(cpu?.progress.ghost).toMatchObject(expected);
     }
   });
 

@@ -99,7 +99,7 @@ class LockBalance implements Checker {
     if (task === null) return;
     const first = firstOf[step];
     if (first === undefined) this.enter(task, step);
-    // With that errno a handler in user space is to be waited for, and mmap_lock has been dropped for the caller.
+    // With that errno mmap_lock has been dropped for the caller, to wait for a handler in user space or a page's lock.
     else if (step !== HmmStep.done || c !== Errno.EAGAIN) this.leave(task, step, first);
   }
 

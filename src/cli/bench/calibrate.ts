@@ -1,6 +1,7 @@
 /** `svmsim bench calibrate PRESET...`: cost presets against the published figures that they claim. */
 
 import { calibrateKey, calibrateReport, residualText } from '../../report/bench/calibrate.js';
+import { presetHash } from '../../report/configuration.js';
 import { costConfig } from '../../scenario/costKeys.js';
 import { loadPreset, presetNames } from '../../scenario/presets.js';
 import type {
@@ -8,6 +9,7 @@ import type {
   CalibrateCell,
   CalibratedMachine,
 } from '../../simulation/bench/calibrate.js';
+import type { CostConfig } from '../../simulation/simulationConfig.js';
 import { refusal } from '../optionValues.js';
 import type { Benchmark } from './benchmark.js';
 
@@ -35,13 +37,23 @@ export const calibrateBenchmark: Benchmark<CalibrateBenchOptions, CalibrateCell>
     const keys = machines.flatMap(({ preset, claims }) =>
       claims.map(({ figure }) => calibrateKey({ preset, figure })),
     );
-    // The head of the output names one preset: that of the figures, where they are of one.
-    const largest = machines.length === 1 ? { ...config, cost: machines[0].cost } : config;
+    const largest = { ...config, cost: costNamed(machines) };
     return { options: { machines }, largest, keys };
   },
   measure: (simulator, config, options) => simulator.bench.calibrate(config, options),
   progress: (cell) => `${cell.preset} ${cell.figure} ${residualText(cell)}`,
 };
+
+/** For the head of the output, and for comparisons: the preset of the figures, or how many there are and what tells them from edited ones. */
+function costNamed(machines: readonly CalibratedMachine[]): CostConfig {
+  const [{ cost }] = machines;
+  if (machines.length === 1) return cost;
+  const hashes = machines.map((machine) => presetHash(machine)).join();
+  return {
+    ...cost,
+    preset: `${machines.length} presets, ${presetHash({ cost: { ...cost, preset: hashes } })}`,
+  };
+}
 
 /** All that come with svmsim, unless some are named. */
 function presetsOf(named: readonly string[]): readonly string[] {

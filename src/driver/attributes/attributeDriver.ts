@@ -18,16 +18,10 @@ import { prefetchBound } from '../vmBind/prefetchBound.js';
 import type { SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
 import { adviseMirror, type MirrorAdvice } from './mirrorAdvice.js';
-import { isReadOnly, type Linked, policyAt } from './placement.js';
+import { type Linked, policyAt } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
 import { SetAttr, type SpanActions } from './setAttr.js';
-
-/** A span of a process's addresses. */
-export interface Span {
-  readonly mm: Mm;
-  readonly start: Vpn;
-  readonly end: Vpn;
-}
+import type { Span } from './span.js';
 
 /** How memory gets where it is asked for: range by range, as KFD and the managed-memory APIs do it, or a span as a whole, as xe does. */
 export interface Prefetches {
@@ -64,7 +58,7 @@ export class AttributeDriver implements SpanActions {
     return Errno.OK;
   }
 
-  /** As {@link checkMapped}; -EADDRINUSE where the program has bound something of its own on any device. @kernel svm_range_is_valid, svm_range_check_vm */
+  /** The same; -EADDRINUSE where the program has bound something of its own on any device. @kernel svm_range_is_valid, svm_range_check_vm */
   checkSpan(span: Span): Errno {
     const errno = this.checkMapped(span);
     if (errno !== Errno.OK) return errno;
@@ -81,7 +75,8 @@ export class AttributeDriver implements SpanActions {
   *setShared(span: Span, changes: readonly SvmChange[]): Steps<Errno> {
     const said = this.attributesOf(span.mm);
     if (said === null) return Errno.ENODEV;
-    const errno = said.kfd.check(changes) || this.checkSpan(span) || (yield* said.watch());
+    // Nothing may come between the look at the span and the change.
+    const errno = said.kfd.check(changes) || (yield* said.watch()) || this.checkSpan(span);
     if (errno !== Errno.OK) return errno as Errno;
     return yield* this.setAttr.run(span, said, changes);
   }
@@ -207,11 +202,9 @@ export class AttributeDriver implements SpanActions {
     if (vm === undefined) return Errno.ENODEV;
     const errno = yield* prefetchBound(vm, gpu, span);
     if (errno !== Errno.OK) return errno;
-    const said = this.attributesOf(span.mm);
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {
-      const readOnly = isReadOnly(said?.shared.get(page));
-      const write = !readOnly && span.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.ranges.toDevice(vm, gpu, page, policyOf(page), { write, readOnly });
+      const write = span.mm.vmas.find(page)?.isWritable === true;
+      return this.prefetches.ranges.toDevice(vm, gpu, page, policyOf(page), write);
     });
   }
 }

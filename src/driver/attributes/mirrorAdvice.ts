@@ -18,7 +18,8 @@ export type MirrorAdvice =
 
 /**
  * With the vm lock for write, so that no fault sees half of it, and after garbage is collected, since what was said of memory that is gone goes
- * with it. Errors: -ENOENT (the mirror is closed), -EINVAL (atomics that an object bound there does not allow). @kernel xe_vm_madvise_ioctl
+ * with it. Errors: -ENOENT (the mirror is closed), -ENODEV (the device has left it), -EINVAL (atomics that an object bound there does not allow).
+ * @kernel xe_vm_madvise_ioctl
  */
 export function* adviseMirror(
   vm: SvmVm,
@@ -27,7 +28,7 @@ export function* adviseMirror(
   advice: MirrorAdvice,
   said: XeMadvise,
 ): Steps<Errno> {
-  const errno = yield* vm.beginChange();
+  const errno = yield* vm.beginChangeFor(gpu);
   if (errno !== Errno.OK) return errno;
   const deviceVm = vm.deviceVm(gpu);
   const isSane = allowsObjects(advice) || !deviceVm.hasObject(span);

@@ -2,7 +2,6 @@
 
 import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
-import type { Mm } from '../../mm/process/mm.js';
 import { pteFromWord, ptePfn } from '../../mm/table/pte.js';
 import type { Steps } from '../../sim/steps.js';
 import type { DriverRange } from '../driverRange.js';
@@ -14,30 +13,24 @@ import { isNews, type SvmChange } from './kfdSvm.js';
 import { isDevice, Location, type Place } from './location.js';
 import { type Linked, prefetchPlace } from './placement.js';
 import type { ProcessAttributes } from './processAttributes.js';
+import type { Span } from './span.js';
 import { type SvmAttributes, SvmFlag } from './svmAttributes.js';
 
-/** Pages of a process. */
-interface Piece {
-  readonly mm: Mm;
-  readonly start: Vpn;
-  readonly end: Vpn;
-}
-
 /** Pages of which the same was said, and for which the request is news. @kernel update_list */
-interface Touched extends Piece {
-  /** Some device had a mapping before the request. @kernel mapped_to_gpu */
+interface Touched extends Span {
+  /** Some device had a mapping before the request; what migrates loses it. @kernel mapped_to_gpu */
   readonly wasMapped: boolean;
 }
 
 /** What a request has done with pages and mappings. */
 export interface SpanActions {
   /** Ranges end where the span does; with `refault` devices lose all that they have of it. */
-  follow(span: Piece, refault: boolean): Steps<void>;
+  follow(span: Span, refault: boolean): Steps<void>;
   /** To RAM, or to a device's memory where the device then has a mapping. */
-  prefetch(span: Piece, place: Place): Steps<Errno>;
+  prefetch(span: Span, place: Place): Steps<Errno>;
   /** Where the pages are, if the device reaches them there. */
-  bindInPlace(span: Piece, gpu: GpuHandle): Steps<Errno>;
-  unbind(span: Piece, gpu: GpuHandle): Steps<void>;
+  bindInPlace(span: Span, gpu: GpuHandle): Steps<Errno>;
+  unbind(span: Span, gpu: GpuHandle): Steps<void>;
 }
 
 export class SetAttr {
@@ -52,14 +45,13 @@ export class SetAttr {
    * The span is mapped and the changes are checked. A part that fails does not hold up the others; the last error is told: those of bringing pages
    * home and of mapping them. Who loses access keeps the mapping that he has. @kernel svm_range_set_attr
    */
-  *run(span: Piece, said: ProcessAttributes, changes: readonly SvmChange[]): Steps<Errno> {
+  *run(span: Span, said: ProcessAttributes, changes: readonly SvmChange[]): Steps<Errno> {
     const touched = this.touchedOf(span, said, changes);
     if (touched.length === 0) return Errno.OK;
     const newFlags = changes.some(({ kind }) => kind === 'setFlags' || kind === 'clearFlags');
     const newAccess = changes.some(({ kind }) => kind === 'access');
     said.kfd.apply(span.start, span.end, changes);
-    yield* this.actions.follow(span, false);
-    if (newFlags) for (const piece of touched) yield* this.actions.follow(piece, true);
+    for (const piece of touched) yield* this.actions.follow(piece, newFlags);
     const updatesMapping = newFlags || (newAccess && !said.kfd.xnackEnabled);
     let errno: Errno = Errno.OK;
     for (const piece of touched) {
@@ -71,7 +63,7 @@ export class SetAttr {
 
   /** What has these attributes already, and a mapping, is left alone. @kernel svm_range_add */
   private touchedOf(
-    { mm, start, end }: Piece,
+    { mm, start, end }: Span,
     said: ProcessAttributes,
     changes: readonly SvmChange[],
   ): Touched[] {
@@ -84,7 +76,7 @@ export class SetAttr {
     return touched;
   }
 
-  private isMapped({ mm, start, end }: Piece): boolean {
+  private isMapped({ mm, start, end }: Span): boolean {
     return this.mirrors.of(mm).some(({ gpusvm }) => {
       for (const range of gpusvm.rangesIn(start, end))
         if ((range as DriverRange).parts.some(({ bound }) => bound)) return true;
@@ -92,25 +84,36 @@ export class SetAttr {
     });
   }
 
-  /** Of what was unmapped meanwhile nothing is said any more. */
+  /** Looks anew after each wait: of what was unmapped meanwhile nothing is said any more. */
   private *settle(touched: Touched, said: ProcessAttributes, updatesMapping: boolean): Steps<Errno> {
     let errno: Errno = Errno.OK;
-    for (const { value, ...piece } of [...said.shared.pieces(touched.start, touched.end)]) {
-      if (value === undefined) continue;
-      const own = { ...touched, start: piece.start as Vpn, end: piece.end as Vpn };
-      const migrated = yield* this.triggerMigration(own, value, said.kfd.xnackEnabled);
-      if (typeof migrated === 'number') errno = migrated;
-      else if (migrated || updatesMapping) {
-        const failed = yield* this.mapUsers(own, this.usersOf(own, value, said.kfd.xnackEnabled));
-        if (failed !== Errno.OK) errno = failed;
-      }
+    for (let page: number = touched.start; page < touched.end; ) {
+      const { value, end } = said.shared.pieceAt(page, page, touched.end);
+      const piece = { ...touched, start: page as Vpn, end: end as Vpn };
+      const failed =
+        value === undefined ? Errno.OK : yield* this.settleOne(piece, said, value, updatesMapping);
+      if (failed !== Errno.OK) errno = failed;
+      page = end;
     }
     return errno;
   }
 
+  private *settleOne(
+    piece: Touched,
+    { kfd: { xnackEnabled } }: ProcessAttributes,
+    value: SvmAttributes,
+    updatesMapping: boolean,
+  ): Steps<Errno> {
+    const migrated = yield* this.triggerMigration(piece, value, xnackEnabled);
+    if (typeof migrated === 'number') return migrated;
+    if (!migrated && !updatesMapping) return Errno.OK;
+    const left = { ...piece, wasMapped: piece.wasMapped && !migrated };
+    return yield* this.mapUsers(piece, this.usersOf(left, value, xnackEnabled));
+  }
+
   /** Whether something was to move, and did; an error only of a way home. @kernel svm_range_trigger_migration */
   private *triggerMigration(
-    piece: Touched,
+    piece: Span,
     value: SvmAttributes,
     xnackEnabled: boolean,
   ): Steps<boolean | Errno> {
@@ -137,14 +140,14 @@ export class SetAttr {
   }
 
   /** The device in whose memory pages of the piece are. @kernel actual_loc */
-  private holderOf({ mm, start, end }: Piece): DeviceMask {
+  private holderOf({ mm, start, end }: Span): DeviceMask {
     const page = firstOnDevice(mm, start, end);
     if (page >= end) return NO_DEVICE;
     const zone = mm.kernel.memory.layout.zoneOf(ptePfn(pteFromWord(mm.pageTable.get(page))));
     return maskOf(zone.deviceIndex);
   }
 
-  private *mapUsers(piece: Piece, users: DeviceMask): Steps<Errno> {
+  private *mapUsers(piece: Span, users: DeviceMask): Steps<Errno> {
     for (const device of devicesIn(users)) {
       if (!this.mirrors.has(piece.mm, this.gpus[device])) continue;
       const errno = yield* this.actions.bindInPlace(piece, this.gpus[device]);

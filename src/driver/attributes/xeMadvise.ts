@@ -47,7 +47,7 @@ export class XeMadvise {
     return this.change(start, end, (old) => ({ ...old, atomics }));
   }
 
-  /** Of a span that was unmapped. Whether anything had been said of it. @kernel xe_svm_range_set_default_attr, xe_vma_has_default_mem_attrs */
+  /** What was said of a span is forgotten. Whether there was anything. @kernel xe_svm_range_set_default_attr, xe_vma_has_default_mem_attrs */
   reset(start: Vpn, end: Vpn): boolean {
     const wasTold = [...this.map.pieces(start, end)].some(({ value }) => value !== undefined);
     this.map.delete(start, end);

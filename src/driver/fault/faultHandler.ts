@@ -7,7 +7,7 @@ import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import type { Kernel } from '../../mm/kernel.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
-import type { Placed } from '../attributes/placement.js';
+import { isReadOnly, type Placed } from '../attributes/placement.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
 import type { GpuHandle } from '../gpuHandle.js';
@@ -97,8 +97,12 @@ export class GpuFaultHandler {
     return errno;
   }
 
+  /** What devices may only load from is prefetched for loads. */
   begin(request: FaultRequest): GpuFault {
-    return new GpuFault(request, this.patienceFor(request), this.world);
+    const { vm, page, isPrefetch } = request;
+    const loadsOnly = isPrefetch && isReadOnly(vm.attributes?.shared.get(page));
+    const allowed = loadsOnly ? { ...request, write: false, readOnly: true } : request;
+    return new GpuFault(allowed, this.patienceFor(request), this.world);
   }
 
   /** An atomic has more attempts at migration than others, which can do without. */

@@ -43,7 +43,7 @@ export class PrefetchAhead {
     noteMigration(vm.mm, servedEnd, end, MigrateTrigger.Prefetch);
     const errno = yield* walkMapped(vm.mm, servedEnd, end, (page) => {
       const write = fault.write && vm.mm.vmas.find(page)?.isWritable === true;
-      return this.prefetches.toDevice(vm, gpu, page, policy, { write, readOnly: fault.readOnly });
+      return this.prefetches.toDevice(vm, gpu, page, policy, write);
     });
     this.kernel.sched.at(DriverStep.prefetchedAhead, servedEnd, end - servedEnd, gpu.index, errno);
     this.busyIn(vm).delete(gpu);

@@ -19,15 +19,6 @@ const EVICT_ATTEMPTS = 10;
 /** A range that is made to bring its pages home: whether they may be written does not matter, and a device may want them again. */
 const HOMEWARD: GpuSvmContext = { ...defaultContext, readOnly: true, devmemPossible: true };
 
-/** What the device is to be able to do. */
-export interface PrefetchedAccess {
-  readonly write: boolean;
-  /** Never to store, whatever the area allows. */
-  readonly readOnly: boolean;
-}
-
-const WRITABLE: PrefetchedAccess = { write: true, readOnly: false };
-
 export class RangePrefetch {
   constructor(private readonly faults: GpuFaultHandler) {}
 
@@ -40,7 +31,7 @@ export class RangePrefetch {
     gpu: GpuHandle,
     page: Vpn,
     policy: PlacementPolicy = preferDevice(gpu.index),
-    { write, readOnly }: PrefetchedAccess = WRITABLE,
+    write = true,
   ): Steps<Vpn | Errno> {
     const kind = FaultKind.Demand;
     const fault = this.faults.begin({
@@ -52,7 +43,7 @@ export class RangePrefetch {
       policy,
       isPrefetch: true,
       devmemOnly: false,
-      readOnly,
+      readOnly: false,
     });
     const errno = yield* this.faults.serve(fault);
     return errno === Errno.OK ? fault.servedEnd : errno;

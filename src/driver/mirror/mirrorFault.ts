@@ -23,7 +23,7 @@ const RETRY_NS = 1_000;
 /** What a device needs of the pages that it faults in. */
 export interface MirrorRequest {
   readonly write: boolean;
-  /** The fault may let go of mmap_lock, so that a handler in user space can serve it. */
+  /** The fault may let go of mmap_lock, so that a handler in user space, or whoever has the page locked, gets on. */
   readonly mayDropLock: boolean;
 }
 

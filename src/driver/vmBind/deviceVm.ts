@@ -105,8 +105,10 @@ export class DeviceVm implements VaHome {
    * Accesses there are faults on the same addresses of the process. Mirrors beside the span of which nothing was said, or around it, become one
    * with it, ranges and all; what was said of the span is forgotten. @kernel DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR
    */
-  bindMirror(span: PageSpan): Steps<BindResult> {
-    return this.underVmLock(() => {
+  *bindMirror(span: PageSpan): Steps<BindResult> {
+    // What is merged would hide it.
+    if (span.start >= span.end) return { errno: Errno.EINVAL, ops: [] };
+    return yield* this.underVmLock(() => {
       const merged = withMirrorsBeside(span, (page) => this.vaAt(page), this.said);
       const plan = this.mapping({ ...merged, obj: null, offset: 0 });
       return this.changeBy({ ...plan, keepsRanges: true }, merged, 'mirror');
@@ -305,7 +307,7 @@ export class DeviceVm implements VaHome {
   }
 
   private *underVmLock(change: () => Steps<BindResult>): Steps<BindResult> {
-    const errno = yield* this.vm.beginChange();
+    const errno = yield* this.vm.beginChangeFor(this.gpu);
     if (errno !== Errno.OK) return { errno, ops: [] };
     const result = yield* change();
     this.vm.vmLock.writeUnlock();

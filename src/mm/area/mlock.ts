@@ -48,7 +48,7 @@ export class Mlock {
 
   /**
    * Makes every page of the range present, writable ones for writing, so that a first store needs no copy. Stops at the first that fails.
-   * mmap_lock is taken for read, and anew after each wait for a handler in user space. Errors: those of the fault; -EFAULT for an area without
+   * mmap_lock is taken for read, and anew after each wait without it. Errors: those of the fault; -EFAULT for an area without
    * access. @kernel __mm_populate
    */
   *populate(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {

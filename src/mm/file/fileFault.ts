@@ -142,7 +142,10 @@ export class FileFault {
     if (mapped > 0) sched.at(FileFaultStep.around, page, mapped, mm.id);
   }
 
-  /** The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault. @kernel filemap_fault, shmem_fault */
+  /**
+   * The page of the file, locked and with a reference, so that it stays where it is in the file. Errors as those of the fault.
+   * @kernel filemap_fault, shmem_fault
+   */
   private *lockPage(faulted: FaultedPage): Steps<Pfn | NoPage> {
     const { mm, vma, file, page, write, flags } = faulted;
     const { folios, pageCache } = this.kernel;

@@ -96,7 +96,10 @@ export class GetUserPages {
     return got;
   }
 
-  /** The same without a lock for what the page table allows as it is; the rest under mmap_lock, which it drops to wait for a handler in user space or a page's lock. @kernel get_user_pages_fast, pin_user_pages_fast */
+  /**
+   * The same without a lock for what the page table allows as it is; the rest under mmap_lock, which it drops to wait for a handler in user space
+   * or a page's lock. @kernel get_user_pages_fast, pin_user_pages_fast
+   */
   *getUserPagesFast(mm: Mm, start: Vpn, npages: number, flags: number, out: Uint32Array): Steps<number> {
     const fast = this.grabPresent(mm, start, npages, flags, out);
     if (this.kernel.sched.reach(GupStep.fast, start, npages, fast, mm.id)) yield STEP;

@@ -2,16 +2,8 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
-import { PMD_ORDER, PMD_PAGES, type Vpn } from '../../base/units.js';
-import {
-  HMM_PFN_PAGE_STEP,
-  HMM_PFN_STICKY,
-  HmmPfnFlag,
-  hmmPfn,
-  hmmPfnAt,
-  hmmPfnOrder,
-  NO_PFN,
-} from '../../memory/pfn.js';
+import { PMD_ORDER, PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
+import { HMM_PFN_PAGE_STEP, HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../../memory/pfn.js';
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
@@ -92,7 +84,7 @@ export class Hmm {
     return this.fault(range, false);
   }
 
-  /** `mayDropLock`: a fault that waits for a handler in user space drops mmap_lock, which -EAGAIN says. */
+  /** `mayDropLock`: a fault that waits for a handler in user space or a page's lock drops mmap_lock, which -EAGAIN says. */
   *fault(range: HmmRange, mayDropLock: boolean): Steps<Errno> {
     const { mm, start, end } = range;
     mm.mmapLock.assertHeld();
@@ -107,7 +99,7 @@ export class Hmm {
   }
 
   /**
-   * The whole protocol up to the user lock, with no lock held: a fault may wait for a handler in user space. Repeats until nothing has been
+   * The whole protocol up to the user lock, with no lock held: a fault may wait without mmap_lock. Repeats until nothing has been
    * invalidated meanwhile or `timeoutNs` have passed without such a wait (0: no limit). Errors: -EBUSY when the time is over, and those of
    * {@link rangeFault}. @kernel hmm_range_fault_unlocked_timeout
    */
@@ -358,12 +350,14 @@ function leafOrder(pte: Pte): number {
   return pteIsHuge(pte) ? PMD_ORDER : 0;
 }
 
-/** Page-table entries that the pages of a walk were found in: a large leaf is one. */
-function entriesOf({ pfns, start, end }: HmmRange): number {
+/** Page-table entries that a walk looks at: a large leaf is one, and so is a place without a table. */
+function entriesOf({ mm: { pageTable }, start, end }: HmmRange): number {
+  const last = Math.min(end, TASK_SIZE_PAGES);
   let entries = 0;
-  for (let page: number = start; page < end; entries++) {
-    const order = hmmPfnOrder(hmmPfnAt(pfns, page - start));
-    page = page - (page % 2 ** order) + 2 ** order;
+  for (let page: number = start; page < last; entries++) {
+    const slot = pageTable.slot(page);
+    const isWhole = slot < 0 || pteIsHuge(pteFromWord(pageTable.read(slot)));
+    page = isWhole ? page - (page % PMD_PAGES) + PMD_PAGES : page + 1;
   }
   return entries;
 }

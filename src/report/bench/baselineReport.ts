@@ -33,7 +33,8 @@ export function baselineBlocks({ changes, missing }: Comparison, baseline: strin
     changeText(change),
     verdictText(change),
   ]);
-  const title = `Against ${baseline}: medians, ± scatter of the samples, p of a rank test`;
+  const isTested = changes.some(({ p }) => p !== null);
+  const title = `Against ${baseline}: medians${isTested ? ', ± scatter of the samples, p of a rank test' : ''}`;
   return [{ title, columns, rows }, { lines: [summaryLine(changes), ...missingLine(missing)] }];
 }
 
@@ -59,7 +60,8 @@ function summaryLine(changes: readonly Change[]): string {
     const count = changes.filter((change) => change.verdict === verdict).length;
     return count === 0 ? [] : [`${count} ${verdictWords[verdict]}`];
   });
-  return `${plural(changes.length, 'figure')} compared at p<${ALPHA}: ${counts.join(', ')}`;
+  const level = changes.some(({ p }) => p !== null) ? ` at p<${ALPHA}` : '';
+  return `${plural(changes.length, 'figure')} compared${level}: ${counts.join(', ')}`;
 }
 
 function missingLine(missing: readonly string[]): string[] {

@@ -108,7 +108,7 @@ function check(cells: readonly CalibrateCell[]): CheckResult {
   const others = explained === 0 ? '' : `, ${explained} are not and the preset says why`;
   const detail =
     missed.length === 0
-      ? `${met} of ${plural(cells.length, 'claimed figure')} are met within ${LIMIT}${others}`
+      ? `${met} of ${plural(cells.length, 'claimed figure')} ${cells.length === 1 ? 'is' : 'are'} met within ${LIMIT}${others}`
       : `${plural(missed.length, 'claimed figure')} missed by more than ${LIMIT}: ${missed.map(calibrateKey).join(', ')}`;
   return { name: 'residuals', ok: missed.length === 0, detail };
 }

@@ -143,9 +143,16 @@ function perDeviceLines(cells: readonly InvalidateCell[], clock: ClockName): Rep
     const all = cell[clock]?.latency.p50Ns;
     if (cell.devices === 1 || first === undefined || all === undefined || first === 0) return [];
     const each = (all - first) / (cell.devices - 1);
-    return [`${invalidateKey(cell)}: each device beyond the first adds ${addedText(each, first, clock)}`];
+    return [{ key: invalidateKey(cell), added: addedText(each, first, clock) }];
   });
-  return lines.length === 0 ? [] : [{ lines }];
+  if (lines.length === 0) return [];
+  const texts = [...new Set(lines.map(({ added }) => added))].map((added) => {
+    const keys = lines.filter((line) => line.added === added).map(({ key }) => key);
+    const which =
+      keys.length > 3 ? `${keys.slice(0, 2).join(', ')} and ${keys.length - 2} more` : keys.join(', ');
+    return `${which}: each device beyond the first adds ${added}`;
+  });
+  return [{ lines: texts }];
 }
 
 function addedText(eachNs: number, firstNs: number, clock: ClockName): string {

@@ -62,13 +62,28 @@ export function checkThreshold(threshold: Threshold, figures: readonly Figure[])
   }
   const broken = concerned.find((figure) => !holds(threshold, figure));
   const figure = broken ?? nearest(threshold, concerned);
-  const value = formatFigure(figure.summary.median, figure.metric.unit);
+  const value = valueText(threshold, figure);
   const others = concerned.length === 1 ? '' : `, ${figure.name}, nearest of ${concerned.length}`;
   const detail =
     broken === undefined
       ? `${threshold.typed}: ${value}${others}`
       : `${threshold.typed}: ${value}${concerned.length === 1 ? '' : `, ${figure.name}`}`;
   return { threshold, figure, ok: broken === undefined, detail };
+}
+
+/** In the threshold's terms, with all digits where fewer would seem to answer otherwise. */
+function valueText(
+  { comparison, limit }: Threshold,
+  { summary: { median }, metric: { unit } }: Figure,
+): string {
+  const text = limit.endsWith('%') ? `${Number((100 * median).toPrecision(4))}%` : formatFigure(median, unit);
+  const wanted = parseFigure(limit, unit);
+  const told = parseFigure(text, unit);
+  if (wanted === null || told === null) return text;
+  const compare = comparisons[comparison];
+  if (compare(told, wanted) === compare(median, wanted)) return text;
+  if (limit.endsWith('%')) return `${100 * median}%`;
+  return `${median}${unit === 'plain' ? '' : unit}`;
 }
 
 function holds({ comparison, limit }: Threshold, { summary, metric }: Figure): boolean {

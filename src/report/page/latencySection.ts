@@ -17,7 +17,7 @@ export function latencySection(runs: readonly RunData[]): Section {
   return {
     id: 'latencies',
     title: 'Latencies',
-    intro: `How long each kind of thing took (${clock}); what failed is left out. Percentiles are at most 1/32 above the exact value.`,
+    intro: `How long each kind of thing took (${clock}); faults that failed are ${hasBuckets ? 'left out' : 'among them'}. Percentiles are at most 1/32 above the exact value.`,
     body:
       names.length === 0
         ? [note('Nothing was measured: no fault, no invalidation, no migration.')]

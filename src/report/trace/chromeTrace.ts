@@ -22,6 +22,7 @@ class ChromeSink implements TimelineSink {
   private isFirst = true;
   /** What has been told of each flow so far: viewers want to know its first part. */
   private readonly flows = new Set<number>();
+  private readonly named = new Set<string>();
 
   constructor(
     { actors }: Trace,
@@ -34,6 +35,7 @@ class ChromeSink implements TimelineSink {
   }
 
   onBegin({ actor, lane, beginNs, flow }: Span): void {
+    this.nameLine(actor, lane);
     const ph = this.flows.has(flow) ? 't' : 's';
     this.flows.add(flow);
     this.put({
@@ -63,6 +65,7 @@ class ChromeSink implements TimelineSink {
   }
 
   onInstant({ name, actor, lane, timeNs, args }: Instant): void {
+    this.nameLine(actor, lane);
     this.put({
       ph: 'i',
       s: 't',
@@ -82,6 +85,22 @@ class ChromeSink implements TimelineSink {
   end(): void {
     this.write(`${this.text}\n]}\n`);
     this.text = '';
+  }
+
+  /** As in Perfetto's format. */
+  private nameLine(pid: number, lane: number): void {
+    const key = `${pid}.${lane}`;
+    if (this.named.has(key)) return;
+    this.named.add(key);
+    const tid = lane + FIRST_LANE;
+    this.put({
+      ph: 'M',
+      pid,
+      tid,
+      name: 'thread_name',
+      args: { name: lane < 0 ? 'events' : `tasks ${lane}` },
+    });
+    this.put({ ph: 'M', pid, tid, name: 'thread_sort_index', args: { sort_index: tid } });
   }
 
   private put(event: object): void {

@@ -23,6 +23,8 @@ const Annotation = { name: 1, integer: 4, double: 5, text: 6 } as const;
 const Interned = { categories: 1, names: 2, annotations: 3 } as const;
 const Entry = { id: 1, text: 2 } as const;
 
+const Counter = { unit: 3 } as const;
+const CounterUnit = { count: 2, bytes: 3 } as const;
 const EventType = { begin: 1, end: 2, instant: 3, counter: 4 } as const;
 /** The first packet starts a new set of texts; every later one needs those before it. */
 const Flags = { cleared: 1, needed: 2 } as const;
@@ -207,7 +209,7 @@ class PerfettoSink implements TimelineSink {
           track.writeVarintField(Track.uuid, uuid);
           track.writeStringField(Track.name, name);
           track.writeVarintField(Track.parent, actorTrack(actor));
-          if (isCounter) track.writeMessage(Track.counter, () => {}, null);
+          if (isCounter) track.writeMessage(Track.counter, writeUnit, name);
         },
         null,
       ),
@@ -217,6 +219,12 @@ class PerfettoSink implements TimelineSink {
 
 function actorTrack(actor: number): number {
   return actor + 1;
+}
+
+/** Counters are named by what they count. */
+function writeUnit(name: string, pbf: PbfWriter): void {
+  const isBytes = /bytes (carried|under way)$/.test(name);
+  pbf.writeVarintField(Counter.unit, isBytes ? CounterUnit.bytes : CounterUnit.count);
 }
 
 function writeProcess({ pid, name }: { pid: number; name: string }, pbf: PbfWriter): void {

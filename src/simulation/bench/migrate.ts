@@ -94,11 +94,13 @@ export interface MigrateOptions {
   readonly clocks: BenchClocks;
 }
 
-/** A sample moves about this many migrations, within bounds: enough to steady the figure, not so many that small sizes take minutes. */
+/**
+ * A sample moves about this many migrations, within bounds: enough to steady the figure, and that the first and the last of those under way weigh
+ * little, not so many that small sizes take minutes.
+ */
 const REGIONS = {
   threads: { migrations: 256, bytesMin: 2 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
-  // Modelled time does not fluctuate, so a few migrations tell as much as many.
-  virtual: { migrations: 32, bytesMin: 2 ** 19, bytesMax: 8 * 2 ** 20 },
+  virtual: { migrations: 256, bytesMin: 2 ** 19, bytesMax: 32 * 2 ** 20 },
 } as const;
 /**
  * Ranges in flight at once for each flow: the host works on one while a device copies another. Under `threads` a few keep both busy, and more would

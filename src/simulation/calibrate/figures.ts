@@ -71,14 +71,14 @@ export const figures = {
     experiment: prefetch(5),
   },
   'xe-prefetch-high-slpc': {
-    what: 'the same with the power governor set high',
+    what: 'prefetch of 64 MiB in ranges of 2 MiB, five at a time, with the power governor set high',
     published: 15.25,
     unit: 'GB/s',
     source: XE_LIST,
     experiment: prefetch(5),
   },
   'xe-prefetch-ulls': {
-    what: 'the same with ultra-low-latency submission of copies',
+    what: 'prefetch of 64 MiB in ranges of 2 MiB, five at a time, with ultra-low-latency submission',
     published: 16,
     unit: 'GB/s',
     source: XE_LIST,

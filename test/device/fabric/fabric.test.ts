@@ -273,5 +273,6 @@ describe('a machine', () => {
     expect(latency({ peers: 'pcie', devicesPerSwitch: 2 }, 0, linkToPeer(1))).toBe(600);
     expect(latency({ peers: 'pcie', devicesPerSwitch: 2 }, 0, linkToPeer(2))).toBe(800);
     expect(latency({}, 0, linkToPeer(0))).toBe(null);
+    expect(latency({ devicesPerSwitch: 2 }, 0, Link.local)).toBe(1000);
   });
 });

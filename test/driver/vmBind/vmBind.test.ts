@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PAGE_WORDS, vpn } from '../../../src/base/units.js';
 import { ProcessAttributes } from '../../../src/driver/attributes/processAttributes.js';
+import type { GpuHandle } from '../../../src/driver/gpuHandle.js';
+import { prefetchBound } from '../../../src/driver/vmBind/prefetchBound.js';
 import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
@@ -177,6 +179,29 @@ describe('pages of the process', () => {
   );
 });
 
+describe('a prefetch', () => {
+  it('of an object ends with -EINVAL where it cannot go: to RAM from its own device, or to the memory of another', () => {
+    const machine = new BindMachine();
+    const { coordinator } = machine;
+    const [gpu, other] = coordinator.gpus;
+    const svm = coordinator.vmOf(gpu);
+    const bo = machine.bo(4);
+    for (const device of [0, 1]) machine.bind(0, 4, bo, 0, device);
+    const span = { start: BASE, end: BASE + 4 };
+    const prefetched = (device: GpuHandle, toRam: boolean): Errno =>
+      machine.run(prefetchBound(svm, device, span, toRam))[0];
+    expect([prefetched(gpu, false), prefetched(gpu, true)]).toEqual([Errno.OK, Errno.EINVAL]);
+    expect([prefetched(other, false), prefetched(other, true)]).toEqual([Errno.EINVAL, Errno.OK]);
+    machine.run(coordinator.vram.moves.evict(bo));
+    expect(bo.pieces.length).toBe(0);
+    expect(prefetched(gpu, true)).toBe(Errno.OK);
+    expect(bo.pieces.length).toBe(0);
+    expect(prefetched(gpu, false)).toBe(Errno.OK);
+    expect(bo.pieces.length).toBe(1);
+    machine.finish(bo);
+  });
+});
+
 describe('a mirror', () => {
   it('may not be unbound or bound over while it holds ranges, and may be where it holds none', () => {
     const machine = new BindMachine();
@@ -222,7 +247,24 @@ describe('a mirror', () => {
     expect([mirror(0, 32), mirror(32, 64), mirror(16, 48)]).toEqual([Errno.EBUSY, Errno.OK, Errno.OK]);
     expect(said.map.size).toBe(0);
     expect([machine.poke(21, 2), machine.peek(21), vm.vas().length]).toEqual([Errno.OK, 2, 1]);
+    expect([mirror(8, 8), mirror(9, 8)]).toEqual([Errno.EINVAL, Errno.EINVAL]);
     machine.finish();
+  });
+
+  it('loses what was said of it where an object is bound, and nowhere else', () => {
+    const machine = new BindMachine();
+    const bo = machine.bo(16);
+    const svm = machine.coordinator.vmOf(machine.coordinator.gpus[0]);
+    const attributes = new ProcessAttributes(svm.mm, 2);
+    svm.attributes = attributes;
+    const { map } = attributes.mirrors[0];
+    attributes.mirrors[0].setPreferred(vpn(BASE), vpn(BASE + 64), 1, false);
+    expect(machine.bind(16, 32, bo, 0).errno).toBe(Errno.OK);
+    expect([...map].map(({ start, end }) => [start - BASE, end - BASE])).toEqual([
+      [0, 16],
+      [32, 64],
+    ]);
+    machine.finish(bo);
   });
 
   it('comes back where an object was bound', () => {

@@ -43,3 +43,10 @@ it('is in line with requests alone', () => {
   const ofDevices = [new Task(300, actorId(1), 'context', endless(), false)];
   expect(stepsUntilStarvation(1, [...servants, ...ofPrograms, ...ofDevices])).toBe(stepsUntilStarvation(1));
 });
+
+it('is not overtaken where the others get next to nothing done', () => {
+  const overtaken = new Overtaken([new Task(1, actorId(0), 'gpu.fault', endless(), false)], ['coordinator']);
+  let verdict: Verdict | null = null;
+  for (let steps = 0; steps < 200_000; steps++) verdict ??= overtaken.onStep(() => steps / 1000);
+  expect(verdict).toBeNull();
+});

@@ -81,6 +81,21 @@ describe('an image of objects', () => {
     expect(root.large.every((word) => word === 5)).toBe(true);
   });
 
+  it('puts back what a map has for a key that stays, and in objects of one class whatever changed in each', () => {
+    class Pair {
+      left = 1;
+      right = 2;
+    }
+    const root = { map: new Map([['a', 1]]), one: new Pair(), other: new Pair() };
+    const image = imageOf(root);
+    root.map.set('a', 7);
+    root.one.left = 7;
+    root.other.right = 7;
+    putBack(image);
+    expect([...root.map]).toEqual([['a', 1]]);
+    expect([root.one, root.other]).toEqual([new Pair(), new Pair()]);
+  });
+
   it('puts back without a look only what it has seen change before', () => {
     const root = { known: 1, later: 1 };
     const image = imageOf(root);

@@ -18,6 +18,12 @@ it('finds exactly what is needed, in order', () => {
   );
 });
 
+it('leaves out what only another item needed, once that is gone', () => {
+  const needs = (subset: readonly number[]): boolean =>
+    subset.every((item) => item === 1 || subset.includes(item - 1));
+  expect(smallestSubset([1, 2, 3, 4, 5], needs, () => false)).toEqual([]);
+});
+
 it('is left with something that holds when there is no more time, and asks no more', () => {
   fc.assert(
     fc.property(fc.nat(30), (left) => {

@@ -152,6 +152,40 @@ describe('a fault that needs a page which somebody has locked', () => {
     });
   }
 
+  it('waits without mmap_lock for each page that get_user_pages_fast comes to', () => {
+    const { machine, mm } = stored();
+    const { kernel, calls } = machine;
+    const { folioLocks, sched } = kernel;
+    mapFixed(machine, mm, PAGE + 1, 1);
+    run(kernel, new TestCpu(machine, mm).store(PAGE + 1, 6));
+    expect(run(kernel, calls.reclaim.shrinkMm(mm))).toBe(2);
+    const pages = [0, 1].map((i) => {
+      const pfn = kernel.allocPage();
+      kernel.swapCache.readIn(swapSlotOf(pteOf(mm, PAGE + i)), pfn);
+      kernel.folios.put(pfn);
+      return pfn;
+    });
+    const held: boolean[] = [];
+    const holdOneAfterAnother = function* (): Steps<number> {
+      for (const pfn of pages) yield* folioLocks.lock(pfn);
+      for (const pfn of pages) {
+        yield* sched.sleep(1000);
+        held.push(mm.mmapLock.isLocked);
+        folioLocks.unlock(pfn);
+      }
+      return Errno.OK;
+    };
+    const out = new Uint32Array(2);
+    const grab = function* (): Steps<number> {
+      while (!kernel.folios.isLocked(pages[1])) yield STEP;
+      return yield* calls.gup.getUserPagesFast(mm, PAGE, 2, GupFlag.Write, out);
+    };
+    expect(runAll(kernel, [holdOneAfterAnother(), grab()])).toEqual([Errno.OK, 2]);
+    expect(held).toEqual([false, false]);
+    calls.gup.release(out, 2, GupFlag.Write);
+    checkAccounting(kernel, [mm]);
+  });
+
   it('waits with mmap_lock for a page of memory that has no disk behind it', () => {
     const made = inFile(SHMEM_FILE);
     expect(heldWhileWaiting(made, store(made))).toEqual([true, true]);

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
+import { PMD_PAGES, vpn } from '../../../src/base/units.js';
 import {
   HmmPfnFlag,
   hmmPfn,
@@ -22,6 +22,7 @@ import type { Mm } from '../../../src/mm/process/mm.js';
 import { makePte, PteBit, PteKind, pteHas, pteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
+  type KernelOptions,
   type Machine,
   makeMachine,
   makeMm,
@@ -34,6 +35,7 @@ import {
   TestCpu,
   TestDevice,
 } from '../harness.js';
+import { HUGE_AREA, HUGE_RAM, mapHugeArea, mapHugePage } from '../huge/hugeHarness.js';
 
 const { VALID, WRITE, ERROR, REQ_FAULT, REQ_WRITE, DMA_MAPPED, P2PDMA } = HmmPfnFlag;
 const AREA = 0x1000;
@@ -47,8 +49,10 @@ let device: TestDevice;
 let hmm: Hmm;
 let sub: IntervalNotifier;
 
-beforeEach(() => {
-  machine = makeMachine({ vramPages: [64] });
+beforeEach(() => build());
+
+function build(options: KernelOptions = {}): void {
+  machine = makeMachine({ vramPages: [64], ...options });
   kernel = machine.kernel;
   mm = makeMm(kernel);
   cpu = new TestCpu(machine, mm);
@@ -62,7 +66,7 @@ beforeEach(() => {
   };
   sub = new IntervalNotifier(vpn(AREA), vpn(AREA + 1024), ops);
   run(kernel, mm.notifiers.insert(sub));
-});
+}
 
 interface Ask {
   /** Or-ed into every request; a snapshot unless told. */
@@ -493,5 +497,32 @@ describe('the walk', () => {
     expect(walkBehindAWriter(1000)).toEqual([0, Errno.EBUSY]);
     expect(mm.mmapLock.isLocked).toBe(false);
     expect(walkBehindAWriter(5000)).toEqual([0, Errno.OK]);
+  });
+});
+
+describe('the modelled time of a walk', () => {
+  const HMM_PAGE_NS = 7;
+
+  it('is that of the entries that it looks at: a place without a table is one, as is a large leaf', () => {
+    const costs = {
+      cpuFaultNs: 0,
+      migratePageNs: 0,
+      hmmPageNs: HMM_PAGE_NS,
+      tlbShootdownNs: 0,
+      syscallNs: 0,
+    };
+    build({ ramPages: HUGE_RAM, costs });
+    const entriesIn = (start: number, npages: number): number => {
+      const before = kernel.sched.now();
+      ask(start, npages);
+      return (kernel.sched.now() - before) / HMM_PAGE_NS;
+    };
+    mapHugeArea(machine, mm, 2);
+    expect(entriesIn(HUGE_AREA, PMD_PAGES + 1)).toBe(2);
+    mapHugePage(machine, mm, HUGE_AREA);
+    expect(entriesIn(HUGE_AREA + 5, PMD_PAGES - 5)).toBe(1);
+    mapFixed(machine, mm, AREA, 8);
+    write(AREA);
+    expect(entriesIn(AREA, 8)).toBe(8);
   });
 });

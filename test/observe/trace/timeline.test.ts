@@ -1,6 +1,9 @@
 /** What is made of a recorded run: spans that nest, phases, waits with their holders, causes, flows from actor to actor. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DeviceStep } from '../../../src/device/deviceStep.js';
+import { MmapStep } from '../../../src/mm/area/mmap.js';
+import type { EventArguments } from '../../../src/observe/trace/eventArguments.js';
 import { instantSteps, spanRules } from '../../../src/observe/trace/spanRules.js';
 import {
   type Instant,
@@ -9,12 +12,19 @@ import {
   type TimelineSink,
 } from '../../../src/observe/trace/timeline.js';
 import type { Trace } from '../../../src/observe/trace/trace.js';
+import { TraceCollector } from '../../../src/observe/trace/traceCollector.js';
+import { TraceRecorder } from '../../../src/observe/trace/traceRecorder.js';
+import { TRACE_RING_WORDS, TraceRing } from '../../../src/observe/trace/traceRing.js';
+import { type StepId, type Steps, stepByName } from '../../../src/sim/steps.js';
+import { actorId, Task } from '../../../src/sim/task.js';
 import { recordedCounters, recordedRun } from './recordedRun.js';
 
 interface Ended {
   readonly span: Span;
   readonly endNs: number;
   readonly depth: number;
+  /** Of the step that ended it. */
+  readonly endArgs: EventArguments;
 }
 
 /** Keeps all, and sees that spans of one lane nest. */
@@ -30,12 +40,12 @@ class Notes implements TimelineSink {
     const lane = this.lane(span);
     lane.push(span);
   }
-  onEnd(span: Span, endNs: number): void {
+  onEnd(span: Span, endNs: number, endArgs: EventArguments): void {
     this.times.push(endNs);
     const lane = this.lane(span);
     if (lane.at(-1) !== span) throw new Error(`${span.name} ends within another span`);
     lane.pop();
-    this.ended.push({ span, endNs, depth: lane.length });
+    this.ended.push({ span, endNs, depth: lane.length, endArgs });
   }
   onInstant(instant: Instant): void {
     this.times.push(instant.timeNs);
@@ -212,4 +222,120 @@ describe('a timeline', () => {
     expect(lossy.instants.at(-1)).toMatchObject({ name: 'events are missing', args: { count: 3 } });
     expect(notes.instants.at(-1)?.name).not.toBe('events are missing');
   });
+});
+
+function step(name: string): StepId {
+  const found = stepByName(name);
+  if (found === undefined) throw new Error(`no step ${name}`);
+  return found.id;
+}
+
+type TaskStep = readonly [task: number, step: StepId, a: number, b: number, c: number];
+
+function* noSteps(): Steps<void> {}
+
+/** What is made of steps of a GPU's tasks, one nanosecond after another. */
+function toldOf(steps: readonly TaskStep[]): Notes {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  const clock = { readNs: 0, now: () => ++clock.readNs };
+  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 1);
+  const tasks = new Map<number, Task>();
+  for (const [id, step, a, b, c] of steps) {
+    const task = tasks.get(id) ?? new Task(id, actorId(1), `task${id}`, noSteps(), false);
+    tasks.set(id, task);
+    recorder.onStep(task, step, a, b, c, 0);
+  }
+  const told = new Notes();
+  const actors = ['coordinator', 'gpu0'];
+  const head = { scenario: 's', executor: 'threads', seed: 1, actors, devices: 1 } as const;
+  readTimeline(new TraceCollector(rings).finish(head), told);
+  return told;
+}
+
+describe('a timeline of a few steps', () => {
+  const { mmap, mapped } = MmapStep;
+  const { copyChunk, linkEnd } = DeviceStep;
+
+  it('draws a span on the lowest line that no other has at that time', () => {
+    const told = toldOf([
+      [1, mmap, 0, 1, 0],
+      [2, mmap, 0, 1, 0],
+      [1, mapped, 0, 1, 0],
+      [3, mmap, 0, 1, 0],
+      [3, mapped, 0, 1, 0],
+      [2, mapped, 0, 1, 0],
+    ]);
+    expect(told.named('mmap').map(({ span }) => [span.task, span.lane])).toEqual([
+      ['task1', 0],
+      ['task3', 0],
+      ['task2', 1],
+    ]);
+  });
+
+  it('says of a span that it was cut off by the end of the recording', () => {
+    const told = toldOf([
+      [1, mmap, 0, 1, 0],
+      [1, mapped, 0, 1, 0],
+      [2, mmap, 0, 1, 0],
+    ]);
+    expect(told.named('mmap').map(({ endArgs }) => endArgs.cut)).toEqual([undefined, 1]);
+  });
+
+  it('ends what is open within a span with it, and nothing where the span did not begin in the recording', () => {
+    const [fault, walk, done] = [step('fault.cpu'), step('hmm.rangeFault'), step('fault.cpuDone')];
+    const told = toldOf([
+      [1, fault, 0, 0, 0],
+      [1, walk, 0, 1, 0],
+      [1, done, 0, 0, 0],
+      [2, mmap, 0, 1, 0],
+      [2, done, 0, 0, 0],
+      [2, mapped, 0, 1, 0],
+    ]);
+    expect(told.ended.map(({ span }) => span.name)).toEqual(['HMM walk', 'CPU fault', 'mmap']);
+  });
+
+  it('takes an eviction for the cause of its migration, and the policy for that of one which nobody announced', () => {
+    const told = toldOf([
+      [1, step('pagemap.evict'), 0, 4, 0],
+      [1, step('pagemap.evictDone'), 0, 4, 0],
+      [2, step('pagemap.toDevmem'), 0, 4, 0],
+      [2, step('pagemap.toDevmemDone'), 0, 4, 0],
+    ]);
+    const causes = told.ended.filter(({ span }) => span.phaseOf === null).map(({ span }) => span.args.cause);
+    expect(causes).toEqual(['eviction', 'policy']);
+  });
+
+  it('adds up the pages that were copied', () => {
+    const told = toldOf([
+      [1, copyChunk, 0, 0, 64],
+      [1, copyChunk, 0, 64, 6],
+    ]);
+    const copied = told.counters.filter(({ name }) => name === 'pages copied');
+    expect(copied.map(({ value }) => value)).toEqual([64, 70]);
+  });
+
+  it('has no bytes under way where they are told of when they have passed', () => {
+    const told = toldOf([
+      [1, linkEnd, 0, 0, 4096],
+      [1, linkEnd, 0, 0, 8192],
+    ]);
+    expect(told.counters.map(({ name, value }) => [name, value])).toEqual([
+      ['RAM to VRAM: bytes carried', 4096],
+      ['RAM to VRAM: bytes carried', 12288],
+    ]);
+  });
+});
+
+it('a trace counts the events that were dropped in all of its rings', () => {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(2));
+  for (const [index, drops] of [
+    [0, 2],
+    [1, 3],
+  ]) {
+    const ring = new TraceRing(rings, index);
+    expect(ring.reserve(TRACE_RING_WORDS + 1)).toBe(false);
+    for (let i = 0; i < drops; i++) ring.drop();
+  }
+  const head = { scenario: 's', executor: 'threads', seed: 1, actors: ['coordinator'], devices: 0 } as const;
+  expect(new TraceCollector(rings).finish(head).dropped).toBe(5);
 });

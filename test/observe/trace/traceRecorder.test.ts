@@ -4,10 +4,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { ActorObserver, ObserverBuffers } from '../../../src/observe/actorObserver.js';
 import { TraceCollector } from '../../../src/observe/trace/traceCollector.js';
 import { TracedObserver } from '../../../src/observe/trace/tracedObserver.js';
-import { readTrace } from '../../../src/observe/trace/traceReader.js';
+import { readTrace, type TraceEvent } from '../../../src/observe/trace/traceReader.js';
 import { TraceRecorder } from '../../../src/observe/trace/traceRecorder.js';
 import { TraceRing } from '../../../src/observe/trace/traceRing.js';
-import { type StepId, stepByName } from '../../../src/sim/steps.js';
+import { type StepId, type Steps, stepByName } from '../../../src/sim/steps.js';
+import { actorId, Task } from '../../../src/sim/task.js';
 
 /** Goes on by one with each reading. */
 class CountingClock {
@@ -19,6 +20,8 @@ class CountingClock {
     return this.readNs;
   }
 }
+
+function* noSteps(): Steps<void> {}
 
 function step(name: string): StepId {
   const found = stepByName(name);
@@ -107,4 +110,61 @@ it('counts steps as an observer does alone, whether they are recorded or not', (
   expect(both.recorder.last(9).map(({ step: number, args }) => ({ number, args }))).toEqual(
     single.recorder.last(9).map(({ step: number, args }) => ({ number, args })),
   );
+});
+
+it('a wait has the time of a request right before it, which it is for, but not that of a notice', () => {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 0);
+  const task = new Task(1, actorId(0), 'task', noSteps(), false);
+  const reason = { describeWait: () => 'a reply', holders: () => [] };
+  for (const call of [7, 0]) {
+    recorder.onStep(task, step('sim.send'), 1, 1, call, 0);
+    recorder.onBlock(task, reason);
+  }
+  const head = { scenario: 's', executor: 'threads', seed: 1, actors: ['coordinator'], devices: 0 } as const;
+  const times: number[] = [];
+  const note = ({ timeNs }: TraceEvent): number => times.push(timeNs);
+  const visitor = { onStep: note, onBlocked: note, onWoken: note, onSpawned: note };
+  readTrace(new TraceCollector(rings).finish(head), visitor);
+  const [request, waitForReply, notice, wait] = times;
+  expect(waitForReply).toBe(request);
+  expect(wait).toBeGreaterThan(notice);
+});
+
+it('the events of several threads are told in order of time, from the first of them on', () => {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(2));
+  for (const [index, offsetNs] of [
+    [0, 1000],
+    [1, 995],
+  ]) {
+    const own = new CountingClock();
+    const recorder = new TraceRecorder(new TraceRing(rings, index), own, offsetNs, index);
+    for (let i = 0; i < 3; i++) {
+      own.readNs += 9;
+      recorder.onStep(null, began, index, 0, 0, 0);
+    }
+  }
+  const actors = ['coordinator', 'gpu0'];
+  const trace = new TraceCollector(rings).finish({
+    scenario: 's',
+    executor: 'threads',
+    seed: 1,
+    actors,
+    devices: 1,
+  });
+  const told: (readonly [actor: number, timeNs: number])[] = [];
+  readTrace(trace, {
+    onStep: ({ timeNs, args }) => told.push([args[0], timeNs]),
+    onBlocked: () => {},
+    onWoken: () => {},
+    onSpawned: () => {},
+  });
+  expect(told).toEqual([
+    [1, 0],
+    [0, 5],
+    [1, 10],
+    [0, 15],
+    [1, 20],
+    [0, 25],
+  ]);
 });

@@ -34,6 +34,15 @@ describe('compareFigures', () => {
     expect(compare(metric, before, after).changes[0].verdict).toBe(verdict);
   });
 
+  it('says of samples with one median that they are the same, however else they differ', () => {
+    const places = Array.from({ length: 41 }, (_, i) => i - 20);
+    const before = places.map((i) => (i < 0 ? 100 + i : 100 + i / 100));
+    const after = places.map((i) => (i > 0 ? 100 + i : 100 + i / 100));
+    const [{ p, verdict }] = compare(speed, before, after).changes;
+    expect(p).toBeLessThan(0.05);
+    expect(verdict).toBe('same');
+  });
+
   it('tells what only one of the two runs has', () => {
     const { changes, missing } = compareFigures(
       [{ name: 'b.gone.m', samples: [1] }],

@@ -35,6 +35,20 @@ describe('the cost of each device beyond the first', () => {
     ]);
   });
 
+  it('is said once of many that have the same', () => {
+    const { wall } = invalidateCell();
+    const events = ['protect', 'unmap', 'discard', 'migrate'] as const;
+    const cells = events.flatMap((event) =>
+      [1, 8].map((devices) => invalidateCell({ event, devices, wall })),
+    );
+    const lines = invalidateReport
+      .blocks(cells, simulationConfig())
+      .flatMap((block) => ('lines' in block ? block.lines : []));
+    expect(lines).toEqual([
+      'protect.64KiB.8, unmap.64KiB.8 and 2 more: each device beyond the first adds nothing (wall)',
+    ]);
+  });
+
   it('may be nothing', () => {
     expect(linesFor(100_000, 100_000)).toEqual([
       'protect.64KiB.8: each device beyond the first adds nothing (wall)',

@@ -71,10 +71,24 @@ describe('the report of bench migrate', () => {
     expect(samples.memcpyRatio).toEqual([0.9, 0.72, 0.48]);
   });
 
+  it('adds up samples that all pairs have, and counts a range that is larger than its buffer as one of that size', () => {
+    const shorter = { bytes: [16e6, 16e6], times: [4e6, 4e6], memcpyRatios: [], warmups: 1, isSteady: true };
+    const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', wall: shorter })];
+    const { samples } = migrateReport.measured(migrateCell({ flows }));
+    expect(samples.sum).toEqual([16e15 / 3e6 + 4e9, 8e9]);
+    const perSecond = (sizeBytes: number, rangeBytes: number) =>
+      migrateReport.measured(migrateCell({ sizeBytes, rangeBytes, flows: [migrateFlow({ wall: shorter })] }))
+        .samples.migrations;
+    expect(perSecond(16e6, 8e6)).toEqual([500, 500]);
+    expect(perSecond(8e6, 16e6)).toEqual([500, 500]);
+  });
+
   it('marks warm-up that had to end before times were steady', () => {
     const { wall } = migrateFlow();
     const flows = [migrateFlow({ wall: wall === null ? null : { ...wall, isSteady: false } })];
     expect(textOf([migrateCell({ flows })])).toMatch(/ 30, not steady /);
+    const others = migrateFlow({ destination: 'gpu1' });
+    expect(textOf([migrateCell({ flows: [...flows, others] })])).toMatch(/ 30, not steady /);
   });
 
   it('tells what was copied in vain, where anything was', () => {
@@ -178,6 +192,9 @@ describe('the words about what arrived', () => {
           'no byte changed in 2 tests, but 64KiB stayed behind in 1 of them, first host_to_device.2MiB.storm',
       },
     ]);
+    const complete = { ...simulated, goodBytes: simulated.wantedBytes };
+    const other = migrateCell({ totals: { wall: simulated, simulated: complete } });
+    expect(migrateReport.checks([other])[0].detail).toMatch(/ but 64KiB stayed behind in 1 of them/);
   });
 });
 

@@ -54,6 +54,21 @@ describe('a threshold', () => {
     expect(check('migrate.*.2MiB.ratio>=0.5').detail).toContain('0.6, migrate.up.2MiB.ratio, nearest of 2');
   });
 
+  it('is answered in its own terms, with all digits where fewer would seem to say otherwise', () => {
+    expect(check('migrate.up.2MiB.ratio>=50%').detail).toBe('migrate.up.2MiB.ratio>=50%: 60%');
+    const close = figuresOf('b', [{ key: 'c', samples: { latency: [24_449.4] } }], metrics);
+    const threshold = parseThreshold('b.c.latency<=24449ns');
+    if (threshold === null) throw new Error('no threshold');
+    expect(checkThreshold(threshold, close)).toMatchObject({
+      ok: false,
+      detail: 'b.c.latency<=24449ns: 24449.4ns',
+    });
+    const share = figuresOf('b', [{ key: 'c', samples: { ratio: [0.599999] } }], metrics);
+    const most = parseThreshold('b.c.ratio>=60%');
+    if (most === null) throw new Error('no threshold');
+    expect(checkThreshold(most, share)).toMatchObject({ ok: false, detail: 'b.c.ratio>=60%: 59.9999%' });
+  });
+
   it('does not hold where nothing was measured', () => {
     expect(check('migrate.down.4KiB.ratio>=0')).toMatchObject({ ok: false, figure: null });
   });

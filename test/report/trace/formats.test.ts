@@ -42,7 +42,7 @@ interface PerfettoEvent {
 }
 
 interface Perfetto {
-  tracks: Map<number, { name: string; parent: number; process: string }>;
+  tracks: Map<number, { name: string; parent: number; process: string; unit: number }>;
   names: Map<number, string>;
   events: PerfettoEvent[];
 }
@@ -106,13 +106,22 @@ function readInterned(pbf: PbfReader, names: Map<number, string>): void {
 
 function readTrack(pbf: PbfReader, { tracks }: Perfetto): void {
   const end = pbf.readVarint() + pbf.pos;
-  const track = { uuid: 0, name: '', parent: 0, process: '' };
+  const track = { uuid: 0, name: '', parent: 0, process: '', unit: 0 };
   pbf.readFields(
     (field, _, inner) => {
       if (field === 1) track.uuid = inner.readVarint();
       else if (field === 2) track.name = inner.readString();
       else if (field === 5) track.parent = inner.readVarint();
-      else if (field === 3) {
+      else if (field === 8) {
+        const counterEnd = inner.readVarint() + inner.pos;
+        inner.readFields(
+          (key, _counter, one) => {
+            if (key === 3) track.unit = one.readVarint();
+          },
+          null,
+          counterEnd,
+        );
+      } else if (field === 3) {
         const processEnd = inner.readVarint() + inner.pos;
         inner.readFields(
           (key, _process, one) => {
@@ -130,6 +139,14 @@ function readTrack(pbf: PbfReader, { tracks }: Perfetto): void {
 }
 
 describe('Perfetto', () => {
+  it('has counters of bytes and of numbers', () => {
+    const counters = [...perfetto.tracks.values()].filter(({ unit }) => unit !== 0);
+    const [bytes, count] = [3, 2];
+    expect(counters.length).toBeGreaterThan(2);
+    for (const { name, unit } of counters) expect(unit, name).toBe(name.includes(': bytes ') ? bytes : count);
+    expect(counters.map(({ name }) => name)).toContain('VRAM pages in use');
+  });
+
   it('has a process for each actor, and every event on a track of one', () => {
     const { tracks, events } = perfetto;
     const processes = [...tracks.values()].map(({ process }) => process).filter((name) => name !== '');
@@ -188,6 +205,17 @@ describe('Chrome JSON', () => {
         }
       }
     }
+  });
+
+  it('names every line once', () => {
+    const { traceEvents } = JSON.parse(written('c.json').toString());
+    const lineOf = ({ pid, tid }: { pid: number; tid: number }): string => `${pid}.${tid}`;
+    const named: string[] = traceEvents
+      .filter(({ name }: { name: string }) => name === 'thread_name')
+      .map(lineOf);
+    const used = traceEvents.filter(({ ph }: { ph: string }) => ph === 'X' || ph === 'i').map(lineOf);
+    expect(new Set(named).size).toBe(named.length);
+    expect(new Set(used)).toEqual(new Set(named));
   });
 
   it('begins each flow once', () => {

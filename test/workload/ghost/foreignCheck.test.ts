@@ -171,6 +171,18 @@ describe('a word of another actor', () => {
     expect([heldUp, one.load()]).toEqual([null, null]);
   });
 
+  it('is not taken for older when its owner announced twice more while it was loaded', () => {
+    const one = new OneWord(3, 2);
+    one.storeElsewhere(9);
+    one.store();
+    one.storeElsewhere(SEQUENCE_MODULUS - 5);
+    const heldUp = one.load(() => {
+      one.store();
+      one.storeElsewhere(2 * GRANULE - 1);
+    });
+    expect([heldUp, one.load()]).toEqual([null, null]);
+  });
+
   it('is never suspected wrongly, however long the run', () => {
     const action = fc.oneof(
       { weight: 4, arbitrary: fc.constant('store' as const) },

@@ -292,6 +292,18 @@ describe('processes and threads', () => {
     expect(trace.ignored).toEqual(new Map());
   });
 
+  it('ends a thread that has the id of one which has ended', () => {
+    const trace = parse(
+      '10 brk(NULL) = 0x1000',
+      '10 clone(child_stack=NULL, flags=CLONE_VM|SIGCHLD) = 11',
+      '11 exit(0) = ?',
+      '11 +++ exited with 0 +++',
+      '10 clone(child_stack=NULL, flags=CLONE_VM|SIGCHLD) = 11',
+      '11 +++ killed by SIGKILL +++',
+    );
+    expect(kinds(trace)).toEqual(['10 brk', '10 thread', '11 exit', '10 thread', '11 exit']);
+  });
+
   it('follows a thread whose exec takes over its leader', () => {
     const trace = parse(
       '10 brk(NULL) = 0x1000',
@@ -580,6 +592,11 @@ describe('when', () => {
         '10 1795212019.000003 brk(NULL) = 0x1000',
       ),
     ).toEqual([0, 1_000_002]);
+  });
+
+  it('is of the same day where lines of several threads are a little out of order', () => {
+    const lines = ['10 12:00:01.100000 brk(NULL) = 0x1000', '11 12:00:00.900000 brk(NULL) = 0x1000'];
+    expect(times(...lines, '10 12:00:03.100000 brk(NULL) = 0x1000')).toEqual([200_000, 0, 2_200_000]);
   });
 
   it('is the same for -tt, over midnight too, and for whole seconds', () => {
