@@ -199,7 +199,9 @@ export class Coordinator {
     this.gpus = this.probeGpus(world.iommus);
     this.dma = new GpuSvmDma(this.kernel, this.hmm, this.zdds);
     this.mirrors = this.makeMirrors(world.invalidation);
-    this.membership = new DeviceMembership(this.mirrors, this.vram);
+    this.membership = new DeviceMembership(this.mirrors, this.vram, () =>
+      this.gpuFaults.parts.migration.settle(),
+    );
     this.gpuFaults = this.makeFaultHandler(world);
     this.prefetches = new RangePrefetch(this.gpuFaults);
     this.spanPrefetches = new SpanPrefetch(this.gpuFaults, config.togetherPages ?? 0);
@@ -260,7 +262,7 @@ export class Coordinator {
 
   private makeMirrors(invalidation: InvalidationMaker | undefined): MirrorTable {
     const { kernel, gpus, hmm, dma, arrays, vram } = this;
-    const coherentHome = new CoherentHome(kernel, this.zdds, this.migrate);
+    const coherentHome = new CoherentHome(kernel, this.zdds, (victim) => vram.evict(victim));
     const config = {
       ...this.config,
       ...(invalidation === undefined ? {} : { invalidation }),

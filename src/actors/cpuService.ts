@@ -2,20 +2,30 @@
 
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
-import type { Vpn } from '../base/units.js';
+import { type Vpn, vpn } from '../base/units.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { MmCalls } from '../mm/mmCalls.js';
 import type { Mm } from '../mm/process/mm.js';
 import type { ArgsOf } from '../sim/message.js';
 import type { Port } from '../sim/port.js';
 import type { Steps } from '../sim/steps.js';
+import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type FileTable, NO_FILE } from './fileTable.js';
-import type { IoctlReply, IoctlTable } from './ioctl.js';
+import { type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import { CpuMessage } from './messages.js';
 import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
 
 /** Of a call of a process that has ended: -ESRCH of the kernel. */
 const GONE = Errno.ENOENT;
+/** Work on nothing of the caller's memory: who ends a process returns when its memory is gone, and who waits at a pipe keeps nobody's. */
+const WITHOUT_MEMORY: ReadonlySet<number> = new Set([
+  IoctlRequest.exit,
+  IoctlRequest.kill,
+  IoctlRequest.pipeRead,
+  IoctlRequest.pipeWrite,
+]);
+/** Where the heap of such a process ends. */
+const NO_HEAP = vpn(0);
 
 /** What the kernel knows of one CPU thread. */
 export class CpuService {
@@ -72,7 +82,9 @@ export class CpuService {
   private *ioctl({ request, ...args }: ArgsOf<typeof CpuMessage.ioctl>): Steps<IoctlReply> {
     const { thread, payload } = this;
     assert(payload !== null, () => `cpu${thread} has no payload for a driver call`);
-    return yield* this.ioctls.handle(request, { mm: this.current, thread, ...args, payload });
+    const call = (mm: Mm): Steps<IoctlReply> => this.ioctls.handle(request, { mm, thread, ...args, payload });
+    if (WITHOUT_MEMORY.has(request)) return yield* call(this.current);
+    return yield* this.inside<IoctlReply>(ioctlReply(GONE), call);
   }
 
   /** The address space stays for as long as a call works on it, whoever ends the process meanwhile; `gone` where it has ended before. */
@@ -121,6 +133,7 @@ export class CpuService {
   }
 
   private *brk({ end }: ArgsOf<typeof CpuMessage.brk>): Steps<{ end: Vpn }> {
-    return { end: yield* this.calls.memoryMap.brk(this.current, end) };
+    const { memoryMap } = this.calls;
+    return { end: yield* this.inside<Vpn>(NO_HEAP, (mm) => memoryMap.brk(mm, end)) };
   }
 }

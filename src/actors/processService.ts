@@ -9,7 +9,7 @@ import { IoctlRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import type { ProcessTable } from './processTable.js';
 
-/** What a process may have open: a driver closes it once the memory of the process is gone. @kernel exit_files */
+/** What a process may have open: a driver closes it once the process has let go of its memory. @kernel exit_files */
 export interface OpenFiles {
   closeAll(mm: Mm): Steps<void>;
 }
@@ -27,7 +27,7 @@ export class ProcessService {
     ioctls.register(IoctlRequest.kill, (call) => this.end(call));
   }
 
-  /** The memory goes first, then what is open. @kernel do_exit */
+  /** The memory goes first, unless a call is still at work on it, and then what is open. @kernel do_exit */
   *exit(mm: Mm): Steps<void> {
     this.processes.remove(mm);
     yield* this.calls.exit.mmput(mm);

@@ -30,7 +30,6 @@ export const b011: BugOverlay = {
         () =>
           function* () {
             yield* vm.detach(vm.gpus);
-            for (const { port } of vm.gpus) port.removeSpace(vm.space);
           },
       ),
     ),

@@ -179,15 +179,16 @@ export class FaultBuffer {
     for (;;) {
       while (this.queued === 0 || this.outstanding >= this.config.outstandingMax) yield* this.work.wait();
       yield* this.sched.spend(this.config.batchNs);
-      if (entryNs > 0) yield* this.sched.spend(this.nextBatch * entryNs);
-      const count = this.deliverBatch();
+      // Who comes while the entries are read waits for the next batch.
+      const count = this.nextBatch;
+      if (entryNs > 0) yield* this.sched.spend(count * entryNs);
+      this.deliverBatch(count);
       if (this.sched.reach(DeviceStep.faultBatch, this.config.device, count)) yield STEP;
     }
   }
 
-  private deliverBatch(): number {
+  private deliverBatch(count: number): void {
     const { device } = this.config;
-    const count = this.nextBatch;
     for (let i = 0; i < count; i++) {
       const entry = this.queue[this.queueHead];
       this.queueHead = (this.queueHead + 1) % this.queue.length;
@@ -196,7 +197,6 @@ export class FaultBuffer {
     this.queued -= count;
     this.outstanding += count;
     this.counters.batches++;
-    return count;
   }
 
   private *serve(entry: FaultEntry): Steps<void> {

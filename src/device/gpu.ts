@@ -124,7 +124,7 @@ export class Gpu {
     this.world.sched.at(DeviceStep.zap, this.config.index, page, npages, zapped);
   }
 
-  /** No context uses the space any more, and nothing is bound in it. */
+  /** Nothing is bound in the space any more; contexts that still use it fault. */
   removeSpace(space: SpaceId): void {
     this.pageTable.removeSpace(space);
   }

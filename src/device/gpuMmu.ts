@@ -72,12 +72,8 @@ export class GpuMmu {
 
   /** Index in 32-bit words of the page's first word, or -1 when the access faults. @throws AssertionFailure on an {@link IommuFault}. */
   tryPage(page: Vpn, write: boolean): number {
-    let pte = this.tlb.lookup(page, write);
-    if (pte === MISS) {
-      pte = this.walk(page, write);
-      if (pte === MISS) return -1;
-    }
-    return this.frameOf(page, pte, write) * WORDS;
+    const pte = this.entryFor(page, write);
+    return pte === MISS ? -1 : this.frameOf(page, pte, write) * WORDS;
   }
 
   /**
@@ -85,8 +81,9 @@ export class GpuMmu {
    * device cannot do them.
    */
   tryAtomic(page: Vpn): number {
-    const base = this.tryPage(page, true);
-    if (base < 0 || this.canDoAtomics(this.table.read(page))) return base;
+    const pte = this.entryFor(page, true);
+    if (pte === MISS) return -1;
+    if (this.canDoAtomics(this.table.read(page))) return this.frameOf(page, pte, true) * WORDS;
     this.counters.pageFaults++;
     return -1;
   }
@@ -96,6 +93,11 @@ export class GpuMmu {
     if (!gpuPteAllowsAtomics(pte)) return false;
     const proto = gpuPteProto(pte);
     return proto === Vram || proto === Null || (proto === System && this.systemAtomics !== 'none');
+  }
+
+  private entryFor(page: Vpn, write: boolean): GpuPte {
+    const pte = this.tlb.lookup(page, write);
+    return pte === MISS ? this.walk(page, write) : pte;
   }
 
   /** What the page table says; remembered if it allows the access. */

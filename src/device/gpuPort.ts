@@ -39,7 +39,7 @@ export interface GpuPort {
   startTlbInvalidation(page: Vpn, npages: number): TlbInvalidation;
   /** On return no access of this GPU uses a translation for these pages that it read before the start. */
   finishTlbInvalidation(invalidation: TlbInvalidation): Steps<void>;
-  /** The last request for an address space, in which nothing is bound any more. */
+  /** The device has left the address space, in which nothing is bound any more; accesses there fault. It may join it again. */
   removeSpace(space: SpaceId): void;
   /**
    * Copies page i from address `src[i]` to `dst[i]`, both as this device sees them; `dst` 0 skips, `src` 0 fills with zeros. Errors: -EIO on

@@ -4,7 +4,6 @@ import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
 import type { ZddTable } from '../drm/pagemap/devmem.js';
-import type { PagemapMigrate } from '../drm/pagemap/pagemapMigrate.js';
 import { NO_PFN, type Pfn } from '../memory/pfn.js';
 import { ZoneKind } from '../memory/zone.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -17,7 +16,7 @@ export class CoherentHome {
   constructor(
     private readonly kernel: Kernel,
     private readonly zdds: ZddTable,
-    private readonly migrate: PagemapMigrate,
+    private readonly evict: (victim: DriverDevmem) => Steps<Errno>,
   ) {}
 
   /** Whether some device has such memory. */
@@ -36,14 +35,10 @@ export class CoherentHome {
     return Errno.OK;
   }
 
-  /** One eviction of it at a time; what the driver has made room of meanwhile is gone. */
-  private *empty(pfn: Pfn): Steps<Errno> {
+  private empty(pfn: Pfn): Steps<Errno> {
     const { devmem } = this.zdds.get(this.kernel.folios.zoneData(pfn));
     assert(devmem instanceof DriverDevmem, 'a page of a device lies in no allocation of the driver');
-    yield* devmem.beginEviction();
-    const errno = devmem.released ? Errno.OK : yield* this.migrate.evictToRam(devmem);
-    devmem.endEviction();
-    return errno;
+    return this.evict(devmem);
   }
 
   /** The page of an entry where it is of such memory. */

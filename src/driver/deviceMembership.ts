@@ -11,6 +11,8 @@ export class DeviceMembership {
   constructor(
     private readonly mirrors: MirrorTable,
     private readonly vram: VramManager,
+    /** Waits for the migrations that are under way. */
+    private readonly settle: () => Steps<void>,
   ) {}
 
   /** Errors: -ENODEV (it is unplugged), -EEXIST, -ENOENT (the process has no mirror), -ENOMEM. */
@@ -27,6 +29,8 @@ export class DeviceMembership {
   *leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     const errno = yield* this.mirrors.leave(mm, gpu);
     if (errno !== Errno.OK) return errno;
+    // The lock of its own mirror keeps nobody else from bringing pages to it; that of a shared one does.
+    if (!this.mirrors.isShared) yield* this.settle();
     return yield* this.vram.evictOf(gpu, mm, () => this.mirrors.has(mm, gpu));
   }
 }

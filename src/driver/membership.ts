@@ -53,7 +53,7 @@ export class Membership implements RangeMembers {
 
   /**
    * The device gets a part in every range, and serves faults from now on; with `mirrorAll` all addresses are a mirror for it. Errors: -EEXIST,
-   * -ENOENT (the mirror is closed), -ENOMEM; after an error nothing has changed.
+   * -ENOENT (the mirror is closed), -ENOMEM; after an error no device sees anything else than before.
    */
   *join(gpu: GpuHandle, mirrorAll: boolean): Steps<Errno> {
     const { vmLock } = this.vm;

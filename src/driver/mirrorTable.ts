@@ -34,6 +34,8 @@ export interface MirrorConfig {
 
 export class MirrorTable {
   private readonly open_: SvmVm[] = [];
+  /** The same by address space, for faults. */
+  private readonly spaces = new Map<SpaceId, SvmVm[]>();
   private readonly said = new Map<Mm, ProcessAttributes>();
 
   constructor(
@@ -64,7 +66,7 @@ export class MirrorTable {
   }
 
   /** One mirror for all devices of a process. */
-  private get isShared(): boolean {
+  get isShared(): boolean {
     return this.config.layout !== 'one-to-one';
   }
 
@@ -91,7 +93,7 @@ export class MirrorTable {
 
   /** The mirror through which a device uses a process's addresses; null when it is no member. */
   memberVm(mm: Mm, gpu: GpuHandle): SvmVm | null {
-    return this.open_.find((vm) => vm.mm === mm && vm.gpus.includes(gpu)) ?? null;
+    return this.find(gpu, spaceId(mm.id - 1));
   }
 
   /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
@@ -123,11 +125,11 @@ export class MirrorTable {
 
   /** The mirror that a device's faults in a space belong to; null when the process is not mirrored. */
   find(gpu: GpuHandle, space: SpaceId): SvmVm | null {
-    return this.open_.find((vm) => vm.space === space && vm.gpus.includes(gpu)) ?? null;
+    return this.spaces.get(space)?.find((vm) => vm.gpus.includes(gpu)) ?? null;
   }
 
   of(mm: Mm): SvmVm[] {
-    return this.open_.filter((vm) => vm.mm === mm);
+    return [...(this.spaces.get(spaceId(mm.id - 1)) ?? [])];
   }
 
   /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */
@@ -141,6 +143,8 @@ export class MirrorTable {
     if (vm.closed) return;
     yield* vm.close();
     this.open_.splice(this.open_.indexOf(vm), 1);
+    const sharing = this.spaces.get(vm.space) ?? [];
+    sharing.splice(sharing.indexOf(vm), 1);
   }
 
   /** The end of all: closed mirrors stay in the list, so that what they leave behind can be seen. */
@@ -167,6 +171,7 @@ export class MirrorTable {
     if (this.config.mirrorAll ?? true) for (const deviceVm of vm.deviceVms.values()) deviceVm.mirrorAll();
     vm.attributes = this.attributesOf(mm);
     this.open_.push(vm);
+    this.spaces.set(space, [...(this.spaces.get(space) ?? []), vm]);
     this.kernel.sched.spawnServant(this.actor, `garbage collector of ${name}`, () => vm.collector.run());
   }
 }

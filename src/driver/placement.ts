@@ -20,7 +20,7 @@ export interface PlacementQuestion {
   reaches(device: number): boolean;
 }
 
-/** Asked once per fault, under the vm lock or none; must not change anything. The same question may be asked again. */
+/** Asked once per attempt to serve a fault, under the vm lock or none; must not change anything. The same question may be asked again. */
 export interface PlacementPolicy {
   readonly name: string;
   /**

@@ -160,6 +160,7 @@ export class SvmVm {
     if (!this.svmLock.beginLock()) yield PARK;
     yield* this.unmapEverything();
     for (const deviceVm of this.deviceVms.values()) yield* deviceVm.close();
+    for (const gpu of this.gpus) gpu.port.removeSpace(this.space);
     yield* this.gpusvm.fini();
     this.finished = true;
     this.svmLock.unlock();
@@ -169,7 +170,6 @@ export class SvmVm {
   /** fini does not unmap: the driver must, before. */
   *unmapEverything(): Steps<void> {
     yield* this.detach(this.gpus);
-    for (const gpu of this.gpus) gpu.port.removeSpace(this.space);
     for (const range of this.gpusvm.allRanges()) {
       const { parts } = range as DriverRange;
       for (const part of parts) {

@@ -220,6 +220,28 @@ describe('FaultBuffer', () => {
     expect(deliveredAtNs).toEqual([1030, 2050]);
   });
 
+  it('reads no entry for nothing: who comes meanwhile waits for the next batch', () => {
+    const sched = executor();
+    const host = new Host(sched, () => Errno.OK, 10_000);
+    const buffer = new FaultBuffer({ ...DEFAULTS, batchNs: 1000, entryNs: 10 }, sched, ACTOR, host);
+    const batches: string[] = [];
+    const log = new StepLog('device.faultBatch');
+    sched.observer = {
+      onStep(...step) {
+        const seen = log.lines.length;
+        log.onStep(...step);
+        if (log.lines.length > seen) batches.push(`${log.lines[seen].split(' ')[2]} at ${sched.now()}`);
+      },
+    };
+    const late = function* (): Steps<void> {
+      yield* sched.sleep(1005);
+      yield* buffer.raise(vpn(2), true);
+    };
+    sched.spawn(ACTOR, 'late', late());
+    raiseAll(sched, buffer, [[[1, true]]]);
+    expect(batches).toEqual(['1 at 1010', '1 at 2020']);
+  });
+
   it('names its steps, with the latency of the fault', () => {
     const sched = executor();
     const buffer = new FaultBuffer(

@@ -132,6 +132,10 @@ export class System implements StepObserver {
     this.arrays = PageArrays.allocate(16);
     const iommus = vram.map(() => Iommu.allocate(options.ioPages ?? 2048, layout.totalPages));
     const brackets = new SharedArrayBuffer(AccessBracket.bytesFor(Math.max(1, cpuCount)));
+    const payloads = Array.from(
+      { length: cpuCount },
+      () => new CallPayload(new SharedArrayBuffer(CallPayload.bytesFor(8)), 0, 8),
+    );
     const links = Array.from({ length: deviceCount + cpuCount }, (_, i) => this.connect(i));
     this.coordinator = new Coordinator(
       {
@@ -158,6 +162,7 @@ export class System implements StepObserver {
         arrays: this.arrays,
         iommus,
         policy: options.policy ?? migrateToFaulting(false),
+        payloads,
         ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
       },
       links.slice(0, deviceCount).map(({ host }) => host),
@@ -175,6 +180,7 @@ export class System implements StepObserver {
         tableRoot: this.coordinator.mm.pageTable.root,
         bracket: new AccessBracket(brackets, i),
         accessNs: 0,
+        payload: payloads[i],
       };
       return new CpuThread(i, world, links[deviceCount + i].other);
     });

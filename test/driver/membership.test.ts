@@ -4,11 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import { adviseMirror } from '../../src/driver/attributes/mirrorAdvice.js';
+import { SvmFlag } from '../../src/driver/attributes/svmAttributes.js';
 import { AtomicMode, XeMadvise } from '../../src/driver/attributes/xeMadvise.js';
-import { migrateToFaulting, stayInRam } from '../../src/driver/placement.js';
+import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import type { Steps } from '../../src/sim/steps.js';
+import { actorId } from '../../src/sim/task.js';
 import { fill, findDifference, load, System, type SystemOptions, store } from './harness.js';
 
 const AREA = 0x1000;
@@ -33,6 +35,11 @@ function join(system: System, device: number): Errno {
 
 function leave(system: System, device: number): Errno {
   return system.run(system.cpus[0].setMembership(device, false));
+}
+
+/** Puts what the steps return at the end of a list. */
+function* noted<T>(steps: Steps<T>, results: T[]): Steps<void> {
+  results.push(yield* steps);
 }
 
 function partsAt(system: System, page: number): number[] {
@@ -153,6 +160,57 @@ describe('a device that leaves', () => {
     ]);
     expect(errnos).toEqual([Errno.OK, Errno.ENODEV, Errno.ENODEV]);
     expect([said.map.size, vm.vmLock.isLocked]).toEqual([0, false]);
+  });
+
+  it.each(['n1', 'one-to-one'] as const)(
+    'keeps nothing that another device was bringing to it (%s)',
+    (layout) => {
+      const system = mirrored([], { layout, policy: preferDevice(1) });
+      const { vram, gpus } = system.coordinator;
+      const right = vram.populate.bind(vram);
+      const leaving: Errno[] = [];
+      vram.populate = function* (...args) {
+        vram.populate = right;
+        system.executor.spawn(actorId(0), 'leaving', noted(system.cpus[0].setMembership(1, false), leaving));
+        yield* system.executor.sleep(1000);
+        return yield* right(...args);
+      };
+      expect(system.run(load(system.context(0), AREA))).toBe(100);
+      expect([leaving, system.placesOf(AREA, PAGES), gpus[1].allocations.size]).toEqual([[0], ['ram'], 0]);
+      expectAllThere(system);
+      system.tearDown();
+    },
+  );
+
+  it.each(['n1', 'one-to-one'] as const)(
+    'is no place to go to for who waited while it left (%s)',
+    (layout) => {
+      const system = mirrored([], { layout, policy: preferDevice(1) });
+      const { scan } = system.coordinator.gpuFaults.parts.migration;
+      const right = scan.scan.bind(scan);
+      const leaving: Errno[] = [];
+      scan.scan = function* (...args) {
+        scan.scan = right;
+        system.executor.spawn(actorId(0), 'leaving', noted(system.cpus[0].setMembership(1, false), leaving));
+        yield* system.executor.sleep(1000);
+        return yield* right(...args);
+      };
+      expect(system.run(load(system.context(0), AREA))).toBe(100);
+      expect([leaving, system.placesOf(AREA, PAGES)]).toEqual([[Errno.OK], ['ram']]);
+      expectAllThere(system);
+      system.tearDown();
+    },
+  );
+
+  it('is told that it has left by a fault that waited, whatever it might not have done there', () => {
+    const system = mirrored([]);
+    const { mirrors, mm, gpuFaults, gpus, vms } = system.coordinator;
+    const readOnly = { kind: 'setFlags', flags: SvmFlag.GpuReadOnly } as const;
+    mirrors.attributesOf(mm)?.kfd.apply(vpn(AREA), vpn(AREA + 1), [readOnly]);
+    const storing = (): Errno => system.run(gpuFaults.handle(vms[0], gpus[1], vpn(AREA), true));
+    expect(storing()).toBe(Errno.EPERM);
+    leave(system, 1);
+    expect(storing()).toBe(Errno.ENODEV);
   });
 
   it('cannot leave twice, nor join twice, nor if it does not exist', () => {

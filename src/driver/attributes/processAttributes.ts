@@ -34,6 +34,7 @@ export class ProcessAttributes implements IntervalNotifierOps {
   /** User queues, as `device.name`. @kernel process_queue_manager */
   readonly queues = new Set<string>();
   private interval: IntervalNotifier | null = null;
+  private closed = false;
 
   constructor(
     readonly mm: Mm,
@@ -49,20 +50,26 @@ export class ProcessAttributes implements IntervalNotifierOps {
     return this.interval !== null;
   }
 
-  /** To be called before shared attributes are set; without mmap_lock. Errors: those of the notifier's insertion. @kernel svm_range_add_notifier_locked */
+  /**
+   * To be called before shared attributes are set; without mmap_lock. Errors: those of the notifier's insertion; -ENOENT where the process's mirrors
+   * were closed meanwhile. @kernel svm_range_add_notifier_locked
+   */
   *watch(): Steps<Errno> {
     if (this.interval !== null) return Errno.OK;
     const interval = new IntervalNotifier(FIRST_PAGE, PAST_LAST_PAGE, this);
-    this.interval = interval;
     const errno = yield* this.mm.notifiers.insert(interval);
-    if (errno !== Errno.OK) this.interval = null;
-    return errno;
+    if (errno !== Errno.OK) return errno;
+    // Who waits at the same time hears of nothing yet, so that everybody inserts one, and the first stays.
+    if (this.interval === null && !this.closed) this.interval = interval;
+    else yield* this.mm.notifiers.remove(interval);
+    return this.closed ? Errno.ENOENT : Errno.OK;
   }
 
   /** The process's mirrors are gone. @kernel svm_range_list_fini */
   *close(): Steps<void> {
     const { interval } = this;
     this.interval = null;
+    this.closed = true;
     if (interval !== null) yield* this.mm.notifiers.remove(interval);
     this.shared.delete(FIRST_PAGE, PAST_LAST_PAGE);
   }

@@ -67,7 +67,8 @@ export class GpuFaultHandler {
 
   /**
    * OK: the access may be tried again. Errors: -EFAULT (no mapping), -EPERM (a store to a read-only mapping), -EACCES (an atomic that the
-   * device may not or cannot do there), -ENOMEM, -EBUSY (it never settled), -ENODEV (the device has left the mirror).
+   * device may not or cannot do there), -ENOMEM, -EBUSY (it never settled), -ENODEV (the device has left the mirror), -ENOENT (the mirror is
+   * closed), -EINVAL (no range fits there: its mapping is smaller than the smallest chunk).
    */
   *handle(
     vm: SvmVm,
@@ -82,7 +83,7 @@ export class GpuFaultHandler {
     if (!vm.vmLock.beginRead()) yield PARK;
     // What was said of memory that has gone goes with its ranges, and must not be taken for what is there now.
     if (vm.collector.hasWork) yield* vm.collector.collectFirst();
-    const placed = this.parts.placement.resolve(vm, gpu, page, write, kind);
+    const placed = this.resolve(vm, gpu, page, write, kind);
     let fault: GpuFault | null = null;
     let errno: Errno;
     if (typeof placed === 'number') errno = placed;
@@ -95,6 +96,12 @@ export class GpuFaultHandler {
     if (errno !== Errno.OK) this.noteFailure(vm, gpu, page, kind, errno);
     else if (fault?.onMirror === true) this.onServed?.(fault);
     return errno;
+  }
+
+  /** Only who mirrors the memory is told what it may do there. Errors: those of {@link mayServe} and of {@link RangePlacement.resolve}. */
+  private resolve(vm: SvmVm, gpu: GpuHandle, page: Vpn, write: boolean, kind: FaultKind): Placed | Errno {
+    const refused = this.mayServe({ vm, gpu });
+    return refused === Errno.OK ? this.parts.placement.resolve(vm, gpu, page, write, kind) : refused;
   }
 
   /** What devices may only load from is prefetched for loads. */
@@ -154,6 +161,7 @@ export class GpuFaultHandler {
   }
 
   private *round(fault: GpuFault): Steps<Round> {
+    fault.beginRound();
     if (fault.vm.collector.hasWork) {
       const errno = this.lookAgain(fault, yield* fault.vm.collector.collectFirst());
       if (errno !== Errno.OK) return errno;

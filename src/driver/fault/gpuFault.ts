@@ -3,6 +3,7 @@
 import type { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import type { FaultKind } from '../../memory/faultKind.js';
+import type { Place } from '../attributes/location.js';
 import type { Placed } from '../attributes/placement.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import type { PlacementPolicy, PlacementQuestion } from '../placement.js';
@@ -61,6 +62,8 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   onMirror = false;
   /** One past the range that was served, once known. */
   servedEnd: Vpn;
+  /** What the policy has answered in this round. */
+  private answer: Place | null = null;
 
   constructor(
     request: FaultRequest,
@@ -84,6 +87,7 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
   /** The pages are to be elsewhere than was thought. */
   place({ policy, devmemOnly, readOnly }: Placed): void {
     this.policy = policy;
+    this.answer = null;
     this.devmemOnly = devmemOnly;
     this.readOnly ||= readOnly;
   }
@@ -95,12 +99,27 @@ export class GpuFault implements FaultRequest, PlacementQuestion {
     this.readOnly = false;
   }
 
+  /** Where the policy wants the pages. It is asked anew in each round: the driver may let go of a device between two of them. */
+  get wanted(): Place {
+    this.answer ??= this.policy.place(this);
+    return this.answer;
+  }
+
+  beginRound(): void {
+    this.answer = null;
+  }
+
   get device(): number {
     return this.gpu.index;
   }
 
   get process(): number {
     return this.vm.mm.id;
+  }
+
+  /** The process uses the device now. */
+  isMember(gpu: GpuHandle): boolean {
+    return gpu === this.gpu || this.members.includes(gpu.index);
   }
 
   get members(): readonly number[] {

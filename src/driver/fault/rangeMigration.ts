@@ -83,15 +83,24 @@ export class RangeMigration {
     return errno;
   }
 
+  /** A migration lock is held. Errors: those of `populate_mm`, -ENODEV (the process does not use the target any more). */
   *populate(
-    { vm }: GpuFault,
+    fault: GpuFault,
     { start, end }: Pages,
     target: GpuHandle,
     dpagemap: DrmPagemap,
     ctx: GpuSvmContext,
   ): Steps<Errno> {
     if (this.kernel.sched.reach(DriverStep.migrate, start, end - start, target.index)) yield STEP;
-    return yield* dpagemap.populateMm(vm.mm, start, end, ctx.timesliceNs);
+    // It may have left while this waited; who lets it go waits for those that had found it there.
+    if (!fault.isMember(target)) return Errno.ENODEV;
+    return yield* dpagemap.populateMm(fault.vm.mm, start, end, ctx.timesliceNs);
+  }
+
+  /** Returns when every migration that is under way has ended. */
+  *settle(): Steps<void> {
+    if (!this.lock.beginWrite()) yield PARK;
+    this.lock.writeUnlock();
   }
 
   /** Who prefetches a span has said so of all of it. */

@@ -46,14 +46,14 @@ export class RangePlacement {
 
   /** The device whose memory the policy wants the pages in. @kernel xe_vma_resolve_pagemap */
   wantedDevice(fault: GpuFault): GpuHandle | null {
-    const place = fault.policy.place(fault);
-    if (place === Location.Faulting) return fault.gpu;
-    return isDevice(place) ? this.world.deviceOf(fault.vm, place) : null;
+    const { wanted } = fault;
+    if (wanted === Location.Faulting) return fault.gpu;
+    return isDevice(wanted) ? this.world.deviceOf(fault.vm, wanted) : null;
   }
 
   /** The policy wants the pages in RAM, wherever they are. */
   wantsSystem(fault: GpuFault): boolean {
-    return !fault.devmemOnly && fault.policy.place(fault) === Location.System;
+    return !fault.devmemOnly && fault.wanted === Location.System;
   }
 
   /** The pages, as the device knows them, lie in device memory, and are to be in RAM. */
@@ -62,8 +62,8 @@ export class RangePlacement {
   }
 
   /**
-   * Whose device pages the fault may use as they are: nobody's where they are to be in RAM, so that they come home. To be asked anew in each round:
-   * the driver may let go of the device between two of them. @kernel xe_svm_private_page_owner
+   * Whose device pages the fault may use as they are: nobody's where they are to be in RAM, so that they come home.
+   * @kernel xe_svm_private_page_owner
    */
   ownerFor(fault: GpuFault): PagemapOwner {
     return this.wantsSystem(fault) ? NO_OWNER : fault.gpu.owner;

@@ -55,8 +55,7 @@ export class RangePrefetch {
    */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;
-    // Its last device left while this waited: what lay in its memory comes home by that, and a range would be nobody's.
-    const result = vm.closed ? vpn(TASK_SIZE_PAGES) : yield* this.toRamLocked(vm, page);
+    const result = yield* this.toRamLocked(vm, page);
     vm.vmLock.readUnlock();
     return result;
   }
@@ -64,6 +63,8 @@ export class RangePrefetch {
   private *toRamLocked(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     // A range that has lost pages cannot come home as a whole.
     if (vm.collector.hasWork) yield* vm.collector.collectFirst();
+    // Its last device left while this waited: what lay in its memory comes home by that, and a range would be nobody's.
+    if (vm.closed) return vpn(TASK_SIZE_PAGES);
     const next = nextToBringHome(vm, page);
     return next === page ? yield* this.bringHome(vm, page) : next;
   }

@@ -181,6 +181,7 @@ export class SpanPrefetch {
 
   private *fill(wanted: Wanted, isThere: boolean): Steps<Errno> {
     const { fault, part } = wanted;
+    fault.beginRound();
     if (!part.lock.beginLock()) yield PARK;
     const ctx = this.faults.context(fault);
     const placed = isThere ? Errno.OK : yield* this.place(wanted, ctx);

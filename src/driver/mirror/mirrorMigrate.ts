@@ -8,7 +8,8 @@ import type { Vma } from '../../mm/area/vma.js';
 import { isLeafAt, leafStart } from '../../mm/huge/hugeLeaf.js';
 import { isPmdNone, wantsHugePage } from '../../mm/huge/thpArea.js';
 import type { DeviceFault } from '../../mm/migrate/devPagemap.js';
-import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
+import { type MigrateVmaArgs, migrateVmaArgs } from '../../mm/migrate/migrateArgs.js';
+import { MigrateSelect, type MigrateVma } from '../../mm/migrate/migrateVma.js';
 import type { Mm } from '../../mm/process/mm.js';
 import type { Steps } from '../../sim/steps.js';
 import { MigrationWatch } from './migrationWatch.js';
@@ -148,19 +149,9 @@ function makeArgs(
   flags: number,
   faultPage: Pfn,
 ): MigrateVmaArgs {
-  const npages = end - start;
-  return {
-    mm,
-    vma,
-    start,
-    end,
-    src: new Uint32Array(npages),
-    dst: new Uint32Array(npages),
-    flags: flags | (npages === PMD_PAGES ? MigrateSelect.Compound : 0),
-    pgmapOwner: context.device.pagemap.owner,
-    faultPage,
-    cpages: 0,
-  };
+  const compound = end - start === PMD_PAGES ? MigrateSelect.Compound : 0;
+  const select = { flags: flags | compound, pgmapOwner: context.device.pagemap.owner };
+  return migrateVmaArgs(mm, vma, { start, end }, select, faultPage);
 }
 
 /** @kernel dmirror_select_device */

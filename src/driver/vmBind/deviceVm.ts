@@ -176,10 +176,15 @@ export class DeviceVm implements VaHome {
     if (this.gpuvm.evicted.size === 0) return;
     const { vmLock } = this.vm;
     yield* vmLock.read();
-    const back = this.vm.closed ? [] : yield* this.validateEvicted();
+    const back = this.isOpen ? yield* this.validateEvicted() : [];
     // No mapping goes while the vm lock is held. One that cannot be bound now is left to the fault that comes.
     for (const va of back) yield* this.serveFault(va);
     vmLock.readUnlock();
+  }
+
+  /** The device mirrors the address space; once it has left, or the mirror is closed, the objects here are let go of. The vm lock is held. */
+  private get isOpen(): boolean {
+    return !this.vm.closed && this.vm.deviceVms.get(this.gpu) === this;
   }
 
   /** The mappings of objects that came back; all objects are locked together meanwhile. @kernel xe_exec_fn */

@@ -70,7 +70,8 @@ export class VaBinder {
       errno = yield* this.writeEntries(va, array);
       va.bound = errno === Errno.OK;
       if (va.bound) va.setInvalidated(false);
-      if (errno !== Errno.OK) this.gpu.port.zap(this.tagged(va.start), va.npages);
+      // Accesses may have gone through the entries of earlier requests.
+      if (errno !== Errno.OK) yield* this.zap(va.start, va.end);
       sched.at(DriverStep.bound, va.start, va.npages, this.gpu.index, errno);
     }
     notifierLock.readUnlock();

@@ -74,7 +74,16 @@ export class BoMoves {
     return errno;
   }
 
+  /** The device stays plugged in until the object is where whoever unplugs it looks. */
   private *bringBack(bo: VramBo): Steps<Errno> {
+    const { life } = bo.gpu;
+    if (!life.enter()) return Errno.ENODEV;
+    const errno = yield* this.moveToVram(bo);
+    life.exit();
+    return errno;
+  }
+
+  private *moveToVram(bo: VramBo): Steps<Errno> {
     const pieces = yield* this.allocate(bo.gpu, bo.npages);
     if (typeof pieces === 'number') return pieces;
     const vram = vramMemory(bo.gpu, pieces);

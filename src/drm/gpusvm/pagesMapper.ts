@@ -40,10 +40,7 @@ export class PagesMapper {
     private readonly zdds: ZddTable,
   ) {}
 
-  /**
-   * Maps all pages and publishes them, or none. `first` is the address of the first page. Errors: -EOPNOTSUPP, -EFAULT, -ENOMEM, -EAGAIN (a
-   * device page lost its memory's pagemap: look again).
-   */
+  /** Maps all pages and publishes them, or none. `first` is the address of the first page. Errors: -EOPNOTSUPP, -EFAULT, -ENOMEM. */
   mapAll(
     pages: GpuSvmPages,
     dmaAddrs: Uint32Array,
@@ -105,7 +102,7 @@ export class PagesMapper {
       : this.mapDevicePage(run, i, pfn, order);
   }
 
-  /** Errors: -EOPNOTSUPP, memory of another allocation or device than before; -EAGAIN; -EFAULT. */
+  /** Errors: -EOPNOTSUPP, memory of another allocation or device than before; -EFAULT. */
   mapDevicePage(run: MapRun, i: number, pfn: Pfn, order: number): DmaAddr | Errno {
     const { pages, ctx } = run;
     const zdd = this.zdds.get(this.kernel.folios.zoneData(pfn));

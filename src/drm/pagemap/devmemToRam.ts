@@ -6,8 +6,9 @@ import { alignDown, type Vpn } from '../../base/units.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { DeviceFault } from '../../mm/migrate/devPagemap.js';
+import { migrateVmaArgs } from '../../mm/migrate/migrateArgs.js';
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
-import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
+import { MigrateSelect, type MigrateVma } from '../../mm/migrate/migrateVma.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import type { Devmem, Zdd, ZddTable } from './devmem.js';
 import type { MigrateCopy } from './migrateCopy.js';
@@ -121,18 +122,8 @@ export class DevmemToRam {
     const { start, end } = this.spanOf(fault, devmem);
     const npages = end - start;
     if (sched.reach(PagemapStep.toRam, start, npages, devmem.dpagemap.device.index, mm.id)) yield STEP;
-    const args: MigrateVmaArgs = {
-      mm,
-      vma,
-      start,
-      end,
-      src: new Uint32Array(npages),
-      dst: new Uint32Array(npages),
-      flags: SELECT_DEVICE,
-      pgmapOwner: devmem.dpagemap.pagemap.owner,
-      faultPage: pfn,
-      cpages: 0,
-    };
+    const select = { flags: SELECT_DEVICE, pgmapOwner: devmem.dpagemap.pagemap.owner };
+    const args = migrateVmaArgs(mm, vma, { start, end }, select, pfn);
     let errno = yield* this.migrateVma.setup(args);
     if (errno !== Errno.OK) return errno;
     if (args.cpages > 0) {

@@ -5,11 +5,12 @@ import { Errno } from '../../base/errno.js';
 import type { Vpn } from '../../base/units.js';
 import { AllocSite } from '../../memory/failureInjector.js';
 import type { PageArrayPool } from '../../memory/pageArrays.js';
-import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import type { Pfn } from '../../memory/pfn.js';
 import type { Kernel } from '../../mm/kernel.js';
 import type { DeviceFault, DevPagemapOps } from '../../mm/migrate/devPagemap.js';
+import { type MigrateVmaArgs, migrateVmaArgs } from '../../mm/migrate/migrateArgs.js';
 import type { MigrateDevice } from '../../mm/migrate/migrateDevice.js';
-import { MigrateSelect, type MigrateVma, type MigrateVmaArgs } from '../../mm/migrate/migrateVma.js';
+import { MigrateSelect, type MigrateVma } from '../../mm/migrate/migrateVma.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { type Devmem, releaseDevmem, type Zdd, type ZddTable } from './devmem.js';
@@ -115,18 +116,8 @@ export class PagemapMigrate {
     const npages = end - start;
     const vma = mm.vmas.find(start);
     assert(vma !== null, 'the area went away under mmap_lock');
-    const args: MigrateVmaArgs = {
-      mm,
-      vma,
-      start,
-      end,
-      src: new Uint32Array(npages),
-      dst: new Uint32Array(npages),
-      flags: SELECT_ALL,
-      pgmapOwner: devmem.dpagemap.pagemap.owner,
-      faultPage: NO_PFN,
-      cpages: 0,
-    };
+    const select = { flags: SELECT_ALL, pgmapOwner: devmem.dpagemap.pagemap.owner };
+    const args = migrateVmaArgs(mm, vma, { start, end }, select);
     const startedNs = sched.now();
     const setupErrno = yield* this.migrateVma.setup(args);
     if (setupErrno !== Errno.OK) return setupErrno;

@@ -1,7 +1,7 @@
 /** What a caller of migrate_vma says: which pages of which span, and where their numbers go. */
 
 import type { Vpn } from '../../base/units.js';
-import type { Pfn } from '../../memory/pfn.js';
+import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { ZoneKind } from '../../memory/zone.js';
 import type { Vma } from '../area/vma.js';
 import type { Kernel } from '../kernel.js';
@@ -38,6 +38,21 @@ export interface MigrateVmaArgs {
   cpages: number;
   /** The last leaf table of which pages were collected and flushed. */
   flushedTable?: number;
+}
+
+/** Of a part of an area; empty, as setup wants them. `faultPage`: none unless told. */
+export function migrateVmaArgs(
+  mm: Mm,
+  vma: Vma,
+  span: Pick<MigrateVmaArgs, 'start' | 'end'>,
+  select: Pick<MigrateVmaArgs, 'flags' | 'pgmapOwner'>,
+  faultPage: Pfn = NO_PFN,
+): MigrateVmaArgs {
+  const { start, end } = span;
+  const src = new Uint32Array(end - start);
+  const dst = new Uint32Array(end - start);
+  const { flags, pgmapOwner } = select;
+  return { mm, vma, start, end, src, dst, flags, pgmapOwner, faultPage, cpages: 0 };
 }
 
 /** Whether the caller wants the page behind an entry of this kind. */

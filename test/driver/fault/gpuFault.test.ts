@@ -2,14 +2,15 @@
 
 import { expect, it } from 'vitest';
 import { vpn } from '../../../src/base/units.js';
+import { Location } from '../../../src/driver/attributes/location.js';
 import { GpuFault } from '../../../src/driver/fault/gpuFault.js';
-import { preferDevice, stayInRam } from '../../../src/driver/placement.js';
+import { type PlacementPolicy, preferDevice, stayInRam } from '../../../src/driver/placement.js';
 import { FaultKind } from '../../../src/memory/faultKind.js';
 import { System } from '../harness.js';
 
 const elsewhere = { policy: preferDevice(1), devmemOnly: false, readOnly: false };
 
-function begun(readOnly: boolean): GpuFault {
+function begun(readOnly: boolean, policy: PlacementPolicy = stayInRam): GpuFault {
   const { coordinator } = new System({ devices: 2 });
   const [gpu] = coordinator.gpus;
   const request = {
@@ -18,7 +19,7 @@ function begun(readOnly: boolean): GpuFault {
     page: vpn(0x1000),
     write: false,
     kind: FaultKind.Demand,
-    policy: stayInRam,
+    policy,
     isPrefetch: false,
     devmemOnly: false,
     readOnly,
@@ -45,4 +46,18 @@ it('may only load from where the memory turns out to be read-only, until it begi
   fault.tries = 0;
   fault.beginAgain({ tries: 2, timesliceNs: 500 });
   expect([fault.readOnly, fault.tries, fault.timesliceNs]).toEqual([false, 2, 500]);
+});
+
+it('asks the policy once per round, and once more when it gets another one', () => {
+  let asked = 0;
+  const place = (): number => {
+    asked++;
+    return asked;
+  };
+  const fault = begun(false, { name: 'counting', onlySystemPages: false, place });
+  expect([fault.wanted, fault.wanted, asked]).toEqual([1, 1, 1]);
+  fault.beginRound();
+  expect([fault.wanted, fault.wanted, asked]).toEqual([2, 2, 2]);
+  fault.place({ ...elsewhere, policy: stayInRam });
+  expect([fault.wanted, asked]).toEqual([Location.System, 2]);
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, it, vi } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
+import { vpn } from '../../../src/base/units.js';
 import { BUFFER } from '../../check/harness.js';
 import { BASE, BindMachine } from './bindMachine.js';
 
@@ -20,6 +21,24 @@ function mappings(machine: BindMachine): string[] {
 }
 
 describe('a bind that finds no page tables', () => {
+  it('for its second part takes back the first, from the TLB too, where an access has gone through it meanwhile', () => {
+    const machine = new BindMachine({ vramPages: 1024 });
+    const { gpu } = machine.devices[0];
+    const bo = machine.bo(600);
+    const real = gpu.bind.bind(gpu);
+    let parts = 0;
+    vi.spyOn(gpu, 'bind').mockImplementation((...args) => {
+      if (++parts === 2) return Errno.ENOMEM;
+      const errno = real(...args);
+      expect(gpu.mmu.tryPage(vpn(BASE), true)).toBeGreaterThan(0);
+      return errno;
+    });
+    expect(machine.bind(0, 600, bo, 0).errno).toBe(Errno.ENOMEM);
+    expect([parts, gpu.pageTable.entries, gpu.tlb.lookup(vpn(BASE), true)]).toEqual([2, 0, 0]);
+    expect(machine.poke(0, 1)).toBe(Errno.EFAULT);
+    machine.finish(bo);
+  });
+
   it.each([Errno.ENOMEM, Errno.ENODEV])('says so and maps nothing (errno %i)', (errno) => {
     const machine = new BindMachine();
     const bo = machine.bo(4);

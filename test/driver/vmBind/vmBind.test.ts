@@ -9,6 +9,7 @@ import { prefetchBound } from '../../../src/driver/vmBind/prefetchBound.js';
 import { DmaProto } from '../../../src/memory/dmaAddr.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import type { Steps } from '../../../src/sim/steps.js';
+import { actorId } from '../../../src/sim/task.js';
 import { BUFFER, failed, rule } from '../../check/harness.js';
 import { BASE, BindMachine, read, write } from './bindMachine.js';
 
@@ -70,6 +71,59 @@ describe('a buffer object', () => {
     machine.run(machine.coordinator.vram.moves.evict(bo));
     expect(bo.attachmentOf(gpu)).toEqual([]);
     expect([machine.peek(1), bo.attachmentOf(gpu).length]).toEqual([9, 2]);
+    machine.finish(bo);
+  });
+
+  it('does not come back to a device that is unplugged meanwhile, and does not stay there', () => {
+    const machine = new BindMachine();
+    const { vram, gpuUnbind, gpus } = machine.coordinator;
+    const bo = machine.bo(4);
+    machine.bind(0, 4, bo, 0);
+    machine.poke(1, 9);
+    machine.run(vram.moves.evict(bo));
+    const { port } = gpus[0];
+    const right = port.copy.bind(port);
+    let unplugged: Errno = Errno.EBUSY;
+    const unbind = function* (): Steps<number> {
+      unplugged = yield* gpuUnbind.unbind(gpus[0]);
+      return unplugged;
+    };
+    // The copy back has begun when the driver lets go of the device.
+    port.copy = function* (src, dst, npages) {
+      port.copy = right;
+      machine.sched.spawn(actorId(0), 'unbind', unbind());
+      yield* machine.sched.sleep(1000);
+      return yield* right(src, dst, npages);
+    };
+    machine.peek(1);
+    expect([unplugged, bo.memory.isVram, machine.devices[0].gpu.vram.usedPages]).toEqual([0, false, 0]);
+    expect(machine.inBo(bo, 1)).toBe(9);
+    machine.finish(bo);
+  });
+
+  it('is left alone by who begins to use it while its device leaves', () => {
+    const machine = new BindMachine();
+    const [vm] = machine.coordinator.vms;
+    const [gpu] = vm.gpus;
+    const deviceVm = vm.deviceVm(gpu);
+    const bo = machine.bo(4);
+    machine.bind(0, 4, bo, 0);
+    machine.run(machine.coordinator.vram.moves.evict(bo));
+    const wait = function* <T>(ns: number, then: () => Steps<T>): Steps<T> {
+      yield* machine.sched.sleep(ns);
+      return yield* then();
+    };
+    const read = function* (): Steps<void> {
+      yield* vm.vmLock.read();
+      yield* machine.sched.sleep(1000);
+      vm.vmLock.readUnlock();
+    };
+    machine.run<unknown>(
+      read(),
+      wait(10, () => vm.membership.leave(gpu)),
+      wait(20, () => deviceVm.submit()),
+    );
+    expect([vm.membership.has(gpu), bo.memory.isVram, vm.vmLock.isLocked]).toEqual([false, false, false]);
     machine.finish(bo);
   });
 
