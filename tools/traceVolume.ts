@@ -30,7 +30,7 @@ const actors = source.actors.length;
 const buffer = new SharedArrayBuffer(TraceRing.bytesFor(actors));
 const collector = new TraceCollector(buffer);
 
-const clock = { ns: 0, readNs: 0, now: (): number => clock.ns };
+const clock = { ns: 0, readNs: 0, slice: 0, now: (): number => clock.ns };
 /** Every actor has a ring of its own, as under `threads`. */
 const recorders = source.actors.map(
   (_, actor) => new TraceRecorder(new TraceRing(buffer, actor), clock, 0, actor, () => collector.drain()),

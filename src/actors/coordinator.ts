@@ -444,7 +444,7 @@ export class Coordinator {
     this.services.push(service);
     service.serve(port);
     this.deviceCalls.serve(port, () => service.process);
-    port.serve(CpuMessage.launch, (request) => this.launch(service.process, request), true);
+    port.serve(CpuMessage.launch, (request) => this.launch(service.process, request));
   }
 
   private *launch(
@@ -458,6 +458,7 @@ export class Coordinator {
     yield* vm.deviceVm(this.gpus[device]).submit();
     // It may have left meanwhile.
     if (this.mirrors.memberVm(mm, this.gpus[device]) !== vm) return { errno: Errno.ENODEV };
+    this.kernel.sched.becomeRelay();
     return { errno: yield* remote.launch(vm.space, workload, phase, a, b) };
   }
 }

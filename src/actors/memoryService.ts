@@ -89,7 +89,8 @@ export class MemoryService implements OpenFiles {
   }
 
   private handlerOf(mm: Mm): UserfaultHandler {
-    const uffd = mm.userfaultfd ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
+    const open = mm.userfaultfd?.isClosed === false ? mm.userfaultfd : null;
+    const uffd = open ?? new Userfaultfd(this.kernel, mm, this.calls.edit);
     const known = this.userfaults.get(uffd);
     if (known !== undefined) return known;
     const handler = new UserfaultHandler(this.kernel, uffd);

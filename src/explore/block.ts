@@ -7,6 +7,7 @@ import { BufferStock } from './bufferStock.js';
 import type { DrawnRange } from './confidence.js';
 import { nondeterminismOf } from './nondeterminism.js';
 import type { Outcome } from './outcome.js';
+import { DepthFirst } from './strategies/depthFirst.js';
 import { makeStrategy, type StrategyName } from './strategies/makeStrategy.js';
 import { Pct } from './strategies/pct.js';
 import type { SubjectRunner } from './subjectRunner.js';
@@ -70,7 +71,7 @@ export interface BlockResult {
   readonly ranges: readonly DrawnRange[];
   /** One for each way to fail, in order. */
   readonly findings: readonly Finding[];
-  /** The strategy has no more to offer. */
+  /** Of a strategy that knows: it has run every schedule within its bound. */
   readonly isComplete: boolean;
 }
 
@@ -147,14 +148,12 @@ class Block {
     const isStopped = (): boolean => stop !== null && Atomics.load(stop, 0) !== 0;
     this.runner.isLate = () => isStopped() || sharedNowMs() >= endAtSharedMs + LATE_MS;
     const strategy = makeStrategy(name, seed);
-    let isComplete = false;
     while (this.done < schedules && !(stopAtFirst && this.hasSeenEnough())) {
       if (isStopped()) break;
       if (this.isTimeToLook() && sharedNowMs() >= endAtSharedMs) break;
       // The block before has looked at its end.
       if (this.done > 0 && this.done % CHECK_EVERY === 0 && !this.runner.hasStayedClean()) return null;
       const outcome = this.trusts ? this.runner.runTrusting(strategy) : this.runner.run(strategy);
-      isComplete = outcome === null;
       if (outcome === null || (outcome.isUndecided && isStopped())) break;
       this.note(this.isToRunAgain(outcome) ? this.runAgain(outcome) : outcome);
       if (strategy instanceof Pct) this.noteRange(strategy.range);
@@ -174,7 +173,7 @@ class Block {
       hashes: Float64Array.from(this.hashes),
       ranges: [...this.ranges].map(([range, count]) => ({ range, schedules: count })),
       findings: this.findings,
-      isComplete,
+      isComplete: strategy instanceof DepthFirst && strategy.isComplete && this.undecided === 0,
     };
   }
 

@@ -52,7 +52,10 @@ export class RecordingStrategy implements Strategy {
     this.chosen++;
     if (this.fair === null && this.stepsTaken() < this.fairAfter)
       return this.inner.nextTask(runnable, current);
-    this.fair ??= new Random(this.chosen);
+    if (this.fair === null) {
+      this.fair = new Random(this.chosen);
+      this.inner.overruled?.();
+    }
     return this.fair.below(runnable.length);
   }
 

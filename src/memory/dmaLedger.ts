@@ -44,14 +44,6 @@ export class DmaLedger {
     if (this.mismatches.length < MISMATCHES_MAX) this.mismatches.push(what);
   }
 
-  mapsOf(proto: DmaProto): number {
-    return this.maps[proto];
-  }
-
-  unmapsOf(proto: DmaProto): number {
-    return this.unmaps[proto];
-  }
-
   /** Pages mapped by the protocol now. */
   liveOf(proto: DmaProto): number {
     return this.maps[proto] - this.unmaps[proto];

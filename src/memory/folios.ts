@@ -56,8 +56,6 @@ export type Releaser = (page: Pfn, order: number) => void;
 export class FolioTable {
   readonly buffer: SharedArrayBuffer;
   readonly layout: PhysicalLayout;
-  /** Called after each `unlock`, for whoever keeps the queues of tasks that wait for a folio lock. */
-  unlockListener: ((page: Pfn) => void) | null = null;
   /** Called with the head of a large folio when the first of its pages is unmapped while others stay mapped. */
   partialMappingListener: ((head: Pfn) => void) | null = null;
   private readonly fields: FolioFields;
@@ -324,7 +322,6 @@ export class FolioTable {
     }
     this.flags[head] &= ~FolioFlag.Locked;
     this.lockOwners[head] = 0;
-    this.unlockListener?.(head);
   }
 
   testFlag(page: Pfn, flag: FolioFlag): boolean {

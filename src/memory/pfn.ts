@@ -58,9 +58,6 @@ export const MigratePfnFlag = {
 const MIGRATE_PFN_SHIFT = 6;
 const MIGRATE_PFN_FLAGS = 15;
 
-/** The empty entry of a src or dst array. */
-export const NO_MIGRATE_PFN: MigratePfn = 0 as MigratePfn;
-
 /**
  * Packs an entry. VALID is implied by a page, as in the kernel, and forbidden without one; `NO_PFN` with MIGRATE is a hole
  * that will be filled by a fresh page.
@@ -145,9 +142,6 @@ const HMM_PFN_SHIFT = 10;
 
 /** By how much entries for consecutive pages of one leaf differ. */
 export const HMM_PFN_PAGE_STEP = 1 << HMM_PFN_SHIFT;
-
-/** The empty entry of an hmm array: nothing requested, or nothing there. */
-export const NO_HMM_PFN: HmmPfn = 0 as HmmPfn;
 
 /**
  * Packs an entry; `order` is that of the page-table leaf (0..15). With `NO_PFN` this makes a request or an empty result.

@@ -55,6 +55,8 @@ export class ObserverBuffers {
 /** What times are taken from: a scheduler. */
 export interface Clock {
   now(): number;
+  /** Grows whenever a task is let run after it has waited, or after others: steps with the same number follow one another closely. */
+  readonly slice: number;
 }
 
 /** The same in all threads, unlike the clocks of executors, which start at different moments. */
@@ -63,12 +65,12 @@ export function sharedWallNs(): number {
 }
 
 /** For actors in threads of their own: what makes their times comparable. */
-export function wallClockOffsetNs(clock: Clock): number {
+export function wallClockOffsetNs(clock: Pick<Clock, 'now'>): number {
   return sharedWallNs() - clock.now();
 }
 
 /** The same against a clock that all threads of the process share and that is exact to the nanosecond, since its numbers are small. */
-export function monotonicOffsetNs(clock: Clock): number {
+export function monotonicOffsetNs(clock: Pick<Clock, 'now'>): number {
   return Number(process.hrtime.bigint()) - clock.now();
 }
 
@@ -105,6 +107,7 @@ export class ActorObserver implements StepObserver {
   /** The time that steps are recorded with, the task that it was read for, and the steps recorded since. */
   private timeNs = 0;
   private timedTask: Task | null | undefined = undefined;
+  private timedSlice = -1;
   private timedSteps = 0;
 
   constructor(
@@ -141,6 +144,7 @@ export class ActorObserver implements StepObserver {
   ): void {
     this.timeNs = timeNs;
     this.timedTask = task;
+    this.timedSlice = this.clock.slice;
     this.timedSteps = 0;
     this.count(task, step, a, b, c, d);
   }
@@ -165,7 +169,8 @@ export class ActorObserver implements StepObserver {
   }
 
   private record(task: Task | null, step: StepNumber, a: number, b: number, c: number, d: number): void {
-    if (task !== this.timedTask || this.timedSteps >= this.stepsPerTime) this.readClock(task);
+    const isStale = task !== this.timedTask || this.clock.slice !== this.timedSlice;
+    if (isStale || this.timedSteps >= this.stepsPerTime) this.readClock(task);
     this.timedSteps++;
     const taskId = task === null ? 0 : task.id;
     this.recorder.record(this.timeNs, step, taskId, a, b, c, d, this.order.next++);
@@ -174,6 +179,7 @@ export class ActorObserver implements StepObserver {
   private readClock(task: Task | null): void {
     this.timeNs = this.clock.now();
     this.timedTask = task;
+    this.timedSlice = this.clock.slice;
     this.timedSteps = 0;
   }
 

@@ -171,15 +171,13 @@ export class Port {
   serve<A extends Fields, R extends Fields>(
     type: MessageType<A, R>,
     handler: (args: Values<A>) => Steps<Values<R>>,
-    /** The task only waits for others and holds nothing: the actor counts as idle meanwhile. */
-    isRelay = false,
   ): void {
     const takesEffectLate = type.isDeferrable && !this.sched.modelsTime;
     assert(!takesEffectLate, () => `${type.name} can be deferred, and must take effect as it is delivered`);
     this.register(type, (words, offset, call) => {
       const args = decode(type.argCodec, words, offset) as Values<A>;
       const body = this.serveOne(type, handler(args), call);
-      this.servers[call] = this.sched.spawn(this.owner, type.name, body, isRelay);
+      this.servers[call] = this.sched.spawn(this.owner, type.name, body);
     });
   }
 
@@ -194,9 +192,9 @@ export class Port {
     });
   }
 
-  /** Delivers up to `limit` messages; returns how many there were. Never runs a task. */
+  /** Delivers up to `limit` messages, and sends what the ring had no room for; returns how many there were of both. Never runs a task. */
   drain(limit: number): number {
-    if (this.backlog.length > 0) this.flushBacklog();
+    const sent = this.backlog.length > 0 ? this.flushBacklog() : 0;
     let delivered = 0;
     while (delivered < limit) {
       const offset = this.incoming.peek();
@@ -205,7 +203,7 @@ export class Port {
       this.incoming.release();
       delivered++;
     }
-    return delivered;
+    return sent + delivered;
   }
 
   get hasIncoming(): boolean {
@@ -288,7 +286,7 @@ export class Port {
     }
   }
 
-  private flushBacklog(): void {
+  private flushBacklog(): number {
     let sent = 0;
     for (; sent < this.backlog.length; sent++) {
       const offset = this.outgoing.reserve();
@@ -296,9 +294,10 @@ export class Port {
       for (let i = 0; i < RING_SLOT_WORDS; i++) this.outgoing.slots[offset + i] = this.backlog[sent][i];
       this.outgoing.commit();
     }
-    if (sent === 0) return;
+    if (sent === 0) return 0;
     this.backlog.splice(0, sent);
     this.onSend(true);
+    return sent;
   }
 
   private deliver(words: Float64Array, offset: number): void {

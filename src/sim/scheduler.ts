@@ -69,6 +69,9 @@ export abstract class Scheduler {
   /** Live tasks, for reports and for the end of a run. */
   readonly tasks = new TaskList();
 
+  /** Stretches in which one task runs, and neither waits nor lets others run, so far; counted where the wall clock is the clock. */
+  slice = 0;
+
   /** Nanoseconds since the start of the run: simulated under `virtual`, wall under `threads`. */
   abstract now(): number;
   /** A random number that is part of the schedule, so that a replay repeats it. */
@@ -98,6 +101,11 @@ export abstract class Scheduler {
     const task = this.spawn(actor, name, begin(), true);
     task.beginAgain = begin;
     return task;
+  }
+
+  /** From now on the current task only waits for others and holds nothing: it may be blocked at the end of a run. */
+  becomeRelay(): void {
+    this.self.daemon = true;
   }
 
   /** Tasks so far; their numbers count from 1. */

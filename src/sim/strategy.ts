@@ -11,6 +11,8 @@ export interface Strategy {
   nextTask(runnable: readonly Task[], current: Task | null): number;
   /** Told of a step at which there was nothing to choose, by those who ask only where there is. */
   onlyTask?(task: Task): void;
+  /** Told once that from here on somebody else chooses, until the execution ends. */
+  overruled?(): void;
   /** A random 32-bit number for the protocol; part of the schedule. */
   nextU32(): number;
 }

@@ -62,6 +62,6 @@ export class Task {
     /** What it does; a servant's can be begun anew. */
     public body: Steps<unknown>,
     /** Serves others and may be blocked at the end of a run (mailbox pumps, workers). */
-    readonly daemon: boolean,
+    public daemon: boolean,
   ) {}
 }

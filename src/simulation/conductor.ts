@@ -97,7 +97,7 @@ export class Conductor {
     try {
       await this.runPrograms();
       await this.verifyEverything();
-      this.driverEvents = await this.fleet.coordinator.driverEvents();
+      this.driverEvents = await this.whileAllLive(() => this.fleet.coordinator.driverEvents());
       if (this.passed) await this.tearDown();
     } catch (error) {
       if (!(error instanceof ActorFailure)) throw error;
@@ -267,9 +267,15 @@ export class Conductor {
   private async tearDown(): Promise<void> {
     this.phase = 'ending';
     const { coordinator, devices } = this.fleet;
-    await this.fleet.during(Promise.resolve(coordinator.tearDown()));
-    const snapshots = await Promise.all(devices.map((device) => device.snapshot()));
-    this.checks = [...this.checks, ...(await coordinator.verifyTornDown(snapshots))];
+    await this.whileAllLive(() => coordinator.tearDown());
+    const snapshots = await this.whileAllLive(() => Promise.all(devices.map((device) => device.snapshot())));
+    const checks = await this.whileAllLive(() => coordinator.verifyTornDown(snapshots));
+    this.checks = [...this.checks, ...checks];
+  }
+
+  /** An actor that dies answers nobody, and so must not be waited for alone. */
+  private whileAllLive<T>(ask: () => T | Promise<T>): Promise<T> {
+    return this.fleet.during(Promise.resolve(ask()));
   }
 
   private async describeFailure(error: ActorFailure): Promise<RunFailure> {

@@ -30,6 +30,8 @@ export interface Fleet {
   ): Promise<Waited>;
   /** Lets the actors run until the promise settles. Rejects with {@link ActorFailure}. */
   during<T>(promise: Promise<T>): Promise<T>;
+  /** Waits for somebody outside while the actors rest. Rejects with {@link ActorFailure}. */
+  rest<T>(promise: Promise<T>): Promise<T>;
   /** Steps that the executor took, where it counts them. */
   readonly steps: number;
   /** Ends all actors; never hangs. */

@@ -149,6 +149,14 @@ export class ThreadFleet implements Fleet {
     });
   }
 
+  /** Without a look at progress: nobody takes a step who rests. */
+  async rest<T>(promise: Promise<T>): Promise<T> {
+    const end = this.settling.of(promise);
+    while (!end.isSettled && this.failureOf === null) await this.sleepers.sleep(LOOK_EVERY_MS);
+    if (!end.isSettled && this.failureOf !== null) throw this.failureOf;
+    return promise;
+  }
+
   async close(): Promise<void> {
     this.closing = true;
     const stops = this.actors.map((actor) => actor.host.stop());

@@ -48,7 +48,7 @@ export class UserHold {
     this.isHeld = true;
     while (this.isWanted && signal?.aborted !== true) {
       const next = this.work.shift();
-      if (next === undefined) await new Promise<void>((resolve) => this.wakeWith(resolve));
+      if (next === undefined) await this.fleet.rest(new Promise<void>((resolve) => this.wakeWith(resolve)));
       else await this.fleet.during(next());
     }
     this.isHeld = false;
@@ -56,7 +56,7 @@ export class UserHold {
     signal?.removeEventListener('abort', wake);
     // Nobody may wait for what will not be done any more.
     for (const left of this.work.splice(0)) await this.fleet.during(left());
-    await Promise.all(this.others().map((actor) => actor.resume()));
+    await this.fleet.during(Promise.all(this.others().map((actor) => actor.resume())));
   }
 
   private whileHeld<T>(otherwise: T, what: () => Promise<T>): Promise<T> {

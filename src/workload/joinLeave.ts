@@ -105,6 +105,7 @@ export class JoinLeave implements Workload {
 
   private *join(host: ChangingHost, device: number): Steps<Errno> {
     const errno = yield* host.setMembership(device, true);
+    if (errno !== Errno.OK) return errno;
     this.counts.joins++;
     this.present++;
     return errno;

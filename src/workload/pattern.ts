@@ -47,6 +47,7 @@ export class Pattern extends GhostWorkload {
     const sequence = this.sequenceOf(CPU_ACTOR, random);
     const { rounds, cpu } = this.config;
     let round = 0;
+    let isCut = false;
     for (; round < rounds && !host.stopping; round++) {
       if (host.gate.isClosed) yield* host.gate.pass();
       const accesses = cpu ? [this.hostRound(host, actor, sequence, random)] : [];
@@ -54,17 +55,20 @@ export class Pattern extends GhostWorkload {
         host.launch(device, round, 0, 0),
       );
       const roundErrno = firstError(yield* host.parallel([...accesses, ...launches]));
+      isCut = roundErrno === Errno.EINTR;
+      if (isCut) break;
       if (roundErrno !== Errno.OK) return failure(this.name, `round ${round}`, roundErrno);
     }
     const readBack = yield* this.readBack(host, actor, random);
-    return this.result(actor, round, readBack);
+    return this.result(actor, round, isCut, readBack);
   }
 
   protected *compute(context: DeviceContext, part: DevicePart): Steps<Errno> {
     const { index } = context;
     const sequence = this.contextSequence(part, index);
     const refusedBefore = part.actor.refused;
-    for (let i = 0; i < this.config.accesses && !context.gate.ending; i++) {
+    for (let i = 0; i < this.config.accesses; i++) {
+      if (context.gate.ending) return Errno.EINTR;
       if (context.gate.isClosed) yield* context.gate.pass();
       const isStore = part.randoms[index].unit() >= this.config.readRatio;
       const errno = yield* this.deviceAccess(
@@ -87,7 +91,8 @@ export class Pattern extends GhostWorkload {
     random: Random,
   ): Steps<Errno> {
     const { start } = this.shareOfActor(CPU_ACTOR);
-    for (let i = 0; i < this.config.accesses && !host.stopping; i++) {
+    for (let i = 0; i < this.config.accesses; i++) {
+      if (host.stopping) return Errno.EINTR;
       if (host.gate.isClosed) yield* host.gate.pass();
       const errno = yield* this.hostAccess(host, actor, start + sequence.next(), random);
       if (errno !== Errno.OK) return errno;
@@ -142,14 +147,22 @@ export class Pattern extends GhostWorkload {
     return Errno.OK;
   }
 
-  private result(actor: GhostActor, rounds: number, readBack: Errno): WorkloadResult {
+  /** `isCut`: the run ended within one more round. */
+  private result(actor: GhostActor, rounds: number, isCut: boolean, readBack: Errno): WorkloadResult {
     const { name, config } = this;
     const counts = { rounds, stores: actor.stores, loads: actor.loads, violations: actor.violationCount };
     if (readBack !== Errno.OK) {
       return { workload: name, ok: false, detail: `reading back gives ${errnoName(readBack)}`, counts };
     }
-    const what = `${counted(rounds, 'round')} of ${counted(config.accesses, `${config.pattern} access`, `${config.pattern} accesses`)} on ${counted(config.pages, 'page')}`;
+    const amount = `${counted(rounds, 'round')}${isCut ? ' and part of one' : ''}`;
+    const what = `${amount} of ${counted(config.accesses, `${config.pattern} access`, `${config.pattern} accesses`)} on ${counted(config.pages, 'page')}`;
     const wrong = actor.firstViolation;
-    return { workload: name, ok: wrong === null, detail: wrong ?? what, counts, ...emptyIf(rounds === 0) };
+    return {
+      workload: name,
+      ok: wrong === null,
+      detail: wrong ?? what,
+      counts,
+      ...emptyIf(rounds === 0 && !isCut),
+    };
   }
 }

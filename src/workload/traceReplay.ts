@@ -6,6 +6,7 @@ import { Errno, errnoName } from '../base/errno.js';
 import { formatVpn } from '../base/units.js';
 import type { Random } from '../sim/random.js';
 import type { Steps } from '../sim/steps.js';
+import { counted } from './counted.js';
 import type { GhostActor } from './ghost/ghostActor.js';
 import { type DevicePart, GhostWorkload } from './ghostWorkload.js';
 import { firstError, toErrno } from './hostSteps.js';
@@ -28,9 +29,12 @@ const STORE_RATIO = 0.5;
 
 /** What the replay has done, and what went otherwise than when it was recorded. */
 interface ReplayState {
-  ops: number;
-  /** The same without what was mapped before the trace. */
+  /** Rounds that were replayed to their end. */
+  rounds: number;
+  /** Of all rounds, without what was mapped before the trace. */
   calls: number;
+  /** Before the round that is under way. */
+  callsBefore: number;
   touched: number;
   mismatch: string | null;
 }
@@ -42,7 +46,13 @@ interface ReplayState {
  */
 export class TraceReplay extends GhostWorkload {
   private readonly plan: TracePlan;
-  private readonly state: ReplayState = { ops: 0, calls: 0, touched: 0, mismatch: null };
+  private readonly state: ReplayState = {
+    rounds: 0,
+    calls: 0,
+    callsBefore: 0,
+    touched: 0,
+    mismatch: null,
+  };
 
   constructor(
     private readonly config: TraceConfig,
@@ -64,14 +74,16 @@ export class TraceReplay extends GhostWorkload {
       if (round > 0) yield* this.clearAll(host);
       const startNs = host.now();
       yield* this.replayOnce(host, actor, random);
-      if (!host.stopping) host.noteLoad('trace', host.now() - startNs);
+      if (host.stopping) break;
+      this.state.rounds++;
+      host.noteLoad('trace', host.now() - startNs);
     }
     return this.result(actor);
   }
 
   /** The next replay begins as the first one did: with nothing mapped. */
   private *clearAll(host: HostContext): Steps<void> {
-    this.state.ops = 0;
+    this.state.callsBefore = this.state.calls;
     for (const { start, end } of this.plan.spans) {
       if (host.gate.isClosed) yield* host.gate.pass();
       const errno = yield* this.zapAround(start, end - start, host.munmap(start, end - start));
@@ -125,7 +137,6 @@ export class TraceReplay extends GhostWorkload {
     for (const index of before) yield* this.touch(host, actor, op, index, false, random);
     yield* this.call(host, actor, op);
     if (this.state.mismatch !== null) return;
-    this.state.ops++;
     if (op.line > 0 && op.kind !== 'touch') this.state.calls++;
     for (const index of after) {
       yield* this.touch(host, actor, op, index, false, random);
@@ -233,15 +244,31 @@ export class TraceReplay extends GhostWorkload {
 
   private result(actor: GhostActor): WorkloadResult {
     const { replay, chunks } = this.plan;
-    const { ops, calls, touched, mismatch } = this.state;
+    const { calls, touched, mismatch } = this.state;
     const { stores, loads, violationCount } = actor;
     const counts = { calls, touched, stores, loads, violations: violationCount, chunks };
-    const early = ops < replay.ops.length ? ` of ${replay.calls}` : '';
     const what =
-      `${calls}${early} calls of ${basename(replay.fileName)} as recorded; ${replay.madePrivate} file or shared mappings made private, ` +
+      `${this.amount} of ${basename(replay.fileName)} as recorded; ${replay.madePrivate} file or shared mappings made private, ` +
       `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out`;
     const wrong = mismatch ?? actor.firstViolation;
-    return { workload: this.name, ok: wrong === null, detail: wrong ?? what, counts, ...emptyIf(ops === 0) };
+    return {
+      workload: this.name,
+      ok: wrong === null,
+      detail: wrong ?? what,
+      counts,
+      ...emptyIf(calls + touched === 0),
+    };
+  }
+
+  /** How many calls, and of which rounds, where there may be several. */
+  private get amount(): string {
+    const { rounds, calls, callsBefore } = this.state;
+    const all = this.plan.replay.calls;
+    const isWhole = rounds * all === calls;
+    if (rounds === 0) return `${calls} of ${all} calls`;
+    if (rounds === 1 && isWhole) return `${calls} calls`;
+    const whole = `${counted(rounds, 'round')} of ${all} calls`;
+    return isWhole ? whole : `${whole}, and ${calls - callsBefore} of the next,`;
   }
 }
 

@@ -120,6 +120,17 @@ describe('depth first', () => {
     expect(compared).toBeGreaterThan(30);
   });
 
+  it('does not say that it has run all where somebody else chose a part of them', () => {
+    const program: Program = { peers: [['ask'], ['ask']], tells: [] };
+    const strategy = new DepthFirst(1);
+    for (let runs = 0; runs < RUNS_MAX; runs++) {
+      if (endOf(strategy, program) === null) break;
+      if (runs === 0) strategy.overruled();
+    }
+    expect(strategy.isComplete).toBe(false);
+    expect(exhaust(program, 1, true).isComplete).toBe(true);
+  });
+
   it('leaves out schedules in which only pumps change places', () => {
     const program: Program = { peers: [['ask'], ['ask']], tells: [] };
     const [full, reduced] = [exhaust(program, 1, false), exhaust(program, 1, true)];

@@ -29,6 +29,7 @@ import { actorId, Task } from '../../src/sim/task.js';
 
 class TestClock {
   timeNs = 0;
+  slice = 0;
   now(): number {
     return this.timeNs;
   }
@@ -128,6 +129,21 @@ describe('actor observer', () => {
       expect(Math.min(...late)).toBe(0);
       expect(Math.max(...late)).toBeLessThan(atMost);
     }
+  });
+
+  it('reads it for a task that has waited, whatever it did before', () => {
+    const sameTask = task(5, 0);
+    const observer = new ActorObserver(ObserverBuffers.allocate(1), 0, clock);
+    for (const [slice, timeNs] of [
+      [1, 10],
+      [1, 11],
+      [2, 500],
+    ] as const) {
+      clock.slice = slice;
+      clock.timeNs = timeNs;
+      observer.onStep(sameTask, DriverStep.retry, PAGE, 0, 0, 0);
+    }
+    expect(observer.section.recorder.last(3).map(({ timeNs }) => timeNs)).toEqual([10, 10, 500]);
   });
 
   it('can be read through another view of the same buffer', () => {

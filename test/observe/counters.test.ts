@@ -14,7 +14,10 @@ const PAGE = vpn(1000);
 
 function observer(): { told: ActorObserver; observation: Observation } {
   const buffers = ObserverBuffers.allocate(1);
-  return { told: new ActorObserver(buffers, 0, { now: () => 0 }), observation: new Observation(buffers) };
+  return {
+    told: new ActorObserver(buffers, 0, { now: () => 0, slice: 0 }),
+    observation: new Observation(buffers),
+  };
 }
 
 describe('the table', () => {

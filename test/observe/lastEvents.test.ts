@@ -28,7 +28,7 @@ function setUp(offsets: readonly number[] = [0, 0, 0]): {
   clock: { timeNs: number };
 } {
   const buffers = ObserverBuffers.allocate(names.length);
-  const clock = { timeNs: 0, now: () => clock.timeNs };
+  const clock = { timeNs: 0, slice: 0, now: () => clock.timeNs };
   const order = new StepOrder();
   const observers = names.map((_, i) => new ActorObserver(buffers, i, clock, offsets[i], order));
   return { events: new LastEvents(buffers, names, 'wall'), buffers, observers, clock };

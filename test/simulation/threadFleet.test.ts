@@ -21,6 +21,25 @@ it('reports a worker that died, with its last steps, and does not hang', async (
   expect(report.failure?.lastSteps.length).toBeGreaterThan(0);
 });
 
+it('reports a worker that died while somebody held the run', async () => {
+  const config = smallScenario({ executor: 'threads', set: ['workloads.saxpy.rounds=1000'] });
+  const buffers = allocateBuffers(config);
+  const fleet = await ThreadFleet.start(config, buffers);
+  let timer: NodeJS.Timeout | undefined;
+  const report = await new Conductor(config, buffers, fleet, {
+    onLive: (live) => {
+      live.pause();
+      timer = setInterval(() => {
+        if (live.isHeld) fleet.kill('gpu1');
+      }, 5);
+    },
+  }).run();
+  clearInterval(timer);
+  await fleet.close();
+  expect(report.outcome).toBe('failed');
+  expect(report.failure).toMatchObject({ actor: 'gpu1', isVerdict: false });
+});
+
 it('waits many times for one promise with one reaction to it', async () => {
   const config = smallScenario({ executor: 'threads' });
   const fleet = await ThreadFleet.start(config, allocateBuffers(config));

@@ -241,6 +241,17 @@ describe('the pattern workload', () => {
     expect(machine.violations()).toEqual([]);
   });
 
+  it('counts the rounds that it has made, and says where the last one was cut off', () => {
+    const machine = new FlatMachine([{ ...pattern, rounds: Number.POSITIVE_INFINITY, accesses: 100_000 }]);
+    expect(machine.runToQuiescence(500)).toBe(true);
+    machine.stop();
+    machine.resume();
+    const [result] = machine.finish();
+    expect(result).toMatchObject({ ok: true, counts: { rounds: 0 } });
+    expect(result?.isEmpty).toBeUndefined();
+    expect(result?.detail).toBe('0 rounds and part of one of 100000 zipf accesses on 20 pages');
+  });
+
   it('works with more actors than a page has words', () => {
     const config: WorkloadConfig = { ...pattern, accesses: 2, rounds: 2, pages: 7 };
     const machine = new FlatMachine([config], { devices: 4, contexts: 600, frames: 64 });
@@ -289,6 +300,25 @@ describe('the replay of a recorded program', () => {
     expect(result?.detail).toBe(
       '16 calls of program.strace as recorded; 1 file or shared mappings made private, 3 calls without effect and 1 failed ones left out',
     );
+  });
+
+  it('tells rounds from calls, and what it did of the last one', () => {
+    const twice = new FlatMachine([{ ...trace, rounds: 2 } as WorkloadConfig]);
+    expect(twice.finish()[0]?.detail).toMatch(/^2 rounds of 16 calls of program/);
+    const details = new Set<string>();
+    for (let steps = 200; steps < 4000; steps += 100) {
+      const machine = new FlatMachine([{ ...trace, rounds: 100 } as WorkloadConfig]);
+      machine.runToQuiescence(steps);
+      machine.stop();
+      machine.resume();
+      const [result] = machine.finish();
+      expect(result).toMatchObject({ ok: true });
+      details.add((result?.detail ?? '').split(' of program')[0]);
+    }
+    expect([...details].some((detail) => /^\d+ of 16 calls$/.test(detail))).toBe(true);
+    expect(
+      [...details].some((detail) => /^\d+ rounds? of 16 calls, and \d+ of the next,$/.test(detail)),
+    ).toBe(true);
   });
 
   it('accesses what the program could access and nothing else, with more contexts of devices than a page has words', () => {

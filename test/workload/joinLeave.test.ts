@@ -46,9 +46,10 @@ class Devices {
     this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
     yield* this.sched.sleep(1000);
     this.underWay--;
-    if (joins) this.present.add(device);
-    else this.present.delete(device);
-    return this.reply(device, joins);
+    const errno = this.reply(device, joins);
+    if (!joins) this.present.delete(device);
+    else if (errno === Errno.OK) this.present.add(device);
+    return errno;
   }
 
   run(change: Partial<JoinLeaveConfig> = {}): WorkloadResult {
@@ -125,6 +126,12 @@ describe('a load of joining and leaving', () => {
     devices.reply = (_, joins) => (joins ? Errno.OK : Errno.EIO);
     expect(devices.run()).toMatchObject({ ok: false, detail: expect.stringContaining('-EIO') });
     expect(devices.present.size).toBe(DEVICES);
+  });
+
+  it('counts no join that failed', () => {
+    const devices = new Devices();
+    devices.reply = (_, joins) => (joins ? Errno.ENOMEM : Errno.OK);
+    expect(devices.run()).toMatchObject({ ok: false, counts: { joins: 0 } });
   });
 
   it('puts all devices back when the run ends', () => {

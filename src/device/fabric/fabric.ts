@@ -34,6 +34,8 @@ export class Fabric {
 
   /** Returns when the bytes have passed. */
   *transfer({ path, most }: Way, bytes: number): Steps<void> {
+    // Shares nothing with anybody.
+    if (path.length === 0) return yield* this.sched.sleep(bytes / most);
     const now = this.sched.now();
     const { self: task } = this.sched;
     const transfer: Transfer = { path, most, rate: 0, task, left: bytes, sinceNs: now, endNs: now };

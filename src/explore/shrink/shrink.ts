@@ -92,6 +92,9 @@ class Shrinking {
   private isCut = false;
   /** The whole program has failed under every schedule that was tried, so that only words tell one failure from another. */
   private neverHolds = false;
+  /** What {@link switchesOf} found last, and for whom. */
+  private like: SwitchList = { switches: [], randoms: [] };
+  private likeFound: Small | null = null;
   /** The part of {@link TRIES} that a smaller program gets. */
   private triesShare = 1;
   /** Of each run besides its steps. */
@@ -175,9 +178,19 @@ class Shrinking {
 
   private runOne(runner: SubjectRunner, strategy: Strategy): Outcome | null {
     const outcome = runner.run(strategy);
+    this.charge(outcome);
+    return outcome;
+  }
+
+  private replayOne(runner: SubjectRunner, choices: Outcome['choices']): Outcome {
+    const { outcome } = runner.replay(choices);
+    this.charge(outcome);
+    return outcome;
+  }
+
+  private charge(outcome: Outcome | null): void {
     this.runsLeft--;
     this.stepsLeft -= this.runCost + (outcome?.steps ?? 0);
-    return outcome;
   }
 
   private fails(outcome: Outcome | null): outcome is Outcome {
@@ -256,9 +269,18 @@ class Shrinking {
 
   /** By the same schedule as far as it goes, or by any other of a few. */
   private failureLike(like: Small, runner: SubjectRunner): Outcome | null {
-    const finder = new SwitchFinder(like.outcome.choices);
-    like.runner.run(finder);
-    return this.firstFailure(runner, finder);
+    return this.firstFailure(runner, this.switchesOf(like));
+  }
+
+  /** Found once for each program that others are tried after. */
+  private switchesOf(small: Small): SwitchList {
+    if (small !== this.likeFound) {
+      const finder = new SwitchFinder(small.outcome.choices);
+      this.runOne(small.runner, finder);
+      this.likeFound = small;
+      this.like = finder;
+    }
+    return this.like;
   }
 
   /**
@@ -298,7 +320,7 @@ class Shrinking {
   private sooner(small: Small, stepsMax: number): Small | null {
     const target = { ...small.target, stepsMax };
     const runner = runnerOf(target, this.stock);
-    const { outcome } = runner.replay(small.outcome.choices);
+    const outcome = this.replayOne(runner, small.outcome.choices);
     if (this.fails(outcome) && isRepeated(outcome) && outcome.steps < small.outcome.steps)
       return { target, runner, outcome };
     runner.close();

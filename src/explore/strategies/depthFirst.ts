@@ -43,6 +43,8 @@ export class DepthFirst implements Strategy {
   /** The last choice, until it is known how its step ended. */
   private last: Choice | null = null;
   private lastTask: Task | null = null;
+  /** Of some run a part was not varied. */
+  private isCut = false;
   /** Every schedule within the bound has been run, or one that leads to the same. */
   isComplete = false;
 
@@ -53,7 +55,7 @@ export class DepthFirst implements Strategy {
 
   newExecution(): boolean {
     if (!this.isFirst && !this.backtrack()) {
-      this.isComplete = true;
+      this.isComplete = !this.isCut;
       return false;
     }
     this.isFirst = false;
@@ -83,6 +85,12 @@ export class DepthFirst implements Strategy {
     this.asleep = this.asleep.filter((sleeper) => commute(sleeper, task));
   }
 
+  /** How the last step that it chose ended will not be seen: it is never put to sleep. */
+  overruled(): void {
+    this.isCut = true;
+    this.last = null;
+  }
+
   nextU32(): number {
     return 0;
   }
@@ -106,7 +114,9 @@ export class DepthFirst implements Strategy {
     // Who has just run does not sleep.
     const usual = continueOrOldest(runnable, current);
     const task = this.isSeen || isPreempted(current) ? runnable[usual] : awake[continueOrOldest(awake, null)];
-    const mayPreempt = this.preemptions < this.preemptionsMax && this.at < CHOICES_MAX;
+    const isWithinBound = this.preemptions < this.preemptionsMax;
+    const mayPreempt = isWithinBound && this.at < CHOICES_MAX;
+    this.isCut ||= isWithinBound && !mayPreempt;
     const isVaried = !this.isSeen && (!isPreempted(current) || mayPreempt);
     const others = isVaried ? awake.filter((other) => other !== task).map(runnerOf) : [];
     this.path.push({

@@ -41,6 +41,11 @@ export class PartialOrderSampling implements Strategy {
     return best;
   }
 
+  /** Its step is over, and with it the priority that it had. */
+  onlyTask({ id }: Task): void {
+    this.priorities.set(id, Number.NaN);
+  }
+
   nextU32(): number {
     return this.random.u32();
   }

@@ -19,6 +19,11 @@ export const MlockStep = {
   done: defineStep('mlock.done', 'vpn', 'npages', 'errno', 'id'),
 } as const;
 
+/** How far a call has got: where it drops mmap_lock it goes on from there. */
+interface Progress {
+  page: Vpn;
+}
+
 export class Mlock {
   constructor(
     private readonly kernel: Kernel,
@@ -53,9 +58,10 @@ export class Mlock {
    */
   *populate(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
     if (this.kernel.sched.reach(MlockStep.populate, start, end - start, mm.id)) yield STEP;
+    const progress: Progress = { page: start };
     for (;;) {
       yield* mm.mmapLock.read();
-      const errno = yield* this.populateLocked(mm, start, end);
+      const errno = yield* this.populateLocked(mm, progress, end);
       if (errno === Errno.EAGAIN) continue;
       mm.mmapLock.readUnlock();
       return errno;
@@ -63,30 +69,30 @@ export class Mlock {
   }
 
   /** -EAGAIN: mmap_lock was dropped. */
-  private *populateLocked(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
-    for (let page = start; page < end; ) {
-      const vma = mm.vmas.firstIn(page, end);
+  private *populateLocked(mm: Mm, progress: Progress, end: Vpn): Steps<Errno> {
+    while (progress.page < end) {
+      const vma = mm.vmas.firstIn(progress.page, end);
       if (vma === null) break;
+      progress.page = Math.max(progress.page, vma.start) as Vpn;
       const pieceEnd = Math.min(end, vma.end) as Vpn;
-      const first = Math.max(page, vma.start) as Vpn;
-      const errno = yield* this.faultIn(mm, vma, first, pieceEnd, FaultFlag.AllowRetry);
+      const errno = yield* this.faultIn(mm, vma, progress, pieceEnd, FaultFlag.AllowRetry);
       if (errno !== Errno.OK) return errno;
-      page = pieceEnd;
     }
     return Errno.OK;
   }
 
   /** A part of one area; mmap_lock is held. Errors: those of the fault. @kernel populate_vma_page_range */
   *populateArea(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Steps<Errno> {
-    return yield* this.faultIn(mm, vma, start, end, 0);
+    return yield* this.faultIn(mm, vma, { page: start }, end, 0);
   }
 
-  private *faultIn(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Steps<Errno> {
+  private *faultIn(mm: Mm, vma: Vma, progress: Progress, end: Vpn, flags: number): Steps<Errno> {
     const write = vma.isWritable && (vma.flags & VmFlag.Shared) === 0;
-    for (let page = start; page < end; ) {
+    while (progress.page < end) {
+      const { page } = progress;
       if (pteAllows(pteFromWord(mm.pageTable.get(page)), write)) {
         if (write) touchForWrite(this.kernel, mm, page);
-        page = (page + 1) as Vpn;
+        progress.page = (page + 1) as Vpn;
         continue;
       }
       const errno = yield* this.faults.handle(mm, vma, page, write, flags);

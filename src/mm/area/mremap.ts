@@ -186,6 +186,8 @@ export class Mremap {
     if (moved < fromPages) {
       const back = yield* this.tables.move(mm, to, from, moved);
       assert(back === moved, 'the old page tables are gone while mremap needs them back');
+      // The old area keeps its promises. @kernel clear_vma_resv_huge_pages
+      this.areaOf(mm, to).reservation = null;
       yield* this.unmapRegion.unmap(mm, to, (to + toPages) as Vpn);
       return Errno.ENOMEM;
     }

@@ -122,7 +122,8 @@ export class Vma {
   /** Whether the first store to a clean page of a shared mapping must fault, so that somebody learns of it: the file's owner, or who reads soft-dirty bits. @kernel vma_wants_writenotify */
   get wantsWriteNotify(): boolean {
     if (!this.isShared || !this.isWritable) return false;
-    return (this.file?.type.tracksDirty ?? false) || this.tracksSoftDirty;
+    // Soft-dirty bits are not kept for hugetlb memory.
+    return (this.file?.type.tracksDirty ?? false) || (this.tracksSoftDirty && !this.isHugetlb);
   }
 
   /** Whether an entry for a page of the file may be writable at once, without a store. @kernel vm_page_prot */

@@ -12,7 +12,7 @@ import { MAP_COUNT_MAX } from './unmappedArea.js';
 import { Vma, VmFlag } from './vma.js';
 import { type AreaSpec, mergeSides } from './vmaMerge.js';
 
-/** All methods are atomic and need mmap_lock for write. */
+/** All methods are atomic and need mmap_lock for write; what takes an area out of the reverse maps again does with read. */
 export class VmaEdit {
   constructor(private readonly kernel: Kernel) {}
 
@@ -55,7 +55,8 @@ export class VmaEdit {
   /** Cuts so that an area covers exactly `[start, end)`, which lies in one area. -ENOMEM at the limit of areas. @kernel vma_modify, split_vma */
   carve(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Vma | typeof Errno.ENOMEM {
     const cuts = (vma.start < start ? 1 : 0) + (end < vma.end ? 1 : 0);
-    if (mm.vmas.size + cuts > MAP_COUNT_MAX || !this.reserve(cuts)) return Errno.ENOMEM;
+    const isTooMany = cuts > 0 && mm.vmas.size + cuts > MAP_COUNT_MAX;
+    if (isTooMany || !this.reserve(cuts)) return Errno.ENOMEM;
     const lower = vma.start < start ? this.split(mm, vma, start) : vma;
     if (end < lower.end) this.split(mm, lower, end);
     return lower;

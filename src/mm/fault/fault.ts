@@ -146,7 +146,10 @@ export class FaultHandler {
     // The table stays as long as the area does, hence for the whole fault; the entry may change at every yield.
     const slot = mm.pageTable.ensure(page);
     if (slot < 0) return Errno.ENOMEM;
-    return yield* this.handlePte(mm, vma, page, write, pteFromWord(mm.pageTable.read(slot)), flags);
+    const pte = pteFromWord(mm.pageTable.read(slot));
+    // A leaf has come meanwhile: the access meets it when it is tried again.
+    if (pteIsHuge(pte) && pteKind(pte) === PteKind.Present) return Errno.OK;
+    return yield* this.handlePte(mm, vma, page, write, pte, flags);
   }
 
   /** `pte` was read in this atomic section. @kernel handle_pte_fault */

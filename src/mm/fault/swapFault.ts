@@ -39,7 +39,7 @@ export class SwapFault {
     if (folio === null) return Errno.OK;
     if (folio === NO_PFN) return Errno.ENOMEM;
     if (!(yield* folioLockOrRetry(this.kernel, mm, folio, flags))) {
-      folios.put(folio);
+      this.letGo(folio);
       return Errno.EAGAIN;
     }
     if (sched.reach(SwapFaultStep.locked, page, folio, mm.id)) yield STEP;
@@ -48,8 +48,15 @@ export class SwapFault {
     if (isMapped) this.map(mm, page, folio, write, pte);
     folioLocks.unlock(folio);
     if (isMapped) folios.setFlag(folio, FolioFlag.Lru);
-    else folios.put(folio);
+    else this.letGo(folio);
     return Errno.OK;
+  }
+
+  /** Who took the last entry away while the folio was locked has left it in the cache. */
+  private letGo(folio: Pfn): void {
+    const { folios, swapCache } = this.kernel;
+    swapCache.dropIfUnused(folio);
+    folios.put(folio);
   }
 
   /**

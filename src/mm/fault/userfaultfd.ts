@@ -44,7 +44,8 @@ export interface Userfault {
 /** At most one per address space; a fork's child has none. @kernel userfaultfd_ctx */
 export class Userfaultfd {
   private pending: Userfault[] = [];
-  private isClosed = false;
+  /** Its end has begun: who registers memory now needs another one. */
+  isClosed = false;
   private readonly readers: WaitQueue;
   private readonly faulting: WaitQueue;
 
@@ -98,7 +99,7 @@ export class Userfaultfd {
       this.faulting.wakeAll();
       mm.put();
     }
-    mm.userfaultfd = null;
+    if (mm.userfaultfd === this) mm.userfaultfd = null;
   }
 
   /** The next touch of a missing page; waits for one. Null once it is closed. @kernel userfaultfd_read */

@@ -3,6 +3,8 @@
 import { assert } from '../../base/assert.js';
 import type { Vpn } from '../../base/units.js';
 import { NO_PFN } from '../../memory/pfn.js';
+import { LockClass } from '../../sim/lockOrder.js';
+import { Mutex } from '../../sim/mutex.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
@@ -18,26 +20,46 @@ export const TruncateStep = {
 /** A fault that holds a page beyond the end maps it once; nobody gets there afterwards. */
 const ROUNDS_MAX = 100;
 
+const truncateLockClass = new LockClass('i_rwsem');
+
 export class Truncate {
+  /** One for all files: the end of a file moves seldom, and by one at a time. @kernel inode_lock */
+  private readonly lock: Mutex;
+
   constructor(
     private readonly kernel: Kernel,
     private readonly zap: Zap,
-  ) {}
+  ) {
+    this.lock = new Mutex(kernel.sched, 'i_rwsem', truncateLockClass);
+  }
 
   /** The file has `npages` pages from now on; those that it gains are zeros. No lock is held. @kernel truncate_setsize, truncate_pagecache */
   *truncate(mapping: AddressSpace, npages: number): Steps<void> {
+    yield* this.lock.lock();
     const shrinks = npages < mapping.npages;
     mapping.npages = npages;
-    if (!shrinks) return;
-    for (const index of [...mapping.stored.keys()]) if (index >= npages) mapping.stored.delete(index);
-    this.kernel.pageCache.forgetSwapped(mapping, npages);
+    if (shrinks) yield* this.dropAll(mapping);
+    this.lock.unlock();
+  }
+
+  /** All that lies beyond the end. */
+  private *dropAll(mapping: AddressSpace): Steps<void> {
+    this.forget(mapping);
     let rounds = 0;
     do {
       assert(rounds++ < ROUNDS_MAX, 'pages beyond the end of a file are mapped again and again');
       yield* this.unmapBeyond(mapping);
     } while (!(yield* this.dropBeyond(mapping)));
+    // What was being written when the end moved.
+    this.forget(mapping);
     // Private copies may have been made of the pages meanwhile.
     yield* this.unmapBeyond(mapping);
+  }
+
+  /** On disk and in swap. */
+  private forget(mapping: AddressSpace): void {
+    for (const index of [...mapping.stored.keys()]) if (index >= mapping.npages) mapping.stored.delete(index);
+    this.kernel.pageCache.forgetSwapped(mapping, mapping.npages);
   }
 
   /** Private copies go too. @kernel unmap_mapping_range */
@@ -54,10 +76,11 @@ export class Truncate {
     if (this.kernel.sched.reach(TruncateStep.unmapped, mapping.npages, mapping.id)) yield STEP;
   }
 
-  /** @kernel unmap_mapping_range_vma */
+  /** Also in areas that a munmap has taken out of the address space, and not emptied yet. @kernel unmap_mapping_range_vma */
   private *unmapIn(mm: Mm, mapping: AddressSpace): Steps<void> {
-    for (const vma of [...mm.vmas]) {
-      if (vma.file?.mapping !== mapping) continue;
+    for (const { value } of [...mapping.areas]) {
+      const { mm: owner, vma } = value;
+      if (owner !== mm) continue;
       const start = (vma.start + Math.max(0, mapping.npages - vma.pgoff)) as Vpn;
       if (start >= vma.end) continue;
       const range = notifierRange(NotifyEvent.Clear, start, vma.end);

@@ -8,6 +8,7 @@ import { ZoneKind } from '../../memory/zone.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { type Vma, VmFlag } from '../area/vma.js';
 import type { FaultHandler } from '../fault/fault.js';
+import { FaultFlag } from '../fault/faultFlag.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
@@ -113,9 +114,9 @@ export class Collapse {
       return isPresent ? Scan.Succeed : Scan.PmdNull;
     }
     const scanned = this.scan(mm, vma, start);
-    if (this.kernel.sched.reach(CollapseStep.scanned, start, this.unmapped, mm.id)) yield STEP;
+    const { unmapped } = this;
+    if (this.kernel.sched.reach(CollapseStep.scanned, start, unmapped, mm.id)) yield STEP;
     if (scanned !== Scan.Succeed) return scanned;
-    const unmapped = this.unmapped;
     mm.mmapLock.readUnlock();
     const head = this.kernel.allocFolio(PMD_ORDER);
     yield* mm.mmapLock.read();
@@ -191,12 +192,16 @@ export class Collapse {
     return folios.refcount(pfn) === folios.mapcount(pfn) + cached ? Scan.Succeed : Scan.PageCount;
   }
 
-  /** Faults in what is swapped out, on a device or in migration. @kernel __collapse_huge_page_swapin */
+  /** Faults in what is swapped out, on a device or in migration, and gives up where mmap_lock was dropped for that. @kernel __collapse_huge_page_swapin */
   private *bringBack(mm: Mm, vma: Vma, start: Vpn): Steps<Scan> {
     for (let page = start as number; page < start + PMD_PAGES; page++) {
       const kind = pteKind(pteFromWord(mm.pageTable.get(page)));
       if (kind === PteKind.None || kind === PteKind.Present) continue;
-      const errno = yield* this.faults.handleMmFault(mm, vma, page as Vpn, false);
+      const errno = yield* this.faults.handle(mm, vma, page as Vpn, false, FaultFlag.AllowRetry);
+      if (errno === Errno.EAGAIN) {
+        yield* mm.mmapLock.read();
+        return Scan.PageLock;
+      }
       if (errno !== Errno.OK) return Scan.Fail;
     }
     return Scan.Succeed;

@@ -66,6 +66,7 @@ export function writeLeaf(table: RadixTable, slot: number, leaf: Pte): void {
 
 /** Empties the leaf; returns it as it was last. @kernel pmdp_huge_get_and_clear */
 export function clearLeaf(table: RadixTable, slot: number): Pte {
+  assert(slot % PMD_PAGES === 0, 'a leaf is cleared as a whole');
   let marked = 0;
   for (let i = 1; i < PMD_PAGES; i++) marked |= table.exchange(slot + i, PTE_NONE);
   const first = pteFromWord(table.exchange(slot, PTE_NONE));

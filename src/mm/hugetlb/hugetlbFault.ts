@@ -5,6 +5,8 @@ import { Errno } from '../../base/errno.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { FolioFlag } from '../../memory/folios.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
+import { LockClass } from '../../sim/lockOrder.js';
+import { Mutex } from '../../sim/mutex.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
 import type { FaultErrno } from '../fault/fault.js';
@@ -49,10 +51,21 @@ export const HugetlbStep = {
   taken: defineStep('hugetlb.taken', 'vpn', 'pfn', 'id'),
 } as const;
 
+/** Places share them. */
+const FAULT_LOCKS = 16;
+const faultLockClass = new LockClass('hugetlb fault mutex');
+
 const WRITTEN = PteBit.Write | PteBit.Young | PteBit.Dirty;
 
 export class HugetlbFault {
-  constructor(private readonly kernel: Kernel) {}
+  private readonly locks: readonly Mutex[];
+
+  constructor(private readonly kernel: Kernel) {
+    this.locks = Array.from(
+      { length: FAULT_LOCKS },
+      (_, i) => new Mutex(kernel.sched, `hugetlb fault mutex ${i}`, faultLockClass),
+    );
+  }
 
   /**
    * mmap_lock is held for read and the area allows the access. With `unshare` a private page becomes this mm's alone, to be pinned. Errors:
@@ -60,6 +73,21 @@ export class HugetlbFault {
    * @kernel hugetlb_fault
    */
   *handle(mm: Mm, vma: Vma, page: Vpn, write: boolean, unshare: boolean): Steps<FaultErrno> {
+    const lock = this.lockOf(vma, leafStart(page));
+    yield* lock.lock();
+    const errno = yield* this.handleLocked(mm, vma, page, write, unshare);
+    lock.unlock();
+    return errno;
+  }
+
+  /** One fault on a place at a time, or the second would find no page where the first has taken the last one. @kernel hugetlb_fault_mutex_hash */
+  private lockOf(vma: Vma, start: Vpn): Mutex {
+    const { file } = vma;
+    assert(file !== null, 'hugetlb memory is that of a file');
+    return this.locks[(file.mapping.id + vma.indexOf(start) / PMD_PAGES) % this.locks.length];
+  }
+
+  private *handleLocked(mm: Mm, vma: Vma, page: Vpn, write: boolean, unshare: boolean): Steps<FaultErrno> {
     const start = leafStart(page);
     const slot = mm.pageTable.ensure(start);
     if (slot < 0) return Errno.ENOMEM;
@@ -87,12 +115,13 @@ export class HugetlbFault {
       return Errno.OK;
     }
     if (!vma.isShared && !vmfAnonPrepare(this.kernel, mm, vma)) return Errno.ENOMEM;
+    const isPromised = reservationOf(vma)?.isOpen(index) ?? false;
     const head = allocForArea(this.kernel, vma, index);
     if (head === NO_PFN) return this.noPage(mm, start);
     this.kernel.memory.zeroPages(head, PMD_PAGES);
     if (this.kernel.sched.reach(HugetlbStep.allocated, start, head, mm.id)) yield STEP;
     const isTaken = mm.pageTable.get(start) !== PTE_NONE || file.mapping.pages.has(index);
-    if (isTaken) this.giveBack(vma, head, index);
+    if (isTaken) this.giveBack(vma, head, index, isPromised);
     else if (vma.isShared) {
       this.kernel.pageCache.insertHugetlb(file.mapping, index, head);
       this.mapCached(mm, vma, start, head);
@@ -105,10 +134,10 @@ export class HugetlbFault {
     return Errno.EFAULT;
   }
 
-  /** It was not needed: the promise that it was is one again. @kernel restore_reserve_on_error */
-  private giveBack(vma: Vma, head: Pfn, index: number): void {
+  /** It was not needed: the promise that it was, if it was one, is one again. @kernel restore_reserve_on_error */
+  private giveBack(vma: Vma, head: Pfn, index: number, isPromised: boolean): void {
     const isThere = vma.file?.mapping.pages.has(index) ?? false;
-    if (!isThere) reservationOf(vma)?.restoreOnFree(head, index);
+    if (isPromised && !isThere) reservationOf(vma)?.restoreOnFree(head, index);
     this.kernel.folios.put(head);
   }
 
@@ -163,7 +192,9 @@ export class HugetlbFault {
     const old = ptePfn(leaf);
     const ownsPage = vma.reservation !== null && kernel.folios.testFlag(old, FolioFlag.Anon);
     if (!vmfAnonPrepare(kernel, mm, vma)) return Errno.ENOMEM;
-    const copied = allocForArea(kernel, vma, vma.indexOf(start), ownsPage);
+    const index = vma.indexOf(start);
+    const isPromised = !ownsPage && (reservationOf(vma)?.isOpen(index) ?? false);
+    const copied = allocForArea(kernel, vma, index, ownsPage);
     if (copied === NO_PFN) {
       if (!ownsPage) return this.noPage(mm, start);
       yield* this.takeFromOthers(vma, start, old);
@@ -177,7 +208,7 @@ export class HugetlbFault {
     const replaced = this.replacePage(mm, vma, start, leaf, copied, unshare ? PteBit.Young : WRITTEN);
     yield* mm.notifiers.invalidateEnd(range);
     if (replaced) kernel.folios.put(old);
-    else this.giveBack(vma, copied, vma.indexOf(start));
+    else this.giveBack(vma, copied, index, isPromised);
     kernel.folios.put(old);
     return Errno.OK;
   }
@@ -219,7 +250,7 @@ export class HugetlbFault {
   private *takeFrom(mm: Mm, area: Vma, page: Vpn, head: Pfn): Steps<void> {
     const range = notifierRange(NotifyEvent.Clear, page, (page + PMD_PAGES) as Vpn);
     yield* mm.notifiers.invalidateStart(range);
-    const slot = mm.count === 0 ? -1 : mm.pageTable.slot(page);
+    const slot = mm.pageTable.slot(page);
     if (slot >= 0 && isLeafAt(mm.pageTable, page) && ptePfn(readLeaf(mm.pageTable, slot)) === head) {
       clearLeaf(mm.pageTable, slot);
       this.kernel.flushCpuTlbs();

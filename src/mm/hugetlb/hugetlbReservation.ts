@@ -31,6 +31,11 @@ export class HugetlbReservation {
     return true;
   }
 
+  /** A page for the place is promised, and was not taken yet. */
+  isOpen(index: number): boolean {
+    return this.open.has(index);
+  }
+
   /** A page for the place, the promised one if there is a promise; NO_PFN without. @kernel alloc_hugetlb_folio */
   alloc(index: number): Pfn {
     const isPromised = this.open.delete(index);

@@ -99,7 +99,7 @@ export class MigrateVma {
   /** Whether the span lies in an area that can migrate, and the fault page is a locked device page. */
   argumentsAreValid(args: MigrateVmaArgs): boolean {
     const { vma, start, end, faultPage } = args;
-    if (vma.isSpecial || (vma.flags & VmFlag.Hugetlb) !== 0) return false;
+    if (vma.isSpecial) return false;
     if (start >= end || start < vma.start || end > vma.end) return false;
     if (args.src.length < end - start || args.dst.length < end - start) return false;
     if (faultPage === NO_PFN) return true;

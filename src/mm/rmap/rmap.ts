@@ -91,7 +91,7 @@ export class Rmap {
    */
   private *splitAndUnmap(mapping: Mapping, head: Pfn): Steps<void> {
     const { mm, start } = mapping;
-    if (mm.count === 0 || mm.pageTable.slot(start) < 0) return;
+    if (mm.pageTable.slot(start) < 0) return;
     const range = splitRange(start);
     yield* mm.notifiers.invalidateStart(range);
     if (this.leafMaps(mm, start, head)) {

@@ -60,6 +60,8 @@ export class Reclaim {
   isolate(folio: Pfn): boolean {
     const { folios, sched } = this.kernel;
     if (folios.refcount(folio) === 0 || !folios.testFlag(folio, FolioFlag.Lru)) return false;
+    // It has become part of a larger one since it was found.
+    if (folios.headOf(folio) !== folio) return false;
     folios.get(folio);
     folios.clearFlag(folio, FolioFlag.Lru);
     sched.at(ReclaimStep.isolated, folio, folios.refcount(folio));
@@ -95,6 +97,7 @@ export class Reclaim {
     const freeable = yield* this.evict(folio);
     this.kernel.sched.at(freeable ? ReclaimStep.freed : ReclaimStep.kept, folio, folios.refcount(folio));
     folioLocks.unlock(folio);
+    this.kernel.swapCache.dropIfUnused(folio);
     if (freeable) folios.put(folio);
     else this.putBack(folio);
     return freeable ? 1 : 0;

@@ -52,6 +52,15 @@ export class MovePageTables {
   }
 
   /**
+   * Who reads soft-dirty bits learns of what moved by its being dirty at the new place; of tables that move as a whole, and of hugetlb memory, he
+   * does not. @kernel move_soft_dirty_pte, move_normal_pmd, move_huge_pte
+   */
+  private marksMoved(mm: Mm, page: number, npages: number): boolean {
+    if (npages < PMD_PAGES) return true;
+    return isLeafAt(mm.pageTable, page) && mm.vmas.find(page as Vpn)?.isHugetlb !== true;
+  }
+
+  /**
    * Under both page-table locks. The CPU TLBs are flushed before they are released: afterwards the page may be unmapped through its new entry
    * by somebody who flushes only the new address.
    * @kernel move_ptes, move_soft_dirty_pte
@@ -61,12 +70,12 @@ export class MovePageTables {
     const oldSlot = table.slot(page);
     const newSlot = table.slot(target);
     let needsFlush = false;
+    const mark = this.marksMoved(mm, page, npages) ? PteBit.SoftDirty : 0;
     for (let i = 0; i < npages; i++) {
       if (table.read(oldSlot + i) === PTE_NONE) continue;
       const pte = pteFromWord(table.exchange(oldSlot + i, PTE_NONE));
       assert(table.read(newSlot + i) === PTE_NONE, 'mremap moves an entry over another one');
-      // Who reads soft-dirty bits learns of what moved by its being dirty at the new place.
-      table.write(newSlot + i, pteWith(pte, PteBit.SoftDirty));
+      table.write(newSlot + i, pteWith(pte, mark));
       if (pteKind(pte) === PteKind.Present) needsFlush = true;
     }
     if (needsFlush) this.kernel.flushCpuTlbs();

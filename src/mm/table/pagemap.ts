@@ -81,9 +81,10 @@ export class Pagemap {
     mm.mmapLock.writeUnlock();
   }
 
-  /** Under the page-table lock, within one leaf table. All words of a PMD leaf change alike. @kernel clear_refs_pte_range */
+  /** Under the page-table lock, within one leaf table. All words of a PMD leaf change alike; hugetlb memory has no such bits. @kernel clear_refs_pte_range */
   private clearEntries(mm: Mm, start: number, end: number): void {
     const slot = mm.pageTable.slot(start);
+    if (mm.vmas.find(start as Vpn)?.isHugetlb === true) return;
     for (let at = slot; at < slot + end - start; at++) {
       const pte = pteFromWord(mm.pageTable.read(at));
       const clean = this.isPinned(pte) ? pte : cleanEntry(pte);

@@ -45,7 +45,9 @@ export class Zap {
     let page = mm.pageTable.nextPopulated(start, end);
     while (page < end) {
       const from = page;
-      if (isLeafAt(mm.pageTable, from) && !coversLeaf(from, end)) yield* splitHugePmd(this.kernel, mm, from);
+      // Another leaf may have come where the split one was, while mirrors were told.
+      while (isLeafAt(mm.pageTable, from) && !coversLeaf(from, end))
+        yield* splitHugePmd(this.kernel, mm, from);
       page = pteSpanEnd(this.kernel, mm, from, end);
       this.clearEntries(mm, from, page, gather);
       if (this.kernel.sched.reach(ZapStep.cleared, from, page - from, mm.id)) yield STEP;

@@ -43,6 +43,8 @@ const HUB_PATIENCE_MS = 0.1;
  * by the time that this actor has nothing to do any more there is often more for the same one.
  */
 const WAKE_DELAY_MS = 0.2;
+/** How long an actor sleeps that has more to send than a ring has room for: nobody rings for room. */
+const HELD_BACK_MS = 0.1;
 /** Longest busy stretch without serving the control plane, and longest sleep where somebody has rung since the last one. */
 const CONTROL_SLICE_MS = 5;
 /** Each further sleep in which nobody rings is twice as long, up to this. */
@@ -83,6 +85,7 @@ export class ThreadExecutor extends Scheduler {
   private doorbell: Doorbell | null = null;
   private patienceMs = 0;
   private sleepMs = CONTROL_SLICE_MS;
+  private controlDueMs = 0;
 
   constructor(seed: number) {
     super();
@@ -126,24 +129,34 @@ export class ThreadExecutor extends Scheduler {
     const { doorbell } = this;
     assert(doorbell !== null, 'an executor runs with a doorbell');
     doorbell.join();
-    let controlDueMs = performance.now() + CONTROL_SLICE_MS;
+    try {
+      await this.runUntilStopped(doorbell);
+    } finally {
+      this.wakeLeftAsleep();
+      doorbell.leave();
+    }
+  }
+
+  private async runUntilStopped(doorbell: Doorbell): Promise<void> {
+    this.controlDueMs = nowMs() + CONTROL_SLICE_MS;
     while (!this.stopping) {
       const seen = doorbell.count();
       this.seen = seen;
       const progressed = this.turn();
       if (this.deliveryError !== null) throw this.deliveryError;
       if (this.failure !== null) throw this.failure;
-      const nowMs = performance.now();
-      if (nowMs >= controlDueMs) {
+      if (nowMs() >= this.controlDueMs) {
         this.wakeLeftAsleep();
         await setImmediate();
-        controlDueMs = performance.now() + CONTROL_SLICE_MS;
+        this.controlDueMs = nowMs() + CONTROL_SLICE_MS;
       } else if (!progressed) {
-        this.idle(doorbell, seen, this.msToNextTimer());
+        this.idle(
+          doorbell,
+          seen,
+          Math.min(this.msToNextTimer(), this.isHeldBack ? HELD_BACK_MS : Number.POSITIVE_INFINITY),
+        );
       }
     }
-    this.wakeLeftAsleep();
-    doorbell.leave();
   }
 
   /**
@@ -152,13 +165,18 @@ export class ThreadExecutor extends Scheduler {
    */
   stopsHere(): boolean {
     if (this.unrung.length > 0 || this.leftAsleep.length > 0) this.ringDoorbells();
-    if (this.doorbell !== null && this.doorbell.peek() !== this.seen) this.deliverDuringTask(this.doorbell);
+    this.lookForMail();
     this.stepsLeft--;
     return this.stepsLeft <= 0;
   }
 
+  private lookForMail(): void {
+    const { doorbell } = this;
+    if (doorbell !== null && doorbell.peek() !== this.seen) this.deliverNow(doorbell);
+  }
+
   /** Answers are given outside any task, as between two of them. */
-  private deliverDuringTask(doorbell: Doorbell): void {
+  private deliverNow(doorbell: Doorbell): void {
     const task = this.current;
     this.current = null;
     this.seen = doorbell.count();
@@ -220,7 +238,9 @@ export class ThreadExecutor extends Scheduler {
       this.runSlice(task);
       // At once: the peer can work while this actor goes on.
       this.ringDoorbells();
+      this.lookForMail();
       ran++;
+      if (nowMs() >= this.controlDueMs) break;
     }
     if (this.queueHead === this.queue.length) {
       this.queue.length = 0;
@@ -273,11 +293,13 @@ export class ThreadExecutor extends Scheduler {
 
   private runSlice(task: Task): void {
     this.stepsLeft = STEPS_PER_SLICE;
+    this.slice++;
     while (this.stepsLeft > 0) {
       this.resume(task);
       if (task.state !== 'runnable') return;
-      // Code that yields without asking uses up its slice as well.
+      // Code that yields without asking uses up its slice as well, and may compute for long.
       this.stepsLeft--;
+      this.lookForMail();
     }
     this.queue.push(task);
   }
@@ -315,6 +337,11 @@ export class ThreadExecutor extends Scheduler {
       else if (!wasCrowded) giveUpMs = Math.min(endMs, now + this.patienceMs);
       if (now >= giveUpMs) return false;
     }
+  }
+
+  private get isHeldBack(): boolean {
+    for (const { port } of this.links) if (port.hasBacklog) return true;
+    return false;
   }
 
   private msToNextTimer(): number {

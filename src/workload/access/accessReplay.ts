@@ -40,18 +40,22 @@ export class AccessReplay extends GhostWorkload {
     }
     const random = actorRandom(this.world, this.index, CPU_ACTOR);
     let window = 0;
+    let isCut = false;
     for (; window < this.plan.windows && !host.stopping; window++) {
       if (host.gate.isClosed) yield* host.gate.pass();
       const errno = yield* this.oneWindow(host, actor, window, random);
+      isCut = errno === Errno.EINTR;
+      if (isCut) break;
       if (errno !== Errno.OK) return failure(this.name, `window ${window}`, errno);
     }
-    return this.result(actor, window);
+    return this.result(actor, window, isCut);
   }
 
   protected *compute(context: DeviceContext, part: DevicePart, _phase: number, window: number): Steps<Errno> {
     const rows = this.plan.rowsOf(part.device, window);
     const refusedBefore = part.actor.refused;
-    for (let i = context.index; i < rows.length && !context.gate.ending; i += context.count) {
+    for (let i = context.index; i < rows.length; i += context.count) {
+      if (context.gate.ending) return Errno.EINTR;
       if (context.gate.isClosed) yield* context.gate.pass();
       const errno = yield* this.deviceAccess(context, part, this.pageOf(rows[i]), this.isStore(rows[i]));
       if (errno !== Errno.OK) return errno;
@@ -71,7 +75,7 @@ export class AccessReplay extends GhostWorkload {
 
   private *cpuAccesses(host: HostContext, actor: GhostActor, window: number, random: Random): Steps<Errno> {
     for (const row of this.plan.rowsOf(CPU, window)) {
-      if (host.stopping) break;
+      if (host.stopping) return Errno.EINTR;
       if (host.gate.isClosed) yield* host.gate.pass();
       const store = this.isStore(row);
       const errno = yield* this.access(host, actor, CPU_ACTOR, 0, this.pageOf(row), store, random);
@@ -89,18 +93,19 @@ export class AccessReplay extends GhostWorkload {
     return this.config.trace.stores[row] === 1;
   }
 
-  private result(actor: GhostActor, windows: number): WorkloadResult {
+  /** `isCut`: the run ended within one more window. */
+  private result(actor: GhostActor, windows: number, isCut: boolean): WorkloadResult {
     const { trace } = this.config;
     const { stores, loads, violationCount, firstViolation } = actor;
     const accesses = Math.min(windows * this.config.window, trace.pages.length);
     const counts = { accesses, pages: this.plan.count, windows, stores, loads, violations: violationCount };
-    const what = `${counted(accesses, 'access', 'accesses')} of ${basename(trace.fileName)} to ${counted(this.plan.count, 'page')} in ${counted(windows, 'window')}`;
+    const what = `${counted(accesses, 'access', 'accesses')} of ${basename(trace.fileName)} to ${counted(this.plan.count, 'page')} in ${counted(windows, 'window')}${isCut ? ' and part of one' : ''}`;
     return {
       workload: this.name,
       ok: firstViolation === null,
       detail: firstViolation ?? what,
       counts,
-      ...emptyIf(accesses === 0),
+      ...emptyIf(accesses === 0 && !isCut),
     };
   }
 }

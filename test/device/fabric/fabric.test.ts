@@ -254,6 +254,14 @@ describe('a machine', () => {
     ).toEqual([12, 12]);
   });
 
+  it('takes the time of its own limit where a transfer shares nothing with anybody', () => {
+    const sched = executor();
+    const fabric = new Fabric(sched, []);
+    sched.spawn(ACTOR, 'copy', fabric.transfer({ path: [], latencyNs: 0, most: 4 }, 1000));
+    settle(sched);
+    expect(sched.now()).toBe(250);
+  });
+
   it('takes no time for what nothing limits', () => {
     const none = Number.POSITIVE_INFINITY;
     const sched = executor();

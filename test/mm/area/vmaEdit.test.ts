@@ -1,6 +1,6 @@
 /** Splitting and merging keep the reverse map in step with the areas. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { AssertionFailure } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
@@ -124,4 +124,12 @@ describe('prepareAnonVma', () => {
     mm.vmas.resize(below, below.start, below.end, 77);
     expect(prepareAnonVma(machine.kernel, mm, below)).not.toBe(own);
   });
+});
+
+it('a whole area can be carved where there is room for no more, and a part of one cannot', () => {
+  const { machine, mm, area } = setup();
+  vi.spyOn(mm.vmas, 'size', 'get').mockReturnValue(MAP_COUNT_MAX + 1);
+  const carve = (end: number): unknown =>
+    change(machine, mm, () => machine.calls.edit.carve(mm, area(HIGH), vpn(HIGH), vpn(end)));
+  expect([carve(HIGH + 8), carve(HIGH + 7)]).toEqual([area(HIGH), Errno.ENOMEM]);
 });

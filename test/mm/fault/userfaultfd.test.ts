@@ -296,3 +296,26 @@ function mapFile(machine: Machine, mm: Mm, hint: number, file: MappedFile): void
   const prot = file.isWritable ? Prot.Read | Prot.Write : Prot.Read;
   expect(run(machine.kernel, machine.calls.memoryMap.mmap(mm, { ...args, prot }))).toBe(hint);
 }
+
+it('one that registers while the one before closes has what it registered', () => {
+  const { machine, mm, uffd } = setup();
+  const { kernel, calls } = machine;
+  const hold = function* (): Steps<void> {
+    yield* mm.mmapLock.read();
+    yield* kernel.sched.sleep(100);
+    mm.mmapLock.readUnlock();
+  };
+  const close = function* (): Steps<void> {
+    yield* kernel.sched.sleep(10);
+    yield* uffd.release();
+  };
+  const next = function* (): Steps<void> {
+    yield* kernel.sched.sleep(20);
+    expect(uffd.isClosed).toBe(true);
+    const later = new Userfaultfd(kernel, mm, calls.edit);
+    expect(yield* later.register(vpn(HIGH), 4)).toBe(Errno.OK);
+    expect(mm.userfaultfd).toBe(later);
+  };
+  runAll(kernel, [hold(), close(), next()]);
+  expect([mm.userfaultfd === null, mm.vmas.find(vpn(HIGH))?.isUserfaulted]).toEqual([false, true]);
+});

@@ -8,6 +8,7 @@ import { DISK_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PTE_NONE } from '../../../src/mm/table/pte.js';
+import type { Steps } from '../../../src/sim/steps.js';
 import {
   checkAccounting,
   type Machine,
@@ -99,3 +100,25 @@ describe('truncation', () => {
     }
   });
 });
+
+it.each([1, 2, 3, 4, 5, 6])('two at once leave nothing of what one of them has cut off (seed %i)', (seed) => {
+  const { machine, mm, cpu, file } = setup(seed);
+  const { kernel, calls } = machine;
+  const truncate = (npages: number): Steps<void> => calls.truncate.truncate(file.mapping, npages);
+  runAll(kernel, [truncate(2), truncate(PAGES)]);
+  expect([0, Errno.EFAULT]).toContain(run(kernel, cpu.load(SHARED + 5)));
+  checkAccounting(kernel, [mm]);
+});
+
+it.each([1, 2, 3, 4, 5, 6])(
+  'while a page is written back leaves nothing of it on the disk (seed %i)',
+  (seed) => {
+    const { machine, mm, cpu, file } = setup(seed);
+    const { kernel, calls } = machine;
+    const truncate = (npages: number): Steps<void> => calls.truncate.truncate(file.mapping, npages);
+    runAll<unknown>(kernel, [truncate(2), calls.reclaim.shrinkMm(mm)]);
+    run(kernel, truncate(PAGES));
+    expect([2, 5, 7].map((i) => run(kernel, cpu.load(SHARED + i)))).toEqual([0, 0, 0]);
+    checkAccounting(kernel, [mm]);
+  },
+);

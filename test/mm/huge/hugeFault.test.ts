@@ -63,6 +63,24 @@ function isHuge(): boolean {
   return isLeafAt(mm.pageTable, HUGE_AREA);
 }
 
+it('a store to zeros begins anew where a huge page has come while it split the one that it met', () => {
+  const { kernel, calls } = machine;
+  mapAdvised();
+  expect(load(HUGE_AREA)).toBe(0);
+  const vma = mm.vmas.find(vpn(HUGE_AREA)) ?? expect.unreachable();
+  const right = mm.notifiers.invalidateEnd.bind(mm.notifiers);
+  mm.notifiers.invalidateEnd = function* (range) {
+    mm.notifiers.invalidateEnd = right;
+    yield* right(range);
+    yield* calls.zap.zapRange(mm, vpn(HUGE_AREA), vpn(HUGE_AREA + PMD_PAGES));
+    expect(yield* calls.faults.handleMmFault(mm, vma, vpn(HUGE_AREA), false)).toBe(Errno.OK);
+    expect(isHuge()).toBe(true);
+  };
+  store(HUGE_AREA + 5, 7);
+  expect([load(HUGE_AREA + 5), load(HUGE_AREA + 6)]).toEqual([7, 0]);
+  checkAccounting(kernel, [mm]);
+});
+
 describe('a first touch', () => {
   it('that stores gets a huge page where the area asks for it', () => {
     mapAdvised();

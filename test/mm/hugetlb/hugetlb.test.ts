@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { assert } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, type Vpn, vpn } from '../../../src/base/units.js';
-import { FailureInjector } from '../../../src/memory/failureInjector.js';
+import { AllocSite, FailureInjector } from '../../../src/memory/failureInjector.js';
 import type { Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
@@ -23,6 +23,7 @@ import {
   pteOf,
   RecordingNotifier,
   run,
+  runAll,
   TestCpu,
 } from '../harness.js';
 import { HUGE_AREA } from '../huge/hugeHarness.js';
@@ -222,6 +223,42 @@ describe('a private mapping', () => {
     expect([load(target), pool()]).toEqual([7, [3, 1, 1]]);
     check();
   });
+});
+
+it('two threads that touch the last page that was promised both get it', () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    machine = makeMachine({ ramPages: 7 * PMD_PAGES, pagesPerStep: 512, seed });
+    expect(machine.kernel.hugetlb.resize(1)).toBe(1);
+    mm = makeMm(machine.kernel);
+    map(PMD_PAGES);
+    const both = [0, 1].map((i) => new TestCpu(machine, mm, i).store(HUGE_AREA + i, 5 + i));
+    expect(runAll(machine.kernel, both)).toEqual([Errno.OK, Errno.OK]);
+    expect([load(HUGE_AREA), load(HUGE_AREA + 1), pool()]).toEqual([5, 6, [0, 0, 1]]);
+  }
+});
+
+it('a move that finds no page tables leaves the old area its promises', () => {
+  const target = vpn(HUGE_AREA + 2 ** 30);
+  const flags = MremapFlag.MayMove | MremapFlag.Fixed;
+  const pages = 2 * PMD_PAGES;
+  map(pages);
+  store(HUGE_AREA, 7);
+  const injector = new FailureInjector();
+  machine.kernel.injectFailures(injector);
+  injector.failNext(AllocSite.PageTable, 1);
+  const move = { from: vpn(HUGE_AREA), fromPages: pages, toPages: pages, target, flags };
+  expect(go(machine.calls.mremap.mremap(mm, move))).toBe(Errno.ENOMEM);
+  injector.stop();
+  expect(pool()).toEqual([3, 1, 1]);
+  expect([store(HUGE_AREA + PMD_PAGES, 8), load(HUGE_AREA), pool()]).toEqual([Errno.OK, 7, [2, 0, 2]]);
+  check();
+});
+
+it('has no soft-dirty bits: its entries stay writable when they are cleared', () => {
+  map(PMD_PAGES);
+  store(HUGE_AREA, 7);
+  go(machine.calls.pagemap.clearSoftDirty(mm));
+  expect(pteHas(pteOf(mm, HUGE_AREA), PteBit.Write)).toBe(true);
 });
 
 describe('mirrors of hugetlb memory', () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, vpn } from '../../../src/base/units.js';
 import { FolioFlag } from '../../../src/memory/folios.js';
+import { NO_PFN, type Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
@@ -49,6 +50,38 @@ function setup(seed = 1): Setup {
   for (let i = 0; i < 4; i++) run(machine.kernel, cpu.store(HIGH + i, 10 + i));
   return { machine, mm, cpu, reclaim: () => run(machine.kernel, machine.calls.reclaim.shrinkMm(mm)) };
 }
+
+it('a page that has become part of a larger one since it was found is none to be reclaimed', () => {
+  const machine = makeMachine({ ramPages: HUGE_RAM });
+  const mm = makeMm(machine.kernel);
+  mapHugeArea(machine, mm);
+  const head = mapHugePage(machine, mm, HUGE_AREA);
+  const { reclaim } = machine.calls;
+  expect([reclaim.isolate((head + 1) as Pfn), reclaim.isolate(head)]).toEqual([false, true]);
+});
+
+it('what is read back while its last entry goes does not stay in the cache', () => {
+  let met = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const { machine, mm, cpu, reclaim } = setup(seed);
+    const { kernel, calls } = machine;
+    reclaim();
+    const slot = swapSlotOf(pteOf(mm, HIGH));
+    const isBeingRead = (): boolean => {
+      const folio = kernel.swapCache.area.folioOf(slot);
+      return folio !== NO_PFN && kernel.folios.isLocked(folio);
+    };
+    const drop = function* (): Steps<void> {
+      for (let i = 0; i < 20 && !isBeingRead(); i++) yield STEP;
+      if (isBeingRead()) met++;
+      expect(yield* calls.madvise.madvise(mm, vpn(HIGH), 4, Madvise.DontNeed)).toBe(Errno.OK);
+    };
+    runAll<unknown>(kernel, [cpu.load(HIGH), drop()]);
+    expect(kernel.swapCache.area.usedSlots).toBe(0);
+    checkAccounting(kernel, [mm]);
+  }
+  expect(met).toBeGreaterThan(0);
+});
 
 describe('reclaim', () => {
   it('writes pages to swap, page by page inside a CLEAR invalidation, and frees them', () => {

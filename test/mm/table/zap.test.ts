@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { vpn } from '../../../src/base/units.js';
+import { ThpMode } from '../../../src/mm/kernel.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { makePte, PteBit, PteKind, ptePfn } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
@@ -18,6 +19,7 @@ import {
   TestCpu,
   TestDevice,
 } from '../harness.js';
+import { HUGE_AREA, HUGE_RAM, mapHugeArea } from '../huge/hugeHarness.js';
 
 const HIGH = 2 ** 34;
 
@@ -44,6 +46,30 @@ describe('zapRange', () => {
     expect(run(machine.kernel, cpu.load(HIGH + 1500))).toBe(1500);
     expect(machine.kernel.ram.usedPages).toBe(3);
     checkAccounting(machine.kernel, [mm]);
+  });
+
+  it('splits once more where another huge page has come meanwhile, of which it was asked to empty a part', () => {
+    const machine = makeMachine({ ramPages: HUGE_RAM });
+    const { kernel, calls } = machine;
+    kernel.thp = ThpMode.Always;
+    const mm = makeMm(kernel);
+    mapHugeArea(machine, mm);
+    const cpu = new TestCpu(machine, mm);
+    run(kernel, cpu.store(HUGE_AREA, 1));
+    const vma = mm.vmas.find(vpn(HUGE_AREA)) ?? expect.unreachable();
+    const right = mm.notifiers.invalidateEnd.bind(mm.notifiers);
+    // Others empty the area and fill it again while mirrors are told of the split.
+    mm.notifiers.invalidateEnd = function* (range) {
+      mm.notifiers.invalidateEnd = right;
+      yield* right(range);
+      yield* calls.zap.zapRange(mm, vpn(HUGE_AREA), vpn(HUGE_AREA + 512));
+      expect(yield* calls.faults.handleMmFault(mm, vma, vpn(HUGE_AREA + 300), true)).toBe(0);
+      kernel.memory.words[kernel.memory.wordIndex(ptePfn(pteOf(mm, HUGE_AREA + 300)))] = 77;
+    };
+    run(kernel, zap(machine, mm, HUGE_AREA, 256));
+    expect(pteOf(mm, HUGE_AREA)).toBe(0);
+    expect(run(kernel, cpu.load(HUGE_AREA + 300))).toBe(77);
+    checkAccounting(kernel, [mm]);
   });
 
   it('takes nothing from the zero page, but flushes it out of the TLBs', () => {

@@ -237,7 +237,7 @@ function* noSteps(): Steps<void> {}
 /** What is made of steps of a GPU's tasks, one nanosecond after another. */
 function toldOf(steps: readonly TaskStep[]): Notes {
   const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
-  const clock = { readNs: 0, now: () => ++clock.readNs };
+  const clock = { readNs: 0, slice: 0, now: () => ++clock.readNs };
   const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 1);
   const tasks = new Map<number, Task>();
   for (const [id, step, a, b, c] of steps) {

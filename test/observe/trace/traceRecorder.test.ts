@@ -14,6 +14,7 @@ import { actorId, Task } from '../../../src/sim/task.js';
 class CountingClock {
   readNs = 100;
   readings = 0;
+  slice = 0;
   now(): number {
     this.readings++;
     this.readNs++;

@@ -156,6 +156,27 @@ describe('an executor in a thread of its own', () => {
     expect(other.count()).toBe(1);
   });
 
+  it('looks for mail between any two steps, also of a task that computes and asks nobody', async () => {
+    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+    const executor = new ThreadExecutor(1);
+    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+    const [own, other] = [new Doorbell(bells, 0), new Doorbell(bells, 1)];
+    executor.attach(own);
+    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+    server.answer(Echo, ({ value }) => ({ value: value + 1 }));
+    executor.addLink({ port: server, peerDoorbell: other });
+    let stepsUntilAnswer = 0;
+    const body = function* (): Steps<void> {
+      yield STEP;
+      client.start(Echo, { value: 1 });
+      own.ring();
+      for (; !client.hasIncoming && stepsUntilAnswer < 100; stepsUntilAnswer++) yield STEP;
+    };
+    await runTasks(executor, body());
+    expect(stepsUntilAnswer).toBe(1);
+  });
+
   it('fails with what went wrong in a delivery, whichever task ran', async () => {
     const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
     const executor = new ThreadExecutor(1);
