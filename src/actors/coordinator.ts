@@ -262,7 +262,7 @@ export class Coordinator {
 
   private makeMirrors(invalidation: InvalidationMaker | undefined): MirrorTable {
     const { kernel, gpus, hmm, dma, arrays, vram } = this;
-    const coherentHome = new CoherentHome(kernel, this.zdds, (victim) => vram.evict(victim));
+    const coherentHome = new CoherentHome(kernel, this.zdds, (devmem) => vram.bringHome(devmem));
     const config = {
       ...this.config,
       ...(invalidation === undefined ? {} : { invalidation }),
@@ -333,7 +333,7 @@ export class Coordinator {
 
   /** How processes begin and end, and what is closed for them, in this order. */
   private serveProcesses(): ProcessService {
-    const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR);
+    const memoryCalls = new MemoryService(this.kernel, this.calls, COORDINATOR, (mm) => this.isAlive(mm));
     memoryCalls.register(this.ioctls);
     // Commands of devices may wait for the userfaults that the first of them ends.
     const others = [...this.serveMirror(), ...this.ownDrivers];
@@ -443,7 +443,7 @@ export class Coordinator {
     const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
     this.services.push(service);
     service.serve(port);
-    this.deviceCalls.serve(port, () => service.process);
+    this.deviceCalls.serve(port, service);
     port.serve(CpuMessage.launch, (request) => this.launch(service.process, request));
   }
 

@@ -17,14 +17,14 @@ import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
 
 /** Of a call of a process that has ended: -ESRCH of the kernel. */
 const GONE = Errno.ENOENT;
-/** Work on nothing of the caller's memory: who ends a process returns when its memory is gone, and who waits at a pipe keeps nobody's. */
+/** Work on nothing of the caller's memory: who ends a process waits for that of his own, and who waits at a pipe keeps nobody's. */
 const WITHOUT_MEMORY: ReadonlySet<number> = new Set([
   IoctlRequest.exit,
   IoctlRequest.kill,
   IoctlRequest.pipeRead,
   IoctlRequest.pipeWrite,
 ]);
-/** Where the heap of such a process ends. */
+/** Where the heap of a process that has ended ends. */
 const NO_HEAP = vpn(0);
 
 /** What the kernel knows of one CPU thread. */
@@ -88,7 +88,7 @@ export class CpuService {
   }
 
   /** The address space stays for as long as a call works on it, whoever ends the process meanwhile; `gone` where it has ended before. */
-  private *inside<T>(gone: T, call: (mm: Mm) => Steps<T>): Steps<T> {
+  *inside<T>(gone: T, call: (mm: Mm) => Steps<T>): Steps<T> {
     const mm = this.current;
     if (!mm.getNotZero()) return gone;
     const result = yield* call(mm);

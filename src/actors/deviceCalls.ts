@@ -18,6 +18,7 @@ import { runAll } from '../sim/runAll.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import type { CpuService } from './cpuService.js';
 import { CpuMessage } from './messages.js';
 
 /** What the calls work on. */
@@ -45,19 +46,23 @@ export class DeviceCalls {
   constructor(private readonly world: DeviceCallsWorld) {}
 
   /** For one CPU thread, in the name of the process that it runs. */
-  serve(port: Port, process: () => Mm): void {
+  serve(port: Port, thread: Pick<CpuService, 'inside'>): void {
     const self = this;
     port.serve(CpuMessage.prefetch, function* ({ page, npages, target, depth }) {
       const end = (page + npages) as Vpn;
-      return { errno: yield* self.prefetch(process(), page, end, target, depth) };
+      const prefetch = (mm: Mm): Steps<Errno> => self.prefetch(mm, page, end, target, depth);
+      return { errno: yield* thread.inside<Errno>(Errno.ENOENT, prefetch) };
     });
     port.serve(CpuMessage.residency, function* ({ page, npages, target }) {
-      const mm = process();
-      yield* self.world.sched.spend(mm.kernel.costs.syscallNs);
-      return { npages: pagesIn(mm, page, (page + npages) as Vpn, target) };
+      const look = function* (mm: Mm): Steps<number> {
+        yield* self.world.sched.spend(mm.kernel.costs.syscallNs);
+        return pagesIn(mm, page, (page + npages) as Vpn, target);
+      };
+      return { npages: yield* thread.inside<number>(0, look) };
     });
     port.serve(CpuMessage.membership, function* ({ device, joins }) {
-      return { errno: yield* self.changeMembership(process(), device, joins !== 0) };
+      const change = (mm: Mm): Steps<Errno> => self.changeMembership(mm, device, joins !== 0);
+      return { errno: yield* thread.inside<Errno>(Errno.ENOENT, change) };
     });
     port.serve(CpuMessage.unbind, function* ({ device }) {
       return { errno: yield* self.unbind(device) };

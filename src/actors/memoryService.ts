@@ -23,6 +23,8 @@ export class MemoryService implements OpenFiles {
     private readonly kernel: Kernel,
     private readonly calls: MmCalls,
     private readonly actor: ActorId,
+    /** Whether the process has not begun to end: what it opens later nobody would close. */
+    private readonly isAlive: (mm: Mm) => boolean,
   ) {}
 
   register(ioctls: IoctlTable): void {
@@ -80,6 +82,7 @@ export class MemoryService implements OpenFiles {
 
   /** The handler's thread lives as long as its process. */
   private *registerUserfaults({ mm, page, npages, a, b }: IoctlCall): Steps<IoctlReply> {
+    if (!this.isAlive(mm)) return ioctlReply(Errno.ENODEV);
     const handler = this.handlerOf(mm);
     const errno = yield* handler.uffd.register(page, npages);
     // Without memory to split areas some of the range is registered.

@@ -19,9 +19,9 @@ export const expectDocs: Readonly<Record<CaseExpectation['type'], string>> = {
   event: 'The driver has told of an event of this kind.',
   vm_ops: 'The operations that splitting and merging came to, in their order.',
   vas: 'All mappings of the device after the step.',
-  cpu_fault_migrations: 'How many pages of the buffer CPU faults brought back.',
+  cpu_fault_migrations: 'How many migrations CPU faults caused in the buffer.',
   byte_cycle: 'Bytes that repeat over the whole buffer.',
   all_processes_exit: 'The exit status of every process.',
-  all_results: 'The result of every process.',
+  all_results: 'Every reader of `gpu_read_loop` came to its end.',
   if_ret_zero: 'These hold if the step returned 0.',
 };

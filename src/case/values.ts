@@ -57,7 +57,7 @@ export function oneOf<const T extends readonly string[]>(...names: T) {
 
 export const text = z.string('a text');
 
-/** Of buffers, files, buffer objects, queues and labels. `$i` stands for the round of a `repeat`. */
+/** Of buffers, files, buffer objects, queues and labels. In those of buffers and files `$i` stands for the round of a `repeat`. */
 export const name = z.string('a name').min(1, 'a name that is not empty');
 
 /** `p0` is the first process; others exist once they were forked. */

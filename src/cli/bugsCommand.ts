@@ -108,7 +108,9 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
           for (const strategy of racers) {
             if (signal.aborted) return;
             status.show(`${bug.id} by ${strategy}: ${cells.length}/${allBugs.length * racers.length}`);
-            cells.push(await raceOne(bug, strategy, limits, jobs, pool, host, signal));
+            const cell = await raceOne(bug, strategy, limits, jobs, pool, host, signal);
+            // A search that was cut short says nothing of its strategy.
+            if (cell !== null) cells.push(cell);
           }
         }
       },
@@ -135,7 +137,7 @@ async function raceOne(
   pool: ExplorePool,
   host: CliHost,
   signal: AbortSignal,
-): Promise<RaceCell> {
+): Promise<RaceCell | null> {
   const startMs = host.nowMs();
   const exploration = new Exploration(
     { source: bug.subject, bug: bug.id },
@@ -144,6 +146,7 @@ async function raceOne(
     () => host.nowMs(),
   );
   const report = await exploration.run(jobs, signal);
+  if (report.isPartial && report.findings.length === 0) return null;
   return { bug: bug.id, strategy, ...foundIn(report, bug), wallSeconds: (host.nowMs() - startMs) / 1000 };
 }
 

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { SEED_MAX } from '../base/seedMax.js';
 import type { Case } from '../case/caseSchema.js';
 import { caseDocument } from '../report/caseJson.js';
-import { caseLines, caseTitle, caseVerdictLine, suiteTable } from '../report/caseReport.js';
+import { caseLines, caseVerdictLine, fullCaseTitle, suiteTable } from '../report/caseReport.js';
 import { colorsFor } from '../report/colors.js';
 import type { JsonObject } from '../report/json.js';
 import { junitXml } from '../report/junit.js';
@@ -69,7 +69,7 @@ export function addCaseCommand(program: Command, action: CaseRunner): void {
     .option('--seed <n>', 'seed of every random choice', DEFAULTS.seed)
     .option(
       '--checks <which>',
-      'invariants that are watched step by step: all, cheap, none, or names such as I3,M6',
+      'invariants that are watched step by step: all, cheap, none, or names such as I3,M6; none of them with --fail-allocations',
       DEFAULTS.checks,
     )
     .option(
@@ -115,7 +115,7 @@ export async function caseCommand(
   const cases = selected(await host.simulator.loadCases(files), filter);
   const jobs = jobsOf(options, cases.length, host.environment().cores);
   if (options.list === true) {
-    const titles = (): string => cases.map((one) => `${titleOf(one)}\n`).join('');
+    const titles = (): string => cases.map((one) => `${fullCaseTitle(one)}\n`).join('');
     json.publish(titles, () => listDocument('case', cases.map(listResult), host.environment()));
     return ExitStatus.Ok;
   }
@@ -173,7 +173,7 @@ class CaseRun implements CaseQueueEvents {
   starts(one: Case): void {
     if (!this.showsProgress) return;
     const { columns } = this.host.stderr;
-    const line = `${this.reports.length}/${this.cases.length} ${titleOf(one)}`;
+    const line = `${this.reports.length}/${this.cases.length} ${fullCaseTitle(one)}`;
     this.host.stderr.write(`\r${line.slice(0, columns - 1)}\x1b[K`);
   }
 
@@ -229,6 +229,7 @@ function failuresOf({
   failAllocations,
   failStride,
   executor,
+  checks,
 }: CaseCommandOptions): Pick<CaseOptions, 'failures'> {
   if (failStride !== undefined && failAllocations !== true)
     throw refusal(`--fail-stride ${failStride}`, 'no --fail-allocations', 'both together');
@@ -237,6 +238,12 @@ function failuresOf({
     const allowed = 'virtual, since a run must repeat for the n-th allocation to be the same one';
     throw refusal('--fail-allocations', `--executor ${executor}`, allowed);
   }
+  if (checks !== DEFAULTS.checks && checks !== 'none')
+    throw refusal(
+      `--checks ${checks}`,
+      '--fail-allocations',
+      'one of both: such runs are checked after each step',
+    );
   return { failures: { stride: wholeNumber('--fail-stride', failStride ?? '1', 1, STRIDE_MAX) } };
 }
 
@@ -265,12 +272,8 @@ function listResult({ suite, name, variant }: Case): JsonObject {
 
 function selected(cases: readonly Case[], filter: RegExp | null): Case[] {
   if (filter === null) return [...cases];
-  const found = cases.filter((one) => filter.test(titleOf(one)));
+  const found = cases.filter((one) => filter.test(fullCaseTitle(one)));
   if (found.length > 0) return found;
   const allowed = `a pattern that one of the ${cases.length} cases matches; --list shows them`;
   throw refusal(`--filter ${filter.source}`, 'no case that matches', allowed);
-}
-
-function titleOf({ suite, name, variant }: Case): string {
-  return `${suite}: ${caseTitle({ name, variant: variant ?? null })}`;
 }

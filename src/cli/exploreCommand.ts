@@ -157,9 +157,14 @@ export async function keepFailure(
   host: CliHost,
 ): Promise<KeptFailure> {
   if (first === undefined) return { replay: null, shrunk: null, turns: null };
+  const found = { target, ...first };
+  const write = (failure: typeof found): Promise<boolean> =>
+    isWritten(host, () => file.write(() => encodeFailure(failure, host.version)));
+  // At once: whoever stops the shrinking, which can take minutes, keeps what was found.
+  let isKept = await write(found);
   const shrunk = isWanted ? shrink(target, first) : null;
-  const kept = shrunk === null ? { target, ...first } : { target: shrunk.target, ...shrunk.finding };
-  const isKept = await isWritten(host, () => file.write(() => encodeFailure(kept, host.version)));
+  const kept = shrunk === null ? found : { target: shrunk.target, ...shrunk.finding };
+  if (shrunk !== null && isKept) isKept = await write(kept);
   const words = ['svmsim', 'replay', output, ...(policy === undefined ? [] : ['--policy', policy])];
   const replay = isKept ? { file: output, command: commandLine(words) } : null;
   return { replay, shrunk, turns: turnsOf(kept) };

@@ -10,6 +10,7 @@ import { loadOwnCode, type OwnCode } from '../explore/ownCode.js';
 import { scenarioSource } from '../explore/scenarioSource.js';
 import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
+import { fullCaseTitle } from '../report/caseReport.js';
 import { didYouMean } from '../scenario/didYouMean.js';
 import type { CliHost } from './cliHost.js';
 import { pattern, refusal } from './optionValues.js';
@@ -125,9 +126,7 @@ function refuseFolder(name: string): void {
 async function caseSource(file: string, { filter }: ExploreNames, host: CliHost): Promise<SubjectSource> {
   const cases = await host.simulator.loadCases([shippedPath(file)]);
   const wanted = pattern('--filter', filter ?? '');
-  const [program, ...others] = cases.filter(({ name, suite, variant }) =>
-    wanted.test(`${suite} ${name} ${variant ?? ''}`),
-  );
+  const [program, ...others] = cases.filter((one) => wanted.test(fullCaseTitle(one)));
   if (program !== undefined && others.length === 0) return { kind: 'case', program };
   const found = program === undefined ? 'none' : `${1 + others.length} cases`;
   throw new UserError({

@@ -28,9 +28,14 @@ export function wholeNumber(option: string, typed: string, min: number, max: num
   throw refusal(option, typed, `a whole number from ${min} to ${max}`);
 }
 
+/** Of seconds, as a time in milliseconds may have them. */
+const MS_DECIMALS = 6;
+
 /** Milliseconds of a number of seconds, which may have decimals. @throws UserError */
 export function secondsAsMs(option: string, typed: string, minMs: number, maxMs: number): number {
-  const value = /^\d{1,9}(\.\d{1,9})?s?$/.test(typed) ? Number.parseFloat(typed) * 1000 : Number.NaN;
+  const isNumber = /^\d{1,9}(\.\d{1,9})?s?$/.test(typed);
+  // Without the error of the multiplication, which nobody has typed.
+  const value = isNumber ? Number((Number.parseFloat(typed) * 1000).toFixed(MS_DECIMALS)) : Number.NaN;
   if (value >= minMs && value <= maxMs) return value;
   throw refusal(option, typed, `a number of seconds from ${minMs / 1000} to ${maxMs / 1000}`);
 }
@@ -73,7 +78,7 @@ export function rangeSizes(typed: string): number[] {
 /** `all`, or some of the names, with commas between. @throws UserError */
 export function chosenOf<T extends string>(option: string, typed: string, names: readonly T[]): readonly T[] {
   if (typed === 'all') return names;
-  return typed.split(',').map((text) => {
+  const chosen = typed.split(',').map((text) => {
     const name = text.trim();
     const found = names.find((one) => one === name);
     if (found !== undefined) return found;
@@ -81,6 +86,7 @@ export function chosenOf<T extends string>(option: string, typed: string, names:
     const hint = meant === null ? undefined : `did you mean ${meant}?`;
     throw refusal(option, name, `all, or some of ${names.join(', ')}`, hint);
   });
+  return [...new Set(chosen)];
 }
 
 /** `1,10,100`: ascending whole numbers from 1 on. @throws UserError */

@@ -76,12 +76,22 @@ export async function recordCommand(
     });
   }
   if (!isRecorded) throw cannotStart(program);
-  const summary = describeRecording(file);
+  const summary = summaryOf(file);
   if (quiet !== true) {
     const ended = status === 0 ? '' : `svmsim: ${program} ended with status ${status}\n`;
     host.stderr.write(`${ended}svmsim: ${file}: ${summary}\n${usage(file, 'trace')}`);
   }
   return status;
+}
+
+/** What it holds, or why that cannot be told: the program has run, and its status is what counts. */
+function summaryOf(file: string): string {
+  try {
+    return describeRecording(file);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
 }
 
 function cannotStart(command: string): UserError {

@@ -84,8 +84,17 @@ export class GpuMmu {
     const pte = this.entryFor(page, true);
     if (pte === MISS) return -1;
     if (this.canDoAtomics(this.table.read(page))) return this.frameOf(page, pte, true) * WORDS;
+    this.checkReach(page, pte);
     this.counters.pageFaults++;
     return -1;
+  }
+
+  /** A translation that outlives what it leads to is noticed, though nothing is accessed. @throws AssertionFailure on an {@link IommuFault}. */
+  private checkReach(page: Vpn, pte: GpuPte): void {
+    const target = gpuPtePage(pte);
+    const proto = gpuPteProto(pte);
+    if (proto === Peer && !this.iommu.peers.allows(target, true)) this.failIommu(page, pte, true);
+    if (proto === System && this.iommu.translate(target, true) < 0) this.failIommu(page, pte, true);
   }
 
   /** In its own memory always, in RAM where it is made so, in another device's memory never. */

@@ -44,7 +44,9 @@ export class KernelLaunch {
   private *runContext(kernel: GpuKernel, context: GpuContext): Steps<void> {
     const errno = yield* kernel(context);
     this.results[context.index] = errno;
-    if (this.firstError === Errno.OK) this.firstError = errno;
+    // That the run ended meanwhile counts only where nothing went wrong.
+    const isBetter = this.firstError === Errno.EINTR && errno !== Errno.OK;
+    if (this.firstError === Errno.OK || isBetter) this.firstError = errno;
     this.gate.leave();
     this.running--;
     if (this.running === 0) this.ended.completeAll();

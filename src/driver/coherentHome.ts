@@ -16,7 +16,7 @@ export class CoherentHome {
   constructor(
     private readonly kernel: Kernel,
     private readonly zdds: ZddTable,
-    private readonly evict: (victim: DriverDevmem) => Steps<Errno>,
+    private readonly bringAllHome: (devmem: DriverDevmem) => Steps<Errno>,
   ) {}
 
   /** Whether some device has such memory. */
@@ -38,7 +38,7 @@ export class CoherentHome {
   private empty(pfn: Pfn): Steps<Errno> {
     const { devmem } = this.zdds.get(this.kernel.folios.zoneData(pfn));
     assert(devmem instanceof DriverDevmem, 'a page of a device lies in no allocation of the driver');
-    return this.evict(devmem);
+    return this.bringAllHome(devmem);
   }
 
   /** The page of an entry where it is of such memory. */

@@ -9,6 +9,8 @@ import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Hmm } from '../mm/mirror/hmm.js';
 import type { Mm } from '../mm/process/mm.js';
+import { LockClass } from '../sim/lockOrder.js';
+import { Mutex } from '../sim/mutex.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { ProcessAttributes } from './attributes/processAttributes.js';
@@ -32,11 +34,15 @@ export interface MirrorConfig {
   readonly coherentHome?: CoherentHome;
 }
 
+const membershipLockClass = new LockClass('membership of a device');
+
 export class MirrorTable {
   private readonly open_: SvmVm[] = [];
   /** The same by address space, for faults. */
   private readonly spaces = new Map<SpaceId, SvmVm[]>();
   private readonly said = new Map<Mm, ProcessAttributes>();
+  /** Of each device, where it has mirrors of its own: one that joins waits until the mirror that it has left is gone. */
+  private readonly changing: readonly Mutex[];
 
   constructor(
     private readonly kernel: Kernel,
@@ -47,7 +53,11 @@ export class MirrorTable {
     private readonly dma: GpuSvmDma,
     private readonly arrays: PageArrayPool,
     private readonly moves: BoMoves,
-  ) {}
+  ) {
+    this.changing = gpus.map(
+      ({ index }) => new Mutex(kernel.sched, `membership of gpu${index}`, membershipLockClass),
+    );
+  }
 
   /** In the order in which they were opened. */
   get vms(): readonly SvmVm[] {
@@ -98,18 +108,34 @@ export class MirrorTable {
 
   /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
   *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    if (!this.isShared) return yield* this.joinAlone(mm, gpu);
     if (!this.isOpen(mm)) return Errno.ENOENT;
     if (this.has(mm, gpu)) return Errno.EEXIST;
-    if (!this.isShared) {
-      this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
-      return Errno.OK;
-    }
     const [vm] = this.of(mm);
     return yield* vm.membership.join(gpu, this.config.mirrorAll ?? true);
   }
 
+  private *joinAlone(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    const lock = this.changing[gpu.index];
+    yield* lock.lock();
+    let errno: Errno = this.isOpen(mm) ? Errno.OK : Errno.ENOENT;
+    if (this.has(mm, gpu)) errno = Errno.EEXIST;
+    if (errno === Errno.OK) this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
+    lock.unlock();
+    return errno;
+  }
+
   /** N:1: the device leaves the mirror of the others. 1:1: its own is closed. Errors: those of {@link Membership.leave}. */
   *leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    if (this.isShared) return yield* this.leaveMirror(mm, gpu);
+    const lock = this.changing[gpu.index];
+    yield* lock.lock();
+    const errno = yield* this.leaveMirror(mm, gpu);
+    lock.unlock();
+    return errno;
+  }
+
+  private *leaveMirror(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     const vm = this.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;

@@ -276,6 +276,14 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
     return this.moves.evict(victim);
   }
 
+  /** For who wants its pages in RAM, and has said so: no eviction, which makes room. Errors: those of `drm_pagemap_evict_to_ram`. @kernel svm_migrate_vram_to_ram */
+  *bringHome(devmem: DriverDevmem): Steps<Errno> {
+    yield* devmem.beginEviction();
+    const errno = devmem.released ? Errno.OK : yield* this.migrate.evictToRam(devmem);
+    devmem.endEviction();
+    return errno;
+  }
+
   /** Brings one allocation home. One eviction of it at a time: what the first leaves the second tries again. @kernel xe_svm_bo_evict */
   *evict(victim: DriverDevmem): Steps<Errno> {
     yield* victim.beginEviction();

@@ -18,6 +18,7 @@ export async function simulate(setup: Setup, options: RunOptions = {}): Promise<
 }
 
 /** Whether a run ended by itself, every workload gave what it should, and every invariant held. */
-export function passed({ failure, workloads, checks }: RunReport): boolean {
-  return failure === null && workloads.every(({ ok }) => ok) && checks.every(({ ok }) => ok);
+export function passed({ failure, outcome, workloads, checks }: RunReport): boolean {
+  const isWhole = outcome === 'completed' || outcome === 'time-up';
+  return isWhole && failure === null && workloads.every(({ ok }) => ok) && checks.every(({ ok }) => ok);
 }

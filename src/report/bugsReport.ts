@@ -1,5 +1,6 @@
 /** The catalogue of bugs as a table and as JSON, and the race of strategies for them. */
 
+import { median } from '../base/statistics.js';
 import type { BugOverlay, ExpectedVerdict } from '../bugs/bugOverlay.js';
 import { allBugs } from '../bugs/catalogue.js';
 import { type NotExpressed, notExpressed } from '../bugs/notExpressed.js';
@@ -120,8 +121,7 @@ function shown(cell: RaceCell | undefined): string {
 }
 
 function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted.length === 0 ? null : sorted[sorted.length >> 1];
+  return values.length === 0 ? null : median(values);
 }
 
 export function raceDocument(

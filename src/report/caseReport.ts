@@ -1,5 +1,6 @@
 /** What became of cases, as text: a line for each, what went wrong, and a table of suites. */
 
+import type { Case } from '../case/caseSchema.js';
 import type { CaseProblem, CaseReport, CaseStatus, FailureRuns } from '../simulation/case/caseReport.js';
 import type { Colors } from './colors.js';
 import { left, right, textTable } from './textTable.js';
@@ -8,7 +9,12 @@ import { verdictLine } from './verdict.js';
 
 const PROBLEMS_MAX = 5;
 
-/** Name with its variant, as a filter sees it too. */
+/** As it is listed, and as `--filter` looks at it. */
+export function fullCaseTitle({ suite, name, variant }: Pick<Case, 'suite' | 'name' | 'variant'>): string {
+  return `${suite}: ${caseTitle({ name, variant: variant ?? null })}`;
+}
+
+/** Name with its variant. */
 export function caseTitle({ name, variant }: Pick<CaseReport, 'name' | 'variant'>): string {
   return variant === null ? name : `${name} [${variant}]`;
 }

@@ -125,7 +125,12 @@ export function sweepDocument(
       seed: report.seed,
       ok: verdictOf(report).ok,
       outcome: report.outcome,
-      checks: report.checks.map(({ name, ok, detail }) => ({ name, ok, detail })),
+      checks: report.checks.map(({ name, ok, detail, isEmpty }) => ({
+        name,
+        ok,
+        detail,
+        ...(isEmpty === true ? { isEmpty } : {}),
+      })),
       counters: sorted(report.counters),
       steps: report.steps,
       time: { wallNs: report.wallNs, simulatedNs: report.simulatedNs },

@@ -13,6 +13,7 @@ import { type MmTrace, mainProgram } from '../workload/trace/mmTrace.js';
 import { parseStrace } from '../workload/trace/parseStrace.js';
 import { TraceError } from '../workload/trace/traceError.js';
 import { traceFootprint } from '../workload/trace/traceFootprint.js';
+import { TRACE_BYTES_MAX } from './loadTrace.js';
 import { formatRoundedSize } from './quantities.js';
 import { readTextFile } from './readTextFile.js';
 
@@ -35,7 +36,6 @@ export interface ImportOptions {
   readonly pid?: number;
 }
 
-const RECORDING_BYTES_MAX = 2 ** 28;
 /** A trace buffer has those of the whole machine. */
 const PIDS_SHOWN = 20;
 const WHAT =
@@ -44,7 +44,7 @@ const CSV_HEADER = /^(?:#.*\n|\s*\n)*\s*(?:time|device|address|size|kind)\s*,/i;
 
 /** @throws UserError that names file and line, what is there, and what may be there. */
 export function importRecording(path: string, options: ImportOptions = {}): ImportedRecording {
-  const text = readTextFile(path, WHAT, RECORDING_BYTES_MAX);
+  const text = readTextFile(path, WHAT, TRACE_BYTES_MAX);
   const format = options.format ?? (CSV_HEADER.test(text) ? 'csv' : formatOf(text));
   try {
     if (format !== 'csv') return importCalls(text, path, format, options.pid ?? null);

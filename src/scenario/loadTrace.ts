@@ -8,7 +8,8 @@ import { TraceError } from '../workload/trace/traceError.js';
 import type { FileReference } from './readTextFile.js';
 import type { ScenarioFiles } from './scenarioFiles.js';
 
-const TRACE_BYTES_MAX = 2 ** 26;
+/** Of a recording, whoever reads it. */
+export const TRACE_BYTES_MAX = 2 ** 26;
 
 /** @throws UserError that names the line of the trace, or that of the scenario where there is no such file. */
 export function loadTrace(path: string, namedBy: FileReference, files: ScenarioFiles): MmTrace {

@@ -2,6 +2,7 @@
 
 import { alignUp, PAGE_BYTES, PMD_PAGES } from '../base/units.js';
 import { LIMITS } from '../simulation/simulationConfig.js';
+import { invalidationCalls } from '../workload/workloadConfig.js';
 import { type LoadExtras, placedLoads } from './placedLoads.js';
 import type { DeviceKeyName } from './presetSchema.js';
 import { formatPages, formatRoundedSize } from './quantities.js';
@@ -9,6 +10,9 @@ import type { Scenario, ScenarioEvent, ScenarioWorkload } from './schema.js';
 import { workloadPages } from './workloadMemory.js';
 import { firstDuplicate, type NameRequest, workloadNames } from './workloadNames.js';
 import { type KeyPath, type Problem, valueAt, type YamlSource } from './yamlSource.js';
+
+/** What `loads.verify` says of the section `invalidation`: its calls come as fast as it says itself. */
+const VERIFIED: LoadExtras = { ratePerSecond: Number.POSITIVE_INFINITY, verifiesCalls: true };
 
 /** The program that carries out the events of a scenario. */
 export interface ScenarioEvents {
@@ -36,6 +40,7 @@ export function placedWorkloads(scenario: Scenario): PlacedWorkload[] {
     placed.push({
       path: ['invalidation'],
       workload: { kind: 'invalidate', name: undefined, ...scenario.invalidation },
+      ...(scenario.loads?.verify === true ? { load: VERIFIED } : {}),
     });
   }
   const joinLeave = scenario['join-leave'];
@@ -128,7 +133,15 @@ function faultBufferProblems(
   return [{ path: ['devices', 'fault-batch'], allowed: `at most the fault-buffer, ${buffer}` }];
 }
 
-function loadProblems({ loads }: Scenario, source: YamlSource): Problem[] {
+function loadProblems({ loads, invalidation }: Scenario, source: YamlSource): Problem[] {
+  if (
+    loads?.verify === true &&
+    invalidation === undefined &&
+    !invalidationCalls.some((call) => call in loads)
+  ) {
+    const allowed = `a scenario that has something to verify: an invalidation, or a load of ${invalidationCalls.join(', ')}`;
+    return [{ path: ['loads', 'verify'], allowed }];
+  }
   const path = ['loads', 'span'];
   if (loads === undefined || loads.span <= loads.size || !isGiven(source, path)) return [];
   return [{ path, allowed: `at most the size, ${formatPages(loads.size)}` }];

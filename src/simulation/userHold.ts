@@ -3,7 +3,12 @@
 import type { Vpn } from '../base/units.js';
 import type { Fleet } from './fleet.js';
 
-type Work = () => Promise<void>;
+/** What somebody asked for who watches the run. */
+interface Work {
+  carryOut(): Promise<void>;
+  /** He is answered as if the run were not held. */
+  giveUp(): void;
+}
 
 /** What is asked while the run is held is done in order, by whoever conducts the run. */
 export class UserHold {
@@ -44,25 +49,40 @@ export class UserHold {
   async hold(signal: AbortSignal | undefined): Promise<void> {
     const wake = (): void => this.wake();
     signal?.addEventListener('abort', wake);
-    await this.fleet.during(this.pauseAll());
+    try {
+      await this.fleet.during(this.pauseAll());
+      await this.workHeld(signal);
+    } finally {
+      this.isHeld = false;
+      this.isWanted = false;
+      signal?.removeEventListener('abort', wake);
+      // Nobody may wait for what will not be done any more.
+      for (const left of this.work.splice(0)) left.giveUp();
+    }
+    await this.fleet.during(Promise.all(this.others().map((actor) => actor.resume())));
+  }
+
+  private async workHeld(signal: AbortSignal | undefined): Promise<void> {
     this.isHeld = true;
     while (this.isWanted && signal?.aborted !== true) {
       const next = this.work.shift();
       if (next === undefined) await this.fleet.rest(new Promise<void>((resolve) => this.wakeWith(resolve)));
-      else await this.fleet.during(next());
+      else await this.fleet.during(next.carryOut());
     }
-    this.isHeld = false;
-    this.isWanted = false;
-    signal?.removeEventListener('abort', wake);
-    // Nobody may wait for what will not be done any more.
-    for (const left of this.work.splice(0)) await this.fleet.during(left());
-    await this.fleet.during(Promise.all(this.others().map((actor) => actor.resume())));
   }
 
   private whileHeld<T>(otherwise: T, what: () => Promise<T>): Promise<T> {
     if (!this.isHeld) return Promise.resolve(otherwise);
     return new Promise((resolve, reject) => {
-      this.work.push(() => what().then(resolve, reject));
+      const carryOut = (): Promise<void> => {
+        const work = what();
+        work.then(resolve, reject);
+        return work.then(
+          () => {},
+          () => {},
+        );
+      };
+      this.work.push({ carryOut, giveUp: () => resolve(otherwise) });
       this.wake();
     });
   }

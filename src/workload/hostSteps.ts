@@ -54,8 +54,10 @@ export function* launchAll(host: HostContext, phase: number, a = 0, b = 0): Step
   return firstError(yield* host.parallel(launches));
 }
 
+/** -EINTR, that the run ended meanwhile, only where nothing went wrong. */
 export function firstError(errnos: readonly Errno[]): Errno {
-  return errnos.find((errno) => errno !== Errno.OK) ?? Errno.OK;
+  const wrong = errnos.find((errno) => errno !== Errno.OK && errno !== Errno.EINTR);
+  return wrong ?? errnos.find((errno) => errno !== Errno.OK) ?? Errno.OK;
 }
 
 export interface Comparison {

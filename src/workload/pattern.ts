@@ -67,8 +67,8 @@ export class Pattern extends GhostWorkload {
     const { index } = context;
     const sequence = this.contextSequence(part, index);
     const refusedBefore = part.actor.refused;
-    for (let i = 0; i < this.config.accesses; i++) {
-      if (context.gate.ending) return Errno.EINTR;
+    let done = 0;
+    for (; done < this.config.accesses && !context.gate.ending; done++) {
       if (context.gate.isClosed) yield* context.gate.pass();
       const isStore = part.randoms[index].unit() >= this.config.readRatio;
       const errno = yield* this.deviceAccess(
@@ -81,7 +81,8 @@ export class Pattern extends GhostWorkload {
       yield WorkloadStep.access;
     }
     // Nobody takes this buffer away, so the kernel goes on after a refusal, but it is an error.
-    return part.actor.refused === refusedBefore ? Errno.OK : Errno.EFAULT;
+    if (part.actor.refused !== refusedBefore) return Errno.EFAULT;
+    return done < this.config.accesses ? Errno.EINTR : Errno.OK;
   }
 
   private *hostRound(

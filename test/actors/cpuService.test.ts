@@ -69,3 +69,14 @@ it('a call of a process that has ended finds no process, and its heap is nowhere
   assert(child.count === 0, 'the address space is still there');
   system.tearDown();
 });
+
+it('asks where pages of a process are that has ended, and is told of none', () => {
+  const { system, child } = withChild(1);
+  const [one, two] = system.cpus;
+  expect(system.run(two.residentPages(vpn(AREA), PAGES, -1))).toBe(PAGES);
+  system.run(ask(one, IoctlRequest.kill, child.id));
+  expect(system.run(two.residentPages(vpn(AREA), PAGES, -1))).toBe(0);
+  expect(system.run(two.prefetch(vpn(AREA), PAGES, 0, 1))).toBe(Errno.ENOENT);
+  expect(system.run(ask(two, IoctlRequest.userfaultRegister)).errno).toBe(Errno.ENOENT);
+  system.tearDown();
+});

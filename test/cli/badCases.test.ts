@@ -233,6 +233,11 @@ describe('a mistake on the command line', () => {
       /--fail-stride: found 0, allowed: a whole number from 1 to/,
     ],
     [
+      'checkers beside failures',
+      [good, '--fail-allocations', '--checks', 'I3'],
+      /--checks I3: found --fail-allocations, allowed: one of both/,
+    ],
+    [
       'a stride of nothing',
       [good, '--fail-stride', '3'],
       /--fail-stride 3: found no --fail-allocations, allowed: both/,

@@ -15,6 +15,11 @@ describe('wholeNumber', () => {
   });
 });
 
+it('seconds are the milliseconds that were typed, without the error of a multiplication', () => {
+  const typed = ['16.1', '2.01', '1.001', '4.02', '0.001'];
+  expect(typed.map((text) => secondsAsMs('--seconds', text, 1, 1e6))).toEqual([16_100, 2010, 1001, 4020, 1]);
+});
+
 describe('secondsAsMs', () => {
   it('takes decimals and a unit', () => {
     expect(['20', '0.5', '1.25s'].map((typed) => secondsAsMs('--seconds', typed, 1, 1e6))).toEqual([

@@ -47,6 +47,17 @@ describe('GpuMmu', () => {
     expect(mmu.counters).toMatchObject({ pageFaults: 1, tlbMisses: 1, systemAccesses: 1 });
   });
 
+  it('notices a translation of an atomic that leads to nowhere any more', () => {
+    const test = new TestGpu();
+    const { gpu } = test;
+    const addr = test.mapRam(0);
+    gpu.bind(PAGE, 1, test.addrs(0, [addr]), true);
+    gpu.mmu.tryPage(PAGE, true);
+    gpu.zap(PAGE, 1);
+    test.mapper.unmap(dmaPage(addr));
+    expect(() => gpu.mmu.tryAtomic(PAGE)).toThrow(AssertionFailure);
+  });
+
   it('uses a zapped entry until the TLB is invalidated, and not after', () => {
     const test = new TestGpu();
     const { gpu } = test;

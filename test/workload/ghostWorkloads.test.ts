@@ -241,6 +241,16 @@ describe('the pattern workload', () => {
     expect(machine.violations()).toEqual([]);
   });
 
+  it('does not lose a refused access because the run ends', () => {
+    const machine = new FlatMachine([{ ...pattern, rounds: Number.POSITIVE_INFINITY, accesses: 100_000 }], {
+      refused: 0.05,
+    });
+    machine.runToQuiescence(2000);
+    machine.stop();
+    machine.resume();
+    expect(machine.finish()).toMatchObject([{ ok: false }]);
+  });
+
   it('counts the rounds that it has made, and says where the last one was cut off', () => {
     const machine = new FlatMachine([{ ...pattern, rounds: Number.POSITIVE_INFINITY, accesses: 100_000 }]);
     expect(machine.runToQuiescence(500)).toBe(true);

@@ -58,22 +58,24 @@ export const invalidateBenchmark: Benchmark<InvalidateOptions, InvalidateCell> =
 
 /** `100,most`: rounds per second. @throws UserError */
 function ratesOf(typed: string): number[] {
-  return typed.split(',').map((text) => {
+  const rates = typed.split(',').map((text) => {
     const word = text.trim();
     if (word === 'most') return 0;
     const rate = /^\d{1,6}$/.test(word) ? Number(word) : 0;
     if (rate >= 1 && rate <= RATE_MAX) return rate;
     throw refusal('--rates', word, `most, or whole numbers per second from 1 to ${RATE_MAX}`);
   });
+  return [...new Set(rates)];
 }
 
 /** `none,0,50,100`: percentages of a span that two calls at once have in common. @throws UserError */
 function overlapsOf(typed: string): (number | null)[] {
-  return typed.split(',').map((text) => {
+  const overlaps = typed.split(',').map((text) => {
     const word = text.trim();
     if (word === 'none') return null;
     const percent = /^\d{1,3}$/.test(word) ? Number(word) : Number.NaN;
     if (percent <= 100) return percent;
     throw refusal('--overlaps', word, 'none, or percentages from 0 to 100');
   });
+  return [...new Set(overlaps)];
 }

@@ -41,7 +41,7 @@ export interface Userfault {
   readonly write: boolean;
 }
 
-/** At most one per address space; a fork's child has none. @kernel userfaultfd_ctx */
+/** At most one per address space, besides those that are being closed; a fork's child has none. @kernel userfaultfd_ctx */
 export class Userfaultfd {
   private pending: Userfault[] = [];
   /** Its end has begun: who registers memory now needs another one. */

@@ -134,7 +134,7 @@ export class HugetlbFault {
     return Errno.EFAULT;
   }
 
-  /** It was not needed: the promise that it was, if it was one, is one again. @kernel restore_reserve_on_error */
+  /** It was not needed; if a promise was used up for it, that is open again. @kernel restore_reserve_on_error */
   private giveBack(vma: Vma, head: Pfn, index: number, isPromised: boolean): void {
     const isThere = vma.file?.mapping.pages.has(index) ?? false;
     if (isPromised && !isThere) reservationOf(vma)?.restoreOnFree(head, index);

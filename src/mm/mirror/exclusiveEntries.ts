@@ -65,10 +65,11 @@ export class ExclusiveEntries {
     pte: Pte,
     flags: number,
   ): Steps<typeof Errno.OK | typeof Errno.EAGAIN> {
-    const { folios, folioLocks, sched } = this.kernel;
+    const { folios, folioLocks, swapCache, sched } = this.kernel;
     const pfn = ptePfn(pte);
     folios.get(pfn);
     if (!(yield* folioLockOrRetry(this.kernel, mm, pfn, flags))) {
+      swapCache.dropIfUnused(pfn);
       folios.put(pfn);
       return Errno.EAGAIN;
     }
@@ -77,6 +78,8 @@ export class ExclusiveEntries {
     yield* mm.notifiers.invalidateStart(range);
     if (pteFromWord(mm.pageTable.get(page)) === pte) this.restore(mm, vma, page, pte);
     folioLocks.unlock(pfn);
+    // Who took the entry away meanwhile has left the page in the cache.
+    swapCache.dropIfUnused(pfn);
     folios.put(pfn);
     yield* mm.notifiers.invalidateEnd(range);
     return Errno.OK;

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { PMD_PAGES, type Vpn } from '../../base/units.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
-import { coversLeaf, isLeafAt, splitHugePmd } from '../huge/hugeLeaf.js';
+import { coversLeaf, isLeafAt, leafStart, splitHugePmd } from '../huge/hugeLeaf.js';
 import type { Kernel } from '../kernel.js';
 import { NotifyEvent, notifierRange } from '../mirror/mmuNotifier.js';
 import type { Mm } from '../process/mm.js';
@@ -44,7 +44,8 @@ export class MovePageTables {
         yield* splitHugePmd(this.kernel, mm, page);
       if (mm.pageTable.ensure(target) < 0) return page - from;
       const extent = pteSpanEnd(this.kernel, mm, page, Math.min(end, page + pagesLeftInTable(target))) - page;
-      this.moveExtent(mm, page, target, extent);
+      const isWhole = (target - page) % PMD_PAGES === 0 && isWithin(leafStart(page), from, end);
+      this.moveExtent(mm, page, target, extent, this.marksMoved(mm, page, isWhole) ? PteBit.SoftDirty : 0);
       if (sched.reach(MoveStep.moved, page, target, extent, mm.id)) yield STEP;
       page = mm.pageTable.nextPopulated(page + extent, end);
     }
@@ -52,12 +53,12 @@ export class MovePageTables {
   }
 
   /**
-   * Who reads soft-dirty bits learns of what moved by its being dirty at the new place; of tables that move as a whole, and of hugetlb memory, he
-   * does not. @kernel move_soft_dirty_pte, move_normal_pmd, move_huge_pte
+   * Who reads soft-dirty bits learns of what moved by its being dirty at the new place; of tables that move as a whole, however many entries they
+   * have, and of hugetlb memory, he does not. @kernel move_soft_dirty_pte, move_normal_pmd, move_huge_pte
    */
-  private marksMoved(mm: Mm, page: number, npages: number): boolean {
-    if (npages < PMD_PAGES) return true;
-    return isLeafAt(mm.pageTable, page) && mm.vmas.find(page as Vpn)?.isHugetlb !== true;
+  private marksMoved(mm: Mm, page: number, isWhole: boolean): boolean {
+    if (isLeafAt(mm.pageTable, page)) return mm.vmas.find(page as Vpn)?.isHugetlb !== true;
+    return !isWhole;
   }
 
   /**
@@ -65,12 +66,11 @@ export class MovePageTables {
    * by somebody who flushes only the new address.
    * @kernel move_ptes, move_soft_dirty_pte
    */
-  private moveExtent(mm: Mm, page: number, target: number, npages: number): void {
+  private moveExtent(mm: Mm, page: number, target: number, npages: number, mark: number): void {
     const table = mm.pageTable;
     const oldSlot = table.slot(page);
     const newSlot = table.slot(target);
     let needsFlush = false;
-    const mark = this.marksMoved(mm, page, npages) ? PteBit.SoftDirty : 0;
     for (let i = 0; i < npages; i++) {
       if (table.read(oldSlot + i) === PTE_NONE) continue;
       const pte = pteFromWord(table.exchange(oldSlot + i, PTE_NONE));
@@ -80,6 +80,11 @@ export class MovePageTables {
     }
     if (needsFlush) this.kernel.flushCpuTlbs();
   }
+}
+
+/** A whole table's pages lie in the half-open span. */
+function isWithin(table: number, from: number, end: number): boolean {
+  return table >= from && table + PMD_PAGES <= end;
 }
 
 /** Entries of a move share one leaf table on either side. @kernel get_extent */

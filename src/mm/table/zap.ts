@@ -119,6 +119,7 @@ export class Zap {
         this.kernel.folios.put(pfn);
         break;
       case PteKind.DeviceExclusive:
+        this.kernel.swapCache.dropIfUnused(pfn);
         this.kernel.folios.put(pfn);
         break;
       case PteKind.Swap:

@@ -38,11 +38,6 @@ export function figureName(benchmark: string, cell: string, metric: string): str
   return `${benchmark}.${cell}.${metric}`;
 }
 
-/** Every figure that a benchmark will have, whether or not it comes to be measured. */
-export function figureNames(benchmark: string, cells: readonly string[], metrics: Metrics): string[] {
-  return cells.flatMap((cell) => Object.keys(metrics).map((metric) => figureName(benchmark, cell, metric)));
-}
-
 /** Of cells in their order; a metric without samples is no figure. */
 export function figuresOf(benchmark: string, cells: readonly MeasuredCell[], metrics: Metrics): Figure[] {
   return cells.flatMap(({ key, samples }) =>

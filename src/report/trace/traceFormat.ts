@@ -38,8 +38,7 @@ export function writeTrace(option: string, path: string, trace: Trace, document:
   const file = open(option, path);
   try {
     const put = (piece: TextOrBytes): void => {
-      if (typeof piece === 'string') writeSync(file, piece);
-      else writeAll(file, piece);
+      writeAll(file, typeof piece === 'string' ? Buffer.from(piece) : piece);
     };
     write(trace, put, document);
   } catch (error) {

@@ -48,7 +48,7 @@ const TASKS = 16;
 /** Of a sample, of all tasks together. */
 const STEPS = 400_000;
 const HANDOFFS = 100_000;
-const MESSAGES = 50_000;
+const MESSAGES = 51_200;
 const ROUND_TRIPS = 5000;
 /** Of messages between workers, which are dearer. */
 const WORKER_MESSAGES = 20_000;

@@ -54,12 +54,15 @@ class Sweep {
     const { stride, from = 0, to = Number.POSITIVE_INFINITY } = this.options;
     const plain = this.trials.runPlain();
     this.verifications += plain.verifications;
+    this.problems.push(...plain.problems);
     const { allocations } = plain;
     const chosen = chosenAllocations(allocations, stride);
     const counts = { allocations: allocations.length, chosen: chosen.length };
     let runs = 0;
     const breather = new Breather();
-    for (const n of chosen.slice(from, to)) {
+    // What is wrong without a failure would be found wrong with each.
+    const tried = plain.problems.length === 0 ? chosen.slice(from, to) : [];
+    for (const n of tried) {
       this.runFailing(n, plain);
       runs++;
       if (this.problems.length >= PROBLEMS_MAX) break;

@@ -54,15 +54,16 @@ export class AccessReplay extends GhostWorkload {
   protected *compute(context: DeviceContext, part: DevicePart, _phase: number, window: number): Steps<Errno> {
     const rows = this.plan.rowsOf(part.device, window);
     const refusedBefore = part.actor.refused;
-    for (let i = context.index; i < rows.length; i += context.count) {
-      if (context.gate.ending) return Errno.EINTR;
+    let i = context.index;
+    for (; i < rows.length && !context.gate.ending; i += context.count) {
       if (context.gate.isClosed) yield* context.gate.pass();
       const errno = yield* this.deviceAccess(context, part, this.pageOf(rows[i]), this.isStore(rows[i]));
       if (errno !== Errno.OK) return errno;
       yield WorkloadStep.access;
     }
     // Nobody takes this memory away.
-    return part.actor.refused === refusedBefore ? Errno.OK : Errno.EFAULT;
+    if (part.actor.refused !== refusedBefore) return Errno.EFAULT;
+    return i < rows.length ? Errno.EINTR : Errno.OK;
   }
 
   private *oneWindow(host: HostContext, actor: GhostActor, window: number, random: Random): Steps<Errno> {

@@ -112,6 +112,21 @@ describe('pagemap', () => {
     expect([32, 33, 2].map((i) => read(i).softDirty)).toEqual([true, true, false]);
   });
 
+  it.each([3, 512])('what moves as a whole table, of %i pages, is as dirty as it was', (touched) => {
+    const machine = makeMachine({ ramPages: 1024, pagesPerStep: 16 });
+    const { kernel, calls } = machine;
+    const mm = makeMm(kernel);
+    const cpu = new TestCpu(machine, mm);
+    const from = 2 ** 34;
+    mapFixed(machine, mm, from, 512);
+    for (let i = 0; i < touched; i++) run(kernel, cpu.store(from + i, 1));
+    run(kernel, calls.pagemap.clearSoftDirty(mm));
+    const flags = MremapFlag.MayMove | MremapFlag.Fixed;
+    const target = vpn(from + 2 ** 20);
+    run(kernel, calls.mremap.mremap(mm, { from: vpn(from), fromPages: 512, toPages: 512, flags, target }));
+    for (let i = 0; i < touched; i++) expect(calls.pagemap.read(mm, vpn(target + i)).softDirty).toBe(false);
+  });
+
   it('leaves a pinned page writable, since it may be written without a fault', () => {
     const { machine, mm } = setup();
     const { pins } = machine.kernel;

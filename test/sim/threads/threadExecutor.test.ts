@@ -52,6 +52,20 @@ async function runTasks(executor: ThreadExecutor, ...bodies: Steps<unknown>[]): 
   await executor.run();
 }
 
+/** An executor that answers {@link Echo}, and the port of who asks it. */
+function withServer(): { executor: ThreadExecutor; own: Doorbell; other: Doorbell; client: Port } {
+  const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
+  const executor = new ThreadExecutor(1);
+  const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
+  const [own, other] = [new Doorbell(bells, 0), new Doorbell(bells, 1)];
+  executor.attach(own);
+  const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
+  const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
+  server.answer(Echo, ({ value }) => ({ value: value + 1 }));
+  executor.addLink({ port: server, peerDoorbell: other });
+  return { executor, own, other, client };
+}
+
 describe('a doorbell', () => {
   it('counts how often it rang, and does not let its owner sleep over a ring', () => {
     const buffer = new SharedArrayBuffer(Doorbell.bytesFor(2));
@@ -131,15 +145,7 @@ describe('an executor in a thread of its own', () => {
   });
 
   it('answers between two steps of a task, which need not be over for it', async () => {
-    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
-    const executor = new ThreadExecutor(1);
-    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
-    const [own, other] = [new Doorbell(bells, 0), new Doorbell(bells, 1)];
-    executor.attach(own);
-    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
-    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
-    server.answer(Echo, ({ value }) => ({ value: value + 1 }));
-    executor.addLink({ port: server, peerDoorbell: other });
+    const { executor, own, other, client } = withServer();
     const seen: boolean[] = [];
     const body = function* (): Steps<void> {
       if (executor.reach(TestStep.a)) yield STEP;
@@ -157,15 +163,7 @@ describe('an executor in a thread of its own', () => {
   });
 
   it('looks for mail between any two steps, also of a task that computes and asks nobody', async () => {
-    const [up, down] = [0, 1].map(() => new Ring(new SharedArrayBuffer(Ring.bytesFor(4)), 0, 4));
-    const executor = new ThreadExecutor(1);
-    const bells = new SharedArrayBuffer(Doorbell.bytesFor(2));
-    const [own, other] = [new Doorbell(bells, 0), new Doorbell(bells, 1)];
-    executor.attach(own);
-    const client = new Port(executor, actorId(1), actorId(0), 'the server', up, down);
-    const server = new Port(executor, actorId(0), actorId(1), 'the client', down, up);
-    server.answer(Echo, ({ value }) => ({ value: value + 1 }));
-    executor.addLink({ port: server, peerDoorbell: other });
+    const { executor, own, client } = withServer();
     let stepsUntilAnswer = 0;
     const body = function* (): Steps<void> {
       yield STEP;
