@@ -17,7 +17,7 @@ import { FIRST_PROCESS, type ProcessTable } from './processTable.js';
 
 /** Of a call of a process that has ended: -ESRCH of the kernel. */
 const GONE = Errno.ENOENT;
-/** Work on nothing of the caller's memory: who ends a process waits for that of his own, and who waits at a pipe keeps nobody's. */
+/** Work on nothing of the caller's memory. If they kept it, who ends his own process would wait for himself, and who waits at a pipe would hold up its end. */
 const WITHOUT_MEMORY: ReadonlySet<number> = new Set([
   IoctlRequest.exit,
   IoctlRequest.kill,

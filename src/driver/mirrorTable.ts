@@ -107,35 +107,37 @@ export class MirrorTable {
   }
 
   /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
-  *join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
-    if (!this.isShared) return yield* this.joinAlone(mm, gpu);
+  join(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    return this.inTurn(gpu, () => this.admit(mm, gpu));
+  }
+
+  /** N:1: the device leaves the mirror of the others. 1:1: its own is closed. Errors: those of {@link Membership.leave}. */
+  leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+    return this.inTurn(gpu, () => this.expel(mm, gpu));
+  }
+
+  /** A mirror that all share has the vm lock for this. */
+  private *inTurn(gpu: GpuHandle, change: () => Steps<Errno>): Steps<Errno> {
+    if (this.isShared) return yield* change();
+    const lock = this.changing[gpu.index];
+    yield* lock.lock();
+    const errno = yield* change();
+    lock.unlock();
+    return errno;
+  }
+
+  private *admit(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     if (this.has(mm, gpu)) return Errno.EEXIST;
+    if (!this.isShared) {
+      this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
+      return Errno.OK;
+    }
     const [vm] = this.of(mm);
     return yield* vm.membership.join(gpu, this.config.mirrorAll ?? true);
   }
 
-  private *joinAlone(mm: Mm, gpu: GpuHandle): Steps<Errno> {
-    const lock = this.changing[gpu.index];
-    yield* lock.lock();
-    let errno: Errno = this.isOpen(mm) ? Errno.OK : Errno.ENOENT;
-    if (this.has(mm, gpu)) errno = Errno.EEXIST;
-    if (errno === Errno.OK) this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
-    lock.unlock();
-    return errno;
-  }
-
-  /** N:1: the device leaves the mirror of the others. 1:1: its own is closed. Errors: those of {@link Membership.leave}. */
-  *leave(mm: Mm, gpu: GpuHandle): Steps<Errno> {
-    if (this.isShared) return yield* this.leaveMirror(mm, gpu);
-    const lock = this.changing[gpu.index];
-    yield* lock.lock();
-    const errno = yield* this.leaveMirror(mm, gpu);
-    lock.unlock();
-    return errno;
-  }
-
-  private *leaveMirror(mm: Mm, gpu: GpuHandle): Steps<Errno> {
+  private *expel(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     const vm = this.memberVm(mm, gpu);
     if (vm === null) return Errno.ENODEV;

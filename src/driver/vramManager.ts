@@ -277,18 +277,20 @@ export class VramManager implements DrmPagemapOps, DevmemOps {
   }
 
   /** For who wants its pages in RAM, and has said so: no eviction, which makes room. Errors: those of `drm_pagemap_evict_to_ram`. @kernel svm_migrate_vram_to_ram */
-  *bringHome(devmem: DriverDevmem): Steps<Errno> {
-    yield* devmem.beginEviction();
-    const errno = devmem.released ? Errno.OK : yield* this.migrate.evictToRam(devmem);
-    devmem.endEviction();
-    return errno;
+  bringHome(devmem: DriverDevmem): Steps<Errno> {
+    return this.inTurn(devmem, () => this.migrate.evictToRam(devmem));
   }
 
-  /** Brings one allocation home. One eviction of it at a time: what the first leaves the second tries again. @kernel xe_svm_bo_evict */
-  *evict(victim: DriverDevmem): Steps<Errno> {
-    yield* victim.beginEviction();
-    const errno = victim.released ? Errno.OK : yield* this.evictAlone(victim);
-    victim.endEviction();
+  /** Brings one allocation home, to make room. @kernel xe_svm_bo_evict */
+  evict(victim: DriverDevmem): Steps<Errno> {
+    return this.inTurn(victim, () => this.evictAlone(victim));
+  }
+
+  /** One at a time brings an allocation home: what the first leaves the second tries again. */
+  private *inTurn(devmem: DriverDevmem, empty: () => Steps<Errno>): Steps<Errno> {
+    yield* devmem.beginEviction();
+    const errno = devmem.released ? Errno.OK : yield* empty();
+    devmem.endEviction();
     return errno;
   }
 

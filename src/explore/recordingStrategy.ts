@@ -52,11 +52,13 @@ export class RecordingStrategy implements Strategy {
     this.chosen++;
     if (this.fair === null && this.stepsTaken() < this.fairAfter)
       return this.inner.nextTask(runnable, current);
-    if (this.fair === null) {
-      this.fair = new Random(this.chosen);
-      this.inner.overruled?.();
-    }
+    this.fair ??= this.takeOver();
     return this.fair.below(runnable.length);
+  }
+
+  private takeOver(): Random {
+    this.inner.overruled?.();
+    return new Random(this.chosen);
   }
 
   nextU32(): number {

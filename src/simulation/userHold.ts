@@ -65,24 +65,20 @@ export class UserHold {
   private async workHeld(signal: AbortSignal | undefined): Promise<void> {
     this.isHeld = true;
     while (this.isWanted && signal?.aborted !== true) {
-      const next = this.work.shift();
+      const [next] = this.work;
       if (next === undefined) await this.fleet.rest(new Promise<void>((resolve) => this.wakeWith(resolve)));
-      else await this.fleet.during(next.carryOut());
+      else {
+        await this.fleet.during(next.carryOut());
+        // Until it is done it is among those that are given up where an actor dies.
+        this.work.shift();
+      }
     }
   }
 
   private whileHeld<T>(otherwise: T, what: () => Promise<T>): Promise<T> {
     if (!this.isHeld) return Promise.resolve(otherwise);
     return new Promise((resolve, reject) => {
-      const carryOut = (): Promise<void> => {
-        const work = what();
-        work.then(resolve, reject);
-        return work.then(
-          () => {},
-          () => {},
-        );
-      };
-      this.work.push({ carryOut, giveUp: () => resolve(otherwise) });
+      this.work.push({ carryOut: () => what().then(resolve, reject), giveUp: () => resolve(otherwise) });
       this.wake();
     });
   }

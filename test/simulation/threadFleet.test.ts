@@ -1,6 +1,7 @@
 /** A run in worker threads: it ends at once with a worker that dies, and waiting leaves nothing behind. */
 
 import { expect, it, vi } from 'vitest';
+import { vpn } from '../../src/base/units.js';
 import { Conductor } from '../../src/simulation/conductor.js';
 import { allocateBuffers } from '../../src/simulation/sharedBuffers.js';
 import { ThreadFleet } from '../../src/simulation/threadFleet.js';
@@ -38,6 +39,28 @@ it('reports a worker that died while somebody held the run', async () => {
   await fleet.close();
   expect(report.outcome).toBe('failed');
   expect(report.failure).toMatchObject({ actor: 'gpu1', isVerdict: false });
+});
+
+it('answers who asked for something of a held run in which a worker dies meanwhile', async () => {
+  const config = smallScenario({ executor: 'threads', set: ['workloads.saxpy.rounds=1000'] });
+  const buffers = allocateBuffers(config);
+  const fleet = await ThreadFleet.start(config, buffers);
+  let timer: NodeJS.Timeout | undefined;
+  const answers: Promise<readonly string[]>[] = [];
+  const report = await new Conductor(config, buffers, fleet, {
+    onLive: (live) => {
+      live.pause();
+      timer = setInterval(() => {
+        if (!live.isHeld || answers.length > 0) return;
+        fleet.kill('gpu1');
+        answers.push(live.inspect(vpn(1), 1), live.inspect(vpn(2), 1));
+      }, 5);
+    },
+  }).run();
+  clearInterval(timer);
+  await fleet.close();
+  expect(report.outcome).toBe('failed');
+  expect(await Promise.all(answers)).toEqual([[], []]);
 });
 
 it('waits many times for one promise with one reaction to it', async () => {

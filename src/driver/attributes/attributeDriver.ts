@@ -198,8 +198,8 @@ export class AttributeDriver implements SpanActions {
   }
 
   private *bindAt(span: Span, gpu: GpuHandle, policyOf: (page: Vpn) => PlacementPolicy): Steps<Errno> {
-    const vm = this.mirrors.of(span.mm).find(({ gpus }) => gpus.includes(gpu));
-    if (vm === undefined) return Errno.ENODEV;
+    const vm = this.mirrors.memberVm(span.mm, gpu);
+    if (vm === null) return Errno.ENODEV;
     const errno = yield* prefetchBound(vm, gpu, span);
     if (errno !== Errno.OK) return errno;
     return yield* walkMapped(span.mm, span.start, span.end, (page) => {

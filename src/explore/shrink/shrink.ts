@@ -92,9 +92,8 @@ class Shrinking {
   private isCut = false;
   /** The whole program has failed under every schedule that was tried, so that only words tell one failure from another. */
   private neverHolds = false;
-  /** What {@link switchesOf} found last, and for whom. */
-  private like: SwitchList = { switches: [], randoms: [] };
-  private likeFound: Small | null = null;
+  /** What {@link switchesOf} found last. */
+  private like: { readonly of: Small; readonly switches: SwitchList } | null = null;
   /** The part of {@link TRIES} that a smaller program gets. */
   private triesShare = 1;
   /** Of each run besides its steps. */
@@ -274,13 +273,11 @@ class Shrinking {
 
   /** Found once for each program that others are tried after. */
   private switchesOf(small: Small): SwitchList {
-    if (small !== this.likeFound) {
-      const finder = new SwitchFinder(small.outcome.choices);
-      this.runOne(small.runner, finder);
-      this.likeFound = small;
-      this.like = finder;
-    }
-    return this.like;
+    if (this.like?.of === small) return this.like.switches;
+    const finder = new SwitchFinder(small.outcome.choices);
+    this.runOne(small.runner, finder);
+    this.like = { of: small, switches: finder };
+    return finder;
   }
 
   /**

@@ -86,10 +86,7 @@ export class CopyOnWrite {
     yield* mm.notifiers.invalidateEnd(range);
     if (!replaced) folios.put(copied);
     else if (old !== NO_PFN) folios.put(old);
-    if (old !== NO_PFN) {
-      this.kernel.swapCache.dropIfUnused(old);
-      folios.put(old);
-    }
+    if (old !== NO_PFN) this.kernel.swapCache.put(old);
     return Errno.OK;
   }
 

@@ -33,13 +33,13 @@ export class SwapFault {
    * `FaultFlag.AllowRetry`, when mmap_lock was dropped. @kernel do_swap_page
    */
   *fault(mm: Mm, page: Vpn, write: boolean, pte: Pte, flags: number): Steps<SwapErrno> {
-    const { folios, folioLocks, sched } = this.kernel;
+    const { folios, folioLocks, swapCache, sched } = this.kernel;
     const slot = swapSlotOf(pte);
     const folio = yield* this.findOrRead(mm, page, pte, slot);
     if (folio === null) return Errno.OK;
     if (folio === NO_PFN) return Errno.ENOMEM;
     if (!(yield* folioLockOrRetry(this.kernel, mm, folio, flags))) {
-      this.letGo(folio);
+      swapCache.put(folio);
       return Errno.EAGAIN;
     }
     if (sched.reach(SwapFaultStep.locked, page, folio, mm.id)) yield STEP;
@@ -48,15 +48,8 @@ export class SwapFault {
     if (isMapped) this.map(mm, page, folio, write, pte);
     folioLocks.unlock(folio);
     if (isMapped) folios.setFlag(folio, FolioFlag.Lru);
-    else this.letGo(folio);
+    else swapCache.put(folio);
     return Errno.OK;
-  }
-
-  /** Who took the last entry away while the folio was locked has left it in the cache. */
-  private letGo(folio: Pfn): void {
-    const { folios, swapCache } = this.kernel;
-    swapCache.dropIfUnused(folio);
-    folios.put(folio);
   }
 
   /**

@@ -223,8 +223,7 @@ export class Collapse {
       }
       kernel.memory.copyPages(to, ptePfn(pte), 1);
       kernel.folios.removeRmap(ptePfn(pte));
-      kernel.swapCache.dropIfUnused(ptePfn(pte));
-      kernel.folios.put(ptePfn(pte));
+      kernel.swapCache.put(ptePfn(pte));
     }
     mapNewHugePage(kernel, mm, vma, start, head);
     kernel.sched.at(CollapseStep.collapsed, start, head, mm.id);

@@ -248,11 +248,9 @@ export class MigrateUnmap {
 
   /** The fault's page was locked by the fault, which unlocks it. */
   unlockAndPut(pfn: Pfn, faultPage: Pfn): void {
-    const { folios, folioLocks, swapCache } = this.kernel;
+    const { folioLocks, swapCache } = this.kernel;
     if (!this.isFaultFolio(pfn, faultPage)) folioLocks.unlock(pfn);
-    // Who took its last entry away meanwhile has left it in the cache.
-    swapCache.dropIfUnused(pfn);
-    folios.put(pfn);
+    swapCache.put(pfn);
   }
 }
 

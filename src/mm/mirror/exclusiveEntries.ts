@@ -69,8 +69,7 @@ export class ExclusiveEntries {
     const pfn = ptePfn(pte);
     folios.get(pfn);
     if (!(yield* folioLockOrRetry(this.kernel, mm, pfn, flags))) {
-      swapCache.dropIfUnused(pfn);
-      folios.put(pfn);
+      swapCache.put(pfn);
       return Errno.EAGAIN;
     }
     if (sched.reach(ExclusiveStep.locked, page, pfn, mm.id)) yield STEP;
@@ -78,9 +77,7 @@ export class ExclusiveEntries {
     yield* mm.notifiers.invalidateStart(range);
     if (pteFromWord(mm.pageTable.get(page)) === pte) this.restore(mm, vma, page, pte);
     folioLocks.unlock(pfn);
-    // Who took the entry away meanwhile has left the page in the cache.
-    swapCache.dropIfUnused(pfn);
-    folios.put(pfn);
+    swapCache.put(pfn);
     yield* mm.notifiers.invalidateEnd(range);
     return Errno.OK;
   }

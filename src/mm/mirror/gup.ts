@@ -195,8 +195,7 @@ export class GetUserPages {
       if (!this.kernel.isZeroPage(pfn)) pins.unpin(folios.headOf(pfn));
       return;
     }
-    swapCache.dropIfUnused(folios.headOf(pfn));
-    folios.put(pfn);
+    swapCache.put(pfn);
   }
 
   /** Atomic: how many pages from `start` on the page table gives without any fault. @kernel gup_fast_pte_range */

@@ -112,6 +112,15 @@ export class SwapCache {
       this.freeSwap(folio);
   }
 
+  /**
+   * Gives a reference to a page of RAM back. Whoever took the page's last entry away while others held or had locked it has left it in the cache, so
+   * each of them looks. @kernel free_page_and_swap_cache
+   */
+  put(page: Pfn): void {
+    this.dropIfUnused(this.folios.headOf(page));
+    this.folios.put(page);
+  }
+
   /** An entry that names the slot was cleared; its folio goes too if nobody else wants it. @kernel free_swap_and_cache */
   releaseEntry(pte: Pte): void {
     const slot = swapSlotOf(pte);
@@ -119,8 +128,7 @@ export class SwapCache {
     this.area.free(slot);
     if (folio === NO_PFN) return;
     this.folios.get(folio);
-    this.dropIfUnused(folio);
-    this.folios.put(folio);
+    this.put(folio);
   }
 
   /** A copy of an entry was made, by fork: both are shared now, so the caller clears PteBit.Exclusive in both. @kernel swap_duplicate */

@@ -2,7 +2,6 @@
 
 import { assert } from '../../base/assert.js';
 import { PMD_PAGES } from '../../base/units.js';
-import type { FolioTable } from '../../memory/folios.js';
 import type { Pfn } from '../../memory/pfn.js';
 import type { SwapCache } from '../swap/swapCache.js';
 
@@ -34,12 +33,8 @@ export class MmuGather {
   }
 
   /** Drops the references; every CPU TLB has been flushed since the last entry was cleared. @kernel tlb_batch_pages_flush */
-  putAll(folios: FolioTable, swapCache: SwapCache): void {
-    for (let i = 0; i < this.count; i++) {
-      const page = this.pages[i];
-      swapCache.dropIfUnused(folios.headOf(page));
-      folios.put(page);
-    }
+  putAll(swapCache: SwapCache): void {
+    for (let i = 0; i < this.count; i++) swapCache.put(this.pages[i]);
     this.count = 0;
     this.needsFlush = false;
   }

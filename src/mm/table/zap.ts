@@ -119,8 +119,7 @@ export class Zap {
         this.kernel.folios.put(pfn);
         break;
       case PteKind.DeviceExclusive:
-        this.kernel.swapCache.dropIfUnused(pfn);
-        this.kernel.folios.put(pfn);
+        this.kernel.swapCache.put(pfn);
         break;
       case PteKind.Swap:
         this.kernel.swapCache.releaseEntry(pte);
@@ -141,13 +140,13 @@ export class Zap {
 
   /** @kernel tlb_flush_mmu */
   private *flush(mm: Mm, start: number, npages: number, gather: MmuGather): Steps<void> {
-    const { sched, folios } = this.kernel;
+    const { sched } = this.kernel;
     assert(!gather.isEmpty, 'nothing to flush');
     if (gather.needsFlush) {
       this.kernel.flushCpuTlbs();
       yield* sched.settle();
     }
     if (sched.reach(ZapStep.flushed, start, npages, mm.id)) yield STEP;
-    gather.putAll(folios, this.kernel.swapCache);
+    gather.putAll(this.kernel.swapCache);
   }
 }
