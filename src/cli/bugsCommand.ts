@@ -14,6 +14,7 @@ import {
   notExpressedText,
   type RaceCell,
   raceDocument,
+  raceHolds,
   raceTable,
 } from '../report/bugsReport.js';
 import { StatusLine } from '../report/statusLine.js';
@@ -124,7 +125,8 @@ async function race(options: BugsOptions, host: CliHost): Promise<ExitStatus> {
   const wallNs = (host.nowMs() - startMs) * 1e6;
   const context = { seed: limits.seed, partial, wallNs, environment: host.environment() };
   const table = (): string => raceTable(cells, partial);
-  return deliver(host, partial ? ExitStatus.Interrupted : ExitStatus.Ok, [
+  const ended = partial ? ExitStatus.Interrupted : ExitStatus.Ok;
+  return deliver(host, raceHolds(cells) ? ended : ExitStatus.CheckFailed, [
     () => output.publish(table, () => raceDocument(cells, context)),
   ]);
 }

@@ -124,13 +124,18 @@ function medianOf(values: readonly number[]): number | null {
   return values.length === 0 ? null : median(values);
 }
 
+/** Each bug shows as what it is expected to show, or not at all. */
+export function raceHolds(cells: readonly RaceCell[]): boolean {
+  return cells.every(({ found }) => found !== 'otherwise');
+}
+
 export function raceDocument(
   cells: readonly RaceCell[],
   run: { seed: number; partial: boolean; wallNs: number; environment: Environment },
 ): JsonDocument {
   return {
     ...head(run.environment, run.seed),
-    ok: cells.every(({ found }) => found !== 'otherwise'),
+    ok: raceHolds(cells),
     partial: run.partial,
     results: cells.map((cell) => ({ ...cell })),
     time: { wallNs: run.wallNs, simulatedNs: 0 },

@@ -3,10 +3,12 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { allBugs } from '../../src/bugs/catalogue.js';
 import { notExpressed } from '../../src/bugs/notExpressed.js';
+import type { ExplorePool } from '../../src/cli/cliHost.js';
 import { runCli } from '../../src/cli/program.js';
+import type { Verdict } from '../../src/explore/verdict.js';
 import { raceTable } from '../../src/report/bugsReport.js';
 import { FakeHost } from './fakeHost.js';
 
@@ -77,6 +79,45 @@ it('a race says for each strategy how many it found and how soon', () => {
   expect(table).toContain('not in 100');
   expect(table).toContain('random, the baseline: 1 of 1 found, median 30 schedules');
   expect(table).toContain('pct3: 0 of 1 found, median - schedules');
+});
+
+describe('a race', () => {
+  /** Every search ends in its first schedule, with this or well. */
+  function allEnd(verdict: Verdict | null): void {
+    const found = { schedule: 0, steps: 1, preemptions: 0, choices: new Uint32Array(0) };
+    const run: ExplorePool['run'] = async ({ block: { index, strategy } }) => ({
+      index,
+      strategy,
+      schedules: 1,
+      undecided: 0,
+      stepsTotal: 1,
+      stepsMin: 1,
+      stepsMax: 1,
+      choicesMax: 1,
+      tasksMax: 1,
+      hashes: new Float64Array(1),
+      ranges: [],
+      findings: verdict === null ? [] : [{ verdict, strategy, ...found }],
+      isComplete: false,
+    });
+    vi.spyOn(host.simulator, 'openExplorePool').mockResolvedValue({ run, close: async () => {} });
+  }
+
+  it('holds where bugs are found as they are expected, or not at all', async () => {
+    allEnd(null);
+    expect(await runCli(['bugs', '--race', '--schedules', '1', '--json', '-'], host)).toBe(0);
+    const { ok, results } = JSON.parse(host.stdout.text);
+    expect(ok).toBe(true);
+    expect(new Set(results.map(({ found }: { found: string }) => found))).toEqual(new Set(['no']));
+  });
+
+  it('fails where one shows as something else', async () => {
+    allEnd({ kind: 'deadlock', invariant: null, message: 'all wait', details: [] });
+    expect(await runCli(['bugs', '--race', '--schedules', '1', '--json', '-'], host)).toBe(1);
+    const { ok, results } = JSON.parse(host.stdout.text);
+    expect(ok).toBe(false);
+    expect(new Set(results.map(({ found }: { found: string }) => found))).toContain('otherwise');
+  });
 });
 
 it('shows all that is known of one', async () => {
