@@ -5,7 +5,7 @@ SELECT
   extract_arg(f.arg_set_id, 'debug.errno') AS errno,
   f.ts / 1e3 AS begin_us,
   f.dur / 1e3 AS took_us,
-  ifnull(sum(CASE WHEN s.name = 'migrate to device' THEN s.dur END), 0) / 1e3 AS migrate_us,
+  ifnull(sum(CASE WHEN s.name IN ('migrate to device', 'migrate to RAM', 'evict') THEN s.dur END), 0) / 1e3 AS migrate_us,
   ifnull(sum(CASE WHEN s.name = 'bind' THEN s.dur END), 0) / 1e3 AS bind_us,
   ifnull(sum(CASE WHEN s.category = 'lock' THEN s.dur END), 0) / 1e3 AS locks_us
 FROM slice f

@@ -207,6 +207,13 @@ function checkPagemapRefs(view: MachineView): Rule {
       () => `the pagemap of gpu${index} has ${dpagemap.references} references, but ${expected} holders`,
     );
   }
+  const { unhold } = view.coordinator.vram.pagemaps;
+  const inUse = unhold.live.size - unhold.pending;
+  rule.require(
+    inUse === holders.size,
+    {},
+    () => `${inUse} pagemaps are in use, but ${holders.size} have holders`,
+  );
   return rule;
 }
 

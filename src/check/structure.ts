@@ -106,12 +106,14 @@ function checkLookup(vm: SvmVm, rule: Rule, range: GpuSvmRange): void {
  */
 function checkFlags(view: MachineView): Rule {
   const rule = new Rule('S4', 'pages objects');
-  for (const { range, part } of view.mirrors) {
+  for (const { gpu, pages, start: page } of view.holders) {
     rule.look('pages objects');
-    const { pages, gpu } = part;
-    const page = range.start;
     const devmemWithoutDma = pages.has(PagesFlag.HasDevmemPages) && !pages.has(PagesFlag.HasDmaMapping);
     rule.require(!devmemWithoutDma, { page }, () => `gpu${gpu.index} has device pages, but no DMA mapping`);
+  }
+  for (const { range, part } of view.mirrors) {
+    const { pages, gpu } = part;
+    const page = range.start;
     rule.require(
       pages.has(PagesFlag.Unmapped) === range.unmapped,
       { page },

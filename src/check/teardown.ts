@@ -3,13 +3,21 @@
 import { PMD_PAGES } from '../base/units.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { DmaProto } from '../memory/dmaAddr.js';
+import type { Mm } from '../mm/process/mm.js';
+import { checkHugetlb } from './hugetlb.js';
 import { checkFinished } from './lifetimes.js';
 import type { MachineView } from './machineView.js';
 import { checkQuiescence } from './quiescence.js';
 import { Rule } from './rule.js';
 
 export function checkTeardown(view: MachineView): Rule[] {
-  return [checkMemory(view), checkMappings(view), checkMirrors(view), ...checkQuiescence(view)];
+  return [
+    checkMemory(view),
+    checkMappings(view),
+    checkMirrors(view),
+    ...checkHugetlb(view.kernel),
+    ...checkQuiescence(view),
+  ];
 }
 
 /** Every zone is free, but for the zero page, which the kernel keeps; files went with their areas and openers. */
@@ -69,16 +77,17 @@ function checkMappings(view: MachineView): Rule {
   return rule;
 }
 
+function checkProcess(rule: Rule, { id, users, count, vmas, notifiers }: Mm): void {
+  rule.require(users === 0 && count === 0, {}, () => `mm ${id} has ${users} users and count ${count}`);
+  rule.require(vmas.size === 0, {}, () => `mm ${id} has ${vmas.size} areas`);
+  const { intervals } = notifiers;
+  rule.require(intervals === 0, {}, () => `mm ${id} has ${intervals} intervals registered`);
+}
+
 function checkMirrors(view: MachineView): Rule {
   const rule = new Rule('torn-down mirrors', 'mirrors', 'devices');
-  const { mm, coordinator } = view;
-  rule.require(
-    mm.users === 0 && mm.count === 0,
-    {},
-    () => `mm ${mm.id} has ${mm.users} users and count ${mm.count}`,
-  );
-  rule.require(mm.vmas.size === 0, {}, () => `mm ${mm.id} has ${mm.vmas.size} areas`);
-  rule.require(mm.notifiers.intervals === 0, {}, () => `${mm.notifiers.intervals} intervals are registered`);
+  const { coordinator } = view;
+  for (const mm of new Set([view.mm, ...view.mms])) checkProcess(rule, mm);
   rule.require(coordinator.zdds.live === 0, {}, () => `${coordinator.zdds.live} zone device data are left`);
   for (const vm of view.vms) {
     rule.look('mirrors');
@@ -95,5 +104,8 @@ function checkMirrors(view: MachineView): Rule {
     const refs = gpu.dpagemap?.references ?? 1;
     rule.require(refs === 1, {}, () => `the pagemap of gpu${gpu.index} has ${refs} references`);
   }
+  const bound = view.gpus.filter(({ dpagemap }) => dpagemap !== null).length;
+  const held = coordinator.vram.pagemaps.unhold.live.size;
+  rule.require(held === bound, {}, () => `${held} pagemaps are held, by drivers of ${bound} devices`);
   return rule;
 }

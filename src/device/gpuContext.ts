@@ -57,7 +57,7 @@ export class GpuContext implements AccessPort {
     return this.mmu.tryPage((page + this.base) as Vpn, write);
   }
 
-  /** As {@link tryPage} for an atomic, which works only in the device's own memory. */
+  /** As {@link tryPage} for an atomic. */
   tryAtomic(page: Vpn): number {
     return this.mmu.tryAtomic((page + this.base) as Vpn);
   }
@@ -67,8 +67,10 @@ export class GpuContext implements AccessPort {
 
   *fault(page: Vpn, write: boolean, kind: FaultKind = FaultKind.Demand): Steps<Errno> {
     this.faults++;
-    this.sched.at(DeviceStep.contextBlocked, this.config.device, page, write ? 1 : 0, this.config.index);
-    return yield* this.faultBuffer.raise((page + this.base) as Vpn, write, kind);
+    const { device, index } = this.config;
+    const tagged = (page + this.base) as Vpn;
+    this.sched.at(DeviceStep.contextBlocked, device, tagged, write ? 1 : 0, index);
+    return yield* this.faultBuffer.raise(tagged, write, kind);
   }
 
   /** True when {@link pass} would wait; lets a hot loop skip the nested generator. */

@@ -16,6 +16,7 @@ import {
   gpuPteProto,
   NO_GPU_PTE,
 } from './gpuPte.js';
+import { pageInSpace } from './gpuSpace.js';
 import type { GpuTlb } from './gpuTlb.js';
 import type { Iommu } from './iommu.js';
 
@@ -149,7 +150,7 @@ export class GpuMmu {
   private failIommu(page: Vpn, pte: GpuPte, write: boolean): never {
     const { device } = this;
     const iova = gpuPtePage(pte);
-    this.iommuFaults.push({ device, page, iova, write });
+    this.iommuFaults.push({ device, page: pageInSpace(page), iova, write });
     this.sched.at(DeviceStep.iommuFault, device, page, write ? 1 : 0, iova);
     const how = write ? 'stores to' : 'loads from';
     const what =
@@ -158,7 +159,7 @@ export class GpuMmu {
         : `I/O page 0x${iova.toString(16)}`;
     const inTable = formatGpuPte(this.table.read(page));
     throw new AssertionFailure(
-      `gpu${device} ${how} page ${formatVpn(page)} through ${what}, which its IOMMU does not map for that ` +
+      `gpu${device} ${how} page ${formatVpn(pageInSpace(page))} through ${what}, which its IOMMU does not map for that ` +
         `(translation used: ${formatGpuPte(pte)}; page table now: ${inTable})`,
     );
   }

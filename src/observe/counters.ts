@@ -100,8 +100,12 @@ function kilobytes(bytes: number): number {
 
 /** Counted by the Coordinator's and the devices' steps; known at any time. */
 const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
-  metered('svm_pagefault_count', Meters.gpuFault, 'GPU faults that the driver served'),
-  meteredSum('svm_pagefault_us', 'us', Meters.gpuFault, 'Time that serving them took'),
+  metered(
+    'svm_pagefault_count',
+    Meters.gpuFault,
+    'GPU faults that the driver answered, those that ended with an error too',
+  ),
+  meteredSum('svm_pagefault_us', 'us', Meters.gpuFault, 'Time that they took'),
   metered(
     'svm_pagefault_retry_count',
     Meters.gpuFaultRetryDevice,

@@ -1,6 +1,7 @@
 /** The last recorded steps of all actors that touch a page, or of one actor, as lines of text for violations and crash reports. */
 
 import type { Vpn } from '../base/units.js';
+import { pageInSpace } from '../device/gpuSpace.js';
 import type { Pfn } from '../memory/pfn.js';
 import { NotifierStep } from '../mm/mirror/mmuNotifier.js';
 import { type StepField, stepDefinition } from '../sim/steps.js';
@@ -34,7 +35,7 @@ export class LastEvents {
     private readonly clock: EventClock,
   ) {}
 
-  /** The last `count` events that touch the page or the frame, oldest first, one per line. */
+  /** The last `count` events that touch the page, of whichever process, or the frame; oldest first, one per line. */
   touching(subject: EventSubject, count = 12): string[] {
     const found = this.all().filter(({ step }) => touches(step, subject));
     return this.lines(found.slice(-count));
@@ -90,8 +91,8 @@ function touches(step: RecordedStep, { page, pfn }: EventSubject): boolean {
   if (name === ofWholeWindow) return false;
   for (let i = 0; i < fields.length; i++) {
     if (pfn !== undefined && fields[i] === 'pfn' && step.args[i] === pfn) return true;
-    if (page === undefined || fields[i] !== 'vpn') continue;
-    const start = step.args[i];
+    if (page === undefined || (fields[i] !== 'vpn' && fields[i] !== 'gpuVpn')) continue;
+    const start = fields[i] === 'gpuVpn' ? pageInSpace(step.args[i] as Vpn) : step.args[i];
     if (start <= page && page < start + pagesFrom(fields, step.args, i)) return true;
   }
   return false;

@@ -2,6 +2,7 @@
 
 import { errnoName, isErrno } from '../base/errno.js';
 import { formatVpn, type Vpn } from '../base/units.js';
+import { pageInSpace, spaceOf } from '../device/gpuSpace.js';
 import { formatPfn, type Pfn } from '../memory/pfn.js';
 import { notifyEventName } from '../mm/mirror/mmuNotifier.js';
 import { messageName } from '../sim/message.js';
@@ -18,7 +19,7 @@ export function stepText(
 ): string {
   if (name === 'sim.send' || name === 'sim.reply') return `${name} ${messageText('to', args, actorNames)}`;
   if (name === 'sim.deliver') return `${name} ${messageText('from', args, actorNames)}`;
-  return [name, ...fields.map((field, i) => `${fieldName(field)}=${argumentText(field, args[i])}`)].join(' ');
+  return [name, ...fields.flatMap((field, i) => argumentTexts(field, args[i]))].join(' ');
 }
 
 function messageText(direction: string, args: readonly number[], actorNames: readonly string[]): string {
@@ -26,9 +27,15 @@ function messageText(direction: string, args: readonly number[], actorNames: rea
   return `${direction} ${peer}: ${args[1] === 0 ? 'a reply' : messageName(args[1])}`;
 }
 
+function argumentTexts(field: StepField, value: number): string[] {
+  if (field !== 'gpuVpn') return [`${fieldName(field)}=${argumentText(field, value)}`];
+  const page = value as Vpn;
+  return [`address=${formatVpn(pageInSpace(page))}`, `space=${spaceOf(page)}`];
+}
+
 /** Where a page begins is told as an address, not as a page number. */
 export function fieldName(field: StepField): string {
-  return field === 'vpn' ? 'address' : field === 'npages' ? 'pages' : field;
+  return field === 'vpn' || field === 'gpuVpn' ? 'address' : field === 'npages' ? 'pages' : field;
 }
 
 function argumentText(field: StepField, value: number): string {

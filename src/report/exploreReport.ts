@@ -161,7 +161,7 @@ function boundLine(bound: DepthBound): string {
   const needed = neededText(bound);
   if (missedAtMost > MISSED_WORTH_TELLING)
     return `a bug of depth ${depth} may well be missed: the PCT schedules of that depth are too few to tell how likely${needed}`;
-  return `a bug of depth ${depth} in the first ${plural(choices, 'choice')} of a run is missed by ${formatCount(schedules)} PCT schedules of that depth with at most ${(100 * missedAtMost).toFixed(2)} %${needed}`;
+  return `a bug of depth ${depth} in the first ${plural(choices, 'choice')} of a run is missed by ${formatCount(schedules)} PCT schedules of that depth with at most ${(Math.ceil(10_000 * missedAtMost) / 100).toFixed(2)} %${needed}`;
 }
 
 /** Of the bounds that people ask for, those that were not reached. */

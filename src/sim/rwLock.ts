@@ -18,6 +18,7 @@ interface Waiter {
  * @kernel rw_semaphore
  */
 export class RwLock implements Waitable {
+  readonly isLock = true;
   private writer: Task | null = null;
   private readonly readers: Task[] = [];
   private readonly queue: Waiter[] = [];

@@ -15,6 +15,8 @@ export type Steps<T> = Generator<StepId, T, void>;
 /** What arguments of steps can be. */
 export const stepFields = [
   'vpn',
+  /** A page as a device says it: with the address space that it is in. */
+  'gpuVpn',
   'npages',
   'pfn',
   'device',

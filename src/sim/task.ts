@@ -17,6 +17,8 @@ export interface Waitable {
   describeWait(task: Task): string;
   /** Tasks whose progress would end the wait; empty where that is not known (a message, time). */
   holders(): readonly Task[];
+  /** What is waited for is a lock; where it does not say so, it is none. */
+  readonly isLock?: boolean;
 }
 
 /** A lock held by a task; `lock` is compared by identity when it is released. */

@@ -157,14 +157,14 @@ export class LocalCoordinator implements CoordinatorHost {
     return this.sched.spawn(COORDINATOR, 'tear down', this.coordinator.tearDown());
   }
 
-  /** Rules that also hold during a run come back under names of their own. */
+  /** Rules that also hold during a run come back under names of their own; with what was found in the steps of the tear-down. */
   verifyTornDown(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
-    return verifyTornDown(this.coordinator, devices).map(namedTornDown);
+    return [...this.findings.untold(), ...verifyTornDown(this.coordinator, devices).map(namedTornDown)];
   }
 
   /** As {@link verifyTornDown}, but tells only of rules that do not hold. */
   tornDownViolations(devices: readonly GpuSnapshot[]): readonly CheckResult[] {
-    return tornDownViolations(this.coordinator, devices).map(namedTornDown);
+    return [...this.findings.untold(), ...tornDownViolations(this.coordinator, devices).map(namedTornDown)];
   }
 }
 

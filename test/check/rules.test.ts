@@ -578,6 +578,12 @@ describe('DMA', () => {
     expect(broken()).toEqual(['D5']);
   });
 
+  it('D5: a reference to a pagemap that has no driver any more', () => {
+    const { gpus, vram } = machine.coordinator;
+    vram.pagemaps.unhold.hold(gpus[1]);
+    expect(broken()).toContain('D5');
+  });
+
   it('D5: device pages without their pagemap', () => {
     partAt(IN_VRAM, 0).part.pages.dpagemap = null;
     const results = machine.verify();
@@ -874,7 +880,15 @@ describe('a violation', () => {
 });
 
 describe('after the end', () => {
-  const tornDown = ['torn-down memory', 'torn-down DMA', 'torn-down mirrors', 'arrays', 'locks', 'idle'];
+  const tornDown = [
+    'torn-down memory',
+    'torn-down DMA',
+    'torn-down mirrors',
+    'hugetlb',
+    'arrays',
+    'locks',
+    'idle',
+  ];
 
   it('nothing is left', () => {
     const results = machine.tearDown();
@@ -945,6 +959,19 @@ describe('after the end', () => {
     expect(detail).toContain('the pagemap of gpu0 has 2 references');
   });
 
+  it('sees a process that is left, though the first one has gone', () => {
+    const { kernel } = machine.coordinator;
+    machine.tearDown();
+    new Mm(kernel, 9);
+    expect(rule(machine.tornDown(), 'torn-down mirrors').detail).toContain('mm 9 has 1 users and count 1');
+  });
+
+  it('sees a pagemap that somebody holds, and no driver', () => {
+    const { gpus, vram } = machine.coordinator;
+    const detail = mirrorsAfter(() => vram.pagemaps.unhold.hold(gpus[0]));
+    expect(detail).toContain('3 pagemaps are held, by drivers of 2 devices');
+  });
+
   it('sees an area that is left', () => {
     const { vmas } = machine.coordinator.mm;
     expect(mirrorsAfter(() => vmas.insert(new Vma(vpn(16), vpn(17), 0, 16)))).toContain('has 1 areas');
@@ -968,7 +995,7 @@ describe('after the end', () => {
     const { mm, vms } = machine.coordinator;
     const stray = new GpuSvmNotifier(vms[0].gpusvm, vpn(10), vpn(20)).interval;
     machine.run(mm.notifiers.insert(stray));
-    expect(rule(machine.tearDown(), 'torn-down mirrors').detail).toContain('1 intervals are registered');
+    expect(rule(machine.tearDown(), 'torn-down mirrors').detail).toContain('mm 1 has 1 intervals registered');
   });
 
   it('sees entries that a device kept', () => {

@@ -5,6 +5,7 @@ import { CpuMessage } from '../../src/actors/messages.js';
 import { Errno } from '../../src/base/errno.js';
 import { formatVpn, type Vpn, vpn } from '../../src/base/units.js';
 import { DeviceStep } from '../../src/device/deviceStep.js';
+import { inSpace, spaceId } from '../../src/device/gpuSpace.js';
 import { DriverStep } from '../../src/driver/driverStep.js';
 import { GpuSvmStep } from '../../src/drm/gpusvm/gpusvmStep.js';
 import { PagemapStep } from '../../src/drm/pagemap/pagemapStep.js';
@@ -48,6 +49,14 @@ describe('last events on a page', () => {
     coordinator.onStep(null, GpuSvmStep.setUnmapped, PAGE + 1, 8, 1, 0);
     gpu.onStep(null, DeviceStep.zap, 0, PAGE, 1, 1);
     expect(found(events, PAGE)).toEqual(['gpusvm.rangeInserted', 'device.zap']);
+  });
+
+  it('are those of devices too, whichever process the page belongs to', () => {
+    const { events, observers } = setUp();
+    observers[1].onStep(null, DeviceStep.bind, 0, inSpace(spaceId(2), PAGE), 1, 0);
+    expect(events.touching({ page: PAGE })).toEqual([
+      expect.stringContaining(`device=gpu0 address=${formatVpn(PAGE)} space=2 pages=1 errno=0`),
+    ]);
   });
 
   it('are found by either page of a move, and by a page without a length', () => {

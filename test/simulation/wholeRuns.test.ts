@@ -1,8 +1,13 @@
 /** Whole runs under both executors: the same scenario, verified to the last byte, deterministic where it says so, and ended cleanly. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { GpuSvmStep } from '../../src/drm/gpusvm/gpusvmStep.js';
+import { RandomStrategy } from '../../src/sim/virtual/randomStrategy.js';
+import { Conductor } from '../../src/simulation/conductor.js';
 import { makeSimulation } from '../../src/simulation/makeSimulation.js';
 import type { RunReport } from '../../src/simulation/runReport.js';
+import { allocateBuffers } from '../../src/simulation/sharedBuffers.js';
+import { VirtualFleet } from '../../src/simulation/virtualFleet.js';
 import { smallScenario } from './scenarios.js';
 
 const executors = ['virtual', 'threads'] as const;
@@ -86,5 +91,42 @@ describe('a run under virtual', () => {
     const report = await makeSimulation(smallScenario({ executor: 'virtual' })).run({ verifyEveryMs: 1 });
     expectSound(report);
     expect(report.verifications).toBeGreaterThan(2);
+  });
+
+  /** A virtual run of which a rule is broken at the first verification, or a checker speaks in the tear-down. */
+  async function brokenRun(spoil: (fleet: VirtualFleet) => void): Promise<RunReport> {
+    const config = { ...smallScenario({ executor: 'virtual' }), checks: 'all' } as const;
+    const buffers = allocateBuffers(config);
+    const fleet = new VirtualFleet(config, buffers, new RandomStrategy(1));
+    spoil(fleet);
+    return new Conductor(config, buffers, fleet, { verifyEveryMs: 1 }).run();
+  }
+
+  it('fails for what was broken on the way, though it looks whole at the end', async () => {
+    const report = await brokenRun(({ coordinator }) => {
+      const { verify } = coordinator;
+      vi.spyOn(coordinator, 'verify').mockImplementationOnce((...args) => [
+        ...verify.apply(coordinator, args),
+        { name: 'I4', ok: false, detail: 'a stale entry' },
+      ]);
+    });
+    expect(report.verifications).toBe(2);
+    expect(report.checks.filter(({ ok }) => !ok)).toEqual([
+      { name: 'I4', ok: false, detail: 'a stale entry' },
+    ]);
+    expect(report.checks.some(({ name }) => name.startsWith('torn-down'))).toBe(false);
+  });
+
+  it('tells of what a checker sees in the tear-down', async () => {
+    const report = await brokenRun(({ executor, coordinator: { coordinator } }) => {
+      const { tearDown } = coordinator;
+      vi.spyOn(coordinator, 'tearDown').mockImplementation(function* () {
+        executor.at(GpuSvmStep.mapped, 0, 1, 0, 0);
+        yield* tearDown.call(coordinator);
+      });
+    });
+    const broken = report.checks.filter(({ ok }) => !ok);
+    expect(broken.map(({ name }) => name)).toEqual(['I3']);
+    expect(broken[0].detail).toContain('without the notifier lock');
   });
 });

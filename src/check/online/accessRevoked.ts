@@ -9,9 +9,11 @@ import type { GpuHandle } from '../../driver/gpuHandle.js';
 import type { SvmVm } from '../../driver/svmVm.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { NotifierStep } from '../../mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../mm/process/mm.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
+import { forEachUserptr } from './publishedPages.js';
 
 /** Pages of one event that are looked up in each device's TLB: an event may cover a whole address space. */
 const PAGES_MAX = 16;
@@ -19,8 +21,8 @@ const PAGES_MAX = 16;
 /**
  * Implied by the contract of mmu_notifier_invalidate_range_start: between start and end the pages may be freed as soon as the callbacks have
  * returned, and readers wait, so there is neither a translation nor a DMA mapping on any device, and none can be made. An invalidation that could
- * not block and was refused comes to no end, and says nothing. What the driver believes is looked at for all ranges, the hardware for the first pages;
- * the rest of it when all is at rest.
+ * not block and was refused comes to no end, and says nothing. What the driver believes is looked at for all ranges and for what programs have bound of
+ * the pages, the hardware for the first pages of ranges; the rest of it when all is at rest.
  */
 class AccessRevoked implements Checker {
   /** Of the event under way: pages that are still to be looked up. */
@@ -33,9 +35,20 @@ class AccessRevoked implements Checker {
 
   onStep(_task: Task | null, _step: StepId, start: number, npages: number, _event: number, id: number): void {
     this.pagesLeft = PAGES_MAX;
-    for (const vm of this.machine.coordinator.vms) {
+    const { vms, processes } = this.machine.coordinator;
+    for (const vm of vms) {
       if (vm.mm.id === id && !vm.closed) this.lookAt(vm, start, start + npages);
     }
+    const mm = processes.find(id);
+    if (mm !== null) this.lookAtUserptrs(mm, start, start + npages);
+  }
+
+  private lookAtUserptrs(mm: Mm, start: number, end: number): void {
+    forEachUserptr(mm, start, end, ({ pages, start: first }) => {
+      if (!pages.has(PagesFlag.HasDmaMapping)) return;
+      const whose = `gpu${pages.device.index} has DMA mappings of what it has bound at ${formatVpn(first)}`;
+      this.sink.report('I4', `${whose} in an invalidation of it`);
+    });
   }
 
   private lookAt(vm: SvmVm, start: number, end: number): void {

@@ -19,7 +19,7 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
-import { isUserptr, partAt } from './publishedPages.js';
+import { mappedAt } from './publishedPages.js';
 
 /**
  * Implied by the formats of hmm-pfns and of drm_pagemap_addr: an entry is empty or says what it is, so that nobody takes one kind for another or reads
@@ -31,11 +31,19 @@ class AddressesLead implements Checker {
     private readonly sink: ViolationSink,
   ) {}
 
-  onStep(task: Task | null, _step: StepId, start: number, npages: number, device: number): void {
-    const vm = task === null ? null : mirrorHeldBy(this.machine.coordinator, task);
-    if (vm === null || isUserptr(vm, start, npages, device)) return;
-    const part = partAt(vm, start, npages, device);
-    if (part !== null) this.lookAt(part.gpu, part.pages, start, npages);
+  onStep(
+    task: Task | null,
+    _step: StepId,
+    start: number,
+    npages: number,
+    device: number,
+    flags: number,
+  ): void {
+    const { coordinator } = this.machine;
+    const vm = task === null ? null : mirrorHeldBy(coordinator, task);
+    if (vm === null) return;
+    for (const { pages } of mappedAt(vm, start, npages, device, flags))
+      this.lookAt(coordinator.gpus[device], pages, start, npages);
   }
 
   private lookAt(gpu: GpuHandle, { dmaAddrs }: GpuSvmPages, start: number, npages: number): void {

@@ -3,18 +3,18 @@
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn } from '../../base/units.js';
 import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
-import type { GpuSvmNotifier } from '../../drm/gpusvm/notifier.js';
 import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
 import { FaultStep } from '../../mm/fault/fault.js';
 import { MigrateStep } from '../../mm/migrate/migrateUnmap.js';
 import { HmmStep } from '../../mm/mirror/hmm.js';
-import { NotifierStep } from '../../mm/mirror/mmuNotifier.js';
+import { type IntervalNotifier, NotifierStep } from '../../mm/mirror/mmuNotifier.js';
 import { ExitStep } from '../../mm/process/exitMm.js';
 import type { Mm } from '../../mm/process/mm.js';
 import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
+import { forEachUserptr } from './publishedPages.js';
 
 /** What waits, or may wait, for a lock that the callback's caller holds, or for the callback itself. */
 const forbidden: readonly StepId[] = [
@@ -70,16 +70,17 @@ class CallbackContext implements Checker {
       if (gpusvm.mm !== mm) continue;
       let node = gpusvm.notifiers.firstOverlap(start, end);
       for (; node !== null; node = gpusvm.notifiers.nextOverlap(node, start, end))
-        this.lookAtSequence(mm, node.value);
+        this.lookAtSequence(mm, node.value.interval);
     }
+    forEachUserptr(mm, start, end, (_userptr, interval) => this.lookAtSequence(mm, interval));
   }
 
-  private lookAtSequence(mm: Mm, { interval, start }: GpuSvmNotifier): void {
+  private lookAtSequence(mm: Mm, interval: IntervalNotifier): void {
     const { invalidateSeq: seq } = mm.notifiers;
     if (interval.node === null || interval.invalidateSeq === seq) return;
     this.sink.report(
       'I5',
-      `the callbacks of an invalidation have left the notifier at ${formatVpn(start)} with sequence ${interval.invalidateSeq}, not ${seq}`,
+      `the callbacks of an invalidation have left the notifier at ${formatVpn(interval.start)} with sequence ${interval.invalidateSeq}, not ${seq}`,
     );
   }
 }

@@ -2,7 +2,6 @@
 
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
-import type { SvmVm } from '../../driver/svmVm.js';
 import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
 import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
@@ -14,7 +13,7 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
-import { partAt } from './publishedPages.js';
+import { mappedAt } from './publishedPages.js';
 
 /**
  * Implied by hmm_vma_handle_pte, which returns a device-private page without a fault only to its owner, and by migrate_vma_collect_pmd, which takes only
@@ -33,7 +32,7 @@ class OwnersAgree implements Checker {
     if (task === null) return;
     switch (step) {
       case GpuSvmStep.mapped:
-        if ((d & PagesFlag.HasDevmemPages) !== 0) this.lookAtMapping(task, start, npages, c);
+        if ((d & PagesFlag.HasDevmemPages) !== 0) this.lookAtMapping(task, start, npages, c, d);
         return;
       case PagemapStep.toDevmem:
         this.targets.set(task.id, c);
@@ -46,11 +45,14 @@ class OwnersAgree implements Checker {
     }
   }
 
-  private lookAtMapping(task: Task, start: number, npages: number, device: number): void {
-    const vm: SvmVm | null = mirrorHeldBy(this.machine.coordinator, task);
-    const dpagemap = vm === null ? null : (partAt(vm, start, npages, device)?.pages.dpagemap ?? null);
-    if (dpagemap === null || this.isOwn(device, dpagemap.pagemap.owner)) return;
-    this.violate(`maps pages of gpu${dpagemap.device.index}`, start, device);
+  private lookAtMapping(task: Task, start: number, npages: number, device: number, flags: number): void {
+    const vm = mirrorHeldBy(this.machine.coordinator, task);
+    if (vm === null) return;
+    for (const { pages } of mappedAt(vm, start, npages, device, flags)) {
+      const { dpagemap } = pages;
+      if (dpagemap === null || this.isOwn(device, dpagemap.pagemap.owner)) continue;
+      this.violate(`maps pages of gpu${dpagemap.device.index}`, start, device);
+    }
   }
 
   /** What the task itself has locked: other migrations' pages are their own business. */

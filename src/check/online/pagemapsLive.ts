@@ -3,12 +3,12 @@
 import type { Machine } from '../../actors/machine.js';
 import { formatVpn, type Vpn } from '../../base/units.js';
 import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
-import { PagesFlag } from '../../drm/gpusvm/pages.js';
+import { type GpuSvmPages, PagesFlag } from '../../drm/gpusvm/pages.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
-import { partAt } from './publishedPages.js';
+import { mappedAt } from './publishedPages.js';
 
 /** Implied by the references of drm_pagemap: who maps a page of it has one, and while there is one, device and module are held. */
 class PagemapsLive implements Checker {
@@ -27,9 +27,11 @@ class PagemapsLive implements Checker {
   ): void {
     if (task === null || (flags & PagesFlag.HasDevmemPages) === 0) return;
     const vm = mirrorHeldBy(this.machine.coordinator, task);
-    const part = vm === null ? null : partAt(vm, start, npages, device);
-    if (part === null) return;
-    const { dpagemap } = part.pages;
+    if (vm === null) return;
+    for (const { pages } of mappedAt(vm, start, npages, device, flags)) this.lookAt(pages, start, device);
+  }
+
+  private lookAt({ dpagemap }: GpuSvmPages, start: number, device: number): void {
     const isAlive =
       dpagemap !== null && dpagemap.references > 0 && !dpagemap.destroyed && dpagemap.hold !== null;
     if (isAlive) return;

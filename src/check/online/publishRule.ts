@@ -10,7 +10,7 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
-import { intervalAt, isUserptr, partAt } from './publishedPages.js';
+import { type MappedPages, mappedAt, partAt } from './publishedPages.js';
 
 /**
  * Implied by the usage pattern in hmm.rst and the locking rules of drm_gpusvm: what HMM has read carries no references, so it may be used only
@@ -23,28 +23,31 @@ class PublishRule implements Checker {
     private readonly sink: ViolationSink,
   ) {}
 
-  onStep(task: Task | null, step: StepId, start: number, npages: number, device: number): void {
+  onStep(
+    task: Task | null,
+    step: StepId,
+    start: number,
+    npages: number,
+    device: number,
+    flags: number,
+  ): void {
     if (task === null) return;
     const vm = mirrorHeldBy(this.machine.coordinator, task);
-    if (vm === null) {
-      this.violate(step, start, device, 'without the notifier lock');
-    } else if (step === GpuSvmStep.mapped) {
-      if (!isUserptr(vm, start, npages, device)) this.lookAtMapping(vm, start, npages, device);
-    } else {
-      this.lookAtCommit(vm, start, npages, device);
-    }
+    if (vm === null) this.violate(step, start, device, 'without the notifier lock');
+    else if (step === DriverStep.bind) this.lookAtCommit(vm, start, npages, device);
+    else this.lookAtMapping(vm, start, device, mappedAt(vm, start, npages, device, flags));
   }
 
-  private lookAtMapping(vm: SvmVm, start: number, npages: number, device: number): void {
-    const pages = partAt(vm, start, npages, device)?.pages;
-    const interval = intervalAt(vm, start);
-    if (pages === undefined || interval === null) return;
-    const now = vm.mm.notifiers.invalidateSeq;
-    const { invalidateSeq: seq } = interval;
-    if (pages.notifierSeq !== seq) {
-      const why = `with the sequence ${pages.notifierSeq}, though its notifier has ${seq}`;
+  /** Of several that look the same one has just become valid; the others may have been so before an invalidation beside them. */
+  private lookAtMapping(vm: SvmVm, start: number, device: number, mapped: readonly MappedPages[]): void {
+    if (mapped.length === 0) return;
+    const { invalidateSeq: now } = vm.mm.notifiers;
+    const fresh = mapped.filter(({ pages, interval }) => pages.notifierSeq === interval.invalidateSeq);
+    if (fresh.length === 0) {
+      const [{ pages, interval }] = mapped;
+      const why = `with the sequence ${pages.notifierSeq}, though its notifier has ${interval.invalidateSeq}`;
       this.violate(GpuSvmStep.mapped, start, device, why);
-    } else if (seq === now && (now & 1) !== 0) {
+    } else if ((now & 1) !== 0 && fresh.every(({ interval }) => interval.invalidateSeq === now)) {
       this.violate(GpuSvmStep.mapped, start, device, 'in the middle of an invalidation of its notifier');
     }
   }

@@ -3,8 +3,10 @@
 import type { Vpn } from '../../base/units.js';
 import { DriverRange, type RangeDevice } from '../../driver/driverRange.js';
 import type { SvmVm } from '../../driver/svmVm.js';
+import { Userptr } from '../../driver/vmBind/userptr.js';
 import type { GpuSvmPages } from '../../drm/gpusvm/pages.js';
 import type { IntervalNotifier } from '../../mm/mirror/mmuNotifier.js';
+import type { Mm } from '../../mm/process/mm.js';
 
 /** The part that a device has of the range which is exactly `[start, start + npages)`; null if there is none, or its range is not in the tree. */
 export function partAt(vm: SvmVm, start: number, npages: number, device: number): RangeDevice | null {
@@ -19,18 +21,43 @@ export function intervalAt(vm: SvmVm, page: number): IntervalNotifier | null {
   return vm.gpusvm.findNotifier(page as Vpn)?.interval ?? null;
 }
 
-/** Whether a device has the process's pages of this span bound by hand: the step may be about those. */
-export function isUserptr(vm: SvmVm, start: number, npages: number, device: number): boolean {
-  return userptrAt(vm, start, npages, device) !== null;
+/** What a program has bound by hand, or is about to, of these pages of a process; not what waits to be registered. */
+export function forEachUserptr(
+  mm: Mm,
+  start: number,
+  end: number,
+  visit: (userptr: Userptr, interval: IntervalNotifier) => void,
+): void {
+  mm.notifiers.forEachOverlap(start, end, (interval) => {
+    if (interval.ops instanceof Userptr) visit(interval.ops, interval);
+  });
 }
 
-/** The pages of the process that a device has bound by hand. */
-export function userptrAt(vm: SvmVm, start: number, npages: number, device: number): GpuSvmPages | null {
-  for (const [gpu, deviceVm] of vm.deviceVms) {
-    if (gpu.index !== device) continue;
-    for (const { userptr } of deviceVm.vas()) {
-      if (userptr !== null && userptr.start === start && userptr.npages === npages) return userptr.pages;
-    }
-  }
-  return null;
+/** A pages object with the notifier that tells of its pages. */
+export interface MappedPages {
+  readonly pages: GpuSvmPages;
+  readonly interval: IntervalNotifier;
+}
+
+/**
+ * Those of a device that a step which says that pages of this span have become valid, with these flags, can be about: of a range, and of what is
+ * bound by hand. More than one where they are alike.
+ */
+export function mappedAt(
+  vm: SvmVm,
+  start: number,
+  npages: number,
+  device: number,
+  flags: number,
+): MappedPages[] {
+  const found: MappedPages[] = [];
+  const part = partAt(vm, start, npages, device);
+  const interval = intervalAt(vm, start);
+  if (part !== null && interval !== null) found.push({ pages: part.pages, interval });
+  forEachUserptr(vm.mm, start, start + npages, (userptr, of) => {
+    const { pages } = userptr;
+    if (userptr.start === start && userptr.npages === npages && pages.device.index === device)
+      found.push({ pages, interval: of });
+  });
+  return found.filter(({ pages }) => pages.flags === flags);
 }

@@ -1,4 +1,4 @@
-/** G5: whoever others wait for by a fence allocates nothing until it is signalled. */
+/** G5: whoever others wait for by a fence makes no room in memory until it is signalled. */
 
 import { DriverStep } from '../../driver/driverStep.js';
 import { PagemapStep } from '../../drm/pagemap/pagemapStep.js';
@@ -34,7 +34,7 @@ class SignallingPath implements Checker {
 
 export const signallingPath: CheckerKind = {
   id: 'G5',
-  title: 'whoever has yet to signal a fence allocates nothing',
+  title: 'whoever has yet to signal a fence makes no room in memory',
   isCheap: true,
   steps: [
     DriverStep.clear,

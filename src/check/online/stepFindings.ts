@@ -6,6 +6,7 @@ import type { CheckerSet } from './checkerSet.js';
 
 export class StepFindings implements ViolationSink {
   private readonly found = new Map<string, string>();
+  private readonly told = new Set<string>();
   private set: CheckerSet | null = null;
 
   constructor(private readonly kinds: readonly CheckerKind[]) {}
@@ -22,7 +23,14 @@ export class StepFindings implements ViolationSink {
   /** Only what does not hold. The machine is at rest. */
   violations(): CheckResult[] {
     this.set?.atRest();
+    for (const name of this.found.keys()) this.told.add(name);
     return [...this.found].map(([name, detail]) => ({ name, ok: false, detail: `while it ran: ${detail}` }));
+  }
+
+  /** Only what does not hold and was not told before. The machine is at rest. */
+  untold(): CheckResult[] {
+    const before = new Set(this.told);
+    return this.violations().filter(({ name }) => !before.has(name));
   }
 
   /** With one line for all that held, if anything was watched. */

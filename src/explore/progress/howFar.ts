@@ -22,7 +22,7 @@ export class HowFar {
     const { fields } = stepDefinition(step);
     const place = this.placeOf(task);
     if (fields[0] === 'vpn') place.page = a % 2 ** 31;
-    if (fields[1] === 'vpn') place.page = b % 2 ** 31;
+    if (fields[1] === 'vpn' || fields[1] === 'gpuVpn') place.page = b % 2 ** 31;
     const first = AMOUNTS.has(fields[0]) ? a : 0;
     place.amount = Math.imul(first, PRIME) ^ (AMOUNTS.has(fields[1]) ? b : 0);
   }

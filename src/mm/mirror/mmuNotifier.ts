@@ -137,6 +137,12 @@ export class NotifierSubscriptions {
     return this.tree.size;
   }
 
+  /** Those whose callbacks an invalidation of these pages runs. */
+  forEachOverlap(start: number, end: number, visit: (sub: IntervalNotifier) => void): void {
+    let node = this.tree.firstOverlap(start, end);
+    for (; node !== null; node = this.tree.nextOverlap(node, start, end)) visit(node.value);
+  }
+
   /**
    * Adds an interval; callbacks may come from this call on. Takes an mm_count reference. Not with mmap_lock held. Errors: -EOVERFLOW for an
    * empty range, -EINVAL when the address space is gone.

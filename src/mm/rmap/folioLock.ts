@@ -12,6 +12,11 @@ import { WaitQueue } from '../../sim/waitQueue.js';
 /** A task may hold several, as a migration does, which only tries for each. @kernel PG_locked */
 const folioLockMap = new LockMap('folio lock', { nests: true });
 
+/** Who wait for one folio's. */
+class FolioLockQueue extends WaitQueue {
+  readonly isLock = true;
+}
+
 /**
  * Owned by tasks, but not listed among the locks that a task must have released when it ends: migration keeps folios locked across many
  * calls. At quiescence none may be locked (M4).
@@ -73,7 +78,7 @@ export class FolioLocks {
     const pfn = this.folios.headOf(page);
     let queue = this.waiters.get(pfn);
     if (queue === undefined) {
-      queue = new WaitQueue(this.sched, `the lock of folio ${formatPfn(pfn)}`, () => this.holderOf(pfn));
+      queue = new FolioLockQueue(this.sched, `the lock of folio ${formatPfn(pfn)}`, () => this.holderOf(pfn));
       this.waiters.set(pfn, queue);
     }
     return queue;

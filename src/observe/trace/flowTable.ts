@@ -1,41 +1,45 @@
-/** Ties what one actor does to what another one does because of it: a fault to its service, an invalidation to the device that obeys. */
+/** Numbers flows, and ties what a device's contexts ask for to the task of the device that asks the host for it. */
 
 /** More than pages of all address spaces of a device. */
-const PAGES = 2 ** 45;
+const PAGES = 2 ** 51;
 
 export class FlowTable {
   private last = 0;
-  /** By device and page, as the device says it: faults that were raised, and translations that are to go. */
-  private readonly raised = new Map<number, number>();
-  private readonly invalidated = new Map<number, number>();
+  /** By {@link keyOf}: of faults that were not served. Those of atomics and of stores at one page share a place. */
+  private readonly raised = new Map<string, number>();
+  /** By task: which of them it takes to the host. */
+  private readonly delivered = new Map<number, string>();
 
   begin(): number {
     this.last++;
     return this.last;
   }
 
-  /** A device has raised a fault at this page. */
-  raise(device: number, page: number): void {
-    this.raised.set(device * PAGES + page, this.begin());
+  /** A context of a device has faulted; who comes while that fault waits joins it. */
+  raise(device: number, page: number, flags: number, waiters: number): void {
+    if (waiters === 1) this.raised.set(keyOf(device, page, flags), this.begin());
   }
 
-  /** The flow takes away translations of a range that begins at this page. */
-  invalidates(device: number, page: number, flow: number): void {
-    this.invalidated.set(device * PAGES + page, flow);
+  /** The flow of a fault that was not served; null where the recording does not hold its beginning. */
+  raisedAt(device: number, page: number, flags: number): number | null {
+    return this.raised.get(keyOf(device, page, flags)) ?? null;
   }
 
-  /** The flow that a step joins which has none of its own. */
-  joined(step: string, args: Float64Array): number | null {
-    switch (step) {
-      case 'driver.fault':
-        return this.raised.get(args[2] * PAGES + args[0]) ?? null;
-      case 'device.faultRaised':
-      case 'device.faultServed':
-        return this.raised.get(args[0] * PAGES + args[1]) ?? null;
-      case 'device.tlbInvalidate':
-        return this.invalidated.get(args[0] * PAGES + args[1]) ?? null;
-      default:
-        return null;
-    }
+  /** The task tells the host of the fault, and its contexts of the answer. */
+  deliver(task: number, device: number, page: number, flags: number): number | null {
+    const key = keyOf(device, page, flags);
+    this.delivered.set(task, key);
+    return this.raised.get(key) ?? null;
   }
+
+  serve(task: number): void {
+    const key = this.delivered.get(task);
+    if (key === undefined) return;
+    this.delivered.delete(task);
+    this.raised.delete(key);
+  }
+}
+
+function keyOf(device: number, page: number, flags: number): string {
+  return `${device * 2 + (flags & 1)}/${page % PAGES}`;
 }

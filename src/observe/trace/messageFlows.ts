@@ -13,14 +13,21 @@ export interface Message {
   readonly flow: number;
 }
 
+/** What was delivered last, until something else is done. */
+interface Delivered {
+  readonly message: Message;
+  /** The task that takes messages to its actor; 0 outside of all. */
+  readonly by: number;
+}
+
 export class MessageFlows {
   private readonly underWay = new Map<number, Message[]>();
-  /** By actor: what was delivered last, as long as its task has not begun. */
-  private readonly delivered: (Message | null)[];
+  /** By actor. */
+  private readonly delivered: (Delivered | null)[];
   private readonly ofTasks = new Map<number, number>();
 
   constructor(actors: number) {
-    this.delivered = new Array<Message | null>(actors).fill(null);
+    this.delivered = new Array<Delivered | null>(actors).fill(null);
   }
 
   send(from: number, to: number, call: number, isReply: boolean, message: Message): void {
@@ -32,22 +39,32 @@ export class MessageFlows {
   }
 
   /** Null where the recording does not hold the sending. */
-  deliver(from: number, to: number, call: number, isReply: boolean): Message | null {
+  deliver(from: number, to: number, call: number, isReply: boolean, by: number): Message | null {
     const key = keyOf(from, to, call, isReply);
     const messages = this.underWay.get(key);
     const message = messages?.shift() ?? null;
     if (messages?.length === 0) this.underWay.delete(key);
-    this.delivered[to] = isReply ? null : message;
+    this.delivered[to] = isReply || message === null ? null : { message, by };
     return message;
+  }
+
+  /** The task works for this flow until it has answered. */
+  adopt(task: number, flow: number): void {
+    if (this.ofTasks.size >= TASKS_MAX) this.ofTasks.clear();
+    this.ofTasks.set(task, flow);
+  }
+
+  /** Something is done in this task of the actor; in another one than that which has delivered, it is not for what was delivered. */
+  goesOn(actor: number, task: number): void {
+    const delivered = this.delivered[actor];
+    if (delivered !== null && delivered.by !== task) this.delivered[actor] = null;
   }
 
   /** A task that begins right after a delivery serves what was delivered. */
   spawn(actor: number, task: number): void {
-    const message = this.delivered[actor];
+    const delivered = this.delivered[actor];
     this.delivered[actor] = null;
-    if (message === null) return;
-    if (this.ofTasks.size >= TASKS_MAX) this.ofTasks.clear();
-    this.ofTasks.set(task, message.flow);
+    if (delivered !== null) this.adopt(task, delivered.message.flow);
   }
 
   /** What the task works for. */
@@ -61,9 +78,9 @@ export class MessageFlows {
     this.ofTasks.delete(task);
   }
 
-  /** What the actor was asked that needs no task. */
+  /** What the actor was asked that needs no task of its own. */
   justDelivered(actor: number): number | null {
-    return this.delivered[actor]?.flow ?? null;
+    return this.delivered[actor]?.message.flow ?? null;
   }
 }
 

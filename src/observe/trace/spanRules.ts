@@ -21,6 +21,8 @@ export interface SpanRule {
   readonly phases: Readonly<Record<string, string>>;
   /** What comes after the last of these steps. */
   readonly lastPhase?: string;
+  /** Step at which the first phase begins again. */
+  readonly again?: string;
 }
 
 const toDevicePhases = {
@@ -51,6 +53,7 @@ export const spanRules: readonly SpanRule[] = [
     ...rule('evict', 'migration', 'pagemap.evict', ['pagemap.evictDone']),
     phases: { 'pagemap.copiedToRam': 'copy' },
     lastPhase: 'remap',
+    again: 'pagemap.evictRetry',
   },
   {
     ...rule('invalidate', 'invalidation', 'notifier.invStart', ['notifier.invEnd']),
@@ -109,8 +112,8 @@ export const instantSteps: readonly string[] = [
 /** Steps that a timeline follows for causes, flows and counters, whether it shows them or not. */
 export const followedSteps = [
   'driver.migrateStart',
-  'driver.zap',
   'device.faultRaised',
+  'device.faultDelivered',
   'device.faultServed',
   'sim.send',
   'sim.reply',
@@ -135,8 +138,8 @@ export const placeSteps = [
   'driver.migrateStart',
   'pagemap.toDevmem',
   'pagemap.toDevmemDone',
-  'pagemap.toRam',
-  'pagemap.toRamDone',
+  'pagemap.cpuMigrated',
+  'pagemap.hmmMigrated',
   'pagemap.evict',
   'pagemap.evictDone',
   'zap.cleared',

@@ -7,6 +7,7 @@ import { type EventArguments, eventArguments } from './eventArguments.js';
 import { FlowTable } from './flowTable.js';
 import { Lanes } from './lanes.js';
 import { MessageFlows } from './messageFlows.js';
+import { MigrationCauses } from './migrationCauses.js';
 import { begunBy, endedBy } from './ownStep.js';
 import { followedSteps, instantSteps, type SpanCategory, type SpanRule, spanRules } from './spanRules.js';
 import type { Trace } from './trace.js';
@@ -63,8 +64,6 @@ interface TaskLine {
   readonly lane: number;
   readonly flow: number;
   readonly open: OpenSpan[];
-  /** Why pages that it migrates next will move. */
-  cause: string | null;
 }
 
 /** Stands at the end of a trace of which not all events could be kept. */
@@ -78,11 +77,10 @@ interface LinkState {
 
 /** Lanes and tasks in one number. */
 const TASKS = 2 ** 22;
-const causes = ['prefetch', 'GPU fault', 'CPU fault', 'eviction'] as const;
 const NO_ARGUMENTS: EventArguments = {};
 
 /** The kernel faults pages home too: in walks of hmm_range_fault, for get_user_pages, for mlock. */
-function causeOfWayHome({ open, cause }: TaskLine): string {
+function causeOfWayHome({ open }: TaskLine, cause: string | null): string {
   const names = open.map(({ span }) => span.name);
   const fault = names.findLast((name) => name === 'CPU fault' || name === 'GPU fault');
   return fault ?? cause ?? (names.includes('HMM walk') ? 'HMM walk' : 'kernel access');
@@ -102,8 +100,7 @@ class Timeline implements TraceVisitor {
   private readonly followed: readonly ((typeof followedSteps)[number] | undefined)[];
   private readonly steps: readonly CatalogedStep[];
   private readonly tasks = new Map<number, TaskLine>();
-  /** Why pages move that a task migrates from now on, where it has no span yet: a prefetch says so once, for all that it does. */
-  private readonly announced = new Map<number, string | null>();
+  private readonly causes = new MigrationCauses();
   private readonly lanes: Lanes;
   private readonly flows = new FlowTable();
   /** Faults that a device has raised and that were not served, by device. */
@@ -138,15 +135,13 @@ class Timeline implements TraceVisitor {
   }
 
   onStep(event: TraceEvent, step: number, task: string): void {
-    this.lastNs = event.timeNs;
+    this.note(event);
     const rule = this.begins[step];
     const ends = this.ends[step];
     const isInstant = this.instants.has(step);
     this.follow(event, step);
-    if (rule === undefined && ends.length === 0 && !isInstant) {
-      this.endPhase(event, step);
-      return;
-    }
+    if (rule === undefined && ends.length === 0) this.endPhase(event, step);
+    if (rule === undefined && ends.length === 0 && !isInstant) return;
     const args = eventArguments(this.steps[step].fields, event.args);
     if (rule !== undefined) this.begin(event, task, rule, args);
     else if (ends.length > 0) this.endSpan(event, ends, args);
@@ -154,7 +149,7 @@ class Timeline implements TraceVisitor {
   }
 
   onBlocked(event: TraceEvent, task: string, { reason, isLock, holder }: TracedWait): void {
-    this.lastNs = event.timeNs;
+    this.note(event);
     const line = this.lineOf(event);
     // Servants that wait for work are no news.
     if (line === undefined) return;
@@ -171,11 +166,11 @@ class Timeline implements TraceVisitor {
 
   /** A pair of steps named `...Start` and `...End` makes a span, any other one stands for itself. */
   onOwnStep(event: TraceEvent, { name, fields }: CatalogedStep, values: Float64Array, task: string): void {
-    this.lastNs = event.timeNs;
+    this.note(event);
     const args = eventArguments(fields, values);
     const begun = begunBy(name);
     if (begun !== null) {
-      this.push(this.lineFor(event, null), event.timeNs, begun, 'own', null, args, task);
+      this.push(this.lineFor(event), event.timeNs, begun, 'own', null, args, task);
       return;
     }
     const line = this.lineOf(event);
@@ -200,32 +195,37 @@ class Timeline implements TraceVisitor {
     }
   }
 
+  private note({ head, timeNs }: TraceEvent): void {
+    this.lastNs = timeNs;
+    this.messageFlows.goesOn(head.actor, head.task);
+  }
+
   private lineOf({ head }: TraceEvent): TaskLine | undefined {
     return this.tasks.get(keyOf(head.actor, head.task));
   }
 
   private begin(event: TraceEvent, task: string, rule: SpanRule, args: EventArguments): void {
-    const line = this.lineFor(event, this.flows.joined(rule.begin, event.args));
+    const line = this.lineFor(event);
     const cause = rule.category === 'migration' ? { cause: this.causeOf(line, rule) } : NO_ARGUMENTS;
     this.push(line, event.timeNs, rule.name, rule.category, rule, { ...args, ...cause }, task);
   }
 
-  /** That of the task, or a new one, which belongs to the flow that its step joins. */
-  private lineFor({ head }: TraceEvent, joined: number | null): TaskLine {
+  /** That of the task, or a new one. */
+  private lineFor({ head }: TraceEvent): TaskLine {
     const key = keyOf(head.actor, head.task);
     const known = this.tasks.get(key);
     if (known !== undefined) return known;
-    const flow = joined ?? this.messageFlows.flowOf(key) ?? this.flows.begin();
+    const flow = this.messageFlows.flowOf(key) ?? this.flows.begin();
     const lane = this.lanes.take(head.actor);
-    const cause = this.announced.get(key) ?? null;
-    const line: TaskLine = { key, actor: head.actor, lane, flow, open: [], cause };
+    const line: TaskLine = { key, actor: head.actor, lane, flow, open: [] };
     this.tasks.set(key, line);
     return line;
   }
 
   private causeOf(line: TaskLine, rule: SpanRule): string {
-    if (rule.begin === 'pagemap.toRam') return causeOfWayHome(line);
-    return line.cause ?? (rule.begin === 'pagemap.evict' ? 'eviction' : 'policy');
+    if (rule.begin === 'pagemap.evict') return this.causes.ofEviction(line.key);
+    const said = this.causes.of(line.key);
+    return rule.begin === 'pagemap.toRam' ? causeOfWayHome(line, said) : (said ?? 'policy');
   }
 
   private push(
@@ -263,9 +263,10 @@ class Timeline implements TraceVisitor {
     const open = this.lineOf(event)?.open.at(-1);
     if (open === undefined || open.rule === null || open.phase === null) return;
     const { name } = this.steps[step];
-    if (open.rule.phases[name] === undefined) return;
+    const isAgain = open.rule.again === name;
+    if (!isAgain && open.rule.phases[name] === undefined) return;
     this.sink.onEnd(open.phase, event.timeNs, NO_ARGUMENTS);
-    this.beginPhase(open, event.timeNs, name);
+    this.beginPhase(open, event.timeNs, isAgain ? null : name);
   }
 
   /** Whatever is open within the span ends with it. */
@@ -288,13 +289,16 @@ class Timeline implements TraceVisitor {
     this.sink.onEnd(open.span, endNs, args);
     if (line.open.length > 0) return;
     this.tasks.delete(line.key);
+    this.causes.spansEnd(line.key);
     this.lanes.give(line.actor, line.lane);
   }
 
   private instant(event: TraceEvent, step: number, args: EventArguments): void {
     const { name } = this.steps[step];
-    const flow = this.flows.joined(name, event.args) ?? this.flowOf(event) ?? 0;
-    this.tellInstant(event, name, args, this.lineOf(event)?.flow ?? flow);
+    const { args: values } = event;
+    const raised =
+      name === 'device.faultRaised' ? this.flows.raisedAt(values[0], values[1], values[2]) : null;
+    this.tellInstant(event, name, args, raised ?? this.flowOf(event) ?? 0);
   }
 
   private tellInstant({ head, timeNs }: TraceEvent, name: string, args: EventArguments, flow: number): void {
@@ -323,9 +327,10 @@ class Timeline implements TraceVisitor {
   }
 
   private delivered(event: TraceEvent): void {
-    const [from, type, call] = event.args;
+    const { head, args } = event;
+    const [from, type, call] = args;
     const isReply = type === REPLY;
-    const message = this.messageFlows.deliver(from, event.head.actor, call, isReply);
+    const message = this.messageFlows.deliver(from, head.actor, call, isReply, head.task);
     const name = message?.name ?? (isReply ? 'a call' : this.messageName(type));
     const what = isReply ? `receive reply to ${name}` : `receive ${name}`;
     this.tellInstant(event, what, { from: this.actorName(from) }, message?.flow ?? 0);
@@ -345,22 +350,21 @@ class Timeline implements TraceVisitor {
     const name = this.followed[step];
     if (name === undefined) return;
     switch (name) {
-      case 'driver.migrateStart': {
-        const line = this.lineOf(event);
-        const cause = causes[args[3]] ?? null;
-        if (line !== undefined) line.cause = cause;
-        else this.announced.set(keyOf(event.head.actor, event.head.task), cause);
-        break;
-      }
-      case 'driver.zap':
-        this.flows.invalidates(args[2], args[0], this.lineOf(event)?.flow ?? 0);
+      case 'driver.migrateStart':
+        this.causes.announce(taskOf(event), args[3], this.lineOf(event) !== undefined);
         break;
       case 'device.faultRaised':
-        this.flows.raise(args[0], args[1]);
+        this.flows.raise(args[0], args[1], args[2], args[3]);
         // Contexts that join a fault find it raised.
         if (args[3] === 1) this.count(this.outstanding, args[0], 1, 'faults outstanding', timeNs);
         break;
+      case 'device.faultDelivered': {
+        const flow = this.flows.deliver(taskOf(event), args[0], args[1], args[2]);
+        if (flow !== null) this.messageFlows.adopt(taskOf(event), flow);
+        break;
+      }
       case 'device.faultServed':
+        this.flows.serve(taskOf(event));
         this.count(this.outstanding, args[0], -1, 'faults outstanding', timeNs);
         break;
       case 'sim.send':
@@ -412,6 +416,10 @@ class Timeline implements TraceVisitor {
 /** For a lock or for anything else. */
 export function isWait({ category }: Pick<Span, 'category'>): boolean {
   return category === 'lock' || category === 'wait';
+}
+
+function taskOf({ head }: TraceEvent): number {
+  return keyOf(head.actor, head.task);
 }
 
 function keyOf(actor: number, task: number): number {

@@ -1,7 +1,6 @@
 /** Writes what the tasks of one thread do into its trace ring: named steps, waits, and the names that they need. */
 
 import { PortStep } from '../../sim/port.js';
-import { RwLock } from '../../sim/rwLock.js';
 import type { StepObserver, WaitObserver } from '../../sim/scheduler.js';
 import { type StepId, stepDefinition } from '../../sim/steps.js';
 import type { Task, Waitable } from '../../sim/task.js';
@@ -106,7 +105,7 @@ export class TraceRecorder implements StepObserver, WaitObserver {
     // A request, and at once the wait for its reply.
     const timeNs = this.lastStep === sendNumber ? this.lastNs : this.now();
     this.lastStep = NO_STEP;
-    const kind = reason instanceof RwLock ? WaitKind.Lock : WaitKind.Other;
+    const kind = reason.isLock === true ? WaitKind.Lock : WaitKind.Other;
     this.write(task, BLOCKED_KIND, EVENT_WORDS + 4, timeNs, text, kind, holder?.id ?? 0, holderName);
   }
 

@@ -2,6 +2,7 @@
 
 import { RangeMap } from '../../base/rangeMap.js';
 import { PMD_PAGES } from '../../base/units.js';
+import { makesRoom } from '../../observe/trace/migrationCauses.js';
 import { placeSteps } from '../../observe/trace/spanRules.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { TraceEvent, TraceVisitor } from '../../observe/trace/traceReader.js';
@@ -21,8 +22,8 @@ const IN_RAM: Place = { owner: Owner.Ram, allocation: -1 };
 
 /** What a task is about to move. */
 interface Moving {
-  process: number;
-  allocation: number;
+  readonly process: number;
+  readonly allocation: number;
 }
 
 type Pages = RangeMap<Place>;
@@ -81,12 +82,11 @@ export class Residency implements TraceVisitor {
   }
 
   /** Of the span what is in device memory; what was never touched stays untouched. */
-  toRam(task: number, start: number, npages: number): void {
-    const { process } = this.movingOf(task);
+  toRam(process: number, start: number, npages: number): void {
     this.set(process, start, start + npages, homeAgain);
   }
 
-  /** All that the allocation held, wherever it was mapped. */
+  /** All that the allocation held, wherever it was mapped. Of an eviction that failed nothing is known. */
   evicted(task: number, device: number): void {
     const allocation = this.movingOf(task).allocation * DEVICES + device;
     for (const [process, pages] of this.processes) {
@@ -192,13 +192,14 @@ const follow: Readonly<Record<(typeof placeSteps)[number], Follow>> = {
   'fault.fileCopied': touchCopied,
   'swap.mapped': touchCopied,
   'hugetlb.mapped': touchHuge,
-  'driver.migrateStart': (r, [, , process], task) => r.noteMoving(task, process, null),
+  // An eviction makes room for what the task has announced before, and finds whose pages they are by their allocation.
+  'driver.migrateStart': (r, [, , process, trigger], task) => {
+    if (!makesRoom(trigger)) r.noteMoving(task, process, null);
+  },
   'pagemap.toDevmem': (r, [, , , allocation], task) => r.noteMoving(task, null, allocation),
   'pagemap.toDevmemDone': (r, [start, npages, device], task) => r.toDevice(task, start, npages, device),
-  'pagemap.toRam': (r, [, , , process], task) => r.noteMoving(task, process, null),
-  'pagemap.toRamDone': (r, [start, npages, errno], task) => {
-    if (errno === 0) r.toRam(task, start, npages);
-  },
+  'pagemap.cpuMigrated': (r, [start, npages, , process]) => r.toRam(process, start, npages),
+  'pagemap.hmmMigrated': (r, [start, npages, , process]) => r.toRam(process, start, npages),
   'pagemap.evict': (r, [, , allocation], task) => r.noteMoving(task, null, allocation),
   'pagemap.evictDone': (r, [device, , errno], task) => {
     if (errno === 0) r.evicted(task, device);

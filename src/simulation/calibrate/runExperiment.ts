@@ -130,7 +130,14 @@ async function runProbe(machine: SimulationConfig, probe: Probe): Promise<ProbeR
     report.workloads.every((one) => one.ok) &&
     report.checks.every((one) => one.ok);
   if (!ok) throw new ExperimentFailure(`a ${by} of ${probe.bytes} bytes: ${whyNot(report)}`);
+  requireMoved(report, probe);
   return { report, counts: report.workloads[0].counts };
+}
+
+/** A prefetch promises nothing of where its pages are afterwards, and a fault may map them where they were. */
+function requireMoved({ devices: [{ counters }] }: RunReport, { by, bytes }: Probe): void {
+  const moved = counters.svm_migrate_bytes ?? 0;
+  if (moved !== bytes) throw new ExperimentFailure(`a ${by} of ${bytes} bytes moved ${moved}`);
 }
 
 function whyNot({ failure, workloads, checks }: RunReport): string {

@@ -4,9 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import type { BugOverlay } from '../../../src/bugs/bugOverlay.js';
+import { everyDeviceVm } from '../../../src/bugs/everyDeviceVm.js';
+import { bindA, dropA } from '../../../src/bugs/programs/userptr.js';
 import { replaceMethod } from '../../../src/bugs/replaceMethod.js';
 import { allCheckers } from '../../../src/check/online/allCheckers.js';
 import { DriverRange, RangeDevice } from '../../../src/driver/driverRange.js';
+import { Userptr } from '../../../src/driver/vmBind/userptr.js';
 import { PagesFlag } from '../../../src/drm/gpusvm/pages.js';
 import { subjectOf } from '../../../src/explore/subject.js';
 import { SubjectRunner } from '../../../src/explore/subjectRunner.js';
@@ -16,7 +19,17 @@ import { HmmStep } from '../../../src/mm/mirror/hmm.js';
 import { type NotifierRange, NotifyEvent } from '../../../src/mm/mirror/mmuNotifier.js';
 import { PteBit, pteFromWord, pteWithout } from '../../../src/mm/table/pte.js';
 import { RandomStrategy } from '../../../src/sim/virtual/randomStrategy.js';
-import { answering, cpuWrite, gpuRead, program, roundTrip, saidBy, unmap, wrongRun } from './wrongRun.js';
+import {
+  answering,
+  cpuRead,
+  cpuWrite,
+  gpuRead,
+  program,
+  roundTrip,
+  saidBy,
+  unmap,
+  wrongRun,
+} from './wrongRun.js';
 
 const onlyFirstPage = (range: NotifierRange): NotifierRange => ({ ...range, end: vpn(range.start + 1) });
 
@@ -191,6 +204,57 @@ describe('rules watched step by step', () => {
       );
     });
     expect(said).toContain('with sequence 1');
+  });
+
+  describe('of what a program has bound of the process', () => {
+    const bindAndDrop = program(1, 1, cpuWrite(), bindA, dropA);
+    const wrongCallback =
+      (invalidate: (userptr: Userptr) => Userptr['invalidate']): BugOverlay['apply'] =>
+      (machine) =>
+        everyDeviceVm(machine, (deviceVm) =>
+          replaceMethod(deviceVm, 'newUserptr', (right) => (...args) => {
+            const userptr = right(...args);
+            replaceMethod(userptr, 'invalidate', () => invalidate(userptr));
+            return userptr;
+          }),
+        );
+
+    it('I4: a callback that keeps the DMA mapping', () => {
+      const keeps = wrongCallback(
+        () =>
+          function* (sub, _range, seq) {
+            sub.setSeq(seq);
+            return true;
+          },
+      );
+      expect(saidBy('I4', keeps, bindAndDrop)).toContain('DMA mappings of what it has bound');
+    });
+
+    it('I5: a callback that does not store the sequence', () => {
+      const forgets = wrongCallback((userptr) => {
+        const right = Userptr.prototype.invalidate;
+        return function* (sub, range, seq) {
+          const done = yield* right.call(userptr, sub, range, seq);
+          sub.setSeq(1);
+          return done;
+        };
+      });
+      expect(saidBy('I5', forgets, bindAndDrop)).toContain('with sequence 1');
+    });
+
+    it('nothing is wrong where a range of the same pages is not mapped any more, or leads elsewhere', () => {
+      const beside = program(1, 1, cpuWrite(), gpuRead('gpu0'), cpuRead(), bindA);
+      const ofPeer = program(
+        2,
+        1,
+        cpuWrite(),
+        { op: 'gpuvm_bind_userptr', args: { dev: 'gpu0', start: 0, end: 1, buf: 'A', buf_page: 0 } },
+        gpuRead('gpu0'),
+        { op: 'prefetch', args: { dev: 'gpu1', buf: 'A', target: 'gpu1' } },
+        { op: 'gpu_store_va', args: { dev: 'gpu0', page: 0, value: 7 } },
+      );
+      for (const subject of [beside, ofPeer]) expect(wrongRun(allCheckers, () => {}, subject)).toBeNull();
+    });
   });
 
   it('M6 and E4: a copy that fails and is taken for one that did not, or for one that failed otherwise', () => {

@@ -1,7 +1,10 @@
 /** What is made of a recorded run: spans that nest, phases, waits with their holders, causes, flows from actor to actor. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { vpn } from '../../../src/base/units.js';
 import { DeviceStep } from '../../../src/device/deviceStep.js';
+import { inSpace, spaceId } from '../../../src/device/gpuSpace.js';
+import { MigrateTrigger } from '../../../src/driver/driverStep.js';
 import { MmapStep } from '../../../src/mm/area/mmap.js';
 import type { EventArguments } from '../../../src/observe/trace/eventArguments.js';
 import { instantSteps, spanRules } from '../../../src/observe/trace/spanRules.js';
@@ -230,20 +233,30 @@ function step(name: string): StepId {
   return found.id;
 }
 
-type TaskStep = readonly [task: number, step: StepId, a: number, b: number, c: number];
+type TaskStep = readonly [task: number, step: StepId, a: number, b: number, c: number, d?: number];
+/** Of these tasks the Coordinator's are those from here on; the others are the device's. */
+const COORDINATORS = 100;
+
+const SPACE = inSpace(spaceId(1), vpn(0));
 
 function* noSteps(): Steps<void> {}
 
-/** What is made of steps of a GPU's tasks, one nanosecond after another. */
+/** What is made of steps of a GPU's tasks and of the Coordinator's, one nanosecond after another; a task is spawned with its first. Task 0 is none: deliveries, from actor `a`. */
 function toldOf(steps: readonly TaskStep[]): Notes {
-  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(2));
   const clock = { readNs: 0, slice: 0, now: () => ++clock.readNs };
-  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 1);
+  const recorders = [0, 1].map((actor) => new TraceRecorder(new TraceRing(rings, actor), clock, 0, actor));
   const tasks = new Map<number, Task>();
-  for (const [id, step, a, b, c] of steps) {
-    const task = tasks.get(id) ?? new Task(id, actorId(1), `task${id}`, noSteps(), false);
+  for (const [id, step, a, b, c, d = 0] of steps) {
+    if (id === 0) {
+      recorders[a === 0 ? 1 : 0].onStep(null, step, a, b, c, d);
+      continue;
+    }
+    const actor = id >= COORDINATORS ? 0 : 1;
+    const task = tasks.get(id) ?? new Task(id, actorId(actor), `task${id}`, noSteps(), false);
+    if (!tasks.has(id)) recorders[actor].onSpawn(task);
     tasks.set(id, task);
-    recorder.onStep(task, step, a, b, c, 0);
+    recorders[actor].onStep(task, step, a, b, c, d);
   }
   const told = new Notes();
   const actors = ['coordinator', 'gpu0'];
@@ -303,6 +316,112 @@ describe('a timeline of a few steps', () => {
     ]);
     const causes = told.ended.filter(({ span }) => span.phaseOf === null).map(({ span }) => span.args.cause);
     expect(causes).toEqual(['eviction', 'policy']);
+  });
+
+  it('takes up the cause that a migration has announced where it had to make room first', () => {
+    const announce = step('driver.migrateStart');
+    const told = toldOf([
+      [100, step('driver.fault'), 500, 0, 0],
+      [100, announce, 500, 1, 2, MigrateTrigger.GpuFault],
+      [100, announce, 100, 1, 1, MigrateTrigger.Eviction],
+      [100, step('pagemap.evict'), 0, 1, 4],
+      [100, step('pagemap.evictDone'), 0, 1, 0],
+      [100, step('pagemap.toDevmem'), 500, 1, 0, 5],
+      [100, step('pagemap.toDevmemDone'), 500, 1, 0],
+      [100, step('driver.faultDone'), 500, 0, 0],
+    ]);
+    expect(told.named('evict')[0].span.args.cause).toBe('eviction');
+    expect(told.named('migrate to device')[0].span.args.cause).toBe('GPU fault');
+  });
+
+  it('knows what a prefetch is for through all that it does, and forgets what a fault was for', () => {
+    const announce = step('driver.migrateStart');
+    const [begin, end] = [step('pagemap.toDevmem'), step('pagemap.toDevmemDone')];
+    const told = toldOf([
+      [100, announce, 500, 2, 1, MigrateTrigger.Prefetch],
+      [100, announce, 100, 1, 1, MigrateTrigger.Eviction],
+      [100, step('pagemap.evict'), 0, 1, 4],
+      [100, step('pagemap.evictDone'), 0, 1, 0],
+      [100, begin, 500, 1, 0],
+      [100, end, 500, 1, 0],
+      [100, begin, 501, 1, 0],
+      [100, end, 501, 1, 0],
+      [101, step('driver.fault'), 700, 0, 0],
+      [101, announce, 700, 1, 1, MigrateTrigger.GpuFault],
+      [101, step('driver.faultDone'), 700, 0, 0],
+      [101, begin, 800, 1, 0],
+      [101, end, 800, 1, 0],
+    ]);
+    const causes = told.named('migrate to device').map(({ span }) => span.args.cause);
+    expect(causes).toEqual(['prefetch', 'prefetch', 'policy']);
+  });
+
+  it('begins the copy again where an eviction takes another pass', () => {
+    const told = toldOf([
+      [100, step('pagemap.evict'), 0, 4, 1],
+      [100, step('pagemap.copiedToRam'), 0, 4, 2],
+      [100, step('pagemap.evictRetry'), 4, 1, 0],
+      [100, step('pagemap.copiedToRam'), 0, 4, 2],
+      [100, step('pagemap.evictDone'), 0, 4, 0],
+    ]);
+    const phases = told.ended.filter(({ span }) => span.phaseOf === 'evict').map(({ span }) => span.name);
+    expect(phases).toEqual(['copy', 'remap', 'copy', 'remap']);
+  });
+
+  describe('of faults of a device', () => {
+    const { faultRaised, faultDelivered, faultServed } = DeviceStep;
+    const [send, reply, deliver] = [step('sim.send'), step('sim.reply'), step('sim.deliver')];
+
+    /** Task `n` takes the fault to the host, where 100 + n serves it as call `n`. */
+    function served(n: number, page: number, between: readonly TaskStep[] = []): TaskStep[] {
+      return [
+        [n, faultDelivered, 0, page, 0],
+        [n, send, 0, 1, n],
+        [0, deliver, 1, 1, n],
+        [100 + n, step('driver.fault'), page % SPACE, 0, 0],
+        ...between,
+        [100 + n, step('driver.faultDone'), page % SPACE, 0, 0],
+        [100 + n, reply, 1, 0, n],
+        [0, deliver, 0, 0, n],
+        [n, faultServed, 0, page, 0],
+      ];
+    }
+
+    function flowsOf(told: Notes): Record<string, number[]> {
+      const instants = (name: string): number[] =>
+        told.instants.filter((one) => one.name === name).map(({ flow }) => flow);
+      const services = told.named('GPU fault').map(({ span }) => span.flow);
+      return { raised: instants('device.faultRaised'), services, served: instants('device.faultServed') };
+    }
+
+    it('joins a context that comes later to the fault that is there', () => {
+      const told = toldOf([
+        [1, faultRaised, 0, 100, 0, 1],
+        ...served(10, 100, [[2, faultRaised, 0, 100, 0, 2]]),
+      ]);
+      const { raised, services, served: ends } = flowsOf(told);
+      expect(new Set([...raised, ...services, ...ends]).size).toBe(1);
+      expect([raised.length, services.length, ends.length]).toEqual([2, 1, 1]);
+    });
+
+    it('keeps the faults of two processes at one address apart, and those of one that come one after the other', () => {
+      const told = toldOf([
+        [1, faultRaised, 0, 100, 0, 1],
+        ...served(10, 100),
+        [2, faultRaised, 0, SPACE + 100, 0, 1],
+        ...served(11, SPACE + 100),
+        [1, faultRaised, 0, 100, 0, 1],
+        ...served(12, 100),
+      ]);
+      const { raised, services, served: ends } = flowsOf(told);
+      expect(new Set(raised).size).toBe(3);
+      expect([services, ends]).toEqual([raised, raised]);
+    });
+
+    it('says the address as the process knows it, and its space', () => {
+      const told = toldOf([[1, faultRaised, 0, SPACE + 100, 0, 1]]);
+      expect(told.instants[0].args).toMatchObject({ address: '0x64000', space: 1 });
+    });
   });
 
   it('adds up the pages that were copied', () => {

@@ -132,6 +132,24 @@ it('a wait has the time of a request right before it, which it is for, but not t
   expect(wait).toBeGreaterThan(notice);
 });
 
+it('a wait for the lock of a folio is one for a lock, and one for its end is not', () => {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 0);
+  const task = new Task(1, actorId(0), 'task', noSteps(), false);
+  recorder.onBlock(task, { describeWait: () => 'a lock', holders: () => [], isLock: true });
+  recorder.onBlock(task, { describeWait: () => 'the end', holders: () => [] });
+  const head = { scenario: 's', executor: 'threads', seed: 1, actors: ['coordinator'], devices: 0 } as const;
+  const locks: boolean[] = [];
+  const nothing = (): void => {};
+  readTrace(new TraceCollector(rings).finish(head), {
+    onStep: nothing,
+    onBlocked: (_event, _task, { isLock }) => locks.push(isLock),
+    onWoken: nothing,
+    onSpawned: nothing,
+  });
+  expect(locks).toEqual([true, false]);
+});
+
 it('the events of several threads are told in order of time, from the first of them on', () => {
   const rings = new SharedArrayBuffer(TraceRing.bytesFor(2));
   for (const [index, offsetNs] of [

@@ -15,8 +15,7 @@ const steps = [
   'driver.migrateStart',
   'pagemap.toDevmem',
   'pagemap.toDevmemDone',
-  'pagemap.toRam',
-  'pagemap.toRamDone',
+  'pagemap.cpuMigrated',
   'pagemap.evict',
   'pagemap.evictDone',
   'zap.cleared',
@@ -92,8 +91,8 @@ describe('residency', () => {
     const data = residencyOf([
       ['fault.anonymous', 1, 100, 7, MM],
       ['pagemap.toDevmem', 2, 100, 1, 0, 4],
-      ['pagemap.toRam', 3, 100, 1, 0, MM],
-      ['pagemap.toRamDone', 3, 100, 1, -16, 9],
+      ['pagemap.evict', 3, 0, 1, 4],
+      ['pagemap.evictDone', 3, 0, 1, -16, 9],
     ]);
     expect(data.changes).toHaveLength(5);
     expect(ownerAtEnd(data, MM, 100)).toBe('RAM');
@@ -103,8 +102,7 @@ describe('residency', () => {
     const data = residencyOf([
       ...toDevice(2, 100, 4, 0, 4),
       ['zap.cleared', 5, 102, 1, MM],
-      ['pagemap.toRam', 3, 100, 4, 0, MM],
-      ['pagemap.toRamDone', 3, 100, 4, 0, 9],
+      ['pagemap.cpuMigrated', 3, 100, 4, 0, MM],
     ]);
     expect([100, 101, 102, 103].map((page) => ownerAtEnd(data, MM, page))).toEqual([
       'RAM',
@@ -112,6 +110,20 @@ describe('residency', () => {
       'nowhere',
       'RAM',
     ]);
+  });
+
+  it('knows whose pages migrate where the task has to make room first, with pages of another process', () => {
+    const data = residencyOf([
+      ...toDevice(2, 100, 1, 0, 4),
+      ['fault.anonymous', 3, 500, 8, MM + 1],
+      ['driver.migrateStart', 3, 500, 1, MM + 1, 1],
+      ['driver.migrateStart', 3, 100, 1, MM, 3],
+      ['pagemap.evict', 3, 0, 1, 4],
+      ['pagemap.evictDone', 3, 0, 1, 0, 9],
+      ['pagemap.toDevmem', 3, 500, 1, 0, 5],
+      ['pagemap.toDevmemDone', 3, 500, 1, 0, 9],
+    ]);
+    expect([ownerAtEnd(data, MM, 100), ownerAtEnd(data, MM + 1, 500)]).toEqual(['RAM', 'gpu0']);
   });
 
   it('shows pages that are swapped out nowhere until they are read back', () => {
