@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
-import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaProto } from '../memory/dmaAddr.js';
+import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
 import type { PageArrayId, PageArrays } from '../memory/pageArrays.js';
 import { formatPfn, pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
@@ -143,7 +143,7 @@ export class Gpu {
     return this.copyEngine.copy(arrays.view(src), arrays.view(dst), npages);
   }
 
-  /** Modelled time of writing or clearing `npages` page-table entries. */
+  /** Modelled time of writing `npages` page-table entries. */
   bindCostNs(npages: number): number {
     const { bindNs, bindPageNs } = this.config.costs;
     return bindNs + npages * bindPageNs;
@@ -231,18 +231,24 @@ export class Gpu {
     }
   }
 
+  /** Of several pages the first and the last: to look at each would cost more than to bind them. */
   private checkAddr(addr: DmaAddr): void {
     const proto = dmaProto(addr);
     if (proto === DmaProto.System || proto === DmaProto.Null) return;
-    const frame = this.resolver.frameOf(addr, false);
-    assert(frame >= 0, () => `gpu${this.config.index} binds memory of a peer that is not mapped for it`);
-    const page = pfn(frame);
-    if (proto === DmaProto.Vram) {
-      assert(
-        !this.vram.isFree(page),
-        () => `gpu${this.config.index} binds its VRAM ${formatPfn(page)}, which is free`,
-      );
+    this.checkFrame(proto, this.resolver.frameOf(addr, false));
+    const order = dmaOrder(addr);
+    if (order > 0) this.checkFrame(proto, dmaPage(addr) + (1 << order) - 1);
+  }
+
+  private checkFrame(proto: DmaProto, frame: number): void {
+    const { index } = this.config;
+    if (proto === DmaProto.Peer) {
+      const isMapped = frame >= 0 && this.world.iommu.peers.allows(frame, false);
+      assert(isMapped, () => `gpu${index} binds memory of a peer that is not mapped for it`);
+      return;
     }
+    const page = pfn(frame);
+    assert(!this.vram.isFree(page), () => `gpu${index} binds its VRAM ${formatPfn(page)}, which is free`);
   }
 
   private vramCounters(): VramCounters {

@@ -1,8 +1,9 @@
 /** A GPU's address translation: TLB, then page table; system pages through the IOMMU at each access. */
 
-import { AssertionFailure } from '../base/assert.js';
+import { AssertionFailure, assert } from '../base/assert.js';
 import { formatVpn, PAGE_WORDS, type Vpn } from '../base/units.js';
 import { DmaProto } from '../memory/dmaAddr.js';
+import { PhysicalLayout } from '../memory/physicalLayout.js';
 import type { Scheduler } from '../sim/scheduler.js';
 import { DeviceStep } from './deviceStep.js';
 import type { SystemAtomics } from './gpuConfig.js';
@@ -24,9 +25,6 @@ import type { Iommu } from './iommu.js';
 const MISS: GpuPte = NO_GPU_PTE;
 const { Null, System, Vram, Peer } = DmaProto;
 const WORDS = PAGE_WORDS;
-
-/** No zone has it: what is stored there nobody sees. */
-const SINK_FRAME = 0;
 
 /** An access of a GPU to RAM or to a peer's memory after its DMA mapping has ended, or beyond its direction: data would have been corrupted. */
 export interface IommuFault {
@@ -69,7 +67,9 @@ export class GpuMmu {
     private readonly iommu: Iommu,
     private readonly words: Int32Array,
     private readonly systemAtomics: SystemAtomics = 'none',
-  ) {}
+  ) {
+    assert(device < PhysicalLayout.sinkFrames, 'more devices than frames for what goes nowhere');
+  }
 
   /** Index in 32-bit words of the page's first word, or -1 when the access faults. @throws AssertionFailure on an {@link IommuFault}. */
   tryPage(page: Vpn, write: boolean): number {
@@ -141,10 +141,11 @@ export class GpuMmu {
     return frame;
   }
 
-  /** Zeros to who loads what it is about to store to. */
+  /** Zeros to who loads what it is about to store to. Each device has a frame of its own. */
   private cleanSink(): number {
-    this.words.fill(0, SINK_FRAME * WORDS, (SINK_FRAME + 1) * WORDS);
-    return SINK_FRAME;
+    const { device } = this;
+    this.words.fill(0, device * WORDS, (device + 1) * WORDS);
+    return device;
   }
 
   private failIommu(page: Vpn, pte: GpuPte, write: boolean): never {

@@ -22,7 +22,7 @@ function isPowerOfTwo(n: number): boolean {
 }
 
 /**
- * Set-associative, replacing in turn within a set. A page has at most one entry. Pages are doubles up to 2^35, of which `&` takes the low
+ * Set-associative, replacing in turn within a set. A page has at most one entry. Pages are doubles, of which `&` takes the low
  * bits, and that is what chooses the set.
  */
 export class GpuTlb {

@@ -27,7 +27,7 @@ export class IommuMapper {
   /** I/O pages of reservations made so far, linked or not. */
   reservedTotal = 0;
   releasedTotal = 0;
-  /** Maps that found no free I/O page. */
+  /** Maps, reservations and links that found no free I/O page, or were made to fail. */
   failures = 0;
   /** Failure injection: asked once per map, reservation and link; true makes it return -ENOMEM. */
   shouldFail: (() => boolean) | null = null;

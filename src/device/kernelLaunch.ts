@@ -13,8 +13,6 @@ import type { GpuContext } from './gpuContext.js';
 export type GpuKernel = (context: GpuContext) => Steps<Errno>;
 
 export class KernelLaunch {
-  /** By context index. */
-  readonly results: Errno[];
   private running: number;
   private firstError: Errno = Errno.OK;
   private readonly ended: Completion;
@@ -26,7 +24,6 @@ export class KernelLaunch {
     private readonly contexts: readonly GpuContext[],
   ) {
     assert(contexts.length > 0, () => `${name} has no context to run on`);
-    this.results = contexts.map(() => Errno.OK);
     this.running = contexts.length;
     this.ended = new Completion(sched, `the end of ${name}`);
   }
@@ -43,7 +40,6 @@ export class KernelLaunch {
 
   private *runContext(kernel: GpuKernel, context: GpuContext): Steps<void> {
     const errno = yield* kernel(context);
-    this.results[context.index] = errno;
     // That the run ended meanwhile counts only where nothing went wrong.
     const isBetter = this.firstError === Errno.EINTR && errno !== Errno.OK;
     if (this.firstError === Errno.OK || isBetter) this.firstError = errno;

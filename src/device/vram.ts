@@ -72,7 +72,7 @@ export class Vram {
     const runs = this.runs.get(id);
     assert(runs !== undefined, () => `VRAM allocation ${id} of ${this.zone.name} does not exist`);
     this.runs.delete(id);
-    for (let at = 0; at < runs.length; at += 2) this.freeRun(runs[at], runs[at + 1]);
+    for (let at = 0; at < runs.length; at += 2) this.buddy.freeRun(runs[at], runs[at + 1]);
     this.releases++;
   }
 
@@ -80,19 +80,6 @@ export class Vram {
   forEachRun(visit: (id: VramAllocationId, first: Pfn, npages: number) => void): void {
     for (const [id, runs] of this.runs) {
       for (let at = 0; at < runs.length; at += 2) visit(id, pfn(runs[at]), runs[at + 1]);
-    }
-  }
-
-  /** Frees a stretch as the largest aligned blocks that it consists of. */
-  private freeRun(first: number, npages: number): void {
-    let at = first;
-    const end = first + npages;
-    while (at < end) {
-      const aligned = 31 - Math.clz32(at & -at);
-      const fits = 31 - Math.clz32(end - at);
-      const order = Math.min(aligned, fits, this.buddy.maxOrder);
-      this.buddy.free(pfn(at), order);
-      at += 2 ** order;
     }
   }
 }

@@ -85,6 +85,18 @@ export class BuddyAllocator {
     this.free_ += 1 << order;
   }
 
+  /** As the largest aligned blocks that cover the run. */
+  freeRun(first: number, npages: number): void {
+    const end = first + npages;
+    for (let at = first; at < end; ) {
+      const aligned = 31 - Math.clz32(at & -at);
+      const fitting = 31 - Math.clz32(end - at);
+      const order = Math.min(aligned, fitting, this.maxOrder);
+      this.free(pfn(at), order);
+      at += 1 << order;
+    }
+  }
+
   isFree(page: Pfn): boolean {
     if (page < this.firstPfn || page >= this.firstPfn + this.totalPages) return false;
     const leaf = page - this.base + (1 << this.depth);

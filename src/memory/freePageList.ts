@@ -60,7 +60,7 @@ export class FreePageList {
 
   /** @kernel free_frozen_page_commit */
   put(page: Pfn): void {
-    if (this.has(page)) refuseDoubleFree(page);
+    if (this.has(page) || this.blocks.isFree(page)) refuseDoubleFree(page);
     this.append(page);
     if (this.count_ > PAGES_MAX) this.drain(DRAIN_PAGES);
   }
@@ -78,19 +78,7 @@ export class FreePageList {
         left--;
         run++;
       }
-      this.freeRun(first, run);
-    }
-  }
-
-  /** As the largest aligned blocks that cover the run. */
-  private freeRun(first: number, npages: number): void {
-    const end = first + npages;
-    for (let at = first; at < end; ) {
-      const aligned = 31 - Math.clz32(at & -at);
-      const fitting = 31 - Math.clz32(end - at);
-      const order = Math.min(aligned, fitting, this.blocks.maxOrder);
-      this.blocks.free(pfn(at), order);
-      at += 1 << order;
+      this.blocks.freeRun(first, run);
     }
   }
 

@@ -42,6 +42,11 @@ export class PhysicalLayout {
     this.zoneOfBlock = indexBlocks(this.zones, this.totalPages);
   }
 
+  /**
+   * Frames below all zones, by device: what is stored to memory that is none goes there, and nobody sees it. There are as many as a device number can say.
+   */
+  static readonly sinkFrames = PMD_PAGES;
+
   get ram(): Zone {
     return this.zones[0];
   }

@@ -205,8 +205,8 @@ export abstract class Scheduler {
   }
 
   /**
-   * Accounts for modelled work inside an atomic section, which cannot wait: it passes when the current task yields, or at {@link spend} or
-   * {@link settle}, before anything else that the task does. Of what is owed when more comes the larger counts: it is the same work for all.
+   * Accounts for modelled work inside an atomic section, which cannot wait: it passes when the current task next comes to a step, or at
+   * {@link spend} or {@link settle}; where it is parked first, after that. Of what is owed when more comes the larger counts: it is the same work for all.
    */
   owe(cost: TimeCost): void {
     if (!this.modelsTime || this.current === null) return;

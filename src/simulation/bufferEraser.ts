@@ -36,6 +36,7 @@ export class BufferEraser {
   eraseUsed({ coordinator, devices }: VirtualMachine): void {
     const { kernel, mirror } = coordinator.coordinator;
     const { ram } = kernel.memory.layout;
+    this.eraseFrames(0, devices.length);
     this.eraseFrames(ram.firstPfn, kernel.ram.touchedEnd);
     this.eraseTables(this.cpuTables, kernel.tables.touchedEnd);
     devices.forEach(({ actor: { gpu } }, i) => {

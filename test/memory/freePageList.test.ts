@@ -47,6 +47,14 @@ describe('FreePageList', () => {
     expect(() => list.put(page)).toThrow('double free of pfn');
   });
 
+  it('refuses a page that has gone back to the blocks', () => {
+    const { list } = makeList(2);
+    const page = list.take();
+    list.put(page);
+    list.drain(list.count);
+    expect(() => list.put(page)).toThrow('double free of pfn');
+  });
+
   it('never hands out a page twice and never loses one', () => {
     const PAGES = 97;
     fc.assert(

@@ -71,7 +71,8 @@ export class MachineFabric {
   way(device: number, link: LinkId): Way | null {
     const self = this.devices[device];
     const { vramGBps, linkLatencyNs, copyEngineGBps: most } = this.config;
-    if (link === Link.local) return { path: this.vrams[device], latencyNs: linkLatencyNs, most: vramGBps };
+    if (link === Link.local)
+      return { path: this.vrams[device], latencyNs: 0, most: Math.min(most, vramGBps) };
     if (link === Link.hostToDevice) return this.wayOver(this.host, self, linkLatencyNs, most);
     if (link === Link.deviceToHost) return this.wayOver(self, this.host, linkLatencyNs, most);
     const { device: peer, isRead } = peerOf(link);

@@ -380,8 +380,14 @@ export class DeviceVm implements VaHome {
     const locked = yield* exec.lockArray(objects);
     assert(locked === Errno.OK, 'objects of mappings can be locked');
     undoOps(this.gpuvm, applied);
+    for (const va of applied.removed) this.markEvicted(va);
     exec.unlock();
     for (const { userptr } of applied.removed.map(own)) if (userptr !== null) yield* userptr.register();
+  }
+
+  /** What the VM knew of an object went with its last mapping. Its reservation is held. */
+  private markEvicted({ obj, vmBo }: GpuVa): void {
+    if (obj !== null && vmBo !== null && !ownObject(obj).memory.isVram) this.gpuvm.setEvicted(vmBo, true);
   }
 
   /** A mirror may not lose pages for which it has ranges. @kernel xe_svm_has_mapping */

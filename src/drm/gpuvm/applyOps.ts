@@ -19,7 +19,7 @@ interface Applied {
   readonly removed: GpuVa[];
 }
 
-/** New mappings are linked to their objects. @kernel drm_gpuva_map, drm_gpuva_remap, drm_gpuva_unmap */
+/** New mappings are linked to their objects. */
 export function applyOps(vm: GpuVm, ops: Iterable<GpuVaOp>, make: GpuVaFactory): AppliedOps {
   const applied: Applied = { added: [], removed: [] };
   for (const op of ops) applyOp(vm, op, make, applied);
@@ -38,7 +38,8 @@ function applyOp(vm: GpuVm, op: GpuVaOp, make: GpuVaFactory, applied: Applied): 
       applied.added.push(putIn(vm, make(op.place, op.from)));
       break;
     case 'unmap':
-      takeOut(vm, op.va);
+      vm.unlink(op.va);
+      vm.unmap(op);
       applied.removed.push(op.va);
       break;
     case 'remap':
@@ -51,13 +52,16 @@ function applyOp(vm: GpuVm, op: GpuVaOp, make: GpuVaFactory, applied: Applied): 
   }
 }
 
-function remap(vm: GpuVm, { prev, next, unmap }: GpuVaRemapOp, make: GpuVaFactory, applied: Applied): void {
-  const { va } = unmap;
+function remap(vm: GpuVm, op: GpuVaRemapOp, make: GpuVaFactory, applied: Applied): void {
+  const { va } = op.unmap;
+  const part = (place: GpuVaPlace | null): GpuVa | null => (place === null ? null : make(place, va));
+  const [prev, next] = [part(op.prev), part(op.next)];
   // So that what the VM knows of the object outlives the moment without a mapping.
   const vmBo = va.vmBo?.get() ?? null;
-  takeOut(vm, va);
+  vm.unlink(va);
+  vm.remap(prev, next, op);
   applied.removed.push(va);
-  for (const place of [prev, next]) if (place !== null) applied.added.push(putIn(vm, make(place, va)));
+  for (const one of [prev, next]) if (one !== null) applied.added.push(linked(vm, one));
   vmBo?.put();
 }
 
@@ -69,6 +73,11 @@ function takeOut(vm: GpuVm, va: GpuVa): void {
 
 function putIn(vm: GpuVm, va: GpuVa): GpuVa {
   vm.map(va);
+  return linked(vm, va);
+}
+
+/** On its object's list. */
+function linked(vm: GpuVm, va: GpuVa): GpuVa {
   if (va.obj === null) return va;
   const vmBo = vm.obtainBo(va.obj);
   vm.link(va, vmBo);

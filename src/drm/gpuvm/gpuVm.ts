@@ -323,8 +323,9 @@ export class GpuVm {
     assert(lock !== null, 'an object without a list lock is mapped in the path of fences');
     yield* lock.lock();
     const vmBo = this.detach(va);
+    const isLast = vmBo?.dropDeferred() ?? false;
     lock.unlock();
-    if (vmBo !== null) yield* vmBo.putDeferred();
+    if (vmBo !== null && isLast) this.deferCleanup(vmBo);
   }
 
   private detach(va: GpuVa): GpuVmBo | null {

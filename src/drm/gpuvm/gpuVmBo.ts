@@ -72,13 +72,21 @@ export class GpuVmBo {
     const { gpuvaLock } = this.obj;
     assert(gpuvaLock !== null, 'an object without a list lock is mapped in the path of fences');
     yield* gpuvaLock.lock();
-    this.drop();
-    const last = this.refs === 0;
-    if (last) this.vm.makeZombie(this);
+    const last = this.dropDeferred();
     gpuvaLock.unlock();
-    // Only now: whoever cleans up may free the object, and with it the lock.
     if (last) this.vm.deferCleanup(this);
     return last;
+  }
+
+  /**
+   * The part of {@link putDeferred} under the object's list lock: whether it was the last reference, after which the caller must hand it to the VM's
+   * `deferCleanup`, when it has let go of the lock: whoever cleans up may free the object, and the lock with it.
+   */
+  dropDeferred(): boolean {
+    this.drop();
+    if (this.refs > 0) return false;
+    this.vm.makeZombie(this);
+    return true;
   }
 
   /** A second one that lost against one that was there already; it was never on a list. @kernel drm_gpuvm_bo_destroy_not_in_lists */

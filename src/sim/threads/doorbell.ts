@@ -39,6 +39,8 @@ export class Doorbell {
   wakeOwner(): void {
     if (Atomics.compareExchange(this.words, SLEEPING, 1, 0) === 0) return;
     Atomics.add(this.common, AWAKE, 1);
+    // Who was left asleep may have been up since, and be about to sleep again on what he has counted: then he does not.
+    Atomics.add(this.words, COUNT, 1);
     Atomics.notify(this.words, COUNT);
   }
 

@@ -252,6 +252,7 @@ describe('a machine', () => {
         [1, up],
       ]),
     ).toEqual([12, 12]);
+    expect(together({ copyEngineGBps: 12 }, 2, [[0, Link.local]])).toEqual([12]);
   });
 
   it('takes the time of its own limit where a transfer shares nothing with anybody', () => {
@@ -281,6 +282,6 @@ describe('a machine', () => {
     expect(latency({ peers: 'pcie', devicesPerSwitch: 2 }, 0, linkToPeer(1))).toBe(600);
     expect(latency({ peers: 'pcie', devicesPerSwitch: 2 }, 0, linkToPeer(2))).toBe(800);
     expect(latency({}, 0, linkToPeer(0))).toBe(null);
-    expect(latency({ devicesPerSwitch: 2 }, 0, Link.local)).toBe(1000);
+    expect(latency({ devicesPerSwitch: 2 }, 0, Link.local)).toBe(0);
   });
 });

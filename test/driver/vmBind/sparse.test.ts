@@ -37,6 +37,18 @@ describe('a sparse mapping', () => {
     machine.finish();
   });
 
+  it('is one for each device: what another one stores to its own is not seen in the middle of an access', () => {
+    const machine = new BindMachine();
+    const base = (device: number): number => {
+      machine.run(machine.vm(device).bindSparse({ start: BASE, end: BASE + 1 }));
+      return machine.devices[device].gpu.mmu.tryPage(machine.vm(device).tagged(BASE), true);
+    };
+    const first = base(0);
+    machine.memory.words[base(1)] = 7;
+    expect(machine.memory.words[first]).toBe(0);
+    machine.finish();
+  });
+
   it('stays sparse where it is cut, and gives way to an object that is bound over it', () => {
     const machine = new BindMachine();
     const bo = machine.bo(2);

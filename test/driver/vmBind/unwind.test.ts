@@ -66,6 +66,21 @@ describe('a bind that finds no page tables', () => {
     machine.finish(a, b);
   });
 
+  it('over all of an object that is evicted leaves it one that the next launch brings back', () => {
+    const machine = new BindMachine();
+    const [a, b] = [machine.bo(2), machine.bo(2)];
+    machine.bind(0, 2, a, 0);
+    machine.poke(1, 5);
+    machine.run(machine.coordinator.vram.moves.evict(a));
+    const evicted = (): number => machine.vm().gpuvm.evictedBos.length;
+    expect(evicted()).toBe(1);
+    failBind(machine, 1);
+    expect(machine.bind(0, 2, b, 0).errno).toBe(Errno.ENOMEM);
+    expect(evicted()).toBe(1);
+    expect(machine.peek(1)).toBe(5);
+    machine.finish(a, b);
+  });
+
   it('over all of an object whose handle is closed does not lose the object', () => {
     const machine = new BindMachine();
     const [a, b] = [machine.bo(2), machine.bo(2)];
