@@ -10,6 +10,7 @@ import type { ArgsOf } from '../sim/message.js';
 import type { Port } from '../sim/port.js';
 import type { Steps } from '../sim/steps.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
+import { transferBytes } from '../uapi/transferBytes.js';
 import { type FileTable, NO_FILE } from './fileTable.js';
 import { type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
 import { CpuMessage } from './messages.js';
@@ -79,9 +80,11 @@ export class CpuService {
     port.serve(CpuMessage.brk, (args) => this.brk(args));
   }
 
+  /** -ENOMEM for more pages than there is memory for what is told of them. @kernel dmirror_bounce_init */
   private *ioctl({ request, ...args }: ArgsOf<typeof CpuMessage.ioctl>): Steps<IoctlReply> {
     const { thread, payload } = this;
     assert(payload !== null, () => `cpu${thread} has no payload for a driver call`);
+    if (transferBytes(request, args.npages) > payload.bytes.length) return ioctlReply(Errno.ENOMEM);
     const call = (mm: Mm): Steps<IoctlReply> => this.ioctls.handle(request, { mm, thread, ...args, payload });
     if (WITHOUT_MEMORY.has(request)) return yield* call(this.current);
     return yield* this.inside<IoctlReply>(ioctlReply(GONE), call);

@@ -8,6 +8,7 @@ import type { Kernel } from '../mm/kernel.js';
 import { GupFlag } from '../mm/mirror/gup.js';
 import type { MmCalls } from '../mm/mmCalls.js';
 import type { Mm } from '../mm/process/mm.js';
+import { pagemapByte } from '../mm/table/pagemap.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
 import { IoctlRequest } from '../uapi/ioctlRequest.js';
@@ -71,7 +72,7 @@ export class MemoryService implements OpenFiles {
 
   private *readPagemap({ mm, page, npages, payload }: IoctlCall): Steps<IoctlReply> {
     const { pagemap } = this.calls;
-    payload.put(Array.from({ length: npages }, (_, i) => pagemap.read(mm, (page + i) as Vpn)));
+    for (let i = 0; i < npages; i++) payload.bytes[i] = pagemapByte(pagemap.read(mm, vpn(page + i)));
     return ioctlReply(Errno.OK);
   }
 

@@ -203,14 +203,11 @@ export class SvmService {
 
   private queryResidency({ mm, page, npages, payload }: IoctlCall): IoctlReply {
     const { layout } = this.kernel.memory;
-    payload.put(
-      Array.from({ length: npages }, (_, i) => {
-        const pte = pteFromWord(mm.pageTable.get((page + i) as Vpn));
-        if (!pteIsMapping(pte) || ptePfn(pte) === this.kernel.zeroPage) return 'none';
-        const { deviceIndex } = layout.zoneOf(ptePfn(pte));
-        return deviceIndex < 0 ? 'sys' : `gpu${deviceIndex}`;
-      }),
-    );
+    for (let i = 0; i < npages; i++) {
+      const pte = pteFromWord(mm.pageTable.get((page + i) as Vpn));
+      const isNone = !pteIsMapping(pte) || ptePfn(pte) === this.kernel.zeroPage;
+      payload.bytes[i] = isNone ? 0 : 1 + layout.zoneOf(ptePfn(pte)).id;
+    }
     return ioctlReply(Errno.OK);
   }
 }

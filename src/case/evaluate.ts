@@ -24,17 +24,17 @@ type Finding = { expected: string; found: string; pages?: readonly number[] } | 
 /** All that do not hold, in the order of the case. */
 export function evaluate(expectations: readonly CaseExpectation[], results: CaseResults): Mismatch[] {
   return expectations.flatMap((expectation) => {
-    if (expectation.type === 'if_ret_zero') {
-      return allReturnedZero(results.steps[expectation.step]) ? evaluate(expectation.then, results) : [];
-    }
+    const result = expectation.type === 'if_ret_zero' ? stepResult(results, expectation.step) : undefined;
+    if (expectation.type === 'if_ret_zero' && result !== undefined)
+      return allReturnedZero(result) ? evaluate(expectation.then, results) : [];
     const finding = evaluateOne(expectation, results);
     if (finding === null) return [];
     return [{ expectation, step: stepOf(expectation), pages: [], ...finding }];
   });
 }
 
-function allReturnedZero(result: StepResult | undefined): boolean {
-  return result !== undefined && (result.rounds ?? [result]).every(({ ret }) => ret === 0);
+function allReturnedZero(result: StepResult): boolean {
+  return (result.rounds ?? [result]).every(({ ret }) => ret === 0);
 }
 
 /** The label of the step that an expectation is about. */
@@ -44,11 +44,19 @@ export function stepOf(expectation: CaseExpectation): string | null {
   return 'to' in expectation ? expectation.to : null;
 }
 
-function evaluateOne(
-  expectation: Exclude<CaseExpectation, { type: 'if_ret_zero' }>,
-  results: CaseResults,
-): Finding {
+/** The labels of all steps that an expectation is about; null where it is also about more than steps. */
+export function labelsOf(expectation: CaseExpectation): readonly string[] | null {
+  const label = stepOf(expectation);
+  if (label === null) return null;
+  if (expectation.type !== 'if_ret_zero') return [label];
+  const within = expectation.then.map(labelsOf);
+  return within.includes(null) ? null : [label, ...within.flatMap((labels) => labels ?? [])];
+}
+
+function evaluateOne(expectation: CaseExpectation, results: CaseResults): Finding {
   switch (expectation.type) {
+    case 'if_ret_zero':
+      return withStep(results, expectation.step, () => null);
     case 'event':
       return checkEvent(expectation, results);
     case 'cpu_fault_migrations':
@@ -121,8 +129,13 @@ function inMode(value: unknown, mode: string | undefined): unknown {
   return Object.entries(value).find(([name]) => name === mode)?.[1];
 }
 
+/** A label may be any name, also one that every object has. */
+function stepResult({ steps }: CaseResults, label: string): StepResult | undefined {
+  return Object.hasOwn(steps, label) ? steps[label] : undefined;
+}
+
 function withStep(results: CaseResults, step: string, check: (result: StepResult) => Finding): Finding {
-  const result = results.steps[step];
+  const result = stepResult(results, step);
   if (result === undefined) return { expected: `step ${step} to run`, found: 'it did not' };
   const { rounds = [result] } = result;
   for (const [i, round] of rounds.entries()) {
@@ -246,8 +259,8 @@ function checkByteCycle(values: readonly number[], { bytes }: StepResult): Findi
 }
 
 function checkCounter({ frm, to, value }: ExpectationOf<'counter_delta'>, results: CaseResults): Finding {
-  const before = results.steps[frm]?.value;
-  const after = results.steps[to]?.value;
+  const before = stepResult(results, frm)?.value;
+  const after = stepResult(results, to)?.value;
   if (before === undefined || after === undefined) {
     return { expected: `counters in ${frm} and ${to}`, found: 'none' };
   }

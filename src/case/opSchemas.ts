@@ -172,7 +172,7 @@ const attributeOps = [
     bytes: byteCount().optional(),
     target: z
       .string('gpu0 to gpu99, sys, cpu, advised or invalid')
-      .regex(/^(gpu\d{1,2}|sys|cpu|advised|invalid)$/, 'gpu0 to gpu99, sys, cpu, advised or invalid'),
+      .regex(/^(gpu(0|[1-9]\d?)|sys|cpu|advised|invalid)$/, 'gpu0 to gpu99, sys, cpu, advised or invalid'),
   }),
   op('advise_preferred_location', {
     ...deviceSpan,

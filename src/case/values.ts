@@ -67,12 +67,12 @@ export const proc = z
 
 const DEVICES = 'a device from gpu0 to gpu99';
 
-export const device = z.string(DEVICES).regex(/^gpu\d{1,2}$/, DEVICES);
+export const device = z.string(DEVICES).regex(/^gpu(0|[1-9]\d?)$/, DEVICES);
 
 /** Where memory is, or should go. */
 export const place = z
   .string('gpu0 to gpu99, sys or cpu')
-  .regex(/^(gpu\d{1,2}|sys|cpu)$/, 'gpu0 to gpu99, sys or cpu');
+  .regex(/^(gpu(0|[1-9]\d?)|sys|cpu)$/, 'gpu0 to gpu99, sys or cpu');
 
 export type Device = z.infer<typeof device>;
 

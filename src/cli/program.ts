@@ -1,6 +1,7 @@
 /** The command line as a whole: its commands, its help, and the status that it ends with. */
 
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
+import { errorDocument, jsonText } from '../report/json.js';
 import { addBenchCommand, benchCommand } from './benchCommand.js';
 import { addBugsCommand } from './bugsOptions.js';
 import { addCaseCommand, caseCommand } from './caseCommand.js';
@@ -44,8 +45,16 @@ export async function runCli(words: readonly string[], host: CliHost): Promise<n
   } catch (error) {
     const answer = answerTo(error, wantsStack(host));
     if (answer.message !== null) host.stderr.write(`${answer.message}\n`);
+    if (error instanceof CommanderError && error.exitCode !== 0) tellRefusal(words, error.message, host);
     return answer.status;
   }
+}
+
+/** What the parser of options refuses no command has seen; whoever reads documents gets one all the same. */
+function tellRefusal(words: readonly string[], message: string, host: CliHost): void {
+  const asks = words.some((word, i) => word === '--json=-' || (word === '--json' && words[i + 1] === '-'));
+  if (asks)
+    host.stdout.write(jsonText(errorDocument(words[0], message.replace(/^error: /, ''), host.environment())));
 }
 
 /** The commands; `ended` hears of the status of the one that has run. */

@@ -58,14 +58,14 @@ export async function recordCommand(
   if (existsSync(file) && !statSync(file).isFile())
     throw refusal(`--output ${file}`, 'something else than a file', 'a new file, or an earlier recording');
   // What was there before stays until there is something to put in its place.
-  const partial = `${file}.partial`;
+  const partial = `${file}.${process.pid}.partial`;
   const strace = ['-f', '-qq', '-ttt', '-o', partial, '-e', 'trace=%memory,%process', '--', ...words];
   // What stops the program does not stop its recording.
   const status = await host.interruptible(
     () => launch('strace', strace, program),
     () => {},
   );
-  const isRecorded = (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  const isRecorded = status !== null && (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
   if (isRecorded) renameSync(partial, file);
   else rmSync(partial, { force: true });
   if (status === null) {

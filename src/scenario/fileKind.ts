@@ -1,6 +1,7 @@
 /** The kinds of file that users write, and which kind a file is. */
 
 import { extname } from 'node:path';
+import { isMap, parseDocument } from 'yaml';
 import { readTextFile } from './readTextFile.js';
 
 export const fileKinds = ['scenario', 'preset', 'case'] as const;
@@ -12,5 +13,7 @@ const FILE_BYTES_MAX = 2 ** 20;
 export function fileKindOf(path: string): FileKind {
   if (extname(path) === '.json') return 'case';
   const text = readTextFile(path, 'a scenario, a cost preset or a case file', FILE_BYTES_MAX);
-  return /^(numbers|extends)\s*:/m.test(text) ? 'preset' : 'scenario';
+  const { contents } = parseDocument(text, { logLevel: 'silent' });
+  const isPreset = isMap(contents) && (contents.has('numbers') || contents.has('extends'));
+  return isPreset ? 'preset' : 'scenario';
 }

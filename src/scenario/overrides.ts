@@ -67,7 +67,7 @@ export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides)
     const named = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
     putOption(source, set, ['cost', 'preset'], named, `--preset ${preset}`);
   }
-  if (overrides.loads !== undefined) putLoads(source, overrides.loads);
+  if (overrides.loads !== undefined) putLoads(source, set, overrides.loads);
   if (overrides.verifiesLoads === true) put(source, ['loads', 'verify'], true, '--verify');
   if (durationMs !== undefined)
     putOption(source, set, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
@@ -88,8 +88,24 @@ function putOption(
   put(source, path, value, option);
 }
 
+/** The load that a `--set` names by its own key. */
+function loadOf(assignment: string): string | null {
+  const key = assignment.split('=')[0].trim();
+  return loadClasses.find((load) => key === `loads.${load}`) ?? null;
+}
+
 /** The sections that are short for loads give way; keys of `loads` that are no loads stay. */
-function putLoads(source: YamlSource, loads: Readonly<Record<string, string>>): void {
+function putLoads(source: YamlSource, set: readonly string[], loads: Readonly<Record<string, string>>): void {
+  const other = set.find((assignment) => loadOf(assignment) !== null);
+  if (other !== undefined) {
+    const key = `loads.${loadOf(other)}`;
+    throw new UserError({
+      where: '--load',
+      key,
+      found: `--set ${other} beside it`,
+      allowed: 'one of the two',
+    });
+  }
   if (isPlainMap(source.value)) {
     delete source.value.invalidation;
     delete source.value['join-leave'];

@@ -45,7 +45,13 @@ export class YamlSource {
     text: string,
     what: string,
   ) {
-    this.document = parseDocument(text, { prettyErrors: false, lineCounter: this.lines, logLevel: 'error' });
+    this.document = parseDocument(text, {
+      prettyErrors: false,
+      lineCounter: this.lines,
+      logLevel: 'error',
+      // Sets and ordered maps would be no plain values.
+      resolveKnownTags: false,
+    });
     this.refuseSyntaxErrors();
     this.refuseUnknownAliases();
     if (this.document.contents === null) throw this.refuse(0, 'an empty file', what);

@@ -37,7 +37,8 @@ const timeWait = new TimeWait();
 
 /** Raised out of the executor when a task ends by an exception; says which task, where it was, and where in code of the user's own. */
 export class TaskFailure extends Error {
-  override readonly name = 'TaskFailure';
+  /** By it a failure that has come from another thread is told from one of the simulator itself. */
+  override readonly name: 'TaskFailure' | 'InternalFailure';
   /** `task, after step x, at my-driver.mjs:12`. */
   readonly where: string;
 
@@ -49,8 +50,14 @@ export class TaskFailure extends Error {
     const place = userPlace(cause, isResume);
     const points = place === null ? after : `${after}, at ${place}`;
     super(`${task.name} (${points}): ${cause.message}`, { cause });
+    this.name = place === null && isOfEngine(cause) ? 'InternalFailure' : 'TaskFailure';
     this.where = `${task.name}, ${points}`;
   }
+}
+
+/** No rule of the simulated system says so, and no code of the user's: the simulator has done what cannot be done. */
+function isOfEngine(error: Error): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
 
 /** Where a task was let run: below it stand the executor and whoever drives it. */

@@ -94,7 +94,7 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
   private failure(): ActorFailure | UserError {
     const failure = this.executor.failure as TaskFailure;
     if (failure.cause instanceof UserError) return failure.cause;
-    return new ActorFailure(this.names[failure.task.actor], failure.message, true);
+    return new ActorFailure(this.names[failure.task.actor], failure.message, failure.name === 'TaskFailure');
   }
 
   private deadlock(): ActorFailure {

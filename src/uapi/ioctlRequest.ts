@@ -82,7 +82,7 @@ export const IoctlRequest = {
   /** Payload value: the queue's name. */
   createQueue: 68,
   destroyQueue: 69,
-  /** The answer is a place per page, `none` where there is none. */
+  /** As {@link IoctlRequest.readResidency}, but the zero page is none. */
   queryResidency: 70,
   /** Brings everything home that migrated to the device. */
   vramEvict: 71,
@@ -95,7 +95,7 @@ export const IoctlRequest = {
   pinUnpin: 82,
   /** Swaps out what the process maps; of `npages` pages from `page` on, or of all where that is 0. Replies a = how many pages were freed. */
   reclaim: 83,
-  /** Payload: a `PagemapEntry` per page. */
+  /** Payload data: a byte per page, of which `pagemapEntry` knows the bits. */
   pagemapRead: 84,
   /** Missing pages of the span are filled at their first touch: dword i of the span holds a + i * b, in 32 bits. */
   userfaultRegister: 85,

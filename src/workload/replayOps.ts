@@ -37,11 +37,13 @@ export interface ReplayOps {
   readonly withoutEffect: number;
   /** Calls that failed when they were recorded: they changed nothing, and what made them fail is not in the trace. */
   readonly skippedFailures: number;
+  /** Other processes, and threads that cannot be told from them, of which no call is replayed. */
+  readonly otherPids: number;
 }
 
 /** Preexisting pages come first. */
 export function replayOps(program: MmProgram, footprint: TraceFootprint): ReplayOps {
-  const translation = new Translation(program.fileName);
+  const translation = new Translation(program.fileName, program.dropped.pids.length);
   for (const { start, end } of footprint.preexisting) translation.mapPreexisting(start, end - start);
   for (const event of program.events) translation.add(event);
   return translation;
@@ -55,7 +57,10 @@ class Translation implements ReplayOps {
   skippedFailures = 0;
   private breakBytes: number | null = null;
 
-  constructor(readonly fileName: string) {}
+  constructor(
+    readonly fileName: string,
+    readonly otherPids: number,
+  ) {}
 
   mapPreexisting(start: Vpn, npages: number): void {
     this.ops.push({ kind: 'map', line: 0, start, npages, prot: Prot.Read | Prot.Write });

@@ -196,7 +196,8 @@ export class TraceReplay extends GhostWorkload {
     const count = this.plan.firstAtLeast(start + npages) - first;
     this.ghost.region.beginZap(first, count);
     const result = yield* call;
-    this.ghost.region.endZap(first, count);
+    // Of a call that failed nobody knows how far it came.
+    if (result >= 0) this.ghost.region.endZap(first, count);
     return result;
   }
 
@@ -211,7 +212,9 @@ export class TraceReplay extends GhostWorkload {
       return;
     }
     const moved = this.wordsToMove(actor, op);
-    this.compare(op, to, yield* this.zapAround(to, toPages, this.zapAround(from, fromPages, call)));
+    const result = yield* this.zapAround(to, toPages, this.zapAround(from, fromPages, call));
+    this.compare(op, to, result);
+    if (result !== to) return;
     for (const { index, value } of moved) actor.adopt(0, index, value);
   }
 
@@ -247,9 +250,10 @@ export class TraceReplay extends GhostWorkload {
     const { calls, touched, mismatch } = this.state;
     const { stores, loads, violationCount } = actor;
     const counts = { calls, touched, stores, loads, violations: violationCount, chunks };
+    const others = replay.otherPids === 0 ? '' : `; other processes or threads left out: ${replay.otherPids}`;
     const what =
       `${this.amount} of ${basename(replay.fileName)} as recorded; ${replay.madePrivate} file or shared mappings made private, ` +
-      `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out`;
+      `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out${others}`;
     const wrong = mismatch ?? actor.firstViolation;
     return {
       workload: this.name,

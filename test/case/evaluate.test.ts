@@ -1,7 +1,7 @@
 /** Expectations against results: each kind holds where it should, and says what it found where it does not. */
 
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '../../src/case/evaluate.js';
+import { evaluate, labelsOf } from '../../src/case/evaluate.js';
 import { type CaseExpectation, expectationSchema } from '../../src/case/expectSchemas.js';
 import { contentOf, fillPage, type PageContent, patternContent } from '../../src/case/pageContent.js';
 import type { CaseResults, StepResult } from '../../src/case/stepResult.js';
@@ -24,6 +24,38 @@ function found(expectation: object, step: StepResult, more: Partial<CaseResults>
 }
 
 const index = (page: number): PageContent => patternContent({ p: 'index', k: 0 }, page);
+
+describe('a condition', () => {
+  // As text: an object with a property of that name looks like a promise.
+  const parse = (text: string): CaseExpectation => expectationSchema.parse(JSON.parse(text));
+  const conditional = parse(
+    '{"type": "if_ret_zero", "step": "s", "then": [{"type": "ret", "step": "t", "value": 0},' +
+      '{"type": "if_ret_zero", "step": "u", "then": [{"type": "value", "step": "v", "value": 1}]}]}',
+  );
+
+  it('asks nothing where its step failed, and all that it says where it did not', () => {
+    const steps = { t: { ret: -1 }, u: { ret: -1 } };
+    expect(evaluate([conditional], results({ s: { ret: -1 }, ...steps }))).toEqual([]);
+    expect(evaluate([conditional], results({ s: { ret: 0 }, ...steps }))).toHaveLength(1);
+  });
+
+  it('does not hold where its step did not run', () => {
+    const [mismatch] = evaluate([conditional], results({}));
+    expect([mismatch.expected, mismatch.found]).toEqual(['step s to run', 'it did not']);
+  });
+
+  it('is about all steps that it names', () => {
+    expect(labelsOf(conditional)).toEqual(['s', 't', 'u', 'v']);
+    const whole = '[{"type": "cpu_fault_migrations", "buf": "A", "value": 0}]';
+    expect(labelsOf(parse(`{"type": "if_ret_zero", "step": "s", "then": ${whole}}`))).toBeNull();
+  });
+});
+
+it('a label may be a name that every object has', () => {
+  const ofIt = expectationSchema.parse({ type: 'ret', step: 'constructor', value: 0 });
+  expect(evaluate([ofIt], results({}))[0]?.found).toBe('it did not');
+  expect(evaluate([ofIt], results({ constructor: { ret: 0 } }))).toEqual([]);
+});
 
 describe('a return value', () => {
   it('is 0, an errno by name, any but 0, or the name of an error', () => {

@@ -110,6 +110,16 @@ describe('usage errors', () => {
   });
 });
 
+it.each([['--json', '-'], ['--json=-']])(
+  'a refusal by the options alone is a document where one is asked for: %j',
+  async (...json) => {
+    expect(await runCli(['run', ...json, '--executor', 'x'], host)).toBe(2);
+    const { ok, command, error } = JSON.parse(host.stdout.text);
+    expect([ok, command]).toEqual([false, 'run']);
+    expect(error.message).toMatch(/^option '--executor <name>' argument 'x' is invalid/);
+  },
+);
+
 describe('the status', () => {
   it('is 0 when all checks hold', async () => {
     expect(await runCli(['run'], host)).toBe(0);

@@ -30,7 +30,7 @@ describe('record', () => {
       host,
       async (program, args) => {
         launched.push([program, ...args]);
-        writeFileSync(`${output}.partial`, trace);
+        writeFileSync(`${output}.${process.pid}.partial`, trace);
         return 3;
       },
     );
@@ -42,7 +42,7 @@ describe('record', () => {
         '-qq',
         '-ttt',
         '-o',
-        `${output}.partial`,
+        `${output}.${process.pid}.partial`,
         '-e',
         'trace=%memory,%process',
         '--',
@@ -56,7 +56,7 @@ describe('record', () => {
     expect(host.stderr.text).toContain('  - kind: trace');
     expect(host.stdout.text).toBe('');
     expect(readFileSync(output, 'utf8')).toBe(trace);
-    expect(existsSync(`${output}.partial`)).toBe(false);
+    expect(existsSync(`${output}.${process.pid}.partial`)).toBe(false);
   });
 
   it.each([null, 1])(
@@ -65,12 +65,13 @@ describe('record', () => {
       const output = join(folder, 'earlier.strace');
       writeFileSync(output, trace);
       const recorded = recordCommand(['app'], { output }, host, async () => {
-        writeFileSync(`${output}.partial`, '');
+        // What a recorder that cannot be started has left is none of its own.
+        writeFileSync(`${output}.${process.pid}.partial`, status === null ? 'a note' : '');
         return status;
       });
       await expect(recorded).rejects.toThrow(status === null ? /no strace/ : /app, which cannot be started/);
       expect(readFileSync(output, 'utf8')).toBe(trace);
-      expect(existsSync(`${output}.partial`)).toBe(false);
+      expect(existsSync(`${output}.${process.pid}.partial`)).toBe(false);
     },
   );
 

@@ -113,6 +113,10 @@ describe('--set', () => {
     expect(load({ set: ['seed=2', 'seed=3'] }).seed).toBe(3);
     expect(load({ set: ['seed=4'], seed: 4 }).seed).toBe(4);
     expect(() => load({ set: ['seed=2'], seed: 4 })).toThrow('found --set seed=2 beside it');
+    const loads = { fork: '5' };
+    expect(() => load({ set: ['loads.munmap=10/s'], loads })).toThrow(
+      'found --set loads.munmap=10/s beside it',
+    );
   });
 
   it.each([

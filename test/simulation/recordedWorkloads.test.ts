@@ -53,6 +53,39 @@ describe('accesses of a table', () => {
   });
 });
 
+it('a call that fails in the replay alone is told as what it is, and not as lost content', async () => {
+  const trace = file(
+    'two-areas.strace',
+    [
+      'mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000',
+      'mprotect(0x7f0000000000, 4096, PROT_READ) = 0',
+      'mremap(0x7f0000000000, 8192, 16384, MREMAP_MAYMOVE) = 0x7f0000010000',
+      '',
+    ].join('\n'),
+  );
+  const report = await simulate({
+    scenario: { ...machine, workloads: [{ kind: 'trace' as const, file: trace }] },
+  });
+  expect(report.workloads[0].detail).toContain('line 3, remap: recorded 0x7f0000010000, replayed -EFAULT');
+  expect(report.checks.filter(({ ok }) => !ok)).toEqual([]);
+});
+
+it('a trace says of how many other processes or threads nothing is replayed', async () => {
+  const trace = file(
+    'attached.strace',
+    [
+      '12 1.1 restart_syscall(<... resuming interrupted read ...> <unfinished ...>',
+      '13 1.2 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000',
+      '12 1.3 <... restart_syscall resumed>) = 0',
+      '',
+    ].join('\n'),
+  );
+  const report = await simulate({
+    scenario: { ...machine, workloads: [{ kind: 'trace' as const, file: trace }] },
+  });
+  expect(report.workloads[0].detail).toContain('other processes or threads left out: 1');
+});
+
 describe('a trace buffer', () => {
   it('is replayed with the accesses that faulted', async () => {
     const imported = importRecording(recording('python-buffers.ftrace'), { pid: 5823 });

@@ -38,6 +38,18 @@ export interface PagemapEntry {
   readonly file: boolean;
 }
 
+const keys = ['present', 'swapped', 'softDirty', 'exclusive', 'file'] as const;
+
+/** An entry as one byte, a bit for each thing that it says. */
+export function pagemapByte(entry: PagemapEntry): number {
+  return keys.reduce((byte, key, bit) => byte | (entry[key] ? 1 << bit : 0), 0);
+}
+
+export function pagemapEntry(byte: number): PagemapEntry {
+  const [present, swapped, softDirty, exclusive, file] = keys.map((_, bit) => ((byte >> bit) & 1) === 1);
+  return { present, swapped, softDirty, exclusive, file };
+}
+
 export class Pagemap {
   constructor(private readonly kernel: Kernel) {}
 

@@ -16,11 +16,14 @@ import { type JsonPath, jsonPlaces, placeOf, placeOfSyntaxError } from './jsonPl
 import { labelMistakes } from './labels.js';
 import { memoryMistakes } from './memory.js';
 import { nameMistakes } from './names.js';
+import { placeMistakes } from './places.js';
 import { sameNameMistakes } from './sameNames.js';
 
 const WHAT = 'a case file: a JSON list of cases';
 const AT_LEAST_ONE = 'a list with at least one case';
 const FILE_BYTES_MAX = 256 * 2 ** 20;
+/** Of lists and objects within each other. */
+const LEVELS_MAX = 200;
 const VALUE_CHARS_MAX = 60;
 
 /** Something wrong in a case file. */
@@ -46,6 +49,7 @@ export function loadCaseFiles(paths: readonly string[]): CaseFile[] {
 /** @throws UserError for the first mistake in the file. */
 export function loadCaseFile(path: string): Case[] {
   const text = readTextFile(path, WHAT, FILE_BYTES_MAX);
+  refuseDepth(path, text);
   const value = parse(path, text);
   refuseDuplicateKeys(path, text);
   const parsed = caseFileSchema.safeParse(value);
@@ -58,6 +62,7 @@ export function loadCaseFile(path: string): Case[] {
     ...nameMistakes(one, [i]),
     ...forkMistakes(one, [i]),
     ...memoryMistakes(one, [i]),
+    ...placeMistakes(one, [i]),
   ]);
   const mistakes = [...ownMistakes, ...sameNameMistakes(parsed.data)];
   if (mistakes.length > 0) throw firstMistake(path, text, value, mistakes);
@@ -79,6 +84,22 @@ function filesAt(path: string): string[] {
   if (files.length === 0)
     throw new UserError({ where: path, found: 'a folder without .json files', allowed: WHAT });
   return files.sort().map((file) => join(path, file));
+}
+
+/** What looks at values within values does so by recursion. */
+function refuseDepth(where: string, text: string): void {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    if (depth > LEVELS_MAX)
+      throw new UserError({
+        where,
+        ...placeOf(text, index),
+        found: `${depth} levels of lists and objects`,
+        allowed: `at most ${LEVELS_MAX} levels`,
+      });
+  }
 }
 
 function parse(path: string, text: string): unknown {

@@ -79,6 +79,8 @@ interface Needs {
   pages: number;
   /** Of the largest buffer. */
   largest: number;
+  /** Of the longest span that a step names. */
+  longestSpan: number;
   buffers: number;
   processes: number;
   devices: number;
@@ -160,7 +162,7 @@ function machineOf(needs: Needs, driver: CaseDriver, params: Case['params']): Ma
       (leaves + TABLES_PER_BUFFER * needs.buffers + TABLES_PER_PROCESS) * needs.processes + SPARE_TABLES,
     pageArrays: driver === 'mirror' ? 4 : 64,
     ringMessages: 64,
-    payloadBytes: needs.largest * PAGE_BYTES + PAYLOAD_SPARE_BYTES,
+    payloadBytes: transferPages(needs) * PAGE_BYTES + PAYLOAD_SPARE_BYTES,
     mirrorChunkPages: everything,
     hugetlbPages: needs.hugetlbPages,
   };
@@ -184,6 +186,7 @@ function needsOf({ steps, expect }: Case): Needs {
   const needs: Needs = {
     pages: 0,
     largest: 1,
+    longestSpan: 1,
     buffers: 1,
     processes: 1,
     devices: 0,
@@ -303,18 +306,41 @@ function countBuffer(pages: number, rounds: number, needs: Needs): void {
   needs.buffers += rounds;
 }
 
-/** A device command may reach beyond the buffer that it names. */
 function countTransfer({ args }: Step, needs: Needs): void {
-  if (!('pages' in args) || args.pages === undefined) return;
-  needs.largest = Math.max(needs.largest, Math.min(args.pages, TRANSFER_PAGES_MAX));
+  if ('pages' in args && args.pages !== undefined)
+    needs.longestSpan = Math.max(needs.longestSpan, args.pages);
+}
+
+/** A span may reach beyond the buffer that it names, into those that were mapped behind it; or beyond all, to be refused. */
+function transferPages({ pages, largest, longestSpan }: Needs): number {
+  return Math.max(largest, Math.min(longestSpan, Math.max(pages, TRANSFER_PAGES_MAX)));
 }
 
 const deviceName = /^gpu(\d+)$/;
+/** Arguments that name something else, whatever it is called, and steps, which are counted by themselves. */
+const otherNames: ReadonlySet<string> = new Set([
+  'proc',
+  'child',
+  'buf',
+  'new_buf',
+  'bufs',
+  'ranges',
+  'file',
+  'bo',
+  'queue',
+  'steps',
+  'branches',
+]);
 
-/** Any argument may name a device. */
+/** Any other argument may name a device, or hold what does. */
 function countDevices(step: Step, needs: Needs): void {
-  for (const value of Object.values(step.args)) {
-    const match = typeof value === 'string' ? deviceName.exec(value) : null;
-    if (match !== null) needs.devices = Math.max(needs.devices, Number(match[1]) + 1);
-  }
+  needs.devices = Math.max(needs.devices, devicesIn(step.args));
+}
+
+/** One more than the highest number of a device. */
+function devicesIn(value: unknown): number {
+  if (typeof value === 'string') return 1 + Number(deviceName.exec(value)?.[1] ?? -1);
+  if (typeof value !== 'object' || value === null) return 0;
+  const within = Object.entries(value).filter(([key]) => !otherNames.has(key));
+  return Math.max(0, ...within.map(([, inner]) => devicesIn(inner)));
 }

@@ -2,7 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { Case } from '../../case/caseSchema.js';
-import { evaluate, type Mismatch, stepOf } from '../../case/evaluate.js';
+import { evaluate, labelsOf, type Mismatch } from '../../case/evaluate.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
 import type { CaseResults } from '../../case/stepResult.js';
 import type { CheckResult } from '../../check/checkResult.js';
@@ -24,6 +24,8 @@ const STEPS_MAX = 50_000_000;
 export interface VirtualCaseResult {
   readonly problems: readonly CaseProblem[];
   readonly verifications: number;
+  /** The simulator has failed, and not the case. */
+  readonly isInternal?: true;
 }
 
 export class VirtualCase {
@@ -34,6 +36,7 @@ export class VirtualCase {
   /** Between two steps of branches, with every thread at its gate. */
   private isStandingStill = false;
   private final: CaseResults | null = null;
+  private isInternal = false;
   /** Of labelled steps: what to hold against them when they have run. */
   private readonly due = new Map<string, CaseExpectation[]>();
   private readonly later: CaseExpectation[] = [];
@@ -91,7 +94,8 @@ export class VirtualCase {
     if (this.problems.length === 0 && this.final !== null)
       this.report(evaluate(this.later, this.withEvents(this.final)));
     if (this.problems.length === 0) yield* this.tearDown();
-    return { problems: this.problems, verifications: this.verifications };
+    const { problems, verifications, isInternal } = this;
+    return { problems, verifications, ...(isInternal && ({ isInternal } as const)) };
   }
 
   private prepare({ injector, afterStep, isChecked, isOver, observer }: CaseTrial): void {
@@ -109,12 +113,13 @@ export class VirtualCase {
     return { ...results, events: this.fleet.coordinator.driverEvents() };
   }
 
-  /** Those that look at one step wait for it; others, and steps that run several times, for the end. */
+  /** Those that look at steps wait for the last of them; others, and steps that run several times, for the end. */
   private sortExpectations(): void {
-    const once = new Set(this.one.steps.map(({ as }) => as));
+    const order = this.one.steps.map(({ as }) => as);
     for (const expectation of this.one.expect) {
-      const label = stepOf(expectation);
-      if (label === null || !once.has(label)) this.later.push(expectation);
+      const places = labelsOf(expectation)?.map((label) => order.indexOf(label)) ?? [-1];
+      const label = places.includes(-1) ? undefined : order[Math.max(...places)];
+      if (label === undefined) this.later.push(expectation);
       else this.due.set(label, [...(this.due.get(label) ?? []), expectation]);
     }
   }
@@ -162,6 +167,7 @@ export class VirtualCase {
     if (end === 'failed') {
       const { failure } = executor;
       this.fail('no failure', failure?.message ?? 'a task failed');
+      if (failure?.name === 'InternalFailure') this.isInternal = true;
     } else if (end === 'out-of-steps') {
       this.fail('an end', `none within ${STEPS_MAX} steps`);
     }

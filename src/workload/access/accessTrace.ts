@@ -22,6 +22,9 @@ const HEADER = accessColumns.join(',');
 const NUMBER = /^(?:0x[0-9a-f]+|[0-9]+)$/i;
 const DEVICE = /^(?:gpu)?([0-9]{1,3})$/i;
 const SIZE_MAX = 2 ** 30;
+/** Of all rows together, each counted by the pages that it reaches over: what a table of them may take of memory. */
+const ACCESSES_MAX = 2 ** 24;
+const TOO_MANY = `at most ${ACCESSES_MAX} accesses, of which one that reaches over several pages is one of each`;
 const ADDRESS_END = TASK_SIZE_PAGES * PAGE_BYTES;
 
 /** By what the file may call them. An atomic is a store here. */
@@ -50,13 +53,19 @@ export function parseAccesses(text: string, fileName: string): AccessTrace {
   const lines = text.split('\n');
   let columns: ReadonlyMap<Column, number> | null = null;
   const rows: Row[] = [];
+  let accesses = 0;
   lines.forEach((raw, i) => {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) return;
     const where = { fileName, line: i + 1 };
     const cells = line.split(',').map((cell) => cell.trim());
     if (columns === null) columns = readHeader(cells, where);
-    else rows.push(readRow(cells, columns, where));
+    else {
+      const row = readRow(cells, columns, where);
+      accesses += row.end - row.start;
+      if (accesses > ACCESSES_MAX) throw new TraceError(where, `${accesses} accesses so far`, TOO_MANY);
+      rows.push(row);
+    }
   });
   if (rows.length === 0) {
     throw new TraceError(
@@ -101,7 +110,8 @@ function readRow(cells: readonly string[], columns: ReadonlyMap<Column, number>,
   if (size < 1 || size > SIZE_MAX) throw refuse('size', `1 to ${SIZE_MAX} bytes`);
   if (address < PAGE_BYTES || address + size > ADDRESS_END)
     throw refuse('address', `addresses from 0x1000 below 0x${ADDRESS_END.toString(16)}`);
-  const isStore = kinds[cell('kind').toLowerCase()];
+  const kind = cell('kind').toLowerCase();
+  const isStore = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (isStore === undefined) throw refuse('kind', 'read, write or atomic');
   const start = Math.floor(address / PAGE_BYTES);
   return { time, device, start, end: Math.floor((address + size - 1) / PAGE_BYTES) + 1, isStore };

@@ -7,8 +7,9 @@ import type { StepResult } from '../../case/stepResult.js';
 import type { Steps } from '../../sim/steps.js';
 import { IoctlRequest, type SvmRequest } from '../../uapi/ioctlRequest.js';
 import { type CallReply, MapFlag, Prot } from '../workload.js';
-import type { CaseProcess, CaseSpan, CaseThread } from './caseThread.js';
+import { CaseMisuse, type CaseProcess, type CaseSpan, type CaseThread } from './caseThread.js';
 import { type OpArgs, type OpHandlers, returned } from './opHandler.js';
+import { placesOf } from './placesOf.js';
 
 /** Errors of CUDA and HIP by the codes that the driver replies. */
 const API_ERRORS: Readonly<Record<number, string>> = { 1: 'invalid_value', 101: 'invalid_device' };
@@ -83,6 +84,7 @@ function prefetchSpan(thread: CaseThread, process: CaseProcess, args: OpArgs['pr
 
 /** The pages that hold these bytes. */
 function bytesAt(address: number, bytes: number): Place {
+  if (address < 0) throw new CaseMisuse(`address ${address} is none`);
   const first = Math.floor(address / PAGE_BYTES);
   return { page: vpn(first), npages: bytes === 0 ? 0 : pagesFor(address + bytes) - first };
 }
@@ -263,6 +265,6 @@ export const attributeOps: OpHandlers<
     const span = thread.span(yield* thread.enter(args.proc), args);
     const { errno } = yield* call(thread, IoctlRequest.queryResidency, span, undefined, null);
     if (errno !== Errno.OK) return returned(errno);
-    return { ret: 0, residency: thread.host.payload.get<string[]>() ?? [], firstPage: span.firstPage };
+    return { ret: 0, residency: placesOf(thread.host.payload, span.npages), firstPage: span.firstPage };
   },
 };

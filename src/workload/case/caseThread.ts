@@ -60,7 +60,7 @@ export class CaseThread {
   /** Numbers of open files, by name; all processes share them. */
   readonly files = new Map<string, number>();
   /** By label. */
-  readonly results: Record<string, StepResult> = {};
+  readonly results: Record<string, StepResult> = Object.create(null);
   /** Handles of buffer objects by name. */
   readonly bos = new Map<string, number>();
   /** How large each buffer object of the case must be. */
@@ -105,7 +105,7 @@ export class CaseThread {
 
   /** Whether another branch has ended the process of a step, perhaps while the step was carried out. */
   *hasEnded(named: string | undefined): Steps<boolean> {
-    const process = this.processes.get(named ?? this.home);
+    const process = this.processes.get(this.expand(named ?? this.home));
     if (process === undefined || !this.mayEnd(process)) return false;
     return (yield* this.host.enterProcess(process.mm)) !== Errno.OK;
   }
@@ -122,8 +122,8 @@ export class CaseThread {
 
   /** @throws CaseMisuse */
   process(name: string): CaseProcess {
-    const process = this.processes.get(name);
-    if (process === undefined) throw new CaseMisuse(`there is no process ${name}`);
+    const process = this.processes.get(this.expand(name));
+    if (process === undefined) throw new CaseMisuse(`there is no process ${this.expand(name)}`);
     return process;
   }
 
@@ -178,10 +178,15 @@ export class CaseThread {
     return process.nextStarts.get(this.index) ?? bufferBase(this.index);
   }
 
+  /** @throws CaseMisuse where the name stands for a process already. */
+  requireNoProcess(name: string): void {
+    if (this.processes.has(this.expand(name))) throw new CaseMisuse(`process ${this.expand(name)} exists`);
+  }
+
   /** A new process with the same buffers at the same addresses. */
   addProcess(name: string, parent: CaseProcess, mm: number): void {
     const { buffers, nextStarts } = parent;
-    this.processes.set(name, { mm, buffers: new Map(buffers), nextStarts: new Map(nextStarts) });
+    this.processes.set(this.expand(name), { mm, buffers: new Map(buffers), nextStarts: new Map(nextStarts) });
   }
 
   /** `$i` in a name is the round of the repetition. */

@@ -38,7 +38,9 @@ export const mirrorOps: OpHandlers<
   *gpu_write(thread, args) {
     const span = thread.span(yield* thread.enter(args.proc), args);
     const { words } = thread.host.payload;
-    for (let i = 0; i < span.npages; i++) fillPage(words, i * PAGE_WORDS, args.pattern, span.firstPage + i);
+    // What has no room there the call refuses.
+    const npages = Math.min(span.npages, words.length / PAGE_WORDS);
+    for (let i = 0; i < npages; i++) fillPage(words, i * PAGE_WORDS, args.pattern, span.firstPage + i);
     return counted((yield* deviceCommand(thread, IoctlRequest.mirrorWrite, args)).reply);
   },
 

@@ -1,15 +1,17 @@
 /** Operations of a case on the state of pages: locking, pinning, reclaim, userfaults, and looking where pages are. */
 
+import { Errno } from '../../base/errno.js';
 import { vpn } from '../../base/units.js';
 import { patternContent } from '../../case/pageContent.js';
 import type { StepResult } from '../../case/stepResult.js';
 import { GupFlag } from '../../mm/mirror/gup.js';
-import type { PagemapEntry } from '../../mm/table/pagemap.js';
+import { pagemapEntry } from '../../mm/table/pagemap.js';
 import type { Steps } from '../../sim/steps.js';
 import { IoctlRequest } from '../../uapi/ioctlRequest.js';
 import type { CallReply } from '../workload.js';
 import type { CaseSpan, CaseThread } from './caseThread.js';
 import { type OpHandlers, returned } from './opHandler.js';
+import { placesOf } from './placesOf.js';
 
 const NO_DEVICE = -1;
 const NO_PAGE = vpn(0);
@@ -31,12 +33,6 @@ function* onSpan(
   const span = thread.span(yield* thread.enter(args.proc), args);
   const reply = yield* thread.host.ioctl(request, NO_DEVICE, span.page, span.npages, a, b);
   return { span, reply };
-}
-
-/** `0` where there is no page, else 1 and the number of the zone. */
-function placeOf(code: number): string {
-  if (code === 0) return 'none';
-  return code === 1 ? 'sys' : `gpu${code - 2}`;
 }
 
 function gupFlags(mode: string): number {
@@ -72,15 +68,17 @@ export const pageOps: OpHandlers<
 
   *pagemap_read(thread, args) {
     const { span, reply } = yield* onSpan(thread, IoctlRequest.pagemapRead, args);
-    const entries = thread.host.payload.get<PagemapEntry[]>() ?? [];
+    if (reply.errno !== Errno.OK) return returned(reply.errno);
+    const entries = [...thread.host.payload.bytes.subarray(0, span.npages)].map(pagemapEntry);
     const pagemap = entries.map(({ present, swapped, softDirty }) => ({ present, swap: swapped, softDirty }));
     return { ...returned(reply.errno), pagemap, firstPage: span.firstPage };
   },
 
   *query_residency(thread, args) {
     const { span, reply } = yield* onSpan(thread, IoctlRequest.readResidency, args);
-    const codes = [...thread.host.payload.bytes.subarray(0, span.npages)];
-    return { ...returned(reply.errno), residency: codes.map(placeOf), firstPage: span.firstPage };
+    if (reply.errno !== Errno.OK) return returned(reply.errno);
+    const residency = placesOf(thread.host.payload, span.npages);
+    return { ...returned(reply.errno), residency, firstPage: span.firstPage };
   },
 
   /** The pattern counts from the start of the buffer, wherever the span begins. */

@@ -15,13 +15,14 @@ function* end(thread: CaseThread, request: number, named: string | undefined): S
   const { mm } = thread.process(name);
   yield* thread.leave();
   const { errno } = yield* thread.host.ioctl(request, -1, NO_PAGE, 0, mm, 0);
-  thread.processes.delete(name);
+  thread.processes.delete(thread.expand(name));
   return returned(errno);
 }
 
 export const processOps: OpHandlers<'fork' | 'exit' | 'kill'> = {
   /** The child has the same buffers at the same addresses. */
   *fork(thread, { proc, child }) {
+    thread.requireNoProcess(child);
     const process = yield* thread.enter(proc);
     const { errno, a } = yield* thread.host.ioctl(IoctlRequest.fork, -1, NO_PAGE, 0, 0, 0);
     if (errno !== 0) return returned(errno);

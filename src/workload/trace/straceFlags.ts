@@ -84,7 +84,10 @@ const NOTHING = /^$/;
 /** strace joins the signal that a child's death sends to the clone flags. */
 const CLONE_OR_SIGNAL = /^(?:CLONE|SIG)[A-Z0-9_]*$/;
 
-const PROT_TABLE = flagTable(PROT, NOTHING);
+/** Of other architectures: no rights that count here. */
+const PROT_OF_OTHERS = /^PROT_(?:BTI|MTE|ADI|SAO)$/;
+
+const PROT_TABLE = flagTable(PROT, PROT_OF_OTHERS);
 const MAP_TABLE = flagTable(MAP, HUGE_PAGE_SIZE);
 const MREMAP_TABLE = flagTable(MREMAP, NOTHING);
 const CLONE_TABLE = flagTable(CLONE, CLONE_OR_SIGNAL, 'numbers, CLONE_* and SIG* names, joined by |');

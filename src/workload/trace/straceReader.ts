@@ -135,6 +135,10 @@ export class StraceReader {
 
   private resume(pid: number, name: string, rest: string, cut: boolean): void {
     const call = this.open.get(pid);
+    if (call === undefined && effectPointOf(name) === null) {
+      this.ignore(name);
+      return;
+    }
     if (call === undefined || call.name !== name) {
       const open = call === undefined ? 'no unfinished call' : `an unfinished ${call.name}`;
       throw new TraceError(

@@ -196,6 +196,31 @@ describe('a case file', () => {
     expect(loadCaseFile(file(text(1)))).toHaveLength(1);
   });
 
+  it('with more levels than anybody needs is refused where they become too many', () => {
+    const deep = `${'['.repeat(300)}${']'.repeat(300)}`;
+    expect(mistakeIn(`[{"suite": "s", "name": "[{",\n"params": ${deep}}]`)).toMatchObject({
+      line: 2,
+      found: '201 levels of lists and objects',
+    });
+  });
+
+  it('with a prefetch of two things, or of nothing, is refused', () => {
+    const prefetch = (args: string) => `{"op": "prefetch", "args": {"dev": "gpu0", "target": "gpu0"${args}}}`;
+    const of = (args: string) => mistakeIn(withSteps([MMAP, prefetch(args)]));
+    expect(of('')).toMatchObject({ line: 4, key: '0.steps.1.args', found: 'neither buf nor addr' });
+    expect(of(', "buf": "A", "addr": 4096')).toMatchObject({ found: 'buf and addr' });
+    expect(of(', "buf": "A", "pages": 1, "bytes": 1')).toMatchObject({ found: 'pages and bytes' });
+    const hint = '{"op": "migrate_hint", "args": {"dev": "gpu0"}}';
+    expect(mistakeIn(withSteps([hint]))).toMatchObject({ found: 'neither bufs nor ranges' });
+  });
+
+  it('knows a device by one name', () => {
+    const mirror = (dev: string) => withSteps([`{"op": "bind_mirror", "args": {"dev": "${dev}"}}`]);
+    expect(mistakeIn(mirror('gpu00'))).toMatchObject({ found: '"gpu00"' });
+    for (const dev of ['gpu0', 'gpu9', 'gpu10', 'gpu99'])
+      expect(loadCaseFile(file(mirror(dev)))).toHaveLength(1);
+  });
+
   it('that forks a process which exists is refused; one that has ended may come again', () => {
     const fork = (child: string) => `{"op": "fork", "args": {"child": "${child}"}}`;
     const exit = '{"op": "exit", "args": {"proc": "c0"}}';

@@ -180,6 +180,21 @@ describe('a run ends', () => {
     );
   });
 
+  it.each([
+    ['a rule that is broken', new Error('no more'), false, 'TaskFailure'],
+    ['what cannot be done', new RangeError('Invalid array length'), false, 'InternalFailure'],
+    ['what cannot be done, in code of the user', new RangeError('Invalid array length'), true, 'TaskFailure'],
+  ])('failed by the simulated system, or by the simulator itself: %s', (_, error, isOfUser, name) => {
+    const bench = new Bench();
+    if (!isOfUser) error.stack = String(error);
+    const body = function* (): Steps<void> {
+      throw error;
+    };
+    bench.spawn('a', body());
+    expect(bench.sched.run()).toBe('failed');
+    expect(bench.sched.failure?.name).toBe(name);
+  });
+
   it('failed with the task, where it was, and why', () => {
     const bench = new Bench();
     const body = function* (): Steps<void> {

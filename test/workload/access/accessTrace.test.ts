@@ -30,6 +30,19 @@ describe('a table of accesses', () => {
     expect([...pages]).toEqual([5]);
   });
 
+  it('has as many accesses as memory is there for, counted by pages', () => {
+    const line = (i: number) => `${i},0,${i * 2 ** 30},${2 ** 30},read`;
+    const rows = Array.from({ length: 65 }, (_, i) => line(i + 1)).join('\n');
+    expect(() => parseAccesses(`time,device,address,size,kind\n${rows}\n`, 'big.csv')).toThrow(
+      'big.csv:66: found 17039360 accesses so far',
+    );
+  });
+
+  it('knows kinds by their names alone', () => {
+    const text = 'time,device,address,size,kind\n1,0,0x1000,4,constructor\n';
+    expect(() => parseAccesses(text, 'a.csv')).toThrow('found kind "constructor"');
+  });
+
   it('is the same after it was written and read again', () => {
     const once = parse(HEADER, '2,gpu1,0x1800,4096,write', '1,cpu,0x1000,1,r');
     expect(parseAccesses(formatAccesses(once), 'a.csv')).toEqual(once);

@@ -374,6 +374,12 @@ describe('results', () => {
 });
 
 describe('unfinished and resumed', () => {
+  it('of a trace that begins in the middle of a call: those that say nothing of memory are counted, others refused', () => {
+    const trace = parseStrace('10 <... futex resumed>) = 0\n10 brk(NULL) = 0x1000\n', 'cut.strace');
+    expect([trace.events.length, trace.ignored.get('futex')]).toEqual([1, 1]);
+    expect(() => parseStrace('10 <... munmap resumed>) = 0\n', 'cut.strace')).toThrow('no unfinished call');
+  });
+
   it('joins the halves, whatever comes between', () => {
     const trace = parse(
       '10 1000000000.000001 munmap(0x10000, 4096 <unfinished ...>',

@@ -77,7 +77,11 @@ const EXITS: ReadonlySet<string> = new Set(['exit', 'exit_group']);
 /** Whether traces are read for the call. */
 export function isMemoryCall(name: string): boolean {
   return (
-    name in signatures || name === 'execve' || name === 'execveat' || name === 'clone' || name === 'clone3'
+    Object.hasOwn(signatures, name) ||
+    name === 'execve' ||
+    name === 'execveat' ||
+    name === 'clone' ||
+    name === 'clone3'
   );
 }
 
