@@ -14,7 +14,8 @@ export const expectDocs: Readonly<Record<CaseExpectation['type'], string>> = {
   attr: 'An attribute that was asked for.',
   prot: 'What a snapshot shows, in runs of pages.',
   residency: 'Where the pages are.',
-  counter_delta: 'How much a counter grew between two readings.',
+  counter_delta:
+    'How much a counter grew between two readings; of steps that run several times, between the last of each.',
   pagemap: 'Bits of the entries that /proc/self/pagemap shows.',
   event: 'The driver has told of an event of this kind.',
   vm_ops: 'The operations that splitting and merging came to, in their order.',

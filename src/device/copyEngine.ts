@@ -181,6 +181,7 @@ export class CopyEngine {
     while (at < end) {
       const toFrame = to.frame(at, end);
       if (toFrame === EMPTY_FRAME) {
+        from.pass(at, to.end);
         at = to.end;
         continue;
       }

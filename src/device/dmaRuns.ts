@@ -55,6 +55,11 @@ export class DmaRuns {
     return this.firstFrame > 0 ? this.firstFrame + at - this.start : this.firstFrame;
   }
 
+  /** Entries `[at, end)` are of no interest, but for an address among them that covers pages behind them. */
+  pass(at: number, end: number): void {
+    for (let i = at; i < end; i = Math.max(i + 1, this.largeEnd)) this.addrAt(i);
+  }
+
   private measure(at: number, limit: number): void {
     const addr = this.addrAt(at);
     this.start = at;

@@ -4,7 +4,7 @@ import { COORDINATOR, Coordinator, type CoordinatorConfig } from '../actors/coor
 import { CpuThread } from '../actors/cpuThread.js';
 import { DeviceActor, type KernelSource } from '../actors/deviceActor.js';
 import { GPU_DEFAULTS, type GpuConfig } from '../device/gpuConfig.js';
-import type { DeviceLinks, Interconnect, LinkSpec } from '../device/interconnect.js';
+import type { DeviceLinks, Interconnect } from '../device/interconnect.js';
 import { Iommu } from '../device/iommu.js';
 import { areLinked } from '../driver/peerLinks.js';
 import { migrateToFaulting, type PlacementPolicy, preferDevice, stayInRam } from '../driver/placement.js';
@@ -30,7 +30,7 @@ import type { Extensions } from './extensions.js';
 import { guardedDrivers, guardedInvalidation, guardedPrograms } from './guardedCode.js';
 import { guardedPolicies } from './guardedPolicies.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
-import type { CostConfig, SimulationConfig, ThpName } from './simulationConfig.js';
+import type { SimulationConfig, ThpName } from './simulationConfig.js';
 
 /** Pages that loops handle between two points where others may run: few where interleavings are looked for, many where speed counts. */
 const PAGES_PER_STEP_VIRTUAL = 16;
@@ -268,17 +268,14 @@ function gpuConfig(config: SimulationConfig, device: number): GpuConfig {
 /** The links of a device by themselves; how they are shared with others only a fabric knows. */
 function deviceLinks(config: SimulationConfig, device: number): DeviceLinks {
   const { cost, svm, deviceCount } = config;
-  const peer = link(cost, cost.peerLinkGBps);
+  const host = { bandwidthBytesPerNs: cost.hostLinkGBps, latencyNs: cost.linkLatencyNs };
+  const peer = { bandwidthBytesPerNs: cost.peerLinkGBps, latencyNs: cost.peerLatencyNs };
   return {
-    hostToDevice: link(cost, cost.hostLinkGBps),
-    deviceToHost: link(cost, cost.hostLinkGBps),
-    local: link(cost, cost.vramGBps),
+    hostToDevice: host,
+    deviceToHost: host,
+    local: { bandwidthBytesPerNs: cost.vramGBps, latencyNs: 0 },
     peers: Array.from({ length: deviceCount }, (_, other) =>
       other !== device && areLinked(svm.interconnect, device, other) ? peer : null,
     ),
   };
-}
-
-function link(cost: CostConfig, gigabytesPerSecond: number): LinkSpec {
-  return { bandwidthBytesPerNs: gigabytesPerSecond, latencyNs: cost.linkLatencyNs };
 }

@@ -205,6 +205,15 @@ describe('CopyEngine', () => {
     expect([328, 329].map((i) => bench.stampOf(VRAM0 + i))).toEqual([RAM + 191, VRAM0 + 301]);
   });
 
+  it('knows the pages behind a large address whose first page nobody wants', () => {
+    const bench = new Bench();
+    bench.stamp();
+    const large = Uint32Array.of(vramAddr(VRAM0, 2), 0, 0, 0);
+    const dst = bench.addrs([0, RAM, 0, RAM + 1]);
+    expect(finish(bench.sched, bench.engine.copy(large, dst, 4))).toBe(Errno.OK);
+    expect([bench.stampOf(RAM), bench.stampOf(RAM + 1)]).toEqual([VRAM0 + 1, VRAM0 + 3]);
+  });
+
   it('forgets the large folios of the request before', () => {
     const bench = new Bench(1, 1);
     bench.stamp();

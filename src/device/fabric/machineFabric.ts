@@ -57,10 +57,9 @@ export class MachineFabric {
     deviceCount: number,
   ) {
     const { topology } = this;
-    const device = (_: unknown, i: number): number => topology.addNode(`gpu${i}`, false);
-    this.host = topology.addNode('RAM', false);
-    this.root = topology.addNode('host bridge', true);
-    this.devices = Array.from({ length: deviceCount }, device);
+    this.host = topology.addNode(false);
+    this.root = topology.addNode(true);
+    this.devices = Array.from({ length: deviceCount }, () => topology.addNode(false));
     this.vrams = this.devices.map(() => topology.limitOf(config.vramGBps));
     // First, so that among ways of equal length theirs is taken.
     this.wirePeers();
@@ -97,7 +96,7 @@ export class MachineFabric {
     let upstream = this.root;
     this.devices.forEach((device, i) => {
       if (devicesPerSwitch > 0 && i % devicesPerSwitch === 0) {
-        upstream = topology.addNode(`PCIe switch ${i / devicesPerSwitch}`, true);
+        upstream = topology.addNode(true);
         topology.connect(this.root, upstream, { each: hostUplinkGBps, both: Number.POSITIVE_INFINITY });
       }
       topology.connect(upstream, device, { each: hostLinkGBps, both: hostDuplexGBps });
@@ -111,7 +110,7 @@ export class MachineFabric {
       case 'pcie':
         return;
       case 'switch': {
-        const node = topology.addNode('peer switch', true);
+        const node = topology.addNode(true);
         for (const device of devices) topology.connect(device, node, rates);
         return;
       }

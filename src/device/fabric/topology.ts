@@ -24,7 +24,6 @@ interface Edge {
 }
 
 interface Node {
-  readonly name: string;
   /** Whether bytes for others pass through it, as through a switch. */
   readonly forwards: boolean;
   readonly edges: Edge[];
@@ -35,8 +34,8 @@ export class Topology {
   readonly capacities: number[] = [];
   private readonly nodes: Node[] = [];
 
-  addNode(name: string, forwards: boolean): number {
-    this.nodes.push({ name, forwards, edges: [] });
+  addNode(forwards: boolean): number {
+    this.nodes.push({ forwards, edges: [] });
     return this.nodes.length - 1;
   }
 
@@ -69,10 +68,6 @@ export class Topology {
       }
     }
     return null;
-  }
-
-  nameOf(node: number): string {
-    return this.nodes[node].name;
   }
 
   private traced(
