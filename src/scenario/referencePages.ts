@@ -37,6 +37,7 @@ export function caseReferencePage(): string {
     'A case file is a JSON list of cases: `suite`, `name`, `steps` and `expect`, and where they help `variant`, `source`, `needs`, `deterministic`,',
     '`notes`, `params`. A step is `{"op": ..., "args": {...}, "as": ...}`; `as` is a label that no other step has, by which expectations name it. Offsets and sizes are in',
     'pages of 4 KiB unless the argument says bytes or dword. Without `proc` it is process `p0`; without `pages` a span reaches to the end of its buffer.',
+    'A span may reach beyond it, into what is mapped there or into nothing; one so long that no buffer holds what is to be told of it gives -ENOMEM.',
     'Devices are `gpu0` to `gpu99`; `sys` and `cpu` are system memory. Content is a pattern, counted by dwords from the start of the buffer:',
     '`{"p":"index","k":K}` dword i holds i+K; `{"p":"neg_index"}` -i; `{"p":"zero"}`; `{"p":"const","v":V}`; `{"p":"byte","v":B}`.',
     '',
