@@ -44,13 +44,17 @@ export function stepOf(expectation: CaseExpectation): string | null {
   return 'to' in expectation ? expectation.to : null;
 }
 
-/** The labels of all steps that an expectation is about; null where it is also about more than steps. */
-export function labelsOf(expectation: CaseExpectation): readonly string[] | null {
+/** The labels of all steps that an expectation names. */
+export function labelsOf(expectation: CaseExpectation): readonly string[] {
+  if (expectation.type === 'if_ret_zero') return [expectation.step, ...expectation.then.flatMap(labelsOf)];
+  if (expectation.type === 'counter_delta') return [expectation.frm, expectation.to];
   const label = stepOf(expectation);
-  if (label === null) return null;
-  if (expectation.type !== 'if_ret_zero') return [label];
-  const within = expectation.then.map(labelsOf);
-  return within.includes(null) ? null : [label, ...within.flatMap((labels) => labels ?? [])];
+  return label === null ? [] : [label];
+}
+
+/** It looks at what the whole case gave, and not at its steps alone. */
+export function isOfWhole(expectation: CaseExpectation): boolean {
+  return expectation.type === 'if_ret_zero' ? expectation.then.some(isOfWhole) : stepOf(expectation) === null;
 }
 
 function evaluateOne(expectation: CaseExpectation, results: CaseResults): Finding {

@@ -52,9 +52,14 @@ export async function runCli(words: readonly string[], host: CliHost): Promise<n
 
 /** What the parser of options refuses no command has seen; whoever reads documents gets one all the same. */
 function tellRefusal(words: readonly string[], message: string, host: CliHost): void {
-  const asks = words.some((word, i) => word === '--json=-' || (word === '--json' && words[i + 1] === '-'));
-  if (asks)
-    host.stdout.write(jsonText(errorDocument(words[0], message.replace(/^error: /, ''), host.environment())));
+  // What stands behind it is for another program.
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  const asks = own.some((word, i) => word === '--json=-' || (word === '--json' && own[i + 1] === '-'));
+  if (!asks) return;
+  const command = own.find((word) => !word.startsWith('-')) ?? '';
+  const document = errorDocument(command, message.replace(/^error: /, ''), host.environment());
+  host.stdout.write(jsonText(document));
 }
 
 /** The commands; `ended` hears of the status of the one that has run. */

@@ -5,6 +5,7 @@ import { parseDocument } from 'yaml';
 import { UserError } from '../base/userError.js';
 import { loadClasses } from '../workload/workloadConfig.js';
 import { showValue } from './keys.js';
+import { PLAIN_YAML } from './plainYaml.js';
 import { isPlainMap, type KeyPath, valueAt, type YamlSource } from './yamlSource.js';
 
 /** How a load without a rate is typed in a scenario. */
@@ -88,23 +89,21 @@ function putOption(
   put(source, path, value, option);
 }
 
-/** The load that a `--set` names by its own key. */
-function loadOf(assignment: string): string | null {
+/** The key of a `--set` that speaks of loads. */
+function loadKeyOf(assignment: string): string | null {
   const key = assignment.split('=')[0].trim();
-  return loadClasses.find((load) => key === `loads.${load}`) ?? null;
+  const [section, load] = key.split('.');
+  const isWhole = section === 'invalidation' || section === 'join-leave';
+  const isLoad = section === 'loads' && (load === undefined || loadClasses.some((one) => one === load));
+  return isWhole || isLoad ? key : null;
 }
 
 /** The sections that are short for loads give way; keys of `loads` that are no loads stay. */
 function putLoads(source: YamlSource, set: readonly string[], loads: Readonly<Record<string, string>>): void {
-  const other = set.find((assignment) => loadOf(assignment) !== null);
-  if (other !== undefined) {
-    const key = `loads.${loadOf(other)}`;
-    throw new UserError({
-      where: '--load',
-      key,
-      found: `--set ${other} beside it`,
-      allowed: 'one of the two',
-    });
+  for (const assignment of set) {
+    const key = loadKeyOf(assignment);
+    const found = `--set ${assignment} beside it`;
+    if (key !== null) throw new UserError({ where: '--load', key, found, allowed: 'one of the two' });
   }
   if (isPlainMap(source.value)) {
     delete source.value.invalidation;
@@ -133,7 +132,7 @@ function applyAssignment(source: YamlSource, assignment: string): void {
 }
 
 function parseValue(yaml: string, option: string, key: string): unknown {
-  const document = parseDocument(yaml, { prettyErrors: false, logLevel: 'error' });
+  const document = parseDocument(yaml, PLAIN_YAML);
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) {
     throw new UserError({

@@ -14,6 +14,7 @@ import {
 } from 'yaml';
 import { UserError } from '../base/userError.js';
 import { showValue } from './keys.js';
+import { PLAIN_YAML } from './plainYaml.js';
 
 export type KeyPath = readonly (string | number)[];
 
@@ -45,13 +46,7 @@ export class YamlSource {
     text: string,
     what: string,
   ) {
-    this.document = parseDocument(text, {
-      prettyErrors: false,
-      lineCounter: this.lines,
-      logLevel: 'error',
-      // Sets and ordered maps would be no plain values.
-      resolveKnownTags: false,
-    });
+    this.document = parseDocument(text, { ...PLAIN_YAML, lineCounter: this.lines });
     this.refuseSyntaxErrors();
     this.refuseUnknownAliases();
     if (this.document.contents === null) throw this.refuse(0, 'an empty file', what);

@@ -232,12 +232,14 @@ export class ThreadFleet implements Fleet {
   }
 
   private runActor(actor: WorkerActor<ActorHost>): void {
-    const end = actor.host.runActor().catch((error: Error) => this.fail(failureFrom(actor.name, error)));
+    const end = actor.host
+      .runActor()
+      .catch((error: Error) => this.fail(failureFrom(actor.name, error, this.config)));
     this.ends.push(end);
   }
 
   private died(name: string, error: Error): void {
-    if (!this.closing) this.fail(failureFrom(name, error));
+    if (!this.closing) this.fail(failureFrom(name, error, this.config));
   }
 
   /** Nobody took a step for a long time: that is a hang, and it is reported rather than waited for. */
@@ -259,9 +261,15 @@ function classRegained(error: unknown): unknown {
 }
 
 /** Of an actor's error only the name and the message have come here. */
-function failureFrom(actor: string, { name, message }: Error): ActorFailure | UserError {
+function failureFrom(
+  actor: string,
+  { name, message }: Error,
+  { policyFile }: SimulationConfig,
+): ActorFailure | UserError {
   if (name === 'UserError') return UserError.passedOn(message);
-  return new ActorFailure(actor, message, name === 'TaskFailure');
+  // What it gives can bring the simulator to what cannot be done, and nothing tells.
+  const mayBeOfUser = policyFile !== undefined && name === 'InternalFailure';
+  return new ActorFailure(actor, message, mayBeOfUser || name === 'TaskFailure');
 }
 
 function started<T>(actor: T | null): T {

@@ -24,6 +24,8 @@ const IDLE_TURNS = 3;
 
 export class VirtualFleet extends VirtualMachine implements Fleet {
   private readonly settling = new Settling();
+  /** What code of the user's gives can bring the simulator to what cannot be done, and nothing tells. */
+  private readonly hasOwnCode: boolean;
 
   constructor(
     config: SimulationConfig,
@@ -34,6 +36,7 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     extensions: Extensions = {},
   ) {
     super(config, buffers, strategy, extensions);
+    this.hasOwnCode = Object.keys(extensions).length > 0;
     this.executor.addObserver(new RunObserver(new ObserverBuffers(buffers.observer), this.executor));
     if (tracer !== null) this.traceTo(tracer, buffers);
     this.coordinator.watch(this.parts);
@@ -94,7 +97,11 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
   private failure(): ActorFailure | UserError {
     const failure = this.executor.failure as TaskFailure;
     if (failure.cause instanceof UserError) return failure.cause;
-    return new ActorFailure(this.names[failure.task.actor], failure.message, failure.name === 'TaskFailure');
+    return new ActorFailure(
+      this.names[failure.task.actor],
+      failure.message,
+      this.hasOwnCode || failure.name === 'TaskFailure',
+    );
   }
 
   private deadlock(): ActorFailure {

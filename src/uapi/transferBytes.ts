@@ -3,12 +3,10 @@
 import { PAGE_BYTES } from '../base/units.js';
 import { IoctlRequest } from './ioctlRequest.js';
 
-/** For each page its content, a byte of what is known of it, or its number. */
+/** For each page its content, a byte of what is known of it, or its number. Commands that first walk the pages, and then tell of them, end with the walk. */
 const bytesPerPage: ReadonlyMap<number, number> = new Map<number, number>([
   [IoctlRequest.mirrorRead, PAGE_BYTES],
   [IoctlRequest.mirrorWrite, PAGE_BYTES],
-  [IoctlRequest.mirrorMigrateToDevice, PAGE_BYTES],
-  [IoctlRequest.mirrorExclusive, PAGE_BYTES],
   [IoctlRequest.fileCreate, PAGE_BYTES],
   [IoctlRequest.mirrorSnapshot, 1],
   [IoctlRequest.mirrorCheckExclusive, 1],

@@ -1,7 +1,7 @@
 /** Expectations against results: each kind holds where it should, and says what it found where it does not. */
 
 import { describe, expect, it } from 'vitest';
-import { evaluate, labelsOf } from '../../src/case/evaluate.js';
+import { evaluate, isOfWhole, labelsOf } from '../../src/case/evaluate.js';
 import { type CaseExpectation, expectationSchema } from '../../src/case/expectSchemas.js';
 import { contentOf, fillPage, type PageContent, patternContent } from '../../src/case/pageContent.js';
 import type { CaseResults, StepResult } from '../../src/case/stepResult.js';
@@ -45,9 +45,11 @@ describe('a condition', () => {
   });
 
   it('is about all steps that it names', () => {
-    expect(labelsOf(conditional)).toEqual(['s', 't', 'u', 'v']);
+    expect([labelsOf(conditional), isOfWhole(conditional)]).toEqual([['s', 't', 'u', 'v'], false]);
+    const delta = expectationSchema.parse({ type: 'counter_delta', frm: 'a', to: 'b', value: 1 });
+    expect(labelsOf(delta)).toEqual(['a', 'b']);
     const whole = '[{"type": "cpu_fault_migrations", "buf": "A", "value": 0}]';
-    expect(labelsOf(parse(`{"type": "if_ret_zero", "step": "s", "then": ${whole}}`))).toBeNull();
+    expect(isOfWhole(parse(`{"type": "if_ret_zero", "step": "s", "then": ${whole}}`))).toBe(true);
   });
 });
 

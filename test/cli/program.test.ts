@@ -120,6 +120,11 @@ it.each([['--json', '-'], ['--json=-']])(
   },
 );
 
+it('a refusal is no document where one is asked of another program', async () => {
+  expect(await runCli(['record', '--bogus', '--', 'prog', '--json', '-'], host)).toBe(2);
+  expect(host.stdout.text).toBe('');
+});
+
 describe('the status', () => {
   it('is 0 when all checks hold', async () => {
     expect(await runCli(['run'], host)).toBe(0);

@@ -114,9 +114,9 @@ describe('--set', () => {
     expect(load({ set: ['seed=4'], seed: 4 }).seed).toBe(4);
     expect(() => load({ set: ['seed=2'], seed: 4 })).toThrow('found --set seed=2 beside it');
     const loads = { fork: '5' };
-    expect(() => load({ set: ['loads.munmap=10/s'], loads })).toThrow(
-      'found --set loads.munmap=10/s beside it',
-    );
+    for (const assignment of ['loads.munmap=10/s', 'loads={ munmap: 10/s }', 'invalidation.operations=7'])
+      expect(() => load({ set: [assignment], loads })).toThrow(`found --set ${assignment} beside it`);
+    expect(() => load({ set: ['seed=!!binary aGk='] })).toThrow('Unresolved tag');
   });
 
   it.each([

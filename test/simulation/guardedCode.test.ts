@@ -129,3 +129,16 @@ it('says so of a setup in code, too', async () => {
   const none = [() => JSON.parse('null')];
   await expect(simulate({ drivers: none })).rejects.toThrow(/policy: found drivers\[0\]\(\) that gives null/);
 });
+
+it.each(['virtual', 'threads'] as const)(
+  'an answer that brings the simulator to what cannot be done is no failure of the simulator, under %s',
+  async (executor) => {
+    const policyFile = join(folder, `${executor}-starless.mjs`);
+    writeFileSync(
+      policyFile,
+      `export default { drivers: [() => ({ ${good}, serveFault() { return 0; } })] }`,
+    );
+    const { outcome, failure } = await makeSimulation({ ...smallScenario({ executor }), policyFile }).run();
+    expect([outcome, failure?.actor, failure?.isVerdict]).toEqual(['failed', 'coordinator', true]);
+  },
+);

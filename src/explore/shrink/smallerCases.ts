@@ -2,7 +2,7 @@
 
 import type { SubjectSource } from '../../bugs/bugOverlay.js';
 import { type Case, caseSchema } from '../../case/caseSchema.js';
-import { stepOf } from '../../case/evaluate.js';
+import { labelsOf } from '../../case/evaluate.js';
 import type { ConcurrentStep, RepeatProcessesStep, RepeatStep, Step } from '../../case/opSchemas.js';
 import { innerSteps } from './programSize.js';
 import { smallerNumbers } from './smallerNumbers.js';
@@ -13,10 +13,9 @@ export function smallerCases(program: Case): SubjectSource[] {
   const cut = [...withoutRuns(steps), ...smallerLists(steps), ...fewerPages(steps)];
   const cases = [...cut.map((fewer) => ({ steps: fewer, expect })), ...halved(program)];
   return cases.flatMap((one) => {
-    const expected = one.expect.filter((expectation) => {
-      const label = stepOf(expectation);
-      return label === null || hasLabel(one.steps, label);
-    });
+    const expected = one.expect.filter((expectation) =>
+      labelsOf(expectation).every((label) => hasLabel(one.steps, label)),
+    );
     const parsed = caseSchema.safeParse({ ...program, steps: one.steps, expect: expected });
     return parsed.success ? [{ kind: 'case', program: parsed.data }] : [];
   });

@@ -86,20 +86,29 @@ function filesAt(path: string): string[] {
   return files.sort().map((file) => join(path, file));
 }
 
-/** What looks at values within values does so by recursion. */
+/** What looks at values within values does so by recursion. A text that is no JSON is told of by who parses it. */
 function refuseDepth(where: string, text: string): void {
   let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') at = endOfString(text, at);
+    else if (char === '{' || char === '[') depth++;
+    else if (char === '}' || char === ']') depth--;
     if (depth > LEVELS_MAX)
       throw new UserError({
         where,
-        ...placeOf(text, index),
+        ...placeOf(text, at),
         found: `${depth} levels of lists and objects`,
         allowed: `at most ${LEVELS_MAX} levels`,
       });
   }
+}
+
+/** Where the string that begins at `start` ends, or the text. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
 }
 
 function parse(path: string, text: string): unknown {

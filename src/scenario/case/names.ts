@@ -14,7 +14,7 @@ const ALLOCATED = `alloc${ROUND}`;
 const MAIN_PROCESS = 'p0';
 /** Before the name of an address at which nothing is mapped. */
 const UNMAPPED = 'unmapped:';
-const DEVICE = /^gpu\d{1,2}$/;
+const DEVICE = /^gpu(0|[1-9]\d?)$/;
 
 type Kind = 'buffer' | 'file' | 'process';
 

@@ -79,7 +79,7 @@ interface Needs {
   pages: number;
   /** Of the largest buffer. */
   largest: number;
-  /** Of the longest span that a step names. */
+  /** Of the longest span that a step of {@link contentOps} names. */
   longestSpan: number;
   buffers: number;
   processes: number;
@@ -306,14 +306,25 @@ function countBuffer(pages: number, rounds: number, needs: Needs): void {
   needs.buffers += rounds;
 }
 
-function countTransfer({ args }: Step, needs: Needs): void {
-  if ('pages' in args && args.pages !== undefined)
-    needs.longestSpan = Math.max(needs.longestSpan, args.pages);
+/** Of the steps by which devices read or write content, how much of it there is. */
+const contentOps: ReadonlySet<Step['op']> = new Set([
+  'gpu_read',
+  'gpu_write',
+  'gpu_add',
+  'gpu_xor',
+  'migrate_to_device',
+  'exclusive',
+]);
+
+function countTransfer({ op, args }: Step, needs: Needs): void {
+  if (!('pages' in args) || args.pages === undefined) return;
+  needs.largest = Math.max(needs.largest, Math.min(args.pages, TRANSFER_PAGES_MAX));
+  if (contentOps.has(op)) needs.longestSpan = Math.max(needs.longestSpan, args.pages);
 }
 
 /** A span may reach beyond the buffer that it names, into those that were mapped behind it; or beyond all, to be refused. */
 function transferPages({ pages, largest, longestSpan }: Needs): number {
-  return Math.max(largest, Math.min(longestSpan, Math.max(pages, TRANSFER_PAGES_MAX)));
+  return Math.max(largest, Math.min(longestSpan, pages));
 }
 
 const deviceName = /^gpu(\d+)$/;
@@ -334,7 +345,8 @@ const otherNames: ReadonlySet<string> = new Set([
 
 /** Any other argument may name a device, or hold what does. */
 function countDevices(step: Step, needs: Needs): void {
-  needs.devices = Math.max(needs.devices, devicesIn(step.args));
+  const node = step.op === 'mmap' && step.args.backing === 'device_file' ? step.args.file : undefined;
+  needs.devices = Math.max(needs.devices, devicesIn(step.args), devicesIn(node));
 }
 
 /** One more than the highest number of a device. */

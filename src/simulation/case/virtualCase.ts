@@ -2,7 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import type { Case } from '../../case/caseSchema.js';
-import { evaluate, labelsOf, type Mismatch } from '../../case/evaluate.js';
+import { evaluate, isOfWhole, labelsOf, type Mismatch } from '../../case/evaluate.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
 import type { CaseResults } from '../../case/stepResult.js';
 import type { CheckResult } from '../../check/checkResult.js';
@@ -117,8 +117,8 @@ export class VirtualCase {
   private sortExpectations(): void {
     const order = this.one.steps.map(({ as }) => as);
     for (const expectation of this.one.expect) {
-      const places = labelsOf(expectation)?.map((label) => order.indexOf(label)) ?? [-1];
-      const label = places.includes(-1) ? undefined : order[Math.max(...places)];
+      const places = labelsOf(expectation).map((label) => order.indexOf(label));
+      const label = isOfWhole(expectation) || places.includes(-1) ? undefined : order[Math.max(...places)];
       if (label === undefined) this.later.push(expectation);
       else this.due.set(label, [...(this.due.get(label) ?? []), expectation]);
     }

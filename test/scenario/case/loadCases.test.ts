@@ -204,6 +204,14 @@ describe('a case file', () => {
     });
   });
 
+  it('may have a text of any length, and is told where it ends too early', () => {
+    const notes = (text: string): string =>
+      `[{"suite": "s", "name": "n", "notes": "${text}", "steps": [${MMAP}], "expect": []}]`;
+    expect(loadCaseFile(file(notes('x'.repeat(12_000_000))))).toHaveLength(1);
+    expect(loadCaseFile(file(notes('\\"'.repeat(1000))))).toHaveLength(1);
+    expect(mistakeIn(`[{"suite": "${'\\"'.repeat(200_000)}`).found).toContain('JSON syntax error');
+  });
+
   it('with a prefetch of two things, or of nothing, is refused', () => {
     const prefetch = (args: string) => `{"op": "prefetch", "args": {"dev": "gpu0", "target": "gpu0"${args}}}`;
     const of = (args: string) => mistakeIn(withSteps([MMAP, prefetch(args)]));

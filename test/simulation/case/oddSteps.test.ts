@@ -115,4 +115,18 @@ it('counts the devices that arguments name, however deep, and no buffers that ar
   const attrs = { preferred_loc: 'gpu2' };
   const attr = { op: 'svm_set_attr', args: { dev: 'gpu0', buf: 'gpu50', attrs } };
   expect(caseMachine(caseOf([mmap, attr]), 'virtual', 1).deviceCount).toBe(3);
+  const node = { op: 'mmap', args: { buf: 'd', pages: 1, prot: 'rw', backing: 'device_file', file: 'gpu3' } };
+  expect(caseMachine(caseOf([node]), 'virtual', 1).deviceCount).toBe(4);
+});
+
+it('hands over as much as devices read or write, however much other steps are about', () => {
+  const bytes = (step: object): number => {
+    const parts = [0, 1].map((i) => ({ op: 'mmap', args: { buf: `b${i}`, pages: 10_000, prot: 'rw' } }));
+    return caseMachine(caseOf([...parts, step]), 'virtual', 1).machine?.payloadBytes ?? 0;
+  };
+  const plain = bytes({ op: 'mlock', args: { buf: 'b0', pages: 20_000 } });
+  expect(plain).toBeLessThan(10_002 * 4096);
+  expect(bytes({ op: 'gpu_read', args: { dev: 'gpu0', buf: 'b0', pages: 20_000 } })).toBeGreaterThan(
+    20_000 * 4096,
+  );
 });
