@@ -92,3 +92,28 @@ it('a process that no device mirrors cannot be reached', () => {
   const third = system.coordinator.processes.create();
   expect(system.run(load(context(0, third.id - 1), AREA))).toBe(Errno.ENOENT);
 });
+
+it.each([1, 2, 3, 4, 5, 6])(
+  'a device of its own that joins while it leaves has its old mirror closed first (seed %i)',
+  (seed) => {
+    system = new System({ layout: 'one-to-one', gpuTables: 32, seed });
+    const { mirrors, mm, gpus } = system.coordinator;
+    const [gpu] = gpus;
+    system.run(system.cpus[0].mmap(vpn(AREA), 16, Prot.Read | Prot.Write, MapFlag.Fixed));
+    expect(system.run(store(context(0, 0), AREA, 7))).toBe(Errno.OK);
+    const old = mirrors.memberVm(mm, gpu);
+    const wasClosed: boolean[] = [];
+    const joining = function* (): Steps<void> {
+      // As long as the device is a member it cannot join.
+      while ((yield* mirrors.join(mm, gpu)) !== Errno.OK) yield* system.executor.sleep(1);
+      wasClosed.push(old?.closed === true);
+    };
+    const leaving = function* (): Steps<void> {
+      expect(yield* mirrors.leave(mm, gpu)).toBe(Errno.OK);
+    };
+    system.runAll([leaving(), joining()]);
+    expect(wasClosed).toEqual([true]);
+    expect(mirrors.of(mm).filter(({ gpus: of }) => of.includes(gpu))).toHaveLength(1);
+    expect(system.run(load(context(0, 0), AREA))).toBe(7);
+  },
+);
