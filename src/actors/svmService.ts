@@ -14,10 +14,11 @@ import type { PlacementPolicy } from '../driver/placement.js';
 import { pagesIn } from '../driver/spanWalk.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { Kernel } from '../mm/kernel.js';
-import { pteFromWord, pteIsMapping, ptePfn } from '../mm/table/pte.js';
+import { pteIsMapping, ptePfn } from '../mm/table/pte.js';
 import type { Steps } from '../sim/steps.js';
 import { IoctlRequest, type SvmRequest } from '../uapi/ioctlRequest.js';
 import { type IoctlCall, type IoctlReply, type IoctlTable, ioctlReply } from './ioctl.js';
+import { tellPlaces } from './residency.js';
 import {
   accessByName,
   adviceByName,
@@ -201,13 +202,9 @@ export class SvmService {
     return ioctlReply(isThere ? Errno.OK : Errno.EINVAL);
   }
 
-  private queryResidency({ mm, page, npages, payload }: IoctlCall): IoctlReply {
-    const { layout } = this.kernel.memory;
-    for (let i = 0; i < npages; i++) {
-      const pte = pteFromWord(mm.pageTable.get((page + i) as Vpn));
-      const isNone = !pteIsMapping(pte) || ptePfn(pte) === this.kernel.zeroPage;
-      payload.bytes[i] = isNone ? 0 : 1 + layout.zoneOf(ptePfn(pte)).id;
-    }
+  private queryResidency(call: IoctlCall): IoctlReply {
+    const { kernel } = this;
+    tellPlaces(kernel, call, (pte) => pteIsMapping(pte) && ptePfn(pte) !== kernel.zeroPage);
     return ioctlReply(Errno.OK);
   }
 }

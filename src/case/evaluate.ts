@@ -2,6 +2,7 @@
 
 import { unreachable } from '../base/assert.js';
 import { compareData } from './compareData.js';
+import { stepOf } from './expectedSteps.js';
 import type { CaseExpectation, ExpectationOf, ProtRun } from './expectSchemas.js';
 import { formatWord } from './pageContent.js';
 import { formatProt } from './protNames.js';
@@ -24,9 +25,10 @@ type Finding = { expected: string; found: string; pages?: readonly number[] } | 
 /** All that do not hold, in the order of the case. */
 export function evaluate(expectations: readonly CaseExpectation[], results: CaseResults): Mismatch[] {
   return expectations.flatMap((expectation) => {
-    const result = expectation.type === 'if_ret_zero' ? stepResult(results, expectation.step) : undefined;
-    if (expectation.type === 'if_ret_zero' && result !== undefined)
-      return allReturnedZero(result) ? evaluate(expectation.then, results) : [];
+    if (expectation.type === 'if_ret_zero') {
+      const result = stepResult(results, expectation.step);
+      if (result !== undefined) return allReturnedZero(result) ? evaluate(expectation.then, results) : [];
+    }
     const finding = evaluateOne(expectation, results);
     if (finding === null) return [];
     return [{ expectation, step: stepOf(expectation), pages: [], ...finding }];
@@ -35,26 +37,6 @@ export function evaluate(expectations: readonly CaseExpectation[], results: Case
 
 function allReturnedZero(result: StepResult): boolean {
   return (result.rounds ?? [result]).every(({ ret }) => ret === 0);
-}
-
-/** The label of the step that an expectation is about. */
-export function stepOf(expectation: CaseExpectation): string | null {
-  if ('step' in expectation) return expectation.step;
-  if ('after' in expectation) return expectation.after;
-  return 'to' in expectation ? expectation.to : null;
-}
-
-/** The labels of all steps that an expectation names. */
-export function labelsOf(expectation: CaseExpectation): readonly string[] {
-  if (expectation.type === 'if_ret_zero') return [expectation.step, ...expectation.then.flatMap(labelsOf)];
-  if (expectation.type === 'counter_delta') return [expectation.frm, expectation.to];
-  const label = stepOf(expectation);
-  return label === null ? [] : [label];
-}
-
-/** It looks at what the whole case gave, and not at its steps alone. */
-export function isOfWhole(expectation: CaseExpectation): boolean {
-  return expectation.type === 'if_ret_zero' ? expectation.then.some(isOfWhole) : stepOf(expectation) === null;
 }
 
 function evaluateOne(expectation: CaseExpectation, results: CaseResults): Finding {

@@ -7,6 +7,7 @@ import {
   byte,
   byteCount,
   count,
+  DEVICE_NAME,
   device,
   dword,
   dwordIndex,
@@ -172,7 +173,10 @@ const attributeOps = [
     bytes: byteCount().optional(),
     target: z
       .string('gpu0 to gpu99, sys, cpu, advised or invalid')
-      .regex(/^(gpu(0|[1-9]\d?)|sys|cpu|advised|invalid)$/, 'gpu0 to gpu99, sys, cpu, advised or invalid'),
+      .regex(
+        new RegExp(`^(${DEVICE_NAME}|sys|cpu|advised|invalid)$`),
+        'gpu0 to gpu99, sys, cpu, advised or invalid',
+      ),
   }),
   op('advise_preferred_location', {
     ...deviceSpan,

@@ -66,13 +66,15 @@ export const proc = z
   .regex(/^[a-z][A-Za-z0-9_$]*$/, 'a process such as p0 or c0');
 
 const DEVICES = 'a device from gpu0 to gpu99';
+/** For patterns: each device by the one name that it has. */
+export const DEVICE_NAME = 'gpu(0|[1-9]\\d?)';
 
-export const device = z.string(DEVICES).regex(/^gpu(0|[1-9]\d?)$/, DEVICES);
+export const device = z.string(DEVICES).regex(new RegExp(`^${DEVICE_NAME}$`), DEVICES);
 
 /** Where memory is, or should go. */
 export const place = z
   .string('gpu0 to gpu99, sys or cpu')
-  .regex(/^(gpu(0|[1-9]\d?)|sys|cpu)$/, 'gpu0 to gpu99, sys or cpu');
+  .regex(new RegExp(`^(${DEVICE_NAME}|sys|cpu)$`), 'gpu0 to gpu99, sys or cpu');
 
 export type Device = z.infer<typeof device>;
 

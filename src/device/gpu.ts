@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import type { Vpn } from '../base/units.js';
-import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaPage, dmaProto } from '../memory/dmaAddr.js';
+import { type DmaAddr, DmaProto, dmaAddrAt, dmaOrder, dmaProto } from '../memory/dmaAddr.js';
 import type { PageArrayId, PageArrays } from '../memory/pageArrays.js';
 import { formatPfn, pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
@@ -235,20 +235,17 @@ export class Gpu {
   private checkAddr(addr: DmaAddr): void {
     const proto = dmaProto(addr);
     if (proto === DmaProto.System || proto === DmaProto.Null) return;
-    this.checkFrame(proto, this.resolver.frameOf(addr, false));
-    const order = dmaOrder(addr);
-    if (order > 0) this.checkFrame(proto, dmaPage(addr) + (1 << order) - 1);
-  }
-
-  private checkFrame(proto: DmaProto, frame: number): void {
     const { index } = this.config;
+    const first = this.resolver.frameOf(addr, false);
+    const last = first + (1 << dmaOrder(addr)) - 1;
     if (proto === DmaProto.Peer) {
-      const isMapped = frame >= 0 && this.world.iommu.peers.allows(frame, false);
+      // The resolver has asked for the first.
+      const isMapped = first >= 0 && (last === first || this.world.iommu.peers.allows(last, false));
       assert(isMapped, () => `gpu${index} binds memory of a peer that is not mapped for it`);
       return;
     }
-    const page = pfn(frame);
-    assert(!this.vram.isFree(page), () => `gpu${index} binds its VRAM ${formatPfn(page)}, which is free`);
+    const isFree = this.vram.isFree(pfn(first)) || (last !== first && this.vram.isFree(pfn(last)));
+    assert(!isFree, () => `gpu${index} binds its VRAM ${formatPfn(pfn(first))}, which is free`);
   }
 
   private vramCounters(): VramCounters {

@@ -2,6 +2,7 @@
 
 import { extname } from 'node:path';
 import { isMap, parseDocument } from 'yaml';
+import { PLAIN_YAML } from './plainYaml.js';
 import { readTextFile } from './readTextFile.js';
 
 export const fileKinds = ['scenario', 'preset', 'case'] as const;
@@ -13,7 +14,7 @@ const FILE_BYTES_MAX = 2 ** 20;
 export function fileKindOf(path: string): FileKind {
   if (extname(path) === '.json') return 'case';
   const text = readTextFile(path, 'a scenario, a cost preset or a case file', FILE_BYTES_MAX);
-  const { contents } = parseDocument(text, { logLevel: 'silent' });
+  const { contents } = parseDocument(text, { ...PLAIN_YAML, logLevel: 'silent' });
   const isPreset = isMap(contents) && (contents.has('numbers') || contents.has('extends'));
   return isPreset ? 'preset' : 'scenario';
 }

@@ -1,4 +1,4 @@
-/** How YAML is read everywhere: as plain values alone, whatever a file says of itself. */
+/** How the YAML of users is read: as plain values alone, whatever a file says of itself. */
 
 import type { DocumentOptions, ParseOptions, SchemaOptions } from 'yaml';
 

@@ -1,7 +1,8 @@
 /** Expectations against results: each kind holds where it should, and says what it found where it does not. */
 
 import { describe, expect, it } from 'vitest';
-import { evaluate, isOfWhole, labelsOf } from '../../src/case/evaluate.js';
+import { evaluate } from '../../src/case/evaluate.js';
+import { isOfWhole, labelsOf } from '../../src/case/expectedSteps.js';
 import { type CaseExpectation, expectationSchema } from '../../src/case/expectSchemas.js';
 import { contentOf, fillPage, type PageContent, patternContent } from '../../src/case/pageContent.js';
 import type { CaseResults, StepResult } from '../../src/case/stepResult.js';

@@ -2,7 +2,7 @@
 
 import type { SubjectSource } from '../../bugs/bugOverlay.js';
 import { type Case, caseSchema } from '../../case/caseSchema.js';
-import { labelsOf } from '../../case/evaluate.js';
+import { labelsOf } from '../../case/expectedSteps.js';
 import type { ConcurrentStep, RepeatProcessesStep, RepeatStep, Step } from '../../case/opSchemas.js';
 import { innerSteps } from './programSize.js';
 import { smallerNumbers } from './smallerNumbers.js';

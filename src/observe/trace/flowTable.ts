@@ -1,8 +1,5 @@
 /** Numbers flows, and ties what a device's contexts ask for to the task of the device that asks the host for it. */
 
-/** More than pages of all address spaces of a device. */
-const PAGES = 2 ** 51;
-
 export class FlowTable {
   private last = 0;
   /** By {@link keyOf}: of faults that were not served. Those of atomics and of stores at one page share a place. */
@@ -41,5 +38,5 @@ export class FlowTable {
 }
 
 function keyOf(device: number, page: number, flags: number): string {
-  return `${device * 2 + (flags & 1)}/${page % PAGES}`;
+  return `${device}/${page}/${flags}`;
 }

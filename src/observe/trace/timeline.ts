@@ -140,8 +140,9 @@ class Timeline implements TraceVisitor {
     const ends = this.ends[step];
     const isInstant = this.instants.has(step);
     this.follow(event, step);
-    if (rule === undefined && ends.length === 0) this.endPhase(event, step);
-    if (rule === undefined && ends.length === 0 && !isInstant) return;
+    const isOfSpan = rule !== undefined || ends.length > 0;
+    if (!isOfSpan) this.endPhase(event, step);
+    if (!isOfSpan && !isInstant) return;
     const args = eventArguments(this.steps[step].fields, event.args);
     if (rule !== undefined) this.begin(event, task, rule, args);
     else if (ends.length > 0) this.endSpan(event, ends, args);

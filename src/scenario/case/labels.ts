@@ -1,6 +1,7 @@
 /** That no two steps have the same label, and that every expectation names a step that the case has. */
 
 import type { Case } from '../../case/caseSchema.js';
+import { labelKeys } from '../../case/expectedSteps.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
@@ -35,17 +36,6 @@ function unknownLabels(
     ...mistakes,
     ...expectation.then.flatMap((one, i) => unknownLabels(one, labels, [...path, 'then', i])),
   ];
-}
-
-function labelKeys(expectation: CaseExpectation): [key: string, label: string][] {
-  if (expectation.type === 'counter_delta') {
-    return [
-      ['frm', expectation.frm],
-      ['to', expectation.to],
-    ];
-  }
-  if (expectation.type === 'vas') return [['after', expectation.after]];
-  return 'step' in expectation ? [['step', expectation.step]] : [];
 }
 
 function allowedLabels(labels: ReadonlySet<string>): string {

@@ -2,6 +2,7 @@
 
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
+import { device } from '../../case/values.js';
 import { caseCounters } from '../../simulation/case/caseCounters.js';
 import { didYouMean } from '../didYouMean.js';
 import { eachStep } from './eachStep.js';
@@ -14,7 +15,6 @@ const ALLOCATED = `alloc${ROUND}`;
 const MAIN_PROCESS = 'p0';
 /** Before the name of an address at which nothing is mapped. */
 const UNMAPPED = 'unmapped:';
-const DEVICE = /^gpu(0|[1-9]\d?)$/;
 
 type Kind = 'buffer' | 'file' | 'process';
 
@@ -141,7 +141,7 @@ function otherMistakes({ op, args }: Step, path: JsonPath): CaseMistake[] {
   if (backing === 'file' && file === undefined) {
     return [{ path: [...path, 'file'], allowed: made.file }];
   }
-  if (backing === 'device_file' && file !== undefined && !DEVICE.test(file)) {
+  if (backing === 'device_file' && file !== undefined && !device.safeParse(file).success) {
     return [{ path: [...path, 'file'], allowed: 'a device from gpu0 to gpu99' }];
   }
   return [];

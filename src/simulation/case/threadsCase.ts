@@ -1,7 +1,8 @@
 /** Runs one case with every actor in a thread of its own: expectations and all invariants once, at the end. */
 
 import type { Case } from '../../case/caseSchema.js';
-import { evaluate, stepOf } from '../../case/evaluate.js';
+import { evaluate } from '../../case/evaluate.js';
+import { stepOf } from '../../case/expectedSteps.js';
 import { makeSimulation } from '../makeSimulation.js';
 import type { SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';

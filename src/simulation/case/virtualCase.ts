@@ -2,7 +2,8 @@
 
 import { assert } from '../../base/assert.js';
 import type { Case } from '../../case/caseSchema.js';
-import { evaluate, isOfWhole, labelsOf, type Mismatch } from '../../case/evaluate.js';
+import { evaluate, type Mismatch } from '../../case/evaluate.js';
+import { isOfWhole, labelsOf } from '../../case/expectedSteps.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
 import type { CaseResults } from '../../case/stepResult.js';
 import type { CheckResult } from '../../check/checkResult.js';
