@@ -38,7 +38,7 @@ export interface CpuThreadWorld {
   readonly tableWords: Uint32Array;
   readonly tableRoot: number;
   readonly bracket: AccessBracket;
-  /** Modelled time of one page's accesses. */
+  /** Modelled time of the accesses between two waits: they overlap, as misses of a processor do. */
   readonly accessNs: number;
   /** Shared with the Coordinator; none where the program makes no driver calls. */
   readonly payload?: CallPayload;
@@ -85,6 +85,7 @@ export class CpuThread implements AccessPort {
       return -1;
     }
     this.accesses++;
+    this.sched.owe(this.world.accessNs);
     return pfn * PAGE_WORDS;
   }
 

@@ -29,6 +29,9 @@ export class UserError extends Error {
   readonly allowed: string;
   readonly hint: string | undefined;
 
+  /** All that it was made of: plain data, from which another thread can make it again. */
+  readonly mistake: UserMistake;
+
   constructor(mistake: UserMistake) {
     const found = oneLine(mistake.found);
     super(formatMistake({ ...mistake, found }));
@@ -38,13 +41,7 @@ export class UserError extends Error {
     this.found = found;
     this.allowed = mistake.allowed;
     this.hint = mistake.hint;
-  }
-
-  /** One that was thrown in another thread, of which only the message has come. */
-  static passedOn(message: string): UserError {
-    const error = new UserError({ found: '', allowed: '' });
-    error.message = message;
-    return error;
+    this.mistake = mistake;
   }
 }
 

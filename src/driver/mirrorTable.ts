@@ -3,7 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { TASK_SIZE_PAGES, type Vpn } from '../base/units.js';
-import { type SpaceId, spaceId } from '../device/gpuSpace.js';
+import { SPACES_MAX, type SpaceId, spaceId } from '../device/gpuSpace.js';
 import type { GpuSvmDma } from '../drm/gpusvm/getPages.js';
 import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Kernel } from '../mm/kernel.js';
@@ -38,8 +38,9 @@ const membershipLockClass = new LockClass('membership of a device');
 
 export class MirrorTable {
   private readonly open_: SvmVm[] = [];
-  /** The same by address space, for faults. */
+  /** The same by address space, for faults; with an entry for each that is taken. */
   private readonly spaces = new Map<SpaceId, SvmVm[]>();
+  private readonly spaceNumbers = new Map<Mm, SpaceId>();
   private readonly said = new Map<Mm, ProcessAttributes>();
   /** Of each device, where it has mirrors of its own: one that joins waits until the mirror that it has left is gone. */
   private readonly changing: readonly Mutex[];
@@ -66,8 +67,8 @@ export class MirrorTable {
 
   /** Every device can use the process's addresses from now on. A process has the same address space number on all devices. @kernel xe_vm_create */
   open(mm: Mm): void {
-    const space = spaceId(mm.id - 1);
     assert(!this.isOpen(mm), () => `mm ${mm.id} is mirrored already`);
+    const space = this.takeSpace(mm);
     this.said.set(mm, new ProcessAttributes(mm, this.gpus.length));
     const groups = this.isShared ? [this.gpus] : this.gpus.map((gpu) => [gpu]);
     groups.forEach((gpus, i) => {
@@ -92,8 +93,31 @@ export class MirrorTable {
 
   /** A process is mirrored under this number, by whatever devices. */
   hasSpace(space: SpaceId): boolean {
-    for (const mm of this.said.keys()) if (spaceId(mm.id - 1) === space) return true;
+    for (const mm of this.said.keys()) if (this.spaceNumbers.get(mm) === space) return true;
     return false;
+  }
+
+  /** Under which all devices know the process's addresses; null when it is not mirrored. */
+  spaceOf(mm: Mm): SpaceId | null {
+    return this.spaceNumbers.get(mm) ?? null;
+  }
+
+  /** The one of the process's own number where it is free, or the next: as long as possible none is used again. @kernel xa_alloc_cyclic */
+  private takeSpace(mm: Mm): SpaceId {
+    assert(this.spaceNumbers.size < SPACES_MAX, 'no address space of a GPU is free');
+    let space = spaceId((mm.id - 1) % SPACES_MAX);
+    while (this.spaces.has(space)) space = spaceId((space + 1) % SPACES_MAX);
+    this.spaces.set(space, []);
+    this.spaceNumbers.set(mm, space);
+    return space;
+  }
+
+  /** Nobody has translations in it any more. */
+  private giveSpaceBack(mm: Mm): void {
+    const space = this.spaceNumbers.get(mm);
+    if (space === undefined) return;
+    this.spaceNumbers.delete(mm);
+    this.spaces.delete(space);
   }
 
   /** The device mirrors the process's addresses. */
@@ -103,7 +127,7 @@ export class MirrorTable {
 
   /** The mirror through which a device uses a process's addresses; null when it is no member. */
   memberVm(mm: Mm, gpu: GpuHandle): SvmVm | null {
-    return this.find(gpu, spaceId(mm.id - 1));
+    return this.of(mm).find((vm) => vm.gpus.includes(gpu)) ?? null;
   }
 
   /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
@@ -129,8 +153,9 @@ export class MirrorTable {
   private *admit(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     if (this.has(mm, gpu)) return Errno.EEXIST;
-    if (!this.isShared) {
-      this.add(mm, spaceId(mm.id - 1), this.nameOf(mm, gpu.index), [gpu]);
+    const space = this.spaceNumbers.get(mm);
+    if (!this.isShared && space !== undefined) {
+      this.add(mm, space, this.nameOf(mm, gpu.index), [gpu]);
       return Errno.OK;
     }
     const [vm] = this.of(mm);
@@ -157,7 +182,8 @@ export class MirrorTable {
   }
 
   of(mm: Mm): SvmVm[] {
-    return [...(this.spaces.get(spaceId(mm.id - 1)) ?? [])];
+    const space = this.spaceNumbers.get(mm);
+    return space === undefined ? [] : [...(this.spaces.get(space) ?? [])];
   }
 
   /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */
@@ -165,6 +191,7 @@ export class MirrorTable {
     // Where all ends, mirrors are closed before the processes are.
     for (const vm of this.of(mm)) yield* this.closeVm(vm);
     yield* this.forget(mm);
+    this.giveSpaceBack(mm);
   }
 
   private *closeVm(vm: SvmVm): Steps<void> {

@@ -27,11 +27,8 @@ const UNDECIDED_MAX = 3;
 /** One of so many schedules is run a second time, on a new machine, to see that it goes the same way. */
 const AGAIN_EVERY = 250;
 
-/** Plain data, for a worker. */
-export interface BlockTask {
-  readonly target: ExplorationTarget;
-  /** Equal for equal targets: a worker keeps the machine of the last one. */
-  readonly targetKey: string;
+/** What is to be run of a search; plain data. */
+export interface BlockPlan {
   readonly index: number;
   readonly strategy: StrategyName;
   readonly seed: number;
@@ -40,6 +37,13 @@ export interface BlockTask {
   readonly endAtSharedMs: number;
   /** Not 0 in its first word when no further schedule is to begin; shared by all blocks of a search. */
   readonly stop?: SharedArrayBuffer;
+}
+
+/** The same for a worker, with what it is to run. */
+export interface BlockTask extends BlockPlan {
+  readonly target: ExplorationTarget;
+  /** Equal for equal targets: a worker keeps the machine of the last one. */
+  readonly targetKey: string;
 }
 
 /** The first schedule of a block that ended in one way. */
@@ -103,7 +107,7 @@ export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
 }
 
 /** The same with a runner that the caller has made. */
-export function runBlockOn(runner: SubjectRunner, task: BlockTask, stopAtFirst: boolean): BlockResult {
+export function runBlockOn(runner: SubjectRunner, task: BlockPlan, stopAtFirst: boolean): BlockResult {
   // What was left behind is put back before each run of the second time, and so none of them can have begun with it.
   return (
     new Block(task, runner, true).run(stopAtFirst) ?? new Block(task, runner, false).counted(stopAtFirst)
@@ -128,7 +132,7 @@ class Block {
   private tasksMax = 0;
 
   constructor(
-    private readonly task: BlockTask,
+    private readonly task: BlockPlan,
     private readonly runner: SubjectRunner,
     /** Otherwise everything is looked at before each run, and all of them count. */
     private readonly trusts: boolean,

@@ -170,15 +170,15 @@ export class Exploration {
   private report(isPartial: boolean): ExplorationReport {
     const blocks = this.counted();
     const schedules = sum(blocks, (block) => block.schedules);
-    const tasksMax = Math.max(0, ...blocks.map((block) => block.tasksMax));
-    const choicesMax = Math.max(0, ...blocks.map((block) => block.choicesMax));
+    const tasksMax = most(blocks, (block) => block.tasksMax);
+    const choicesMax = most(blocks, (block) => block.choicesMax);
     const byStrategy = sumByStrategy(blocks);
     return {
       schedules,
       undecided: sum(blocks, (block) => block.undecided),
-      stepsMin: schedules === 0 ? 0 : Math.min(...blocks.map((block) => block.stepsMin)),
+      stepsMin: schedules === 0 ? 0 : least(blocks, (block) => block.stepsMin),
       stepsMean: schedules === 0 ? 0 : sum(blocks, (block) => block.stepsTotal) / schedules,
-      stepsMax: Math.max(0, ...blocks.map((block) => block.stepsMax)),
+      stepsMax: most(blocks, (block) => block.stepsMax),
       byStrategy,
       findings: this.findings(),
       coverage: coverageOf({
@@ -201,6 +201,15 @@ export class Exploration {
 /** A search that is to end with the first finding goes no further; nor does one whose program is too long from the beginning. */
 function isLast(result: BlockResult): boolean {
   return result.findings.length > 0 || (result.index === 0 && isTooLong(result));
+}
+
+/** Not as arguments of one call: of these there are only so many, and a search of an hour has more blocks. */
+function most(blocks: readonly BlockResult[], of: (block: BlockResult) => number): number {
+  return blocks.reduce((max, block) => Math.max(max, of(block)), 0);
+}
+
+function least(blocks: readonly BlockResult[], of: (block: BlockResult) => number): number {
+  return blocks.reduce((min, block) => Math.min(min, of(block)), Number.POSITIVE_INFINITY);
 }
 
 function sum(blocks: readonly BlockResult[], of: (block: BlockResult) => number): number {

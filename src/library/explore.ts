@@ -3,20 +3,17 @@
 import { SEED_MAX } from '../base/seedMax.js';
 import { UserError } from '../base/userError.js';
 import { allCheckers } from '../check/online/allCheckers.js';
-import { blockSeed } from '../explore/block.js';
+import { type BlockResult, blockSeed, type Finding, runBlockOn } from '../explore/block.js';
 import { smallMachine } from '../explore/smallMachine.js';
-import {
-  makeStrategy,
-  portfolio,
-  type StrategyName,
-  strategyNames,
-} from '../explore/strategies/makeStrategy.js';
+import { portfolio, type StrategyName, strategyNames } from '../explore/strategies/makeStrategy.js';
 import { ReplayStrategy } from '../explore/strategies/replay.js';
 import type { Subject } from '../explore/subject.js';
 import { STEPS_MAX, SubjectRunner } from '../explore/subjectRunner.js';
 import type { Verdict } from '../explore/verdict.js';
+import { checkMachine } from '../scenario/memoryNeed.js';
 import { describeStepEvent } from './describeStepEvent.js';
-import { configure, refuseUnknown, requireVirtual, requireWhole, type Setup } from './setup.js';
+import { refuseUnknown, requireKeys, requireWhole } from './given.js';
+import { configure, requireVirtual, type Setup } from './setup.js';
 
 /** Schedules of one strategy in a row, where strategies take turns. */
 const TURN = 50;
@@ -26,7 +23,7 @@ const OPTIONS = 'explore';
 
 /** How far a search goes, and how it chooses schedules. */
 export interface ExploreOptions {
-  /** At most; 1000 unless told. */
+  /** At most; 1000 unless told. Fewer where none of the first can be judged, or the strategy has no more. */
   readonly schedules?: number;
   /** Strategies take turns unless one is named. */
   readonly strategy?: StrategyName;
@@ -43,7 +40,7 @@ export interface ExploreResult {
   /** Those that still got things done when their steps ran out: too long to be judged. */
   readonly undecided: number;
   readonly steps: number;
-  /** Every schedule that the strategy can make has been run. */
+  /** Every schedule within the bound of a depth first search has been run to its end. */
   readonly isExhausted: boolean;
   /** The first that went wrong; the search ends with it. */
   readonly failure: ExploredFailure | null;
@@ -51,7 +48,7 @@ export interface ExploreResult {
 
 /** One schedule that went wrong. */
 export interface ExploredFailure {
-  /** What went wrong: a broken invariant, wrong data, a deadlock, a livelock, a leak, a failed assertion. */
+  /** What went wrong: a broken invariant, wrong data, a deadlock, a livelock, a leak, a failed assertion; or code of yours that does not follow from its choices. */
   readonly verdict: Verdict;
   readonly strategy: StrategyName;
   /** From 0. */
@@ -59,7 +56,7 @@ export interface ExploredFailure {
   readonly steps: number;
   /** Changes from a task that could have gone on to another one. */
   readonly preemptions: number;
-  /** Every choice: with the same code they give the same run. */
+  /** Every choice: with the same code they give the same run, unless the verdict is `nondeterminism`. */
   readonly choices: Uint32Array;
   /** The same run once more, as lines: who took which named step, in order. */
   replay(): readonly string[];
@@ -69,18 +66,21 @@ export interface ExploredFailure {
 export async function explore(setup: Setup, options: ExploreOptions = {}): Promise<ExploreResult> {
   requireVirtual('setup', setup);
   checkOptions(options);
-  const { config, extensions } = await configure({ ...setup, executor: 'virtual' });
-  const subject: Subject = { name: config.name, config: smallMachine(config), program: null, extensions };
+  const { config: asked, extensions } = await configure({ ...setup, executor: 'virtual' });
+  const config = smallMachine(asked);
+  checkMachine(config);
+  const subject: Subject = { name: config.name, config, program: null, extensions };
   return new Search(subject, options).run();
 }
 
 /** Callers without types get their mistakes said too. @throws UserError */
 function checkOptions(options: ExploreOptions): void {
+  requireKeys(OPTIONS, null, options, 'an object with options of a search');
   refuseUnknown(OPTIONS, options, ['schedules', 'strategy', 'seed', 'stepsMax']);
   const { schedules, strategy, seed, stepsMax } = options;
-  if (schedules !== undefined) requireWhole(OPTIONS, 'schedules', schedules, 1, COUNT_MAX);
-  if (stepsMax !== undefined) requireWhole(OPTIONS, 'stepsMax', stepsMax, 1, COUNT_MAX);
-  if (seed !== undefined) requireWhole(OPTIONS, 'seed', seed, 0, SEED_MAX);
+  requireWhole(OPTIONS, 'schedules', schedules, 1, COUNT_MAX);
+  requireWhole(OPTIONS, 'stepsMax', stepsMax, 1, COUNT_MAX);
+  requireWhole(OPTIONS, 'seed', seed, 0, SEED_MAX);
   if (strategy === undefined || strategyNames.includes(strategy)) return;
   throw new UserError({
     where: OPTIONS,
@@ -105,44 +105,40 @@ class Search {
   }
 
   run(): ExploreResult {
-    const { schedules = DEFAULT_SCHEDULES } = this.options;
+    const { schedules = DEFAULT_SCHEDULES, strategy } = this.options;
     for (let turn = 0; this.hashes.length < schedules; turn++) {
       const left = schedules - this.hashes.length;
-      const found = this.runTurn(turn, this.options.strategy === undefined ? Math.min(TURN, left) : left);
-      if (found !== null) return this.result(found === 'exhausted' ? null : found, found === 'exhausted');
+      const wanted = strategy === undefined ? Math.min(TURN, left) : left;
+      const before = this.hashes.length;
+      const result = this.runTurn(turn, wanted);
+      const [found] = result.findings;
+      if (found !== undefined) return this.result(this.failureOf(found, before), false);
+      if (result.isComplete) return this.result(null, true);
+      // It has no more to offer, or none of its schedules can be judged.
+      if (result.schedules < wanted && (strategy !== undefined || turn === 0)) break;
     }
     return this.result(null, false);
   }
 
-  private runTurn(turn: number, schedules: number): ExploredFailure | 'exhausted' | null {
-    const { seed = 1, strategy: wanted } = this.options;
-    const name = wanted ?? portfolio[turn % portfolio.length];
-    const strategy = makeStrategy(name, blockSeed(seed, turn));
-    for (let i = 0; i < schedules; i++) {
-      const outcome = this.runner.run(strategy);
-      if (outcome === null) return 'exhausted';
-      this.hashes.push(outcome.hash);
-      this.steps += outcome.steps;
-      if (outcome.isUndecided) this.undecided++;
-      const { verdict, steps, preemptions, choices } = outcome;
-      if (verdict === null) continue;
-      const found = {
-        verdict,
-        strategy: name,
-        schedule: this.hashes.length - 1,
-        steps,
-        preemptions,
-        choices,
-      };
-      return { ...found, replay: () => this.replay(choices) };
-    }
-    return null;
+  private runTurn(turn: number, schedules: number): BlockResult {
+    const { seed = 1, strategy = portfolio[turn % portfolio.length] } = this.options;
+    const plan = { index: turn, strategy, seed: blockSeed(seed, turn), schedules };
+    const result = runBlockOn(this.runner, { ...plan, endAtSharedMs: Number.POSITIVE_INFINITY }, true);
+    this.hashes.push(...result.hashes);
+    this.steps += result.stepsTotal;
+    this.undecided += result.undecided;
+    return result;
+  }
+
+  private failureOf(found: Finding, before: number): ExploredFailure {
+    const { choices } = found;
+    return { ...found, schedule: before + found.schedule, replay: () => this.replay(choices) };
   }
 
   private replay(choices: Uint32Array): string[] {
     const strategy = new ReplayStrategy(choices);
     strategy.newExecution();
-    const execution = this.runner.begin(strategy);
+    const execution = this.runner.begin(strategy, { isNew: true });
     const lines: string[] = [];
     const { names } = execution.machine;
     execution.executor.addObserver({

@@ -4,13 +4,13 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SEED_MAX } from '../base/seedMax.js';
 import { UserError } from '../base/userError.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import { loadScenario, scenarioFromText } from '../scenario/loadScenario.js';
 import type { ScenarioKeys } from '../scenario/schema.js';
 import { describePart, extensionsOf, PARTS, wrongPart } from '../simulation/extensionFile.js';
 import type { Extensions } from '../simulation/extensions.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { withPrograms } from '../simulation/withPrograms.js';
+import { describeGiven, isText, refuseUnknown, requireKeys, requireOptional, requireWhole } from './given.js';
 
 /**
  * A scenario, and code of your own that takes part. Functions work under the `virtual` executor; under `threads` each worker loads the `module` for
@@ -19,7 +19,7 @@ import { withPrograms } from '../simulation/withPrograms.js';
 export interface Setup extends Extensions {
   /** The keys of a scenario, as in `docs/scenario-reference.md`, or the path of a scenario file. Without it a scenario that has defaults only. */
   readonly scenario?: ScenarioKeys | string;
-  /** As `--set`: `key.path=value`, in YAML. */
+  /** Each `key.path=value`, the value in YAML: put over the scenario, in order. */
   readonly set?: readonly string[];
   /** In place of what the scenario says; `virtual` where that says nothing. */
   readonly executor?: ExecutorName;
@@ -48,17 +48,24 @@ export async function configure(setup: Setup): Promise<Configured> {
   checkSetup(setup);
   const base = loadConfig(setup);
   const module = await extensionsOf(base);
-  const extensions = { ...module, ...ownCode(setup) };
-  const config = withPrograms(base, extensions.programs, 'setup');
-  if (config.executor === 'threads' && Object.keys(ownCode(setup)).length > 0) {
+  const own = ownCode(setup);
+  const [ownKey] = Object.keys(own);
+  if (ownKey !== undefined && base.executor === 'threads') {
     throw new UserError({
       where: 'setup',
-      key: Object.keys(ownCode(setup))[0],
+      key: ownKey,
       found: 'functions with executor threads',
       allowed: 'executor virtual, or a module that the threads can load',
     });
   }
-  return { config, extensions };
+  const extensions = { ...module, ...own };
+  const config = withPrograms(base, extensions.programs, 'setup');
+  return { config: ownKey === undefined ? config : withoutModule(config), extensions };
+}
+
+/** Code of both comes together in one run: what it does wrong is told by the name of the part, not by a file that it may not stand in. */
+function withoutModule({ policyFile: _, ...config }: SimulationConfig): SimulationConfig {
+  return config;
 }
 
 /** Callers without types get their mistakes said too. */
@@ -74,32 +81,25 @@ function checkSetup(setup: Setup): void {
       found: describePart(code[wrong]),
       allowed: PARTS,
     });
-  const { scenario = {}, seed, devices } = setup;
+  const { scenario = {}, seed, devices, set, checks, module } = setup;
   if (typeof scenario !== 'string')
-    requireKeys(scenario, 'scenario', 'the path of a scenario file, or an object with the keys of one');
-  if (seed !== undefined) requireWhole('setup', 'seed', seed, 0, SEED_MAX);
-  if (devices !== undefined) requireWhole('setup', 'devices', devices, 1, DEVICES_MAX);
+    requireKeys(
+      'setup',
+      'scenario',
+      scenario,
+      'the path of a scenario file, or an object with the keys of one',
+    );
+  requireWhole('setup', 'seed', seed, 0, SEED_MAX);
+  requireWhole('setup', 'devices', devices, 1, DEVICES_MAX);
+  const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+  requireOptional('setup', 'set', set, isTexts, 'a list of texts such as devices.count=4');
+  requireOptional('setup', 'checks', checks, isText, 'all, cheap, none, or names such as I3,M6 in one text');
+  requireOptional('setup', 'module', module, isModule, 'the path or the file URL of an ES module');
 }
 
-/** @throws UserError for a key that would change nothing. */
-export function refuseUnknown(where: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  const meant = didYouMean(unknown, known);
-  const hint = meant === null ? {} : { hint: `did you mean '${meant}'?` };
-  throw new UserError({
-    where,
-    key: unknown,
-    found: 'an unknown key',
-    allowed: known.join(', '),
-    ...hint,
-  });
-}
-
-/** @throws UserError */
-export function requireWhole(where: string, key: string, value: unknown, min: number, max: number): void {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw new UserError({ where, key, found: String(value), allowed: `a whole number from ${min} to ${max}` });
+function isModule(module: unknown): boolean {
+  if (module instanceof URL) return module.protocol === 'file:';
+  return isText(module);
 }
 
 /** @throws UserError for a setup that is none, or asks for threads where schedules are chosen. */
@@ -119,6 +119,8 @@ function loadConfig(setup: Setup): SimulationConfig {
   const { scenario = {}, checks = DEFAULT_CHECKS, executor, seed, devices, set, module } = setup;
   const overrides = {
     checks,
+    isSetup: true,
+    executorOtherwise: 'virtual',
     ...(executor === undefined ? {} : { executor }),
     ...(seed === undefined ? {} : { seed }),
     ...(devices === undefined ? {} : { devices }),
@@ -126,25 +128,37 @@ function loadConfig(setup: Setup): SimulationConfig {
     ...(module === undefined ? {} : { policy: pathOf(module) }),
   };
   if (typeof scenario === 'string') return loadScenario(scenario, overrides);
-  const keys = { executor: 'virtual', ...scenario };
-  return scenarioFromText(IN_CODE, JSON.stringify(keys), overrides);
+  return scenarioFromText(IN_CODE, textOf(scenario), overrides);
+}
+
+/** What JSON has no words for is said in others, for the schema to refuse by its key. @throws UserError for what has itself within itself. */
+function textOf(scenario: ScenarioKeys): string {
+  const isSaid = (value: unknown): boolean =>
+    value === null ||
+    ['undefined', 'string', 'boolean'].includes(typeof value) ||
+    (typeof value === 'number' && Number.isFinite(value));
+  const isPlain = (value: unknown): boolean =>
+    typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value));
+  try {
+    return JSON.stringify(scenario, (_, value: unknown) =>
+      isSaid(value) || isPlain(value) ? value : describeGiven(value),
+    );
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    throw new UserError({ where: 'setup', key: 'scenario', found, allowed: 'plain data' });
+  }
 }
 
 /** @throws UserError */
 function requireSetup(setup: unknown): void {
-  requireKeys(setup, null, `an object with some of the keys ${SETUP_KEYS.join(', ')}`);
-}
-
-/** @throws UserError for anything but a map from keys to values. */
-function requireKeys(value: unknown, key: string | null, allowed: string): void {
-  const isObject = typeof value === 'object' && value !== null;
-  if (isObject && !Array.isArray(value) && !(value instanceof URL)) return;
-  const found = Array.isArray(value) ? 'a list' : String(value);
-  throw new UserError({ where: 'setup', ...(key === null ? {} : { key }), found, allowed });
+  requireKeys('setup', null, setup, `an object with some of the keys ${SETUP_KEYS.join(', ')}`);
 }
 
 function pathOf(module: string | URL): string {
-  return module instanceof URL ? fileURLToPath(module) : resolve(module);
+  const isUrl = module instanceof URL || module.startsWith('file:');
+  return isUrl ? fileURLToPath(module) : resolve(module);
 }
 
 /** What of the setup is code. */

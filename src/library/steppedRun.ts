@@ -10,6 +10,7 @@ import { ObserverBuffers } from '../observe/actorObserver.js';
 import { type Counters, runCounters } from '../observe/counters.js';
 import { Observation } from '../observe/observation.js';
 import { RunObserver } from '../observe/runObserver.js';
+import { checkMachine } from '../scenario/memoryNeed.js';
 import type { StepObserver } from '../sim/scheduler.js';
 import { stepDefinition } from '../sim/steps.js';
 import type { Strategy } from '../sim/strategy.js';
@@ -17,13 +18,16 @@ import type { Task } from '../sim/task.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import type { RunEnd } from '../sim/virtual/virtualExecutor.js';
 import { describeEverywhere } from '../simulation/describePage.js';
+import { REST_STEPS_MAX } from '../simulation/restStepsMax.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
 import type { WorkloadResult } from '../workload/workload.js';
+import { refuseUnknown, requireKeys } from './given.js';
 import { type Configured, configure, requireVirtual, type Setup } from './setup.js';
 
 const TORN_DOWN = 'a run that was torn down';
+const OPTIONS = 'SteppedRun.start()';
 
 /** What one task is doing. */
 export interface TaskView {
@@ -73,11 +77,14 @@ export class SteppedRun {
   }
 
   /** Programs are started, and have not taken a step. @throws UserError for a mistake in the setup. */
-  static async start(setup: Setup, { strategy }: SteppedOptions = {}): Promise<SteppedRun> {
+  static async start(setup: Setup, options: SteppedOptions = {}): Promise<SteppedRun> {
     requireVirtual('setup', setup);
+    requireKeys(OPTIONS, null, options, 'an object with options of a stepped run');
+    refuseUnknown(OPTIONS, options, ['strategy']);
     const configured = await configure({ ...setup, executor: 'virtual' });
     const { config } = configured;
-    const chosen = strategy ?? new RandomStrategy(config.seed);
+    checkMachine(config);
+    const chosen = options.strategy ?? new RandomStrategy(config.seed);
     chosen.newExecution();
     return new SteppedRun(config, configured, chosen);
   }
@@ -188,8 +195,10 @@ export class SteppedRun {
     const gates = [...devices.map(({ actor }) => actor.gate), ...cpus.map(({ thread }) => thread.gate)];
     let open = gates.length;
     for (const gate of gates) gate.close(() => open--);
-    const end = this.run(() => open === 0 && coordinator.isIdle);
+    const end = this.run(() => open === 0 && coordinator.isIdle, REST_STEPS_MAX);
     this.refuseFailed();
+    if (end === 'out-of-steps')
+      throw new Error(`after ${REST_STEPS_MAX} steps a program has not passed its gate`);
     assert(end === 'stopped', 'a run without tasks that wait cannot be held');
   }
 

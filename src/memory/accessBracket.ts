@@ -1,5 +1,7 @@
 /** Brackets around a CPU thread's memory accesses in shared memory, so that a TLB shootdown can wait until none uses an old translation. */
 
+import { assert } from '../base/assert.js';
+
 const GENERATION = 0;
 const INSIDE = 1;
 const WAITERS = 2;
@@ -17,7 +19,12 @@ const WAIT_SLICE_MS = 1;
 export class AccessBracket {
   private readonly words: Int32Array;
 
-  constructor(buffer: SharedArrayBuffer, index: number) {
+  constructor(
+    buffer: SharedArrayBuffer,
+    private readonly index: number,
+    /** One thread has both ends of it, so that whoever is inside when it is flushed would never leave. */
+    private readonly isAlone = false,
+  ) {
     this.words = new Int32Array(buffer, index * BRACKET_WORDS * 4, BRACKET_WORDS);
   }
 
@@ -45,6 +52,11 @@ export class AccessBracket {
   /** Shootdown: on return no access through a translation looked up before the call exists. @kernel flush_tlb_mm_range */
   flush(): void {
     Atomics.add(this.words, GENERATION, 1);
+    const isLeft = !this.isAlone || Atomics.load(this.words, INSIDE) === 0;
+    assert(
+      isLeft,
+      () => `cpu${this.index} holds memory while others take steps: it must release() it before it waits`,
+    );
     for (let spin = 0; spin < SPINS; spin++) {
       if (Atomics.load(this.words, INSIDE) === 0) return;
     }

@@ -63,8 +63,9 @@ export function scenarioFromText(
   problems.push(...scenarioProblems(scenario, source, attachments?.preset.devices ?? {}));
   if (attachments === null || problems.length > 0) throw source.firstOf(problems);
   const config = configOf(scenario, attachments, path);
-  const { checks, policy } = overrides;
-  const checked = checks === undefined ? config : withChecks(config, checks);
+  const { checks, policy, isSetup } = overrides;
+  const checked =
+    checks === undefined ? config : withChecks(config, checks, isSetup ? 'setup.checks' : undefined);
   return policy === undefined ? checked : { ...checked, policyFile: resolve(policy) };
 }
 

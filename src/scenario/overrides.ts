@@ -1,4 +1,4 @@
-/** Puts what was typed on the command line over what a scenario file says. */
+/** Puts what was typed on the command line, or said in a setup of the library, over what a scenario file says. */
 
 import { resolve } from 'node:path';
 import { parseDocument } from 'yaml';
@@ -31,6 +31,10 @@ export interface ScenarioOverrides {
   readonly policy?: string;
   /** Each `key.path=value`, the value in YAML; a list item is named by its index, its name or, if it is the only one, its kind. */
   readonly set?: readonly string[];
+  /** Where the scenario says none, and nobody else does. */
+  readonly executorOtherwise?: string;
+  /** They come from a caller of the library, to whom no message may speak of options. */
+  readonly isSetup?: boolean;
 }
 
 const overrideKeys: Readonly<Record<keyof ScenarioOverrides, true>> = {
@@ -45,6 +49,8 @@ const overrideKeys: Readonly<Record<keyof ScenarioOverrides, true>> = {
   checks: true,
   policy: true,
   set: true,
+  executorOtherwise: true,
+  isSetup: true,
 };
 
 /** Of options that have more, only what changes a scenario: plain data, for another thread. */
@@ -56,28 +62,39 @@ export function overridesOf(options: ScenarioOverrides): ScenarioOverrides {
 
 /** `--set` first, in order, then the options that have a name of their own. @throws UserError for a `--set` that names nothing, or speaks against an option. */
 export function applyOverrides(source: YamlSource, overrides: ScenarioOverrides): void {
-  const { set = [] } = overrides;
-  for (const assignment of set) applyAssignment(source, assignment);
-  const { executor, seed, devices, layout, preset, durationMs } = overrides;
-  if (executor !== undefined) putOption(source, set, ['executor'], executor, `--executor ${executor}`);
-  if (seed !== undefined) putOption(source, set, ['seed'], numberOf(seed), `--seed ${seed}`);
-  if (devices !== undefined)
-    putOption(source, set, ['devices', 'count'], numberOf(devices), `--devices ${devices}`);
-  if (layout !== undefined) putOption(source, set, ['svm', 'layout'], layout, `--layout ${layout}`);
+  const { set = [], isSetup = false } = overrides;
+  for (const assignment of set) applyAssignment(source, assignment, isSetup);
+  const { executor, seed, devices, layout, preset, durationMs, executorOtherwise } = overrides;
+  if (executor !== undefined)
+    putOption(source, overrides, ['executor'], executor, named('executor', executor, isSetup));
+  else if (executorOtherwise !== undefined && valueAt(source.value, ['executor']) === undefined)
+    put(source, ['executor'], executorOtherwise, 'the default');
+  if (seed !== undefined)
+    putOption(source, overrides, ['seed'], numberOf(seed), named('seed', seed, isSetup));
+  if (devices !== undefined) {
+    const option = named('devices', devices, isSetup);
+    putOption(source, overrides, ['devices', 'count'], numberOf(devices), option);
+  }
+  if (layout !== undefined) putOption(source, overrides, ['svm', 'layout'], layout, `--layout ${layout}`);
   if (preset !== undefined) {
-    const named = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
-    putOption(source, set, ['cost', 'preset'], named, `--preset ${preset}`);
+    const found = /\.ya?ml$/.test(preset) ? resolve(preset) : preset;
+    putOption(source, overrides, ['cost', 'preset'], found, `--preset ${preset}`);
   }
   if (overrides.loads !== undefined) putLoads(source, set, overrides.loads);
   if (overrides.verifiesLoads === true) put(source, ['loads', 'verify'], true, '--verify');
   if (durationMs !== undefined)
-    putOption(source, set, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+    putOption(source, overrides, ['duration'], durationOf(durationMs), `--seconds ${durationMs / 1000}`);
+}
+
+/** As messages call it: with what was typed, or by its place in a setup. */
+function named(option: string, value: string | number, isSetup: boolean): string {
+  return isSetup ? `setup.${option}` : `--${option} ${value}`;
 }
 
 /** @throws UserError where a `--set` says something else of the same key. */
 function putOption(
   source: YamlSource,
-  set: readonly string[],
+  { set = [], isSetup = false }: ScenarioOverrides,
   path: KeyPath,
   value: unknown,
   option: string,
@@ -85,7 +102,12 @@ function putOption(
   const key = path.join('.');
   const other = set.find((assignment) => assignment.split('=')[0].trim() === key);
   if (other !== undefined && valueAt(source.value, path) !== value)
-    throw new UserError({ where: option, key, found: `--set ${other} beside it`, allowed: 'one of the two' });
+    throw new UserError({
+      where: option,
+      key,
+      found: `${isSetup ? 'set: ' : '--set '}${other} beside it`,
+      allowed: 'one of the two',
+    });
   put(source, path, value, option);
 }
 
@@ -116,8 +138,8 @@ function putLoads(source: YamlSource, set: readonly string[], loads: Readonly<Re
   }
 }
 
-function applyAssignment(source: YamlSource, assignment: string): void {
-  const option = `--set ${assignment}`;
+function applyAssignment(source: YamlSource, assignment: string, isSetup: boolean): void {
+  const option = `${isSetup ? 'setup.set' : '--set'} ${assignment}`;
   const equals = assignment.indexOf('=');
   const segments = assignment.slice(0, Math.max(0, equals)).trim().split('.');
   if (equals < 0 || segments.includes('')) {

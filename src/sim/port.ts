@@ -18,8 +18,11 @@ export const PortStep = {
 
 const REPLY = 0;
 const NOTICE = 0;
-/** Unsent messages a port holds back while its ring is full; beyond it the peer is taken for dead. */
-const BACKLOG_MAX = 1 << 16;
+/**
+ * Unsent messages a port holds back while its ring is full; beyond it the peer is taken for dead. One invalidation sends one for each range of a notifier,
+ * without a wait: 131,072 where a notifier covers 512 MiB in ranges of 4 KiB.
+ */
+const BACKLOG_MAX = 1 << 20;
 
 const NOBODY: readonly Task[] = [];
 

@@ -102,7 +102,9 @@ export function buildCoordinator(
     memory,
     folios: new FolioTable(buffers.folios, memory.layout),
     tables: new TableArena(buffers.cpuTables),
-    brackets: config.workloads.map((_, i) => new AccessBracket(buffers.brackets, i)),
+    brackets: config.workloads.map(
+      (_, i) => new AccessBracket(buffers.brackets, i, config.executor === 'virtual'),
+    ),
     arrays: new PageArrays(buffers.arrays),
     iommus: buffers.iommus.map((buffer) => new Iommu(buffer, memory.layout.totalPages)),
     policy: placement ?? placementPolicy(config),
@@ -174,7 +176,7 @@ export function buildCpuThread(
     memory: openMemory(buffers),
     tableWords: BufferViews.of(buffers.cpuTables).uint32s,
     tableRoot,
-    bracket: new AccessBracket(buffers.brackets, cpu),
+    bracket: new AccessBracket(buffers.brackets, cpu, config.executor === 'virtual'),
     accessNs: config.cost.cpuAccessNs,
   };
   const payload = openPayloads(config, buffers)[cpu];

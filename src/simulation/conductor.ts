@@ -8,6 +8,7 @@ import { deviceCounters, runCounters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
+import { answerInTime } from './answerInTime.js';
 import { ActorFailure, type Fleet } from './fleet.js';
 import type { LiveRun, LiveSnapshot } from './liveRun.js';
 import type { LockState } from './lockStates.js';
@@ -15,6 +16,7 @@ import { impatientWait, LostProgress } from './lostProgress.js';
 import { observedReport } from './observedReport.js';
 import { type Conducted, ProgressReader } from './progressReader.js';
 import { QueueReader } from './queueReader.js';
+import { REST_STEPS_MAX } from './restStepsMax.js';
 import { lastEventsOf } from './runEvents.js';
 import type { RunOptions } from './runOptions.js';
 import type { RunFailure, RunOutcome, RunProgress, RunReport } from './runReport.js';
@@ -32,12 +34,12 @@ const PROGRESS_EVERY_MS = 250;
 const STOP_GRACE_MS = 10_000;
 /** Between two looks at what those who watch the run want. */
 const LOOK_EVERY_MS = 50;
-/** An actor that is busy answers between two slices of its work. */
-const ANSWER_MS = 500;
 const STOP_GRACE_DEVICE_MS = 1_000;
 /** Between two looks for actors that do not get on. */
 const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;
+const DO_NOT_STOP = 'programs do not stop';
+const DO_NOT_REST = 'programs do not pass their gates, so that nothing can be verified';
 const SPINS = 'its kernel completes no access, and faults again and again';
 
 interface Verified {
@@ -136,7 +138,7 @@ export class Conductor {
       const endAtNs = this.config.durationMs * NS_PER_MS + this.heldNs;
       const progressAtNs = this.nextProgressNs();
       const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs, this.watchAtNs);
-      const waited = await this.fleet.until(allEnded, wakeAtNs, signal, () => this.showProgress());
+      const waited = await this.fleet.until(allEnded, wakeAtNs, signal, () => this.look());
       this.showProgress();
       if (waited === 'settled') return;
       if (this.held.isAsked && waited !== 'aborted') {
@@ -173,7 +175,7 @@ export class Conductor {
     const lost = watch.look(this.fleet.now(), done).filter((actor) => this.shouldGetOn(actor));
     for (const actor of lost) {
       const { coordinator, devices, cpus } = this.fleet;
-      const waits = await inTime<readonly string[] | null>(
+      const waits = await answerInTime<readonly string[] | null>(
         () => [coordinator, ...devices, ...cpus][actor].waits(),
         null,
       );
@@ -210,7 +212,8 @@ export class Conductor {
     await this.held.hold(signal);
     this.phase = 'running';
     this.heldSinceNs = null;
-    this.heldNs += this.fleet.now() - startNs;
+    // The simulated clock goes only where somebody does something.
+    if (this.config.executor !== 'virtual') this.heldNs += this.fleet.now() - startNs;
     this.heldWallMs += performance.now() - startWallMs;
     this.watch?.forgive(this.fleet.now());
   }
@@ -221,8 +224,9 @@ export class Conductor {
     const { executor, deviceCount } = this.config;
     const graceMs = STOP_GRACE_MS + deviceCount * STOP_GRACE_DEVICE_MS;
     const graceNs = executor === 'virtual' ? Number.POSITIVE_INFINITY : graceMs * NS_PER_MS;
-    const waited = await this.fleet.until(allEnded, this.fleet.now() + graceNs, undefined);
-    if (waited === 'time') throw new ActorFailure('all', 'programs do not stop', true);
+    const endNs = this.fleet.now() + graceNs;
+    const waited = await this.fleet.until(allEnded, endNs, undefined, this.atMost(DO_NOT_STOP));
+    if (waited === 'time') throw new ActorFailure('all', DO_NOT_STOP, true);
   }
 
   /** Holds every actor between two operations, checks all rules, and lets them go on. */
@@ -237,9 +241,10 @@ export class Conductor {
 
   /** Who does not get on keeps the others from coming to rest, and is told as at any other time. */
   private async watched<T>(work: Promise<T>): Promise<T> {
-    if (this.watch === null) return this.fleet.during(work);
+    const limit = this.atMost(DO_NOT_REST);
+    if (this.watch === null) return this.fleet.during(work, limit);
     this.watch.forgive(this.fleet.now());
-    while ((await this.fleet.until(work, this.watchAtNs, undefined)) !== 'settled')
+    while ((await this.fleet.until(work, this.watchAtNs, undefined, limit)) !== 'settled')
       await this.findLostProgress();
     return work;
   }
@@ -251,7 +256,8 @@ export class Conductor {
     await coordinator.pause();
     const snapshots = await Promise.all(devices.map((device) => device.snapshot()));
     const progress = await Promise.all(others.map((actor) => actor.progress()));
-    const checks = await coordinator.verify(snapshots, this.byWorkload(progress));
+    const ofWorkloads = this.byWorkload(progress);
+    const checks = await this.fleet.atRest(() => coordinator.verify(snapshots, ofWorkloads));
     await Promise.all(others.map((actor) => actor.resume()));
     return { checks, devices: snapshots };
   }
@@ -270,7 +276,9 @@ export class Conductor {
     const { coordinator, devices } = this.fleet;
     await this.whileAllLive(() => coordinator.tearDown());
     const snapshots = await this.whileAllLive(() => Promise.all(devices.map((device) => device.snapshot())));
-    const checks = await this.whileAllLive(() => coordinator.verifyTornDown(snapshots));
+    const verify = (): Promise<readonly CheckResult[]> =>
+      this.fleet.atRest(() => coordinator.verifyTornDown(snapshots));
+    const checks = await this.whileAllLive(verify);
     this.checks = [...this.checks, ...checks];
   }
 
@@ -298,7 +306,9 @@ export class Conductor {
   /** Of those that still answer. */
   private waitsByActor(): Promise<(readonly string[])[]> {
     const { coordinator, devices, cpus } = this.fleet;
-    return Promise.all([coordinator, ...devices, ...cpus].map((actor) => inTime(() => actor.waits(), [])));
+    return Promise.all(
+      [coordinator, ...devices, ...cpus].map((actor) => answerInTime(() => actor.waits(), [])),
+    );
   }
 
   private live(): LiveRun {
@@ -318,8 +328,10 @@ export class Conductor {
   private async snapshot(): Promise<LiveSnapshot> {
     const [waits, locks, activities] = await Promise.all([
       this.waitsByActor(),
-      inTime<readonly LockState[]>(() => this.fleet.coordinator.locks(), []),
-      Promise.all(this.fleet.devices.map((one) => inTime<GpuActivity | null>(() => one.activity(), null))),
+      answerInTime<readonly LockState[]>(() => this.fleet.coordinator.locks(), []),
+      Promise.all(
+        this.fleet.devices.map((one) => answerInTime<GpuActivity | null>(() => one.activity(), null)),
+      ),
     ]);
     const queues = new QueueReader(this.config, this.buffers);
     const actors = this.snapshots
@@ -334,6 +346,21 @@ export class Conductor {
       locks,
       counters: runCounters(source, deviceCount),
       devices: activities.map((activity, device) => ({ counters: deviceCounters(source, device), activity })),
+    };
+  }
+
+  /** Whether somebody wants something that cannot wait for the time to come. */
+  private look(): boolean {
+    this.showProgress();
+    return this.held.isAsked;
+  }
+
+  /** A look that loses patience, where no clock of this machine's does. */
+  private atMost(message: string): () => boolean {
+    const endSteps = this.fleet.steps + REST_STEPS_MAX;
+    return () => {
+      if (this.fleet.steps > endSteps) throw new ActorFailure('all', message, true);
+      return false;
     };
   }
 
@@ -385,11 +412,4 @@ export class Conductor {
       steps: this.fleet.steps,
     };
   }
-}
-
-/** What an actor answers, or `otherwise` where it does not answer in time. */
-async function inTime<T>(ask: () => Promise<T> | T, otherwise: T): Promise<T> {
-  const late = new Promise<T>((resolve) => setTimeout(() => resolve(otherwise), ANSWER_MS).unref());
-  const answer = (async () => ask())().catch(() => otherwise);
-  return Promise.race([answer, late]);
 }

@@ -4,7 +4,7 @@ import type { Coordinator } from '../actors/coordinator.js';
 import { formatVpn, type Vpn, vpn } from '../base/units.js';
 import { formatGpuPte, gpuPteAt } from '../device/gpuPte.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
-import { inSpace, type SpaceId, spaceId } from '../device/gpuSpace.js';
+import { inSpace, type SpaceId } from '../device/gpuSpace.js';
 import type { Mm } from '../mm/process/mm.js';
 import { formatPte, PTE_NONE, PteKind, pteFromWord, pteIsMapping, pteKind, ptePfn } from '../mm/table/pte.js';
 
@@ -47,16 +47,17 @@ export function describeEverywhere(
 ): string[] {
   const mm = coordinator.processes.find(process);
   if (mm === null) return [`there is no process ${process}`];
-  const space = spaceId(mm.id - 1);
+  const space = coordinator.mirrors.spaceOf(mm);
   const translations = devices.map((snapshot) => describeTranslation(snapshot, space, page));
   return [`CPU   ${describePage(coordinator, mm, page)}`, ...translations];
 }
 
 function describeTranslation(
   { device, ptePages, ptes, tlbPages }: GpuSnapshot,
-  space: SpaceId,
+  space: SpaceId | null,
   page: Vpn,
 ): string {
+  if (space === null) return `gpu${device}  no mirror`;
   const tagged = inSpace(space, page);
   const at = ptePages.indexOf(tagged);
   const cached = tlbPages.includes(tagged) ? ', in the TLB' : '';

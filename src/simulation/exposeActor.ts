@@ -11,6 +11,7 @@ import { Doorbell } from '../sim/threads/doorbell.js';
 import { ThreadExecutor } from '../sim/threads/threadExecutor.js';
 import type { ActorHost } from './actorHost.js';
 import { observeActor } from './observeActor.js';
+import { sendMistakes } from './sentMistakes.js';
 import type { WorkerInput } from './threadFleet.js';
 
 /** To be called once, at the top of a worker: which then runs the actors that it is sent, one after the other. */
@@ -19,6 +20,7 @@ export function exposeActor<H extends ActorHost>(
   portsOf: (host: H) => readonly Port[],
 ): void {
   if (parentPort === null) throw new Error('this file runs in a worker thread only');
+  sendMistakes();
   parentPort.on('message', (input: WorkerInput) => void exposeOne(build, portsOf, input));
 }
 
@@ -46,7 +48,7 @@ async function exposeOne<H extends ActorHost>(
   expose(withControl(host, control), nodeEndpoint(channel));
 }
 
-/** Only an error's name and message cross to the main thread, so what a user's own code did wrong goes there by itself. */
+/** What a user's own code did wrong goes to the main thread by itself: causes do not cross. */
 function rethrow(error: unknown): never {
   throw error instanceof TaskFailure && error.cause instanceof UserError ? error.cause : error;
 }

@@ -54,7 +54,7 @@ function atBrokenSyntax(path: string): string {
 }
 
 function refusal(path: string, found: string, hint?: string): UserError {
-  const mistake = { where: `--policy ${path}`, found, allowed: ALLOWED };
+  const mistake = { where: path, found, allowed: ALLOWED };
   return new UserError(hint === undefined ? mistake : { ...mistake, hint });
 }
 

@@ -20,16 +20,19 @@ export interface Fleet {
   now(): number;
   /**
    * Lets the actors run until the promise settles, the clock reaches `atNs`, or the signal comes. Where they run on this thread, `onPause` is called
-   * now and then between two steps; it may look, and change nothing. Rejects with {@link ActorFailure}.
+   * now and then between two steps; it may look, and change nothing. True ends the wait as if the time had come. Rejects with {@link ActorFailure},
+   * and with what `onPause` throws.
    */
   until(
     promise: Promise<unknown>,
     atNs: number,
     signal: AbortSignal | undefined,
-    onPause?: () => void,
+    onPause?: () => boolean,
   ): Promise<Waited>;
-  /** Lets the actors run until the promise settles. Rejects with {@link ActorFailure}. */
-  during<T>(promise: Promise<T>): Promise<T>;
+  /** Lets the actors run until the promise settles. Rejects with {@link ActorFailure}, and with what `onPause` throws, as for {@link until}. */
+  during<T>(promise: Promise<T>, onPause?: () => boolean): Promise<T>;
+  /** While the work goes on nobody is expected to take a step: looking at everything may take longer than a hang is waited for. */
+  atRest<T>(work: () => T | Promise<T>): Promise<T>;
   /** Waits for somebody outside while the actors rest. Rejects with {@link ActorFailure}. */
   rest<T>(promise: Promise<T>): Promise<T>;
   /** Steps that the executor took, where it counts them. */

@@ -31,9 +31,8 @@ export function refuseAnswer(call: GuardedCall, answer: unknown): never {
   throw mistake(call, `${call.what} that gives ${describe(answer)}`);
 }
 
-function mistake({ from: { policyFile }, about, allowed }: GuardedCall, found: string): UserError {
-  const where = policyFile === undefined ? 'policy' : `--policy ${policyFile}`;
-  return new UserError({ where, found: about === '' ? found : `${found} ${about}`, allowed });
+function mistake({ from: { policyFile = 'policy' }, about, allowed }: GuardedCall, found: string): UserError {
+  return new UserError({ where: policyFile, found: about === '' ? found : `${found} ${about}`, allowed });
 }
 
 function describe(value: unknown): string {

@@ -34,6 +34,11 @@ export class LostProgress {
   }
 }
 
+/** Some of the waits end by themselves. */
+export function isAsleep(waits: readonly string[]): boolean {
+  return waits.some((line) => line.includes(' waits for time'));
+}
+
 /** The first of an actor's waits that should not last, in words; null where it has none. */
 export function impatientWait(waits: readonly string[]): string | null {
   return waits.find((line) => !PATIENT.test(line)) ?? null;

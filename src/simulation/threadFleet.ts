@@ -3,11 +3,15 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { type Remote as ComlinkRemote, releaseProxy, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { UserError } from '../base/userError.js';
+import type { UserError } from '../base/userError.js';
 import { ObserverBuffers, sharedWallNs } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
+import { answerInTime } from './answerInTime.js';
 import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
+import { HANG_LOOKS, LOOK_EVERY_MS } from './hangLooks.js';
+import { isAsleep } from './lostProgress.js';
+import { receivedMistake } from './sentMistakes.js';
 import { type Settled, Settling } from './settling.js';
 import { actorNames, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig } from './simulationConfig.js';
@@ -42,13 +46,6 @@ interface WorkerActor<H extends ActorHost> {
 }
 
 const POLL_MS = 20;
-/** Adding up what all actors have counted takes the better part of a millisecond where there are many. */
-const LOOK_EVERY_MS = 1_000;
-/**
- * So many looks in a row at which no actor has taken a step, and the run is called hung. Looks, not time: a machine that was suspended, or had no
- * time for this process, has passed none meanwhile.
- */
-const HANG_LOOKS = 30;
 const CLOSE_MS = 2_000;
 
 export class ThreadFleet implements Fleet {
@@ -66,6 +63,13 @@ export class ThreadFleet implements Fleet {
   private cpuActors: WorkerActor<CpuHost>[] = [];
 
   private readonly observation: Observation;
+  /** The next look for a hang; looks go on from one wait to the next, most of which are shorter than the time between two. */
+  private lookAtMs = 0;
+  private stepsLooked = -1;
+  /** In a row, in which nobody had taken a step. */
+  private idleLooks = 0;
+  /** Pieces of work while which nobody takes a step. */
+  private resting = 0;
   private readonly sleepers = new Sleepers();
   private readonly settling = new Settling(() => this.sleepers.wakeAll());
 
@@ -127,26 +131,32 @@ export class ThreadFleet implements Fleet {
 
   async until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited> {
     const end = this.settling.of(promise);
-    let watch = { steps: this.steps, looks: 0 };
-    let lookAtMs = performance.now() + LOOK_EVERY_MS;
     for (;;) {
       const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
       if (!end.isSettled && this.failureOf === null) await this.sleepers.sleep(waitMs);
       if (end.isSettled) return 'settled';
       if (this.failureOf !== null) throw this.failureOf;
-      if (this.now() >= atNs) return 'time';
       if (signal?.aborted) return 'aborted';
-      if (performance.now() < lookAtMs) continue;
-      lookAtMs = performance.now() + LOOK_EVERY_MS;
-      watch = this.watchProgress(watch);
+      if (this.now() >= atNs) return 'time';
+      if (performance.now() >= this.lookAtMs) await this.watchProgress();
     }
   }
 
   async during<T>(promise: Promise<T>): Promise<T> {
     await this.until(promise, Number.POSITIVE_INFINITY, undefined);
     return promise.catch((error: unknown) => {
-      throw classRegained(error);
+      // It has lost its class on the way; a mistake of the user must stay one.
+      throw receivedMistake(error) ?? error;
     });
+  }
+
+  async atRest<T>(work: () => T | Promise<T>): Promise<T> {
+    this.resting++;
+    try {
+      return await work();
+    } finally {
+      this.resting--;
+    }
   }
 
   /** Without a look at progress: nobody takes a step who rests. */
@@ -223,6 +233,12 @@ export class ThreadFleet implements Fleet {
     return actor;
   }
 
+  /** Programs may pause for longer than a hang is waited for. */
+  private async isAsleep(): Promise<boolean> {
+    const asked = this.actors.map(({ host }) => answerInTime<readonly string[]>(() => host.waits(), []));
+    return (await Promise.all(asked)).some(isAsleep);
+  }
+
   private ownPool(): WorkerPool {
     const { policyFile, workloads } = this.config;
     return new WorkerPool(
@@ -242,31 +258,32 @@ export class ThreadFleet implements Fleet {
     if (!this.closing) this.fail(failureFrom(name, error, this.config));
   }
 
-  /** Nobody took a step for a long time: that is a hang, and it is reported rather than waited for. */
-  private watchProgress(last: { steps: number; looks: number }): { steps: number; looks: number } {
+  /** Nobody took a step for a long time, and nobody will by himself: that is a hang, and it is reported rather than waited for. */
+  private async watchProgress(): Promise<void> {
+    this.lookAtMs = performance.now() + LOOK_EVERY_MS;
     const { steps } = this;
-    if (steps !== last.steps) return { steps, looks: 0 };
-    const looks = last.looks + 1;
-    if (looks >= HANG_LOOKS) {
-      const message = `no actor has taken a step for ${(HANG_LOOKS * LOOK_EVERY_MS) / 1000} s`;
-      throw new ActorFailure('all', message, true);
+    const isIdle = steps === this.stepsLooked && this.resting === 0;
+    this.idleLooks = isIdle ? this.idleLooks + 1 : 0;
+    this.stepsLooked = steps;
+    if (this.idleLooks < HANG_LOOKS) return;
+    if (await this.isAsleep()) {
+      this.idleLooks = 0;
+      return;
     }
-    return { steps, looks };
+    const message = `no actor has taken a step for ${(HANG_LOOKS * LOOK_EVERY_MS) / 1000} s`;
+    throw new ActorFailure('all', message, true);
   }
 }
 
-/** What an actor answers with has lost its class on the way; a mistake of the user must stay one. */
-function classRegained(error: unknown): unknown {
-  return error instanceof Error && error.name === 'UserError' ? UserError.passedOn(error.message) : error;
-}
-
-/** Of an actor's error only the name and the message have come here. */
+/** Of an actor's error not the class has come here. */
 function failureFrom(
   actor: string,
-  { name, message }: Error,
+  error: Error,
   { policyFile }: SimulationConfig,
 ): ActorFailure | UserError {
-  if (name === 'UserError') return UserError.passedOn(message);
+  const mistake = receivedMistake(error);
+  if (mistake !== null) return mistake;
+  const { name, message } = error;
   // What it gives can bring the simulator to what cannot be done, and nothing tells.
   const mayBeOfUser = policyFile !== undefined && name === 'InternalFailure';
   return new ActorFailure(actor, message, mayBeOfUser || name === 'TaskFailure');

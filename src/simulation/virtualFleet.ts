@@ -54,29 +54,35 @@ export class VirtualFleet extends VirtualMachine implements Fleet {
     promise: Promise<unknown>,
     atNs: number,
     signal: AbortSignal | undefined,
-    onPause: () => void = () => {},
+    onPause: () => boolean = () => false,
   ): Promise<Waited> {
     const end = this.settling.of(promise);
     const isDue = (): boolean => this.executor.now() >= atNs;
     let idleTurns = 0;
+    if (signal?.aborted) return 'aborted';
     for (;;) {
       const before = this.executor.steps;
       const ran = this.executor.run(isDue, STEPS_PER_SLICE);
       if (ran === 'failed') throw this.failure();
       // Lets the promises of tasks that ended settle, and signals in.
       await setImmediate();
-      onPause();
+      const isWanted = onPause();
       if (end.isSettled) return 'settled';
-      if (ran === 'stopped') return 'time';
+      // First: where something is due in every slice, the signal would never be heard.
       if (signal?.aborted) return 'aborted';
+      if (isWanted || ran === 'stopped') return 'time';
       idleTurns = ran === 'idle' && this.executor.steps === before ? idleTurns + 1 : 0;
       if (idleTurns === IDLE_TURNS) throw this.deadlock();
     }
   }
 
-  async during<T>(promise: Promise<T>): Promise<T> {
-    await this.until(promise, Number.POSITIVE_INFINITY, undefined);
+  async during<T>(promise: Promise<T>, onPause?: () => boolean): Promise<T> {
+    await this.until(promise, Number.POSITIVE_INFINITY, undefined, onPause);
     return promise;
+  }
+
+  async atRest<T>(work: () => T | Promise<T>): Promise<T> {
+    return work();
   }
 
   /** Nothing runs meanwhile that could fail. */

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
-import { spaceId } from '../../src/device/gpuSpace.js';
+import { SPACES_MAX, spaceId } from '../../src/device/gpuSpace.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import type { Mm } from '../../src/mm/process/mm.js';
 import type { Steps } from '../../src/sim/steps.js';
@@ -50,6 +50,18 @@ describe.each(['n1', 'one-to-one'] as const)('two processes, layout %s', (layout
     expect(system.run(load(context(0, 1), AREA))).toBe(Errno.EFAULT);
     expect(system.gpuPte(0, AREA)).not.toBe(0);
     expect(system.run(load(context(0, 0), AREA))).toBe(100);
+  });
+
+  it('are still mirrored when more have been than there are address spaces of a device', () => {
+    const { processes, mirrors } = system.coordinator;
+    while (processes.reserve() < SPACES_MAX + 1);
+    const late = processes.create();
+    system.run(mirrors.close(late));
+    mirrors.open(late);
+    expect([system.coordinator.mm, second, late].map((mm) => mirrors.spaceOf(mm))).toEqual([0, 1, 2]);
+    system.run(mirrors.close(late));
+    expect(mirrors.spaceOf(late)).toBeNull();
+    expect(mirrors.hasSpace(spaceId(2))).toBe(false);
   });
 
   it('end one by one: the device serves the other one on', () => {

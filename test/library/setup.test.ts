@@ -1,11 +1,15 @@
 /** All code that a setup brings takes part, none of it is left out in silence. */
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   explore,
   type PrefetchPolicy,
   passed,
   type Setup,
+  STEP,
   SteppedRun,
   simulate,
   UserError,
@@ -44,6 +48,61 @@ it('asks a prefetch policy after each fault', async () => {
   expect(asked).toBeGreaterThan(0);
 });
 
+describe('a scenario', () => {
+  it('that says no executor is virtual, in a file too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'svmsim-setup-'));
+    const file = join(folder, 'small.yaml');
+    writeFileSync(file, 'devices: { count: 1 }\n');
+    for (const one of [file, {}, { executor: undefined }]) {
+      const setup: object = { scenario: one };
+      expect((await configure(setup)).config.executor).toBe('virtual');
+    }
+    expect((await configure({ scenario: file, set: ['executor=threads'] })).config.executor).toBe('threads');
+    rmSync(folder, { recursive: true });
+  });
+});
+
+it('takes a module by the text of its URL', async () => {
+  const module = new URL('../../examples/policies/own.mjs', import.meta.url).href;
+  await expect(configure({ scenario, module })).rejects.toThrow(/^\/.*own.mjs: found no such file/);
+});
+
+describe('a search', () => {
+  const loops: Setup['programs'] = {
+    twice: () => ({
+      *run() {
+        yield STEP;
+        yield STEP;
+        return null;
+      },
+    }),
+  };
+  const small = { ram: '1MiB', devices: { count: 1, vram: '1MiB' }, workloads: [] };
+
+  it('that was cut has not run every schedule', async () => {
+    const options = { strategy: 'dfs0', schedules: 20_000 } as const;
+    const whole = await explore({ scenario: small, programs: loops }, options);
+    expect(whole.isExhausted).toBe(true);
+    const cut = await explore({ scenario: small, programs: loops }, { ...options, stepsMax: 40 });
+    expect(cut.schedules).toBeLessThan(whole.schedules);
+    expect(cut.isExhausted).toBe(false);
+  }, 60_000);
+
+  it('finds code that does not follow from its choices', async () => {
+    let runs = 0;
+    const counts: Setup['programs'] = {
+      seventh: () => ({
+        *run() {
+          yield STEP;
+          return ++runs % 7 === 0 ? 'the seventh' : null;
+        },
+      }),
+    };
+    const { failure } = await explore({ scenario: small, programs: counts }, { strategy: 'random' });
+    expect(failure?.verdict.kind).toBe('nondeterminism');
+  });
+});
+
 it.each([
   ['null', 'null'],
   ['5', '5'],
@@ -73,11 +132,51 @@ describe('a mistake that types would have told', () => {
     ['{"scenario": null}', /^setup: key 'scenario': found null, allowed/],
     ['{"seed": -1}', /^setup: key 'seed': found -1, allowed: a whole number from 0/],
     ['{"devices": 0}', /^setup: key 'devices': found 0/],
+    ['{"set": null}', /^setup: key 'set': found null, allowed: a list of texts/],
+    ['{"set": [4]}', /^setup: key 'set': found a list/],
+    ['{"set": "devices.count=4"}', /^setup: key 'set': found devices.count=4/],
+    ['{"set": ["devices.cont=4"]}', /^setup.set devices.cont=4: /],
+    ['{"checks": 5}', /^setup: key 'checks': found 5/],
+    ['{"checks": "foo"}', /^setup.checks: found foo, which is not known/],
+    ['{"module": 5}', /^setup: key 'module': found 5/],
+    ['{"module": "nope.mjs"}', /nope.mjs: found no such file/],
+    ['{"executor": "foo"}', /^setup.executor: key 'executor': found foo/],
+    ['{"devices": 3, "set": ["devices.count=9"]}', /found set: devices.count=9 beside it/],
   ];
   it.each(mistakes)('of the setup %s', async (setup, message) => {
     const error: unknown = await simulate({ scenario, ...untyped(setup) }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
+
+  it.each([
+    ['a function', { ram: () => 5 }, /key 'ram': found .*a function/],
+    ['no end', { duration: Number.POSITIVE_INFINITY }, /key 'duration': found .*Infinity/],
+    ['a bigint', { seed: 5n }, /key 'seed': found .*5/],
+    ['a map', new Map(), /key 'scenario': found an object of Map/],
+  ] as const)('of a scenario with %s', async (_, given, message) => {
+    const setup: object = { scenario: given };
+    const error: unknown = await simulate(setup).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
+
+  it.each([
+    ['{"verifyEvery": 3}', /^simulate: key 'verifyEvery': .*did you mean 'verifyEveryMs'/],
+    ['{"verifyEveryMs": -5}', /^simulate: key 'verifyEveryMs': found -5/],
+    ['{"onTrace": 5}', /^simulate: key 'onTrace': found 5, allowed: a function/],
+    ['{"signal": 5}', /^simulate: key 'signal': found 5, allowed: an AbortSignal/],
+    ['null', /^simulate: found null/],
+  ] as const)('of a run %s', async (options, message) => {
+    const error: unknown = await simulate({ scenario }, untyped(options)).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
+
+  it('of a run that the machine cannot hold', async () => {
+    const huge: Setup = { scenario: { ...scenario, ram: '8GiB' } };
+    const start = (setup: Setup): Promise<SteppedRun> => SteppedRun.start(setup);
+    for (const call of [simulate, start]) await expect(call(huge)).rejects.toThrow(UserError);
   });
 
   it('of an executor that cannot be stepped', async () => {

@@ -62,7 +62,7 @@ describe('a module that is no policy', () => {
     const error: unknown = await loadExtensions(path).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect(String(error)).toMatch(found);
-    expect(String(error)).toContain(`--policy ${path}: found`);
+    expect(String(error)).toContain(`${path}: found`);
     expect(String(error)).toContain('allowed: an ES module whose default export is');
   });
 
@@ -88,7 +88,7 @@ describe('a module that does not load in a worker', () => {
       .run({ onTrace: () => expect.unreachable('there is no run of which it could be') })
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
-    expect(String(error)).toMatch(/--policy .*mainOnly.mjs: found a file that does not load: not in this/);
+    expect(String(error)).toMatch(/mainOnly.mjs: found a file that does not load: not in this/);
     const begun = set.mock.results.map(({ value }) => value);
     expect(begun.length).toBeGreaterThan(0);
     const ended = clear.mock.calls.map(([timer]) => timer);

@@ -99,7 +99,7 @@ describe.each(['virtual', 'threads'] as const)('under %s', (executor) => {
     const error = await errorOf(name, text, executor);
     expect(error).toBeInstanceOf(UserError);
     expect(String(error)).toMatch(found);
-    expect(String(error)).toContain(`--policy ${join(folder, `${executor}-${name}`)}: `);
+    expect(String(error)).toContain(`${join(folder, `${executor}-${name}`)}: `);
   });
 });
 

@@ -59,7 +59,7 @@ describe('a policy', () => {
     const error = await errorOf(name, text);
     expect(error).toBeInstanceOf(UserError);
     const message = error instanceof UserError ? error.message : '';
-    expect(message).toContain(`--policy ${join(folder, name)}: found `);
+    expect(message).toContain(`${join(folder, name)}: found `);
     expect(message).toMatch(found);
     expect(message).toMatch(allowed);
     expect(message).not.toContain('\n');

@@ -53,6 +53,27 @@ describe('a virtual fleet', () => {
     expect(reactions).toHaveBeenCalledTimes(1);
   });
 
+  it('hears a signal though something is due in every slice', async () => {
+    const fleet = newFleet();
+    const controller = new AbortController();
+    const abort = (): boolean => {
+      controller.abort();
+      return true;
+    };
+    const never = new Promise<void>(() => {});
+    expect(await fleet.until(never, 0, controller.signal, abort)).toBe('aborted');
+    const { steps } = fleet;
+    expect(await fleet.until(never, Number.POSITIVE_INFINITY, controller.signal)).toBe('aborted');
+    expect(fleet.steps).toBe(steps);
+  });
+
+  it('comes back for whoever wants something before the time', async () => {
+    const fleet = newFleet();
+    fleet.executor.spawn(COORDINATOR, 'long work', work(LONG_WORK_STEPS));
+    const never = new Promise<void>(() => {});
+    expect(await fleet.until(never, Number.POSITIVE_INFINITY, undefined, () => true)).toBe('time');
+  });
+
   it('tells of a deadlock where somebody waits for what never comes', async () => {
     const fleet = newFleet();
     const nothing = { describeWait: () => 'what never comes', holders: () => [] };

@@ -68,7 +68,7 @@ describe.runIf(process.platform === 'linux')('allocations that fail in copies of
       args: ['--from', '9', '--to', '8', 'none.json'],
       said: '--to: found 8, allowed: a whole number from 9',
     },
-    { args: ['--bogus', 'none.json'], said: "Unknown option '--bogus'" },
+    { args: ['--bogus', 'none.json'], said: "found Unknown option '--bogus'" },
   ])('are not tried where the command line says $args', ({ args, said }) => {
     const { status, stdout, stderr } = runTool(TOOL, ...args);
     expect(stderr).toContain(`failEach: ${said}`);

@@ -51,6 +51,6 @@ function parsed(args: readonly string[]) {
     });
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw UserError.passedOn(reason);
+    throw new UserError({ found: reason, allowed: '--jobs, --steps-after, --from, --to, and case files' });
   }
 }

@@ -10,9 +10,14 @@ export const CHECKER_SETS = ['all', 'cheap', 'none'] as const;
 
 /**
  * What is not chosen is not made, and costs nothing. `isAlone`: only the Coordinator can be looked at, as in threads, so that of `all` only the cheap
- * ones are left. Invariants that are looked at when all is at rest are so in any case: naming them is no mistake. @throws UserError for an invariant that nobody watches, or not there.
+ * ones are left. Invariants that are looked at when all is at rest are so in any case: naming them is no mistake. `where` says where the text stands.
+ * @throws UserError for an invariant that nobody watches, or not there.
  */
-export function chooseCheckers(text: string, isAlone = false): readonly CheckerKind[] {
+export function chooseCheckers(
+  text: string,
+  isAlone = false,
+  where = `--checks ${text}`,
+): readonly CheckerKind[] {
   if (text === 'none') return [];
   const there = isAlone || text === 'cheap' ? allCheckers.filter(({ isCheap }) => isCheap) : allCheckers;
   if (text === 'all' || text === 'cheap') return there;
@@ -22,12 +27,12 @@ export function chooseCheckers(text: string, isAlone = false): readonly CheckerK
   const set = CHECKER_SETS.find((name) => name === unknown);
   if (set !== undefined) {
     const allowed = `${set} alone, or a list of invariants such as I3,M6`;
-    throw new UserError({ where: `--checks ${text}`, found: `${set} together with others`, allowed });
+    throw new UserError({ where, found: `${set} together with others`, allowed });
   }
-  const where = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
+  const why = allCheckers.some(({ id }) => id === unknown) ? 'is not watched in threads' : 'is not known';
   throw new UserError({
-    where: `--checks ${text}`,
-    found: unknown === '' ? 'nothing' : `${unknown}, which ${where}`,
+    where,
+    found: unknown === '' ? 'nothing' : `${unknown}, which ${why}`,
     allowed: `${CHECKER_SETS.join(', ')}, or a list of ${idsOf(there).join(',')}; looked at in any case, when all is at rest: ${restOnly(there)}`,
   });
 }

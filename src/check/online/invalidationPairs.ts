@@ -35,7 +35,9 @@ class InvalidationPairs implements Checker {
 
   private end(mm: number): void {
     const open = (this.open.get(mm) ?? 0) - 1;
-    this.open.set(mm, open);
+    // Processes come and go for as long as a run goes on.
+    if (open === 0) this.open.delete(mm);
+    else this.open.set(mm, open);
     if (open < 0) this.sink.report('I2', `an invalidation in mm ${mm} ends that has not started`);
   }
 }

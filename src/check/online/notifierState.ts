@@ -24,7 +24,9 @@ class NotifierState implements Checker {
   }
 
   atRest(): void {
-    for (const { id } of this.machine.coordinator.processes.all()) this.look(id);
+    const { processes } = this.machine.coordinator;
+    for (const { id } of processes.all()) this.look(id);
+    for (const id of this.seen.keys()) if (processes.find(id) === null) this.seen.delete(id);
   }
 
   private look(id: number): void {
