@@ -184,6 +184,8 @@ export class ActorObserver implements StepObserver {
   }
 
   private measure(meter: Meter, a: number, b: number, c: number, d: number): void {
+    // Where nothing says how it ended, this is 0 too.
+    if (argument(meter.okArg, a, b, c, d) !== 0) return;
     const size = argument(meter.sizeArg, a, b, c, d);
     const key = meterKey(meter.key, argument(meter.keyArg, a, b, c, d), size);
     const value = argument(meter.sumArg, a, b, c, d);

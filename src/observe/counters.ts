@@ -166,8 +166,13 @@ const observedDeviceCounters: readonly ObservedDeviceCounter[] = [
     'Migrations from the device to RAM for an access of the kernel: in walks of hmm_range_fault, which GPU faults and ways home take, mostly',
   ),
   metered('svm_timeslice_count', Meters.timeslice, 'CPU faults that found the timeslice of a page not over'),
-  metered('svm_evict_count', Meters.eviction, 'Evictions of an allocation from the device'),
-  meteredSum('svm_evict_bytes', 'bytes', Meters.eviction, 'Size of the allocations to be evicted'),
+  metered('svm_evict_count', Meters.evicted, 'Evictions of an allocation from the device that did not fail'),
+  meteredSum(
+    'svm_evict_bytes',
+    'bytes',
+    Meters.eviction,
+    'Size of the allocations to be evicted, those of failed evictions too',
+  ),
 ];
 
 /** From the devices' own state; known when they are asked. */

@@ -56,6 +56,8 @@ export interface Meter {
   readonly sizeArg: number;
   /** Position of the argument that is summed; -1 for none. */
   readonly sumArg: number;
+  /** Position of the errno of which only `OK` counts; -1 where everything does. */
+  readonly okArg: number;
   /** Cells per key. */
   readonly keys: number;
   /** First of its cells, two doubles each: count and sum. */
@@ -68,6 +70,8 @@ interface MeterOptions {
   readonly sum?: StepField;
   /** The sum is a duration, of which a histogram is kept. */
   readonly latency?: boolean;
+  /** Only what ended without an error counts. */
+  readonly onlyOk?: boolean;
 }
 
 let cells = 0;
@@ -75,7 +79,7 @@ let histograms = 0;
 const list: Meter[] = [];
 
 function meter(step: StepId, key: MeterKey, options: MeterOptions = {}): Meter {
-  const { sum, latency = false } = options;
+  const { sum, latency = false, onlyOk = false } = options;
   const keyField = KEY_FIELDS[key];
   const keys = KEY_COUNTS[key];
   const made: Meter = {
@@ -84,6 +88,7 @@ function meter(step: StepId, key: MeterKey, options: MeterOptions = {}): Meter {
     keyArg: keyField === null ? -1 : required(step, keyField),
     sizeArg: key === MeterKey.DeviceAndSize ? required(step, 'npages') : -1,
     sumArg: sum === undefined ? -1 : required(step, sum),
+    okArg: onlyOk ? required(step, 'errno') : -1,
     keys,
     firstCell: cells,
     firstHistogram: latency ? histograms : -1,
@@ -137,6 +142,7 @@ export const Meters = {
   timeslice: meter(PagemapStep.timeslice, Device),
   migrateBusy: meter(DriverStep.migrateBusy, Device),
   eviction: meter(PagemapStep.evictDone, Device, { sum: 'npages' }),
+  evicted: meter(PagemapStep.evictDone, Device, { onlyOk: true }),
   evictionErrno: meter(PagemapStep.evictDone, ByErrno),
   load: meter(WorkloadStep.load, Load, { sum: 'ns', latency: true }),
   evictionLatency: meter(PagemapStep.evictDone, None, { sum: 'ns', latency: true }),

@@ -1,6 +1,5 @@
 /** Which of the two clocks an executor's times are of; every figure says it. */
 
-import type { RunReport } from '../simulation/runReport.js';
 import type { ExecutorName } from '../simulation/simulationConfig.js';
 
 /** `wall`: this machine took so long; `simulated`: the cost model says so. */
@@ -8,9 +7,4 @@ export type ClockName = 'wall' | 'simulated';
 
 export function clockOf(executor: ExecutorName): ClockName {
   return executor === 'threads' ? 'wall' : 'simulated';
-}
-
-/** Length of the run on the clock that its latencies are measured with. */
-export function elapsedNs(report: Pick<RunReport, 'executor' | 'wallNs' | 'simulatedNs'>): number {
-  return clockOf(report.executor) === 'wall' ? report.wallNs : report.simulatedNs;
 }

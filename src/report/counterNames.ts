@@ -60,6 +60,11 @@ export function counterSum(counters: Counters, names: readonly string[]): number
   return sumOf(names.map((name) => counters[name] ?? 0));
 }
 
+/** Null where one of them is not known: the devices themselves have some, and a run that fails may end before it has asked them. */
+export function knownSum(counters: Counters, names: readonly string[]): number | null {
+  return names.every((name) => counters[name] !== undefined) ? counterSum(counters, names) : null;
+}
+
 export function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0);
 }

@@ -5,7 +5,7 @@
 
 import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
-import { clockOf, elapsedNs } from './clock.js';
+import { clockOf } from './clock.js';
 import { configurationOf } from './configuration.js';
 import { sweepVerdict } from './sweepTable.js';
 import { perSecond } from './units.js';
@@ -162,12 +162,11 @@ function countersOf(
 /** By class: how many operations, how many a second, and how long they took. */
 function loadsOf(report: RunReport): object[] {
   const clock = clockOf(report.executor);
-  const ns = elapsedNs(report);
   return report.loads.map(({ load, operations, wantedPerSecond, ...times }) => ({
     load,
     operations,
     ...(wantedPerSecond === null ? {} : { wantedPerSecond }),
-    [clock]: { perSecond: perSecond(operations, ns), ...times },
+    [clock]: { perSecond: perSecond(operations, report.programsNs), ...times },
   }));
 }
 

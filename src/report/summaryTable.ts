@@ -2,18 +2,19 @@
 
 import type { Counters, DeviceReport, Latency, RunReport } from '../simulation/runReport.js';
 import type { LayoutName } from '../simulation/simulationConfig.js';
-import { type ClockName, clockOf, elapsedNs } from './clock.js';
+import { type ClockName, clockOf } from './clock.js';
 import type { Colors } from './colors.js';
 import {
   copyColumns,
   counterSum,
   eventColumns,
+  knownSum,
   migrationColumns,
   runLines,
   type ShownCounter,
-  sumOf,
   workTotals,
 } from './counterNames.js';
+import { sumIfKnown, textIfKnown } from './known.js';
 import { type Column, left, right, textTable } from './textTable.js';
 import {
   formatBandwidth,
@@ -93,14 +94,12 @@ function rowsOf(
   format: (amount: number) => string,
   more: (device: DeviceReport) => string[] = () => [],
 ): string[][] {
-  const rows = devices.map((one) => [
-    `gpu${one.device}`,
-    ...shown.map(({ counters }) => format(counterSum(one.counters, counters))),
-    ...more(one),
-  ]);
+  const amounts = devices.map((one) => shown.map(({ counters }) => knownSum(one.counters, counters)));
+  const texts = (row: readonly (number | null)[]): string[] => row.map((one) => textIfKnown(one, format));
+  const rows = devices.map((one, i) => [`gpu${one.device}`, ...texts(amounts[i]), ...more(one)]);
   if (devices.length < 2) return rows;
-  const sums = shown.map(({ counters }) => sumOf(devices.map((one) => counterSum(one.counters, counters))));
-  return [...rows, ['all', ...sums.map(format), ...more(devices[0]).map(() => '')]];
+  const sums = shown.map((_, column) => sumIfKnown(amounts.map((row) => row[column])));
+  return [...rows, ['all', ...texts(sums), ...more(devices[0]).map(() => '')]];
 }
 
 function faultCells({ faultLatency }: DeviceReport): string[] {
@@ -143,7 +142,7 @@ function retryTexts(retries: Counters): string[] {
 
 function ratesText(report: RunReport): string {
   const { faults, migrations, toVramBytes } = workTotals(report.counters);
-  const ns = elapsedNs(report);
+  const ns = report.programsNs;
   const rate = (amount: number): string => formatRate(perSecond(amount, ns));
   return `${rate(faults)} faults/s, ${rate(migrations)} migrations/s, ${formatBandwidth(perSecond(toVramBytes, ns))} to VRAM`;
 }
@@ -156,7 +155,7 @@ function loadTable(report: RunReport, colors: Colors): string[] {
   const { loads } = report;
   if (loads.length === 0) return [];
   const clock = clockOf(report.executor);
-  const ns = elapsedNs(report);
+  const ns = report.programsNs;
   const times = ['p50', 'p90', 'p99', 'p99.9', 'max'];
   const anyWanted = loads.some(({ wantedPerSecond }) => wantedPerSecond !== null);
   const titles = [

@@ -69,6 +69,10 @@ export class Conductor {
   private heldWallMs = 0;
   /** When it was held, while it is. */
   private heldSinceNs: number | null = null;
+  /** Of the executor's clock: while everybody rested, to be verified. */
+  private verifiedNs = 0;
+  /** When the programs had ended, without such times; null before. */
+  private programsNs: number | null = null;
   private readonly watch: LostProgress | null;
   /** Actors whose program has ended. */
   private readonly ended = new Set<number>();
@@ -128,6 +132,7 @@ export class Conductor {
     const allEnded = Promise.all(programs);
     await this.untilEnded(allEnded);
     this.results.push(...(await this.fleet.during(allEnded)));
+    this.programsNs = this.ranNs;
   }
 
   /** Holds the run for verification whenever it is due, and asks programs to end when the time is up. */
@@ -254,10 +259,12 @@ export class Conductor {
     const others = [...devices, ...cpus];
     await Promise.all(others.map((actor) => actor.pause()));
     await coordinator.pause();
+    const startNs = this.fleet.now();
     const snapshots = await Promise.all(devices.map((device) => device.snapshot()));
     const progress = await Promise.all(others.map((actor) => actor.progress()));
     const ofWorkloads = this.byWorkload(progress);
     const checks = await this.fleet.atRest(() => coordinator.verify(snapshots, ofWorkloads));
+    this.verifiedNs += this.fleet.now() - startNs;
     await Promise.all(others.map((actor) => actor.resume()));
     return { checks, devices: snapshots };
   }
@@ -390,6 +397,10 @@ export class Conductor {
     return (this.heldSinceNs ?? this.fleet.now()) - this.heldNs;
   }
 
+  private get ranNs(): number {
+    return this.runNs - this.verifiedNs;
+  }
+
   private get violation(): string | null {
     const broken = this.checks.findLast(({ ok }) => !ok);
     return broken === undefined ? null : `${broken.name}: ${broken.detail}`;
@@ -406,6 +417,7 @@ export class Conductor {
       checks: this.checks,
       driverEvents: this.driverEvents,
       failure,
+      programsNs: this.programsNs ?? this.ranNs,
       simulatedNs: this.config.executor === 'virtual' ? this.runNs : 0,
       wallNs: (performance.now() - this.startedWallMs - this.heldWallMs) * NS_PER_MS,
       verifications: this.verifications,

@@ -59,6 +59,8 @@ export interface RunReport {
   readonly driverEvents: readonly DriverEvent[];
   /** Present when an actor failed: which, what it was doing, its last steps. */
   readonly failure: RunFailure | null;
+  /** Of the executor's clock: for how long programs ran, without the times for which they were held. */
+  readonly programsNs: number;
   readonly simulatedNs: number;
   readonly wallNs: number;
   /** Quiescent points at which everything was verified. */

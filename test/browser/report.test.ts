@@ -166,10 +166,10 @@ describe.skipIf(executable === null)(`a report in a browser${title}`, () => {
     });
 
     it('lists waits for locks with their holders, and retries', async () => {
-      const { locks = [], retries = [] } = pages.runs[0].trace ?? {};
+      const { locks, retries = [] } = pages.runs[0].trace ?? {};
       const first = await page.locator('#locks tbody tr').first().innerText();
-      expect(first).toContain(locks[0].what);
-      expect(first).toContain(locks[0].holder);
+      expect(first).toContain(locks?.rows[0].what);
+      expect(first).toContain(locks?.rows[0].holder);
       expect(await page.locator('#retries tbody tr').count()).toBe(retries.length);
     });
   });

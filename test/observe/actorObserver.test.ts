@@ -79,6 +79,15 @@ describe('actor observer', () => {
     expect(seen.meteredSum(Meters.copiedPages, deviceKey(-1))).toBe(8);
   });
 
+  it('counts evictions that failed as no evictions', () => {
+    const { observers, seen } = observed();
+    const [observer] = observers;
+    observer.onStep(null, PagemapStep.evictDone, 1, 8, Errno.OK, 1000);
+    observer.onStep(null, PagemapStep.evictDone, 1, 8, Errno.EBUSY, 1000);
+    expect(seen.metered(Meters.evicted, deviceKey(1))).toBe(1);
+    expect(seen.metered(Meters.evictionErrno, errnoKey(Errno.EBUSY))).toBe(1);
+  });
+
   it('counts a device or an errno that it cannot tell apart as unknown', () => {
     const { observers, seen } = observed();
     observers[0].onStep(null, DriverStep.retry, PAGE, 64, -99, 0);

@@ -17,6 +17,7 @@ export function deviceReport(device: number, counters: Record<string, number> = 
       svm_migrate_count: 310,
       svm_migrate_bytes: 12 * 2 ** 20,
       svm_cpu_migrate_count: 25,
+      svm_hmm_migrate_count: 0,
       svm_evict_count: 3,
       svm_ram_to_device_copy_kb: 8192,
       svm_cpu_copy_kb: 1536,
@@ -34,7 +35,7 @@ export function deviceReport(device: number, counters: Record<string, number> = 
   };
 }
 
-/** Two devices; two seconds of wall time. */
+/** Two devices; programs ran for two seconds of wall time. */
 export function runReport(changes: Partial<RunReport> = {}): RunReport {
   return {
     scenario: 'n1-mirror',
@@ -78,8 +79,9 @@ export function runReport(changes: Partial<RunReport> = {}): RunReport {
       { name: 'M2', ok: true, detail: '2048 pages' },
     ],
     failure: null,
+    programsNs: 2e9,
     simulatedNs: 0,
-    wallNs: 2e9,
+    wallNs: 2.5e9,
     verifications: 3,
     steps: 1_234_567,
     ...changes,

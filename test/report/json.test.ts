@@ -56,7 +56,7 @@ describe('runDocument', () => {
       checks: [{ name: 'content', ok: true, detail: '512 pages compared' }, { name: 'M2' }],
       results: [{ workload: 'jacobi', ok: true, counts: { iterations: 10 } }, { workload: 'sort' }],
       configuration: { devices: 2, layout: 'n1', vramBytes: 2 ** 26, chunkBytes: [2 ** 21, 2 ** 16, 4096] },
-      time: { wallNs: 2e9, simulatedNs: 0 },
+      time: { wallNs: 2.5e9, simulatedNs: 0 },
     });
   });
 
@@ -69,6 +69,13 @@ describe('runDocument', () => {
       { device: 0, faultLatency: { simulated: { p50Ns: 123_456 } } },
       {},
     ]);
+  });
+
+  it('has rates of loads over the time for which programs ran', () => {
+    const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
+    const loads = [{ load: 'munmap', operations: 20, wantedPerSecond: 50, ...times }] as const;
+    const document = runDocument(runReport({ loads, programsNs: 1e9, wallNs: 3e9 }), context);
+    expect(document.loads).toMatchObject([{ load: 'munmap', wantedPerSecond: 50, wall: { perSecond: 20 } }]);
   });
 
   it('separates counters of time where they are of wall time', () => {

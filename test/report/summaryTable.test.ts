@@ -37,7 +37,7 @@ describe('summaryTable', () => {
         'Verified              at 3 quiescent points',
         'Checks held           content, M2',
         '',
-        'Time                  2s wall; 1,234,567 steps',
+        'Time                  2.5s wall; 1,234,567 steps',
         'PASSED: 2 checks held, 2 workloads verified',
       ]),
     );
@@ -71,7 +71,12 @@ describe('summaryTable', () => {
   });
 
   it('tells of a run under virtual in simulated time', () => {
-    const report = runReport({ executor: 'virtual', simulatedNs: 5e6, devices: [deviceReport(0)] });
+    const report = runReport({
+      executor: 'virtual',
+      programsNs: 5e6,
+      simulatedNs: 5e6,
+      devices: [deviceReport(0)],
+    });
     expect(summaryTable(report, context)).toBe(
       text([
         'n1-mirror: 1 device, layout n1, executor virtual, seed 7',
@@ -96,7 +101,7 @@ describe('summaryTable', () => {
         'Verified              at 3 quiescent points',
         'Checks held           content, M2',
         '',
-        'Time                  2s wall, 5ms simulated; 1,234,567 steps',
+        'Time                  2.5s wall, 5ms simulated; 1,234,567 steps',
         'PASSED: 2 checks held, 2 workloads verified',
       ]),
     );
@@ -114,6 +119,19 @@ describe('summaryTable', () => {
       ['Operations', 'Rate (wall)', 'asked for'],
       ['20', '10/s', '50/s'],
       ['1', '0.5/s', '-'],
+    ]);
+  });
+
+  it('says that what devices were not asked for any more is not known', () => {
+    const { svm_cpu_copy_kb: _, ...known } = deviceReport(1).counters;
+    const devices = [deviceReport(0), { ...deviceReport(1), counters: known }];
+    const lines = summaryTable(runReport({ devices }), context).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('Copied '));
+    expect(lines.slice(at, at + 4).map((line) => line.split(/ {2,}/))).toEqual([
+      ['Copied', 'RAM to VRAM', 'VRAM to RAM', 'Peer'],
+      ['gpu0', '8MiB', '1.5MiB', '0B'],
+      ['gpu1', '8MiB', 'N/A', '0B'],
+      ['all', '16MiB', 'N/A', '0B'],
     ]);
   });
 
@@ -167,7 +185,7 @@ describe('summaryTable', () => {
       'Who waits for whom:',
       '  gpu0 waits for gpusvm.notifier_lock of coordinator',
       '',
-      'Time                  2s wall; 1,234,567 steps',
+      'Time                  2.5s wall; 1,234,567 steps',
       'FAILED: violated: content; wrong result: saxpy; gpu1 failed',
       'Again: svmsim run x.yaml --seed 7',
     ]);
@@ -193,8 +211,9 @@ describe('summaryTable', () => {
   });
 
   it('says none and - for what did not happen', () => {
+    const none = Object.keys(deviceReport(0).counters).map((name) => [name, 0] as const);
     const report = runReport({
-      devices: [{ device: 0, counters: {}, faultLatency: NO_LATENCY }],
+      devices: [{ device: 0, counters: Object.fromEntries(none), faultLatency: NO_LATENCY }],
       invalidationLatency: NO_LATENCY,
       retries: {},
       workloads: [],
@@ -221,7 +240,7 @@ describe('summaryTable', () => {
         'Verified              at 0 quiescent points',
         'Checks held           none',
         '',
-        'Time                  2s wall; 1,234,567 steps',
+        'Time                  2.5s wall; 1,234,567 steps',
         'PASSED: nothing was checked',
       ]),
     );

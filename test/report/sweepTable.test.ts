@@ -19,8 +19,8 @@ describe('sweepTable', () => {
     expect(sweepTable([good, bad], context)).toBe(
       text([
         'Seed  Result      Steps  Faults  Migrations  To VRAM  Time (simulated)  Time (wall)  What failed',
-        '   1  ok      1,234,567   1,234         676  23.4MiB               5ms           2s',
-        '   2  FAILED  1,234,567   1,234         676  23.4MiB               6ms           2s  violated: content',
+        '   1  ok      1,234,567   1,234         676  23.4MiB               5ms         2.5s',
+        '   2  FAILED  1,234,567   1,234         676  23.4MiB               6ms         2.5s  violated: content',
         '',
         'FAILED: 1 of 2 seeds failed, first 2',
         'Again: svmsim run --seed 2',

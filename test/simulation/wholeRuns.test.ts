@@ -93,17 +93,35 @@ describe('a run under virtual', () => {
     expect(report.verifications).toBeGreaterThan(2);
   });
 
-  /** A virtual run of which a rule is broken at the first verification, or a checker speaks in the tear-down. */
-  async function brokenRun(spoil: (fleet: VirtualFleet) => void): Promise<RunReport> {
+  /** A virtual run that is verified on the way, and of whose fleet something was changed first. */
+  async function changedRun(change: (fleet: VirtualFleet) => void): Promise<RunReport> {
     const config = { ...smallScenario({ executor: 'virtual' }), checks: 'all' } as const;
     const buffers = allocateBuffers(config);
     const fleet = new VirtualFleet(config, buffers, new RandomStrategy(1));
-    spoil(fleet);
+    change(fleet);
     return new Conductor(config, buffers, fleet, { verifyEveryMs: 1 }).run();
   }
 
+  it('counts no time in which everybody rests, to be verified, as time of its programs', async () => {
+    const restNs = 1e12;
+    let restedNs = 0;
+    const report = await changedRun((fleet) => {
+      const { coordinator, executor } = fleet;
+      const { verify } = coordinator;
+      vi.spyOn(fleet, 'now').mockImplementation(() => executor.now() + restedNs);
+      vi.spyOn(coordinator, 'verify').mockImplementation((...args) => {
+        restedNs += restNs;
+        return verify.apply(coordinator, args);
+      });
+    });
+    expect(report.verifications).toBeGreaterThan(1);
+    expect(report.simulatedNs).toBeGreaterThan(restNs * report.verifications);
+    expect(report.programsNs).toBeGreaterThan(0);
+    expect(report.programsNs).toBeLessThanOrEqual(report.simulatedNs - restedNs);
+  });
+
   it('fails for what was broken on the way, though it looks whole at the end', async () => {
-    const report = await brokenRun(({ coordinator }) => {
+    const report = await changedRun(({ coordinator }) => {
       const { verify } = coordinator;
       vi.spyOn(coordinator, 'verify').mockImplementationOnce((...args) => [
         ...verify.apply(coordinator, args),
@@ -118,7 +136,7 @@ describe('a run under virtual', () => {
   });
 
   it('tells of what a checker sees in the tear-down', async () => {
-    const report = await brokenRun(({ executor, coordinator: { coordinator } }) => {
+    const report = await changedRun(({ executor, coordinator: { coordinator } }) => {
       const { tearDown } = coordinator;
       vi.spyOn(coordinator, 'tearDown').mockImplementation(function* () {
         executor.at(GpuSvmStep.mapped, 0, 1, 0, 0);

@@ -61,7 +61,8 @@ export const spanRules: readonly SpanRule[] = [
     lastPhase: 'change entries',
   },
   rule('HMM walk', 'mapping', 'hmm.rangeFault', ['hmm.done']),
-  rule('get pages', 'mapping', 'gpusvm.getPages', ['gpusvm.getPagesDone']),
+  // Each attempt begins anew.
+  rule('get pages', 'mapping', 'gpusvm.getPages', ['gpusvm.getPagesDone', 'gpusvm.getPagesRetry']),
   rule('bind', 'mapping', 'driver.bind', ['driver.bound']),
   rule('mmap', 'call', 'mm.mmap', ['mm.mapped']),
   rule('munmap', 'call', 'mm.munmap', ['mm.unmapped']),
@@ -74,7 +75,7 @@ export const spanRules: readonly SpanRule[] = [
   rule('kernel', 'kernel', 'device.kernelStart', ['device.kernelEnd']),
 ];
 
-/** Steps that stand for themselves, at one moment. */
+/** Steps that stand for themselves, at one moment; where one ends a span too, it is within that span. */
 export const instantSteps: readonly string[] = [
   'device.faultRaised',
   'device.faultServed',
@@ -137,7 +138,10 @@ export const placeSteps = [
   'hugetlb.mapped',
   'driver.migrateStart',
   'pagemap.toDevmem',
+  'pagemap.collected',
   'pagemap.toDevmemDone',
+  'pagemap.toDevmemFailed',
+  'pagemap.alreadyThere',
   'pagemap.cpuMigrated',
   'pagemap.hmmMigrated',
   'pagemap.evict',

@@ -144,9 +144,9 @@ class Timeline implements TraceVisitor {
     if (!isOfSpan) this.endPhase(event, step);
     if (!isOfSpan && !isInstant) return;
     const args = eventArguments(this.steps[step].fields, event.args);
+    if (isInstant) this.instant(event, step, args);
     if (rule !== undefined) this.begin(event, task, rule, args);
     else if (ends.length > 0) this.endSpan(event, ends, args);
-    else this.instant(event, step, args);
   }
 
   onBlocked(event: TraceEvent, task: string, { reason, isLock, holder }: TracedWait): void {

@@ -193,7 +193,7 @@ export class TraceRecorder implements StepObserver, WaitObserver {
     const packed = new Float64Array(Math.ceil(bytes.length / 8));
     new Uint8Array(packed.buffer).set(bytes);
     for (const word of packed) this.ring.push(word);
-    this.ring.publish();
+    this.ring.publishText();
     return true;
   }
 }

@@ -12,6 +12,8 @@ const DROPPED = 2;
 const EVENTS = 3;
 /** Where the next event begins, known to the writer alone until {@link TraceRing.take} may trust it: at the end. */
 const WRITTEN = 4;
+/** Of the events, those that only say what a number in others stands for. */
+const TEXTS = 5;
 /** Events that become visible together, a power of two: an atomic store of each would cost as much as its words. */
 const EVENTS_PER_PUBLISH = 16;
 /** A cache line, so that the rings of two threads do not share one. */
@@ -84,6 +86,12 @@ export class TraceRing {
     if ((events & (EVENTS_PER_PUBLISH - 1)) === 0) Atomics.store(header, HEAD, this.next);
   }
 
+  /** The same for a text, which is no event of its own. */
+  publishText(): void {
+    this.header[TEXTS]++;
+    this.publish();
+  }
+
   /** The reader's call while the writer writes: a copy of all that is visible, and was not taken before. */
   take(): Float64Array {
     return this.takeUpTo(Atomics.load(this.header, HEAD));
@@ -112,9 +120,9 @@ export class TraceRing {
     return Atomics.load(this.header, DROPPED) >>> 0;
   }
 
-  /** Events that were written, texts among them. */
+  /** Events that were written, without texts. */
   get events(): number {
-    return Atomics.load(this.header, EVENTS) >>> 0;
+    return (Atomics.load(this.header, EVENTS) - Atomics.load(this.header, TEXTS)) >>> 0;
   }
 
   private free(): number {

@@ -23,10 +23,7 @@ export function failureData(path: string, failure: Failure): FailureData {
     verdict: { title: verdictTitle(verdict), details: verdict.details },
     facts: [
       ['found by', `${failure.strategy}, schedule ${formatCount(failure.schedule + 1)}`],
-      [
-        'steps',
-        `${formatCount(recording.steps.length)}, of which ${formatCount(busy.length)} are shown: in the others a task that serves others found nothing to do`,
-      ],
+      ['steps', stepsText(recording.steps.length, busy.length, first)],
       [
         'played again',
         recording.isExact ? 'every choice as it was' : 'NOT as it was: not every choice could be made',
@@ -35,6 +32,13 @@ export function failureData(path: string, failure: Failure): FailureData {
     ...shown(recording, busy.slice(first)),
     stepsLeftOut: first,
   };
+}
+
+/** Of so many steps, in which somebody did something in so many, and of these the first ones are left out. */
+export function stepsText(steps: number, busy: number, leftOut: number): string {
+  const idle = `in ${formatCount(steps - busy)} a task that serves others found nothing to do`;
+  const early = leftOut === 0 ? '' : `, and the first ${formatCount(leftOut)} of the rest are left out`;
+  return `${formatCount(steps)}, of which ${formatCount(busy - leftOut)} are shown: ${idle}${early}`;
 }
 
 function shown(

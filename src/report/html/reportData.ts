@@ -57,7 +57,8 @@ export interface Judged {
 
 export interface DeviceTable {
   readonly columns: readonly { readonly title: string; readonly unit: 'count' | 'bytes' }[];
-  readonly rows: readonly { readonly device: string; readonly values: readonly number[] }[];
+  /** Null for what is not known of a run that has failed. */
+  readonly rows: readonly { readonly device: string; readonly values: readonly (number | null)[] }[];
 }
 
 export interface CauseCount {
@@ -96,8 +97,8 @@ export interface TraceData {
   readonly vram: TimeSeries;
   /** Bytes carried per bin. */
   readonly links: TimeSeries;
-  readonly locks: readonly LockWait[];
-  readonly waits: readonly LockWait[];
+  readonly locks: WaitTable;
+  readonly waits: WaitTable;
   readonly retries: readonly CauseCount[];
 }
 
@@ -158,6 +159,13 @@ export interface LockWait {
   readonly count: number;
   readonly totalNs: number;
   readonly maxNs: number;
+}
+
+export interface WaitTable {
+  /** Longest first. */
+  readonly rows: readonly LockWait[];
+  /** Shorter ones: how many, and how much waiting they are together. */
+  readonly leftOut: { readonly rows: number; readonly totalNs: number };
 }
 
 /** A failing run, step by step. */

@@ -26,6 +26,15 @@ interface Moving {
   readonly allocation: number;
 }
 
+/** What a migration to a device has collected and not yet put there. */
+interface Collected {
+  readonly process: number;
+  readonly start: number;
+  readonly end: number;
+  /** What was taken away meanwhile: its copies have nobody. */
+  readonly gone: (readonly [start: number, end: number])[];
+}
+
 type Pages = RangeMap<Place>;
 type Follow = (residency: Residency, args: Float64Array, task: number) => void;
 
@@ -36,6 +45,8 @@ export class Residency implements TraceVisitor {
   private readonly followers: readonly (Follow | undefined)[];
   private readonly processes = new Map<number, Pages>();
   private readonly moving = new Map<number, Moving>();
+  /** By task. */
+  private readonly collected = new Map<number, Collected>();
   private readonly changes: ResidencyChange[] = [];
   private firstProcess: number | null = null;
   private nowNs = 0;
@@ -67,6 +78,7 @@ export class Residency implements TraceVisitor {
   }
 
   clear(process: number, start: number, npages: number): void {
+    this.noteGone(process, start, start + npages);
     this.set(process, start, start + npages, () => undefined);
   }
 
@@ -74,11 +86,28 @@ export class Residency implements TraceVisitor {
     this.clear(process, 0, Number.MAX_SAFE_INTEGER);
   }
 
-  /** All pages of the span are in the allocation, holes too. */
+  collect(task: number, start: number, npages: number): void {
+    const { process } = this.movingOf(task);
+    this.collected.set(task, { process, start, end: start + npages, gone: [] });
+  }
+
+  /** The migration puts nothing there. */
+  giveUp(task: number): void {
+    this.collected.delete(task);
+  }
+
+  /** All pages of the span are in the allocation, holes too, but for those that were taken away on the way. */
   toDevice(task: number, start: number, npages: number, device: number): void {
     const { process, allocation } = this.movingOf(task);
     const place = { owner: Owner.FirstDevice + device, allocation: allocation * DEVICES + device };
-    this.set(process, start, start + npages, () => place);
+    const gone = this.collected.get(task)?.gone ?? [];
+    this.collected.delete(task);
+    let from = start;
+    for (const [first, end] of gone.toSorted(([a], [b]) => a - b)) {
+      if (first > from) this.set(process, from, first, () => place);
+      from = Math.max(from, end);
+    }
+    if (from < start + npages) this.set(process, from, start + npages, () => place);
   }
 
   /** Of the span what is in device memory; what was never touched stays untouched. */
@@ -114,6 +143,16 @@ export class Residency implements TraceVisitor {
       process: process ?? before.process,
       allocation: allocation ?? before.allocation,
     });
+  }
+
+  /** Holes stay holes, and are filled. */
+  private noteGone(process: number, start: number, end: number): void {
+    for (const one of this.collected.values()) {
+      const [first, last] = [Math.max(start, one.start), Math.min(end, one.end)];
+      if (one.process !== process || first >= last) continue;
+      for (const piece of this.pagesOf(process).pieces(first, last))
+        if (piece.value !== undefined) one.gone.push([piece.start, piece.end]);
+    }
   }
 
   private carry(from: number, into: number, start: number, to: number, npages: number): void {
@@ -197,6 +236,9 @@ const follow: Readonly<Record<(typeof placeSteps)[number], Follow>> = {
     if (!makesRoom(trigger)) r.noteMoving(task, process, null);
   },
   'pagemap.toDevmem': (r, [, , , allocation], task) => r.noteMoving(task, null, allocation),
+  'pagemap.collected': (r, [start, npages], task) => r.collect(task, start, npages),
+  'pagemap.toDevmemFailed': (r, _args, task) => r.giveUp(task),
+  'pagemap.alreadyThere': (r, _args, task) => r.giveUp(task),
   'pagemap.toDevmemDone': (r, [start, npages, device], task) => r.toDevice(task, start, npages, device),
   'pagemap.cpuMigrated': (r, [start, npages, , process]) => r.toRam(process, start, npages),
   'pagemap.hmmMigrated': (r, [start, npages, , process]) => r.toRam(process, start, npages),

@@ -1,12 +1,6 @@
 /** What a report says of the JSON document of a run. */
 
-import {
-  copyColumns,
-  counterSum,
-  eventColumns,
-  migrationColumns,
-  type ShownCounter,
-} from '../counterNames.js';
+import { copyColumns, eventColumns, knownSum, migrationColumns, type ShownCounter } from '../counterNames.js';
 import { formatBytes, formatCount } from '../units.js';
 import { failureTitle, verdictOf } from '../verdict.js';
 import type { CauseCount, DeviceTable, Fact, LatencyData, SummaryData } from './reportData.js';
@@ -68,7 +62,10 @@ function deviceTable({ devices }: RunDocument): DeviceTable {
     columns: columns.map(({ title, unit }) => ({ title: named(title), unit })),
     rows: devices.map(({ device, counters }) => ({
       device: `gpu${device}`,
-      values: columns.map((column) => column.factor * counterSum(counters, column.counters)),
+      values: columns.map((column) => {
+        const amount = knownSum(counters, column.counters);
+        return amount === null ? null : column.factor * amount;
+      }),
     })),
   };
 }

@@ -7,15 +7,15 @@ import type { Trace } from '../../observe/trace/trace.js';
 import type {
   CauseCount,
   LatencyData,
-  LockWait,
   MigrationCause,
   PhaseSplit,
   TimeSeries,
+  WaitTable,
 } from './reportData.js';
 import { Samples } from './samples.js';
 
 const BINS = 240;
-/** Waits beyond these are few and short. */
+/** Rows of a table of waits; of those beyond it tells only the sum. */
 const WAITS_MAX = 60;
 
 /** Spans whose times are shown, by what the report calls them. */
@@ -73,6 +73,7 @@ interface Cause {
   cause: string;
   count: number;
   failed: number;
+  /** Size of what was to be moved by those that did not fail: holes and pages that went away meanwhile are in it. */
   pages: number;
   ns: number;
 }
@@ -122,7 +123,7 @@ export class TraceStatistics implements TimelineSink {
   onInstant({ name, timeNs, args }: Instant): void {
     this.lastNs = timeNs;
     const latency = toldLatencies[name];
-    if (latency !== undefined && typeof args.ns === 'number')
+    if (latency !== undefined && typeof args.ns === 'number' && !hasFailed(args))
       histogram(this.histograms, latency).record(args.ns);
     if (retryPlaces[name] !== undefined) this.noteErrno(name, args, timeNs);
   }
@@ -161,11 +162,11 @@ export class TraceStatistics implements TimelineSink {
     return [...this.migrations.values()].sort((a, b) => b.count - a.count);
   }
 
-  locks(): LockWait[] {
+  locks(): WaitTable {
     return longestFirst(this.lockWaits);
   }
 
-  waits(): LockWait[] {
+  waits(): WaitTable {
     return longestFirst(this.otherWaits);
   }
 
@@ -263,6 +264,11 @@ function latencyData(name: string, found: Histogram): LatencyData {
   return { name, ...found.latency(), buckets: found.filledBuckets() };
 }
 
-function longestFirst(waits: ReadonlyMap<string, Waits>): LockWait[] {
-  return [...waits.values()].sort((a, b) => b.totalNs - a.totalNs).slice(0, WAITS_MAX);
+function longestFirst(waits: ReadonlyMap<string, Waits>): WaitTable {
+  const all = [...waits.values()].sort((a, b) => b.totalNs - a.totalNs);
+  const leftOut = all.slice(WAITS_MAX);
+  return {
+    rows: all.slice(0, WAITS_MAX),
+    leftOut: { rows: leftOut.length, totalNs: leftOut.reduce((sum, { totalNs }) => sum + totalNs, 0) },
+  };
 }

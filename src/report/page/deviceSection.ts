@@ -1,9 +1,10 @@
 /** What each device did; for two runs also how the sums differ. */
 
 import type { DeviceTable, RunData, SummaryData } from '../html/reportData.js';
+import { sumIfKnown, textIfKnown } from '../known.js';
 import { formatBytes, formatCount, formatNs } from '../units.js';
 import { h, note, table } from './dom.js';
-import { labelOf, type Section, sum } from './section.js';
+import { labelOf, type Section } from './section.js';
 
 export function deviceSection(runs: readonly RunData[]): Section {
   return {
@@ -22,9 +23,9 @@ export function deviceSection(runs: readonly RunData[]): Section {
 }
 
 function devices({ columns, rows }: DeviceTable, label: string): HTMLElement {
-  const cells = (values: readonly number[]): string[] =>
-    values.map((value, i) => format(value, columns[i].unit));
-  const sums = columns.map((_, i) => sum(rows.map(({ values }) => values[i])));
+  const cells = (values: readonly (number | null)[]): string[] =>
+    values.map((value, i) => textIfKnown(value, (known) => format(known, columns[i].unit)));
+  const sums = columns.map((_, i) => sumIfKnown(rows.map(({ values }) => values[i])));
   return table(
     label === '' ? 'Per device' : `Per device, ${label.toLowerCase()}`,
     [{ title: 'Device' }, ...columns.map(({ title }) => ({ title, number: true }))],
@@ -48,8 +49,9 @@ export function changeSection(before: RunData, after: RunData): Section {
 
 interface Quantity {
   readonly name: string;
-  readonly before: number;
-  readonly after: number;
+  /** Null where it is not known. */
+  readonly before: number | null;
+  readonly after: number | null;
   readonly format: (value: number) => string;
 }
 
@@ -74,9 +76,9 @@ function changes(before: RunData, after: RunData, a: SummaryData, b: SummaryData
     ],
     quantities.map(({ name, before: x, after: y, format: text }) => [
       name,
-      text(x),
-      text(y),
-      changeText(x, y),
+      textIfKnown(x, text),
+      textIfKnown(y, text),
+      x === null || y === null ? 'N/A' : changeText(x, y),
     ]),
   );
 }
@@ -85,8 +87,8 @@ function deviceQuantities(a: DeviceTable, b: DeviceTable): Quantity[] {
   return a.columns.flatMap(({ title, unit }, i) => {
     const j = b.columns.findIndex((column) => column.title === title);
     if (j < 0) return [];
-    const total = ({ rows }: DeviceTable, column: number): number =>
-      sum(rows.map(({ values }) => values[column]));
+    const total = ({ rows }: DeviceTable, column: number): number | null =>
+      sumIfKnown(rows.map(({ values }) => values[column]));
     return [
       {
         name: title,

@@ -4,10 +4,9 @@ import type { LatencyData, RunData } from '../html/reportData.js';
 import { formatCount, formatNs } from '../units.js';
 import { chart } from './chart.js';
 import { h, note, table } from './dom.js';
+import { edgesOf, shares } from './histogramBars.js';
 import { clockNote, latenciesOf, type Section } from './section.js';
 
-/** Bars per power of ten. */
-const BARS_PER_DECADE = 8;
 const HEIGHT = 170;
 
 export function latencySection(runs: readonly RunData[]): Section {
@@ -96,23 +95,4 @@ function histogram(name: string, runs: readonly RunData[]): HTMLElement[] {
     )
     .join('; ');
   return [h('figure', { class: 'card' }, h('figcaption', {}, h('strong', {}, name), ` (${counts})`), plot)];
-}
-
-/** Ends of equal steps of the logarithm around all values. */
-function edgesOf(topsNs: readonly number[]): number[] {
-  const positive = topsNs.filter((ns) => ns > 0);
-  const low =
-    Math.floor(Math.log10(Math.max(1, Math.min(...positive, Number.MAX_VALUE))) * BARS_PER_DECADE) - 1;
-  const high = Math.ceil(Math.log10(Math.max(2, ...positive)) * BARS_PER_DECADE) + 1;
-  return Array.from({ length: high - low + 1 }, (_, i) => 10 ** ((low + i) / BARS_PER_DECADE));
-}
-
-/** By the step that begins at each edge. */
-function shares({ buckets, count }: LatencyData, edges: readonly number[]): number[] {
-  const counts = edges.map(() => 0);
-  for (const [topNs, inBucket] of buckets ?? []) {
-    const at = edges.findLastIndex((edge) => edge <= Math.max(topNs, edges[0]));
-    counts[at] += inBucket;
-  }
-  return counts.map((one) => one / Math.max(1, count));
 }

@@ -85,7 +85,7 @@ function causeTable(causes: readonly MigrationCause[], title: string, clock: str
       { title: 'Cause' },
       { title: 'Tried', number },
       { title: 'Failed', number },
-      { title: 'Moved', number },
+      { title: 'Size, with holes', number },
       { title: `Time, all (${clock})`, number },
       { title: 'Time, each', number },
     ],

@@ -3,6 +3,7 @@
 import type { ResidencyData } from '../html/reportData.js';
 import { formatNs } from '../units.js';
 import { contextOf } from './dom.js';
+import { lookOf } from './ownerLook.js';
 import { ResidencyScale } from './residencyScale.js';
 import { ownerColor, palette } from './theme.js';
 
@@ -333,11 +334,32 @@ function moved(from: number, to: number, by: number, max: number): [number, numb
 
 const TILE = 8;
 
-/** A colour, and on every second device also lines, which are seen without colours. */
+const HALF = TILE / 2;
+type Rectangle = readonly [x: number, y: number, width: number, height: number];
+const rising = Array.from({ length: TILE }, (_, i): Rectangle => [i, TILE - 1 - i, 1, 1]);
+const falling = Array.from({ length: TILE }, (_, i): Rectangle => [i, i, 1, 1]);
+const across: Rectangle = [0, HALF, TILE, 1];
+const down: Rectangle = [HALF, 0, 1, TILE];
+
+/** By number of the pattern; each is seen without colours. */
+const patterns: readonly (readonly Rectangle[])[] = [
+  [],
+  rising,
+  [across],
+  [[HALF, HALF, 2, 2]],
+  falling,
+  [down],
+  [across, down],
+  [
+    [0, 0, HALF, HALF],
+    [HALF, HALF, HALF, HALF],
+  ],
+];
+
 function fillOf(context: CanvasRenderingContext2D, owner: number): string | CanvasPattern {
   const color = ownerColor(owner);
-  const kind = owner <= 1 ? 0 : (owner - 2) % 4;
-  if (kind === 0) return color;
+  const pattern = owner <= 1 ? [] : patterns[lookOf(owner - 2).pattern];
+  if (pattern.length === 0) return color;
   const tile = document.createElement('canvas');
   tile.width = TILE;
   tile.height = TILE;
@@ -345,8 +367,6 @@ function fillOf(context: CanvasRenderingContext2D, owner: number): string | Canv
   drawing.fillStyle = color;
   drawing.fillRect(0, 0, TILE, TILE);
   drawing.fillStyle = 'rgba(0, 0, 0, 0.28)';
-  if (kind === 1) for (let i = 0; i < TILE; i++) drawing.fillRect(i, TILE - 1 - i, 1, 1);
-  else if (kind === 2) drawing.fillRect(0, TILE / 2, TILE, 1);
-  else drawing.fillRect(TILE / 2, TILE / 2, 2, 2);
+  for (const [x, y, width, height] of pattern) drawing.fillRect(x, y, width, height);
   return context.createPattern(tile, 'repeat') ?? color;
 }

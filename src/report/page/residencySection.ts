@@ -41,7 +41,8 @@ function ofRun({ trace, label }: Traced): HTMLElement[] {
     { class: 'readout', 'aria-live': 'polite' },
     'Point at the picture, or move the mark with A, D, W and S.',
   );
-  const picture = new ResidencyPicture(canvas, residency, spanNs, (text) => {
+  // A picture of no time would have no width: where time is not modelled all happens at once.
+  const picture = new ResidencyPicture(canvas, residency, Math.max(1, spanNs), (text) => {
     readout.textContent = text;
   });
   pictures.push(picture);

@@ -1,5 +1,7 @@
 /** Light and dark, on the screen and on paper: who draws with colours is told when they change. */
 
+import { lookOf } from './ownerLook.js';
+
 export interface Palette {
   readonly text: string;
   readonly muted: string;
@@ -70,7 +72,7 @@ export function palette(): Palette {
 
 export function ownerColor(owner: number): string {
   const { owners } = palette();
-  return owner <= 1 ? owners[0] : owners[1 + ((owner - 2) % (owners.length - 1))];
+  return owner <= 1 ? owners[0] : owners[1 + lookOf(owner - 2).color];
 }
 
 /** Lines of a chart: each has a colour and a dash of its own, so that colour alone need not tell them apart. */

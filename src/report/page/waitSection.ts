@@ -1,6 +1,6 @@
 /** Who waited for what, and what had to be done again. */
 
-import type { CauseCount, LockWait, RunData } from '../html/reportData.js';
+import type { CauseCount, RunData, WaitTable } from '../html/reportData.js';
 import { formatCount, formatNs } from '../units.js';
 import { changeText } from './deviceSection.js';
 import { barred, h, note, table } from './dom.js';
@@ -34,7 +34,7 @@ function folded(title: string, content: HTMLElement): HTMLElement {
   return h('details', {}, h('summary', {}, title), content);
 }
 
-function waitTable(caption: string, waits: readonly LockWait[], empty: string): HTMLElement {
+function waitTable(caption: string, { rows: waits, leftOut }: WaitTable, empty: string): HTMLElement {
   if (waits.length === 0) return note(empty);
   const longest = waits[0].totalNs;
   const rows = waits.map(({ what, mode, holder, count, totalNs, maxNs }) => [
@@ -63,6 +63,11 @@ function waitTable(caption: string, waits: readonly LockWait[], empty: string): 
     more <= 0
       ? null
       : folded(`${formatCount(more)} more`, table(`${caption}, shorter ones`, columns, rows.slice(ROWS))),
+    leftOut.rows === 0
+      ? null
+      : note(
+          `${formatCount(leftOut.rows)} shorter ones are left out, ${formatNs(leftOut.totalNs)} of waiting together.`,
+        ),
   );
 }
 

@@ -10,6 +10,14 @@ const FLUSH_CHARS = 1 << 20;
 /** Line numbers must not be negative. */
 const FIRST_LANE = 1;
 
+/** A slice that a flow goes through. */
+interface FlowPlace {
+  readonly pid: number;
+  readonly lane: number;
+  readonly timeNs: number;
+  readonly isFirst: boolean;
+}
+
 /** Writes the whole trace, piece by piece. */
 export function writeChromeTrace(trace: Trace, write: (piece: TextOrBytes) => void): void {
   const sink = new ChromeSink(trace, write);
@@ -20,8 +28,8 @@ export function writeChromeTrace(trace: Trace, write: (piece: TextOrBytes) => vo
 class ChromeSink implements TimelineSink {
   private text = '{"displayTimeUnit":"ns","traceEvents":[\n';
   private isFirst = true;
-  /** What has been told of each flow so far: viewers want to know its first part. */
-  private readonly flows = new Set<number>();
+  /** The last place of each flow, which is told when the next one is known, or the end: a flow has both ends or is none. */
+  private readonly flows = new Map<number, FlowPlace>();
   private readonly named = new Set<string>();
 
   constructor(
@@ -36,18 +44,9 @@ class ChromeSink implements TimelineSink {
 
   onBegin({ actor, lane, beginNs, flow }: Span): void {
     this.nameLine(actor, lane);
-    const ph = this.flows.has(flow) ? 't' : 's';
-    this.flows.add(flow);
-    this.put({
-      ph,
-      id: flow,
-      pid: actor,
-      tid: lane + FIRST_LANE,
-      ts: beginNs / NS_PER_US,
-      name: 'flow',
-      cat: 'flow',
-      bp: 'e',
-    });
+    const last = this.flows.get(flow);
+    if (last !== undefined) this.putFlow(flow, last, last.isFirst ? 's' : 't');
+    this.flows.set(flow, { pid: actor, lane, timeNs: beginNs, isFirst: last === undefined });
   }
 
   onEnd(span: Span, endNs: number, args: EventArguments): void {
@@ -83,8 +82,14 @@ class ChromeSink implements TimelineSink {
   }
 
   end(): void {
+    for (const [flow, last] of this.flows) if (!last.isFirst) this.putFlow(flow, last, 'f');
     this.write(`${this.text}\n]}\n`);
     this.text = '';
+  }
+
+  private putFlow(id: number, { pid, lane, timeNs }: FlowPlace, ph: 's' | 't' | 'f'): void {
+    const tid = lane + FIRST_LANE;
+    this.put({ ph, id, pid, tid, ts: timeNs / NS_PER_US, name: 'flow', cat: 'flow', bp: 'e' });
   }
 
   /** As in Perfetto's format. */

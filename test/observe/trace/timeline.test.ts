@@ -1,6 +1,7 @@
 /** What is made of a recorded run: spans that nest, phases, waits with their holders, causes, flows from actor to actor. */
 
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
 import { DeviceStep } from '../../../src/device/deviceStep.js';
 import { inSpace, spaceId } from '../../../src/device/gpuSpace.js';
@@ -366,6 +367,21 @@ describe('a timeline of a few steps', () => {
     ]);
     const phases = told.ended.filter(({ span }) => span.phaseOf === 'evict').map(({ span }) => span.name);
     expect(phases).toEqual(['copy', 'remap', 'copy', 'remap']);
+  });
+
+  it('ends an attempt to get pages where the next one begins, and tells the moment too', () => {
+    const [begin, again] = [step('gpusvm.getPages'), step('gpusvm.getPagesRetry')];
+    const told = toldOf([
+      [100, begin, 0, 4, 0],
+      [100, again, 0, 4, 0, Errno.EAGAIN],
+      [100, begin, 0, 4, 0],
+      [100, step('gpusvm.getPagesDone'), 0, 4, 0, Errno.OK],
+    ]);
+    expect(told.named('get pages').map(({ depth, endArgs }) => [depth, endArgs.errno])).toEqual([
+      [0, '-EAGAIN'],
+      [0, '0'],
+    ]);
+    expect(told.instants.map(({ name }) => name)).toEqual(['gpusvm.getPagesRetry']);
   });
 
   describe('of faults of a device', () => {

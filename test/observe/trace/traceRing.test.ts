@@ -29,6 +29,16 @@ describe('a trace ring', () => {
     expect(ring.events).toBe(2);
   });
 
+  it('counts no texts among its events', () => {
+    const ring = newRing();
+    ring.reserve(1);
+    ring.push(7);
+    ring.publishText();
+    write(ring, [1, 2]);
+    expect([...ring.takeAll()]).toEqual([7, 1, 2]);
+    expect(ring.events).toBe(1);
+  });
+
   it('keeps what is not published from its reader', () => {
     const ring = newRing();
     ring.reserve(1);

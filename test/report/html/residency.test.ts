@@ -14,6 +14,7 @@ const steps = [
   'fault.hugeAnonymous',
   'driver.migrateStart',
   'pagemap.toDevmem',
+  'pagemap.collected',
   'pagemap.toDevmemDone',
   'pagemap.cpuMigrated',
   'pagemap.evict',
@@ -85,6 +86,25 @@ describe('residency', () => {
     expect(ownerAtEnd(data, MM, 100)).toBe('gpu1');
     // A hole migrates with its neighbours.
     expect(ownerAtEnd(data, MM, 97)).toBe('gpu1');
+  });
+
+  it('shows pages that were taken away while they migrated nowhere, and those touched since in RAM', () => {
+    const data = residencyOf([
+      ...[100, 101, 102].map((page): Event => ['fault.anonymous', 1, page, 7, MM]),
+      ['driver.migrateStart', 2, 100, 4, MM, 1],
+      ['pagemap.toDevmem', 2, 100, 4, 1, 4],
+      ['pagemap.collected', 2, 100, 4, 4, 5],
+      ['zap.cleared', 3, 101, 3, MM],
+      ['fault.anonymous', 1, 102, 7, MM],
+      ['pagemap.toDevmemDone', 2, 100, 4, 1, 5],
+    ]);
+    // What was a hole all along is filled.
+    expect([100, 101, 102, 103].map((page) => ownerAtEnd(data, MM, page))).toEqual([
+      'gpu1',
+      'nowhere',
+      'RAM',
+      'gpu1',
+    ]);
   });
 
   it('says nothing of a migration that failed', () => {

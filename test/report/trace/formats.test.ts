@@ -218,13 +218,16 @@ describe('Chrome JSON', () => {
     expect(new Set(used)).toEqual(new Set(named));
   });
 
-  it('begins each flow once', () => {
+  it('begins each flow once and ends it once, on a slice', () => {
     const { traceEvents } = JSON.parse(written('b.json').toString());
-    const starts = traceEvents
-      .filter(({ ph }: { ph: string }) => ph === 's')
-      .map(({ id }: { id: number }) => id);
+    const idsOf = (phase: string): number[] =>
+      traceEvents.filter(({ ph }: { ph: string }) => ph === phase).map(({ id }: { id: number }) => id);
+    const [starts, ends] = [idsOf('s'), idsOf('f')];
     expect(starts.length).toBeGreaterThan(0);
     expect(new Set(starts).size).toBe(starts.length);
+    expect(ends.toSorted((a, b) => a - b)).toEqual(starts.toSorted((a, b) => a - b));
+    const begun = new Set(starts);
+    expect(idsOf('t').filter((id) => !begun.has(id))).toEqual([]);
   });
 });
 
