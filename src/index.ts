@@ -90,7 +90,7 @@ export type { Extensions } from './simulation/extensions.js';
 export type { RunOptions } from './simulation/runOptions.js';
 export type { DeviceReport, RunFailure, RunProgress, RunReport } from './simulation/runReport.js';
 export type { SimulationConfig } from './simulation/simulationConfig.js';
-export { OWN_REQUEST_FIRST } from './uapi/ioctlRequest.js';
+export { IoctlRequest, OWN_REQUEST_FIRST } from './uapi/ioctlRequest.js';
 export { launchAll, mapBuffer } from './workload/hostSteps.js';
 // Programs of one's own.
 export type { OwnProgram, ProgramMaker, ProgramPlace, Programs } from './workload/ownProgram.js';

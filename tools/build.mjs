@@ -1,7 +1,7 @@
-/** Compiles the sources, and puts workers and the page of reports together in one file each, unless nothing has changed since. */
+/** Compiles the sources, and puts workers and the page of reports together in one file each, unless nothing has changed since. What no source stands for any more goes. */
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,12 +10,29 @@ import { build } from 'esbuild';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(root);
 
+const OUTPUT = /(\.d\.ts|\.js)(\.map)?$/;
+
 function compile() {
   const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [compiler, '-b', 'tsconfig.build.json'], {
     stdio: 'inherit',
   });
   if (status !== 0) process.exit(status ?? 1);
+}
+
+/** The compiler leaves them where they are, and a package would have them in it. */
+function removeStale() {
+  const sources = new Set(
+    ['src', 'workers'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true }).map((file) => join(folder, file)),
+    ),
+  );
+  for (const folder of ['src', 'workers', 'bundles']) {
+    for (const file of readdirSync(join('dist', folder), { recursive: true })) {
+      const source = join(folder === 'bundles' ? 'workers' : folder, file.replace(OUTPUT, '.ts'));
+      if (OUTPUT.test(file) && !sources.has(source)) rmSync(join('dist', folder, file), { force: true });
+    }
+  }
 }
 
 /** Milliseconds since 1970, 0 if it is not there. */
@@ -69,3 +86,4 @@ async function bundlePage() {
 
 compile();
 await Promise.all([bundleWorkers(), bundlePage()]);
+removeStale();

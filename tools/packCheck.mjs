@@ -15,35 +15,39 @@ function run(command, args, cwd = folder) {
   return output.trim();
 }
 
-const [{ filename, size, entryCount }] = JSON.parse(
-  run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
-);
-process.stdout.write(`${filename}: ${entryCount} files, ${(size / 1024).toFixed(0)} KiB\n`);
-writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
-run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename)]);
-run('npx', ['svmsim', 'init', 'mine.yaml']);
-run('npx', ['svmsim', 'validate', 'mine.yaml']);
-const last = run('npx', ['svmsim', 'run', 'mine.yaml', '--quiet']).split('\n').at(-1);
-process.stdout.write(`${last}\n`);
-run('npx', [
-  'svmsim',
-  'run',
-  'mine.yaml',
-  '--executor',
-  'virtual',
-  '--quiet',
-  '--trace',
-  'run.pftrace',
-  '--json',
-  'run.json',
-]);
-process.stdout.write(`${run('npx', ['svmsim', 'report', 'run.json', '-o', 'report.html'])}\n`);
-writeFileSync(
-  join(folder, 'use.mjs'),
-  `import { passed, simulate } from 'svmsim';
+try {
+  const [{ filename, size, entryCount }] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
+  );
+  process.stdout.write(`${filename}: ${entryCount} files, ${(size / 1024).toFixed(0)} KiB\n`);
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+  run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename)]);
+  run('npx', ['svmsim', 'init', 'mine.yaml']);
+  run('npx', ['svmsim', 'validate', 'mine.yaml']);
+  const last = run('npx', ['svmsim', 'run', 'mine.yaml', '--quiet']).split('\n').at(-1);
+  process.stdout.write(`${last}\n`);
+  run('npx', [
+    'svmsim',
+    'run',
+    'mine.yaml',
+    '--executor',
+    'virtual',
+    '--quiet',
+    '--trace',
+    'run.pftrace',
+    '--json',
+    'run.json',
+  ]);
+  process.stdout.write(`${run('npx', ['svmsim', 'report', 'run.json', '-o', 'report.html'])}\n`);
+  writeFileSync(
+    join(folder, 'use.mjs'),
+    `import { passed, simulate } from 'svmsim';
 const report = await simulate({ scenario: { devices: { count: 2 }, workloads: [{ kind: 'saxpy', elements: 4096 }] } });
 console.log(passed(report) ? 'the library works' : JSON.stringify(report.failure));
+if (!passed(report)) process.exitCode = 1;
 `,
-);
-process.stdout.write(`${run('node', ['use.mjs'])}\n`);
-rmSync(folder, { recursive: true });
+  );
+  process.stdout.write(`${run('node', ['use.mjs'])}\n`);
+} finally {
+  rmSync(folder, { recursive: true });
+}

@@ -1,10 +1,21 @@
 /** B43: a page is unlocked after its last reference is gone. */
 
-import { Errno } from '../base/errno.js';
+import type { Machine } from '../actors/machine.js';
+import { AllocSite, FailureInjector } from '../memory/failureInjector.js';
 import { alignedBuffer } from './alignedBuffer.js';
 import { bugCase, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { replaceMethod } from './replaceMethod.js';
+
+/** Of what comes home at a time there is RAM for the first page only. */
+function failAfterFirstPage({ coordinator: { kernel, migrate } }: Machine): void {
+  const injector = new FailureInjector();
+  kernel.injectFailures(injector);
+  replaceMethod(migrate.targets, 'allocSmall', (right) => (dst, first, npages) => {
+    if (first > 0) injector.failNext(AllocSite.RamPage);
+    return right(dst, first, npages);
+  });
+}
 
 export const b043: BugOverlay = {
   id: 'B43',
@@ -23,15 +34,12 @@ export const b043: BugOverlay = {
     ],
     expect: [{ type: 'one_of', step: 'r', values: [0, '-EFAULT'] }],
   }),
-  expected: [{ kind: 'assertion' }, { kind: 'invariant' }],
-  apply: ({ coordinator: { kernel, migrate } }) => {
-    const { targets } = migrate;
-    // There is RAM for all but the last page.
-    replaceMethod(targets, 'allocRam', (right) => (src, dst, npages) => {
-      const errno = right(src, dst, npages - 1);
-      return errno === Errno.OK ? Errno.ENOMEM : errno;
-    });
-    replaceMethod(targets, 'unlockAndPut', () => (head) => {
+  expected: [{ kind: 'assertion' }],
+  inject: failAfterFirstPage,
+  apply: (machine) => {
+    failAfterFirstPage(machine);
+    const { kernel, migrate } = machine.coordinator;
+    replaceMethod(migrate.targets, 'unlockAndPut', () => (head) => {
       kernel.folios.put(head);
       kernel.folioLocks.unlock(head);
     });

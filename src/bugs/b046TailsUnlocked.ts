@@ -1,11 +1,23 @@
 /** B46: the way out of an error unlocks each page of a large folio. */
 
+import type { Machine } from '../actors/machine.js';
 import { Errno } from '../base/errno.js';
 import { PMD_PAGES } from '../base/units.js';
 import type { Pfn } from '../memory/pfn.js';
 import { bugCase, hugeBuffer, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { replaceMethod } from './replaceMethod.js';
+
+function failCopies({ coordinator: { vram } }: Machine): void {
+  replaceMethod(
+    vram,
+    'copyToDevmem',
+    () =>
+      function* () {
+        return Errno.EIO;
+      },
+  );
+}
 
 export const b046: BugOverlay = {
   id: 'B46',
@@ -22,16 +34,10 @@ export const b046: BugOverlay = {
     ],
   }),
   expected: [{ kind: 'assertion' }, { kind: 'invariant' }],
-  apply: ({ coordinator: { kernel, migrate, vram } }) => {
-    // A copy has to fail.
-    replaceMethod(
-      vram,
-      'copyToDevmem',
-      () =>
-        function* () {
-          return Errno.EIO;
-        },
-    );
+  inject: failCopies,
+  apply: (machine) => {
+    failCopies(machine);
+    const { kernel, migrate } = machine.coordinator;
     replaceMethod(migrate.targets, 'unlockAndPut', (right) => (head) => {
       const npages = kernel.folios.isLarge(head) ? PMD_PAGES : 1;
       for (let i = 0; i < npages; i++) right((head + i) as Pfn);

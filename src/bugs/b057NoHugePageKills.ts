@@ -1,9 +1,14 @@
 /** B57: a device page of 2 MiB must come home as one. */
 
+import type { Machine } from '../actors/machine.js';
 import { PMD_PAGES } from '../base/units.js';
 import { bugCase, hugeBuffer, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { replaceMethod } from './replaceMethod.js';
+
+function failHugePages({ coordinator: { migrate } }: Machine): void {
+  replaceMethod(migrate.targets, 'allocLarge', () => () => false);
+}
 
 export const b057: BugOverlay = {
   id: 'B57',
@@ -23,12 +28,11 @@ export const b057: BugOverlay = {
     expect: [{ type: 'ret', step: 'r', value: 0 }],
   }),
   expected: [{ kind: 'invariant', invariant: 'L4' }, { kind: 'wrong-result' }],
-  apply: ({ coordinator: { migrate } }) => {
-    const { targets } = migrate;
-    // RAM has no huge page.
-    replaceMethod(targets, 'allocLarge', () => () => false);
+  inject: failHugePages,
+  apply: (machine) => {
+    failHugePages(machine);
     replaceMethod(
-      targets,
+      machine.coordinator.migrate.targets,
       'allocSmall',
       (right) => (dst, first, npages) => npages < PMD_PAGES && right(dst, first, npages),
     );

@@ -1,10 +1,33 @@
 /** B65: a bind that fails half way does not put back what it has cut. */
 
+import type { Machine } from '../actors/machine.js';
 import { Errno } from '../base/errno.js';
+import type { BindRequest } from '../device/gpuPort.js';
 import { bugCase } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { everyDeviceVm } from './everyDeviceVm.js';
 import { replaceMethod } from './replaceMethod.js';
+
+/** Devices have page tables for mappings of several pages, and none for the second object, which has one. */
+function failBindsOfOnePage({ coordinator: { gpus } }: Machine): void {
+  for (const { port } of gpus) {
+    const short = new Set<BindRequest>();
+    replaceMethod(port, 'startBind', (right) => (page, npages, ...rest) => {
+      const request = right(page, npages, ...rest);
+      if (npages === 1) short.add(request);
+      return request;
+    });
+    replaceMethod(
+      port,
+      'finishBind',
+      (right) =>
+        function* (request) {
+          const errno = yield* right(request);
+          return short.delete(request) ? Errno.ENOMEM : errno;
+        },
+    );
+  }
+}
 
 export const b065: BugOverlay = {
   id: 'B65',
@@ -21,18 +44,12 @@ export const b065: BugOverlay = {
     ],
     expect: [{ type: 'ret', step: 's', value: 0 }],
   }),
-  expected: [{ kind: 'wrong-data' }, { kind: 'wrong-result' }, { kind: 'invariant' }, { kind: 'leak' }],
-  apply: (machine) =>
-    everyDeviceVm(machine, (deviceVm) => {
-      replaceMethod(
-        deviceVm.binder,
-        'bind',
-        (right) =>
-          function* (va) {
-            // There is no page table for the second object.
-            return va.bo?.npages === 1 ? Errno.ENOMEM : yield* right(va);
-          },
-      );
-      replaceMethod(deviceVm, 'unwind', (right) => (applied) => right({ ...applied, removed: [] }));
-    }),
+  expected: [{ kind: 'invariant', invariant: 'G2' }],
+  inject: failBindsOfOnePage,
+  apply: (machine) => {
+    failBindsOfOnePage(machine);
+    everyDeviceVm(machine, (deviceVm) =>
+      replaceMethod(deviceVm, 'unwind', (right) => (applied) => right({ ...applied, removed: [] })),
+    );
+  },
 };

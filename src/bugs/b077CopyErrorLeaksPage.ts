@@ -1,10 +1,27 @@
 /** B77: a copy home that fails leaves its destination locked. */
 
+import type { Machine } from '../actors/machine.js';
 import { Errno } from '../base/errno.js';
 import { DmaProto, dmaAddrAt, dmaProto, NO_DMA_ADDR } from '../memory/dmaAddr.js';
 import { buffer, bugCase, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { replaceMethod } from './replaceMethod.js';
+
+/** As the engine itself may: with that alone the access ends with an error, and all is well otherwise. */
+function failCopiesHome({ coordinator: { gpus, arrays } }: Machine): void {
+  for (const { port } of gpus) {
+    replaceMethod(
+      port,
+      'copy',
+      (right) =>
+        function* (src, dst, npages) {
+          const to = dmaAddrAt(arrays.arrays.view(dst), 0);
+          if (to !== NO_DMA_ADDR && dmaProto(to) === DmaProto.System) return Errno.EIO;
+          return yield* right(src, dst, npages);
+        },
+    );
+  }
+}
 
 export const b077: BugOverlay = {
   id: 'B77',
@@ -26,21 +43,10 @@ export const b077: BugOverlay = {
     { kind: 'invariant', invariant: 'L3' },
     { kind: 'invariant', invariant: 'M2' },
   ],
-  apply: ({ coordinator: { migrate, gpus, arrays } }) => {
-    // A copy has to fail, as the engine itself may: with that alone the access ends with an error, and all is well otherwise.
-    for (const { port } of gpus) {
-      replaceMethod(
-        port,
-        'copy',
-        (right) =>
-          function* (src, dst, npages) {
-            const to = dmaAddrAt(arrays.arrays.view(dst), 0);
-            if (to !== NO_DMA_ADDR && dmaProto(to) === DmaProto.System) return Errno.EIO;
-            return yield* right(src, dst, npages);
-          },
-      );
-    }
-    replaceMethod(migrate.targets, 'unlockAndPutAll', () => (dst, npages) => {
+  inject: failCopiesHome,
+  apply: (machine) => {
+    failCopiesHome(machine);
+    replaceMethod(machine.coordinator.migrate.targets, 'unlockAndPutAll', () => (dst, npages) => {
       dst.fill(0, 0, npages);
     });
   },

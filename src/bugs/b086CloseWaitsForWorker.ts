@@ -1,5 +1,6 @@
 /** B86: whoever closes a mirror waits for the worker, with the lock that the worker needs. */
 
+import type { Task } from '../sim/task.js';
 import { WaitQueue } from '../sim/waitQueue.js';
 import { buffer, bugCase, mirrorOn } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
@@ -24,17 +25,32 @@ export const b086: BugOverlay = {
   }),
   expected: [{ kind: 'deadlock' }],
   apply: (machine) =>
-    everyMirror(machine, (vm) => {
-      const idle = new WaitQueue(machine.sched, 'the end of the garbage collector');
+    everyMirror(machine, ({ collector, vmLock }) => {
+      let worker: Task | null = null;
+      const idle = new WaitQueue(machine.sched, 'the end of the garbage collector', () =>
+        worker === null ? [] : [worker],
+      );
       replaceMethod(
-        vm.collector,
-        'collectLocked',
+        collector,
+        'work',
         (right) =>
           function* () {
-            // The end of the mirror: the worker is to do it.
-            while (vm.closed && vm.collector.hasWork) yield* idle.wait();
+            worker = machine.sched.self;
             yield* right();
+            worker = null;
             idle.wakeAll();
+          },
+      );
+      replaceMethod(
+        collector,
+        'disable',
+        (right) =>
+          function* () {
+            yield* vmLock.write();
+            // As flushing does, without its place in the order of locks, which would tell before anybody waits.
+            while (collector.hasWork || worker !== null) yield* idle.wait();
+            vmLock.writeUnlock();
+            yield* right();
           },
       );
     }),

@@ -1,5 +1,8 @@
 /** B93: the driver looks at its list of mappings before it takes the lock that the list is changed under. */
 
+import { Errno } from '../base/errno.js';
+import type { GpuVaOpList, OpMemory } from '../drm/gpuvm/gpuVaOpList.js';
+import type { GpuVaOp } from '../drm/gpuvm/gpuVaOps.js';
 import { bugCase, concurrent } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { everyDeviceVm } from './everyDeviceVm.js';
@@ -24,12 +27,24 @@ export const b093: BugOverlay = {
       concurrent([bind('a')], [{ op: 'gpuvm_unbind', args: { start: 0, end: 2 }, as: 'b' }]),
     ],
   }),
-  expected: [{ kind: 'assertion' }, { kind: 'invariant' }],
+  expected: [{ kind: 'assertion' }],
   apply: (machine) =>
     everyDeviceVm(machine, (deviceVm) =>
       replaceMethod(deviceVm, 'change', (right) => (plan, cut, kind) => {
-        const list = plan.list();
-        return right({ ...plan, list: () => list }, cut, kind);
+        const seen = plan.list();
+        if (typeof seen === 'number') return right({ ...plan, list: () => seen }, cut, kind);
+        const ops = [...seen];
+        seen.free();
+        const list = (): GpuVaOpList | Errno => listOf(deviceVm.gpuvm.splitMerge.memory, ops);
+        return right({ ...plan, list }, cut, kind);
       }),
     ),
 };
+
+/** Made under the lock, of what was seen before it: what the wrong version has of another request's time are the steps, not their memory. */
+function listOf(memory: OpMemory, ops: readonly GpuVaOp[]): GpuVaOpList | Errno {
+  const list = memory.newList();
+  if (list === null) return Errno.ENOMEM;
+  for (const op of ops) list.append(op);
+  return list;
+}

@@ -1,9 +1,16 @@
 /** B103: when there is no memory for the last part of a step, one of the parts before it is forgotten. */
 
+import type { Machine } from '../actors/machine.js';
 import { bugCase } from './bugCase.js';
 import type { BugOverlay } from './bugOverlay.js';
 import { everyDeviceVm } from './everyDeviceVm.js';
 import { replaceMethod } from './replaceMethod.js';
+
+function failTails(machine: Machine): void {
+  everyDeviceVm(machine, ({ gpuvm: { splitMerge } }) =>
+    replaceMethod(splitMerge.memory, 'alloc', (right) => (kind) => kind !== 'next' && right(kind)),
+  );
+}
 
 export const b103: BugOverlay = {
   id: 'B103',
@@ -19,13 +26,14 @@ export const b103: BugOverlay = {
     ],
   }),
   expected: [{ kind: 'invariant', invariant: 'R4' }],
-  apply: (machine) =>
-    everyDeviceVm(machine, ({ gpuvm: { splitMerge } }) => {
-      const { memory } = splitMerge;
-      replaceMethod(memory, 'alloc', (right) => (kind) => kind !== 'next' && right(kind));
-      replaceMethod(memory, 'unwind', (right) => (allocated) => {
+  inject: failTails,
+  apply: (machine) => {
+    failTails(machine);
+    everyDeviceVm(machine, ({ gpuvm: { splitMerge } }) =>
+      replaceMethod(splitMerge.memory, 'unwind', (right) => (allocated) => {
         const isTail = allocated.at(-1) === 'prev';
         right(isTail ? allocated.filter((kind) => kind !== 'unmap') : allocated);
-      });
-    }),
+      }),
+    );
+  },
 };

@@ -41,6 +41,8 @@ export interface BugOverlay {
   readonly expected: readonly ExpectedVerdict[];
   /** Steps of one run after which it counts as one without an end; the explorer's own unless told. */
   readonly stepsMax?: number;
-  /** Called once for each machine, before its first step. */
+  /** The failure without which the bug does not show, where there is one: with that alone every schedule ends well. */
+  inject?(machine: Machine): void;
+  /** Called once for each machine, before its first step; does what `inject` does, too. */
   apply(machine: Machine): void;
 }

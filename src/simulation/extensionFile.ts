@@ -61,7 +61,7 @@ function refusal(path: string, found: string, hint?: string): UserError {
 /** A module finds packages from its own folder on, wherever svmsim was started. */
 function loadHint(message: string): string | undefined {
   if (!message.includes("Cannot find package 'svmsim'")) return undefined;
-  return "in the module's folder: npm install PATH, the path of your checkout of svmsim, or npm link svmsim after npm link there";
+  return "in the module's folder: npm install PATH, the path of your checkout of svmsim after npm ci there, or npm link svmsim after npm link there";
 }
 
 function isPlacement(value: unknown): value is PlacementPolicy {

@@ -65,7 +65,7 @@ export interface HostContext extends AccessPort {
   enterProcess(mm: number): Steps<Errno>;
   /** What the next {@link HostContext.ioctl} hands over beside its numbers, and what it gave back. */
   readonly payload: CallPayload;
-  /** A call to a driver; the requests are those of `mm/ioctlRequest.ts`. */
+  /** A call to a driver; the requests are those of `IoctlRequest`. */
   ioctl(request: number, device: number, page: Vpn, npages: number, a: number, b: number): Steps<CallReply>;
   /** A counter of a device by its name, as it stands now; null where there is none of that name. */
   counter(device: number, name: string): number | null;

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { buffer, bugCase, mirrorOn } from '../../src/bugs/bugCase.js';
+import type { BugOverlay } from '../../src/bugs/bugOverlay.js';
 import { allBugs, findBug } from '../../src/bugs/catalogue.js';
 import { notExpressed } from '../../src/bugs/notExpressed.js';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
@@ -14,20 +15,25 @@ import { isExpected, type Verdict } from '../../src/explore/verdict.js';
 const SCHEDULES = 100;
 const SCHEDULES_WITHOUT = 5;
 
-/** The first verdict that a schedule ends with. */
-function hunt(bug: (typeof allBugs)[number], withBug: boolean): Verdict | null {
-  const overlay = withBug ? bug : null;
+/** The first verdict that a schedule of the bug's subject ends with. */
+function hunt(bug: BugOverlay, overlay: BugOverlay | null, schedules: number): Verdict | null {
   const stepsMax = bug.stepsMax ?? STEPS_MAX;
   const runner = new SubjectRunner(subjectOf(bug.subject), { checkers: allCheckers, overlay, stepsMax });
   for (const name of portfolio) {
     const strategy = makeStrategy(name, 1);
-    for (let i = 0; i < (withBug ? SCHEDULES : SCHEDULES_WITHOUT); i++) {
+    for (let i = 0; i < schedules; i++) {
       const verdict = runner.run(strategy)?.verdict ?? null;
       if (verdict !== null) return verdict;
     }
   }
   return null;
 }
+
+/** Those that need a failure, which must not be what is found. */
+const withFailure = allBugs.flatMap((bug) => {
+  const inject = bug.inject?.bind(bug);
+  return inject === undefined ? [] : [[bug.id, bug, inject] as const];
+});
 
 describe('the catalogue of bugs', () => {
   it('has each number once, in order, and finds a bug by its number', () => {
@@ -57,9 +63,13 @@ describe('the catalogue of bugs', () => {
   });
 
   it.each(allBugs.map((bug) => [bug.id, bug] as const))('%s shows, and only with the bug', (_id, bug) => {
-    const found = hunt(bug, true);
+    const found = hunt(bug, bug, SCHEDULES);
     expect(found).not.toBeNull();
     if (found !== null) expect(isExpected(found, bug.expected), found.message).toBe(true);
-    expect(hunt(bug, false)).toBeNull();
+    expect(hunt(bug, null, SCHEDULES_WITHOUT)).toBeNull();
+  });
+
+  it.each(withFailure)('%s does not show by the failure that it needs', (_id, bug, inject) => {
+    expect(hunt(bug, { ...bug, apply: inject }, SCHEDULES_WITHOUT)).toBeNull();
   });
 });

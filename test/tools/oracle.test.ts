@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Case, caseSchema } from '../../src/case/caseSchema.js';
 import { runCase } from '../../src/simulation/case/runCase.js';
 import { MIXTURES, type MixtureName, randomCase } from '../../tools/oracle/randomCases.js';
-import { parseRecordings, recordedCase } from '../../tools/oracle/recordings.js';
+import { parseRecordings, recordedCase, recordingName } from '../../tools/oracle/recordings.js';
 import { stepLine } from '../../tools/oracle/stepLine.js';
 
 const MIXTURE_NAMES = Object.keys(MIXTURES) as MixtureName[];
@@ -19,6 +19,24 @@ const read = { op: 'cpu_read', args: { proc: 'p0', buf: 'A', off: 0, pages: 4 } 
 const onB = { op: 'cpu_read', args: { proc: 'p0', buf: 'B', off: 0, pages: 2 } };
 const move = { op: 'mremap', args: { proc: 'p0', buf: 'A', off: 0, pages: 2, new_buf: 'B', to: 'fresh' } };
 const snapshot = { op: 'snapshot', args: { dev: 'gpu1', buf: 'A', off: 1, pages: 3 } };
+
+describe('what was recorded', () => {
+  it('is told apart by the variant of its case', () => {
+    const one = caseOf(map);
+    const other = { ...one, variant: 'huge' };
+    const printed = `case ${recordingName(one)}\n0 ret 0\ncase ${recordingName(other)}\n0 ret -12\nend\n`;
+    const recordings = parseRecordings(printed);
+    expect(recordings.get(recordingName(one))).toEqual([{ ret: 0 }]);
+    expect(recordings.get(recordingName(other))).toEqual([{ ret: -12 }]);
+  });
+
+  it('leaves out what is done to a buffer that could not be made', () => {
+    const printed = 'case one\n0 ret -12\n1 ret -14 data x x x x\n2 ret -14\nend\n';
+    const advise = { op: 'munlock', args: { buf: 'A', off: 0, pages: 1 } };
+    const recorded = recordedCase(caseOf(map, read, advise), parseRecordings(printed).get('one') ?? []);
+    expect(recorded?.steps.map(({ op }) => op)).toEqual(['mmap']);
+  });
+});
 
 describe('a line', () => {
   it('names process, operation and numbers', () => {

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import type { Case } from '../../src/case/caseSchema.js';
 import { loadCaseFile } from '../../src/scenario/case/loadCases.js';
 import { MIXTURES, type MixtureName, randomCase } from './randomCases.js';
-import { parseRecordings, recordedCase } from './recordings.js';
+import { parseRecordings, recordedCase, recordingName } from './recordings.js';
 import { stepLine } from './stepLine.js';
 
 /** Memory above what the kernel may use belongs to the two devices with coherent memory. */
@@ -39,7 +39,7 @@ function isMixture(name: string): name is MixtureName {
 }
 
 function linesOf(one: Case): string {
-  return [`case ${one.name}`, ...one.steps.map((_, i) => lineOf(one, i)), ''].join('\n');
+  return [`case ${recordingName(one)}`, ...one.steps.map((_, i) => lineOf(one, i)), ''].join('\n');
 }
 
 function lineOf({ name, steps }: Case, index: number): string {
@@ -108,8 +108,10 @@ function main([kernel, outPath, wanted]: readonly string[]): void {
   const recordings = new Machine(kernel).record(lines);
   const source = { repo: 'a running kernel with its test_hmm driver', path: 'recorded run' };
   const recorded = cases.flatMap(
-    (one) => recordedCase({ source, ...one }, recordings.get(one.name) ?? []) ?? [],
+    (one) => recordedCase({ source, ...one }, recordings.get(recordingName(one)) ?? []) ?? [],
   );
+  if (recorded.length === 0)
+    throw new Error(`none of ${cases.length} cases was recorded; ${outPath} stays as it was`);
   writeFileSync(outPath, `[\n${recorded.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
   process.stdout.write(`${outPath}: ${recorded.length} of ${cases.length} cases recorded\n`);
 }

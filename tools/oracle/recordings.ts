@@ -51,7 +51,12 @@ const MUST_SUCCEED: ReadonlySet<string> = new Set([
   'evict_device',
 ]);
 
-/** By name of the case and number of the step. @throws Error when the recorder did not come to its end. */
+/** What the recorder is told that a case is called: no two of a file share it. */
+export function recordingName({ suite, name, variant = '' }: Case): string {
+  return JSON.stringify([suite, name, variant]);
+}
+
+/** By {@link recordingName} of the case and number of the step. @throws Error when the recorder did not come to its end. */
 export function parseRecordings(text: string): Map<string, (StepResult | undefined)[]> {
   const recordings = new Map<string, (StepResult | undefined)[]>();
   let current: (StepResult | undefined)[] = [];
@@ -116,6 +121,7 @@ class Merged {
     const missing = this.missingIn('proc' in step.args ? (step.args.proc ?? 'p0') : 'p0');
     const isMissing = 'buf' in step.args && step.args.buf !== undefined && missing.has(step.args.buf);
     if (step.op === 'mremap' && (isMissing || result.ret !== 0)) missing.add(step.args.new_buf);
+    if (step.op === 'mmap' && result.ret !== 0) missing.add(step.args.buf);
     if (isMissing) return;
     if (step.op === 'cpu_read') this.addReads(step, result.data ?? []);
     else if (step.op === 'cpu_write') this.addWrites(step, result.data ?? []);

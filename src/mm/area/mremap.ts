@@ -20,6 +20,7 @@ export const MremapStep = {
   done: defineStep('mremap.done', 'vpn', 'vpn', 'npages', 'errno'),
 } as const;
 
+/** What a remapping may do. */
 export const MremapFlag = {
   /** @kernel MREMAP_MAYMOVE */
   MayMove: 1,
