@@ -18,7 +18,7 @@ import type { Task } from '../sim/task.js';
 import { RandomStrategy } from '../sim/virtual/randomStrategy.js';
 import type { RunEnd } from '../sim/virtual/virtualExecutor.js';
 import { describeEverywhere } from '../simulation/describePage.js';
-import { REST_STEPS_MAX } from '../simulation/restStepsMax.js';
+import { restStepsMax } from '../simulation/restStepsMax.js';
 import { allocateBuffers, type SharedBuffers } from '../simulation/sharedBuffers.js';
 import type { SimulationConfig } from '../simulation/simulationConfig.js';
 import { VirtualMachine } from '../simulation/virtualMachine.js';
@@ -195,10 +195,10 @@ export class SteppedRun {
     const gates = [...devices.map(({ actor }) => actor.gate), ...cpus.map(({ thread }) => thread.gate)];
     let open = gates.length;
     for (const gate of gates) gate.close(() => open--);
-    const end = this.run(() => open === 0 && coordinator.isIdle, REST_STEPS_MAX);
+    const stepsMax = restStepsMax(this.config);
+    const end = this.run(() => open === 0 && coordinator.isIdle, stepsMax);
     this.refuseFailed();
-    if (end === 'out-of-steps')
-      throw new Error(`after ${REST_STEPS_MAX} steps a program has not passed its gate`);
+    if (end === 'out-of-steps') throw new Error(`after ${stepsMax} steps a program has not passed its gate`);
     assert(end === 'stopped', 'a run without tasks that wait cannot be held');
   }
 

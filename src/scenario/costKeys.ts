@@ -67,7 +67,10 @@ export const costKeys = {
     value: time,
     doc: 'Entry and exit of a CPU page fault, without the migration that it may cause.',
   },
-  'cpu-access': { value: each, doc: 'One CPU access that hits the TLB.' },
+  'cpu-access': {
+    value: each,
+    doc: 'One CPU access that hits the TLB; those between two waits overlap, and take as long as one.',
+  },
   'migrate-page': {
     value: each,
     doc: 'CPU work per page of a migration, or per large folio that moves as one: isolate, unmap, replace, remap.',

@@ -16,7 +16,7 @@ import { impatientWait, LostProgress } from './lostProgress.js';
 import { observedReport } from './observedReport.js';
 import { type Conducted, ProgressReader } from './progressReader.js';
 import { QueueReader } from './queueReader.js';
-import { REST_STEPS_MAX } from './restStepsMax.js';
+import { restStepsMax } from './restStepsMax.js';
 import { lastEventsOf } from './runEvents.js';
 import type { RunOptions } from './runOptions.js';
 import type { RunFailure, RunOutcome, RunProgress, RunReport } from './runReport.js';
@@ -35,11 +35,13 @@ const STOP_GRACE_MS = 10_000;
 /** Between two looks at what those who watch the run want. */
 const LOOK_EVERY_MS = 50;
 const STOP_GRACE_DEVICE_MS = 1_000;
+/** The same for programs that are to come to rest between two operations, which may be long. */
+const REST_GRACE_MS = 60_000;
 /** Between two looks for actors that do not get on. */
 const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;
 const DO_NOT_STOP = 'programs do not stop';
-const DO_NOT_REST = 'programs do not pass their gates, so that nothing can be verified';
+const DO_NOT_REST = 'programs do not pass their gates';
 const SPINS = 'its kernel completes no access, and faults again and again';
 
 interface Verified {
@@ -69,6 +71,8 @@ export class Conductor {
   private heldWallMs = 0;
   /** When it was held, while it is. */
   private heldSinceNs: number | null = null;
+  /** Everybody rests, and what is looked at may take long. */
+  private isAtRest = false;
   /** Of the executor's clock: while everybody rested, to be verified. */
   private verifiedNs = 0;
   /** When the programs had ended, without such times; null before. */
@@ -214,7 +218,7 @@ export class Conductor {
     const startWallMs = performance.now();
     this.heldSinceNs = startNs;
     this.phase = 'paused';
-    await this.held.hold(signal);
+    await this.held.hold(signal, this.atMost(DO_NOT_REST));
     this.phase = 'running';
     this.heldSinceNs = null;
     // The simulated clock goes only where somebody does something.
@@ -259,12 +263,14 @@ export class Conductor {
     const others = [...devices, ...cpus];
     await Promise.all(others.map((actor) => actor.pause()));
     await coordinator.pause();
+    this.isAtRest = true;
     const startNs = this.fleet.now();
     const snapshots = await Promise.all(devices.map((device) => device.snapshot()));
     const progress = await Promise.all(others.map((actor) => actor.progress()));
     const ofWorkloads = this.byWorkload(progress);
     const checks = await this.fleet.atRest(() => coordinator.verify(snapshots, ofWorkloads));
     this.verifiedNs += this.fleet.now() - startNs;
+    this.isAtRest = false;
     await Promise.all(others.map((actor) => actor.resume()));
     return { checks, devices: snapshots };
   }
@@ -362,11 +368,13 @@ export class Conductor {
     return this.held.isAsked;
   }
 
-  /** A look that loses patience, where no clock of this machine's does. */
+  /** A look that loses patience with programs that do not come to rest: under `virtual` by steps, since its clock says nothing of how long somebody waits. */
   private atMost(message: string): () => boolean {
-    const endSteps = this.fleet.steps + REST_STEPS_MAX;
+    const isVirtual = this.config.executor === 'virtual';
+    const spent = (): number => (isVirtual ? this.fleet.steps : performance.now());
+    const end = spent() + (isVirtual ? restStepsMax(this.config) : REST_GRACE_MS);
     return () => {
-      if (this.fleet.steps > endSteps) throw new ActorFailure('all', message, true);
+      if (!this.isAtRest && spent() > end) throw new ActorFailure('all', message, true);
       return false;
     };
   }

@@ -19,8 +19,8 @@ export interface Fleet {
   /** Nanoseconds since the start, of the executor's clock. */
   now(): number;
   /**
-   * Lets the actors run until the promise settles, the clock reaches `atNs`, or the signal comes. Where they run on this thread, `onPause` is called
-   * now and then between two steps; it may look, and change nothing. True ends the wait as if the time had come. Rejects with {@link ActorFailure},
+   * Lets the actors run until the promise settles, the clock reaches `atNs`, or the signal comes. `onPause` is called now and then, where actors run on
+   * this thread between two steps; it may look, and change nothing. True ends the wait as if the time had come. Rejects with {@link ActorFailure},
    * and with what `onPause` throws.
    */
   until(

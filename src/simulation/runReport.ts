@@ -59,7 +59,7 @@ export interface RunReport {
   readonly driverEvents: readonly DriverEvent[];
   /** Present when an actor failed: which, what it was doing, its last steps. */
   readonly failure: RunFailure | null;
-  /** Of the executor's clock: for how long programs ran, without the times for which they were held. */
+  /** Of the executor's clock: for how long programs ran, without the times in which all of them rested. */
   readonly programsNs: number;
   readonly simulatedNs: number;
   readonly wallNs: number;

@@ -129,7 +129,12 @@ export class ThreadFleet implements Fleet {
     return (performance.now() - this.startMs) * 1e6;
   }
 
-  async until(promise: Promise<unknown>, atNs: number, signal: AbortSignal | undefined): Promise<Waited> {
+  async until(
+    promise: Promise<unknown>,
+    atNs: number,
+    signal: AbortSignal | undefined,
+    onPause: () => boolean = () => false,
+  ): Promise<Waited> {
     const end = this.settling.of(promise);
     for (;;) {
       const waitMs = Math.min(POLL_MS, Math.max(0, (atNs - this.now()) / 1e6));
@@ -137,13 +142,13 @@ export class ThreadFleet implements Fleet {
       if (end.isSettled) return 'settled';
       if (this.failureOf !== null) throw this.failureOf;
       if (signal?.aborted) return 'aborted';
-      if (this.now() >= atNs) return 'time';
+      if (onPause() || this.now() >= atNs) return 'time';
       if (performance.now() >= this.lookAtMs) await this.watchProgress();
     }
   }
 
-  async during<T>(promise: Promise<T>): Promise<T> {
-    await this.until(promise, Number.POSITIVE_INFINITY, undefined);
+  async during<T>(promise: Promise<T>, onPause?: () => boolean): Promise<T> {
+    await this.until(promise, Number.POSITIVE_INFINITY, undefined, onPause);
     return promise.catch((error: unknown) => {
       // It has lost its class on the way; a mistake of the user must stay one.
       throw receivedMistake(error) ?? error;

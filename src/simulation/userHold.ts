@@ -45,13 +45,16 @@ export class UserHold {
     });
   }
 
-  /** Comes back when the run is to go on, or the signal comes. */
-  async hold(signal: AbortSignal | undefined): Promise<void> {
+  /** Comes back when the run is to go on, or the signal comes. Rejects with what `limit` throws while programs do not come to rest. */
+  async hold(signal: AbortSignal | undefined, limit: () => boolean): Promise<void> {
     const wake = (): void => this.wake();
     signal?.addEventListener('abort', wake);
     try {
-      await this.fleet.during(this.pauseAll());
-      await this.workHeld(signal);
+      const pausing = this.pauseAll();
+      if ((await this.fleet.until(pausing, Number.POSITIVE_INFINITY, signal, limit)) === 'settled') {
+        await pausing;
+        await this.workHeld(signal);
+      }
     } finally {
       this.isHeld = false;
       this.isWanted = false;

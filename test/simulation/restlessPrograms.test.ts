@@ -3,7 +3,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type HostContext, type Setup, SteppedRun, simulate } from '../../src/index.js';
 
-vi.mock('../../src/simulation/restStepsMax.js', () => ({ REST_STEPS_MAX: 10_000 }));
+vi.mock('../../src/simulation/restStepsMax.js', () => ({ restStepsMax: () => 10_000 }));
 
 const scenario = { ram: '4MiB', devices: { count: 1, vram: '4MiB' } };
 
@@ -28,6 +28,11 @@ describe('a program that neither stops nor passes its gate', () => {
 
   it('ends a run that is to be verified', async () => {
     const { failure } = await simulate(restless(), { verifyEveryMs: 1 });
+    expect(failure?.message).toContain('programs do not pass their gates');
+  });
+
+  it('ends a run that is to be held', async () => {
+    const { failure } = await simulate(restless(), { onLive: (live) => live.pause() });
     expect(failure?.message).toContain('programs do not pass their gates');
   });
 

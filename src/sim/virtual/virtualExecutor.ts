@@ -12,6 +12,9 @@ import { WaitQueue } from '../waitQueue.js';
 /** Why {@link VirtualExecutor.run} came back. */
 export type RunEnd = 'stopped' | 'idle' | 'failed' | 'out-of-steps';
 
+/** Steps at one moment of the simulated clock after which it goes on to whoever sleeps: more than what takes no time does in a row. */
+const STILL_STEPS_MAX = 10_000;
+
 export class VirtualExecutor extends Scheduler {
   readonly modelsTime = true;
   /** Steps taken so far. */
@@ -22,6 +25,8 @@ export class VirtualExecutor extends Scheduler {
    * where they cost nothing a task that is always busy would keep all who sleep from ever waking.
    */
   stepNs = 0;
+  /** Steps by which the clock moves, though somebody can run. */
+  private stillUntil = STILL_STEPS_MAX;
   private timeNs = 0;
   private readonly runnable: Task[] = [];
   private readonly timers = new TimerHeap();
@@ -69,7 +74,8 @@ export class VirtualExecutor extends Scheduler {
     while (this.failure === null) {
       if (shouldStop()) return 'stopped';
       if (this.steps >= stepsEnd) return 'out-of-steps';
-      if (this.runnable.length === 0 && !this.advanceClock()) return 'idle';
+      const isIdle = this.runnable.length === 0;
+      if ((isIdle || this.hasStoodStill()) && !this.advanceClock() && isIdle) return 'idle';
       this.step();
     }
     return 'failed';
@@ -161,8 +167,14 @@ export class VirtualExecutor extends Scheduler {
     task.runnableIndex = -1;
   }
 
+  /** Who polls for what somebody does who sleeps would keep the clock from going on. Where each step takes time nothing does. */
+  private hasStoodStill(): boolean {
+    return this.stepNs === 0 && this.steps >= this.stillUntil;
+  }
+
   /** Moves time to the next timer, waking all that are due; false when there is none. */
   private advanceClock(): boolean {
+    this.stillUntil = this.steps + STILL_STEPS_MAX;
     if (this.timers.size === 0) return false;
     this.timeNs = this.timers.earliest;
     while (this.timers.earliest <= this.timeNs) this.wake(this.timers.pop());

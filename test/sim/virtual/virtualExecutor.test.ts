@@ -108,6 +108,20 @@ describe('simulated time', () => {
     expect(bench.log).toEqual(['busy until 0', '100 at 100', '100 at 100', '300 at 300']);
   });
 
+  it('goes on to whoever sleeps where another polls for what he will do', () => {
+    const bench = new Bench();
+    let isDone = false;
+    const polls = function* (): Steps<void> {
+      while (!isDone) yield* bench.steps(1);
+    };
+    const sleeper = function* (): Steps<void> {
+      for (let i = 0; i < 3; i++) yield* bench.sched.sleep(100);
+      isDone = true;
+    };
+    bench.run(polls(), sleeper());
+    expect(bench.sched.now()).toBe(300);
+  });
+
   it('passes with each step where a step takes some, so that nobody who is always busy keeps others asleep', () => {
     const bench = new Bench();
     bench.sched.stepNs = 10;
