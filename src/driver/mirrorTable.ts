@@ -93,7 +93,7 @@ export class MirrorTable {
 
   /** A process is mirrored under this number, by whatever devices. */
   hasSpace(space: SpaceId): boolean {
-    for (const mm of this.said.keys()) if (this.spaceNumbers.get(mm) === space) return true;
+    for (const mm of this.said.keys()) if (this.spaceOf(mm) === space) return true;
     return false;
   }
 
@@ -114,8 +114,8 @@ export class MirrorTable {
 
   /** Nobody has translations in it any more. */
   private giveSpaceBack(mm: Mm): void {
-    const space = this.spaceNumbers.get(mm);
-    if (space === undefined) return;
+    const space = this.spaceOf(mm);
+    if (space === null) return;
     this.spaceNumbers.delete(mm);
     this.spaces.delete(space);
   }
@@ -127,7 +127,8 @@ export class MirrorTable {
 
   /** The mirror through which a device uses a process's addresses; null when it is no member. */
   memberVm(mm: Mm, gpu: GpuHandle): SvmVm | null {
-    return this.of(mm).find((vm) => vm.gpus.includes(gpu)) ?? null;
+    const space = this.spaceOf(mm);
+    return space === null ? null : this.find(gpu, space);
   }
 
   /** N:1: the device joins the mirror of the others. 1:1: it gets one of its own. Errors: those of {@link Membership.join}. */
@@ -153,8 +154,9 @@ export class MirrorTable {
   private *admit(mm: Mm, gpu: GpuHandle): Steps<Errno> {
     if (!this.isOpen(mm)) return Errno.ENOENT;
     if (this.has(mm, gpu)) return Errno.EEXIST;
-    const space = this.spaceNumbers.get(mm);
-    if (!this.isShared && space !== undefined) {
+    if (!this.isShared) {
+      const space = this.spaceOf(mm);
+      assert(space !== null, () => `mm ${mm.id} is mirrored without an address space`);
       this.add(mm, space, this.nameOf(mm, gpu.index), [gpu]);
       return Errno.OK;
     }
@@ -182,8 +184,8 @@ export class MirrorTable {
   }
 
   of(mm: Mm): SvmVm[] {
-    const space = this.spaceNumbers.get(mm);
-    return space === undefined ? [] : [...(this.spaces.get(space) ?? [])];
+    const space = this.spaceOf(mm);
+    return space === null ? [] : [...(this.spaces.get(space) ?? [])];
   }
 
   /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */

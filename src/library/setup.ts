@@ -133,22 +133,20 @@ function loadConfig(setup: Setup): SimulationConfig {
 
 /** What JSON has no words for is said in others, for the schema to refuse by its key. @throws UserError for what has itself within itself. */
 function textOf(scenario: ScenarioKeys): string {
-  const isSaid = (value: unknown): boolean =>
-    value === null ||
-    ['undefined', 'string', 'boolean'].includes(typeof value) ||
-    (typeof value === 'number' && Number.isFinite(value));
-  const isPlain = (value: unknown): boolean =>
-    typeof value === 'object' &&
-    value !== null &&
-    [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value));
   try {
-    return JSON.stringify(scenario, (_, value: unknown) =>
-      isSaid(value) || isPlain(value) ? value : describeGiven(value),
-    );
+    return JSON.stringify(scenario, (_, value: unknown) => (isData(value) ? value : describeGiven(value)));
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
     throw new UserError({ where: 'setup', key: 'scenario', found, allowed: 'plain data' });
   }
+}
+
+/** JSON has words for it, or leaves it out because it is nothing. */
+function isData(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value === 'object' && value !== null)
+    return [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value));
+  return value === null || ['undefined', 'string', 'boolean'].includes(typeof value);
 }
 
 /** @throws UserError */

@@ -32,11 +32,11 @@ const PROGRESS_EVERY_MS = 250;
  * for are served by one host, and all devices fight over it.
  */
 const STOP_GRACE_MS = 10_000;
-/** Between two looks at what those who watch the run want. */
-const LOOK_EVERY_MS = 50;
 const STOP_GRACE_DEVICE_MS = 1_000;
 /** The same for programs that are to come to rest between two operations, which may be long. */
 const REST_GRACE_MS = 60_000;
+/** Between two looks at what those who watch the run want. */
+const LOOK_EVERY_MS = 50;
 /** Between two looks for actors that do not get on. */
 const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;

@@ -35,12 +35,17 @@ function isMistake(error: unknown): error is WithMistake {
 }
 
 function mistakeThrown(thrown: unknown): UserMistake | null {
-  const isValue = typeof thrown === 'object' && thrown !== null && 'value' in thrown;
-  return isValue && thrown.value instanceof UserError ? thrown.value.mistake : null;
+  return isObject(thrown) && 'value' in thrown && thrown.value instanceof UserError
+    ? thrown.value.mistake
+    : null;
 }
 
 /** Whatever stands in the value becomes a property of the error that the other side makes. */
 function withMistake(sent: unknown, mistake: UserMistake): unknown {
-  if (typeof sent !== 'object' || sent === null || !('value' in sent)) return sent;
-  return { ...sent, value: { ...Object(sent.value), mistake } };
+  if (!isObject(sent) || !('value' in sent) || !isObject(sent.value)) return sent;
+  return { ...sent, value: { ...sent.value, mistake } };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

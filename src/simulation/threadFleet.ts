@@ -150,7 +150,7 @@ export class ThreadFleet implements Fleet {
   async during<T>(promise: Promise<T>, onPause?: () => boolean): Promise<T> {
     await this.until(promise, Number.POSITIVE_INFINITY, undefined, onPause);
     return promise.catch((error: unknown) => {
-      // It has lost its class on the way; a mistake of the user must stay one.
+      // A mistake of the user must stay one.
       throw receivedMistake(error) ?? error;
     });
   }
@@ -280,7 +280,7 @@ export class ThreadFleet implements Fleet {
   }
 }
 
-/** Of an actor's error not the class has come here. */
+/** An actor's error has lost its class on the way. */
 function failureFrom(
   actor: string,
   error: Error,

@@ -12,7 +12,7 @@ import { WaitQueue } from '../waitQueue.js';
 /** Why {@link VirtualExecutor.run} came back. */
 export type RunEnd = 'stopped' | 'idle' | 'failed' | 'out-of-steps';
 
-/** Steps at one moment of the simulated clock after which it goes on to whoever sleeps: more than what takes no time does in a row. */
+/** Steps at one moment of the simulated clock after which it goes on to whoever sleeps; the default scenario never gets there, with 16 devices neither. */
 const STILL_STEPS_MAX = 10_000;
 
 export class VirtualExecutor extends Scheduler {
