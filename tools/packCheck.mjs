@@ -16,6 +16,7 @@ function run(command, args, cwd = folder) {
 }
 
 try {
+  run('npm', ['run', '--silent', 'build'], root);
   const [{ filename, size, entryCount }] = JSON.parse(
     run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root),
   );

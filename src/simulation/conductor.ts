@@ -8,7 +8,7 @@ import { deviceCounters, runCounters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
-import { answerInTime } from './answerInTime.js';
+import { answerInTime, JUDGED_ANSWER_MS } from './answerInTime.js';
 import { ActorFailure, type Fleet } from './fleet.js';
 import type { LiveRun, LiveSnapshot } from './liveRun.js';
 import type { LockState } from './lockStates.js';
@@ -187,6 +187,7 @@ export class Conductor {
       const waits = await answerInTime<readonly string[] | null>(
         () => [coordinator, ...devices, ...cpus][actor].waits(),
         null,
+        JUDGED_ANSWER_MS,
       );
       const wait =
         waits === null ? 'it does not answer' : (impatientWait(waits) ?? (spinning[actor] ? SPINS : null));

@@ -7,7 +7,7 @@ import type { UserError } from '../base/userError.js';
 import { ObserverBuffers, sharedWallNs } from '../observe/actorObserver.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorHost, CoordinatorHost, CpuHost, DeviceHost } from './actorHost.js';
-import { answerInTime } from './answerInTime.js';
+import { answerInTime, JUDGED_ANSWER_MS } from './answerInTime.js';
 import { ActorFailure, type Fleet, type Remote, type Waited } from './fleet.js';
 import { HANG_LOOKS, LOOK_EVERY_MS } from './hangLooks.js';
 import { isAsleep } from './lostProgress.js';
@@ -240,7 +240,9 @@ export class ThreadFleet implements Fleet {
 
   /** Programs may pause for longer than a hang is waited for. */
   private async isAsleep(): Promise<boolean> {
-    const asked = this.actors.map(({ host }) => answerInTime<readonly string[]>(() => host.waits(), []));
+    const asked = this.actors.map(({ host }) =>
+      answerInTime<readonly string[]>(() => host.waits(), [], JUDGED_ANSWER_MS),
+    );
     return (await Promise.all(asked)).some(isAsleep);
   }
 
