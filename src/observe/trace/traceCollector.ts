@@ -7,13 +7,22 @@ import { TRACE_RING_BYTES, TraceRing } from './traceRing.js';
 
 /** A thread writes some megabytes in a second: a ring of 8 MiB lasts for many of these. */
 const DRAIN_EVERY_MS = 10;
+/**
+ * 1 GiB: what is recorded stays in memory until the end, and a trace file of more than 2 GiB cannot be read. Afterwards the rings fill up, and their
+ * writers count what they drop.
+ */
+const WORDS_MAX = 2 ** 27;
 
 export class TraceCollector {
   private readonly rings: readonly TraceRing[];
   private readonly taken: Float64Array[][];
+  private words = 0;
   private timer: NodeJS.Timeout | null = null;
 
-  constructor(buffer: SharedArrayBuffer) {
+  constructor(
+    buffer: SharedArrayBuffer,
+    private readonly wordsMax = WORDS_MAX,
+  ) {
     const count = buffer.byteLength / TRACE_RING_BYTES;
     this.rings = Array.from({ length: count }, (_, i) => new TraceRing(buffer, i));
     this.taken = this.rings.map(() => []);
@@ -26,6 +35,7 @@ export class TraceCollector {
   }
 
   drain(): void {
+    if (this.words >= this.wordsMax) return;
     this.rings.forEach((ring, i) => {
       this.keep(i, ring.take());
     });
@@ -49,7 +59,9 @@ export class TraceCollector {
   }
 
   private keep(ring: number, words: Float64Array): void {
-    if (words.length > 0) this.taken[ring].push(words);
+    if (words.length === 0) return;
+    this.taken[ring].push(words);
+    this.words += words.length;
   }
 }
 

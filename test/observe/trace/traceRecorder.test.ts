@@ -187,3 +187,29 @@ it('the events of several threads are told in order of time, from the first of t
     [0, 25],
   ]);
 });
+
+it('a trace that has become too large ends with what its rings hold, and tells of all that is missing', () => {
+  const rings = new SharedArrayBuffer(TraceRing.bytesFor(1));
+  const wordsMax = 100;
+  const small = new TraceCollector(rings, wordsMax);
+  const recorder = new TraceRecorder(new TraceRing(rings, 0), clock, 0, 0, () => small.drain());
+  const asked = 400_000;
+  for (let i = 0; i < asked; i++) recorder.onStep(null, began, i, 0, 0, 0);
+  const trace = small.finish({
+    scenario: 's',
+    executor: 'virtual',
+    seed: 1,
+    actors: ['coordinator'],
+    devices: 0,
+  });
+  const kept: number[] = [];
+  readTrace(trace, {
+    onStep: ({ args }) => kept.push(args[0]),
+    onBlocked: () => {},
+    onWoken: () => {},
+    onSpawned: () => {},
+  });
+  expect(trace.dropped).toBeGreaterThan(0);
+  expect(trace.events + trace.dropped).toBe(asked);
+  expect(kept).toEqual(Array.from({ length: trace.events }, (_, i) => i));
+});
