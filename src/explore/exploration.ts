@@ -53,7 +53,15 @@ export interface ExplorationReport {
 export type RunBlock = (task: BlockTask, signal: AbortSignal) => Promise<BlockResult>;
 
 export class Exploration {
-  private readonly results: (BlockResult | undefined)[] = [];
+  /** That wait for one before them, by index. */
+  private readonly early = new Map<number, BlockResult>();
+  /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */
+  private readonly counted: BlockResult[] = [];
+  /** The first of each way to fail, of the counted blocks. */
+  private readonly found = new Map<string, Finding>();
+  private countedSchedules = 0;
+  /** Of all blocks that have ended, for who watches. */
+  private doneSchedules = 0;
   /** The first block that found something, or that nothing can be found: nothing after it counts. */
   private firstFound = Number.POSITIVE_INFINITY;
   private next = 0;
@@ -119,9 +127,11 @@ export class Exploration {
     const { index } = task;
     try {
       const result = await this.runBlock(task, signal);
-      this.results[index] = result;
       if (isLast(result)) this.firstFound = Math.min(this.firstFound, index);
-      this.onProgress(this.doneSchedules(), this.findings().length);
+      this.early.set(index, result);
+      this.countInOrder();
+      this.doneSchedules += result.schedules;
+      this.onProgress(this.doneSchedules, this.found.size);
     } catch (error) {
       // A block that was ended on the way has no result.
       if (!signal.aborted) throw error;
@@ -139,37 +149,28 @@ export class Exploration {
     return { target, targetKey, index, strategy, seed, schedules, endAtSharedMs, stop: this.stop };
   }
 
-  /** In order up to the first gap, or to the first that found something: whatever the number of jobs, the same ones. */
-  private counted(): BlockResult[] {
-    const counted: BlockResult[] = [];
-    for (const result of this.results) {
-      if (result === undefined) break;
-      counted.push(result);
-      if (!this.limits.keepGoing && isLast(result)) break;
+  private countInOrder(): void {
+    for (;;) {
+      const { length: index } = this.counted;
+      const result = this.early.get(index);
+      if (result === undefined || (!this.limits.keepGoing && index > this.firstFound)) return;
+      this.early.delete(index);
+      this.count(result);
     }
-    return counted;
   }
 
-  private doneSchedules(): number {
-    return this.results.reduce((sum, result) => sum + (result?.schedules ?? 0), 0);
-  }
-
-  private findings(): Finding[] {
-    const found = new Map<string, Finding>();
-    let before = 0;
-    for (const { findings, schedules } of this.counted()) {
-      for (const finding of findings) {
-        const key = verdictKey(finding.verdict);
-        if (!found.has(key)) found.set(key, { ...finding, schedule: before + finding.schedule });
-      }
-      before += schedules;
+  private count(result: BlockResult): void {
+    for (const finding of result.findings) {
+      const key = verdictKey(finding.verdict);
+      const schedule = this.countedSchedules + finding.schedule;
+      if (!this.found.has(key)) this.found.set(key, { ...finding, schedule });
     }
-    return [...found.values()];
+    this.counted.push(result);
+    this.countedSchedules += result.schedules;
   }
 
   private report(isPartial: boolean): ExplorationReport {
-    const blocks = this.counted();
-    const schedules = sum(blocks, (block) => block.schedules);
+    const { counted: blocks, countedSchedules: schedules } = this;
     const tasksMax = most(blocks, (block) => block.tasksMax);
     const choicesMax = most(blocks, (block) => block.choicesMax);
     const byStrategy = sumByStrategy(blocks);
@@ -180,7 +181,7 @@ export class Exploration {
       stepsMean: schedules === 0 ? 0 : sum(blocks, (block) => block.stepsTotal) / schedules,
       stepsMax: most(blocks, (block) => block.stepsMax),
       byStrategy,
-      findings: this.findings(),
+      findings: [...this.found.values()],
       coverage: coverageOf({
         drawn: hashesOf(blocks.filter(({ strategy }) => drawsAtRandom(strategy))),
         others: hashesOf(blocks.filter(({ strategy }) => !drawsAtRandom(strategy))),
