@@ -4,6 +4,10 @@ import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../base/assert.js';
+import { UserError } from '../base/userError.js';
+import { newerSource } from './staleBuild.js';
+
+let isKnownFresh = false;
 
 /** When a file was last written, in milliseconds since 1970; undefined if it is not there. */
 function writtenAt(path: string): number | undefined {
@@ -18,7 +22,20 @@ function distDir(): string {
     assert(parent !== dir, 'the program is not built: dist/workers is missing (npm run build)');
     dir = parent;
   }
+  if (import.meta.url.endsWith('.ts')) requireFresh(dir);
   return join(dir, 'dist');
+}
+
+/** Who runs the sources would run yesterday's code in the workers, and not be told. @throws UserError */
+function requireFresh(root: string): void {
+  const newer = isKnownFresh ? null : newerSource(root);
+  isKnownFresh = newer === null;
+  if (newer === null) return;
+  throw new UserError({
+    where: 'dist',
+    found: `a build older than ${newer}`,
+    allowed: 'one of these sources (npm run build)',
+  });
 }
 
 /**
