@@ -420,9 +420,14 @@ export class FolioTable {
     this.zoneDatas[page] = id;
   }
 
+  /** For messages. */
+  zoneName(page: Pfn): string {
+    return this.layout.contains(page) ? this.layout.zoneOf(page).name : 'no zone';
+  }
+
   /** For messages: everything there is to know about one page. */
   describe(page: Pfn): string {
-    const zone = this.layout.contains(page) ? this.layout.zoneOf(page).name : 'no zone';
+    const zone = this.zoneName(page);
     const head = this.headOf(page);
     if (head !== page) return `page ${page - head} of ${this.describe(head)}`;
     const owner = this.lockOwners[page] === 0 ? 'unlocked' : `locked by task ${this.lockOwners[page]}`;

@@ -24,6 +24,14 @@ export function describePage(coordinator: Coordinator, mm: Mm, page: Vpn): strin
   return parts.join(', ');
 }
 
+/** Equal for pages that differ in addresses alone: the same area's, with entries of one kind, in one zone. */
+export function pageKindText({ kernel }: Coordinator, mm: Mm, page: Vpn): string {
+  const pte = pteFromWord(mm.pageTable.get(page));
+  const isSomewhere = pte !== PTE_NONE && (pteIsMapping(pte) || pteKind(pte) === PteKind.Migration);
+  const zone = isSomewhere ? kernel.folios.zoneName(ptePfn(pte)) : '';
+  return `${mm.vmas.find(page)?.start} ${formatPte(pte).replaceAll(/0x[\da-f]+/g, '')} ${zone}`;
+}
+
 /** Every entry of every process that leads to the page. */
 function mappersOf(coordinator: Coordinator, pfn: number): string[] {
   const found: string[] = [];
