@@ -121,6 +121,8 @@ function describeTrace(trace: MmTrace): string {
     program.dropped.events === 0
       ? ''
       : `; ${program.dropped.events} calls before its last exec, or of other processes, will not be replayed`;
+  const { withoutResult } = program;
+  const unknown = withoutResult === 0 ? '' : `; ${withoutResult} without a result will not be replayed`;
   const most = formatRoundedSize(peakPages * PAGE_BYTES);
-  return `process ${program.leader}: ${count} calls of ${threads}${failed}${faults}, ${most} mapped at most${elsewhere}`;
+  return `process ${program.leader}: ${count} calls of ${threads}${failed}${faults}, ${most} mapped at most${elsewhere}${unknown}`;
 }

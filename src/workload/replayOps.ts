@@ -37,13 +37,15 @@ export interface ReplayOps {
   readonly withoutEffect: number;
   /** Calls that failed when they were recorded: they changed nothing, and what made them fail is not in the trace. */
   readonly skippedFailures: number;
+  /** Calls of which the trace does not say what they did; they may have mapped memory that the replay lacks. */
+  readonly withoutResult: number;
   /** Other processes, and threads that cannot be told from them, of which no call is replayed. */
   readonly otherPids: number;
 }
 
 /** Preexisting pages come first. */
 export function replayOps(program: MmProgram, footprint: TraceFootprint): ReplayOps {
-  const translation = new Translation(program.fileName, program.dropped.pids.length);
+  const translation = new Translation(program.fileName, program.dropped.pids.length, program.withoutResult);
   for (const { start, end } of footprint.preexisting) translation.mapPreexisting(start, end - start);
   for (const event of program.events) translation.add(event);
   return translation;
@@ -60,6 +62,7 @@ class Translation implements ReplayOps {
   constructor(
     readonly fileName: string,
     readonly otherPids: number,
+    readonly withoutResult: number,
   ) {}
 
   mapPreexisting(start: Vpn, npages: number): void {

@@ -250,10 +250,11 @@ export class TraceReplay extends GhostWorkload {
     const { calls, touched, mismatch } = this.state;
     const { stores, loads, violationCount } = actor;
     const counts = { calls, touched, stores, loads, violations: violationCount, chunks };
+    const unknown = replay.withoutResult === 0 ? '' : `; ${replay.withoutResult} without a result left out`;
     const others = replay.otherPids === 0 ? '' : `; other processes or threads left out: ${replay.otherPids}`;
     const what =
       `${this.amount} of ${basename(replay.fileName)} as recorded; ${replay.madePrivate} file or shared mappings made private, ` +
-      `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out${others}`;
+      `${replay.withoutEffect} calls without effect and ${replay.skippedFailures} failed ones left out${unknown}${others}`;
     const wrong = mismatch ?? actor.firstViolation;
     return {
       workload: this.name,

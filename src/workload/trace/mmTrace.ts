@@ -13,6 +13,8 @@ export interface MmTrace {
   readonly pids: readonly number[];
   /** How often each call stands in the trace without being an event: it does not concern memory, or its result is unknown. */
   readonly ignored: ReadonlyMap<string, number>;
+  /** Of these, the calls that may have changed the address space. */
+  readonly withoutResult: number;
 }
 
 /** One address space, from its exec (or the beginning of the trace) on. */
@@ -23,6 +25,8 @@ export interface MmProgram {
   /** The leader and its threads, in the order of their birth. */
   readonly pids: readonly number[];
   readonly events: readonly MmEvent[];
+  /** Of the whole trace: {@link MmTrace.withoutResult}. */
+  readonly withoutResult: number;
   readonly dropped: {
     /** Events of other address spaces, and of the leader up to its last exec. */
     readonly events: number;
@@ -58,6 +62,7 @@ export function mainProgram(trace: MmTrace): MmProgram {
     leader,
     pids: [...pids],
     events,
+    withoutResult: trace.withoutResult,
     dropped: { events: trace.events.length - events.length, pids: pidsWithoutEventsIn(trace.events, events) },
   };
 }

@@ -13,6 +13,9 @@ import { TraceError, type TraceLine } from './traceError.js';
 /** strace announces a new or lost process in the middle of whatever line it is printing, and goes on after the line's end. */
 const ANNOUNCED = /(?:strace: )?Process ([0-9]+) (attached|detached)(?: with [0-9]+ threads)?$/;
 
+/** The call was interrupted before it did anything, and stands again further on. */
+const RESTARTED = / = \? ERESTART/;
+
 const MEMORY_KINDS: ReadonlySet<MmCallKind> = new Set([
   'mmap',
   'munmap',
@@ -41,6 +44,7 @@ export class StraceReader {
   /** Threads whose exit call is an event already, so that their end is none. */
   private readonly exiting = new Set<number>();
   private readonly ignored = new Map<string, number>();
+  private withoutResult = 0;
   private readonly order = new EffectOrder();
   private lineNumber = 0;
   /** Where the item that is being read starts: before `lineNumber` when an announcement interrupted it. */
@@ -84,7 +88,8 @@ export class StraceReader {
         `a trace with at least one of ${[...MEMORY_KINDS].join(', ')}`,
       );
     }
-    return { fileName: this.fileName, events, pids: this.pids.all(), ignored: this.ignored };
+    const { fileName, ignored, withoutResult } = this;
+    return { fileName, events, pids: this.pids.all(), ignored, withoutResult };
   }
 
   private readWholeLine(text: string): void {
@@ -163,7 +168,7 @@ export class StraceReader {
     }
     const { args, result } = this.splitResult(call, rest);
     if (isExit(call.name)) this.exit(pid, call, args);
-    else if (result === null) this.drop(call);
+    else if (result === null) this.dropUnknown(call, rest);
     else this.complete(pid, call, args, result);
   }
 
@@ -221,7 +226,12 @@ export class StraceReader {
 
   private abandon(pid: number, call: OpenCall): void {
     if (isExit(call.name)) this.exit(pid, call, call.args);
-    else this.drop(call);
+    else this.dropUnknown(call, '');
+  }
+
+  private dropUnknown(call: OpenCall, rest: string): void {
+    if (effectPointOf(call.name) !== null && !RESTARTED.test(rest)) this.withoutResult++;
+    this.drop(call);
   }
 
   private drop(call: OpenCall): void {

@@ -370,6 +370,8 @@ describe('results', () => {
         ['mremap', 1],
       ]),
     );
+    // One of the four is called again by the kernel, and would have its result there.
+    expect(trace.withoutResult).toBe(3);
   });
 });
 

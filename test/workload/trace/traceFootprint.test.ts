@@ -229,7 +229,14 @@ function moving(from: number, fromPages: number, to: number, toPages: number): M
 }
 
 function programOf(events: readonly MmEvent[]): MmProgram {
-  return { fileName: 'model', leader: 1, pids: [1], events, dropped: { events: 0, pids: [] } };
+  return {
+    fileName: 'model',
+    leader: 1,
+    pids: [1],
+    events,
+    withoutResult: 0,
+    dropped: { events: 0, pids: [] },
+  };
 }
 
 function pagesOf(list: TraceFootprint['everMapped']): readonly number[] {
