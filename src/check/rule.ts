@@ -10,8 +10,8 @@ export interface Subject {
   readonly pfn?: Pfn;
 }
 
-/** The last recorded events that touch a page or a frame, oldest first, one per line. */
-export type EventSource = (what: Subject) => readonly string[];
+/** The last recorded events that touch a page or a frame, oldest first, one per line; null where this run records none at all. */
+export type EventSource = (what: Subject) => readonly string[] | null;
 
 /** Violations that are told in full; the others are counted. */
 const TOLD_MAX = 3;
@@ -87,6 +87,7 @@ export class Rule {
   private events(lastEvents: EventSource): string[] {
     if (this.first.page === undefined && this.first.pfn === undefined) return [];
     const events = lastEvents(this.first);
+    if (events === null) return [];
     return [
       'last events on it:',
       ...(events.length === 0 ? ['  none recorded'] : events.map((line) => `  ${line}`)),

@@ -98,7 +98,7 @@ function checkRules(input: VerifyInput): Rule[] {
   return rules;
 }
 
-const noEvents: EventSource = () => [];
+const noEvents: EventSource = () => null;
 
 /** As {@link verifyTornDown}, but tells only of rules that do not hold. */
 export function tornDownViolations(coordinator: Coordinator, devices: readonly GpuSnapshot[]): CheckResult[] {

@@ -35,6 +35,13 @@ export class LastEvents {
     private readonly clock: EventClock,
   ) {}
 
+  /** No actor has recorded anything, as where schedules are searched. */
+  get isEmpty(): boolean {
+    for (let actor = 0; actor < this.buffers.actorCount; actor++)
+      if (this.buffers.section(actor).recorder.last(1).length > 0) return false;
+    return true;
+  }
+
   /** The last `count` events that touch the page, of whichever process, or the frame; oldest first, one per line. */
   touching(subject: EventSubject, count = 12): string[] {
     const found = this.all().filter(({ step }) => touches(step, subject));

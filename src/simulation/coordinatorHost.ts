@@ -8,7 +8,7 @@ import type { CheckResult } from '../check/checkResult.js';
 import { CheckerPlan } from '../check/online/checkerSet.js';
 import { chooseCheckers } from '../check/online/chooseCheckers.js';
 import { StepFindings } from '../check/online/stepFindings.js';
-import type { Subject } from '../check/rule.js';
+import type { EventSource, Subject } from '../check/rule.js';
 import { tornDownViolations, verify, verifyTornDown, violations } from '../check/verify.js';
 import type { GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
@@ -116,7 +116,7 @@ export class LocalCoordinator implements CoordinatorHost {
     const expectations = knowsContent
       ? this.workloads.flatMap((workload, i) => workload.expect(progress[i]))
       : null;
-    const lastEvents = (what: Subject): readonly string[] => this.lastEvents(what);
+    const lastEvents: EventSource = (what) => this.lastEvents(what);
     return [...verify({ coordinator, devices, expectations, lastEvents }), ...this.findings.results()];
   }
 
@@ -128,12 +128,13 @@ export class LocalCoordinator implements CoordinatorHost {
     const { coordinator } = this;
     const expectations =
       progress === null ? null : this.workloads.flatMap((workload, i) => workload.expect(progress[i]));
-    const lastEvents = (what: Subject): readonly string[] => this.lastEvents(what);
+    const lastEvents: EventSource = (what) => this.lastEvents(what);
     return [...this.findings.violations(), ...violations({ coordinator, devices, expectations, lastEvents })];
   }
 
-  private lastEvents(what: Subject): readonly string[] {
-    return lastEventsOf(this.config, new ObserverBuffers(this.buffers.observer)).touching(what);
+  private lastEvents(what: Subject): readonly string[] | null {
+    const events = lastEventsOf(this.config, new ObserverBuffers(this.buffers.observer));
+    return events.isEmpty ? null : events.touching(what);
   }
 
   driverEvents(): readonly DriverEvent[] {

@@ -877,6 +877,12 @@ describe('a violation', () => {
     const { detail } = rule(machine.verify({ lastEvents: () => [] }), 'M2');
     expect(detail).toContain('none recorded');
   });
+
+  it('leaves them out where the run records none at all', () => {
+    machine.folioField('refs')[machine.freePfn(0)]++;
+    const { detail } = rule(machine.verify({ lastEvents: () => null }), 'M2');
+    expect(detail).not.toContain('last events');
+  });
 });
 
 describe('after the end', () => {

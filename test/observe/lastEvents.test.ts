@@ -75,6 +75,13 @@ describe('last events on a page', () => {
     expect(events.touching({ page: vpn(1), pfn: pfn(0x300) })).toHaveLength(1);
   });
 
+  it('are told apart from those of a run that records nothing', () => {
+    const { events, observers } = setUp();
+    expect(events.isEmpty).toBe(true);
+    observers[2].onStep(null, NotifierStep.readBegin, PAGE, 512, 1, 0);
+    expect(events.isEmpty).toBe(false);
+  });
+
   it('leave out what concerns a whole notifier window', () => {
     const { events, observers } = setUp();
     observers[0].onStep(null, NotifierStep.readBegin, PAGE, 512, 1, 0);
