@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { type StrategyName, strategyNames } from '../explore/strategies/makeStrategy.js';
+import { traceEndings } from '../report/trace/traceFormat.js';
 import { layouts } from '../simulation/simulationConfig.js';
 import { addExamples } from './commonOptions.js';
 
@@ -32,6 +33,7 @@ export interface ReplayOptions {
   readonly verbose?: boolean;
   readonly policy?: string;
   readonly quiet?: boolean;
+  readonly trace?: string;
 }
 
 export function addExploreCommand(
@@ -108,9 +110,11 @@ export function addReplayCommand(
     .option('--verbose', 'also prints what each page is when that changes')
     .option('--policy <file>', 'the module of your own that the failure was found with')
     .option('--quiet', 'no steps, only the verdict')
+    .option('--trace <file>', `records it too; the ending says how: ${traceEndings}`)
     .action(action);
   addExamples(command, [
     ['svmsim replay svmsim-failure.bin', 'what happened'],
+    ['svmsim replay svmsim-failure.bin --quiet --trace failure.pftrace', 'a trace of it for Perfetto'],
     ['svmsim replay svmsim-failure.bin --stop-at 120 --verbose', 'up to a step, with the state of pages'],
   ]);
 }

@@ -3,6 +3,7 @@
 import { readBytesFile } from '../base/readBytesFile.js';
 import { UserError } from '../base/userError.js';
 import { decodeFailure, type Failure } from '../explore/failureFile.js';
+import { recordReplay } from '../explore/replay/recordReplay.js';
 import { replay } from '../explore/replay/replay.js';
 import { sameVerdict } from '../explore/verdict.js';
 import { verdictTitle } from '../report/exploreReport.js';
@@ -12,6 +13,7 @@ import { ExitStatus } from './exitStatus.js';
 import type { ReplayOptions } from './exploreOptions.js';
 import { type PlayableFailure, withFailurePolicy } from './failurePolicy.js';
 import { wholeNumber } from './optionValues.js';
+import { TraceOutput } from './traceOption.js';
 
 const STEPS_MAX = 1e9;
 const FAILURE_BYTES_MAX = 2 ** 28;
@@ -29,6 +31,7 @@ export async function replayCommand(
     options.stopAt === undefined
       ? Number.POSITIVE_INFINITY
       : wholeNumber('--stop-at', options.stopAt, 1, STEPS_MAX);
+  const trace = new TraceOutput(options.trace === undefined ? {} : { trace: options.trace });
   const columns = new TraceColumns(host.stdout.isTTY ? host.stdout.columns : Number.POSITIVE_INFINITY);
   const write = (text: string): void => {
     if (options.quiet !== true) host.stdout.write(text);
@@ -39,6 +42,10 @@ export async function replayCommand(
     begin: (actors) => write(columns.head(actors)),
     line: (line) => write(columns.line(line)),
   });
+  if (trace.isWanted && (isStopped || isExact || !mustFit)) {
+    trace.keep(recordReplay(failure, limits));
+    await trace.write(null, host.stderr);
+  }
   if (isStopped) {
     host.stdout.write(`stopped before step ${stopAt}\n`);
     return ExitStatus.Ok;

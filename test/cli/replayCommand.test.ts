@@ -1,11 +1,12 @@
 /** `svmsim replay`: what it prints, how it ends, and what it refuses. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { encodeFailure, type Failure } from '../../src/explore/failureFile.js';
+import { readTraceFile } from '../../src/report/trace/traceFile.js';
 import { someFailure } from '../explore/someFailure.js';
 import { FakeHost } from './fakeHost.js';
 
@@ -48,6 +49,35 @@ describe('svmsim replay', () => {
     expect(host.stdout.text).not.toMatch(/^ {4}50 {2}/m);
     expect(host.stdout.text).toContain('where everybody is:');
     expect(host.stdout.text).toContain('stopped before step 50');
+  });
+
+  it('records what it plays where a trace is asked for, which ends where the replay does', async () => {
+    const eventsTo = async (...words: string[]): Promise<number> => {
+      const path = join(folder, `${words.length}.svmtrace`);
+      await runCli(['replay', file, '--quiet', '--trace', path, ...words], host);
+      const { trace } = readTraceFile(path);
+      expect(trace).toMatchObject({ executor: 'virtual', devices: 2, dropped: 0 });
+      expect(trace.actors.slice(0, 3)).toEqual(['coordinator', 'gpu0', 'gpu1']);
+      return trace.events;
+    };
+    const whole = await eventsTo();
+    expect(host.stderr.text).toContain(`${whole} events in `);
+    const part = await eventsTo('--stop-at', '50');
+    expect(part).toBeGreaterThan(0);
+    expect(part).toBeLessThan(whole);
+  });
+
+  it('shows in the trace what it found', async () => {
+    const path = join(folder, 'f.json');
+    expect(await runCli(['replay', file, '--quiet', '--trace', path], host)).toBe(1);
+    const { traceEvents } = JSON.parse(readFileSync(path, 'utf8'));
+    const names = new Set(traceEvents.map(({ name }: { name: string }) => name));
+    expect(names).toContain('munmap');
+  });
+
+  it('refuses a trace whose name says no form, before it plays', async () => {
+    expect(await runCli(['replay', file, '--trace', join(folder, 'f.txt')], host)).toBe(2);
+    expect(host.stdout.text).toBe('');
   });
 
   it.each([
