@@ -54,7 +54,9 @@ export class GpuUnbind {
       const errno = yield* this.vram.evict(victim);
       if (errno !== Errno.OK) last = errno;
     }
-    for (const bo of [...gpu.bos].filter(({ memory }) => memory.isVram)) {
+    for (const bo of [...gpu.bos]) {
+      // While others were on their way a program may have let go of it.
+      if (bo.refCount === 0 || !bo.memory.isVram) continue;
       const errno = yield* this.vram.moves.evict(bo);
       if (errno !== Errno.OK) last = errno;
     }

@@ -10,6 +10,7 @@ import { SHRINK_STOP } from '../../src/drm/pagemap/pagemapShrinker.js';
 import { ptePfn } from '../../src/mm/table/pte.js';
 import { Random } from '../../src/sim/random.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
+import { IoctlRequest } from '../../src/uapi/ioctlRequest.js';
 import { fill, findDifference, increment, load, System, type SystemOptions } from './harness.js';
 
 const AREA = 0x1000;
@@ -25,6 +26,15 @@ function filled(options: SystemOptions = {}): System {
 function unbind(system: System, device: number): Steps<Errno> {
   const { gpuUnbind, gpus } = system.coordinator;
   return gpuUnbind.unbind(gpus[device]);
+}
+
+/** In the memory of device 0; by its handle. */
+function makeObject(system: System, npages: number): number {
+  return system.run(system.cpus[0].ioctl(IoctlRequest.vmCreateBo, 0, vpn(0), npages, 0, 0)).a;
+}
+
+function* closeObject({ cpus }: System, handle: number): Steps<void> {
+  yield* cpus[0].ioctl(IoctlRequest.vmCloseBo, 0, vpn(0), 0, handle, 0);
 }
 
 /** Device 0 takes pages to its memory; device 1 maps them where they are. */
@@ -171,6 +181,36 @@ describe('a request to a device that goes', () => {
       'driver.unbound',
     ]);
     expect(system.placesOf(AREA, 16)).toEqual(['ram']);
+    system.tearDown();
+  });
+});
+
+describe('a buffer object whose handle a program closes meanwhile', () => {
+  it('is passed over', () => {
+    const system = new System();
+    const [first, ...others] = [1, 2, 3].map(() => makeObject(system, 8));
+    const { moves } = system.coordinator.vram;
+    const right = moves.evict.bind(moves);
+    moves.evict = function* (bo) {
+      moves.evict = right;
+      const errno = yield* right(bo);
+      for (const handle of others) yield* closeObject(system, handle);
+      return errno;
+    };
+    expect(system.run(unbind(system, 0))).toBe(Errno.OK);
+    const evicted = system.seen.filter(({ name }) => name === 'driver.boEvict');
+    expect([evicted.length, system.devices[0].gpu.vram.usedPages]).toEqual([1, 0]);
+    system.run(closeObject(system, first));
+    system.tearDown();
+  });
+
+  it('cannot be evicted once its last reference is gone', () => {
+    const system = new System();
+    const { moves } = system.coordinator.vram;
+    const handle = makeObject(system, 8);
+    const [bo] = system.coordinator.gpus[0].bos;
+    system.run(closeObject(system, handle));
+    expect([bo.refCount, system.run(moves.evict(bo)), bo.resv.isLocked]).toEqual([0, Errno.EBUSY, false]);
     system.tearDown();
   });
 });

@@ -24,10 +24,11 @@ export class BoMoves {
 
   /**
    * Sends the object to RAM. Its mappings on all devices lose their entries before its pages are copied, so no store is lost; an object that
-   * somebody validates or binds is not waited for. Errors: -EBUSY (locked, or evicted already), -ENOMEM, -EIO. @kernel xe_evict_flags, ttm_bo_evict
+   * somebody validates or binds is not waited for. Errors: -EBUSY (locked, evicted already, or on its way out), -ENOMEM, -EIO.
+   * @kernel xe_evict_flags, ttm_bo_evict, ttm_bo_get_unless_zero
    */
   *evict(bo: VramBo): Steps<Errno> {
-    if (!bo.resv.tryLock()) return Errno.EBUSY;
+    if (bo.refCount === 0 || !bo.resv.tryLock()) return Errno.EBUSY;
     bo.get();
     bo.evicting = true;
     const errno = bo.memory.isVram ? yield* this.evictLocked(bo) : Errno.EBUSY;
