@@ -7,8 +7,8 @@ import type { SystemAtomics } from '../device/gpuConfig.js';
 import { FIRST_SPACE, pageInSpace, type SpaceId, spaceOf } from '../device/gpuSpace.js';
 import type { Iommu } from '../device/iommu.js';
 import { IommuMapper } from '../device/iommuMapper.js';
+import { AllocationHome } from '../driver/allocationHome.js';
 import { AttributeDriver } from '../driver/attributes/attributeDriver.js';
-import { CoherentHome } from '../driver/coherentHome.js';
 import { DeviceMembership } from '../driver/deviceMembership.js';
 import { GpuFaultHandler } from '../driver/fault/faultHandler.js';
 import type { FaultPathCosts } from '../driver/fault/faultPath.js';
@@ -42,6 +42,7 @@ import type { FolioTable } from '../memory/folios.js';
 import { PageArrayPool, type PageArrays } from '../memory/pageArrays.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
 import type { TableArena } from '../memory/radixTable.js';
+import { ZoneKind } from '../memory/zone.js';
 import { Kernel, type MmCosts, ThpMode } from '../mm/kernel.js';
 import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
 import { MigrateDevice } from '../mm/migrate/migrateDevice.js';
@@ -203,7 +204,10 @@ export class Coordinator {
       this.gpuFaults.parts.migration.settle(),
     );
     this.gpuFaults = this.makeFaultHandler(world);
-    this.prefetches = new RangePrefetch(this.gpuFaults);
+    this.prefetches = new RangePrefetch(
+      this.gpuFaults,
+      this.homeOf(ZoneKind.DevicePrivate, ZoneKind.DeviceCoherent),
+    );
     this.spanPrefetches = new SpanPrefetch(this.gpuFaults, config.togetherPages ?? 0);
     if (world.prefetch !== undefined) this.prefetchAfterFaults(world.prefetch);
     this.deviceCalls = this.makeDeviceCalls();
@@ -262,13 +266,18 @@ export class Coordinator {
 
   private makeMirrors(invalidation: InvalidationMaker | undefined): MirrorTable {
     const { kernel, gpus, hmm, dma, arrays, vram } = this;
-    const coherentHome = new CoherentHome(kernel, this.zdds, (devmem) => vram.bringHome(devmem));
+    const coherentHome = this.homeOf(ZoneKind.DeviceCoherent);
     const config = {
       ...this.config,
       ...(invalidation === undefined ? {} : { invalidation }),
       ...(coherentHome.isNeeded ? { coherentHome } : {}),
     };
     return new MirrorTable(kernel, config, gpus, COORDINATOR, hmm, dma, arrays, vram.moves);
+  }
+
+  /** For who wants pages of such memory in RAM though no CPU fault brings them there. */
+  private homeOf(...kinds: ZoneKind[]): AllocationHome {
+    return new AllocationHome(this.kernel, this.migrate, (devmem) => this.vram.bringHome(devmem), kinds);
   }
 
   private makeFaultHandler({ policy, folios }: CoordinatorWorld): GpuFaultHandler {

@@ -13,8 +13,8 @@ import { LockClass } from '../sim/lockOrder.js';
 import { Mutex } from '../sim/mutex.js';
 import type { Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import type { AllocationHome } from './allocationHome.js';
 import { ProcessAttributes } from './attributes/processAttributes.js';
-import type { CoherentHome } from './coherentHome.js';
 import type { GpuHandle } from './gpuHandle.js';
 import { type InvalidationMaker, SvmVm } from './svmVm.js';
 import type { BoMoves } from './vram/boMoves.js';
@@ -31,7 +31,7 @@ export interface MirrorConfig {
   /** How translations of its mirrors go; the driver's own way unless told. */
   readonly invalidation?: InvalidationMaker;
   /** For devices with memory that CPUs reach. */
-  readonly coherentHome?: CoherentHome;
+  readonly coherentHome?: AllocationHome;
 }
 
 const membershipLockClass = new LockClass('membership of a device');

@@ -17,8 +17,8 @@ import { Mutex } from '../sim/mutex.js';
 import { RwLock } from '../sim/rwLock.js';
 import { PARK, type Steps } from '../sim/steps.js';
 import type { ActorId } from '../sim/task.js';
+import type { AllocationHome } from './allocationHome.js';
 import type { ProcessAttributes } from './attributes/processAttributes.js';
-import type { CoherentHome } from './coherentHome.js';
 import type { DriverRange, RangeDevice } from './driverRange.js';
 import { DriverStep } from './driverStep.js';
 import { GarbageCollector } from './garbageCollector.js';
@@ -40,7 +40,7 @@ export interface VmConfig extends GpuSvmConfig {
   /** The driver's own unless told. */
   readonly invalidation?: InvalidationMaker;
   /** Where devices have memory that CPUs reach: pages there come home by it, since CPU faults do not bring them. */
-  readonly coherentHome?: CoherentHome;
+  readonly coherentHome?: AllocationHome;
 }
 
 const NO_GPUS: readonly GpuHandle[] = [];
@@ -139,7 +139,7 @@ export class SvmVm {
     }
   }
 
-  /** Brings a range's pages to RAM. Errors: those of `GpuSvm.rangeEvict`, and of {@link CoherentHome.bringHome}. */
+  /** Brings a range's pages to RAM. Errors: those of `GpuSvm.rangeEvict`, and of {@link AllocationHome.bringHome}. */
   *evictRange(range: GpuSvmRange): Steps<Errno> {
     const errno = yield* this.gpusvm.rangeEvict(range);
     const { coherentHome } = this.config;

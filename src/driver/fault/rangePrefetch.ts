@@ -6,6 +6,7 @@ import { defaultContext, type GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import { FaultKind } from '../../memory/faultKind.js';
 import { PARK, type Steps } from '../../sim/steps.js';
+import type { AllocationHome } from '../allocationHome.js';
 import type { GpuHandle } from '../gpuHandle.js';
 import { type PlacementPolicy, preferDevice } from '../placement.js';
 import { firstOnDevice } from '../spanWalk.js';
@@ -20,7 +21,10 @@ const EVICT_ATTEMPTS = 10;
 const HOMEWARD: GpuSvmContext = { ...defaultContext, readOnly: true, devmemPossible: true };
 
 export class RangePrefetch {
-  constructor(private readonly faults: GpuFaultHandler) {}
+  constructor(
+    private readonly faults: GpuFaultHandler,
+    private readonly allocations: AllocationHome,
+  ) {}
 
   /**
    * Migrates the range at `page` to where the policy wants it, the GPU's memory unless told, and binds it there, as a fault with that placement
@@ -74,18 +78,21 @@ export class RangePrefetch {
     const found = yield* findOrInsertRange(vm, page, HOMEWARD);
     // Memory that has gone has nothing left to bring home.
     if ('errno' in found) return found.errno === Errno.ENOENT ? vpn(page + 1) : found.errno;
-    const result = yield* this.evictPatiently(vm, found.range);
+    const { start, end } = found.range;
+    let errno = yield* this.evictPatiently(vm, found.range);
     vm.gpusvm.rangePut(found.range);
-    return result;
+    // A fault is refused where nobody may read, and beyond a file's end; the way home asks for no rights.
+    if (errno === Errno.EFAULT) errno = yield* this.allocations.bringHome(vm.mm, start, end);
+    return errno === Errno.OK ? end : errno;
   }
 
   /** Others may invalidate the range for as long as an eviction tries; a few such times are no reason to give up. */
-  private *evictPatiently(vm: SvmVm, range: GpuSvmRange): Steps<Vpn | Errno> {
+  private *evictPatiently(vm: SvmVm, range: GpuSvmRange): Steps<Errno> {
     let errno: Errno = Errno.ETIME;
     for (let attempt = 0; errno === Errno.ETIME && attempt < EVICT_ATTEMPTS; attempt++) {
       errno = yield* vm.evictRange(range);
     }
-    return errno === Errno.OK ? range.end : errno;
+    return errno;
   }
 }
 

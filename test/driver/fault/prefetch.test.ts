@@ -76,6 +76,31 @@ describe.each(layouts)('%s: a prefetch of the process to RAM', (layout) => {
     finish(system);
   });
 
+  it('brings home what nobody may read any more, and what lies behind it', () => {
+    const system = filled({ layout });
+    expect(system.run(store(system.context(0), AREA, 100))).toBe(Errno.OK);
+    expect(system.run(store(system.context(1), AREA + 32, 132))).toBe(Errno.OK);
+    // A range of device 0 reaches from what may be read into what may not.
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA), 8, 0))).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['vram0', 'ram', 'vram1']);
+    expect(prefetch(system, RAM)).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['ram']);
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA), 8, Prot.Read | Prot.Write))).toBe(Errno.OK);
+    expect(system.run(findDifference(system.cpus[0], AREA, 48, 100))).toBe(null);
+    finish(system);
+  });
+
+  it('passes over what nobody may read where nothing has to come home', () => {
+    const system = filled({ layout });
+    expect(system.run(store(system.context(0), AREA, 100))).toBe(Errno.OK);
+    expect(prefetch(system, RAM, 0, 16)).toBe(Errno.OK);
+    expect(system.run(store(system.context(0), AREA + 16, 116))).toBe(Errno.OK);
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA), 8, 0))).toBe(Errno.OK);
+    expect(prefetch(system, RAM)).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['ram']);
+    finish(system);
+  });
+
   it('makes no range for what is there already', () => {
     const system = filled({ layout });
     expect(prefetch(system, RAM)).toBe(Errno.OK);
