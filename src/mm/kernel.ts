@@ -1,7 +1,7 @@
 /** What every part of the mm shares: physical memory, its metadata, the allocator, page-table pages and the reverse map. */
 
 import { assert } from '../base/assert.js';
-import { PMD_ORDER, PMD_PAGES } from '../base/units.js';
+import { PAGE_BYTES, PMD_ORDER, PMD_PAGES } from '../base/units.js';
 import type { AccessBracket } from '../memory/accessBracket.js';
 import type { AllocSite, FailureInjector } from '../memory/failureInjector.js';
 import type { FolioTable } from '../memory/folios.js';
@@ -46,6 +46,9 @@ export const ThpMode = {
   Always: 2,
 } as const;
 export type ThpMode = (typeof ThpMode)[keyof typeof ThpMode];
+
+/** What an array may take at most, in bytes. @kernel INT_MAX */
+const ARRAY_BYTES_MAX = 2 ** 31 - 1;
 
 /** The memory management of the whole machine, for everything that runs on the Coordinator. */
 export class Kernel {
@@ -116,6 +119,11 @@ export class Kernel {
   allocationFails(site: AllocSite): boolean {
     this.mayReclaim();
     return this.injector?.shouldFail(site) ?? false;
+  }
+
+  /** An array of so many bytes is refused whatever is free: beyond INT_MAX, and beyond all of RAM. @kernel kvmalloc_array, totalram_pages */
+  isTooLarge(bytes: number): boolean {
+    return bytes > Math.min(ARRAY_BYTES_MAX, this.ram.totalPages * PAGE_BYTES);
   }
 
   /** An allocation may have to free memory first. @kernel might_alloc */

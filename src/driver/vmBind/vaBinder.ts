@@ -4,7 +4,7 @@ import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import { inSpace } from '../../device/gpuSpace.js';
-import { type DmaAddr, DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
+import { DmaDir, DmaProto, dmaAddr, dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
 import { PAGE_ARRAY_PAGES, type PageArrayId, type PageArrayPool } from '../../memory/pageArrays.js';
 import { STEP, type Steps } from '../../sim/steps.js';
 import { DriverStep } from '../driverStep.js';
@@ -85,17 +85,33 @@ export class VaBinder {
   }
 
   private *writeEntries(va: DriverVa, array: PageArrayId): Steps<Errno> {
+    if (va.isSparse) return yield* this.writeNothing(va, array);
     const addrs = this.addressesOf(va);
     for (let at = 0, done = 0; done < va.npages; ) {
       const { entries, npages } = this.nextPart(addrs, at, va.npages - done);
       this.arrays.arrays.view(array).set(addrs.subarray(at, at + entries));
-      const request = this.gpu.port.startBind(this.tagged(va.start + done), npages, array, true, true);
-      const errno = yield* this.gpu.port.finishBind(request);
+      const errno = yield* this.write(va.start + done, npages, array);
       if (errno !== Errno.OK) return errno;
       at += entries;
       done += npages;
     }
     return Errno.OK;
+  }
+
+  /** All pages lead to the same, so one array serves all requests: such a mapping may be as large as the address space. */
+  private *writeNothing(va: DriverVa, array: PageArrayId): Steps<Errno> {
+    const nothing = dmaAddr(DmaProto.Null, this.vm.kernel.zeroPage, DmaDir.Bidirectional);
+    this.arrays.arrays.view(array).fill(nothing);
+    for (let page = va.start; page < va.end; page += PAGE_ARRAY_PAGES) {
+      const errno = yield* this.write(page, Math.min(PAGE_ARRAY_PAGES, va.end - page), array);
+      if (errno !== Errno.OK) return errno;
+    }
+    return Errno.OK;
+  }
+
+  private *write(page: number, npages: number, array: PageArrayId): Steps<Errno> {
+    const { port } = this.gpu;
+    return yield* port.finishBind(port.startBind(this.tagged(page), npages, array, true, true));
   }
 
   /** As many addresses as one request takes, from `at` on, and the pages that they cover: an address may stand for several. */
@@ -113,7 +129,6 @@ export class VaBinder {
 
   private addressesOf(va: DriverVa): Uint32Array {
     const { bo, userptr } = va;
-    if (va.isSparse) return new Uint32Array(va.npages).fill(this.nothing);
     if (userptr !== null) {
       assert(userptr.pages.dmaAddrs !== null, 'pinned pages have addresses');
       return userptr.pages.dmaAddrs;
@@ -122,11 +137,6 @@ export class VaBinder {
     const end = va.offset + va.npages;
     if (bo.gpu !== this.gpu) return Uint32Array.from(bo.attach(this.gpu).slice(va.offset, end));
     return bo.pfns.subarray(va.offset, end).map((pfn) => dmaAddr(DmaProto.Vram, pfn, DmaDir.Bidirectional));
-  }
-
-  /** What a page without memory leads to. */
-  private get nothing(): DmaAddr {
-    return dmaAddr(DmaProto.Null, this.vm.kernel.zeroPage, DmaDir.Bidirectional);
   }
 
   /** Takes the entries of some pages of a mapping away; on return no access goes through them. @kernel xe_vm_invalidate_vma */

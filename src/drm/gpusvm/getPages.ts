@@ -29,6 +29,10 @@ export interface PagesRequest {
   readonly ctx: GpuSvmContext;
 }
 
+/** What the kernel's arrays take for each page: a driver may name any number of pages. @kernel drm_pagemap_addr */
+const PFN_BYTES = 8;
+const ADDR_BYTES = 16;
+
 /** The pages are as they were asked for; what is missing is the array for their addresses. */
 const NO_ARRAY = 'no array';
 
@@ -85,7 +89,7 @@ export class GpuSvmDma {
       pages.notifierSeq = seq;
       return Errno.OK;
     }
-    if (this.allocationFails()) return Errno.ENOMEM;
+    if (this.allocationFails((end - start) * PFN_BYTES)) return Errno.ENOMEM;
     const pfns = this.newPfns(end - start);
     if (!mm.getNotZero()) return Errno.EFAULT;
     const range = this.hmmRange(request, pfns);
@@ -122,7 +126,7 @@ export class GpuSvmDma {
       gpusvm.notifierLock.readUnlock();
       if (result !== NO_ARRAY) return result;
       // Not under the lock, which memory may not be reclaimed under; all that was looked at must be looked at again.
-      if (this.allocationFails()) return Errno.ENOMEM;
+      if (this.allocationFails(pfns.length * ADDR_BYTES)) return Errno.ENOMEM;
       pages.dmaAddrs = new Uint32Array(pfns.length);
     }
   }
@@ -214,7 +218,7 @@ export class GpuSvmDma {
     pages.dmaAddrs = null;
   }
 
-  private allocationFails(): boolean {
-    return this.kernel.allocationFails(AllocSite.MirrorObject);
+  private allocationFails(bytes: number): boolean {
+    return this.kernel.isTooLarge(bytes) || this.kernel.allocationFails(AllocSite.MirrorObject);
   }
 }

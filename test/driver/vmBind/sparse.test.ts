@@ -68,6 +68,30 @@ describe('a sparse mapping', () => {
     machine.finish(bo);
   });
 
+  it('may take many requests to be written', () => {
+    const machine = new BindMachine();
+    expect(sparse(machine, 0, 1_200)).toBe(Errno.OK);
+    for (const page of [0, 511, 512, 1_199])
+      expect([machine.poke(page, 7), machine.peek(page)]).toEqual([0, 0]);
+    expect(machine.devices[0].gpu.pageTable.entries).toBe(1_200);
+    machine.finish();
+  });
+
+  it.each([2 ** 20, 2 ** 34])(
+    'of more pages than page tables can hold is refused, and what was there works on (%i pages)',
+    (npages) => {
+      const machine = new BindMachine();
+      const bo = machine.bo(2);
+      machine.bind(4, 6, bo, 0);
+      machine.poke(4, 9);
+      expect(sparse(machine, 0, npages)).toBe(Errno.ENOMEM);
+      expect([machine.peek(4), machine.poke(5, 3), machine.poke(6, 1)]).toEqual([9, 0, Errno.EFAULT]);
+      expect(machine.devices[0].gpu.pageTable.entries).toBe(2);
+      expect(sparse(machine, 0, 4)).toBe(Errno.OK);
+      machine.finish(bo);
+    },
+  );
+
   it('is noticed by the checks when its entries lead to memory', () => {
     const machine = new BindMachine();
     const bo = machine.bo(1);

@@ -60,6 +60,24 @@ function runApart(machine: BindMachine, seed: number, ...programs: readonly Step
   machine.run<void>(...programs.map(later));
 }
 
+describe('a userptr of more pages than', () => {
+  // 512 pages of RAM hold 8 bytes for each of these.
+  const mostPages = 512 * 512;
+
+  it.each([
+    ['are mapped finds that some are not', mostPages, Errno.EFAULT],
+    ['a list of them fits into RAM is refused', mostPages + 1, Errno.ENOMEM],
+    ['any list may have is refused', 2 ** 33, Errno.ENOMEM],
+  ])('%s', (_, npages, errno) => {
+    const machine = filledMachine(1);
+    const newPfns = vi.spyOn(machine.coordinator.dma, 'newPfns');
+    expect(machine.user(0, npages, BUFFER).errno).toBe(errno);
+    expect(newPfns).toHaveBeenCalledTimes(errno === Errno.ENOMEM ? 0 : 1);
+    expect(machine.user(0, PAGES, BUFFER).errno).toBe(Errno.OK);
+    machine.finish();
+  });
+});
+
 describe('the pages of a userptr that end while', () => {
   it.each(seeds)('it is unbound are out of reach when they are free (seed %i)', (seed) => {
     const machine = filledMachine(seed);
