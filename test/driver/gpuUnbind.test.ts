@@ -64,6 +64,19 @@ describe.each(['n1', 'one-to-one'] as const)('%s: a device that is unbound', (la
     system.tearDown();
   });
 
+  it('is no place to migrate to: faults and prefetches of it map what is in RAM at once', () => {
+    const system = filled({ layout });
+    const { cpus, devices } = system;
+    expect(system.run(unbind(system, 0))).toBe(Errno.OK);
+    expect(system.run(cpus[0].prefetch(vpn(AREA), 32, 0, 1))).toBe(Errno.OK);
+    expect(devices[0].gpu.pageTable.entries).toBe(32);
+    system.seen.length = 0;
+    expect(system.run(load(system.context(0), AREA + 32))).toBe(132);
+    expect(system.trace(['driver.retry', 'driver.bind'])).toEqual(['driver.bind']);
+    system.checkAtRest();
+    system.tearDown();
+  });
+
   it('uses no pages of its peers from the next round of a fault on', () => {
     const system = filled({ layout, policy: onlyDevice0 });
     const { gpuFaults, gpuUnbind, gpus } = system.coordinator;

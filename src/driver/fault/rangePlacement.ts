@@ -44,11 +44,18 @@ export class RangePlacement {
     return this.isLargeEnough(range) ? target : null;
   }
 
-  /** The device whose memory the policy wants the pages in. @kernel xe_vma_resolve_pagemap */
+  /**
+   * The device whose memory the policy wants the pages in. One that the driver has let go of has none: its pages stay in RAM, unless only its
+   * memory would do, which the attempt at migration refuses. @kernel xe_vma_resolve_pagemap
+   */
   wantedDevice(fault: GpuFault): GpuHandle | null {
-    const { wanted } = fault;
-    if (wanted === Location.Faulting) return fault.gpu;
-    return isDevice(wanted) ? this.world.deviceOf(fault.vm, wanted) : null;
+    const device = this.preferredDevice(fault);
+    return device?.dpagemap === null && !fault.devmemOnly ? null : device;
+  }
+
+  private preferredDevice({ wanted, gpu, vm }: GpuFault): GpuHandle | null {
+    if (wanted === Location.Faulting) return gpu;
+    return isDevice(wanted) ? this.world.deviceOf(vm, wanted) : null;
   }
 
   /** The policy wants the pages in RAM, wherever they are. */
