@@ -190,23 +190,23 @@ export class MirrorTable {
 
   /** No device can reach the process's memory afterwards. Also of a process that has ended, or that no device mirrors; locks: those of {@link SvmVm.close}. */
   *close(mm: Mm): Steps<void> {
-    // Where all ends, mirrors are closed before the processes are.
     for (const vm of this.of(mm)) yield* this.closeVm(vm);
     yield* this.forget(mm);
     this.giveSpaceBack(mm);
   }
 
+  /** Whoever has begun to end it takes it out of the lists, unless all ends. */
   private *closeVm(vm: SvmVm): Steps<void> {
-    if (vm.closed) return;
+    const isFirst = !vm.closed;
     yield* vm.close();
-    this.open_.splice(this.open_.indexOf(vm), 1);
-    const sharing = this.spaces.get(vm.space) ?? [];
-    sharing.splice(sharing.indexOf(vm), 1);
+    if (!isFirst) return;
+    removeFrom(this.open_, vm);
+    removeFrom(this.spaces.get(vm.space) ?? [], vm);
   }
 
-  /** The end of all: closed mirrors stay in the list, so that what they leave behind can be seen. */
+  /** The end of all, mirrors before processes: closed mirrors stay in the list, so that what they leave behind can be seen. */
   *closeAll(): Steps<void> {
-    for (const vm of this.open_) yield* vm.close();
+    for (const vm of [...this.open_]) yield* vm.close();
     for (const mm of [...this.said.keys()]) yield* this.forget(mm);
   }
 
@@ -231,4 +231,9 @@ export class MirrorTable {
     this.spaces.set(space, [...(this.spaces.get(space) ?? []), vm]);
     this.kernel.sched.spawnServant(this.actor, `garbage collector of ${name}`, () => vm.collector.run());
   }
+}
+
+function removeFrom(vms: SvmVm[], vm: SvmVm): void {
+  const at = vms.indexOf(vm);
+  if (at >= 0) vms.splice(at, 1);
 }

@@ -12,6 +12,7 @@ import type { PageArrayPool } from '../memory/pageArrays.js';
 import type { Kernel } from '../mm/kernel.js';
 import type { Hmm } from '../mm/mirror/hmm.js';
 import type { Mm } from '../mm/process/mm.js';
+import { Completion } from '../sim/completion.js';
 import { LockClass } from '../sim/lockOrder.js';
 import { Mutex } from '../sim/mutex.js';
 import { RwLock } from '../sim/rwLock.js';
@@ -59,7 +60,7 @@ export class SvmVm {
   /** The end has begun: no new fault is served, and callbacks only end DMA. @kernel xe_vm_is_closed */
   closed = false;
   /** Nothing of it is left; nobody may work on it any more. */
-  finished = false;
+  readonly ended: Completion;
   readonly membership: Membership;
   /** What the process has said about its memory; set once, before the first fault. Null where programs say nothing. */
   attributes: ProcessAttributes | null = null;
@@ -81,6 +82,7 @@ export class SvmVm {
     const { sched } = kernel;
     this.vmLock = new RwLock(sched, `vm lock of ${config.name}`, vmLockClass);
     this.svmLock = new Mutex(sched, `svm lock of ${config.name}`, svmLockClass);
+    this.ended = new Completion(sched, `the end of ${config.name}`);
     this.collector = new GarbageCollector(this);
     this.invalidation = config.invalidation?.(this) ?? new Invalidation(this);
     this.membership = new Membership(this, gpus, arrays, moves);
@@ -88,6 +90,10 @@ export class SvmVm {
     assert(typeof gpusvm !== 'number', 'a mirror has chunks');
     this.gpusvm = gpusvm;
     gpusvm.driverSetLock(this.svmLock);
+  }
+
+  get finished(): boolean {
+    return this.ended.isDone;
   }
 
   /** The devices that mirror the address space now. Changes under the vm lock for write. */
@@ -148,10 +154,11 @@ export class SvmVm {
   }
 
   /**
-   * Ends the mirror: no device can reach the address space afterwards. Pages stay where they are; the address space may live on.
-   * @kernel xe_svm_close, xe_svm_fini
+   * Ends the mirror: no device can reach the address space afterwards. Pages stay where they are; the address space may live on. Where somebody
+   * else ends it already this returns when he is done. @kernel xe_svm_close, xe_svm_fini
    */
   *close(): Steps<void> {
+    if (this.closed) return yield* this.ended.wait();
     this.closed = true;
     // Before the vm lock is taken, which the worker may wait for.
     yield* this.collector.disable();
@@ -162,7 +169,7 @@ export class SvmVm {
     for (const deviceVm of this.deviceVms.values()) yield* deviceVm.close();
     for (const gpu of this.gpus) gpu.port.removeSpace(this.space);
     yield* this.gpusvm.fini();
-    this.finished = true;
+    this.ended.completeAll();
     this.svmLock.unlock();
     this.vmLock.writeUnlock();
   }

@@ -744,7 +744,7 @@ describe('lifetimes and rest', () => {
 
   it('R2: what is left of a mirror that has ended', () => {
     const [vm] = machine.coordinator.vms;
-    vm.finished = true;
+    vm.ended.completeAll();
     Reflect.set(vm.collector, 'queue', new Set([partAt(IN_VRAM, 0).range]));
     const { detail } = rule(machine.verify(), 'R2');
     expect(detail).toContain('svm has ended, but has notifiers');

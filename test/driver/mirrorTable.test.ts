@@ -5,6 +5,7 @@ import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
 import type { GpuContext } from '../../src/device/gpuContext.js';
 import { SPACES_MAX, spaceId } from '../../src/device/gpuSpace.js';
+import type { SvmVm } from '../../src/driver/svmVm.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import type { Mm } from '../../src/mm/process/mm.js';
 import type { Steps } from '../../src/sim/steps.js';
@@ -129,3 +130,50 @@ it.each([1, 2, 3, 4, 5, 6])(
     expect(system.run(load(context(0, 0), AREA))).toBe(7);
   },
 );
+
+describe('a mirror that somebody ends', () => {
+  const SLOW_NS = 1_000;
+
+  /** The first device's mirror of the process takes its time to unmap everything. */
+  function slowMirror(): SvmVm {
+    const [vm] = system.coordinator.mirrors.of(system.coordinator.mm);
+    const right = vm.unmapEverything.bind(vm);
+    vm.unmapEverything = function* () {
+      yield* system.executor.sleep(SLOW_NS);
+      yield* right();
+    };
+    return vm;
+  }
+
+  /** Half-way through the other's end. */
+  function* meanwhile(vm: SvmVm, end: () => Steps<void>): Steps<boolean> {
+    yield* system.executor.sleep(SLOW_NS / 2);
+    expect([vm.closed, vm.finished]).toEqual([true, false]);
+    yield* end();
+    return vm.finished;
+  }
+
+  function* done(steps: Steps<unknown>): Steps<boolean> {
+    yield* steps;
+    return true;
+  }
+
+  it('because its device leaves is waited for by the end of the process, which gives the number back', () => {
+    system = new System({ layout: 'one-to-one' });
+    const { mirrors, mm, gpus } = system.coordinator;
+    const vm = slowMirror();
+    const close = meanwhile(vm, () => mirrors.close(mm));
+    expect(system.runAll([done(mirrors.leave(mm, gpus[0])), close])).toEqual([true, true]);
+    expect([mirrors.spaceOf(mm), mirrors.vms]).toEqual([null, []]);
+    system.tearDown();
+  });
+
+  it('is not ended again by the end of all, but waited for', () => {
+    system = new System();
+    const { mirrors, mm } = system.coordinator;
+    const vm = slowMirror();
+    const all = meanwhile(vm, () => mirrors.closeAll());
+    expect(system.runAll([done(mirrors.close(mm)), all])).toEqual([true, true]);
+    system.tearDown();
+  });
+});
