@@ -7,6 +7,7 @@ import { adviseMirror } from '../../src/driver/attributes/mirrorAdvice.js';
 import { SvmFlag } from '../../src/driver/attributes/svmAttributes.js';
 import { AtomicMode, XeMadvise } from '../../src/driver/attributes/xeMadvise.js';
 import { migrateToFaulting, preferDevice, stayInRam } from '../../src/driver/placement.js';
+import { prefetchBound } from '../../src/driver/vmBind/prefetchBound.js';
 import { PagesFlag } from '../../src/drm/gpusvm/pages.js';
 import { AllocSite, FailureInjector } from '../../src/memory/failureInjector.js';
 import type { Steps } from '../../src/sim/steps.js';
@@ -376,4 +377,42 @@ describe('while everything goes on', () => {
       system.tearDown();
     },
   );
+});
+
+describe('what somebody keeps of a device that has left', () => {
+  const SPAN = { start: AREA, end: AREA + 4 };
+
+  it.each([false, true])('cannot be changed any more (comes back: %s)', (comesBack) => {
+    const system = new System();
+    const [gpu] = system.coordinator.gpus;
+    const vm = system.coordinator.vmOf(gpu);
+    const kept = vm.deviceVm(gpu);
+    expect(leave(system, 0)).toBe(Errno.OK);
+    if (comesBack) expect(join(system, 0)).toBe(Errno.OK);
+    for (const change of [kept.bindSparse(SPAN), kept.bindMirror(SPAN), kept.unbind(SPAN)])
+      expect(system.run(change)).toEqual({ errno: Errno.ENODEV, ops: [] });
+    if (comesBack) expect(vm.deviceVm(gpu).vaAt(AREA)?.kind).toBe('mirror');
+    system.tearDown();
+  });
+
+  it('is not prefetched when it leaves while the lock is waited for', () => {
+    const system = new System();
+    const [gpu] = system.coordinator.gpus;
+    const vm = system.coordinator.vmOf(gpu);
+    system.run(vm.deviceVm(gpu).bindSparse(SPAN));
+    const hold = function* (): Steps<Errno> {
+      yield* vm.vmLock.write();
+      yield* system.executor.sleep(3);
+      vm.vmLock.writeUnlock();
+      return Errno.OK;
+    };
+    const after = function* (ns: number, ask: () => Steps<Errno>): Steps<Errno> {
+      yield* system.executor.sleep(ns);
+      return yield* ask();
+    };
+    const leaving = after(1, () => vm.membership.leave(gpu));
+    const prefetch = after(2, () => prefetchBound(vm, gpu, SPAN));
+    expect(system.runAll([hold(), leaving, prefetch])).toEqual([Errno.OK, Errno.OK, Errno.ENODEV]);
+    system.tearDown();
+  });
 });

@@ -183,7 +183,7 @@ export class DeviceVm implements VaHome {
   }
 
   /** The device mirrors the address space; once it has left, or the mirror is closed, the objects here are let go of. The vm lock is held. */
-  private get isOpen(): boolean {
+  get isOpen(): boolean {
     return !this.vm.closed && this.vm.deviceVms.get(this.gpu) === this;
   }
 
@@ -312,9 +312,10 @@ export class DeviceVm implements VaHome {
   }
 
   private *underVmLock(change: () => Steps<BindResult>): Steps<BindResult> {
-    const errno = yield* this.vm.beginChangeFor(this.gpu);
+    const errno = yield* this.vm.beginChange();
     if (errno !== Errno.OK) return { errno, ops: [] };
-    const result = yield* change();
+    // The device may have left while this waited; one that came back sees other mappings.
+    const result = this.isOpen ? yield* change() : { errno: Errno.ENODEV, ops: [] };
     this.vm.vmLock.writeUnlock();
     return result;
   }

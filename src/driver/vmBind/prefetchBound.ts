@@ -10,13 +10,14 @@ import { type DriverVa, own } from './driverVa.js';
 
 /**
  * Objects come back to their memory; mirrors are for their ranges to prefetch, and the vm lock is not taken where there is nothing else. Errors:
- * -ENOENT (the mirror is closed), -EINVAL (an object that cannot go there), -ENOMEM, and those of `VaBinder.bind`. @kernel DRM_XE_VM_BIND_OP_PREFETCH
+ * -ENOENT (the mirror is closed), -ENODEV (the device has left it), -EINVAL (an object that cannot go there), -ENOMEM, and those of `VaBinder.bind`. @kernel DRM_XE_VM_BIND_OP_PREFETCH
  */
 export function* prefetchBound(vm: SvmVm, gpu: GpuHandle, span: PageSpan, toRam = false): Steps<Errno> {
   const deviceVm = vm.deviceVm(gpu);
   if (!deviceVm.hasBound(span)) return Errno.OK;
   yield* vm.vmLock.read();
-  const errno = vm.closed ? Errno.ENOENT : yield* prefetchLocked(deviceVm, span, toRam);
+  let errno: Errno = vm.closed ? Errno.ENOENT : Errno.ENODEV;
+  if (deviceVm.isOpen) errno = yield* prefetchLocked(deviceVm, span, toRam);
   vm.vmLock.readUnlock();
   return errno;
 }
