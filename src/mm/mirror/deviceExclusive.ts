@@ -105,8 +105,10 @@ export class DeviceExclusive {
   }
 
   /** Under the page-table lock. Returns whether the entry at `wanted` was replaced, and writable. */
-  private replaceEntries({ mm, start, end, first }: Mapping, head: Pfn, wanted: number): boolean {
+  private replaceEntries(mapping: Mapping, head: Pfn, wanted: number): boolean {
+    const { mm, start, end, first } = mapping;
     let valid = false;
+    if (this.rmap.endsAtLeaf(mapping)) return valid;
     for (let page = start; page < end; page++) {
       const pfn = (head + first + page - start) as Pfn;
       const pte = pteFromWord(mm.pageTable.get(page));

@@ -102,12 +102,14 @@ export class Rmap {
   }
 
   /** Under the page-table lock. Returns whether CPUs may have what was replaced in their TLBs. @kernel try_to_migrate_one */
-  unmapFolio({ mm, start, end, first }: Mapping, head: Pfn): boolean {
+  unmapFolio(mapping: Mapping, head: Pfn): boolean {
+    const { mm, start, end, first } = mapping;
     if (this.leafMaps(mm, start, head)) {
       if (!this.kernel.pins.mayShare(head)) return false;
       return pteKind(this.replaceByMigrationLeaf(mm, start)) === PteKind.Present;
     }
     let wasPresent = false;
+    if (this.endsAtLeaf(mapping)) return wasPresent;
     for (let page = start; page < end; page++) {
       const pfn = (head + first + page - start) as Pfn;
       if (!this.mapsPage(mm, page, pfn) || !this.kernel.pins.mayShare(pfn)) continue;
@@ -117,6 +119,14 @@ export class Rmap {
       if (kind === PteKind.DevicePrivate) this.kernel.folios.setFlag(pfn, FolioFlag.Dirty);
     }
     return wasPresent;
+  }
+
+  /**
+   * Whether the search for single entries ends where it begins, at a leaf. If that is another folio's, what lies across two PMDs stays mapped in
+   * the second. @kernel page_vma_mapped_walk
+   */
+  endsAtLeaf({ mm, start }: Mapping): boolean {
+    return isLeafAt(mm.pageTable, start);
   }
 
   private leafMaps(mm: Mm, page: Vpn, head: Pfn): boolean {
@@ -193,21 +203,16 @@ export class Rmap {
     }
   }
 
-  /** The part of it that lies in one area. */
+  /** The part of it that lies in one area. Another folio may have got a leaf there meanwhile: what lies beside it is restored all the same. */
   private restoreIn({ mm, vma }: MappingArea, index: number, from: Pfn, to: Pfn, npages: number): void {
     const first = Math.max(0, vma.pgoff - index);
     const last = Math.min(npages, vma.pgoff + vma.pages - index);
     const start = vma.start + (index + first - vma.pgoff);
     const table = mm.pageTable;
-    const slot = table.slot(start);
-    if (npages === 1) {
-      if (slot >= 0 && !pteIsHuge(table.read(slot))) this.restoreEntry(table, slot, vma, from, to);
-      return;
-    }
-    if (this.restoreLeaf(mm, vma, start as Vpn, from, to)) return;
+    if (npages > 1 && this.restoreLeaf(mm, vma, start as Vpn, from, to)) return;
     for (let i = first; i < last; i++) {
-      const at = table.slot(start + i - first);
-      if (at >= 0) this.restoreEntry(table, at, vma, (from + i) as Pfn, (to + i) as Pfn);
+      const slot = table.slot(start + i - first);
+      if (slot >= 0) this.restoreEntry(table, slot, vma, (from + i) as Pfn, (to + i) as Pfn);
     }
   }
 
@@ -256,13 +261,13 @@ export class Rmap {
     mm.pageTable.write(slot, this.mappingEntry(vma, this.kernel.zeroPage, false, carried));
   }
 
-  /** @kernel remove_migration_pmd */
-  restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
+  /** False where no migration leaf of the folio is. @kernel remove_migration_pmd */
+  private restoreLeaf(mm: Mm, vma: Vma, page: Vpn, from: Pfn, to: Pfn): boolean {
     const { folios } = this.kernel;
     if (!isLeafAt(mm.pageTable, page)) return false;
     const slot = mm.pageTable.slot(leafStart(page));
     const entry = readLeaf(mm.pageTable, slot);
-    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return true;
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return false;
     const writable = pteHas(entry, PteBit.Write);
     if (writable || pteHas(entry, PteBit.Exclusive)) folios.setFlag(to, FolioFlag.AnonExclusive);
     folios.get(to);
@@ -273,10 +278,10 @@ export class Rmap {
   }
 
   /** Maps the page with what the migration entry carried; a page that was the process's own is so again. @kernel remove_migration_pte */
-  restoreEntry(table: RadixTable, slot: number, vma: Vma, from: Pfn, to: Pfn): void {
+  private restoreEntry(table: RadixTable, slot: number, vma: Vma, from: Pfn, to: Pfn): void {
     const { folios } = this.kernel;
     const entry = pteFromWord(table.read(slot));
-    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from) return;
+    if (pteKind(entry) !== PteKind.Migration || ptePfn(entry) !== from || pteIsHuge(entry)) return;
     const writable = pteHas(entry, PteBit.Write);
     const isExclusive = writable || pteHas(entry, PteBit.Exclusive);
     if (isExclusive && folios.testFlag(folios.headOf(to), FolioFlag.Anon))

@@ -8,6 +8,7 @@ import { FolioFlag } from '../../../src/memory/folios.js';
 import { NO_PFN, type Pfn } from '../../../src/memory/pfn.js';
 import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
+import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import type { Kernel } from '../../../src/mm/kernel.js';
 import { pagemapOwner } from '../../../src/mm/migrate/devPagemap.js';
 import type { NotifierRange } from '../../../src/mm/mirror/mmuNotifier.js';
@@ -146,11 +147,21 @@ describe('lending pages to a device', () => {
 });
 
 describe('lending the first page of a huge page that two areas show', () => {
-  it('tells of as many pages as it has from each of them on, as far as the area goes', () => {
+  beforeEach(() => {
     machine = makeMachine({ ramPages: HUGE_RAM });
     kernel = machine.kernel;
     mm = makeMm(kernel);
-    mapHugeArea(machine, mm, 2);
+    mapHugeArea(machine, mm, 3);
+  });
+
+  /** `target` is where the pages of `[from, from + npages)` go. */
+  function remap(from: number, npages: number, target: number, flags: number): void {
+    const args = { from: vpn(from), fromPages: npages, toPages: npages, target: vpn(target) };
+    const moved = machine.calls.mremap.mremap(mm, { ...args, flags: flags | MremapFlag.MayMove });
+    expect(run(kernel, moved)).toBe(target);
+  }
+
+  it('tells of as many pages as it has from each of them on, as far as the area goes', () => {
     mapHugePage(machine, mm, HUGE_AREA);
     run(kernel, machine.calls.memoryMap.munmap(mm, vpn(HUGE_AREA + 100), 1));
     const watcher = new RecordingNotifier(kernel, mm, HUGE_AREA, 2 * PMD_PAGES);
@@ -159,6 +170,20 @@ describe('lending the first page of a huge page that two areas show', () => {
       `EXCLUSIVE ${HUGE_AREA}+100`,
       `EXCLUSIVE ${HUGE_AREA + 101}+${PMD_PAGES}`,
     ]);
+    checkAccounting(kernel, [mm]);
+  });
+
+  it('does not reach what lies across two PMDs, the first with the leaf of another', () => {
+    const half = PMD_PAGES / 2;
+    const first = HUGE_AREA + 17 * PMD_PAGES;
+    const apart = HUGE_AREA + 32 * PMD_PAGES;
+    mapHugePage(machine, mm, HUGE_AREA + PMD_PAGES);
+    remap(HUGE_AREA, 3 * PMD_PAGES, first - half, MremapFlag.Fixed);
+    // The lower half goes elsewhere, so that another huge page finds room in the first PMD.
+    remap(first, PMD_PAGES, apart, MremapFlag.Fixed | MremapFlag.DontUnmap);
+    mapHugePage(machine, mm, first);
+    expect(run(kernel, lend(apart + half, 1))).toBe(0);
+    expect(kindAt(first + PMD_PAGES)).toBe(PteKind.Present);
     checkAccounting(kernel, [mm]);
   });
 });
