@@ -1,7 +1,7 @@
 /** mmap, munmap and brk: making and removing areas. */
 
 import { Errno } from '../../base/errno.js';
-import { alignUp, PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
+import { alignUp, PMD_PAGES, type Vpn } from '../../base/units.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { HUGETLB_FILE } from '../file/fileType.js';
 import { insertPages } from '../file/insertPages.js';
@@ -104,11 +104,8 @@ export class MemoryMap {
     const { sched, costs } = this.kernel;
     if (sched.reach(MmapStep.munmap, start, npages, mm.id)) yield STEP;
     yield* sched.spend(costs.syscallNs);
-    let errno: Errno = Errno.EINVAL;
-    if (npages > 0 && npages <= TASK_SIZE_PAGES && start <= TASK_SIZE_PAGES - npages) {
-      yield* mm.mmapLock.write();
-      errno = yield* this.unmapRegion.unmapAndUnlock(mm, start, (start + npages) as Vpn);
-    }
+    yield* mm.mmapLock.write();
+    const errno = yield* this.unmapRegion.unmapAndUnlock(mm, start, (start + npages) as Vpn);
     sched.at(MmapStep.unmapped, start, npages, errno, mm.id);
     return errno;
   }

@@ -64,7 +64,7 @@ export class Mremap {
   ) {}
 
   /**
-   * Returns the first page of the mapping afterwards. Errors: -EINVAL for arguments that make no sense, -EFAULT when the pages that are kept do
+   * Returns the first page of the mapping afterwards. Errors: -EINVAL for arguments that make no sense, an old end beyond the address space, -EFAULT when the pages that are kept do
    * not lie in one area, -ENOMEM when it cannot grow in place and may not move, or when areas, address space or page tables run out, -EPERM
    * for a target below vm.mmap_min_addr. No old pages at all duplicate a shared mapping. Takes mmap_lock for write.
    * @kernel sys_mremap

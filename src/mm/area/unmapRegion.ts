@@ -82,17 +82,24 @@ export class UnmapRegion {
     return (first.start < start ? 1 : 0) + (last !== null && last.start < end ? 1 : 0);
   }
 
-  /** -EINVAL for a cut through a hugetlb page; that at the start, if only the other one fails, has been made. */
-  private *refuseCuts(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+  /**
+   * -EINVAL for no pages, beyond the address space, or for a cut through a hugetlb page; that at the start, if only the other one fails, has been
+   * made.
+   */
+  private *refuse(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
+    if (start >= end || end > TASK_SIZE_PAGES) return Errno.EINVAL;
     if (cutsHugetlb(mm, start)) return Errno.EINVAL;
     if (!cutsHugetlb(mm, end)) return Errno.OK;
     yield* splitHugePmdsAcross(this.kernel, mm, start, start);
     return cutUpToHugePage(this.edit, mm, start);
   }
 
-  /** Both, with mmap_lock held for write throughout. Errors: -EINVAL for a cut through a hugetlb page, -ENOMEM as in {@link detach}. @kernel do_vmi_munmap */
+  /**
+   * Both, with mmap_lock held for write throughout. Errors: -EINVAL for no pages, beyond the address space or through a hugetlb page, -ENOMEM as in
+   * {@link detach}. @kernel do_vmi_munmap
+   */
   *unmap(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
-    const refused = yield* this.refuseCuts(mm, start, end);
+    const refused = yield* this.refuse(mm, start, end);
     if (refused !== Errno.OK) return refused;
     yield* splitHugePmdsAcross(this.kernel, mm, start, end);
     const region = this.detach(mm, start, end);
@@ -103,7 +110,7 @@ export class UnmapRegion {
 
   /** Both, letting readers in while entries are cleared. mmap_lock is held for write and is released in any case. @kernel do_vmi_align_munmap */
   *unmapAndUnlock(mm: Mm, start: Vpn, end: Vpn): Steps<Errno> {
-    const refused = yield* this.refuseCuts(mm, start, end);
+    const refused = yield* this.refuse(mm, start, end);
     if (refused !== Errno.OK) {
       mm.mmapLock.writeUnlock();
       return refused;

@@ -335,6 +335,28 @@ describe('mremap errors', () => {
     for (const args of cases) expect([args, remap(...args)]).toEqual([args, Errno.EINVAL]);
   });
 
+  it('are -EINVAL for an old end beyond the address space, with all that is mapped up to there untouched', () => {
+    const { machine, mm, remap } = setup();
+    const far = TASK_SIZE_PAGES - 8;
+    mapFixed(machine, mm, far, 8);
+    const before = areasOf(mm);
+    expect(remap(HIGH, TASK_SIZE_PAGES - HIGH + 1, 1)).toBe(Errno.EINVAL);
+    expect(remap(far, TASK_SIZE_PAGES, 4)).toBe(Errno.EINVAL);
+    expect(areasOf(mm)).toEqual(before);
+    // The lock has been released; up to the end all goes.
+    expect(remap(HIGH, TASK_SIZE_PAGES - HIGH, 1)).toBe(HIGH);
+    expect(areasOf(mm)).toEqual([`${HIGH}+1 rw-`]);
+  });
+
+  it('are -EINVAL for such an end also to a fixed target, which has been unmapped by then', () => {
+    const { machine, mm, remap } = setup();
+    const below = HIGH - 100;
+    mapFixed(machine, mm, below, 2);
+    mapFixed(machine, mm, TO, 4);
+    expect(remap(HIGH, TASK_SIZE_PAGES, 1, MayMove | Fixed, below)).toBe(Errno.EINVAL);
+    expect(areasOf(mm)).toEqual([`${below + 1}+1 rw-`, `${HIGH}+8 rw-`, `${TO}+4 rw-`]);
+  });
+
   it('are -EFAULT without an area, and for part of one that ends too early', () => {
     const { remap } = setup();
     expect(remap(HIGH + 8, 1, 2, MayMove)).toBe(Errno.EFAULT);
