@@ -29,6 +29,11 @@ function canUserfault(vma: Vma): boolean {
   return vma.isAnonymous || vma.file?.type === SHMEM_FILE;
 }
 
+/** The file ends before the page, perhaps since the touch that is served; also for a private mapping, which would never read it. @kernel mfill_file_over_size */
+function isBeyondFile(vma: Vma, page: Vpn): boolean {
+  return vma.file !== null && vma.indexOf(page) >= vma.file.mapping.npages;
+}
+
 /** The page counts as written whoever may write it. */
 function writtenBits(vma: Vma): number {
   const access = (vma.isWritable ? PteBit.Write : 0) | (vma.isAccessible ? 0 : PteBit.ProtNone);
@@ -119,7 +124,7 @@ export class Userfaultfd {
 
   /**
    * Puts a page where there is none and lets those go on that wait; `fill` writes the whole page. Errors: -EEXIST when there is one already,
-   * -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
+   * -EFAULT beyond the end of the file, -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
    */
   *copy(page: Vpn, fill: (pfn: Pfn) => void): Steps<Errno> {
     const pfn = this.kernel.allocPage();
@@ -177,6 +182,7 @@ export class Userfaultfd {
     const isPrepared = vma.isShared || vmfAnonPrepare(kernel, mm, vma);
     const slot = isPrepared ? mm.pageTable.ensure(page) : -1;
     if (slot < 0) return Errno.ENOMEM;
+    if (isBeyondFile(vma, page)) return Errno.EFAULT;
     if (mm.pageTable.read(slot) !== PTE_NONE) return Errno.EEXIST;
     if (vma.isShared && vma.file !== null) return this.mapShared(vma, vma.file, page, pfn);
     if (pfn === NO_PFN) mm.pageTable.write(slot, makePte(PteKind.Present, kernel.zeroPage, PteBit.Young));
@@ -188,7 +194,6 @@ export class Userfaultfd {
   private mapShared(vma: Vma, { mapping }: MappedFile, page: Vpn, filled: Pfn): Errno {
     const { mm, kernel } = this;
     const index = vma.indexOf(page);
-    if (index >= mapping.npages) return Errno.EFAULT;
     if (!kernel.pageCache.isHole(mapping, index)) return Errno.EEXIST;
     const pfn = filled === NO_PFN ? this.allocZeroed() : filled;
     if (pfn === NO_PFN) return Errno.ENOMEM;

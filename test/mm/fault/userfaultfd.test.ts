@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
-import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn } from '../../../src/memory/pfn.js';
+import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn, type Pfn } from '../../../src/memory/pfn.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
@@ -273,6 +273,32 @@ describe('userfaultfd', () => {
     const seen = [8, 9, 10, 11].map((page) => run(kernel, new TestCpu(machine, other, 1).load(HIGH + page)));
     expect(seen).toEqual([108, 7, 110, 0]);
     checkAccounting(kernel, [mm, other]);
+  });
+
+  it.each([
+    ['shared', MapFlag.Shared],
+    ['private', 0],
+  ])('fills nothing beyond the end of the file, of which memory is a %s mapping', (_what, flags) => {
+    const { machine, mm, uffd } = setup();
+    const { kernel, calls } = machine;
+    const at = HIGH + 8;
+    const file = kernel.pageCache.create(2, SHMEM_FILE);
+    const args = {
+      hint: vpn(at),
+      npages: 4,
+      prot: Prot.Read | Prot.Write,
+      flags: MapFlag.Fixed | flags,
+      file,
+    };
+    expect(run(kernel, calls.memoryMap.mmap(mm, args))).toBe(at);
+    kernel.pageCache.close(file);
+    expect(run(kernel, uffd.register(vpn(at), 4))).toBe(Errno.OK);
+    const zero = (pfn: Pfn): void => kernel.memory.zeroPages(pfn, 1);
+    expect(run(kernel, uffd.copy(vpn(at + 2), zero))).toBe(Errno.EFAULT);
+    expect(run(kernel, uffd.zeroPage(vpn(at + 3)))).toBe(Errno.EFAULT);
+    expect(run(kernel, uffd.copy(vpn(at + 1), zero))).toBe(Errno.OK);
+    expect([2, 3].map((i) => pteKind(pteOf(mm, at + i)))).toEqual([PteKind.None, PteKind.None]);
+    checkAccounting(kernel, [mm]);
   });
 
   it('is waited for by mlock and by the fast way to pages, which can let go of mmap_lock', () => {
