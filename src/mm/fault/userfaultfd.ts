@@ -2,10 +2,11 @@
 
 import { assert } from '../../base/assert.js';
 import { Errno } from '../../base/errno.js';
-import type { Vpn } from '../../base/units.js';
+import { TASK_SIZE_PAGES, type Vpn } from '../../base/units.js';
 import { NO_PFN, type Pfn } from '../../memory/pfn.js';
 import { defineStep, STEP, type Steps } from '../../sim/steps.js';
 import { WaitQueue } from '../../sim/waitQueue.js';
+import { MMAP_MIN } from '../area/unmappedArea.js';
 import { type Vma, VmFlag } from '../area/vma.js';
 import type { VmaEdit } from '../area/vmaEdit.js';
 import { SHMEM_FILE } from '../file/fileType.js';
@@ -27,6 +28,11 @@ export const UserfaultStep = {
 /** Memory that has nothing to be read from but its handler. @kernel vma_can_userfault */
 function canUserfault(vma: Vma): boolean {
   return vma.isAnonymous || vma.file?.type === SHMEM_FILE;
+}
+
+/** What a call is given lies where programs may have memory. It is asked before anything else, whether something is mapped there or not. @kernel validate_range */
+function isValidRange(start: Vpn, npages: number): boolean {
+  return npages > 0 && start >= MMAP_MIN && start < TASK_SIZE_PAGES && npages <= TASK_SIZE_PAGES - start;
 }
 
 /** The file ends before the page, perhaps since the touch that is served; also for a private mapping, which would never read it. @kernel mfill_file_over_size */
@@ -65,11 +71,12 @@ export class Userfaultfd {
   }
 
   /**
-   * From now on missing pages of the range are the handler's to fill; holes in it stay holes. Errors, before anything is changed: -EINVAL when
-   * nothing of it is mapped, or something that is no memory without a disk, -EPERM for what may never be written; and -ENOMEM. Takes mmap_lock for
-   * write. @kernel userfaultfd_register
+   * From now on missing pages of the range are the handler's to fill; holes in it stay holes. Errors, before anything is changed: -EINVAL for no pages,
+   * outside the address space, when nothing of it is mapped, or something that is no memory without a disk, -EPERM for what may never be written; and
+   * -ENOMEM. Takes mmap_lock for write. @kernel userfaultfd_register
    */
   *register(start: Vpn, npages: number): Steps<Errno> {
+    if (!isValidRange(start, npages)) return Errno.EINVAL;
     const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
     const errno = this.checkRange(start, end) || (yield* this.setFlag(start, end, VmFlag.UffdMissing));
@@ -79,6 +86,7 @@ export class Userfaultfd {
 
   /** Missing pages of the range are zeros again, also for those who wait. @kernel userfaultfd_unregister */
   *unregister(start: Vpn, npages: number): Steps<Errno> {
+    if (!isValidRange(start, npages)) return Errno.EINVAL;
     const end = (start + npages) as Vpn;
     yield* this.mm.mmapLock.write();
     const errno = this.checkRange(start, end) || (yield* this.setFlag(start, end, 0));
@@ -123,10 +131,11 @@ export class Userfaultfd {
   }
 
   /**
-   * Puts a page where there is none and lets those go on that wait; `fill` writes the whole page. Errors: -EEXIST when there is one already,
-   * -EFAULT beyond the end of the file, -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
+   * Puts a page where there is none and lets those go on that wait; `fill` writes the whole page. Errors: -EINVAL outside the address space,
+   * -EEXIST when there is one already, -EFAULT beyond the end of the file, -ENOENT outside registered memory and where the address space is gone (-ESRCH of the kernel), -ENOMEM. Takes mmap_lock for read. @kernel UFFDIO_COPY, mfill_atomic_copy
    */
   *copy(page: Vpn, fill: (pfn: Pfn) => void): Steps<Errno> {
+    if (!isValidRange(page, 1)) return Errno.EINVAL;
     const pfn = this.kernel.allocPage();
     if (pfn === NO_PFN) return Errno.ENOMEM;
     fill(pfn);
@@ -135,6 +144,7 @@ export class Userfaultfd {
 
   /** The same with a page of zeros. @kernel UFFDIO_ZEROPAGE, mfill_atomic_zeropage */
   *zeroPage(page: Vpn): Steps<Errno> {
+    if (!isValidRange(page, 1)) return Errno.EINVAL;
     return yield* this.install(page, NO_PFN);
   }
 
@@ -223,7 +233,7 @@ export class Userfaultfd {
 
   private checkRange(start: Vpn, end: Vpn): Errno {
     const { vmas } = this.mm;
-    let vma = start < end ? vmas.firstIn(start, end) : null;
+    let vma = vmas.firstIn(start, end);
     if (vma === null) return Errno.EINVAL;
     for (; vma !== null; vma = vmas.firstIn(vma.end, end)) {
       if (!canUserfault(vma)) return Errno.EINVAL;

@@ -2,10 +2,11 @@
 
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../../src/base/errno.js';
-import { vpn } from '../../../src/base/units.js';
+import { TASK_SIZE_PAGES, vpn } from '../../../src/base/units.js';
 import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn, type Pfn } from '../../../src/memory/pfn.js';
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
+import { MMAP_MIN } from '../../../src/mm/area/unmappedArea.js';
 import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
 import { DISK_FILE, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
@@ -255,6 +256,35 @@ describe('userfaultfd', () => {
     mapFile(machine, mm, HIGH + 14, kernel.pageCache.create(2, SHMEM_FILE, false));
     expect(run(kernel, uffd.register(vpn(HIGH + 13), 3))).toBe(Errno.EPERM);
     expect(isServed(HIGH + 13)).toBe(false);
+  });
+
+  it.each([
+    ['no pages', HIGH, 0],
+    ['less than none', HIGH + 1, -1],
+    ['below vm.mmap_min_addr', MMAP_MIN - 1, HIGH],
+    ['from beyond the address space on', TASK_SIZE_PAGES, 1],
+    ['up to beyond the address space', HIGH, TASK_SIZE_PAGES - HIGH + 1],
+  ])('serves no range of %s, though it has memory in it', (_what, start, npages) => {
+    const { machine, mm, uffd, cpu, serve } = setup();
+    const { kernel } = machine;
+    const at = vpn(start);
+    const before = [...mm.vmas].map(({ flags }) => flags);
+    expect(run(kernel, uffd.register(at, npages))).toBe(Errno.EINVAL);
+    expect(run(kernel, uffd.unregister(at, npages))).toBe(Errno.EINVAL);
+    expect([...mm.vmas].map(({ flags }) => flags)).toEqual(before);
+    expect(runAll<number>(kernel, [cpu.load(HIGH), serve(1)])[0]).toBe(100);
+  });
+
+  it('refuses a page outside the address space before it asks for memory', () => {
+    const { machine, uffd } = setup();
+    const { kernel } = machine;
+    const free = kernel.ram.freePages;
+    for (const page of [MMAP_MIN - 1, TASK_SIZE_PAGES]) {
+      const fill = (): void => expect.unreachable('a page is filled that goes nowhere');
+      expect(run(kernel, uffd.copy(vpn(page), fill))).toBe(Errno.EINVAL);
+      expect(run(kernel, uffd.zeroPage(vpn(page)))).toBe(Errno.EINVAL);
+    }
+    expect(kernel.ram.freePages).toBe(free);
   });
 
   it('fills holes of shared memory, for everybody who maps it, and leaves alone what is in memory', () => {
