@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '../../src/base/errno.js';
 import { vpn } from '../../src/base/units.js';
+import { FailureInjector } from '../../src/memory/failureInjector.js';
 import { MapFlag, Prot } from '../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../src/mm/area/mremap.js';
 import type { Mm } from '../../src/mm/process/mm.js';
@@ -40,11 +41,19 @@ function setup(): Setup {
 /** The call under test; it returns an errno, or a page. */
 type Call = (setup: Setup) => Steps<number>;
 
-/** A failure is -ENOMEM and leaves the areas as they were; without one the call succeeds; either way the account is right. */
+/** What each page is mapped as, whatever the areas are cut into. */
+function pagesOf(mm: Mm): [number, number][] {
+  const pages: [number, number][] = [];
+  for (const { start, end, flags } of mm.vmas)
+    for (let page: number = start; page < end; page++) pages.push([page, flags]);
+  return pages;
+}
+
+/** A failure is -ENOMEM and leaves the memory as it was, perhaps with an area that is cut in two; without one the call succeeds; either way the account is right. */
 function trial(call: Call): FailureTrial {
   const made = setup();
   const { machine, mm, cpu } = made;
-  const before = areasOf(mm);
+  const before = pagesOf(mm);
   let result = 0;
   return {
     kernel: machine.kernel,
@@ -55,7 +64,7 @@ function trial(call: Call): FailureTrial {
       checkAccounting(machine.kernel, [mm]);
       if (!failed) return expect(result).toBeGreaterThanOrEqual(0);
       expect(result).toBe(Errno.ENOMEM);
-      expect(areasOf(mm)).toEqual(before);
+      expect(pagesOf(mm)).toEqual(before);
       expect(run(machine.kernel, cpu.load(HIGH + 7))).toBe(17);
       expect(run(machine.kernel, call(made))).toBeGreaterThanOrEqual(0);
       return checkAccounting(machine.kernel, [mm]);
@@ -95,6 +104,18 @@ describe('with each allocation failing in turn', () => {
   it('mprotect fails for the pieces that it cuts off', () => {
     const call: Call = ({ machine, mm }) => machine.calls.mprotect.mprotect(mm, vpn(HIGH + 2), 2, Prot.Read);
     expect(failuresOf(call)).toBe(2);
+  });
+
+  it.each<[string, Call]>([
+    ['munmap', ({ machine, mm }) => machine.calls.memoryMap.munmap(mm, vpn(HIGH + 2), 2)],
+    ['mprotect', ({ machine, mm }) => machine.calls.mprotect.mprotect(mm, vpn(HIGH + 2), 2, Prot.Read)],
+  ])('of the cuts of %s the first stays when the second fails', (_what, call) => {
+    const made = setup();
+    const injector = new FailureInjector();
+    injector.failNth(2);
+    made.machine.kernel.injectFailures(injector);
+    expect(run(made.machine.kernel, call(made))).toBe(Errno.ENOMEM);
+    expect(areasOf(made.mm)).toEqual([`${HIGH}+2 rw-`, `${HIGH + 2}+6 rw-`]);
   });
 
   it('mremap fails for the new area and for each page table at the target, and the pages are where they were', () => {

@@ -219,11 +219,15 @@ export class Mremap {
     if (!isNew && old.start === from && old.pages === fromPages) this.edit.leaveAnonVma(old);
   }
 
-  /** Of an area with promised pages the part that moves becomes one of its own; false when there is no memory for that. */
+  /** Of an area with promised pages the part that moves becomes one of its own; false when there is no memory for that, and it is whole then. */
   private cutOutHugePages(mm: Mm, { from, fromPages }: Move): boolean {
     const old = this.areaOf(mm, from);
     if (old.reservation === null || fromPages === 0) return true;
-    return this.edit.carve(mm, old, from, (from + fromPages) as Vpn) !== Errno.ENOMEM;
+    const end = (from + fromPages) as Vpn;
+    if (!this.edit.reserve((old.start < from ? 1 : 0) + (end < old.end ? 1 : 0))) return false;
+    const piece = old.start < from ? this.edit.split(mm, old, from) : old;
+    if (end < piece.end) this.edit.split(mm, piece, end);
+    return true;
   }
 
   /** What was promised to the old place is the new one's: the area that is about to go must not give it up. @kernel clear_vma_resv_huge_pages */

@@ -38,7 +38,8 @@ export class UnmapRegion {
 
   /**
    * Cuts the areas at the ends of `[start, end)` and takes what lies inside out of the tree. mmap_lock is held for write. Null when nothing
-   * is mapped there. Error: -ENOMEM when a hole in the middle of an area would make one area too many; nothing has changed then.
+   * is mapped there. Error: -ENOMEM when a hole in the middle of an area would make one area too many, or without memory for a cut; nothing has
+   * changed then, but that the cut at the start stays if that at the end fails.
    * @kernel vms_gather_munmap_vmas
    */
   detach(mm: Mm, start: Vpn, end: Vpn): DetachedRegion | typeof Errno.ENOMEM | null {
@@ -46,11 +47,14 @@ export class UnmapRegion {
     const first = mm.vmas.firstIn(start, end);
     if (first === null) return null;
     if (first.start < start && end < first.end && mm.vmas.size >= MAP_COUNT_MAX) return Errno.ENOMEM;
-    if (!this.edit.reserve(this.cuts(mm, first, start, end))) return Errno.ENOMEM;
+    if (first.start < start && !this.edit.reserve(1)) return Errno.ENOMEM;
     const vmas: Vma[] = [];
     let vma: Vma | null = first.start < start ? this.edit.split(mm, first, start) : first;
     while (vma !== null && vma.start < end) {
-      if (vma.end > end) this.edit.split(mm, vma, end);
+      if (vma.end > end) {
+        if (!this.edit.reserve(1)) return Errno.ENOMEM;
+        this.edit.split(mm, vma, end);
+      }
       vmas.push(vma);
       vma = mm.vmas.next(vma);
     }
@@ -74,12 +78,6 @@ export class UnmapRegion {
     yield* mm.notifiers.invalidateEnd(range);
     for (const vma of region.vmas) this.edit.destroy(vma);
     this.zap.freeTables(mm, region.floor, region.ceiling);
-  }
-
-  /** How many of the two ends lie inside an area. */
-  private cuts(mm: Mm, first: Vma, start: Vpn, end: Vpn): number {
-    const last = mm.vmas.find(end);
-    return (first.start < start ? 1 : 0) + (last !== null && last.start < end ? 1 : 0);
   }
 
   /**

@@ -46,20 +46,26 @@ export class VmaEdit {
     if (page % PMD_PAGES !== 0 && isLeafAt(mm.pageTable, page)) splitLeaf(this.kernel, mm, page);
   }
 
-  /** Whether that many new areas can be allocated; asked before anything changes, so that a caller makes all of them or none. @kernel vm_area_alloc */
+  /** Whether that many new areas can be allocated; asked before they are made. @kernel vm_area_alloc */
   reserve(areas: number): boolean {
     for (let i = 0; i < areas; i++) if (this.kernel.allocationFails(AllocSite.Area)) return false;
     return true;
   }
 
-  /** Cuts so that an area covers exactly `[start, end)`, which lies in one area. -ENOMEM at the limit of areas. @kernel vma_modify, split_vma */
+  /**
+   * Cuts so that an area covers exactly `[start, end)`, which lies in one area. -ENOMEM at the limit of areas or without memory for one; the cut
+   * at the start comes first, and stays if that at the end fails. @kernel vma_modify
+   */
   carve(mm: Mm, vma: Vma, start: Vpn, end: Vpn): Vma | typeof Errno.ENOMEM {
-    const cuts = (vma.start < start ? 1 : 0) + (end < vma.end ? 1 : 0);
-    const isTooMany = cuts > 0 && mm.vmas.size + cuts > MAP_COUNT_MAX;
-    if (isTooMany || !this.reserve(cuts)) return Errno.ENOMEM;
-    const lower = vma.start < start ? this.split(mm, vma, start) : vma;
-    if (end < lower.end) this.split(mm, lower, end);
-    return lower;
+    const piece = vma.start < start ? this.trySplit(mm, vma, start) : vma;
+    if (piece === null) return Errno.ENOMEM;
+    if (end < piece.end && this.trySplit(mm, piece, end) === null) return Errno.ENOMEM;
+    return piece;
+  }
+
+  /** Null at the limit of areas, or without memory for one. @kernel split_vma */
+  private trySplit(mm: Mm, vma: Vma, page: Vpn): Vma | null {
+    return mm.vmas.size < MAP_COUNT_MAX && this.reserve(1) ? this.split(mm, vma, page) : null;
   }
 
   /**
@@ -81,7 +87,7 @@ export class VmaEdit {
 
   /**
    * Gives `[start, end)`, which lies in `vma`, other flags: merged with a neighbour that has them, else cut out. Returns the area that covers
-   * the span, -ENOMEM when there would be too many areas.
+   * the span, -ENOMEM when there would be too many areas, as in {@link carve}.
    * @kernel vma_modify_flags
    */
   modifyFlags(mm: Mm, vma: Vma, start: Vpn, end: Vpn, flags: number): Vma | typeof Errno.ENOMEM {

@@ -4,9 +4,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { AssertionFailure } from '../../../src/base/assert.js';
 import { Errno } from '../../../src/base/errno.js';
 import { vpn } from '../../../src/base/units.js';
+import { Madvise } from '../../../src/mm/area/madvise.js';
 import { Prot } from '../../../src/mm/area/mmap.js';
 import { MAP_COUNT_MAX } from '../../../src/mm/area/unmappedArea.js';
 import { Vma } from '../../../src/mm/area/vma.js';
+import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { prepareAnonVma } from '../../../src/mm/rmap/anonVmaPrepare.js';
 import type { Steps } from '../../../src/sim/steps.js';
@@ -94,6 +96,31 @@ describe('the limit of areas', () => {
     expect(run(kernel, calls.memoryMap.munmap(mm, vpn(HIGH), 8))).toBe(Errno.OK);
     expect(mm.vmas.size).toBe(MAP_COUNT_MAX);
   });
+
+  type Change = (machine: Machine, mm: Mm) => Steps<Errno>;
+  it.each<[string, Change, Errno]>([
+    ['mprotect', ({ calls }, mm) => calls.mprotect.mprotect(mm, vpn(HIGH + 2), 3, Prot.Read), Errno.ENOMEM],
+    ['mlock', ({ calls }, mm) => calls.mlock.mlock(mm, vpn(HIGH + 2), 3), Errno.ENOMEM],
+    [
+      'madvise',
+      ({ calls }, mm) => calls.madvise.madvise(mm, vpn(HIGH + 2), 3, Madvise.DontFork),
+      Errno.EAGAIN,
+    ],
+    [
+      'a registration with userfaultfd',
+      ({ kernel, calls }, mm) => new Userfaultfd(kernel, mm, calls.edit).register(vpn(HIGH + 2), 3),
+      Errno.ENOMEM,
+    ],
+  ])(
+    'has room for the first of two cuts of %s, which stays though the second fails',
+    (_what, call, errno) => {
+      const { machine, mm } = setup();
+      vi.spyOn(mm.vmas, 'size', 'get').mockImplementation(() => MAP_COUNT_MAX - 2 + [...mm.vmas].length);
+      expect(run(machine.kernel, call(machine, mm))).toBe(errno);
+      expect(areasOf(mm)).toEqual([`${HIGH}+2 rw-`, `${HIGH + 2}+6 rw-`]);
+      expect(new Set([...mm.vmas].map(({ flags }) => flags)).size).toBe(1);
+    },
+  );
 });
 
 describe('prepareAnonVma', () => {

@@ -225,6 +225,20 @@ describe('a private mapping', () => {
   });
 });
 
+it.each([1, 2, 3])('a move of its middle leaves an area whole without memory for area %i of three', (n) => {
+  const target = vpn(HUGE_AREA + 8 * PMD_PAGES);
+  const flags = MremapFlag.MayMove | MremapFlag.Fixed;
+  map(3 * PMD_PAGES);
+  const injector = new FailureInjector();
+  machine.kernel.injectFailures(injector);
+  injector.failNth(n);
+  const move = { from: vpn(HUGE_AREA + PMD_PAGES), fromPages: PMD_PAGES, toPages: PMD_PAGES, target, flags };
+  expect(go(machine.calls.mremap.mremap(mm, move))).toBe(Errno.ENOMEM);
+  injector.stop();
+  expect([mm.vmas.size, pool()]).toEqual([1, [4, 3, 0]]);
+  check();
+});
+
 it('two threads that touch the last page that was promised both get it', () => {
   for (let seed = 1; seed <= 8; seed++) {
     machine = makeMachine({ ramPages: 7 * PMD_PAGES, pagesPerStep: 512, seed });
