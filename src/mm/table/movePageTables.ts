@@ -20,18 +20,19 @@ export class MovePageTables {
   /**
    * Moves every entry of `[from, from + npages)`, of whatever kind, to the same offset from `to`, which is empty. PMD leaves
    * move as they are where both places are aligned, and are split elsewhere. One UNMAP invalidation of
-   * the old range; the new range raises none. mmap_lock is held for write. Returns the pages done: fewer than `npages` when no memory was
+   * the old range, and of what it is aligned down by; the new range raises none. mmap_lock is held for write. Returns the pages done: fewer than `npages` when no memory was
    * left for page tables, and then the rest has not moved.
    * @kernel move_page_tables
    */
   *move(mm: Mm, from: Vpn, to: Vpn, npages: number): Steps<number> {
     mm.mmapLock.assertHeldForWrite();
     if (npages === 0) return 0;
-    const range = notifierRange(NotifyEvent.Unmap, from, (from + npages) as Vpn);
+    const before = pagesToAlign(mm, from, to, npages);
+    const range = notifierRange(NotifyEvent.Unmap, (from - before) as Vpn, (from + npages) as Vpn);
     yield* mm.notifiers.invalidateStart(range);
-    const done = yield* this.moveEntries(mm, from, to, npages);
+    const done = yield* this.moveEntries(mm, from - before, to - before, npages + before);
     yield* mm.notifiers.invalidateEnd(range);
-    return done;
+    return done - before;
   }
 
   private *moveEntries(mm: Mm, from: number, to: number, npages: number): Steps<number> {
@@ -80,6 +81,21 @@ export class MovePageTables {
     }
     if (needsFlush) this.kernel.flushCpuTlbs();
   }
+}
+
+/**
+ * How far below the two places their PMDs begin, if the first table can move as a whole: both lie at the same offset in theirs, and nothing else
+ * is mapped there. Otherwise 0. @kernel try_realign_addr
+ */
+function pagesToAlign(mm: Mm, from: Vpn, to: Vpn, npages: number): number {
+  const offset = from % PMD_PAGES;
+  if (npages < PMD_PAGES - offset || to % PMD_PAGES !== offset) return 0;
+  return isFirstInTable(mm, from) && isFirstInTable(mm, to) ? offset : 0;
+}
+
+/** An area begins there, and none lies between it and the beginning of the PMD. @kernel can_align_down */
+function isFirstInTable(mm: Mm, page: Vpn): boolean {
+  return mm.vmas.find(page)?.start === page && mm.vmas.firstIn(leafStart(page), page) === null;
 }
 
 /** A whole table's pages lie in the half-open span. */
