@@ -222,7 +222,7 @@ export class Coordinator {
       this.serveDevice(port, this.gpus[i]);
     });
     cpuPorts.forEach((port, i) => {
-      this.serveCpu(port, i, world.payloads?.[i] ?? null);
+      this.serveCpu(port, i, world.payloads?.[i] ?? null, world.brackets[i]);
     });
   }
 
@@ -349,6 +349,9 @@ export class Coordinator {
     const files = [memoryCalls, ...others, this.mirrorFiles(), this.vmBind];
     const service = new ProcessService(this.processes, this.calls, files);
     service.register(this.ioctls);
+    this.kernel.leaveMm = (mm) => {
+      for (const thread of this.services) thread.leave(mm);
+    };
     return service;
   }
 
@@ -448,8 +451,9 @@ export class Coordinator {
     return { errno: yield* serveFaultBy(this.ownDrivers, fault, byReference) };
   }
 
-  private serveCpu(port: Port, thread: number, payload: CallPayload | null): void {
-    const service = new CpuService(thread, this.processes, this.calls, this.ioctls, this.files, payload);
+  private serveCpu(port: Port, thread: number, payload: CallPayload | null, bracket: AccessBracket): void {
+    const { processes, calls, ioctls, files } = this;
+    const service = new CpuService(thread, processes, calls, ioctls, files, payload, bracket);
     this.services.push(service);
     service.serve(port);
     this.deviceCalls.serve(port, service);

@@ -3,6 +3,7 @@
 import { assert } from '../base/assert.js';
 import { Errno } from '../base/errno.js';
 import { type Vpn, vpn } from '../base/units.js';
+import type { AccessBracket } from '../memory/accessBracket.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import type { MmCalls } from '../mm/mmCalls.js';
 import type { Mm } from '../mm/process/mm.js';
@@ -41,6 +42,7 @@ export class CpuService {
     private readonly files: FileTable,
     /** Null where the thread makes no driver calls. */
     private readonly payload: CallPayload | null,
+    private readonly bracket: AccessBracket,
   ) {
     const first = processes.find(FIRST_PROCESS);
     assert(first !== null, 'there is no first process');
@@ -50,6 +52,11 @@ export class CpuService {
   /** Whose calls the thread makes. */
   get process(): Mm {
     return this.current;
+  }
+
+  /** The address space is gone: what the thread still does in it fails. @kernel leave_mm */
+  leave(mm: Mm): void {
+    if (this.current === mm) this.bracket.revoke();
   }
 
   /** Registers the handlers of everything that a thread asks of the mm. */
@@ -65,6 +72,7 @@ export class CpuService {
       // -ESRCH of the kernel.
       if (process === null) return { errno: Errno.ENOENT, root: 0 };
       this.current = process;
+      this.bracket.grant();
       return { errno: Errno.OK, root: process.pageTable.root };
     });
     port.serve(CpuMessage.ioctl, (args) => this.ioctl(args));

@@ -8,7 +8,7 @@ import type { AccessPort } from '../memory/accessPort.js';
 import type { CallPayload } from '../memory/callPayload.js';
 import { NO_PFN, type Pfn } from '../memory/pfn.js';
 import type { PhysicalMemory } from '../memory/physicalMemory.js';
-import { RadixTable } from '../memory/radixTable.js';
+import { NO_TABLE, RadixTable } from '../memory/radixTable.js';
 import type { Madvise } from '../mm/area/madvise.js';
 import { PteBit, pteAllows, pteFromWord, ptePfn } from '../mm/table/pte.js';
 import { Gate } from '../sim/gate.js';
@@ -235,6 +235,8 @@ export class CpuThread implements AccessPort {
     if (generation === this.generation) return;
     this.generation = generation;
     this.tlb.flush();
+    // Its tables are others' now.
+    if (this.world.bracket.isRevoked) this.root = NO_TABLE;
   }
 
   /** The hardware page walk: sets young, and dirty on a store, in an entry that still allows the access at that moment. */

@@ -5,6 +5,7 @@ import { assert } from '../base/assert.js';
 const GENERATION = 0;
 const INSIDE = 1;
 const WAITERS = 2;
+const REVOKED = 3;
 
 /** Shared words per CPU thread: one cache line. */
 export const BRACKET_WORDS = 16;
@@ -47,6 +48,22 @@ export class AccessBracket {
   exit(): void {
     Atomics.store(this.words, INSIDE, 0);
     if (Atomics.load(this.words, WAITERS) !== 0) Atomics.notify(this.words, INSIDE);
+  }
+
+  /** Whether the process that the thread runs has ended: to be asked when the generation has changed. */
+  get isRevoked(): boolean {
+    return Atomics.load(this.words, REVOKED) !== 0;
+  }
+
+  /** On return the thread uses no page table any more: it has none until {@link grant}. @kernel leave_mm */
+  revoke(): void {
+    Atomics.store(this.words, REVOKED, 1);
+    this.flush();
+  }
+
+  /** The thread, which waits for this, runs another process. */
+  grant(): void {
+    Atomics.store(this.words, REVOKED, 0);
   }
 
   /** Shootdown: on return no access through a translation looked up before the call exists. @kernel flush_tlb_mm_range */

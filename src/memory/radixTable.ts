@@ -16,6 +16,9 @@ const HALF_SPAN = TABLE_ENTRIES * TABLE_ENTRIES;
 /** One past the highest page number that four levels can hold. */
 export const TABLE_VPN_END = HALF_SPAN * HALF_SPAN;
 
+/** Is never handed out, and so always zero: a walk from it finds nothing. */
+export const NO_TABLE = 0;
+
 /** Words that are looked at together. */
 const GROUP = 8;
 

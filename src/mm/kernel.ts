@@ -69,6 +69,8 @@ export class Kernel {
   readonly mms = new Set<Mm>();
   /** Tears down an address space that has just lost its last user, in a task of its own. */
   reapMm: ((mm: Mm) => void) | null = null;
+  /** The page table of an address space is about to be freed, also under CPU threads that go on in a process that somebody else has ended. */
+  leaveMm: ((mm: Mm) => void) | null = null;
   /** Frees memory that nobody needs, when there is no other; whether there was any. May sleep, with mmap_lock held or not. @kernel shrink_slab */
   makeRoom: (() => Steps<boolean>) | null = null;
   private hugeZero: Pfn = 0 as Pfn;

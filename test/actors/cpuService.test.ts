@@ -9,7 +9,7 @@ import { vpn } from '../../src/base/units.js';
 import type { Mm } from '../../src/mm/process/mm.js';
 import { STEP, type Steps } from '../../src/sim/steps.js';
 import { IoctlRequest } from '../../src/uapi/ioctlRequest.js';
-import { fill, System } from '../driver/harness.js';
+import { fill, load, System, store } from '../driver/harness.js';
 
 const AREA = 0x1000;
 const PAGES = 16;
@@ -78,5 +78,24 @@ it('asks where pages of a process are that has ended, and is told of none', () =
   expect(system.run(two.residentPages(vpn(AREA), PAGES, -1))).toBe(0);
   expect(system.run(two.prefetch(vpn(AREA), PAGES, 0, 1))).toBe(Errno.ENOENT);
   expect(system.run(ask(two, IoctlRequest.userfaultRegister)).errno).toBe(Errno.ENOENT);
+  system.tearDown();
+});
+
+it('a thread whose process is killed finds no memory, also when its page tables are others’ by then', () => {
+  const { system, child } = withChild(1);
+  const { cpus, coordinator } = system;
+  expect(system.run(store(cpus[1], AREA, 7))).toBe(Errno.OK);
+  expect(system.run(ask(cpus[0], IoctlRequest.kill, child.id)).errno).toBe(Errno.OK);
+  // The first entry of a leaf table that was the root of the child's.
+  const other = AREA + 512;
+  system.map(other, 1);
+  expect(system.run(store(cpus[0], other, 9))).toBe(Errno.OK);
+  expect(Math.floor(coordinator.mm.pageTable.slot(other) / 512)).toBe(child.pageTable.root);
+  expect(cpus[1].tryPage(vpn(AREA), false)).toBe(-1);
+  expect(system.run(load(cpus[1], AREA))).toBe(Errno.EFAULT);
+  // It may run another process.
+  expect(system.run(cpus[1].enterProcess(coordinator.mm.id))).toBe(Errno.OK);
+  expect(system.run(load(cpus[1], other))).toBe(9);
+  system.checkAtRest();
   system.tearDown();
 });

@@ -67,12 +67,13 @@ export class Mm {
     this.count++;
   }
 
-  /** The last one frees the root of the page table; users and CPU threads are gone by then. @kernel mmdrop, pgd_free */
+  /** The last one frees the root of the page table, which no CPU thread walks from then on. @kernel mmdrop, pgd_free */
   drop(): void {
     assert(this.count > 0, () => `mm ${this.id} is dropped once too often`);
     this.count--;
     if (this.count > 0) return;
     this.kernel.mms.delete(this);
+    this.kernel.leaveMm?.(this);
     this.pageTable.destroy();
   }
 }
