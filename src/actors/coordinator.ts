@@ -256,9 +256,9 @@ export class Coordinator {
 
   /** The devices as the driver finds them, each with the memory that it offers. */
   private probeGpus(iommus: readonly Iommu[]): GpuHandle[] {
-    const { systemAtomics } = this.config;
+    const { systemAtomics, interconnect } = this.config;
     const gpus = this.remotes.map(
-      (remote, i) => new GpuHandle(i, remote, new IommuMapper(iommus[i], i), systemAtomics),
+      (remote, i) => new GpuHandle(i, remote, new IommuMapper(iommus[i], i), systemAtomics, interconnect),
     );
     for (const gpu of gpus) this.vram.pagemaps.probe(gpu);
     return gpus;

@@ -9,6 +9,7 @@ import { DrmDeviceLife } from '../drm/drmDeviceLife.js';
 import type { DrmPagemap } from '../drm/pagemap/drmPagemap.js';
 import { NO_OWNER, type PagemapOwner } from '../mm/migrate/devPagemap.js';
 import type { DriverDevmem } from './driverDevmem.js';
+import { areLinked, type PeerLinks } from './peerLinks.js';
 import type { VramBo } from './vmBind/vramBo.js';
 import { VramLru } from './vram/vramLru.js';
 
@@ -33,6 +34,7 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
     readonly port: GpuPort,
     iommu: IommuMapper,
     readonly systemAtomics: SystemAtomics = 'none',
+    private readonly links: PeerLinks = 'peer',
   ) {
     super(index, iommu);
     this.life = new DrmDeviceLife(`gpu${index}`);
@@ -41,6 +43,11 @@ export class GpuHandle extends DeviceDma implements DrmDevice {
   /** Whose device-private pages it may use as they are: those of its own group; nobody's without memory. @kernel xe_svm_private_page_owner */
   get owner(): PagemapOwner {
     return this.dpagemap?.pagemap.owner ?? NO_OWNER;
+  }
+
+  /** Whether it reaches the other's memory as it lies there; itself always. @kernel pci_p2pdma_distance */
+  reaches({ index }: GpuHandle): boolean {
+    return areLinked(this.links, this.index, index);
   }
 
   /** Pages have migrated to the allocation, so eviction may find it. */

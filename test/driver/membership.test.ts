@@ -406,12 +406,12 @@ describe('what somebody keeps of a device that has left', () => {
       vm.vmLock.writeUnlock();
       return Errno.OK;
     };
-    const after = function* (ns: number, ask: () => Steps<Errno>): Steps<Errno> {
+    const later = function* (ns: number, ask: () => Steps<Errno>): Steps<Errno> {
       yield* system.executor.sleep(ns);
       return yield* ask();
     };
-    const leaving = after(1, () => vm.membership.leave(gpu));
-    const prefetch = after(2, () => prefetchBound(vm, gpu, SPAN));
+    const leaving = later(1, () => vm.membership.leave(gpu));
+    const prefetch = later(2, () => prefetchBound(vm, gpu, SPAN));
     expect(system.runAll([hold(), leaving, prefetch])).toEqual([Errno.OK, Errno.OK, Errno.ENODEV]);
     system.tearDown();
   });

@@ -81,12 +81,14 @@ export class DeviceVm implements VaHome {
   }
 
   /**
-   * Errors: -EINVAL (no range of the VM, or beyond the object), -EBUSY (a mirror there holds ranges), -ENOMEM (no page tables), -ENODEV. After an
-   * error everything is mapped as before. @kernel DRM_XE_VM_BIND_OP_MAP
+   * Errors: -EINVAL (no range of the VM, or beyond the object), -EOPNOTSUPP (of a device without a link: an object is made for its device's memory
+   * alone), -EBUSY (a mirror there holds ranges), -ENOMEM (no page tables), -ENODEV. After an error everything is mapped as before.
+   * @kernel DRM_XE_VM_BIND_OP_MAP, xe_dma_buf_attach
    */
   *bindBo(span: PageSpan, bo: VramBo, offset: number): Steps<BindResult> {
     const place: GpuVaPlace = { ...span, obj: bo, offset };
     if (offset < 0 || offset + (span.end - span.start) > bo.npages) return { errno: Errno.EINVAL, ops: [] };
+    if (!this.gpu.reaches(bo.gpu)) return { errno: Errno.EOPNOTSUPP, ops: [] };
     // Its handle may be closed while locks are waited for.
     bo.get();
     const result = yield* this.change(this.mapping(place), span, 'bo');

@@ -74,6 +74,15 @@ describe('a buffer object', () => {
     machine.finish(bo);
   });
 
+  it('of another device is refused where the two have no link', () => {
+    const machine = new BindMachine({ interconnect: 'none' });
+    const [own, other] = [machine.bo(2, 0), machine.bo(2, 1)];
+    expect(machine.bind(0, 2, other, 0, 0)).toEqual({ errno: Errno.EOPNOTSUPP, ops: [] });
+    expect([other.vmBos.size, other.refCount, machine.poke(0, 1)]).toEqual([0, 1, Errno.EFAULT]);
+    expect([machine.bind(0, 2, own, 0, 0).errno, machine.poke(0, 1)]).toEqual([Errno.OK, Errno.OK]);
+    machine.finish(own, other);
+  });
+
   it('does not come back to a device that is unplugged meanwhile, and does not stay there', () => {
     const machine = new BindMachine();
     const { vram, gpuUnbind, gpus } = machine.coordinator;
