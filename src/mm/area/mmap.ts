@@ -13,7 +13,7 @@ import type { Kernel } from '../kernel.js';
 import type { Mm } from '../process/mm.js';
 import { isFailure, type PageOrErrno } from '../table/pageResult.js';
 import type { Mlock } from './mlock.js';
-import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX } from './unmappedArea.js';
+import { checkFixedArea, getUnmappedArea, MAP_COUNT_MAX, roundHintToMin } from './unmappedArea.js';
 import type { UnmapRegion } from './unmapRegion.js';
 import { hasSpecialFlags, VmFlag } from './vma.js';
 import type { VmaEdit } from './vmaEdit.js';
@@ -160,7 +160,7 @@ export class MemoryMap {
     const { hint, npages, flags } = args;
     const align = isHugetlb(args) ? PMD_PAGES : 1;
     if ((flags & (MapFlag.Fixed | MapFlag.FixedNoReplace)) === 0)
-      return getUnmappedArea(mm, hint, npages, align);
+      return getUnmappedArea(mm, roundHintToMin(hint), npages, align);
     const errno = hint % align === 0 ? checkFixedArea(hint, npages) : Errno.EINVAL;
     if (errno !== Errno.OK) return errno;
     const mustBeFree = (flags & MapFlag.FixedNoReplace) !== 0;

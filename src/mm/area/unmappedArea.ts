@@ -18,17 +18,23 @@ export function checkFixedArea(start: Vpn, npages: number): Errno {
   return start < MMAP_MIN ? Errno.EPERM : Errno.OK;
 }
 
+/** A hint below the lowest page that may be mapped means that page; 0 is none. @kernel round_hint_to_min */
+export function roundHintToMin(hint: Vpn): Vpn {
+  return hint === 0 ? hint : (Math.max(hint, MMAP_MIN) as Vpn);
+}
+
 /**
  * A free stretch: at the hint (0 for none) if it is free there, else the highest one below mmap_base, else anywhere; a multiple of
- * `align`, a power of two. -ENOMEM when there is none. mmap_lock is held.
+ * `align`, a power of two. -ENOMEM when there is none, -EPERM at a hint below the lowest page that may be mapped. mmap_lock is held.
  * @kernel get_unmapped_area, arch_get_unmapped_area_topdown
  */
 export function getUnmappedArea(mm: Mm, hint: Vpn, npages: number, align = 1): PageOrErrno {
   if (npages > TASK_SIZE_PAGES - MMAP_MIN) return Errno.ENOMEM;
   if (hint !== 0) {
-    const start = alignUp(Math.max(hint, MMAP_MIN), align) as Vpn;
+    const start = alignUp(hint, align) as Vpn;
     const end = (start + npages) as Vpn;
-    if (end <= TASK_SIZE_PAGES && mm.vmas.firstIn(start, end) === null) return start;
+    const isFree = end <= TASK_SIZE_PAGES && mm.vmas.firstIn(start, end) === null;
+    if (isFree) return start < MMAP_MIN ? Errno.EPERM : start;
   }
   // The highest stretch with room for the alignment holds the highest aligned one.
   const room = npages + align - 1;

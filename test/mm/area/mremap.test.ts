@@ -372,6 +372,15 @@ describe('mremap errors', () => {
     expect(load(HIGH)).toBe(4);
   });
 
+  it('are -EPERM for such a hint, unless something is mapped there', () => {
+    const { machine, mm, remap, store, load } = setup();
+    store(HIGH, 4);
+    expect(remap(HIGH, 4, 4, MayMove | DontUnmap, MMAP_MIN - 1)).toBe(Errno.EPERM);
+    expect(load(HIGH)).toBe(4);
+    mapFixed(machine, mm, MMAP_MIN, 1);
+    expect(remap(HIGH, 4, 4, MayMove | DontUnmap, MMAP_MIN - 1)).toBe(MMAP_BASE - 4);
+  });
+
   it('are -ENOMEM where the address space has no room', () => {
     const { remap } = setup();
     expect(remap(HIGH, 8, TASK_SIZE_PAGES - 8, MayMove)).toBe(Errno.ENOMEM);
