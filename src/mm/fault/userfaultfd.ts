@@ -149,10 +149,15 @@ export class Userfaultfd {
   }
 
   /**
-   * A fault found the page missing. mmap_lock, held for read, is dropped before it waits: the handler must be able to take it.
-   * @kernel handle_userfault
+   * A fault found the page missing. mmap_lock, held for read, is dropped before it waits: the handler must be able to take it. The fault may have
+   * slept since it looked; nobody hears of a page that has come meanwhile.
+   * @kernel handle_userfault, userfaultfd_must_wait
    */
   *wait(page: Vpn, write: boolean): Steps<void> {
+    if (this.mm.pageTable.get(page) !== PTE_NONE) {
+      this.mm.mmapLock.readUnlock();
+      return;
+    }
     this.kernel.sched.at(UserfaultStep.raised, page, write ? 1 : 0, this.mm.id);
     if (!this.pending.some((fault) => fault.page === page)) this.pending.push({ page, write });
     this.readers.wakeAll();

@@ -7,6 +7,7 @@ import { HmmPfnFlag, hmmPfnAt, hmmPfnToPfn, type Pfn } from '../../../src/memory
 import { MapFlag, Prot } from '../../../src/mm/area/mmap.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import { MMAP_MIN } from '../../../src/mm/area/unmappedArea.js';
+import { askUserspace } from '../../../src/mm/fault/askUserspace.js';
 import { Userfaultfd } from '../../../src/mm/fault/userfaultfd.js';
 import { DISK_FILE, SHMEM_FILE } from '../../../src/mm/file/fileType.js';
 import type { MappedFile } from '../../../src/mm/file/mappedFile.js';
@@ -329,6 +330,21 @@ describe('userfaultfd', () => {
     expect(run(kernel, uffd.copy(vpn(at + 1), zero))).toBe(Errno.OK);
     expect([2, 3].map((i) => pteKind(pteOf(mm, at + i)))).toEqual([PteKind.None, PteKind.None]);
     checkAccounting(kernel, [mm]);
+  });
+
+  it('hears nothing of a page that has come since the fault found it missing', () => {
+    const { machine, mm, uffd } = setup();
+    const { kernel } = machine;
+    expect(run(kernel, uffd.zeroPage(vpn(HIGH)))).toBe(Errno.OK);
+    const isHeld: boolean[] = [];
+    const ask = function* (): Steps<Errno> {
+      yield* mm.mmapLock.read();
+      const errno = yield* askUserspace(mm, vpn(HIGH), true, true);
+      isHeld.push(mm.mmapLock.isLocked);
+      return errno;
+    };
+    expect(run(kernel, ask())).toBe(Errno.EAGAIN);
+    expect([uffd.waiting, ...isHeld]).toEqual([0, false]);
   });
 
   it('is waited for by mlock and by the fast way to pages, which can let go of mmap_lock', () => {
