@@ -27,8 +27,9 @@ import { PatientContext } from '../workload/patience.js';
 import type { DeviceKernel, Workload } from '../workload/workload.js';
 import { devicesLeave } from '../workload/workloadConfig.js';
 import type { Extensions } from './extensions.js';
-import { guardedDrivers, guardedInvalidation, guardedPrograms } from './guardedCode.js';
+import { guardedDrivers, guardedInvalidation } from './guardedDrivers.js';
 import { guardedPolicies } from './guardedPolicies.js';
+import { guardedPrograms } from './guardedPrograms.js';
 import { openMemory, openPayloads, openRing, type SharedBuffers } from './sharedBuffers.js';
 import type { SimulationConfig, ThpName } from './simulationConfig.js';
 

@@ -1,13 +1,12 @@
 /** A user's policies as the driver may ask them: what throws, or gives what is no answer, ends the run with one message. */
 
-import { formatVpn } from '../base/units.js';
 import { Location, type Place } from '../driver/attributes/location.js';
-import type { PlacementPolicy, PlacementQuestion } from '../driver/placement.js';
+import type { PlacementPolicy } from '../driver/placement.js';
 import type { Policies } from '../driver/policies.js';
-import type { PrefetchPolicy, PrefetchQuestion } from '../driver/prefetchPolicy.js';
+import type { PrefetchPolicy } from '../driver/prefetchPolicy.js';
 import type { EvictionPolicy } from '../driver/vram/evictionPolicy.js';
 import type { VramResident } from '../driver/vram/vramLru.js';
-import { answered, type CodeOrigin, refuseAnswer } from './guardedCall.js';
+import { aboutFault, answered, type CodeOrigin, refuseAnswer } from './guardedCall.js';
 
 /** Answers are checked one by one: a policy is code, of which nothing is known but what it gives. */
 export function guardedPolicies({ placement, eviction, prefetch }: Policies, from: CodeOrigin): Policies {
@@ -28,7 +27,8 @@ function guardedPlacement(policy: PlacementPolicy, from: CodeOrigin): PlacementP
     name,
     onlySystemPages,
     place: (question) => {
-      const call = { from, what: `place() of '${name}'`, about: aboutFault(question), allowed };
+      const about = aboutFault(question.device, question.page, question.write);
+      const call = { from, what: `place() of '${name}'`, about, allowed };
       const place: unknown = answered(call, () => policy.place(question));
       return isPlace(place) ? place : refuseAnswer(call, place);
     },
@@ -62,15 +62,12 @@ function guardedPrefetch(policy: PrefetchPolicy, from: CodeOrigin): PrefetchPoli
     name,
     pagesAhead: (question) => {
       const allowed = 'a whole number of pages from 0';
-      const call = { from, what: `pagesAhead() of '${name}'`, about: aboutFault(question), allowed };
+      const about = aboutFault(question.device, question.page, question.write);
+      const call = { from, what: `pagesAhead() of '${name}'`, about, allowed };
       const npages: unknown = answered(call, () => policy.pagesAhead(question));
       return isCount(npages, Number.MAX_SAFE_INTEGER) ? npages : refuseAnswer(call, npages);
     },
   };
-}
-
-function aboutFault({ device, page, write }: PlacementQuestion | PrefetchQuestion): string {
-  return `for a ${write ? 'store' : 'load'} of device ${device} at ${formatVpn(page)}`;
 }
 
 function isCount(value: unknown, most: number): value is number {
