@@ -1,7 +1,6 @@
-/** Bandwidth from each source (row) to each destination (column), and the sum of all cells. */
+/** Bandwidth from each source (row) to each destination (column), and what all cells come to. */
 
 import { assert } from '../base/assert.js';
-import { sumOf } from './counterNames.js';
 import type { TableBlock } from './reportBlock.js';
 import { left, right } from './textTable.js';
 import { formatGBps } from './units.js';
@@ -17,10 +16,18 @@ export interface Matrix {
   /** Says what was measured, in which unit and by which clock. */
   readonly title: string;
   readonly cells: readonly MatrixCell[];
+  /** Below it: what cells come to that were measured at once, or one after another, is not for a matrix to know. */
+  readonly sums: readonly MatrixSum[];
+}
+
+export interface MatrixSum {
+  readonly bytesPerSecond: number;
+  /** Of what it is the sum. */
+  readonly of: string;
 }
 
 /** In GB/s. Pairs that were not measured, like a place and itself, are N/A; a failed one is Error. */
-export function matrixBlock({ title, cells }: Matrix): TableBlock {
+export function matrixBlock({ title, cells, sums }: Matrix): TableBlock {
   const sources = inOrder(cells.map(({ source }) => source));
   const destinations = inOrder(cells.map(({ destination }) => destination));
   return {
@@ -30,7 +37,7 @@ export function matrixBlock({ title, cells }: Matrix): TableBlock {
       source,
       ...destinations.map((destination) => cellText(cells, source, destination)),
     ]),
-    notes: [`SUM ${formatGBps(sumOf(cells.map((cell) => cell.bytesPerSecond ?? 0)))}`],
+    notes: sums.map(({ bytesPerSecond, of }) => `SUM ${formatGBps(bytesPerSecond)}, ${of}`),
   };
 }
 

@@ -94,7 +94,7 @@ export function migrateFlow(changes: Partial<MigrateFlowResult> = {}): MigrateFl
     source: 'ram',
     destination: 'gpu0',
     path: 'ram-to-vram',
-    isFirstOfGroup: true,
+    group: 0,
     wall: {
       bytes: [16e6, 16e6, 16e6],
       times: [3e6, 4e6, 6e6],

@@ -5,7 +5,6 @@ import { PAGE_BYTES } from '../../base/units.js';
 import type {
   MigrateCell,
   MigrateFlowResult,
-  MigrateTimes,
   MigrateTotals,
   MigrateVariant,
 } from '../../simulation/bench/migrate.js';
@@ -20,9 +19,9 @@ import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { migrateKey } from './migrateKey.js';
 import { copyShareOf, phaseBlocks } from './migratePhases.js';
+import { bandwidths, groupRateOf, groupsOf, matrixSums, sumSamples } from './migrateSums.js';
 import { warmupsResult, warmupsText } from './warmups.js';
 
-const NANOSECONDS_PER_SECOND = 1e9;
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
 
 export const migrateReport: BenchReport<MigrateCell> = {
@@ -51,7 +50,10 @@ function clockMetrics(clock: ClockName): Metrics {
   const metric = (unit: Metric['unit'], what: string): Metric => ({ unit, clock, better: 'higher', what });
   return {
     [metricName(clock, 'bandwidth')]: metric('B/s', 'bytes that arrived, of one pair'),
-    [metricName(clock, 'sum')]: metric('B/s', 'the sum of the matrix'),
+    [metricName(clock, 'sum')]: metric(
+      'B/s',
+      'bytes that arrived, of all pairs: of those that move at once until the last has ended, of others the sum of their rates',
+    ),
     [metricName(clock, 'pages')]: metric('/s', 'pages of 4KiB that arrived, of one pair'),
     [metricName(clock, 'migrations')]: metric('/s', 'ranges that arrived, of one pair'),
     [metricName(clock, 'copyShare')]: {
@@ -62,8 +64,8 @@ function clockMetrics(clock: ClockName): Metrics {
 }
 
 /** Each sample once, however many pairs it was of. */
-function memcpyRatiosOf({ flows }: MigrateCell): number[] {
-  return flows.flatMap(({ isFirstOfGroup, wall }) => (isFirstOfGroup ? (wall?.memcpyRatios ?? []) : []));
+function memcpyRatiosOf(cell: MigrateCell): number[] {
+  return groupsOf(cell).flatMap(([{ wall }]) => wall?.memcpyRatios ?? []);
 }
 
 function memcpyMetric(): Metric {
@@ -76,16 +78,11 @@ function metricName(clock: ClockName, name: string): string {
 }
 
 function clockSamples(cell: MigrateCell, clock: ClockName): Record<string, readonly number[]> {
-  const speeds = cell.flows.map((flow) => bandwidths(flow[clock]));
-  const all = speeds.flat();
+  const all = cell.flows.flatMap((flow) => bandwidths(flow[clock]));
   const split = cell.phases[clock];
-  const samples = Math.min(...speeds.map(({ length }) => length));
-  const sums = Array.from({ length: speeds.length === 0 ? 0 : samples }, (_, i) =>
-    speeds.reduce((sum, speed) => sum + speed[i], 0),
-  );
   return {
     [metricName(clock, 'bandwidth')]: all,
-    [metricName(clock, 'sum')]: sums,
+    [metricName(clock, 'sum')]: sumSamples(cell, clock),
     [metricName(clock, 'pages')]: all.map((speed) => speed / PAGE_BYTES),
     [metricName(clock, 'migrations')]: all.map((speed) => speed / migrationBytes(cell)),
     [metricName(clock, 'copyShare')]: split === null ? [] : [copyShareOf(split)],
@@ -96,13 +93,9 @@ function migrationBytes({ sizeBytes, rangeBytes }: MigrateVariant): number {
   return Math.min(sizeBytes, rangeBytes);
 }
 
-function bandwidths(times: MigrateTimes | null): number[] {
-  return times === null ? [] : times.times.map((ns, i) => (times.bytes[i] / ns) * NANOSECONDS_PER_SECOND);
-}
-
 function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
   const { test, sizeBytes, rangeBytes, storm, verified, status } = cell;
-  const { source, destination, path, wall, simulated } = flow;
+  const { source, destination, path, wall } = flow;
   return {
     name: `${migrateKey(cell)}.${source}-${destination}`,
     test,
@@ -112,23 +105,26 @@ function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
     sizeBytes,
     rangeBytes,
     storm,
-    wall: timesResult(cell, wall, 'wall'),
+    wall: timesResult(cell, flow, 'wall'),
     // It compares wall times: where none were taken there is none.
     ...(wall === null ? {} : { memcpyRatio: median(wall.memcpyRatios) }),
-    simulated: timesResult(cell, simulated, 'simulated'),
+    simulated: timesResult(cell, flow, 'simulated'),
     verified,
     status,
   };
 }
 
-function timesResult(cell: MigrateCell, times: MigrateTimes | null, clock: ClockName): JsonObject | null {
+function timesResult(cell: MigrateCell, flow: MigrateFlowResult, clock: ClockName): JsonObject | null {
+  const times = flow[clock];
   if (times === null) return null;
+  const groupRate = groupRateOf(cell, flow, clock);
   const { count, median: medianNs, min: minNs, max: maxNs, spread: spreadNs } = summaryOf(times.times);
   const bytesPerSecond = median(bandwidths(times));
   const totals = cell.totals[clock];
   const split = cell.phases[clock];
   return {
     bytesPerSecond,
+    ...(groupRate === null ? {} : { groupBytesPerSecond: groupRate }),
     pagesPerSecond: bytesPerSecond / PAGE_BYTES,
     migrationsPerSecond: bytesPerSecond / migrationBytes(cell),
     medianNs,
@@ -181,7 +177,8 @@ function matrices(cell: MigrateCell): ReportBlock[] {
     const samples = Math.max(...flows.map((flow) => flow[clock]?.times.length ?? 0));
     const unit = clock === 'wall' ? `GB/s (wall), median of ${samples}` : 'GB/s (simulated)';
     const cells = flows.map((flow) => ({ ...flow, bytesPerSecond: median(bandwidths(flow[clock])) }));
-    return [matrixBlock({ title: `${name}, source (row) to destination (column), ${unit}`, cells })];
+    const title = `${name}, source (row) to destination (column), ${unit}`;
+    return [matrixBlock({ title, cells, sums: matrixSums(cell, clock) })];
   });
 }
 

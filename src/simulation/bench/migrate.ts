@@ -59,8 +59,8 @@ export interface MigrateFlowResult {
   readonly source: string;
   readonly destination: string;
   readonly path: MigratePath;
-  /** Of those that moved at the same time: what is measured of all of them together is told once. */
-  readonly isFirstOfGroup: boolean;
+  /** The same for those that moved at the same time. */
+  readonly group: number;
   readonly wall: MigrateTimes | null;
   readonly simulated: MigrateTimes | null;
 }
@@ -199,7 +199,7 @@ class MigrateMeasurement {
     const runs = [...walls, ...models];
     const problem =
       runs.map(({ report }) => problemOf(report, 'group')).find((text) => text !== null) ?? null;
-    const flows = groups.flatMap((group, g) => resultsOf(variant.test, group, walls[g], models[g]));
+    const flows = groups.flatMap((group, g) => resultsOf(variant.test, group, g, walls[g], models[g]));
     return {
       ...variant,
       status: problem === null ? 'Passed' : 'Error',
@@ -331,6 +331,7 @@ function regionBytes({ workloads: [workload] }: SimulationConfig): number {
 function resultsOf(
   test: MigrateTestName,
   { flows, counted }: FlowGroup,
+  group: number,
   wall: GroupRun | undefined,
   model: GroupRun | undefined,
 ): MigrateFlowResult[] {
@@ -338,7 +339,7 @@ function resultsOf(
     source: memoryName(flow.source),
     destination: memoryName(flow.destination),
     path: pathOf(test, flow),
-    isFirstOfGroup: index === 0,
+    group,
     wall: timesOf(wall, index),
     simulated: timesOf(model, index),
   }));

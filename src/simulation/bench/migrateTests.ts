@@ -16,6 +16,8 @@ export interface MigrateTest {
   readonly direct: boolean;
   /** The cost model says how long it takes. */
   readonly modelled: boolean;
+  /** All that a group counts moves at the same time: what its flows bring is told together, as each alone ends when it will. */
+  readonly isTogether: boolean;
   /** With fewer there is nothing to measure. */
   readonly devicesMin: number;
   groups(devices: number): FlowGroup[];
@@ -86,14 +88,14 @@ type Pairs = (devices: number) => MigrateFlow[];
 function alone(what: string, devicesMin: number, pairs: Pairs, direct = true): MigrateTest {
   const groups = (devices: number): FlowGroup[] =>
     pairs(devices).map((flow) => ({ flows: [flow], counted: 1 }));
-  return { what, direct, modelled: true, devicesMin, groups };
+  return { what, direct, modelled: true, isTogether: false, devicesMin, groups };
 }
 
 /** One pair after another, each with a flow the other way that is not counted. */
 function bothWays(what: string, devicesMin: number, pairs: Pairs): MigrateTest {
   const groups = (devices: number): FlowGroup[] =>
     pairs(devices).map((flow) => ({ flows: [flow, turned(flow)], counted: 1 }));
-  return { what, direct: true, modelled: true, devicesMin, groups };
+  return { what, direct: true, modelled: true, isTogether: false, devicesMin, groups };
 }
 
 /** Two devices after another two; both ways count. */
@@ -102,7 +104,7 @@ function exchanged(what: string, direct: boolean): MigrateTest {
     devicePairs(devices)
       .filter(({ source, destination }) => source < destination)
       .map((flow) => ({ flows: [flow, turned(flow)], counted: 2 }));
-  return { what, direct, modelled: true, devicesMin: 2, groups };
+  return { what, direct, modelled: true, isTogether: true, devicesMin: 2, groups };
 }
 
 function together(
@@ -112,5 +114,5 @@ function together(
 ): MigrateTest {
   const groups = (devices: number): FlowGroup[] =>
     flows(devices).map((at) => ({ flows: at, counted: at.length }));
-  return { what, direct: true, modelled: true, devicesMin, groups };
+  return { what, direct: true, modelled: true, isTogether: true, devicesMin, groups };
 }

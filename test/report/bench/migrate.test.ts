@@ -20,6 +20,11 @@ function split(times: Partial<Record<MigratePhase, number>>) {
   return { migrations: 12, wholeNs, phasesNs: phasesNs as Record<MigratePhase, number> };
 }
 
+/** One sample. */
+function timesOf(bytes: number, ms: number) {
+  return { bytes: [bytes], times: [ms * 1e6], memcpyRatios: [], warmups: 1, isSteady: true };
+}
+
 describe('the report of bench migrate', () => {
   it('has a matrix for each test, size and clock, and a row for each test', () => {
     const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', simulated: null })];
@@ -28,12 +33,12 @@ describe('the report of bench migrate', () => {
         'host_to_device.2MiB, source (row) to destination (column), GB/s (wall), median of 3',
         '      gpu0   gpu1',
         'ram  4.000  4.000',
-        'SUM 8.000',
+        'SUM 8.000, of pairs measured one after another',
         '',
         'host_to_device.2MiB, source (row) to destination (column), GB/s (simulated)',
         '       gpu0',
         'ram  12.500',
-        'SUM 12.500',
+        'SUM 12.500, of pairs measured one after another',
         '',
         'Test                 Status  Pairs  GB/s (wall)    ±  of memcpy (wall)  pages/s (wall)  migrations/s (wall)  warm-ups  GB/s (simulated)  pages/s (simulated)  migrations/s (simulated)',
         'host_to_device.2MiB  Passed      2        4.000  37%              0.72            977k                1.91k        30            12.500                3.05M                     5.96k',
@@ -66,7 +71,7 @@ describe('the report of bench migrate', () => {
   });
 
   it('takes each comparison with plain copies once, however many pairs it was of', () => {
-    const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', isFirstOfGroup: false })];
+    const flows = [migrateFlow(), migrateFlow({ destination: 'gpu1', group: 0 })];
     const { samples } = migrateReport.measured(migrateCell({ test: 'host_to_all', flows }));
     expect(samples.memcpyRatio).toEqual([0.9, 0.72, 0.48]);
   });
@@ -81,6 +86,59 @@ describe('the report of bench migrate', () => {
         .samples.migrations;
     expect(perSecond(16e6, 8e6)).toEqual([500, 500]);
     expect(perSecond(8e6, 16e6)).toEqual([500, 500]);
+  });
+
+  it('tells of pairs that move at once what arrived until the last has ended', () => {
+    const simulated = (destination: string, ms: number) =>
+      migrateFlow({ destination, wall: null, simulated: timesOf(12e6, ms) });
+    // 24 MB in 3 ms; their rates add up to 16 GB/s.
+    const cell = migrateCell({ test: 'host_to_all', flows: [simulated('gpu0', 1), simulated('gpu1', 3)] });
+    expect(migrateReport.measured(cell).samples.simulatedSum).toEqual([8e9]);
+    expect(textOf([cell])).toContain('\nSUM 8.000, all pairs at once, until the last has ended\n');
+    expect(migrateReport.results(cell).map(({ simulated: result }) => result)).toEqual([
+      expect.objectContaining({ bytesPerSecond: 12e9, groupBytesPerSecond: 8e9 }),
+      expect.objectContaining({ bytesPerSecond: 4e9, groupBytesPerSecond: 8e9 }),
+    ]);
+  });
+
+  it('has a line for each of several groups, which move one after another', () => {
+    const pair = (source: string, destination: string, group: number, ms: number) =>
+      migrateFlow({ source, destination, group, wall: null, simulated: timesOf(12e6, ms) });
+    const flows = [
+      pair('gpu0', 'gpu1', 0, 1),
+      pair('gpu0', 'gpu2', 0, 3),
+      pair('gpu1', 'gpu0', 1, 2),
+      pair('gpu1', 'gpu2', 1, 6),
+    ];
+    const cell = migrateCell({ test: 'one_to_all', flows });
+    expect(migrateReport.measured(cell).samples.simulatedSum).toEqual([8e9, 4e9]);
+    const lines = textOf([cell]).split('\n');
+    expect(lines.filter((line) => line.startsWith('SUM'))).toEqual([
+      'SUM 8.000, from gpu0 at once, until the last has ended',
+      'SUM 4.000, from gpu1 at once, until the last has ended',
+    ]);
+    const exchanged = [pair('gpu0', 'gpu1', 0, 1), pair('gpu1', 'gpu0', 0, 3), pair('gpu0', 'gpu2', 1, 6)];
+    const both = textOf([migrateCell({ test: 'device_to_device_peer_bidirectional', flows: exchanged })]);
+    expect(both).toContain('SUM 8.000, between gpu0 and gpu1 at once');
+    expect(both).toContain('SUM 2.000, gpu0 to gpu2 at once');
+    const gathered = [pair('gpu1', 'gpu0', 0, 1), pair('gpu2', 'gpu0', 0, 3), pair('gpu0', 'gpu1', 1, 6)];
+    expect(textOf([migrateCell({ test: 'all_to_one', flows: gathered })])).toContain(
+      'SUM 8.000, to gpu0 at once',
+    );
+  });
+
+  it('has one and the same sum in its table and in its figures', () => {
+    const wall = (times: number[]) => ({ ...timesOf(12e6, 1), bytes: times.map(() => 12e6), times });
+    const flows = [
+      migrateFlow({ wall: wall([1e6, 2e6, 6e6]), simulated: null }),
+      migrateFlow({ destination: 'gpu1', group: 1, wall: wall([6e6, 1e6, 2e6]), simulated: null }),
+    ];
+    const cell = migrateCell({ flows });
+    const [figure] = figuresOf('migrate', [migrateReport.measured(cell)], migrateReport.metrics).filter(
+      ({ name }) => name.endsWith('.sum'),
+    );
+    expect(figure.summary.median).toBe(14e9);
+    expect(textOf([cell])).toContain('\nSUM 14.000, of pairs measured one after another\n');
   });
 
   it('marks warm-up that had to end before times were steady', () => {

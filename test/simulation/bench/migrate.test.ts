@@ -45,6 +45,12 @@ describe('bench migrate', () => {
     expect(rawOverGood('device_to_device_bounce')).toBe(2);
   });
 
+  it('knows which pairs moved at the same time', () => {
+    const groups = (test: MigrateTestName) => cells.get(test)?.flows.map(({ group }) => group);
+    expect(groups('all_to_all')).toEqual([0, 0]);
+    expect(groups('device_to_device_bounce')).toEqual([0, 1]);
+  });
+
   it('splits the time of a migration completely', () => {
     for (const test of tests) {
       const split = cells.get(test)?.phases.simulated ?? null;

@@ -33,6 +33,14 @@ describe('the tests of bench migrate', () => {
     expect(counted('all_to_all')).toEqual([2]);
   });
 
+  it('are of pairs together where a group may count several', () => {
+    const together = migrateTestNames.filter((name) => migrateTests[name].isTogether);
+    const several = migrateTestNames.filter((name) =>
+      migrateTests[name].groups(3).some(({ counted }) => counted > 1),
+    );
+    expect(together).toEqual(several);
+  });
+
   it('name memories that there are, never RAM twice, and have something from their least number of devices on', () => {
     fc.assert(
       fc.property(fc.constantFrom(...migrateTestNames), fc.integer({ min: 0, max: 6 }), (name, more) => {
