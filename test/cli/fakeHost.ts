@@ -243,7 +243,14 @@ export function faultCell(changed: Partial<FaultCell> = {}): FaultCell {
     p999Ns: 800_000,
     maxNs: 900_000,
   };
-  const times = { faults: 1000, times: [9e6, 10e6, 11e6], latency, warmups: 12, isSteady: true };
+  const times = {
+    ranges: 1000,
+    faults: 1000,
+    times: [9e6, 10e6, 11e6],
+    latency,
+    warmups: 12,
+    isSteady: true,
+  };
   return {
     pages: 'present',
     rangeBytes: 4096,

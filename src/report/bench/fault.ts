@@ -66,6 +66,7 @@ export const faultReport: BenchReport<FaultCell> = {
   blocks: (cells) => [
     ...waivedLines(cells),
     ...clocks.flatMap((clock) => clockTable(cells, clock)),
+    ...countLines(cells),
     ...virtualTable(cells),
     ...kernelLines(cells),
   ],
@@ -115,6 +116,11 @@ function ratesOf({ faults, times }: FaultTimes): number[] {
   return times.map((ns) => (faults / ns) * NANOSECONDS_PER_SECOND);
 }
 
+/** All ranges that a sample touches have moved at its end, whether each for a fault of its own or ahead of it. */
+function movedPerSecond({ rangeBytes }: FaultCell, { ranges, times }: FaultTimes): number {
+  return ((ranges * rangeBytes) / median(times)) * NANOSECONDS_PER_SECOND;
+}
+
 function virtualRateOf({ virtualTimes, simulated }: FaultCell): number | null {
   if (virtualTimes.length === 0 || simulated === null) return null;
   return (simulated.faults / median(virtualTimes)) * NANOSECONDS_PER_SECOND;
@@ -129,6 +135,8 @@ function timesResult(times: FaultTimes | null, clock: ClockName): JsonObject | n
     maxPerSecond: max,
     spreadPerSecond: spread,
     samples: count,
+    rangesPerSample: times.ranges,
+    faultsPerSample: times.faults,
     latency: { ...times.latency },
     ...(clock === 'wall' ? warmupsResult(times) : {}),
   };
@@ -152,7 +160,7 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
       formatShare(relativeSpread(rates)),
       ...latencyTexts(times.latency),
       // Nothing moves for the others, and of holes the driver makes smaller ranges than were asked for.
-      cell.pages === 'migrate' ? formatBandwidth(rates.median * cell.rangeBytes) : '-',
+      cell.pages === 'migrate' ? formatBandwidth(movedPerSecond(cell, times)) : '-',
       ...(isWall ? [warmupsText(times)] : []),
     ];
   });
@@ -160,6 +168,21 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
   const all = isWall ? [...titles, 'warm-ups'] : titles;
   const columns = [left('Pages'), right('Range'), right('Outstanding'), ...all.map(right)];
   return [{ title, columns, rows }];
+}
+
+/** Where not every range that was touched was one fault. */
+function countLines(cells: readonly FaultCell[]): ReportBlock[] {
+  const lines = clocks.flatMap((clock) =>
+    cells.flatMap((cell) => {
+      const times = cell[clock];
+      if (times === null || times.faults === times.ranges) return [];
+      const faults = formatCount(Math.round(times.faults));
+      return [
+        `${faultKey(cell)} (${clock}): ${faults} faults for the ${plural(times.ranges, 'range')} that a sample touches`,
+      ];
+    }),
+  );
+  return lines.length === 0 ? [] : [{ lines }];
 }
 
 /** How fast the simulator is where it runs all actors on one thread. */

@@ -25,7 +25,9 @@ export type FaultPages = (typeof faultPages)[number];
 
 /** Of one clock. */
 export interface FaultTimes extends WarmedUp {
-  /** Faults of one sample. */
+  /** Ranges that one sample touches. */
+  readonly ranges: number;
+  /** Faults of one sample as they were counted, in the mean: none for a range that another fault has brought ahead, several for one that went away again. */
   readonly faults: number;
   /** Sample by sample. */
   readonly times: readonly number[];
@@ -111,8 +113,8 @@ async function measureCell(
   { samples, clocks, signal }: FaultOptions & BenchControl<FaultCell>,
   { workers, isCold, kernel }: CellSetup,
 ): Promise<FaultCell> {
-  const faults = faultRanges(config, variant);
-  if (faults * variant.rangeBytes > roomFor(config)) {
+  const ranges = faultRanges(config, variant);
+  if (ranges * variant.rangeBytes > roomFor(config)) {
     const nothing = { wall: null, simulated: null, virtualTimes: [], kernel };
     return { ...variant, ...nothing, status: 'Waived', reason: 'needs more memory than the machine has' };
   }
@@ -122,7 +124,7 @@ async function measureCell(
       kind: 'fault-bench',
       name: 'bench',
       pages: variant.pages,
-      ranges: faults,
+      ranges,
       rangePages: variant.rangeBytes / PAGE_BYTES,
       samples: executor === 'virtual' ? SAMPLES_SIMULATED : samples,
       warmUp: executor === 'virtual' ? SIMULATED_WARM_UP : wallWarmUp,
@@ -137,8 +139,8 @@ async function measureCell(
     ...variant,
     status: problem === null ? 'Passed' : 'Error',
     reason: problem ?? '',
-    wall: wall === null ? null : timesOf(wall, faults),
-    simulated: model === null ? null : timesOf(model, faults),
+    wall: wall === null ? null : timesOf(wall, ranges),
+    simulated: model === null ? null : timesOf(model, ranges),
     virtualTimes: model === null || !clocks.wall ? [] : samplesOf(countsOf(model.report), 'wall'),
     kernel,
   };
@@ -158,7 +160,8 @@ function cellConfig(
     executor,
     deviceCount: 1,
     device: { ...config.device, contexts: outstanding },
-    svm: { ...config.svm, chunkPages, placement, timesliceUs: 0 },
+    // A page that moves to the device does so whatever the size of its range.
+    svm: { ...config.svm, chunkPages, placement, migratePagesMin: 1, timesliceUs: 0 },
     workloads: [workload],
   };
 }
@@ -182,11 +185,13 @@ async function runCell(
   return { report, latency: observation.histogram(Meters.gpuStall, deviceKey(0)) };
 }
 
-function timesOf({ report, latency }: CellRun, faults: number): FaultTimes | null {
+/** Latencies of warm-up are forgotten, so that there are as many as there were faults in all samples. */
+function timesOf({ report, latency }: CellRun, ranges: number): FaultTimes | null {
   const counts = countsOf(report);
   const times = samplesOf(counts, 'sample');
   if (times.length === 0 || latency.count === 0) return null;
-  return { faults, times, latency: tailLatencyOf(latency), ...warmedUpOf(counts) };
+  const faults = latency.count / times.length;
+  return { ranges, faults, times, latency: tailLatencyOf(latency), ...warmedUpOf(counts) };
 }
 
 /** Faults of this machine's clock under `threads`, over the faults that its kernel takes in the same time; null where either was not measured. */

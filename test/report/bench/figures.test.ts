@@ -22,6 +22,28 @@ it('faults are per second, on each clock and under virtual, and their latency is
   });
 });
 
+it('faults per second are those that were counted, and what moved is all that was touched', () => {
+  const simulated = faultCell().simulated;
+  if (simulated === null) throw new Error('no times');
+  const cell = faultCell({
+    pages: 'migrate',
+    wall: null,
+    kernel: null,
+    simulated: { ...simulated, faults: 250 },
+  });
+  expect(faultReport.measured(cell).samples).toMatchObject({ simulatedRate: [12_500], virtualRate: [5e4] });
+  const text = blocksAsText(faultReport.blocks([cell], simulationConfig()), noColors);
+  // 1000 ranges of 4 KiB in 20 ms.
+  expect(text).toMatch(/^migrate +4KiB +64 +12,500 .* 205MB\/s$/m);
+  expect(text).toContain(
+    'migrate.4KiB.64 (simulated): 250 faults for the 1,000 ranges that a sample touches\n',
+  );
+  expect(faultReport.results(cell)[0].simulated).toMatchObject({
+    rangesPerSample: 1000,
+    faultsPerSample: 250,
+  });
+});
+
 it('what the engine does is per second, and what each takes in nanoseconds', () => {
   expect(engineReport.measured(engineCell()).samples.rate).toEqual([4e6, 4e6, 4e6]);
   const lines = blocksAsText(engineReport.blocks([engineCell()], simulationConfig()), noColors).split('\n');

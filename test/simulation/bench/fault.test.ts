@@ -36,6 +36,35 @@ describe('bench fault', () => {
     }
   });
 
+  it('counts the faults that there were, of which ranges that come ahead of their touch have none', async () => {
+    const variants = [{ pages: 'present', rangeBytes: 65_536, outstanding: 1 } as const];
+    const options = { variants, samples: 3, clocks: { wall: false, simulated: true }, kernelProgram: null };
+    const measured = async (prefetchPages: number) => {
+      const machine = { ...config, svm: { ...config.svm, prefetchPages } };
+      const [{ simulated }] = await runBenchFault(machine, options);
+      if (simulated === null) throw new Error('nothing was measured');
+      return simulated;
+    };
+    const plain = await measured(0);
+    expect(plain.faults).toBe(plain.ranges);
+    const ahead = await measured(512);
+    expect(ahead.ranges).toBe(plain.ranges);
+    expect(ahead.faults).toBeLessThan(ahead.ranges);
+    expect(ahead.faults).toBeGreaterThan(0);
+    // One at a time: they cannot have taken longer together than their samples.
+    const total = ahead.times.reduce((sum, ns) => sum + ns, 0);
+    expect(ahead.latency.count).toBe(ahead.faults * ahead.times.length);
+    expect(ahead.latency.count * ahead.latency.meanNs).toBeLessThanOrEqual(total);
+  });
+
+  it('moves pages whatever the smallest range that migrates otherwise', async () => {
+    const variants = [{ pages: 'migrate', rangeBytes: 65_536, outstanding: 1 } as const];
+    const options = { variants, samples: 3, clocks: { wall: false, simulated: true }, kernelProgram: null };
+    const machine = { ...config, svm: { ...config.svm, migratePagesMin: 512 } };
+    const [cells, others] = [await runBenchFault(config, options), await runBenchFault(machine, options)];
+    expect(others[0].simulated?.times).toEqual(cells[0].simulated?.times);
+  });
+
   it('has at least as many ranges in a sample as faults under way', () => {
     const ranges = (rangeBytes: number, outstanding: number): number =>
       faultRanges(config, { pages: 'present', rangeBytes, outstanding });
