@@ -124,10 +124,8 @@ async function benchChosen(
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
   if (options.clock === 'simulated' && options.samples !== undefined) host.stderr.write(`${SAMPLES_NOTE}\n`);
-  const thresholds = readThresholds(
-    options.threshold ?? [],
-    new Map(prepared.flatMap(({ figures }) => [...figures])),
-  );
+  const known = new Map(prepared.flatMap(({ figures }) => [...figures]));
+  const thresholds = readThresholds(options.threshold ?? [], known);
   const outcomes: BenchOutcome[] = [];
   for (const { measure } of prepared) {
     outcomes.push(withPolicy(await measure(), policy));
@@ -136,7 +134,7 @@ async function benchChosen(
   const figures = outcomes.flatMap((outcome) => outcome.figures);
   const measured: BenchResults = {
     outcomes,
-    thresholds: thresholds.map((threshold) => checkThreshold(threshold, figures)),
+    thresholds: thresholds.map((threshold) => checkThreshold(threshold, figures, known.keys())),
     comparison: [],
     environment: host.environment(),
   };

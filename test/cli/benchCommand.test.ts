@@ -171,6 +171,16 @@ describe('what bench writes', () => {
   });
 });
 
+describe('a threshold with * of bench', () => {
+  it('does not hold where one of its figures was not measured', async () => {
+    const options = ['--devices', '1', '--clock', 'wall', '--threshold', 'access.*.1.rate>1'];
+    expect(await runCli(['bench', 'access', ...options], host)).toBe(1);
+    expect(host.stdout.text).toContain(
+      'BROKEN  access.*.1.rate>1: not measured, access.tlb-vram.1.rate and 2 more\n',
+    );
+  });
+});
+
 describe('the clocks of bench', () => {
   it.each([
     [[], { wall: true, simulated: true }],

@@ -54,13 +54,19 @@ export function thresholdProblem(
   return wrong === undefined ? null : { allowed: `a number, alone or with ${suffixesOf(wrong)}` };
 }
 
-/** By the medians. A threshold on figures that were not measured does not hold. */
-export function checkThreshold(threshold: Threshold, figures: readonly Figure[]): ThresholdResult {
+/** By the medians. A threshold on figures does not hold where any of those that were to be measured, by their names, was not. */
+export function checkThreshold(
+  threshold: Threshold,
+  figures: readonly Figure[],
+  known: Iterable<string>,
+): ThresholdResult {
   const concerned = figures.filter(({ name }) => matches(threshold.name, name));
-  if (concerned.length === 0) {
-    return { threshold, figure: null, ok: false, detail: `${threshold.typed}: not measured` };
-  }
+  const measured = new Set(concerned.map(({ name }) => name));
+  const missing = [...known].filter((name) => matches(threshold.name, name) && !measured.has(name));
   const broken = concerned.find((figure) => !holds(threshold, figure));
+  if (broken === undefined && (concerned.length === 0 || missing.length > 0)) {
+    return { threshold, figure: null, ok: false, detail: missingText(threshold, missing) };
+  }
   const figure = broken ?? nearest(threshold, concerned);
   const value = valueText(threshold, figure);
   const others = concerned.length === 1 ? '' : `, ${figure.name}, nearest of ${concerned.length}`;
@@ -69,6 +75,12 @@ export function checkThreshold(threshold: Threshold, figures: readonly Figure[])
       ? `${threshold.typed}: ${value}${others}`
       : `${threshold.typed}: ${value}${concerned.length === 1 ? '' : `, ${figure.name}`}`;
   return { threshold, figure, ok: broken === undefined, detail };
+}
+
+function missingText({ typed, name }: Threshold, missing: readonly string[]): string {
+  const others = missing.length < 2 ? '' : ` and ${missing.length - 1} more`;
+  const which = missing.length === 0 || missing[0] === name ? '' : `, ${missing[0]}${others}`;
+  return `${typed}: not measured${which}`;
 }
 
 /** In the threshold's terms, with all digits where fewer would seem to answer otherwise. */

@@ -29,7 +29,7 @@ const known = new Map<string, FigureUnit>(figures.map(({ name, metric }) => [nam
 function check(typed: string) {
   const threshold = parseThreshold(typed);
   if (threshold === null) throw new Error(`${typed} is no threshold`);
-  return { ...checkThreshold(threshold, figures), problem: thresholdProblem(threshold, known) };
+  return { ...checkThreshold(threshold, figures, known.keys()), problem: thresholdProblem(threshold, known) };
 }
 
 describe('a threshold', () => {
@@ -59,18 +59,40 @@ describe('a threshold', () => {
     const close = figuresOf('b', [{ key: 'c', samples: { latency: [24_449.4] } }], metrics);
     const threshold = parseThreshold('b.c.latency<=24449ns');
     if (threshold === null) throw new Error('no threshold');
-    expect(checkThreshold(threshold, close)).toMatchObject({
+    expect(checkThreshold(threshold, close, ['b.c.latency'])).toMatchObject({
       ok: false,
       detail: 'b.c.latency<=24449ns: 24449.4ns',
     });
     const share = figuresOf('b', [{ key: 'c', samples: { ratio: [0.599999] } }], metrics);
     const most = parseThreshold('b.c.ratio>=60%');
     if (most === null) throw new Error('no threshold');
-    expect(checkThreshold(most, share)).toMatchObject({ ok: false, detail: 'b.c.ratio>=60%: 59.9999%' });
+    expect(checkThreshold(most, share, ['b.c.ratio'])).toMatchObject({
+      ok: false,
+      detail: 'b.c.ratio>=60%: 59.9999%',
+    });
   });
 
   it('does not hold where nothing was measured', () => {
     expect(check('migrate.down.4KiB.ratio>=0')).toMatchObject({ ok: false, figure: null });
+  });
+
+  it('does not hold on figures of which some were not measured, though all others do', () => {
+    const many = parseThreshold('migrate.*.*.ratio>=0.1');
+    const few = parseThreshold('migrate.*.2MiB.ratio>=0.8');
+    if (many === null || few === null) throw new Error('no threshold');
+    const names = [...known.keys(), 'migrate.down.4KiB.ratio'];
+    expect(checkThreshold(many, figures, names)).toMatchObject({
+      ok: false,
+      figure: null,
+      detail: 'migrate.*.*.ratio>=0.1: not measured, migrate.down.4KiB.ratio',
+    });
+    expect(checkThreshold(many, figures, [...names, 'migrate.up.4KiB.ratio']).detail).toBe(
+      'migrate.*.*.ratio>=0.1: not measured, migrate.down.4KiB.ratio and 1 more',
+    );
+    // One that breaks it says more.
+    expect(checkThreshold(few, figures, [...names, 'migrate.to.2MiB.ratio']).detail).toContain(
+      '0.6, migrate.up',
+    );
   });
 
   it.each(['', 'migrate', 'a=1', 'a>=', '>=1', 'a>b c d e>=', 'a b>=1'])('refuses %j', (typed) => {
