@@ -1,12 +1,14 @@
 /** What `bench access` says: loads per second of a device, by where their translation is. */
 
-import { median, relativeSpread, summaryOf } from '../../base/statistics.js';
+import { median } from '../../base/statistics.js';
 import type { AccessCell, AccessKind, AccessTimes, AccessVariant } from '../../simulation/bench/access.js';
 import type { ClockName } from '../clock.js';
 import type { JsonObject } from '../json.js';
+import type { ReportBlock } from '../reportBlock.js';
 import { left, right } from '../textTable.js';
-import { formatCount, formatNs, formatShare, plural } from '../units.js';
+import { formatCount, formatNs, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
+import { noTimeLines, rateOf, rateSummary, ratesPerSecond, rateTexts } from './rates.js';
 import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
@@ -50,6 +52,7 @@ export const accessReport: BenchReport<AccessCell> = {
       ...clocks.flatMap((clock) => [`loads/s and device (${clock})`, '±', `each (${clock})`].map(right)),
       ...(hasWall ? [right('warm-ups')] : []),
     ];
+    const instant = cells.filter(({ simulated }) => simulated !== null && ratesOf(simulated).length === 0);
     const shown = cells.filter((cell) => clocks.some((clock) => cell[clock] !== null));
     const rows = shown.map((cell) => [
       titles[cell.kind],
@@ -57,7 +60,7 @@ export const accessReport: BenchReport<AccessCell> = {
       ...clocks.flatMap((clock) => timesText(cell[clock])),
       ...(hasWall ? [warmupsOf(cell.wall)] : []),
     ]);
-    return [{ columns, rows }];
+    return [...waivedLines(cells), { columns, rows }, ...noTimeLines(instant.map(accessKey))];
   },
   results: (cell) => {
     const { kind, devices, status, virtualTimes } = cell;
@@ -70,7 +73,7 @@ export const accessReport: BenchReport<AccessCell> = {
         devices,
         wall: timesResult(cell.wall, 'wall'),
         simulated: timesResult(cell.simulated, 'simulated'),
-        wallVirtualPerSecond: virtualNs === null ? null : (loads / virtualNs) * NANOSECONDS_PER_SECOND,
+        wallVirtualPerSecond: virtualNs === null ? null : rateOf(loads, virtualNs),
         status,
       },
     ];
@@ -81,8 +84,15 @@ export function accessKey({ kind, devices }: AccessVariant): string {
   return `${kind}.${devices}`;
 }
 
+function waivedLines(cells: readonly AccessCell[]): ReportBlock[] {
+  const lines = cells
+    .filter(({ status }) => status !== 'Passed')
+    .map((cell) => `${accessKey(cell)}: ${cell.status}: ${cell.reason}`);
+  return lines.length === 0 ? [] : [{ lines }];
+}
+
 function ratesOf(times: AccessTimes | null): number[] {
-  return times === null ? [] : times.times.map((ns) => (times.loads / ns) * NANOSECONDS_PER_SECOND);
+  return times === null ? [] : ratesPerSecond(times.loads, times.times);
 }
 
 function warmupsOf(times: AccessTimes | null): string {
@@ -91,17 +101,13 @@ function warmupsOf(times: AccessTimes | null): string {
 
 function timesText(times: AccessTimes | null): string[] {
   if (times === null) return ['N/A', 'N/A', 'N/A'];
-  const rates = summaryOf(ratesOf(times));
-  return [
-    formatCount(rates.median),
-    formatShare(relativeSpread(rates)),
-    formatNs(NANOSECONDS_PER_SECOND / rates.median),
-  ];
+  const rates = ratesOf(times);
+  return [...rateTexts(rates), rates.length === 0 ? 'N/A' : formatNs(NANOSECONDS_PER_SECOND / median(rates))];
 }
 
 function timesResult(times: AccessTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
-  const { count, median: loadsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
+  const { count, median: loadsPerSecond, min, max, spread } = rateSummary(ratesOf(times));
   return {
     loadsPerSecond,
     minPerSecond: min,

@@ -1,6 +1,6 @@
 /** What `bench fault` says: faults per second and their latency by what they find, size of range and number under way, beside those of this machine's kernel. */
 
-import { median, relativeSpread, summaryOf } from '../../base/statistics.js';
+import { median } from '../../base/statistics.js';
 import {
   type FaultCell,
   type FaultTimes,
@@ -11,10 +11,11 @@ import type { ClockName } from '../clock.js';
 import type { JsonObject } from '../json.js';
 import type { ReportBlock, TableBlock } from '../reportBlock.js';
 import { left, right } from '../textTable.js';
-import { formatBandwidth, formatBytes, formatCount, formatNs, formatShare, plural } from '../units.js';
+import { formatBandwidth, formatBytes, formatCount, formatNs, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
 import { latencyTexts, latencyTitles } from './latencyTexts.js';
+import { noTimeLines, rateOf, rateSummary, ratesPerSecond, rateTexts } from './rates.js';
 import { warmupsResult, warmupsText } from './warmups.js';
 
 const NANOSECONDS_PER_SECOND = 1e9;
@@ -47,7 +48,7 @@ export const faultReport: BenchReport<FaultCell> = {
         ...clockSamples(cell, 'wall'),
         kernelRatio: ratio === null ? [] : [ratio],
         ...clockSamples(cell, 'simulated'),
-        virtualRate: cell.virtualTimes.map((ns) => (faults / ns) * NANOSECONDS_PER_SECOND),
+        virtualRate: ratesPerSecond(faults, cell.virtualTimes),
       },
     };
   },
@@ -67,6 +68,7 @@ export const faultReport: BenchReport<FaultCell> = {
     ...waivedLines(cells),
     ...clocks.flatMap((clock) => clockTable(cells, clock)),
     ...countLines(cells),
+    ...noTimeLines(cells.filter(({ simulated }) => isInstant(simulated)).map(faultKey)),
     ...virtualTable(cells),
     ...kernelLines(cells),
   ],
@@ -113,22 +115,22 @@ function clockSamples(cell: FaultCell, clock: ClockName): Record<string, readonl
 }
 
 function ratesOf({ faults, times }: FaultTimes): number[] {
-  return times.map((ns) => (faults / ns) * NANOSECONDS_PER_SECOND);
+  return ratesPerSecond(faults, times);
 }
 
 /** All ranges that a sample touches have moved at its end, whether each for a fault of its own or ahead of it. */
-function movedPerSecond({ rangeBytes }: FaultCell, { ranges, times }: FaultTimes): number {
-  return ((ranges * rangeBytes) / median(times)) * NANOSECONDS_PER_SECOND;
+function movedPerSecond({ rangeBytes }: FaultCell, { ranges, times }: FaultTimes): number | null {
+  return rateOf(ranges * rangeBytes, median(times));
 }
 
 function virtualRateOf({ virtualTimes, simulated }: FaultCell): number | null {
   if (virtualTimes.length === 0 || simulated === null) return null;
-  return (simulated.faults / median(virtualTimes)) * NANOSECONDS_PER_SECOND;
+  return rateOf(simulated.faults, median(virtualTimes));
 }
 
 function timesResult(times: FaultTimes | null, clock: ClockName): JsonObject | null {
   if (times === null) return null;
-  const { count, median: faultsPerSecond, min, max, spread } = summaryOf(ratesOf(times));
+  const { count, median: faultsPerSecond, min, max, spread } = rateSummary(ratesOf(times));
   return {
     faultsPerSecond,
     minPerSecond: min,
@@ -151,16 +153,16 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
   const titles = [`faults/s (${clock})`, '±', ...latencyTitles, 'moved/s'];
   const isWall = clock === 'wall';
   const rows = measured.map(({ cell, times }) => {
-    const rates = summaryOf(ratesOf(times));
+    const rates = ratesOf(times);
+    const moved = movedPerSecond(cell, times);
     return [
       cell.pages,
       formatBytes(cell.rangeBytes),
       String(cell.outstanding),
-      formatCount(rates.median),
-      formatShare(relativeSpread(rates)),
+      ...rateTexts(rates),
       ...latencyTexts(times.latency),
       // Nothing moves for the others, and of holes the driver makes smaller ranges than were asked for.
-      cell.pages === 'migrate' ? formatBandwidth(movedPerSecond(cell, times)) : '-',
+      cell.pages !== 'migrate' ? '-' : moved === null ? 'N/A' : formatBandwidth(moved),
       ...(isWall ? [warmupsText(times)] : []),
     ];
   });
@@ -168,6 +170,10 @@ function clockTable(cells: readonly FaultCell[], clock: ClockName): TableBlock[]
   const all = isWall ? [...titles, 'warm-ups'] : titles;
   const columns = [left('Pages'), right('Range'), right('Outstanding'), ...all.map(right)];
   return [{ title, columns, rows }];
+}
+
+function isInstant(times: FaultTimes | null): boolean {
+  return times !== null && ratesOf(times).length === 0;
 }
 
 /** Where not every range that was touched was one fault. */

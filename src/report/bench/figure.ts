@@ -1,5 +1,6 @@
 /** One figure of a benchmark: samples of one quantity, on one clock, under a name that thresholds and comparisons use. */
 
+import { assert } from '../../base/assert.js';
 import { type Summary, summaryOf } from '../../base/statistics.js';
 import type { ClockName } from '../clock.js';
 
@@ -44,6 +45,11 @@ export function figuresOf(benchmark: string, cells: readonly MeasuredCell[], met
     Object.entries(metrics).flatMap(([name, metric]) => {
       const measured = samples[name] ?? [];
       if (measured.length === 0) return [];
+      // A document has no way to write others, and no comparison could read them.
+      assert(
+        measured.every(Number.isFinite),
+        () => `${benchmark}.${key}.${name} has a sample that is no number`,
+      );
       return [
         {
           name: figureName(benchmark, key, name),

@@ -119,14 +119,14 @@ function timesResult(cell: MigrateCell, flow: MigrateFlowResult, clock: ClockNam
   if (times === null) return null;
   const groupRate = groupRateOf(cell, flow, clock);
   const { count, median: medianNs, min: minNs, max: maxNs, spread: spreadNs } = summaryOf(times.times);
-  const bytesPerSecond = median(bandwidths(times));
+  const bytesPerSecond = medianOrNull(bandwidths(times));
   const totals = cell.totals[clock];
   const split = cell.phases[clock];
   return {
     bytesPerSecond,
     ...(groupRate === null ? {} : { groupBytesPerSecond: groupRate }),
-    pagesPerSecond: bytesPerSecond / PAGE_BYTES,
-    migrationsPerSecond: bytesPerSecond / migrationBytes(cell),
+    pagesPerSecond: over(bytesPerSecond, PAGE_BYTES),
+    migrationsPerSecond: over(bytesPerSecond, migrationBytes(cell)),
     medianNs,
     minNs,
     maxNs,
@@ -171,12 +171,16 @@ function missingBytes({ totals }: MigrateCell): number {
 function matrices(cell: MigrateCell): ReportBlock[] {
   const name = migrateKey(cell);
   if (cell.status !== 'Passed') return [{ lines: [`${name}: ${cell.status}: ${cell.reason}`] }];
-  return clocks.flatMap((clock) => {
+  return clocks.flatMap((clock): ReportBlock[] => {
     const flows = cell.flows.filter((flow) => flow[clock] !== null);
     if (flows.length === 0) return [];
     const samples = Math.max(...flows.map((flow) => flow[clock]?.times.length ?? 0));
     const unit = clock === 'wall' ? `GB/s (wall), median of ${samples}` : 'GB/s (simulated)';
-    const cells = flows.map((flow) => ({ ...flow, bytesPerSecond: median(bandwidths(flow[clock])) }));
+    const cells = flows.flatMap((flow) => {
+      const bytesPerSecond = medianOrNull(bandwidths(flow[clock]));
+      return bytesPerSecond === null ? [] : [{ ...flow, bytesPerSecond }];
+    });
+    if (cells.length === 0) return [{ lines: [`${name}: takes no ${clock} time`] }];
     const title = `${name}, source (row) to destination (column), ${unit}`;
     return [matrixBlock({ title, cells, sums: matrixSums(cell, clock) })];
   });
@@ -236,6 +240,10 @@ function spreadOf({ flows }: MigrateCell): number {
 
 function medianOrNull(numbers: readonly number[]): number | null {
   return numbers.length === 0 ? null : median(numbers);
+}
+
+function over(amount: number | null, divisor: number): number | null {
+  return amount === null ? null : amount / divisor;
 }
 
 function rateText(bytesPerSecond: number | null, bytes: number): string {

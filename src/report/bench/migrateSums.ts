@@ -5,12 +5,11 @@ import type { MigrateCell, MigrateFlowResult, MigrateTimes } from '../../simulat
 import { migrateTests } from '../../simulation/bench/migrateTests.js';
 import type { ClockName } from '../clock.js';
 import type { MatrixSum } from '../matrix.js';
-
-const NANOSECONDS_PER_SECOND = 1e9;
+import { rateOf } from './rates.js';
 
 /** Bytes per second that arrived, sample by sample. */
 export function bandwidths(times: MigrateTimes | null): number[] {
-  return times === null ? [] : times.times.map((ns, i) => (times.bytes[i] / ns) * NANOSECONDS_PER_SECOND);
+  return times === null ? [] : times.times.flatMap((ns, i) => rateOf(times.bytes[i], ns) ?? []);
 }
 
 /** Samples of what all pairs come to: of each group that moves at once, or of all pairs that move one after another. */
@@ -67,14 +66,14 @@ function togetherRates(flows: readonly MigrateFlowResult[], clock: ClockName): n
     all.map(({ times }) => times),
     (i) => {
       const bytes = all.reduce((sum, times) => sum + times.bytes[i], 0);
-      return (bytes / Math.max(...all.map(({ times }) => times[i]))) * NANOSECONDS_PER_SECOND;
+      return rateOf(bytes, Math.max(...all.map(({ times }) => times[i])));
     },
   );
 }
 
-function eachSample(samples: readonly (readonly number[])[], of: (i: number) => number): number[] {
+function eachSample(samples: readonly (readonly number[])[], of: (i: number) => number | null): number[] {
   const count = samples.length === 0 ? 0 : Math.min(...samples.map(({ length }) => length));
-  return Array.from({ length: count }, (_, i) => of(i));
+  return Array.from({ length: count }, (_, i) => of(i)).filter((sample) => sample !== null);
 }
 
 /** By the memory that all its pairs have in common. */
