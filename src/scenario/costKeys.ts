@@ -127,6 +127,8 @@ export function eachCostKey<T>(make: (key: CostKeyName) => T): Record<CostKeyNam
   };
 }
 
+export const costKeyNames: readonly CostKeyName[] = Object.values(eachCostKey((key) => key));
+
 /** All numbers of a machine. */
 export type CostNumbers = Readonly<Record<CostKeyName, CostValue>>;
 

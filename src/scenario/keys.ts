@@ -205,6 +205,17 @@ export function someOf<const Name extends string>(names: readonly Name[]): Value
   );
 }
 
+/** An empty list for `none`, so that nobody has nothing by leaving it out. */
+export function orNone<T>(list: Value<T[]>): Value<T[]> {
+  const allowed = `none, or ${list.allowed}`;
+  const editorType: EditorType = { anyOf: [{ const: 'none' }, list.editorType] };
+  return value(list.unit, allowed, editorType, (raw) => {
+    if (raw === 'none') return [];
+    const result = list.schema.safeParse(raw);
+    return result.success ? result.data : null;
+  });
+}
+
 /** Pairs of numbers from 0 up, each pair once, in either order. */
 export function pairs(mostPairs: number): Value<[number, number][]> {
   const allowed = `a list of pairs of different whole numbers from 0, each pair once, such as [[0, 1], [2, 3]]`;

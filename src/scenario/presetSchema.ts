@@ -2,8 +2,19 @@
 
 import { z } from 'zod';
 import { figureNames } from '../simulation/calibrate/figures.js';
-import { type CostKeyName, costKey, eachCostKey } from './costKeys.js';
-import { count, map, name, oneOf, optionalKey, requiredKey, text, type Value } from './keys.js';
+import { type CostKeyName, costKey, costKeyNames, eachCostKey } from './costKeys.js';
+import {
+  count,
+  map,
+  name,
+  oneOf,
+  optionalKey,
+  orNone,
+  requiredKey,
+  someOf,
+  text,
+  type Value,
+} from './keys.js';
 
 const FAULTS_MAX = 65_536;
 
@@ -29,6 +40,13 @@ export function eachDeviceKey<T>(make: (key: DeviceKeyName) => T): Record<Device
   };
 }
 
+/** What a figure can have been fitted by. */
+export type PresetKeyName = CostKeyName | DeviceKeyName;
+const presetKeyNames: readonly PresetKeyName[] = [
+  ...costKeyNames,
+  ...Object.values(eachDeviceKey((key) => key)),
+];
+
 function sourced<T>(value: Value<T>, doc: string) {
   return map({
     value: requiredKey(value, doc),
@@ -38,6 +56,10 @@ function sourced<T>(value: Value<T>, doc: string) {
 
 const claim = map({
   figure: requiredKey(oneOf(figureNames), 'A published figure that the preset is held against.'),
+  fitted: requiredKey(
+    orNone(someOf(presetKeyNames)),
+    'Numbers, of the preset or of those that it stands on, that were chosen so that this figure comes out; none: the model predicts it.',
+  ),
   'not-met': optionalKey(
     text(500),
     'the figure is met within 15 %',

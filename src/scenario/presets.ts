@@ -9,7 +9,13 @@ import type { FigureName } from '../simulation/calibrate/figures.js';
 import { checkShape } from './checkShape.js';
 import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from './costKeys.js';
 import { didYouMean } from './didYouMean.js';
-import { type DeviceKeyName, eachDeviceKey, presetSchema, wholePresetSchema } from './presetSchema.js';
+import {
+  type DeviceKeyName,
+  eachDeviceKey,
+  type PresetKeyName,
+  presetSchema,
+  wholePresetSchema,
+} from './presetSchema.js';
 import { type FileReference, placeOf } from './readTextFile.js';
 import { filesOnDisk, pathFrom, type ScenarioFiles } from './scenarioFiles.js';
 import { shortestPath } from './shortestPath.js';
@@ -21,6 +27,8 @@ const WHAT = 'a cost preset: a YAML map with name and numbers';
 /** A published figure that a preset is held against. */
 export interface Claim {
   readonly figure: FigureName;
+  /** Numbers that were chosen so that it comes out; none where it is predicted. */
+  readonly fitted: readonly PresetKeyName[];
   /** Why the model does not give what was published; null where it does. */
   readonly notMet: string | null;
 }
@@ -49,7 +57,11 @@ interface PresetFile {
   readonly description?: string | undefined;
   readonly numbers: Readonly<Partial<Record<CostKeyName, Sourced<CostValue> | undefined>>>;
   readonly devices: Readonly<Partial<Record<DeviceKeyName, Sourced<number> | undefined>>>;
-  readonly claims: readonly { readonly figure: FigureName; readonly 'not-met'?: string | undefined }[];
+  readonly claims: readonly {
+    readonly figure: FigureName;
+    readonly fitted: readonly PresetKeyName[];
+    readonly 'not-met'?: string | undefined;
+  }[];
   readonly source: YamlSource;
 }
 
@@ -76,7 +88,11 @@ export function loadPreset(
     numbers: eachCostKey((key) => numbers[key].value),
     sources: eachCostKey((key) => numbers[key].source),
     devices: eachDeviceKey((key) => devices[key].value),
-    claims: own.claims.map((claim) => ({ figure: claim.figure, notMet: claim['not-met'] ?? null })),
+    claims: own.claims.map(({ figure, fitted, 'not-met': notMet }) => ({
+      figure,
+      fitted,
+      notMet: notMet ?? null,
+    })),
   };
 }
 

@@ -471,7 +471,12 @@ describe('bench calibrate', () => {
     expect(machines.map(({ preset }) => preset)).toEqual(['xe-bmg', 'uvm-pcie3']);
     expect(machines[0].cost).toMatchObject({ preset: 'xe-bmg', copySetupNs: 35_000, syscallNs: 200 });
     expect(machines[1].device).toEqual({ copyEngines: 2, faultBatch: 256, faultBufferEntries: 256 });
-    expect(machines[0].claims).toContainEqual({ figure: 'xe-copy-2m', notMet: null });
+    expect(machines[0].claims).toContainEqual({
+      figure: 'xe-copy-2m',
+      fitted: ['host-link'],
+      notMet: null,
+    });
+    expect(machines[0].claims).toContainEqual({ figure: 'xe-prefetch-5-threads', fitted: [], notMet: null });
     expect(host.stdout.text).toMatch(/ cost 2 presets, [0-9a-f]{12} \(/);
   });
 
@@ -486,7 +491,7 @@ describe('bench calibrate', () => {
     expect(await runCli(['bench', 'calibrate', 'xe-bmg'], host)).toBe(0);
     expect(host.stdout.text).toMatch(/^calibrate: .* cost xe-bmg \(/m);
     expect(host.stdout.text).toMatch(/^Preset xe-bmg$/m);
-    expect(host.stdout.text).toMatch(/xe-copy-2m .* 16GB\/s +16\.6GB\/s +\+4\.0% +met$/m);
+    expect(host.stdout.text).toMatch(/xe-copy-2m .* 16GB\/s +16\.6GB\/s +\+4\.0% +fitted: host-link +met$/m);
     expect(host.stdout.text).toMatch(/^Source: intel-xe mailing list/m);
   });
 

@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
 import { benchmarks } from '../../src/cli/bench/benchmarks.js';
-import { scenarioFromText } from '../../src/scenario/loadScenario.js';
+import { residualText, valueText } from '../../src/report/bench/calibrate.js';
+import { loadScenario, scenarioFromText } from '../../src/scenario/loadScenario.js';
 import { loadClasses } from '../../src/scenario/placedLoads.js';
+import { loadPreset, presetNames } from '../../src/scenario/presets.js';
+import { calibrate } from '../../src/simulation/calibrate/calibrate.js';
 import { kernelMap, kernelTags } from '../../tools/kernelMap.js';
 import { tempFolder } from '../tempFolder.js';
 
@@ -88,4 +91,28 @@ it('what a constructor mirrors is told by the comment of its class where it has 
   ];
   writeFileSync(join(folder, 'src/thing.ts'), lines.join('\n'));
   expect(kernelTags(folder)).toMatchObject([{ name: 'thing_init', sentence: 'A thing.' }]);
+});
+
+describe('figures that the model predicts', () => {
+  it('are all in the table of their page, as the model gives them', async () => {
+    const rows = [
+      ...page('docs/cost-model.md').matchAll(/^\| `(\S+)` \| `(\S+)` \| (\S+) \| (\S+) \| (\S+) \|$/gm),
+    ];
+    const predicted = await Promise.all(
+      presetNames().map(async (preset) => {
+        const claims = loadPreset(preset, '.').claims.filter(({ fitted }) => fitted.length === 0);
+        const residuals = await calibrate(loadScenario('config/calibrate.yaml', { preset }), claims);
+        return residuals
+          .filter(({ basis }) => basis === 'predicted')
+          .map((one) => [
+            one.figure,
+            preset,
+            `${one.about.published}${one.about.unit}`,
+            valueText(one),
+            residualText(one),
+          ]);
+      }),
+    );
+    expect(rows.map((row) => row.slice(1, 6)).toSorted()).toEqual(predicted.flat().toSorted());
+  });
 });

@@ -166,6 +166,14 @@ describe('a preset that stands on another', () => {
       'claims:\n  - figure: warp',
       "mine.yaml:4: key 'claims.0.figure': found warp, allowed: xe-prefetch-serial, ",
     ],
+    [
+      'claims:\n  - figure: xe-copy-2m',
+      "mine.yaml:4: key 'claims.0.fitted': found nothing, allowed: none, or a list of one or more of peers, ",
+    ],
+    [
+      'claims:\n  - figure: xe-copy-2m\n    fitted: [warp]',
+      "mine.yaml:5: key 'claims.0.fitted': found [warp], allowed: none, or a list of one or more of peers, ",
+    ],
   ])('is refused for %j', (body, message) => {
     scratch.write('mine.yaml', extending(body));
     expect(scratch.mistakeOf(() => load('mine.yaml'))).toContain(message);

@@ -10,6 +10,8 @@ export const RESIDUAL_MAX = 0.15;
 /** A figure that a preset claims. */
 export interface ClaimedFigure {
   readonly figure: FigureName;
+  /** Keys of the machine's numbers that were chosen so that it comes out. */
+  readonly fitted: readonly string[];
   /** Why the model does not give it; null where it is said to. */
   readonly notMet: string | null;
 }
@@ -21,6 +23,9 @@ export interface Residual {
   readonly model: number | null;
   /** Relative to what was published. */
   readonly residual: number | null;
+  readonly fitted: readonly string[];
+  /** `fitted`: numbers were chosen so that it comes out, so that it only shows that nothing else stands in their way. Null where the model has nothing. */
+  readonly basis: 'fitted' | 'predicted' | null;
   /** `explained`: it is not met, and the preset says why. */
   readonly status: 'met' | 'explained' | 'missed';
   readonly notMet: string | null;
@@ -47,11 +52,13 @@ export async function calibrate(
   return residuals;
 }
 
-async function residualOf(machine: SimulationConfig, { figure, notMet }: ClaimedFigure): Promise<Residual> {
+async function residualOf(machine: SimulationConfig, claim: ClaimedFigure): Promise<Residual> {
+  const { figure, fitted, notMet } = claim;
   const about = figureOf(figure);
   const model = about.experiment === null ? null : await runExperiment(machine, about.experiment);
   const residual = model === null ? null : model / about.published - 1;
   const isMet = residual !== null && Math.abs(residual) <= RESIDUAL_MAX;
   const status = isMet ? 'met' : notMet === null ? 'missed' : 'explained';
-  return { figure, about, model, residual, status, notMet };
+  const basis = model === null ? null : fitted.length > 0 ? 'fitted' : 'predicted';
+  return { figure, about, model, residual, fitted, basis, status, notMet };
 }

@@ -1,9 +1,13 @@
 /** Presets against what was published: the experiments, and that every claim holds or is explained. */
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
 import { loadScenario } from '../../../src/scenario/loadScenario.js';
 import { loadPreset, presetNames } from '../../../src/scenario/presets.js';
 import { calibrate, RESIDUAL_MAX } from '../../../src/simulation/calibrate/calibrate.js';
+import { type FigureName, figureOf } from '../../../src/simulation/calibrate/figures.js';
 import { runExperiment } from '../../../src/simulation/calibrate/runExperiment.js';
 import type { SimulationConfig } from '../../../src/simulation/simulationConfig.js';
 
@@ -22,6 +26,78 @@ describe('a preset that comes with svmsim', () => {
       if (notMet !== null) expect(status, figure).toBe('explained');
       else expect(Math.abs(residual ?? Number.NaN), figure).toBeLessThanOrEqual(RESIDUAL_MAX);
     }
+  });
+});
+
+/** A number of another size for each that some figure is said to have fitted. */
+const others: Readonly<Record<string, string>> = {
+  peers: 'cost.peers=pcie',
+  'devices-per-switch': 'cost.devices-per-switch=1',
+  'host-link': 'cost.host-link=3GB/s',
+  'host-duplex': 'cost.host-duplex=3GB/s',
+  'peer-link': 'cost.peer-link=3GB/s',
+  'link-latency': 'cost.link-latency=50us',
+  'copy-setup': 'cost.copy-setup=300us',
+  'gpu-fault': 'cost.gpu-fault=1ms',
+  'migrate-page': 'cost.migrate-page=9us',
+  'hmm-page': 'cost.hmm-page=9us',
+  'fault-migrate': 'cost.fault-migrate=1ms',
+  'copy-engines': 'devices.copy-engines=1',
+};
+
+const fittings = claiming.flatMap((preset) =>
+  loadPreset(preset, '.').claims.flatMap((claim) =>
+    claim.fitted.map((number) => ({ preset, figure: claim.figure, number })),
+  ),
+);
+
+const models = new Map<string, Promise<number>>();
+
+/** Each once: an experiment may be a run of some seconds. */
+function modelOf(preset: string, figure: FigureName, set: readonly string[] = []): Promise<number> {
+  const { experiment } = figureOf(figure);
+  if (experiment === null) throw new Error(`${figure} was fitted without an experiment`);
+  const key = [preset, figure, ...set].join(' ');
+  const model = models.get(key) ?? runExperiment(machine(preset, set), experiment);
+  models.set(key, model);
+  return model;
+}
+
+const sourcesSchema = z.record(z.string(), z.object({ source: z.string() })).default({});
+const fileSchema = z.object({ numbers: sourcesSchema, devices: sourcesSchema });
+
+/** Sources by the key of the number, of the preset's own file. */
+function ownSources(preset: string): [string, string][] {
+  const { numbers, devices } = fileSchema.parse(parse(readFileSync(`config/presets/${preset}.yaml`, 'utf8')));
+  return Object.entries({ ...numbers, ...devices }).map(([number, { source }]) => [number, source]);
+}
+
+describe('a claim', () => {
+  it.each(fittings)('$preset: $figure moves with $number, which was fitted to it', async (fitting) => {
+    const { preset, figure, number } = fitting;
+    const before = await modelOf(preset, figure);
+    const after = await modelOf(preset, figure, [others[number]]);
+    expect(Math.abs(after / before - 1)).toBeGreaterThan(0.05);
+  });
+
+  it.each(claiming)('of %s names as fitted each number whose source has its figure', (preset) => {
+    for (const { figure, fitted, notMet } of loadPreset(preset, '.').claims) {
+      const { published, unit } = figureOf(figure);
+      const amount = new RegExp(`(?<![\\d.])${published} ?${unit}`);
+      const read = ownSources(preset).filter(([, source]) => amount.test(source.replaceAll(' percent', '%')));
+      if (notMet === null)
+        expect(fitted, figure).toEqual(expect.arrayContaining(read.map(([number]) => number)));
+    }
+  });
+
+  it('is fitted where a number was chosen by it, and else predicted; nothing where the model has nothing', async () => {
+    const claim = { figure: 'p100-one-link', fitted: [], notMet: null } as const;
+    const residuals = await calibrate(machine('p100-nvlink'), [
+      { ...claim, fitted: ['peer-link'] },
+      claim,
+      { ...claim, figure: 'p2pmark-latency', notMet: 'no such access' },
+    ]);
+    expect(residuals.map(({ basis }) => basis)).toEqual(['fitted', 'predicted', null]);
   });
 });
 

@@ -1,0 +1,53 @@
+/** What `bench calibrate` prints: what was fitted beside what is predicted, and both counted apart. */
+
+import { describe, expect, it } from 'vitest';
+import { calibrateReport } from '../../../src/report/bench/calibrate.js';
+import { noColors } from '../../../src/report/colors.js';
+import { blocksAsText } from '../../../src/report/reportBlock.js';
+import { figureOf } from '../../../src/simulation/calibrate/figures.js';
+import { calibrateCell } from '../../cli/fakeHost.js';
+import { simulationConfig } from '../fixtures.js';
+
+const fitted = calibrateCell();
+const predicted = calibrateCell({
+  figure: 'xe-prefetch-5-threads',
+  about: figureOf('xe-prefetch-5-threads'),
+  fitted: [],
+  basis: 'predicted',
+});
+const explained = calibrateCell({
+  figure: 'p2pmark-latency',
+  about: figureOf('p2pmark-latency'),
+  model: null,
+  residual: null,
+  fitted: [],
+  basis: null,
+  status: 'explained',
+  notMet: 'a load takes no time',
+});
+
+function text(...cells: readonly (typeof fitted)[]): string {
+  return blocksAsText(calibrateReport.blocks(cells, simulationConfig()), noColors);
+}
+
+describe('calibrateReport', () => {
+  it('says of each figure which numbers were fitted to it, or that it is predicted', () => {
+    const all = text(fitted, predicted, explained);
+    expect(all).toMatch(/^Figure .* Residual +Fitted or predicted$/m);
+    expect(all).toMatch(/^xe-copy-2m .* \+4\.0% +fitted: host-link +met$/m);
+    expect(all).toMatch(/^xe-prefetch-5-threads .* predicted +met$/m);
+    expect(all).toMatch(/^p2pmark-latency .* nothing alike +- +- +not met, see below$/m);
+  });
+
+  it('counts what is fitted and what is predicted apart', () => {
+    const checks = calibrateReport.checks([fitted, fitted, predicted, explained]);
+    expect(checks.map(({ detail }) => detail)).toEqual([
+      '3 of 4 claimed figures are met within 15 %, 2 to which numbers of the preset were fitted and 1 predicted; 1 is not and the preset says why',
+    ]);
+  });
+
+  it('tells both in the document', () => {
+    expect(calibrateReport.results(fitted)).toMatchObject([{ basis: 'fitted', fitted: ['host-link'] }]);
+    expect(calibrateReport.results(predicted)).toMatchObject([{ basis: 'predicted', fitted: [] }]);
+  });
+});
