@@ -357,6 +357,7 @@ export function calibrateCell(changes: Partial<CalibrateCell> = {}): CalibrateCe
     about: figureOf('xe-copy-2m'),
     model: 16.64,
     residual: 0.04,
+    ownEngines: null,
     fitted: ['host-link'],
     basis: 'fitted',
     status: 'met',

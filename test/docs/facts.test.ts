@@ -115,4 +115,20 @@ describe('figures that the model predicts', () => {
     );
     expect(rows.map((row) => row.slice(1, 6)).toSorted()).toEqual(predicted.flat().toSorted());
   });
+
+  it('with other copy engines than the preset has are given with the preset’s own, too', async () => {
+    const words = page('docs/cost-model.md').replaceAll('\n', ' ');
+    const [, most, own, residual] =
+      /gives (\S+) \(189\.13 published\), with its own two (\S+), (\S+%);/.exec(words) ?? [];
+    const claims = loadPreset('pcie5-switches', '.').claims.filter(
+      ({ figure }) => figure === 'p2pmark-dense',
+    );
+    const machine = loadScenario('config/calibrate.yaml', { preset: 'pcie5-switches' });
+    const [dense] = await calibrate(machine, claims);
+    expect([most, own, residual]).toEqual([
+      valueText(dense),
+      valueText({ ...dense, model: dense.ownEngines?.model ?? null }),
+      residualText({ residual: dense.ownEngines?.residual ?? null }),
+    ]);
+  });
 });

@@ -1,8 +1,9 @@
 /** What `bench calibrate` says: for each preset the published figures, what the model gives, and how far apart the two are. */
 
 import type { CalibrateCell } from '../../simulation/bench/calibrate.js';
-import { RESIDUAL_MAX } from '../../simulation/calibrate/calibrate.js';
+import { type OwnEngines, RESIDUAL_MAX } from '../../simulation/calibrate/calibrate.js';
 import type { CheckResult } from '../../simulation/runReport.js';
+import type { JsonObject } from '../json.js';
 import type { ReportBlock } from '../reportBlock.js';
 import { left, right } from '../textTable.js';
 import { plural } from '../units.js';
@@ -34,7 +35,7 @@ export const calibrateReport: BenchReport<CalibrateCell> = {
   }),
   checks: (cells) => [check(cells)],
   blocks: (cells) => [...new Set(cells.map(({ preset }) => preset))].map((preset) => block(preset, cells)),
-  results: ({ preset, figure, about, model, residual, fitted, basis, status, notMet }) => [
+  results: ({ preset, figure, about, model, residual, ownEngines, fitted, basis, status, notMet }) => [
     {
       name: calibrateKey({ preset, figure }),
       preset,
@@ -48,6 +49,7 @@ export const calibrateReport: BenchReport<CalibrateCell> = {
       basis,
       fitted: [...fitted],
       status,
+      ...(ownEngines === null ? {} : { ownEngines: ownEnginesResult(ownEngines) }),
       ...(notMet === null ? {} : { notMet }),
     },
   ],
@@ -90,7 +92,12 @@ function block(preset: string, cells: readonly CalibrateCell[]): ReportBlock {
     statusText(cell),
   ]);
   const sources = [...new Set(own.map(({ about }) => about.source))].map((source) => `Source: ${source}`);
-  return { title: `Preset ${preset}`, columns, rows, notes: [...own.flatMap(reasons), ...sources] };
+  return {
+    title: `Preset ${preset}`,
+    columns,
+    rows,
+    notes: [...own.flatMap(reasons), ...own.flatMap(changes), ...sources],
+  };
 }
 
 function reasons({ figure, status, notMet }: CalibrateCell): string[] {
@@ -100,6 +107,20 @@ function reasons({ figure, status, notMet }: CalibrateCell): string[] {
       ? `${figure} is met, though the preset says it is not: ${notMet}`
       : `${figure}: ${notMet}`,
   ];
+}
+
+/** What an experiment takes otherwise than the preset has it. */
+function changes({ figure, about, ownEngines }: CalibrateCell): string[] {
+  if (ownEngines === null) return [];
+  const { engines, model } = ownEngines;
+  const without = `${valueText({ model, about })}, ${residualText(ownEngines)}`;
+  return [
+    `${figure}: made with ${plural(engines.experiment, 'copy engine')} for each device, as many as the measurement had streams; with the ${engines.own} of the preset ${without}`,
+  ];
+}
+
+function ownEnginesResult({ engines, model, residual }: OwnEngines): JsonObject {
+  return { experiment: engines.experiment, preset: engines.own, simulated: model, residual };
 }
 
 /** With the numbers that were fitted. */

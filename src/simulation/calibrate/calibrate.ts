@@ -16,6 +16,15 @@ export interface ClaimedFigure {
   readonly notMet: string | null;
 }
 
+/** The same where the experiment has another number of copy engines than the machine. */
+export interface OwnEngines {
+  /** Of the experiment, and of the machine. */
+  readonly engines: { readonly experiment: number; readonly own: number };
+  /** With the machine's own. */
+  readonly model: number;
+  readonly residual: number;
+}
+
 export interface Residual {
   readonly figure: FigureName;
   readonly about: Figure;
@@ -23,6 +32,8 @@ export interface Residual {
   readonly model: number | null;
   /** Relative to what was published. */
   readonly residual: number | null;
+  /** Null where the experiment leaves the machine its own. */
+  readonly ownEngines: OwnEngines | null;
   readonly fitted: readonly string[];
   /** `fitted`: numbers were chosen so that it comes out, so that it only shows that nothing else stands in their way. Null where the model has nothing. */
   readonly basis: 'fitted' | 'predicted' | null;
@@ -60,5 +71,19 @@ async function residualOf(machine: SimulationConfig, claim: ClaimedFigure): Prom
   const isMet = residual !== null && Math.abs(residual) <= RESIDUAL_MAX;
   const status = isMet ? 'met' : notMet === null ? 'missed' : 'explained';
   const basis = model === null ? null : fitted.length > 0 ? 'fitted' : 'predicted';
-  return { figure, about, model, residual, fitted, basis, status, notMet };
+  const ownEngines = await withOwnEngines(machine, about);
+  return { figure, about, model, residual, ownEngines, fitted, basis, status, notMet };
+}
+
+/** What an experiment that changes the machine would give of the machine as it is. */
+async function withOwnEngines(
+  machine: SimulationConfig,
+  { experiment, published }: Figure,
+): Promise<OwnEngines | null> {
+  if (experiment?.kind !== 'copies' || experiment.enginesPerDevice === undefined) return null;
+  const own = machine.device.copyEngines;
+  if (experiment.enginesPerDevice === own) return null;
+  const model = await runExperiment(machine, { ...experiment, enginesPerDevice: own });
+  const engines = { experiment: experiment.enginesPerDevice, own };
+  return { engines, model, residual: model / published - 1 };
 }

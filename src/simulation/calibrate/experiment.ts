@@ -15,7 +15,7 @@ export interface CopyExperiment {
   readonly measure: 'first' | 'total' | 'us';
   /** Whether the time that passes until an engine begins counts. */
   readonly countsSetup: boolean;
-  /** In place of the preset's, where a measurement made its own streams. */
+  /** In place of the preset's, where a measurement made its own streams; what the preset's own give is told beside. */
   readonly enginesPerDevice?: number;
 }
 

@@ -46,6 +46,19 @@ describe('calibrateReport', () => {
     ]);
   });
 
+  it('says where an experiment has other copy engines than the preset, and what those of the preset give', () => {
+    const changed = calibrateCell({
+      ownEngines: { engines: { experiment: 7, own: 2 }, model: 15, residual: -0.0625 },
+    });
+    expect(text(changed)).toContain(
+      'xe-copy-2m: made with 7 copy engines for each device, as many as the measurement had streams; with the 2 of the preset 15.0GB/s, -6.3%',
+    );
+    expect(text(fitted)).not.toContain('copy engine');
+    const own = { experiment: 7, preset: 2, simulated: 15, residual: -0.0625 };
+    expect(calibrateReport.results(changed)).toMatchObject([{ ownEngines: own }]);
+    expect(calibrateReport.results(fitted)[0]).not.toHaveProperty('ownEngines');
+  });
+
   it('tells both in the document', () => {
     expect(calibrateReport.results(fitted)).toMatchObject([{ basis: 'fitted', fitted: ['host-link'] }]);
     expect(calibrateReport.results(predicted)).toMatchObject([{ basis: 'predicted', fitted: [] }]);

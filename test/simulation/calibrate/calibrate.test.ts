@@ -128,3 +128,22 @@ describe('an experiment', () => {
     expect(after - before).toBeCloseTo(70, 0);
   });
 });
+
+describe('an experiment with copy engines of its own', () => {
+  it('says what those of the machine would give, unless they are as many', async () => {
+    const claim = { figure: 'p2pmark-dense', fitted: [], notMet: null } as const;
+    const own = async (engines: number) => {
+      const base = machine('pcie5-switches', [`devices.copy-engines=${engines}`]);
+      const [{ ownEngines, published, model }] = (await calibrate(base, [claim])).map((one) => ({
+        ...one,
+        published: one.about.published,
+      }));
+      return { ownEngines, published, model };
+    };
+    const { ownEngines, published, model } = await own(2);
+    expect(ownEngines?.engines).toEqual({ experiment: 7, own: 2 });
+    expect(ownEngines?.model).toBeLessThan(0.95 * (model ?? 0));
+    expect(ownEngines?.residual).toBeCloseTo((ownEngines?.model ?? 0) / published - 1, 9);
+    expect((await own(7)).ownEngines).toBeNull();
+  });
+});
