@@ -20,6 +20,8 @@ import { VirtualExecutor } from '../../sim/virtual/virtualExecutor.js';
 import type { CostConfig } from '../simulationConfig.js';
 import type { CopyExperiment, Move } from './experiment.js';
 
+/** Pages to read from in each memory, and as many to write to. */
+const WINDOW_PAGES = (4 * 2 ** 20) / PAGE_BYTES;
 /** Of links on one device: three of its own, and two for each peer. */
 const linksOf = (devices: number): number => 3 + 2 * devices;
 
@@ -39,6 +41,7 @@ class CopyRig {
   private readonly memory: PhysicalMemory;
   private readonly mappers: readonly IommuMapper[];
   private readonly engines: readonly CopyEngine[];
+  private readonly windowPages: number;
 
   constructor(
     cost: CostConfig,
@@ -51,8 +54,9 @@ class CopyRig {
     strategy.newExecution();
     this.sched = new VirtualExecutor(strategy);
     const devices = 1 + Math.max(...moves.flatMap(({ from, to }) => [numberOf(from), numberOf(to)]));
-    // Each memory has a half to read from and one to write to: what the bytes are does not matter.
-    const pages = 2 * Math.max(...moves.map(({ bytes }) => bytes / PAGE_BYTES));
+    // What the bytes are does not matter, so a large copy goes over the same pages again.
+    this.windowPages = Math.min(WINDOW_PAGES, Math.max(...moves.map(({ bytes }) => bytes / PAGE_BYTES)));
+    const pages = 2 * this.windowPages;
     const vram = Array.from({ length: devices }, () => ({ pages, kind: ZoneKind.DevicePrivate }));
     this.memory = PhysicalMemory.allocate(new PhysicalLayout({ ramPages: pages, vram }));
     const fabric = new MachineFabric(cost, devices);
@@ -82,23 +86,18 @@ class CopyRig {
 
   private *make(move: Move, device: number, i: number, ends: number[]): Steps<void> {
     const npages = move.bytes / PAGE_BYTES;
-    const src = this.addresses(move.from, device, npages, 0, DmaDir.ToDevice);
-    const dst = this.addresses(move.to, device, npages, npages, DmaDir.FromDevice);
-    const errno = yield* this.engines[device].copy(src, dst, npages);
+    const src = this.addresses(move.from, device, 0, DmaDir.ToDevice);
+    const dst = this.addresses(move.to, device, this.windowPages, DmaDir.FromDevice);
+    const engine = this.engines[device];
+    const errno = yield* engine.copy(repeated(src, npages), repeated(dst, npages), npages);
     assert(errno === Errno.OK, 'a copy of an experiment failed');
     ends[i] = this.sched.now();
   }
 
-  /** As the device that copies names them. */
-  private addresses(
-    place: Move['from'],
-    device: number,
-    npages: number,
-    first: number,
-    dir: DmaDir,
-  ): Uint32Array {
+  /** Of a window, as the device that copies names them. */
+  private addresses(place: Move['from'], device: number, first: number, dir: DmaDir): Uint32Array {
     const zone = this.zoneOf(place);
-    return Uint32Array.from({ length: npages }, (_, i) => {
+    return Uint32Array.from({ length: this.windowPages }, (_, i) => {
       const page = pfn(zone.firstPfn + first + i);
       if (place === 'ram') return dmaAddr(DmaProto.System, this.mappers[device].map(page, dir), dir);
       if (place === device) return dmaAddr(DmaProto.Vram, page, DmaDir.Bidirectional);
@@ -115,4 +114,8 @@ class CopyRig {
 
 function numberOf(place: Move['from']): number {
   return place === 'ram' ? -1 : place;
+}
+
+function repeated(window: Uint32Array, npages: number): Uint32Array {
+  return Uint32Array.from({ length: npages }, (_, i) => window[i % window.length]);
 }

@@ -90,6 +90,30 @@ describe('a claim', () => {
     }
   });
 
+  // With a buffer of another size than the measured one, latency would be a share of the difference.
+  it.each([
+    ['a100-nvswitch', 'nvbandwidth-h2d'],
+    ['a100-nvswitch', 'nvbandwidth-h2d-bidirectional'],
+    ['a100-nvswitch', 'nvbandwidth-d2d'],
+    ['v100-nvlink2', 'v100-pair'],
+    ['p100-nvlink', 'p100-one-link'],
+    ['pcie5-switches', 'p2pmark-pair'],
+    ['mi300x-xgmi', 'mi300x-link'],
+  ] as const)('of %s gives %s back, to which one rate was fitted', async (preset, figure) => {
+    const { published } = figureOf(figure);
+    expect(Math.abs((await modelOf(preset, figure)) / published - 1)).toBeLessThan(0.001);
+  });
+
+  it('of a higher governor is derived by what its source says, since no number brings the model there', async () => {
+    const { numbers, sources } = loadPreset('xe-bmg-slpc', '.');
+    const { published } = figureOf('xe-prefetch-high-slpc');
+    expect(sources['copy-setup']).toContain('derived');
+    const derivedNs = 2 ** 21 / published - 130_000;
+    expect(Math.abs(Number(numbers['copy-setup']) - derivedNs)).toBeLessThan(100);
+    const atMost = await modelOf('xe-bmg-slpc', 'xe-prefetch-high-slpc', ['cost.copy-setup=0']);
+    expect(atMost).toBeLessThan(0.99 * published);
+  });
+
   it('is fitted where a number was chosen by it, and else predicted; nothing where the model has nothing', async () => {
     const claim = { figure: 'p100-one-link', fitted: [], notMet: null } as const;
     const residuals = await calibrate(machine('p100-nvlink'), [
@@ -116,6 +140,13 @@ describe('an experiment', () => {
     const alone = await runExperiment(slow, { ...copy, countsSetup: false });
     expect(alone).toBeCloseTo(1.4 + 2 ** 20 / 26_000, 1);
     expect(await runExperiment(slow, { ...copy, countsSetup: true })).toBeCloseTo(alone + 50, 3);
+  });
+
+  it('of a large copy goes over the same pages again, and takes as long as that many bytes', async () => {
+    const bytes = 512 * 2 ** 20;
+    const copy = { kind: 'copies', moves: [{ from: 'ram', to: 0, bytes }], measure: 'us' } as const;
+    const us = await runExperiment(machine('plain'), { ...copy, countsSetup: false });
+    expect(us).toBeCloseTo(1.4 + bytes / 26_000, 1);
   });
 
   it('of faults sees the driver’s own time by the way of a fault', async () => {
