@@ -40,7 +40,7 @@ export const costKeys = {
   'host-memory': { value: limit, doc: 'All transfers from and to RAM together.' },
   'peer-link': {
     value: rate,
-    doc: 'Link between two devices, or of a device to the switch between them, each direction.',
+    doc: 'Link between two devices, or of a device to the switch between them, each direction; without effect where peers is pcie.',
   },
   'peer-duplex': { value: limit, doc: 'The same link, both directions together.' },
   vram: { value: rate, doc: "A device's own memory, for copies within it." },

@@ -72,6 +72,18 @@ function ownSources(preset: string): [string, string][] {
   return Object.entries({ ...numbers, ...devices }).map(([number, { source }]) => [number, source]);
 }
 
+describe('the file of a preset', () => {
+  it.each(presetNames())('%s gives no rate to links that its wiring does not have', (preset) => {
+    const own = ownSources(preset).map(([number]) => number);
+    if (loadPreset(preset, '.').numbers.peers === 'pcie') expect(own).not.toContain('peer-link');
+  });
+});
+
+it('a copy between cards without links of their own takes the links to the host, whatever peer-link is', async () => {
+  const slow = await modelOf('pcie5-switches', 'p2pmark-pair', ['cost.peer-link=1GB/s']);
+  expect(slow).toBe(await modelOf('pcie5-switches', 'p2pmark-pair'));
+});
+
 describe('a claim', () => {
   it.each(fittings)('$preset: $figure moves with $number, which was fitted to it', async (fitting) => {
     const { preset, figure, number } = fitting;
