@@ -4,7 +4,15 @@ import { relativeSpread, type Summary } from '../../base/statistics.js';
 import type { ReportBlock } from '../reportBlock.js';
 import { left, right } from '../textTable.js';
 import { formatShare, plural } from '../units.js';
-import { ALPHA, type Change, type ChangeVerdict, type Comparison, TESTABLE_MIN } from './baseline.js';
+import {
+  ALPHA,
+  type Change,
+  type ChangeVerdict,
+  type Comparison,
+  SEED_SCATTER,
+  TESTABLE_MIN,
+  wasTested,
+} from './baseline.js';
 import { formatFigure } from './figureUnits.js';
 
 const verdictWords: Readonly<Record<ChangeVerdict, string>> = {
@@ -13,6 +21,7 @@ const verdictWords: Readonly<Record<ChangeVerdict, string>> = {
   changed: 'changed',
   same: 'no difference',
   unclear: `too few samples (${TESTABLE_MIN} needed)`,
+  untestable: 'untestable: one value of all samples',
   new: 'not in the baseline',
 };
 
@@ -35,7 +44,10 @@ export function baselineBlocks({ changes, missing }: Comparison, baseline: strin
   ]);
   const isTested = changes.some(({ p }) => p !== null);
   const title = `Against ${baseline}: medians${isTested ? ', ± scatter of the samples, p of a rank test' : ''}`;
-  return [{ title, columns, rows }, { lines: [summaryLine(changes), ...missingLine(missing)] }];
+  return [
+    { title, columns, rows },
+    { lines: [summaryLine(changes), ...chanceLine(changes), ...seedLine(changes), ...missingLine(missing)] },
+  ];
 }
 
 function valueText({ metric }: Change, summary: Summary): string {
@@ -60,8 +72,26 @@ function summaryLine(changes: readonly Change[]): string {
     const count = changes.filter((change) => change.verdict === verdict).length;
     return count === 0 ? [] : [`${count} ${verdictWords[verdict]}`];
   });
-  const level = changes.some(({ p }) => p !== null) ? ` at p<${ALPHA}` : '';
+  const level = changes.some(wasTested) ? ` at p<${ALPHA}` : '';
   return `${plural(changes.length, 'figure')} compared${level}: ${counts.join(', ')}`;
+}
+
+/** Each figure is tested by itself, so that some of many differ though nothing has changed. */
+function chanceLine(changes: readonly Change[]): string[] {
+  const tested = changes.filter(wasTested).length;
+  if (tested < 2) return [];
+  return [
+    `By chance alone up to ${(ALPHA * tested).toFixed(1)} of the ${tested} tested figures would differ on average; none is corrected for the others`,
+  ];
+}
+
+function seedLine(changes: readonly Change[]): string[] {
+  const ofModel = changes.some(({ metric, before }) => metric.clock !== 'wall' && before !== null);
+  return ofModel
+    ? [
+        `Simulated figures and counts are those of one seed: better or worse beyond ${formatShare(SEED_SCATTER)}, changed below it`,
+      ]
+    : [];
 }
 
 function missingLine(missing: readonly string[]): string[] {
