@@ -67,8 +67,8 @@ export function valueText({ model, about }: Pick<CalibrateCell, 'model' | 'about
 /** `+2.6%`; a word where the model has nothing. */
 export function residualText({ residual }: Pick<CalibrateCell, 'residual'>): string {
   if (residual === null) return '-';
-  const percent = (100 * residual).toFixed(1);
-  return `${residual >= 0 ? '+' : ''}${percent}%`;
+  const percent = Number((100 * residual).toFixed(1));
+  return `${percent >= 0 ? '+' : ''}${percent.toFixed(1)}%`;
 }
 
 function block(preset: string, cells: readonly CalibrateCell[]): ReportBlock {

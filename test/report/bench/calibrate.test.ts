@@ -1,7 +1,7 @@
 /** What `bench calibrate` prints: what was fitted beside what is predicted, and both counted apart. */
 
 import { describe, expect, it } from 'vitest';
-import { calibrateReport } from '../../../src/report/bench/calibrate.js';
+import { calibrateReport, residualText } from '../../../src/report/bench/calibrate.js';
 import { noColors } from '../../../src/report/colors.js';
 import { blocksAsText } from '../../../src/report/reportBlock.js';
 import { figureOf } from '../../../src/simulation/calibrate/figures.js';
@@ -57,6 +57,15 @@ describe('calibrateReport', () => {
     const own = { experiment: 7, preset: 2, simulated: 15, residual: -0.0625 };
     expect(calibrateReport.results(changed)).toMatchObject([{ ownEngines: own }]);
     expect(calibrateReport.results(fitted)[0]).not.toHaveProperty('ownEngines');
+  });
+
+  it.each([
+    [0.026, '+2.6%'],
+    [-0.026, '-2.6%'],
+    [-0.0001, '+0.0%'],
+    [null, '-'],
+  ])('writes a residual of %j as %s', (residual, words) => {
+    expect(residualText({ residual })).toBe(words);
   });
 
   it('tells both in the document', () => {
