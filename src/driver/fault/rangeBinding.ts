@@ -6,6 +6,7 @@ import type { BindRequest } from '../../device/gpuPort.js';
 import { inSpace } from '../../device/gpuSpace.js';
 import type { GpuSvmContext, SharedPages } from '../../drm/gpusvm/gpusvm.js';
 import { PagesFlag } from '../../drm/gpusvm/pages.js';
+import { dmaAddrAt, dmaOrder } from '../../memory/dmaAddr.js';
 import type { PageArrayId, PageArrayPool } from '../../memory/pageArrays.js';
 import type { PagemapOwner } from '../../mm/migrate/devPagemap.js';
 import { PARK, STEP, type Steps } from '../../sim/steps.js';
@@ -16,6 +17,13 @@ import { DriverStep } from '../driverStep.js';
 import type { SvmVm } from '../svmVm.js';
 import type { VramUse } from '../vram/vramUse.js';
 import type { GpuFault } from './gpuFault.js';
+
+/** A range whose pages a fault, or a prefetch, has got for a device. */
+export interface Bindable {
+  readonly fault: GpuFault;
+  readonly range: DriverRange;
+  readonly part: RangeDevice;
+}
 
 export class RangeBinding {
   constructor(
@@ -67,6 +75,53 @@ export class RangeBinding {
     return errno;
   }
 
+  /**
+   * {@link bind} of ranges side by side, all to be read only or all to be written too, of no more pages than a page array has: in one request, as one
+   * job writes the entries of all ranges of a prefetch. Where some have been invalidated, or allow other atomics, they are bound one by one. The
+   * device's locks of all of them are held. @kernel xe_pt_update_ops_run
+   */
+  *bindRun(run: readonly Bindable[]): Steps<Errno> {
+    const [{ fault }] = run;
+    const { gpu, vm } = fault;
+    const { sched } = vm.kernel;
+    const array = this.arrays.tryBorrow() ?? (yield* this.arrays.borrow());
+    if (!vm.gpusvm.notifierLock.beginRead()) yield PARK;
+    const isOne = this.mayCommitAsOne(run);
+    for (let i = 0; isOne && i < run.length; i++)
+      if (sched.reach(DriverStep.bind, run[i].range.start, run[i].range.npages, gpu.index)) yield STEP;
+    const before = run.map(({ part: { bound, boundWritable } }) => ({ bound, boundWritable }));
+    const request = isOne ? this.publishRun(run, array) : null;
+    vm.gpusvm.notifierLock.readUnlock();
+    const errno = request === null ? Errno.EAGAIN : yield* gpu.port.finishBind(request);
+    this.arrays.giveBack(array);
+    if (request === null) return yield* this.bindEach(run);
+    for (const { part } of run) part.endBind();
+    for (let i = 0; i < run.length; i++) {
+      const { part, range } = run[i];
+      if (errno !== Errno.OK) yield* this.retract(fault, part, before[i].bound, before[i].boundWritable);
+      sched.at(DriverStep.bound, range.start, range.npages, gpu.index, errno);
+    }
+    return errno;
+  }
+
+  /** What is not valid any more is left out. The first other error ends it. */
+  private *bindEach(run: readonly Bindable[]): Steps<Errno> {
+    for (const { fault, range, part } of run) {
+      const errno = yield* this.bind(fault, range, part);
+      if (errno !== Errno.OK && errno !== Errno.EAGAIN) return errno;
+    }
+    return Errno.OK;
+  }
+
+  /** The notifier lock is held. */
+  private mayCommitAsOne(run: readonly Bindable[]): boolean {
+    const [{ fault: first, part: firstPart }] = run;
+    const atomics = this.atomicsAllowed(first, firstPart);
+    return run.every(
+      ({ fault, part }) => this.mayCommit(fault, part) && this.atomicsAllowed(fault, part) === atomics,
+    );
+  }
+
   /** Nothing has been invalidated since the pages were mapped; the notifier lock is held. @kernel xe_pt_svm_pre_commit */
   mayCommit({ vm, readOnly }: GpuFault, part: RangeDevice): boolean {
     // Another device's fault may have mapped the pages for this one, and for loads only.
@@ -75,16 +130,39 @@ export class RangeBinding {
 
   /** Publishing is sending the request: whatever an invalidation sends to the device afterwards takes effect after it. */
   publish(fault: GpuFault, range: DriverRange, part: RangeDevice, array: PageArrayId): BindRequest {
-    const { dmaAddrs } = part.pages;
-    assert(dmaAddrs !== null, 'valid pages have addresses');
-    this.arrays.arrays.view(array).set(dmaAddrs);
+    this.arrays.arrays.view(array).set(addressesOf(part));
+    this.begin(fault, part);
+    const first = inSpace(fault.vm.space, range.start);
+    const atomics = this.atomicsAllowed(fault, part);
+    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly, atomics);
+  }
+
+  private publishRun(run: readonly Bindable[], array: PageArrayId): BindRequest {
+    const [{ fault, range, part: firstPart }] = run;
+    const addrs = this.arrays.arrays.view(array);
+    let npages = 0;
+    let filled = 0;
+    for (const { fault: own, range: next, part } of run) {
+      assert(next.start === range.start + npages, 'ranges that are bound together lie side by side');
+      filled = appendAddresses(addrs, filled, addressesOf(part), next.npages);
+      npages += next.npages;
+      this.begin(own, part);
+    }
+    const first = inSpace(fault.vm.space, range.start);
+    return fault.gpu.port.startBind(
+      first,
+      npages,
+      array,
+      !fault.readOnly,
+      this.atomicsAllowed(fault, firstPart),
+    );
+  }
+
+  private begin(fault: GpuFault, part: RangeDevice): void {
     this.use.touchPages(part.pages);
     part.beginBind();
     part.bound = true;
     part.boundWritable = !fault.readOnly;
-    const first = inSpace(fault.vm.space, range.start);
-    const atomics = this.atomicsAllowed(fault, part);
-    return fault.gpu.port.startBind(first, range.npages, array, !fault.readOnly, atomics);
   }
 
   /** Where an atomic would not have to fault to get there. @kernel xe_atomic_for_vram, xe_atomic_for_system */
@@ -102,6 +180,22 @@ export class RangeBinding {
     part.boundWritable = wasWritable;
     notifierLock.readUnlock();
   }
+}
+
+function addressesOf({ pages: { dmaAddrs } }: RangeDevice): Uint32Array {
+  assert(dmaAddrs !== null, 'valid pages have addresses');
+  return dmaAddrs;
+}
+
+/** Those of `npages` pages behind the first `filled` entries; returns how many there are then. */
+function appendAddresses(to: Uint32Array, filled: number, from: Uint32Array, npages: number): number {
+  let end = filled;
+  for (let i = 0, done = 0; done < npages; i++) {
+    assert(end < to.length, 'a page array has an entry for each page');
+    to[end++] = from[i];
+    done += 1 << dmaOrder(dmaAddrAt(from, i));
+  }
+  return end;
 }
 
 /** All other devices of the mirror: those that have not used the range yet probably will. The vm lock is held. */

@@ -4,6 +4,7 @@ import { Errno } from '../../base/errno.js';
 import { type Vpn, vpn } from '../../base/units.js';
 import type { GpuSvmContext } from '../../drm/gpusvm/gpusvm.js';
 import { FaultKind } from '../../memory/faultKind.js';
+import { PAGE_ARRAY_PAGES } from '../../memory/pageArrays.js';
 import { PARK, type Steps } from '../../sim/steps.js';
 import type { DriverRange, RangeDevice } from '../driverRange.js';
 import { DriverStep } from '../driverStep.js';
@@ -13,6 +14,7 @@ import { pagesIn, walkMapped } from '../spanWalk.js';
 import type { SvmVm } from '../svmVm.js';
 import type { GpuFaultHandler } from './faultHandler.js';
 import type { GpuFault } from './gpuFault.js';
+import type { Bindable } from './rangeBinding.js';
 import { findOrInsertRange } from './rangeLookup.js';
 
 /** What a device is to have before it asks. */
@@ -27,11 +29,7 @@ export interface SpanPrefetchRequest {
 }
 
 /** A range that is not yet where it should be, or not bound; with a reference. @kernel xe_vma_op_prefetch_range */
-interface Wanted {
-  readonly fault: GpuFault;
-  readonly range: DriverRange;
-  readonly part: RangeDevice;
-}
+type Wanted = Bindable;
 
 /** Errors of get_pages that say that the memory changed meanwhile, which a program may do. */
 const CHANGED: ReadonlySet<Errno> = new Set([Errno.EOPNOTSUPP, Errno.EFAULT, Errno.EPERM]);
@@ -215,14 +213,35 @@ export class SpanPrefetch {
     const areValid = wanted.every(({ fault, part }) => binding.mayCommit(fault, part));
     vm.gpusvm.notifierLock.readUnlock();
     if (!areValid) return Errno.ENODATA;
-    for (const { fault, range, part } of wanted) {
+    for (let i = 0; i < wanted.length; ) {
+      const { fault, range, part } = wanted[i];
       if (!part.lock.beginLock()) yield PARK;
-      const errno = yield* binding.bind(fault, range, part);
-      part.lock.unlock();
+      const end = lockNeighbours(wanted, i);
+      const isAlone = end === i + 1;
+      const errno = yield* isAlone ? binding.bind(fault, range, part) : binding.bindRun(wanted.slice(i, end));
+      for (let held = end; held > i; ) wanted[--held].part.lock.unlock();
       if (errno !== Errno.OK && errno !== Errno.EAGAIN) return errno;
+      i = end;
     }
     return Errno.OK;
   }
+}
+
+/**
+ * One past the last of those that are bound in one request with the first, whose lock is held; takes their locks. One that a fault is working on is
+ * waited for with nothing else in hand, and so begins another request.
+ */
+function lockNeighbours(wanted: readonly Wanted[], first: number): number {
+  const { fault, range } = wanted[first];
+  let { end: page } = range;
+  let end = first + 1;
+  for (; end < wanted.length; end++) {
+    const next = wanted[end];
+    const fits = next.range.start === page && next.range.end - range.start <= PAGE_ARRAY_PAGES;
+    if (!fits || next.fault.readOnly !== fault.readOnly || !next.part.lock.tryLock()) break;
+    page = next.range.end;
+  }
+  return end;
 }
 
 /** The largest power of two, up to `most`, that the span has room for and its first page is a multiple of; at least one page. */

@@ -344,3 +344,129 @@ describe.each(layouts)('%s: a prefetch of which a range', (layout) => {
     finish(system);
   });
 });
+
+describe.each(layouts)('%s: the ranges of a prefetch', (layout) => {
+  /** First page, counted from the first of the area, and number of pages of each request that binds; the first `failing` of them find no room for page tables. */
+  function watchBinds(system: System, failing = 0): number[][] {
+    const { port } = system.coordinator.gpus[0];
+    const startBind = port.startBind.bind(port);
+    const finishBind = port.finishBind.bind(port);
+    const binds: number[][] = [];
+    port.startBind = (page, npages, ...rest) => {
+      binds.push([(page % TASK_SIZE_PAGES) - AREA, npages]);
+      if (binds.length <= failing) port.zap(page, npages);
+      const request = startBind(page, npages, ...rest);
+      if (binds.length <= failing) port.zap(page, npages);
+      return request;
+    };
+    let finished = 0;
+    port.finishBind = function* (request) {
+      const errno = yield* finishBind(request);
+      return ++finished <= failing ? Errno.ENOMEM : errno;
+    };
+    return binds;
+  }
+
+  function boundSteps(system: System): number[][] {
+    return system.seen
+      .filter(({ name }) => name === 'driver.bound')
+      .map(({ args: [start, npages, , errno] }) => [start - AREA, npages, errno]);
+  }
+
+  const each = [0, 16, 32];
+
+  it('are bound in one request where they lie side by side', () => {
+    const system = filled({ layout });
+    const binds = watchBinds(system);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(binds).toEqual([[0, 48]]);
+    expect(boundSteps(system)).toEqual(each.map((first) => [first, 16, Errno.OK]));
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    expect(faultsOf(system, 0)).toBe(0);
+    finish(system);
+  });
+
+  it('are bound in a request for each span without what is bound already', () => {
+    const system = filled({ layout });
+    expect(system.run(store(system.context(0), AREA + 16, 116))).toBe(Errno.OK);
+    const binds = watchBinds(system);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(binds).toEqual([
+      [0, 16],
+      [32, 16],
+    ]);
+    finish(system);
+  });
+
+  it('are bound apart where they have other rights', () => {
+    const system = filled({ layout });
+    expect(system.run(system.cpus[0].mprotect(vpn(AREA + 16), 32, Prot.Read))).toBe(Errno.OK);
+    const binds = watchBinds(system);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(binds).toEqual([
+      [0, 16],
+      [16, 32],
+    ]);
+    finish(system);
+  });
+
+  it('are bound one by one where an invalidation comes before the request', () => {
+    const system = filled({ layout, cpuThreads: 2 });
+    const binds = watchBinds(system);
+    const { arrays } = system.coordinator;
+    const tryBorrow = arrays.tryBorrow.bind(arrays);
+    let disturbing = false;
+    // The request needs an array, and waits for one until the pages of a range have gone home.
+    arrays.tryBorrow = () => {
+      const isBinding = system.seen.filter(({ name }) => name === 'gpusvm.mapped').length === 3;
+      if (isBinding) disturbing = true;
+      return isBinding && binds.length === 0 ? null : tryBorrow();
+    };
+    const borrow = arrays.borrow.bind(arrays);
+    arrays.borrow = function* () {
+      while (system.seen.every(({ name }) => name !== 'gpusvm.unmapped')) yield STEP;
+      return yield* borrow();
+    };
+    const disturb = function* (): Steps<number> {
+      while (!disturbing) yield STEP;
+      return yield* load(system.cpus[1], AREA + 16);
+    };
+    const ahead = system.cpus[0].prefetch(vpn(AREA), 48, 0, 1);
+    expect(system.runAll<number>([ahead, disturb()])).toEqual([Errno.OK, 116]);
+    expect(binds).toEqual([
+      [0, 16],
+      [32, 16],
+    ]);
+    expect(boundSteps(system)).toContainEqual([16, 16, Errno.EAGAIN]);
+    finish(system);
+  });
+
+  it('begin another request with one that a fault is working on, which is waited for', () => {
+    const system = filled({ layout });
+    const [gpu] = system.coordinator.gpus;
+    expect(system.run(store(system.context(0), AREA + 16, 116))).toBe(Errno.OK);
+    expect(system.run(load(system.cpus[0], AREA + 16))).toBe(116);
+    const part = system.rangeAt(AREA + 16)?.find(gpu);
+    if (part === null || part === undefined) throw new Error('the fault has made no part');
+    part.lock.tryLock = () => false;
+    const binds = watchBinds(system);
+    expect(prefetch(system, 0)).toBe(Errno.OK);
+    expect(binds).toEqual([
+      [0, 16],
+      [16, 32],
+    ]);
+    expect(part.lock.isLocked).toBe(false);
+    finish(system);
+  });
+
+  it('have what they had before where the request finds no room for page tables', () => {
+    const system = filled({ layout });
+    const binds = watchBinds(system, 1);
+    expect(prefetch(system, 0)).toBe(Errno.ENOMEM);
+    expect(binds).toEqual([[0, 48]]);
+    expect(boundPages(system, 0)).toEqual([]);
+    expect(boundSteps(system)).toEqual(each.map((first) => [first, 16, Errno.ENOMEM]));
+    expect(system.run(findDifference(system.context(0), AREA, 48, 100))).toBe(null);
+    finish(system);
+  });
+});
