@@ -356,6 +356,15 @@ describe('bench migrate', () => {
     expect(variants.every(({ sizeBytes, rangeBytes, storm }) => rangeBytes === sizeBytes && !storm)).toBe(
       true,
     );
+    // Each by itself and together, but for what fills a block.
+    const kinds = variants.map(({ rangeBytes, joined }) => `${rangeBytes} ${joined}`);
+    expect([...new Set(kinds)]).toEqual([
+      '4096 false',
+      '4096 true',
+      '65536 false',
+      '65536 true',
+      '2097152 false',
+    ]);
     expect(host.stdout.text).toContain('host_to_device.2MiB, source (row)');
     expect(host.stdout.text).toMatch(/\nPASSED: every byte arrived in 1 test\n$/);
     expect(host.stderr.text).toBe('');
@@ -390,8 +399,9 @@ describe('bench migrate', () => {
 
   it('measures tests by name, with ranges of several sizes, with and without a storm', async () => {
     const options = ['--tests', 'all_to_all,local', '--sizes', '64KiB', '--ranges', '4KiB,2MiB', '--storm'];
-    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
+    expect(await runCli(['bench', 'migrate', ...options, '--join', 'off'], host)).toBe(0);
     const { variants } = host.benches[0];
+    expect(variants.every(({ joined }) => !joined)).toBe(true);
     expect(variants.map(({ test, rangeBytes, storm }) => [test, rangeBytes, storm])).toEqual(
       ['all_to_all', 'local'].flatMap((test) =>
         [4096, 65_536].flatMap((rangeBytes) => [false, true].map((storm) => [test, rangeBytes, storm])),
@@ -399,12 +409,13 @@ describe('bench migrate', () => {
     );
   });
 
-  it('measures all tests when told to', async () => {
-    expect(
-      await runCli(['bench', 'migrate', '--tests', 'all', '--sizes', '4KiB', '--storm', 'on'], host),
-    ).toBe(0);
-    expect(host.benches[0].variants).toHaveLength(14);
-    expect(host.benches[0].variants.every(({ storm }) => storm)).toBe(true);
+  it('measures all tests when told to; what a device copies itself does not migrate, together or not', async () => {
+    const options = ['--tests', 'all', '--sizes', '4KiB', '--storm', 'on', '--join'];
+    expect(await runCli(['bench', 'migrate', ...options], host)).toBe(0);
+    const { variants } = host.benches[0];
+    expect(variants).toHaveLength(14);
+    expect(variants.every(({ storm }) => storm)).toBe(true);
+    expect(variants.every(({ test, joined }) => joined === (test !== 'local'))).toBe(true);
   });
 
   it('fails when a byte did not arrive', async () => {
@@ -440,6 +451,7 @@ describe('bench migrate', () => {
     [['--sizes', '8GiB'], '--sizes: found 8GiB'],
     [['--tests', 'host_to_devise'], 'did you mean host_to_device?'],
     [['--storm', 'maybe'], 'off, on, both'],
+    [['--join', 'maybe'], 'off, on, both'],
     [['--ranges', '4MiB'], 'at most 2MiB'],
     [['--samples', '2'], 'a whole number from 3'],
     [['--samples', '3.5'], 'a whole number from 3'],

@@ -113,6 +113,7 @@ export function migrateCell(changes: Partial<MigrateCell> = {}): MigrateCell {
     sizeBytes: 2 ** 21,
     rangeBytes: 2 ** 21,
     storm: false,
+    joined: false,
     status: 'Passed',
     reason: '',
     verified: true,

@@ -38,6 +38,11 @@ const ownOptions = {
     what: 'invalidations of what moves: off, on, or both one after the other',
     preset: 'both',
   },
+  join: {
+    flags: '--join [which]',
+    what: 'ranges of less than 2MiB that lie side by side: off: each migrates by itself, as with xe; on: together, as with amdgpu and nouveau; both (default)',
+    preset: 'on',
+  },
   outstanding: { flags: '--outstanding <list>', what: 'faults under way at once, ascending' },
   events: { flags: '--events <list>', what: 'protect, unmap, discard, migrate, or all' },
   rates: { flags: '--rates <list>', what: 'rounds per second at most, or most: one right after the other' },

@@ -11,21 +11,26 @@ import {
   type MigrateVariant,
   migrateObstacle,
 } from '../../simulation/bench/migrate.js';
-import { defaultMigrateTests, migrateTestNames, migrateTests } from '../../simulation/bench/migrateTests.js';
+import {
+  defaultMigrateTests,
+  type MigrateTestName,
+  migrateTestNames,
+  migrateTests,
+} from '../../simulation/bench/migrateTests.js';
 import type { SimulationConfig } from '../../simulation/simulationConfig.js';
 import { chosenOf, rangeSizes, refusal, sizeList } from '../optionValues.js';
 import { type Benchmark, type BenchOptions, textOption } from './benchmark.js';
 
 const DEFAULT_SIZES = '4KiB,64KiB,2MiB';
 const SIZE_BYTES_MAX = 2 ** 28;
-const stormChoices = ['off', 'on', 'both'];
+const switchChoices = ['off', 'on', 'both'];
 
 export const migrateBenchmark: Benchmark<MigrateOptions, MigrateCell> = {
   name: 'migrate',
   what: 'migration throughput from RAM to VRAM, back, and from device to device, directly and through RAM',
   scenario: 'bench-migrate',
   tests: migrateTestNames.map((name) => ({ name, what: migrateTests[name].what })),
-  takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm', 'policy'],
+  takes: ['clock', 'devices', 'layout', 'sizes', 'tests', 'ranges', 'storm', 'join', 'policy'],
   samplesMax: 10_000,
   report: migrateReport,
   plan: ({ typed, config, samples, clocks }) => {
@@ -51,12 +56,22 @@ function variantsOf(typed: BenchOptions, config: SimulationConfig): MigrateVaria
   );
   const sizes = sizesOf(typed, config);
   const ranges = rangeSizes(textOption(typed, 'ranges', formatSize(DEFAULT_RANGE_BYTES)));
-  const storms = stormsOf(textOption(typed, 'storm', 'off'));
+  const storms = switched('--storm', textOption(typed, 'storm', 'off'));
+  const joins = switched('--join', textOption(typed, 'join', 'both'));
   const variants = tests.flatMap((test) =>
     sizes.flatMap((sizeBytes) =>
-      ranges.flatMap((range) =>
-        storms.map((storm) => ({ test, sizeBytes, rangeBytes: Math.min(range, sizeBytes), storm })),
-      ),
+      ranges.flatMap((range) => {
+        const rangeBytes = Math.min(range, sizeBytes);
+        return joins.flatMap((join) =>
+          storms.map((storm) => ({
+            test,
+            sizeBytes,
+            rangeBytes,
+            storm,
+            joined: join && mayJoin(test, rangeBytes),
+          })),
+        );
+      }),
     ),
   );
   return [...new Map(variants.map((variant) => [migrateKey(variant), variant])).values()];
@@ -66,7 +81,12 @@ function variantsOf(typed: BenchOptions, config: SimulationConfig): MigrateVaria
 function sizesOf(typed: BenchOptions, config: SimulationConfig): number[] {
   const text = textOption(typed, 'sizes', DEFAULT_SIZES);
   const sizes = sizeList('--sizes', text);
-  const plain = { test: 'host_to_device', rangeBytes: DEFAULT_RANGE_BYTES, storm: false } as const;
+  const plain = {
+    test: 'host_to_device',
+    rangeBytes: DEFAULT_RANGE_BYTES,
+    storm: false,
+    joined: false,
+  } as const;
   const tooLarge = sizes.find(
     (sizeBytes) => sizeBytes > SIZE_BYTES_MAX || migrateObstacle(config, { ...plain, sizeBytes }) !== null,
   );
@@ -77,8 +97,13 @@ function sizesOf(typed: BenchOptions, config: SimulationConfig): number[] {
   throw refusal(`--sizes ${text}`, formatSize(tooLarge), `at most ${most}`);
 }
 
+/** One that fills a block has no other to migrate with, and what the code of a device copies does not migrate. */
+function mayJoin(test: MigrateTestName, rangeBytes: number): boolean {
+  return rangeBytes < DEFAULT_RANGE_BYTES && test !== 'local';
+}
+
 /** @throws UserError */
-function stormsOf(typed: string): boolean[] {
-  if (!stormChoices.includes(typed)) throw refusal('--storm', typed, stormChoices.join(', '));
+function switched(option: string, typed: string): boolean[] {
+  if (!switchChoices.includes(typed)) throw refusal(option, typed, switchChoices.join(', '));
   return typed === 'both' ? [false, true] : [typed === 'on'];
 }

@@ -94,7 +94,7 @@ function migrationBytes({ sizeBytes, rangeBytes }: MigrateVariant): number {
 }
 
 function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
-  const { test, sizeBytes, rangeBytes, storm, verified, status } = cell;
+  const { test, sizeBytes, rangeBytes, storm, joined, verified, status } = cell;
   const { source, destination, path, wall } = flow;
   return {
     name: `${migrateKey(cell)}.${source}-${destination}`,
@@ -105,6 +105,7 @@ function flowResult(cell: MigrateCell, flow: MigrateFlowResult): JsonObject {
     sizeBytes,
     rangeBytes,
     storm,
+    joined,
     wall: timesResult(cell, flow, 'wall'),
     // It compares wall times: where none were taken there is none.
     ...(wall === null ? {} : { memcpyRatio: median(wall.memcpyRatios) }),

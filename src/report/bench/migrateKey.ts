@@ -7,8 +7,8 @@ import { formatBytes } from '../units.js';
 export const DEFAULT_RANGE_BYTES = 2 ** 21;
 
 /** `host_to_device.2MiB`, and what differs from the usual. */
-export function migrateKey({ test, sizeBytes, rangeBytes, storm }: MigrateVariant): string {
+export function migrateKey({ test, sizeBytes, rangeBytes, storm, joined }: MigrateVariant): string {
   const isUsual = rangeBytes >= Math.min(sizeBytes, DEFAULT_RANGE_BYTES);
   const ranges = isUsual ? '' : `.${formatBytes(rangeBytes)}-ranges`;
-  return `${test}.${formatBytes(sizeBytes)}${ranges}${storm ? '.storm' : ''}`;
+  return `${test}.${formatBytes(sizeBytes)}${ranges}${joined ? '.joined' : ''}${storm ? '.storm' : ''}`;
 }

@@ -72,6 +72,8 @@ export interface MigrateVariant {
   /** Of the ranges that migrate; at most the size. */
   readonly rangeBytes: number;
   readonly storm: boolean;
+  /** Ranges side by side migrate in one call, as with amdgpu and nouveau; otherwise each in one of its own, as with xe. */
+  readonly joined: boolean;
 }
 
 export interface MigrateCell extends MigrateVariant {
@@ -96,12 +98,14 @@ export interface MigrateOptions {
 
 /**
  * A sample moves about this many migrations, within bounds: enough to steady the figure, and that the first and the last of those under way weigh
- * little, not so many that small sizes take minutes.
+ * little, not so many that small sizes take minutes. Where ranges are joined, what migrates at once is larger than they are.
  */
 const REGIONS = {
-  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
-  virtual: { migrations: 256, bytesMin: 2 ** 19, bytesMax: 32 * 2 ** 20 },
+  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, joinedBytesMin: 32 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
+  virtual: { migrations: 256, bytesMin: 2 ** 19, joinedBytesMin: 8 * 2 ** 20, bytesMax: 32 * 2 ** 20 },
 } as const;
+/** Unless the scenario says how much migrates together. */
+const JOINED_BYTES = 2 ** 21;
 /**
  * Ranges in flight at once for each flow: the host works on one while a device copies another. Under `threads` a few keep both busy, and more would
  * get in each other's way: the end of each invalidation wakes all that wait for it, of whom most find the next one running.
@@ -229,13 +233,13 @@ class MigrateMeasurement {
     return runs;
   }
 
-  /** Null where the code of a device copies: it does not migrate. */
+  /** Null where the code of a device copies: it does not migrate; and where ranges are joined: a fault joins none. */
   private async phases(
     variant: MigrateVariant,
     { flows: [flow] }: FlowGroup,
     executor: ExecutorName,
   ): Promise<PhaseSplit | null> {
-    if (flow.source === flow.destination || this.options.signal?.aborted) return null;
+    if (variant.joined || flow.source === flow.destination || this.options.signal?.aborted) return null;
     const config = this.groupConfig(variant, [flow], executor);
     const [workload] = config.workloads;
     assert(workload.kind === 'migrate-bench', 'another workload');
@@ -279,11 +283,12 @@ class MigrateMeasurement {
   }
 
   private groupConfig(
-    { test, sizeBytes, rangeBytes, storm }: MigrateVariant,
+    variant: MigrateVariant,
     flows: readonly MigrateFlow[],
     executor: ExecutorName,
   ): SimulationConfig {
     const { config } = this;
+    const { test, sizeBytes, rangeBytes, storm, joined } = variant;
     const isWall = executor === 'threads';
     const { samples } = this.options;
     const rangePages = Math.min(sizeBytes, rangeBytes, BYTES_PER_CHUNK_MAX) / PAGE_BYTES;
@@ -295,7 +300,7 @@ class MigrateMeasurement {
       sizeBytes,
       rangePages,
       depth: DEPTHS[executor],
-      regionPages: regionPagesFor(config, flows, sizeBytes, rangePages, executor),
+      regionPages: regionPagesFor(config, flows, variant, rangePages, executor),
       ...(isWall
         ? { warmUp: this.wallWarmUp(), samplesNs: samples * SAMPLE_NS_MAX }
         : { warmUp: SINGLE_WARM_UP }),
@@ -304,7 +309,15 @@ class MigrateMeasurement {
       ...(storm ? { stormNs: STORM_PAUSE_NS } : {}),
     };
     const interconnect = migrateTests[test].direct ? 'peer' : 'none';
-    const svm = { ...config.svm, chunkPages, interconnect, timesliceUs: 0, placement: 'migrate' } as const;
+    const togetherPages = joined ? config.svm.togetherPages || JOINED_BYTES / PAGE_BYTES : 0;
+    const svm = {
+      ...config.svm,
+      chunkPages,
+      interconnect,
+      togetherPages,
+      timesliceUs: 0,
+      placement: 'migrate',
+    } as const;
     return { ...config, name: 'bench migrate', executor, svm, workloads: [workload] };
   }
 }
@@ -313,12 +326,13 @@ class MigrateMeasurement {
 function regionPagesFor(
   config: SimulationConfig,
   flows: readonly MigrateFlow[],
-  sizeBytes: number,
+  { sizeBytes, joined }: MigrateVariant,
   rangePages: number,
   executor: ExecutorName,
 ): number {
-  const { migrations, bytesMin, bytesMax } = REGIONS[executor];
-  const manyBytes = Math.min(bytesMax, Math.max(bytesMin, migrations * rangePages * PAGE_BYTES));
+  const { migrations, bytesMin, joinedBytesMin, bytesMax } = REGIONS[executor];
+  const leastBytes = joined ? joinedBytesMin : bytesMin;
+  const manyBytes = Math.min(bytesMax, Math.max(leastBytes, migrations * rangePages * PAGE_BYTES));
   const wantedBytes = Math.max(sizeBytes, Math.min(manyBytes, roomFor(config, flows)));
   return (Math.floor(wantedBytes / sizeBytes) * sizeBytes) / PAGE_BYTES;
 }

@@ -184,7 +184,8 @@ describe('the report of bench migrate', () => {
 });
 
 describe('migrateKey', () => {
-  const variant = { test: 'all_to_all', sizeBytes: 2 ** 21, rangeBytes: 2 ** 21, storm: false } as const;
+  const usual = { storm: false, joined: false };
+  const variant = { test: 'all_to_all', sizeBytes: 2 ** 21, rangeBytes: 2 ** 21, ...usual } as const;
 
   it.each([
     [{}, 'all_to_all.2MiB'],
@@ -192,6 +193,8 @@ describe('migrateKey', () => {
     [{ sizeBytes: 4096, rangeBytes: 4096 }, 'all_to_all.4KiB'],
     [{ rangeBytes: 65_536 }, 'all_to_all.2MiB.64KiB-ranges'],
     [{ storm: true }, 'all_to_all.2MiB.storm'],
+    [{ sizeBytes: 4096, rangeBytes: 4096, joined: true }, 'all_to_all.4KiB.joined'],
+    [{ rangeBytes: 4096, storm: true, joined: true }, 'all_to_all.2MiB.4KiB-ranges.joined.storm'],
   ])('leaves out what is usual: %j', (changes, key) => {
     expect(migrateKey({ ...variant, ...changes })).toBe(key);
   });

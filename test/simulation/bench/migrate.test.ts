@@ -11,7 +11,7 @@ const set = ['ram=8MiB', 'devices.vram=4MiB'];
 const config = loadScenario(`${configDir()}/bench-migrate.yaml`, { executor: 'virtual', set });
 const tests: readonly MigrateTestName[] = ['host_to_device', 'device_to_device_bounce', 'all_to_all'];
 const clocks = { wall: false, simulated: true };
-const small = { sizeBytes: 4096, rangeBytes: 4096, storm: false };
+const small = { sizeBytes: 4096, rangeBytes: 4096, storm: false, joined: false };
 
 async function cellOf(test: MigrateTestName, changes: Partial<typeof small> = {}): Promise<MigrateCell> {
   const variants = [{ test, ...small, ...changes }];
@@ -59,6 +59,29 @@ describe('bench migrate', () => {
       expect(parts).toBeCloseTo(split.wholeNs, 3);
       expect(split.phasesNs.copy).toBeGreaterThan(0);
     }
+  });
+
+  it('moves more ranges in less time where they migrate together, and tells no phases of single faults then', async () => {
+    const [alone, joined] = [
+      await cellOf('host_to_device'),
+      await cellOf('host_to_device', { joined: true }),
+    ];
+    expect(joined).toMatchObject({ status: 'Passed', verified: true, phases: { simulated: null } });
+    const perNs = ({ flows: [{ simulated }] }: MigrateCell): number =>
+      simulated === null ? Number.NaN : simulated.bytes[0] / simulated.times[0];
+    expect(perNs(joined)).toBeGreaterThan(2 * perNs(alone));
+  });
+
+  it('joins as many pages as the scenario says', async () => {
+    const blocks = await Promise.all(
+      [2, 512].map(async (togetherPages) => {
+        const svm = { ...config.svm, togetherPages };
+        const variants = [{ test: 'host_to_device', ...small, joined: true } as const];
+        const [{ flows }] = await runBenchMigrate({ ...config, svm }, { variants, samples: 3, clocks });
+        return flows[0].simulated?.times[0] ?? Number.NaN;
+      }),
+    );
+    expect(blocks[0]).toBeGreaterThan(1.2 * blocks[1]);
   });
 
   it('moves every byte although a storm invalidates what moves', async () => {

@@ -18,15 +18,18 @@ function machine(preset: string, set: readonly string[] = []): SimulationConfig 
 const claiming = presetNames().filter((name) => loadPreset(name, '.').claims.length > 0);
 
 describe('a preset that comes with svmsim', () => {
-  it.each(claiming)('%s is within 15 %% of every figure that it claims, or says why not', async (preset) => {
-    const residuals = await calibrate(machine(preset), loadPreset(preset, '.').claims);
-    for (const { figure, residual, status, notMet } of residuals) {
-      expect(status, `${figure} ${residual}`).not.toBe('missed');
-      // An excuse for what is met would hide that the model has become better.
-      if (notMet !== null) expect(status, figure).toBe('explained');
-      else expect(Math.abs(residual ?? Number.NaN), figure).toBeLessThanOrEqual(RESIDUAL_MAX);
-    }
-  });
+  it.each(claiming)(
+    '%s is within 15 percent of every figure that it claims, or says why not',
+    async (preset) => {
+      const residuals = await calibrate(machine(preset), loadPreset(preset, '.').claims);
+      for (const { figure, residual, status, notMet } of residuals) {
+        expect(status, `${figure} ${residual}`).not.toBe('missed');
+        // An excuse for what is met would hide that the model has become better.
+        if (notMet !== null) expect(status, figure).toBe('explained');
+        else expect(Math.abs(residual ?? Number.NaN), figure).toBeLessThanOrEqual(RESIDUAL_MAX);
+      }
+    },
+  );
 });
 
 /** A number of another size for each that some figure is said to have fitted. */
