@@ -48,15 +48,28 @@ export function firstOnDevice({ pageTable, kernel }: Mm, start: Vpn, end: Vpn): 
 }
 
 /** How many pages of the half-open span the CPU's page table has in the memory of a device, or with -1 in RAM: what is about to move is nowhere. @kernel show_numa_map */
-export function pagesIn({ pageTable, kernel }: Mm, start: Vpn, end: Vpn, device: number): number {
-  const { layout } = kernel.memory;
+export function pagesIn(mm: Mm, start: Vpn, end: Vpn, device: number): number {
+  const { pageTable } = mm;
   let pages = 0;
   for (let page: number = pageTable.nextPopulated(start, end); page < end; ) {
-    const pte = pteFromWord(pageTable.get(page));
-    const next = pteIsHuge(pte) ? Math.min(end, page - (page % PMD_PAGES) + PMD_PAGES) : page + 1;
-    const isThere = pteIsMapping(pte) && layout.zoneOf(ptePfn(pte)).deviceIndex === device;
-    if (isThere && !kernel.isZeroPage(ptePfn(pte))) pages += next - page;
-    page = pageTable.nextPopulated(next, end);
+    const tableEnd = Math.min(end, page - (page % PMD_PAGES) + PMD_PAGES);
+    pages += pagesInTable(mm, page, tableEnd, device);
+    page = pageTable.nextPopulated(tableEnd, end);
+  }
+  return pages;
+}
+
+/** Of one table, whose entries are one leaf or a page each. */
+function pagesInTable({ pageTable, kernel }: Mm, start: number, end: number, device: number): number {
+  const { layout } = kernel.memory;
+  const slot = pageTable.slot(start);
+  let pages = 0;
+  for (let i = 0; i < end - start; i++) {
+    const pte = pteFromWord(pageTable.read(slot + i));
+    if (!pteIsMapping(pte)) continue;
+    const isThere = layout.zoneOf(ptePfn(pte)).deviceIndex === device && !kernel.isZeroPage(ptePfn(pte));
+    if (pteIsHuge(pte)) return isThere ? end - start : 0;
+    if (isThere) pages++;
   }
   return pages;
 }

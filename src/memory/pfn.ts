@@ -56,6 +56,7 @@ export const MigratePfnFlag = {
 } as const;
 
 const MIGRATE_PFN_SHIFT = 6;
+const MIGRATE_PFN_LOW_BITS = 2 ** MIGRATE_PFN_SHIFT - 1;
 const MIGRATE_PFN_FLAGS = 15;
 
 /**
@@ -95,7 +96,7 @@ export function migratePfnWithout(entry: MigratePfn, flags: number): MigratePfn 
 
 /** Whether a word of such an array is empty or says what it is; the number of a page alone is not, as a rule. */
 export function isMigratePfn(word: number): boolean {
-  const flags = word & (2 ** MIGRATE_PFN_SHIFT - 1);
+  const flags = word & MIGRATE_PFN_LOW_BITS;
   return (flags & ~MIGRATE_PFN_FLAGS) === 0 && ((word & MigratePfnFlag.VALID) !== 0 || word === flags);
 }
 
