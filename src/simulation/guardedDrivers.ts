@@ -25,7 +25,8 @@ const INVALIDATION_PARTS = [...INVALIDATION_STEPS, 'rangeAlloc', 'rangeFree'];
 
 const SERVE_ALLOWED =
   'a generator function, which returns 0 (OK), or an error of Errno such as -14 (EFAULT), -12 (ENOMEM) or -16 (EBUSY)';
-const REPLY_ALLOWED = 'a generator function, which returns ioctlReply(errno, a, b)';
+const REPLY_ALLOWED =
+  'a generator function, which returns ioctlReply(errno, a, b): one of Errno, and two numbers';
 
 /** Its calls, its claims, and what its tasks give; what they throw fails as tasks do. */
 export function guardedDrivers(makers: readonly DriverMaker[], from: CodeOrigin): DriverMaker[] {
@@ -90,13 +91,20 @@ function* guardedFault(serving: GuardedCall, fault: RaisedFault, serve: ServeByD
 
 function* guardedReply(call: GuardedCall, handle: () => Steps<IoctlReply>): Steps<IoctlReply> {
   const reply = yield* stepsOf(call, handle);
-  return isReply(reply) ? reply : refuseAnswer(call, reply);
+  const wrong = wrongPart(reply);
+  if (wrong === null) return reply;
+  return wrong === '' ? refuseAnswer(call, reply) : refuseAnswer({ ...call, about: wrong }, reply);
 }
 
-function isReply(reply: unknown): boolean {
-  if (typeof reply !== 'object' || reply === null) return false;
-  const numbers = ['errno', 'a', 'b'].map((key): unknown => Reflect.get(reply, key));
-  return numbers.every((value) => typeof value === 'number') && isErrno(Number(numbers[0]));
+/** The part of a reply that is none, in words; empty for what is no reply at all, null for one that can be sent. */
+function wrongPart(reply: unknown): string | null {
+  if (typeof reply !== 'object' || reply === null) return '';
+  const wrong = ['errno', 'a', 'b'].find((key) => !isPart(key, Reflect.get(reply, key)));
+  return wrong === undefined ? null : `in which ${wrong} is ${String(Reflect.get(reply, wrong))}`;
+}
+
+function isPart(key: string, value: unknown): boolean {
+  return typeof value === 'number' && (key !== 'errno' || isErrno(value));
 }
 
 /** Passes calls on to the table of the Coordinator, each with a guard around it. */

@@ -128,6 +128,17 @@ describe('what a driver gives where tasks ask it', () => {
       `{ ${calling}, drivers: [() => ({ ${good}, register: (calls) => calls.register(1000, function* () {}) })] }`,
       /the call 1000 of drivers\[0\] that gives undefined, allowed/,
     ],
+    ...[
+      ['{ errno: -3, a: 0, b: 0 }', 'errno is -3'],
+      ['{ errno: 5, a: 0, b: 0 }', 'errno is 5'],
+      ['{ errno: 0, a: 1 }', 'b is undefined'],
+    ].map(([reply, wrong]): [string, string, RegExp] => [
+      `answers ${wrong}`,
+      `{ drivers: [() => ({ ${good}, register(calls) { calls.register(1000, function* () { return ${reply}; }); } })], ${calling} }`,
+      new RegExp(
+        `that gives an object in which ${wrong}, allowed: a generator function, which returns ioctlReply`,
+      ),
+    ]),
   ])('where it %s ends the run with one line', async (name, text, found) => {
     const error = await moduleError(join(folder, `${name}.mjs`), text, 'virtual');
     expect(error).toBeInstanceOf(UserError);

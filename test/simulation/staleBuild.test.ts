@@ -39,6 +39,14 @@ it('what is no source does not count', () => {
   expect(newerSource(root)).toBeNull();
 });
 
+it('the page of a report does not count, which is compiled by itself', () => {
+  write('dist/.tsbuildinfo', 101);
+  write('src/report/page/main.ts', 102);
+  expect(newerSource(root)).toBeNull();
+  write('src/report/pageOf.ts', 102);
+  expect(newerSource(root)).toBe('src/report/pageOf.ts');
+});
+
 it('nothing is said where the compilation left no record', () => {
   expect(newerSource(root)).toBeNull();
 });

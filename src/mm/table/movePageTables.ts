@@ -32,7 +32,8 @@ export class MovePageTables {
     yield* mm.notifiers.invalidateStart(range);
     const done = yield* this.moveEntries(mm, from - before, to - before, npages + before);
     yield* mm.notifiers.invalidateEnd(range);
-    return done - before;
+    // No table for the first, which begins before what moves.
+    return Math.max(0, done - before);
   }
 
   private *moveEntries(mm: Mm, from: number, to: number, npages: number): Steps<number> {

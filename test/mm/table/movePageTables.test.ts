@@ -1,7 +1,9 @@
 /** Moves of pages whose first table is not wholly theirs: it moves as a whole where nothing else is mapped there, which mirrors and soft-dirty bits tell. */
 
 import { beforeEach, expect, it } from 'vitest';
+import { Errno } from '../../../src/base/errno.js';
 import { PMD_PAGES, vpn } from '../../../src/base/units.js';
+import { FailureInjector } from '../../../src/memory/failureInjector.js';
 import { MremapFlag } from '../../../src/mm/area/mremap.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import { PteBit, PteKind, pteHas, pteKind } from '../../../src/mm/table/pte.js';
@@ -83,4 +85,19 @@ it.each<[string, number, number, number, number[]]>([
     heard: [`UNMAP ${from}+${npages}`, `UNMAP ${from}+${npages}`],
     isMarked: true,
   });
+});
+
+it.each([1, 2, 3])('nothing moves where table %i of the new place finds no memory', (nth) => {
+  const far = FROM + 32 * PMD_PAGES * PMD_PAGES;
+  mapFixed(machine, mm, FROM, LEFT);
+  go(new TestCpu(machine, mm).store(FROM, 5));
+  const injector = new FailureInjector();
+  injector.failNth(nth);
+  machine.kernel.injectFailures(injector);
+  const flags = MremapFlag.MayMove | MremapFlag.Fixed;
+  const args = { from: vpn(FROM), fromPages: LEFT, toPages: LEFT, target: vpn(far), flags };
+  expect(go(machine.calls.mremap.mremap(mm, args))).toBe(Errno.ENOMEM);
+  injector.stop();
+  expect(go(new TestCpu(machine, mm).load(FROM))).toBe(5);
+  checkAccounting(machine.kernel, [mm]);
 });
