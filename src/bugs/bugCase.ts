@@ -2,9 +2,12 @@
 
 import { PMD_PAGES } from '../base/units.js';
 import { type Case, caseSchema } from '../case/caseSchema.js';
+import { type CaseMistake, shapeMistakes, toldMistake } from '../scenario/case/caseMistake.js';
+import { ruleMistakes } from '../scenario/case/caseRules.js';
 import type { SubjectSource } from './bugOverlay.js';
+import { OverlayMistake } from './overlayMistake.js';
 
-/** As in a case file, without the suite. Throws for what is no case: a mistake in the overlay. */
+/** As in a case file, without the suite. */
 export interface BugCase {
   readonly name: string;
   readonly steps: readonly unknown[];
@@ -12,9 +15,18 @@ export interface BugCase {
   readonly params?: Case['params'];
 }
 
+/** @throws OverlayMistake for what is no case, as a case file is refused. */
 export function bugCase(one: BugCase): SubjectSource {
-  const program = caseSchema.parse({ suite: 'bugs', deterministic: false, ...one });
-  return { kind: 'case', program };
+  const value = { suite: 'bugs', deterministic: false, ...one };
+  const parsed = caseSchema.safeParse(value);
+  if (!parsed.success) throw mistakeIn(one, value, shapeMistakes(parsed.error));
+  const broken = ruleMistakes(parsed.data, []);
+  if (broken.length > 0) throw mistakeIn(one, value, broken);
+  return { kind: 'case', program: parsed.data };
+}
+
+function mistakeIn({ name }: BugCase, value: object, [first]: readonly CaseMistake[]): OverlayMistake {
+  return new OverlayMistake({ where: `bug case '${name}'`, ...toldMistake(value, first) });
 }
 
 /** `bind_mirror` of the first process for each device. */

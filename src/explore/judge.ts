@@ -1,6 +1,7 @@
 /** Puts into words how a run ended that did not end well. */
 
 import { AssertionFailure } from '../base/assert.js';
+import { OverlayMistake } from '../bugs/overlayMistake.js';
 import type { Case } from '../case/caseSchema.js';
 import type { TaskFailure } from '../sim/scheduler.js';
 import { stepDefinition } from '../sim/steps.js';
@@ -15,8 +16,12 @@ const INVARIANTS: ReadonlyMap<string, string> = new Map([
   ['wait for detach: ', 'L6'],
 ]);
 
-/** A task ended by an exception: a broken assumption, or plainly a mistake. */
+/**
+ * A task ended by an exception: a broken assumption, or plainly a mistake.
+ * @throws OverlayMistake where that was it: a bug that could not be put in has not been found.
+ */
 export function judgeFailure({ cause, where }: TaskFailure): Verdict {
+  if (cause instanceof OverlayMistake) throw cause;
   const what = cause instanceof AssertionFailure ? cause.message : `${cause.name}: ${cause.message}`;
   const [, invariant = null] = [...INVARIANTS].find(([begin]) => what.startsWith(begin)) ?? [];
   return {

@@ -1,6 +1,7 @@
 /** How one method of one object is replaced. */
 
 import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/base/userError.js';
 import { replaceMethod } from '../../src/bugs/replaceMethod.js';
 
 class Counter {
@@ -13,6 +14,11 @@ class Counter {
     this.add(n);
     return this.add(n);
   }
+}
+
+class Misspelt {
+  [name: string]: unknown;
+  addTwice(): void {}
 }
 
 describe('replaceMethod', () => {
@@ -30,7 +36,18 @@ describe('replaceMethod', () => {
     expect(bent.add(1)).toBe(11);
   });
 
-  it('refuses what is no method', () => {
-    expect(() => replaceMethod(new Counter(), 'count', (right) => right)).toThrow('count is no method');
+  it('refuses what is no method, as bad input', () => {
+    const refused = (): void => replaceMethod(new Counter(), 'count', (right) => right);
+    expect(refused).toThrow(UserError);
+    expect(refused).toThrow(
+      "bug overlay: key 'count': found a number, allowed: a method of Counter: add, addTwice",
+    );
+  });
+
+  it('says what a misspelt name was meant to be', () => {
+    const bent: Record<string, unknown> & object = new Misspelt();
+    expect(() => replaceMethod(bent, 'addTwise', (right) => right)).toThrow(
+      "key 'addTwise': found an unknown method, allowed: a method of Misspelt: addTwice (did you mean 'addTwice'?)",
+    );
   });
 });

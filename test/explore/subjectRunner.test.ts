@@ -31,6 +31,16 @@ function runnerFor(subject: Subject, bug: string | null = null): SubjectRunner {
   return new SubjectRunner(subject, { checkers: allCheckers, overlay, stepsMax: STEPS_MAX });
 }
 
+const rightOverlay: BugOverlay = {
+  id: 'B0',
+  title: '',
+  wrong: '',
+  reference: '',
+  subject: race,
+  expected: [],
+  apply: () => {},
+};
+
 describe('SubjectRunner', () => {
   it('runs a case again and again, each time on a machine as new', () => {
     const runner = runnerFor(subjectOf(race));
@@ -55,6 +65,30 @@ describe('SubjectRunner', () => {
       expect(again).toEqual(first);
       expect(replay.isExact).toBe(true);
     }
+  });
+
+  it('tells of a wrong method of an overlay, and takes it for no bug that was found', () => {
+    const misspelt: Record<string, () => void> = { unmapParts() {} };
+    const overlay: BugOverlay = {
+      ...rightOverlay,
+      apply: ({ coordinator: { gpuFaults } }) =>
+        replaceMethod(
+          gpuFaults,
+          'handle',
+          (right) =>
+            function* (...args) {
+              replaceMethod(misspelt, 'unmapPart', (same) => same);
+              return yield* right(...args);
+            },
+        ),
+    };
+    const runner = new SubjectRunner(subjectOf(race), {
+      checkers: allCheckers,
+      overlay,
+      stepsMax: STEPS_MAX,
+    });
+    const named = expect.objectContaining({ exitCode: 2, hint: "did you mean 'unmapParts'?" });
+    expect(() => runner.run(new RandomStrategy(1))).toThrow(named);
   });
 
   it('judges a case by its expectations', () => {

@@ -2,9 +2,9 @@
 
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
+import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
-import type { CaseMistake } from './loadCases.js';
 
 const MAIN_PROCESS = 'p0';
 

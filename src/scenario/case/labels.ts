@@ -3,9 +3,9 @@
 import type { Case } from '../../case/caseSchema.js';
 import { labelKeys } from '../../case/expectedSteps.js';
 import type { CaseExpectation } from '../../case/expectSchemas.js';
+import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
-import type { CaseMistake } from './loadCases.js';
 
 const ONE_EACH = 'a label that no other step of the case has';
 

@@ -6,9 +6,9 @@ import type { Case } from '../../case/caseSchema.js';
 import { PFN_MAX } from '../../memory/pfn.js';
 import { type CaseMemory, caseMemory } from '../../simulation/case/caseMemory.js';
 import { formatRoundedSize } from '../quantities.js';
+import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
-import type { CaseMistake } from './loadCases.js';
 
 const PHYSICAL_BYTES_MAX = (PFN_MAX + 1) * PAGE_BYTES;
 

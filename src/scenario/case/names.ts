@@ -5,9 +5,9 @@ import type { Step } from '../../case/opSchemas.js';
 import { device } from '../../case/values.js';
 import { caseCounters } from '../../simulation/case/caseCounters.js';
 import { didYouMean } from '../didYouMean.js';
+import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
-import type { CaseMistake } from './loadCases.js';
 
 const ROUND = '$i';
 /** What `alloc_and_register` calls its buffers. */

@@ -2,9 +2,9 @@
 
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
+import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';
-import type { CaseMistake } from './loadCases.js';
 
 /** Those of one case, which stands at `path`. */
 export function placeMistakes({ steps }: Case, path: JsonPath): CaseMistake[] {

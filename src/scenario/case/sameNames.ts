@@ -1,7 +1,7 @@
 /** That no two cases of a file are called the same: reports tell them apart by suite, name and variant. */
 
 import type { Case } from '../../case/caseSchema.js';
-import type { CaseMistake } from './loadCases.js';
+import type { CaseMistake } from './caseMistake.js';
 
 const ONE_EACH = 'a suite, name and variant that no other case of the file has';
 
