@@ -1,7 +1,7 @@
 /** Replaces a method of one object by a wrong version of it, which can still call the right one. */
 
+import { didYouMean } from '../base/didYouMean.js';
 import { methodNames } from '../base/methodNames.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import { OverlayMistake } from './overlayMistake.js';
 
 /**

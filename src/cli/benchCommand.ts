@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
 import { type BaselineFigure, compareFigures } from '../report/bench/baseline.js';
 import { baselineBlocks } from '../report/bench/baselineReport.js';
@@ -10,7 +11,6 @@ import { checkThreshold } from '../report/bench/threshold.js';
 import { colorsFor } from '../report/colors.js';
 import type { JsonObject } from '../report/json.js';
 import { listDocument } from '../report/listDocument.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import type { PolicyIdentity } from '../simulation/simulationConfig.js';
 import { type Baseline, readBaseline } from './bench/baselineFile.js';
 import type { BenchOptions } from './bench/benchmark.js';

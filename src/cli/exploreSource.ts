@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
 import type { BugOverlay, SubjectSource } from '../bugs/bugOverlay.js';
 import { allBugs, findBug } from '../bugs/catalogue.js';
@@ -11,7 +12,6 @@ import { scenarioSource } from '../explore/scenarioSource.js';
 import { subjectOf } from '../explore/subject.js';
 import { type ExplorationTarget, requireCheckers } from '../explore/target.js';
 import { fullCaseTitle } from '../report/caseReport.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import type { CliHost } from './cliHost.js';
 import { pattern, refusal } from './optionValues.js';
 import { scenarioPath } from './scenarioPath.js';

@@ -1,7 +1,7 @@
 /** `svmsim help [command]`: the help of one command, or of all. */
 
 import type { Command } from 'commander';
-import { didYouMean } from '../scenario/didYouMean.js';
+import { didYouMean } from '../base/didYouMean.js';
 import { addExamples } from './commonOptions.js';
 import { refusal } from './optionValues.js';
 

@@ -1,6 +1,6 @@
 /** `--load name[=rate],...`: classes of load in place of those of the scenario. */
 
-import { didYouMean } from '../scenario/didYouMean.js';
+import { didYouMean } from '../base/didYouMean.js';
 import { RATES } from '../scenario/keys.js';
 import { FREE } from '../scenario/overrides.js';
 import { loadClasses } from '../scenario/placedLoads.js';

@@ -1,9 +1,9 @@
 /** Reads the values of options that no scenario file has. */
 
+import { didYouMean } from '../base/didYouMean.js';
 import { SEED_MAX } from '../base/seedMax.js';
 import { PAGE_BYTES } from '../base/units.js';
 import { UserError } from '../base/userError.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import { formatSize, parseSizeBytes } from '../scenario/quantities.js';
 
 export interface SeedRange {

@@ -2,8 +2,8 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 import { configDir } from '../scenario/presets.js';
 import { shortestPath } from '../scenario/shortestPath.js';
 

@@ -1,7 +1,7 @@
 /** Looks at what a caller has given who may have no types: each mistake is told by its key, with what was found and what is allowed. */
 
+import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
-import { didYouMean } from '../scenario/didYouMean.js';
 
 /** @throws UserError for anything but a map from keys to values. */
 export function requireKeys(where: string, key: string | null, value: unknown, allowed: string): void {

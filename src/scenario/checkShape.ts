@@ -1,7 +1,7 @@
 /** Holds a YAML file against a schema: the typed value, or the first mistake in file order. */
 
 import type { z } from 'zod';
-import { didYouMean } from './didYouMean.js';
+import { didYouMean } from '../base/didYouMean.js';
 import { LIST_SEPARATOR } from './keys.js';
 import type { KeyPath, Problem, YamlSource } from './yamlSource.js';
 

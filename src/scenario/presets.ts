@@ -4,11 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../base/assert.js';
+import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
 import type { FigureName } from '../simulation/calibrate/figures.js';
 import { checkShape } from './checkShape.js';
 import { type CostKeyName, type CostNumbers, type CostValue, eachCostKey } from './costKeys.js';
-import { didYouMean } from './didYouMean.js';
 import {
   type DeviceKeyName,
   eachDeviceKey,

@@ -33,9 +33,16 @@ export function refuseAnswer(call: GuardedCall, answer: unknown): never {
   throw mistake(call, `${call.what} that gives ${describe(answer)}`);
 }
 
-/** @throws UserError for what throws, or lacks one of the functions. */
-export function made<T>(call: GuardedCall, parts: readonly string[], make: () => T): T {
+/** `look` refuses what has unknown parts. @throws UserError for what throws, lacks one of the functions, or is refused. */
+export function made<T extends object>(
+  call: GuardedCall,
+  parts: readonly string[],
+  make: () => T,
+  look: (what: object) => void,
+): T {
   const what: T = answered(call, make);
+  // First: a part that is missing may be there under a name that is almost right.
+  if (hasFunctions(what, [])) look(what);
   return hasFunctions(what, parts) ? what : refuseAnswer(call, what);
 }
 

@@ -17,11 +17,14 @@ import {
   refuseAnswer,
   stepsOf,
 } from './guardedCall.js';
+import { refuseUnknownHooks } from './knownHooks.js';
 
 const DRIVER_PARTS = ['register', 'notifiersOf', 'closeAll'];
+const DRIVER_HOOKS = [...DRIVER_PARTS, 'serveFault'];
 /** What the driver asks of an invalidation and runs as steps; `invalidateTlbs` only the class itself does. */
 const INVALIDATION_STEPS = ['invalidate', 'drop', 'dropTranslations', 'zapDevice', 'unmapParts'];
 const INVALIDATION_PARTS = [...INVALIDATION_STEPS, 'rangeAlloc', 'rangeFree'];
+const INVALIDATION_HOOKS = [...INVALIDATION_PARTS, 'invalidateTlbs', 'widen'];
 
 const SERVE_ALLOWED =
   'a generator function, which returns 0 (OK), or an error of Errno such as -14 (EFAULT), -12 (ENOMEM) or -16 (EBUSY)';
@@ -33,8 +36,9 @@ export function guardedDrivers(makers: readonly DriverMaker[], from: CodeOrigin)
   return makers.map((make, i) => (services) => {
     const name = `drivers[${i}]`;
     const call = { from, what: `${name}()`, about: '', allowed: allowedParts('a driver', DRIVER_PARTS) };
+    const look = (driver: object): void => refuseUnknownHooks({ from, name, hooks: DRIVER_HOOKS }, driver);
     return guardedDriver(
-      made(call, DRIVER_PARTS, () => make(services)),
+      made(call, DRIVER_PARTS, () => make(services), look),
       name,
       from,
     );
@@ -128,8 +132,10 @@ class GuardedTable extends IoctlTable {
 export function guardedInvalidation(make: InvalidationMaker, from: CodeOrigin): InvalidationMaker {
   const allowed = 'an Invalidation, or an object of a class that extends it';
   const call = { from, what: 'invalidation()', about: '', allowed };
+  const part = { from, name: 'invalidation', hooks: INVALIDATION_HOOKS };
+  const look = (what: object): void => refuseUnknownHooks(part, what, Invalidation.prototype);
   return (vm) => {
-    const invalidation = made(call, INVALIDATION_PARTS, () => make(vm));
+    const invalidation = made(call, INVALIDATION_PARTS, () => make(vm), look);
     for (const name of [...INVALIDATION_STEPS, 'invalidateTlbs']) guardSteps(invalidation, name, from);
     return invalidation;
   };

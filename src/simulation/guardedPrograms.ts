@@ -14,8 +14,10 @@ import {
   refuseAnswer,
   stepsOf,
 } from './guardedCall.js';
+import { refuseMisspelt } from './knownHooks.js';
 
 const PROGRAM_PARTS = ['run'];
+const PROGRAM_HOOKS = [...PROGRAM_PARTS, 'kernel', 'progress', 'expect'];
 const KERNEL_ALLOWED = 'a generator function of a context, which returns an errno';
 const RUN_ALLOWED = 'a generator function, which returns in words what went wrong, or null';
 
@@ -27,9 +29,11 @@ export function guardedPrograms(programs: Programs, from: CodeOrigin): Programs 
 function guardedMaker(name: string, make: ProgramMaker, from: CodeOrigin): ProgramMaker {
   const allowed = allowedParts('a program', PROGRAM_PARTS);
   const call = { from, what: `programs.${name}()`, about: '', allowed };
+  const part = { from, name: `programs.${name}`, hooks: PROGRAM_HOOKS };
+  const look = (program: object): void => refuseMisspelt(part, program);
   return (place) =>
     guardedProgram(
-      made(call, PROGRAM_PARTS, () => make(place)),
+      made(call, PROGRAM_PARTS, () => make(place), look),
       name,
       from,
     );

@@ -1,5 +1,6 @@
 /** Reads `--threshold`: refuses what is no threshold, names no figure, or has a number of another kind, before anything is measured. */
 
+import { didYouMean } from '../../base/didYouMean.js';
 import type { FigureUnit } from '../../report/bench/figure.js';
 import {
   parseThreshold,
@@ -7,7 +8,6 @@ import {
   type Threshold,
   thresholdProblem,
 } from '../../report/bench/threshold.js';
-import { didYouMean } from '../../scenario/didYouMean.js';
 import { refusal } from '../optionValues.js';
 
 const NAMES_SHOWN = 3;

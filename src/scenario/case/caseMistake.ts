@@ -1,9 +1,9 @@
 /** A mistake in a case: where it stands, what is there and what is allowed, in the words that users are told. */
 
 import type { z } from 'zod';
+import { didYouMean } from '../../base/didYouMean.js';
 import type { UserMistake } from '../../base/userError.js';
 import { LIST_SEPARATOR } from '../../case/values.js';
-import { didYouMean } from '../didYouMean.js';
 import { valueAt } from '../yamlSource.js';
 import type { JsonPath } from './jsonPlace.js';
 

@@ -1,10 +1,10 @@
 /** That every buffer, file and process which a step names is one that some step of the case makes, and every counter one that there is. */
 
+import { didYouMean } from '../../base/didYouMean.js';
 import type { Case } from '../../case/caseSchema.js';
 import type { Step } from '../../case/opSchemas.js';
 import { device } from '../../case/values.js';
 import { caseCounters } from '../../simulation/case/caseCounters.js';
-import { didYouMean } from '../didYouMean.js';
 import type { CaseMistake } from './caseMistake.js';
 import { eachStep } from './eachStep.js';
 import type { JsonPath } from './jsonPlace.js';

@@ -1,7 +1,7 @@
 /** Which known word is offered for a misspelt one. */
 
 import { describe, expect, it } from 'vitest';
-import { didYouMean } from '../../src/scenario/didYouMean.js';
+import { didYouMean } from '../../src/base/didYouMean.js';
 
 const keys = ['count', 'vram', 'contexts', 'tlb-entries', 'fault-batch', 'fault-buffer', 'cpu-tlb-shootdown'];
 

@@ -14,6 +14,12 @@ export function didYouMean(typed: string, known: readonly string[]): string | nu
   return nearest;
 }
 
+/** Whether a name that may be right is more likely a misspelt other one: of short names fewer letters may differ. */
+export function isAlmost(typed: string, known: string): boolean {
+  const most = Math.min(2, Math.floor(known.length / 3));
+  return editDistance(plainLetters(typed), plainLetters(known)) <= most;
+}
+
 /** `tlbEntries`, `tlb_entries` and `tlb-entries` are one word. */
 function plainLetters(word: string): string {
   return word.replace(/[-_ ]/g, '').toLowerCase();
