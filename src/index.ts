@@ -46,7 +46,13 @@ export { type StrategyName, strategyNames } from './explore/strategies/makeStrat
 export type { Verdict } from './explore/verdict.js';
 export { describeStepEvent } from './library/describeStepEvent.js';
 // Runs: from start to end, step by step, or under many schedules.
-export { type ExploredFailure, type ExploreOptions, type ExploreResult, explore } from './library/explore.js';
+export {
+  type ExploredFailure,
+  type ExploreOptions,
+  type ExploreProgress,
+  type ExploreResult,
+  explore,
+} from './library/explore.js';
 export { type Configured, configure, type Setup } from './library/setup.js';
 export { passed, simulate } from './library/simulate.js';
 export { type SteppedOptions, SteppedRun, type TaskView } from './library/steppedRun.js';

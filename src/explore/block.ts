@@ -108,10 +108,28 @@ export function runBlock(task: BlockTask, stopAtFirst: boolean): BlockResult {
 
 /** The same with a runner that the caller has made. */
 export function runBlockOn(runner: SubjectRunner, task: BlockPlan, stopAtFirst: boolean): BlockResult {
+  const schedules = schedulesOf(runner, task, stopAtFirst);
+  for (;;) {
+    const { done, value } = schedules.next();
+    if (done === true) return value;
+  }
+}
+
+/** How far a block is. Where it has to be run a second time, it begins anew. */
+export interface BlockProgress {
+  readonly schedules: number;
+  readonly steps: number;
+}
+
+/** The same for callers who have other things to do between two schedules. */
+export function* schedulesOf(
+  runner: SubjectRunner,
+  task: BlockPlan,
+  stopAtFirst: boolean,
+): Generator<BlockProgress, BlockResult, undefined> {
+  const result = yield* new Block(task, runner, true).run(stopAtFirst);
   // What was left behind is put back before each run of the second time, and so none of them can have begun with it.
-  return (
-    new Block(task, runner, true).run(stopAtFirst) ?? new Block(task, runner, false).counted(stopAtFirst)
-  );
+  return result ?? (yield* new Block(task, runner, false).counted(stopAtFirst));
 }
 
 class Block {
@@ -139,14 +157,14 @@ class Block {
   ) {}
 
   /** Of a block that does not trust. */
-  counted(stopAtFirst: boolean): BlockResult {
-    const result = this.run(stopAtFirst);
+  *counted(stopAtFirst: boolean): Generator<BlockProgress, BlockResult, undefined> {
+    const result = yield* this.run(stopAtFirst);
     assert(result !== null, 'a run began with what another had left behind, though that was looked for');
     return result;
   }
 
   /** Null if its runs do not count: one of them left something behind for those after it. */
-  run(stopAtFirst: boolean): BlockResult | null {
+  *run(stopAtFirst: boolean): Generator<BlockProgress, BlockResult | null, undefined> {
     const { index, strategy: name, seed, schedules, endAtSharedMs } = this.task;
     const stop = this.task.stop === undefined ? null : new Int32Array(this.task.stop);
     const isStopped = (): boolean => stop !== null && Atomics.load(stop, 0) !== 0;
@@ -162,6 +180,7 @@ class Block {
       this.note(this.isToRunAgain(outcome) ? this.runAgain(outcome) : outcome);
       if (strategy instanceof Pct) this.noteRange(strategy.range);
       if (outcome.isUndecided && sharedNowMs() >= endAtSharedMs) break;
+      yield { schedules: this.done, steps: this.stepsTotal };
     }
     if (!this.runner.hasStayedClean()) return null;
     return {

@@ -51,6 +51,10 @@ export function isFunction(value: unknown): boolean {
   return typeof value === 'function';
 }
 
+export function isSignal(value: unknown): boolean {
+  return value instanceof AbortSignal;
+}
+
 /** A value in the words of messages. */
 export function describeGiven(value: unknown): string {
   if (typeof value === 'object' && value !== null) {

@@ -4,7 +4,7 @@ import { checkMachine } from '../scenario/memoryNeed.js';
 import { makeSimulation } from '../simulation/makeSimulation.js';
 import type { RunOptions } from '../simulation/runOptions.js';
 import type { RunReport } from '../simulation/runReport.js';
-import { isFunction, refuseUnknown, requireKeys, requireOptional } from './given.js';
+import { isFunction, isSignal, refuseUnknown, requireKeys, requireOptional } from './given.js';
 import { configure, type Setup } from './setup.js';
 
 const OPTIONS = 'simulate';
@@ -32,7 +32,6 @@ function checkOptions(options: RunOptions): void {
   for (const key of FUNCTIONS) requireOptional(OPTIONS, key, options[key], isFunction, 'a function');
   for (const key of SPANS)
     requireOptional(OPTIONS, key, options[key], isSpan, 'milliseconds: a number of at least 0');
-  const isSignal = (value: unknown): boolean => value instanceof AbortSignal;
   requireOptional(OPTIONS, 'signal', options.signal, isSignal, 'an AbortSignal');
 }
 

@@ -188,6 +188,9 @@ describe('a mistake that types would have told', () => {
     ['{"strategy": "foo"}', /^explore: key 'strategy': found foo, allowed: random, /],
     ['{"schedules": 0}', /^explore: key 'schedules': found 0, allowed: a whole number from 1/],
     ['{"schedule": 5}', /did you mean 'schedules'\?/],
+    ['{"seconds": 0}', /^explore: key 'seconds': found 0, allowed: a number above 0/],
+    ['{"signal": 5}', /^explore: key 'signal': found 5, allowed: an AbortSignal/],
+    ['{"onProgress": 5}', /^explore: key 'onProgress': found 5, allowed: a function/],
   ] as const)('of a search %s', async (options, message) => {
     const error: unknown = await explore({ scenario }, untyped(options)).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
