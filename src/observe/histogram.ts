@@ -35,6 +35,11 @@ function bucketOf(value: number): number {
   return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
+/** Which of `count` values in ascending order, from 1 on, at least `fraction` of them do not exceed. */
+export function nearestRank(count: number, fraction: number): number {
+  return Math.ceil(fraction * count);
+}
+
 /** The largest integer that falls into a bucket. */
 function bucketTop(bucket: number): number {
   if (bucket < SUB_BUCKETS) return bucket;
@@ -92,7 +97,7 @@ export class Histogram {
    */
   percentile(fraction: number): number {
     assert(fraction > 0 && fraction <= 1, 'a percentile is a fraction in (0, 1]');
-    const rank = Math.ceil(fraction * this.totals[COUNT]);
+    const rank = nearestRank(this.totals[COUNT], fraction);
     let seen = 0;
     for (let bucket = 0; bucket < HISTOGRAM_BUCKETS && rank > 0; bucket++) {
       seen += this.buckets[bucket];

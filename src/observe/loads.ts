@@ -3,17 +3,12 @@
 import { type LoadClass, loadClasses } from '../workload/workloadConfig.js';
 import { Meters } from './meters.js';
 import type { Observation } from './observation.js';
+import { type TailLatency, tailLatencyOf } from './tailLatency.js';
 
-/** Nanoseconds of the executor's clock; percentiles as those of {@link Latency}. */
-export interface LoadCounts {
+/** Latencies are of its operations. */
+export interface LoadCounts extends Omit<TailLatency, 'count'> {
   readonly load: LoadClass;
   readonly operations: number;
-  readonly meanNs: number;
-  readonly p50Ns: number;
-  readonly p90Ns: number;
-  readonly p99Ns: number;
-  readonly p999Ns: number;
-  readonly maxNs: number;
 }
 
 /** Operations of a class, all CPU threads together. */
@@ -25,8 +20,7 @@ export function loadOperations(observation: Observation, load: LoadClass): numbe
 export function loadCounts(observation: Observation): LoadCounts[] {
   return loadClasses.flatMap((load, key) => {
     if (loadOperations(observation, load) === 0) return [];
-    const histogram = observation.histogram(Meters.load, key);
-    const { count: operations, meanNs, p50Ns, p90Ns, p99Ns, maxNs } = histogram.latency();
-    return [{ load, operations, meanNs, p50Ns, p90Ns, p99Ns, p999Ns: histogram.percentile(0.999), maxNs }];
+    const { count: operations, ...times } = tailLatencyOf(observation.histogram(Meters.load, key));
+    return [{ load, operations, ...times }];
   });
 }

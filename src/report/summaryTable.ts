@@ -1,5 +1,6 @@
 /** The table that a run ends with: what every device did, what it cost, and whether everything checked holds. */
 
+import { hasPercentile } from '../observe/tailLatency.js';
 import type { Counters, DeviceReport, Latency, RunReport } from '../simulation/runReport.js';
 import type { LayoutName } from '../simulation/simulationConfig.js';
 import { type ClockName, clockOf } from './clock.js';
@@ -104,7 +105,7 @@ function rowsOf(
 
 function faultCells({ faultLatency }: DeviceReport): string[] {
   if (faultLatency.count === 0) return ['-', '-'];
-  return [formatNs(faultLatency.p50Ns), formatNs(faultLatency.p99Ns)];
+  return [formatNs(faultLatency.p50Ns), p99Text(faultLatency)];
 }
 
 function totals(report: RunReport): string[] {
@@ -129,8 +130,12 @@ function invalidationsText({ counters, invalidationLatency }: RunReport, clock: 
   return `${formatCount(all)}${which}: ${latencyText(invalidationLatency)} (${clock})`;
 }
 
-function latencyText({ p50Ns, p99Ns, maxNs }: Latency): string {
-  return `p50 ${formatNs(p50Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
+function latencyText(latency: Latency): string {
+  return `p50 ${formatNs(latency.p50Ns)}, p99 ${p99Text(latency)}, max ${formatNs(latency.maxNs)}`;
+}
+
+function p99Text({ count, p99Ns }: Latency): string {
+  return textIfKnown(hasPercentile(count, 0.99) ? p99Ns : null, formatNs);
 }
 
 /** Most frequent first. */
@@ -146,9 +151,6 @@ function ratesText(report: RunReport): string {
   const rate = (amount: number): string => formatRate(perSecond(amount, ns));
   return `${rate(faults)} faults/s, ${rate(migrations)} migrations/s, ${formatBandwidth(perSecond(toVramBytes, ns))} to VRAM`;
 }
-
-/** Below these p90, p99 and p99.9 would be the maximum by another name. */
-const TAIL_OPERATIONS_MIN = [10, 100, 1000] as const;
 
 /** One row for each class of load that came. */
 function loadTable(report: RunReport, colors: Colors): string[] {
@@ -170,7 +172,7 @@ function loadTable(report: RunReport, colors: Colors): string[] {
     `${formatRate(perSecond(operations, ns))}/s`,
     ...(anyWanted ? [wantedPerSecond === null ? '-' : `${formatRate(wantedPerSecond)}/s`] : []),
     formatNs(p50Ns),
-    ...[p90Ns, p99Ns, p999Ns].map((ns, i) => (operations < TAIL_OPERATIONS_MIN[i] ? 'N/A' : formatNs(ns))),
+    ...[p90Ns, p99Ns, p999Ns].map((ns) => textIfKnown(ns, formatNs)),
     formatNs(maxNs),
   ]);
   return textTable([left('Load'), ...titles.map(right)], rows, { title: colors.bold });

@@ -137,20 +137,31 @@ describe('summaryTable', () => {
 
   it('tells no percentile of operations that are too few for it', () => {
     const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
-    const loads = [9, 10, 100, 1000].map((operations) => ({
-      load: 'evict' as const,
-      operations,
-      wantedPerSecond: null,
-      ...times,
-    }));
+    const loads = [{ p90Ns: null, p99Ns: null, p999Ns: null }, { p99Ns: null, p999Ns: null }, {}].map(
+      (untold) => ({ load: 'evict' as const, operations: 1, wantedPerSecond: null, ...times, ...untold }),
+    );
     const lines = summaryTable(runReport({ loads }), context).split('\n');
     const rows = lines.filter((line) => line.startsWith('evict')).map((line) => line.split(/ +/).slice(3));
     expect(rows).toEqual([
       ['1us', 'N/A', 'N/A', 'N/A', '5us'],
       ['1us', '2us', 'N/A', 'N/A', '5us'],
-      ['1us', '2us', '3us', 'N/A', '5us'],
       ['1us', '2us', '3us', '4us', '5us'],
     ]);
+  });
+
+  it.each([
+    [99, '123us', 'N/A'],
+    [100, '123us', '1.23ms'],
+  ])('has of %i faults and invalidations no 99th percentile that is the largest', (count, p50, p99) => {
+    const { faultLatency, ...device } = deviceReport(0);
+    const devices = [{ ...device, faultLatency: { ...faultLatency, count } }];
+    const invalidationLatency = { ...faultLatency, count };
+    const lines = summaryTable(runReport({ devices, invalidationLatency }), context).split('\n');
+    const row = lines.find((line) => line.startsWith('gpu0')) ?? '';
+    expect(row.split(/ {2,}/).slice(-2)).toEqual([p50, p99]);
+    expect(lines.find((line) => line.startsWith('Invalidations'))).toContain(
+      `${count}: p50 ${p50}, p99 ${p99}, max 2ms (wall)`,
+    );
   });
 
   it('shows what was violated, what failed, and how to run it again', () => {

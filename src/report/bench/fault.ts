@@ -14,7 +14,7 @@ import { left, right } from '../textTable.js';
 import { formatBandwidth, formatBytes, formatCount, formatNs, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
-import { latencyTexts, latencyTitles } from './latencyTexts.js';
+import { latencyTexts, latencyTitles, toldSample } from './latencyTexts.js';
 import { noTimeLines, rateOf, rateSummary, ratesPerSecond, rateTexts } from './rates.js';
 import { warmupsResult, warmupsText } from './warmups.js';
 
@@ -110,7 +110,7 @@ function clockSamples(cell: FaultCell, clock: ClockName): Record<string, readonl
   return {
     [named(clock, 'rate')]: ratesOf(times),
     [named(clock, 'p50')]: [times.latency.p50Ns],
-    [named(clock, 'p99')]: [times.latency.p99Ns],
+    [named(clock, 'p99')]: toldSample(times.latency.p99Ns),
   };
 }
 

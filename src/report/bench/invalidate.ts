@@ -13,7 +13,7 @@ import { left, right } from '../textTable.js';
 import { formatBytes, formatCount, formatNs, formatShare, plural } from '../units.js';
 import type { BenchReport } from './benchReport.js';
 import type { Metric, Metrics } from './figure.js';
-import { latencyTexts, latencyTitles } from './latencyTexts.js';
+import { latencyTexts, latencyTitles, toldSample } from './latencyTexts.js';
 import { warmupsResult, warmupsText } from './warmups.js';
 
 const clocks = ['wall', 'simulated'] as const satisfies readonly ClockName[];
@@ -77,8 +77,8 @@ function clockSamples(times: InvalidateTimes | null, clock: ClockName): Record<s
   const { p50Ns, p99Ns, p999Ns } = times.latency;
   return {
     [named(clock, 'p50')]: [p50Ns],
-    [named(clock, 'p99')]: [p99Ns],
-    ...(p999Ns === null ? {} : { [named(clock, 'p999')]: [p999Ns] }),
+    [named(clock, 'p99')]: toldSample(p99Ns),
+    [named(clock, 'p999')]: toldSample(p999Ns),
     [named(clock, 'call')]: times.calls,
   };
 }

@@ -1,5 +1,6 @@
 /** What each device did; for two runs also how the sums differ. */
 
+import { hasPercentile } from '../../observe/tailLatency.js';
 import type { DeviceTable, RunData, SummaryData } from '../html/reportData.js';
 import { sumIfKnown, textIfKnown } from '../known.js';
 import { formatBytes, formatCount, formatNs } from '../units.js';
@@ -104,9 +105,16 @@ function latencyQuantities(a: SummaryData, b: SummaryData, clock: string): Quant
   return a.latencies.flatMap((one) => {
     const other = b.latencies.find(({ name }) => name === one.name);
     if (other === undefined) return [];
+    const quantity = (name: string, before: number, after: number): Quantity => ({
+      name: `${one.name}, ${name} (${clock})`,
+      before,
+      after,
+      format: formatNs,
+    });
+    const hasP99 = [one, other].every(({ count }) => hasPercentile(count, 0.99));
     return [
-      { name: `${one.name}, p50 (${clock})`, before: one.p50Ns, after: other.p50Ns, format: formatNs },
-      { name: `${one.name}, p99 (${clock})`, before: one.p99Ns, after: other.p99Ns, format: formatNs },
+      quantity('p50', one.p50Ns, other.p50Ns),
+      ...(hasP99 ? [quantity('p99', one.p99Ns, other.p99Ns)] : []),
     ];
   });
 }

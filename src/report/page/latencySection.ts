@@ -1,10 +1,12 @@
 /** How long things took: a histogram and percentiles of each kind. */
 
+import { hasPercentile } from '../../observe/tailLatency.js';
 import type { LatencyData, RunData } from '../html/reportData.js';
 import { formatCount, formatNs } from '../units.js';
 import { chart } from './chart.js';
 import { h, note, table } from './dom.js';
 import { edgesOf, shares } from './histogramBars.js';
+import { percentileTexts, percentileTitles } from './percentileTexts.js';
 import { clockNote, latenciesOf, type Section } from './section.js';
 
 const HEIGHT = 170;
@@ -16,7 +18,7 @@ export function latencySection(runs: readonly RunData[]): Section {
   return {
     id: 'latencies',
     title: 'Latencies',
-    intro: `How long each kind of thing took (${clock}); faults that failed are ${hasBuckets ? 'left out' : 'among them'}. Percentiles are at most 1/32 above the exact value.`,
+    intro: `How long each kind of thing took (${clock}); faults that failed are ${hasBuckets ? 'left out' : 'among them'}. Percentiles are at most 1/32 above the exact value; N/A where so few were counted that it would be the largest.`,
     body:
       names.length === 0
         ? [note('Nothing was measured: no fault, no invalidation, no migration.')]
@@ -34,9 +36,8 @@ function percentiles(runs: readonly RunData[], names: readonly string[], clock: 
     runs.flatMap((run, i) => {
       const found = latenciesOf(run).find((one) => one.name === name);
       if (found === undefined) return [];
-      const { count, meanNs, p50Ns, p90Ns, p99Ns, maxNs } = found;
       const title = runs.length > 1 ? `${name}, ${i === 0 ? 'before' : 'after'}` : name;
-      return [[title, formatCount(count), ...[p50Ns, p90Ns, p99Ns, maxNs, meanNs].map(formatNs)]];
+      return [[title, formatCount(found.count), ...percentileTexts(found), formatNs(found.meanNs)]];
     }),
   );
   const number = true;
@@ -45,10 +46,7 @@ function percentiles(runs: readonly RunData[], names: readonly string[], clock: 
     [
       { title: 'What' },
       { title: 'Count', number },
-      { title: 'p50', number },
-      { title: 'p90', number },
-      { title: 'p99', number },
-      { title: 'max', number },
+      ...percentileTitles.map((title) => ({ title, number })),
       { title: 'mean', number },
     ],
     rows,
@@ -73,7 +71,7 @@ function histogram(name: string, runs: readonly RunData[]): HTMLElement[] {
     isArea: run === runs.length - 1,
     color: run,
   }));
-  const { p50Ns, p99Ns } = found[found.length - 1].latency;
+  const { count, p50Ns, p99Ns } = found[found.length - 1].latency;
   const plot = chart({
     label: `Histogram of ${name}`,
     x: edges,
@@ -85,7 +83,7 @@ function histogram(name: string, runs: readonly RunData[]): HTMLElement[] {
     isLog: true,
     marks: [
       { at: p50Ns, text: `p50 ${formatNs(p50Ns)}` },
-      { at: p99Ns, text: `p99 ${formatNs(p99Ns)}` },
+      ...(hasPercentile(count, 0.99) ? [{ at: p99Ns, text: `p99 ${formatNs(p99Ns)}` }] : []),
     ],
   });
   const counts = found

@@ -3,6 +3,7 @@
 import type { LatencyData, MigrationCause, PhaseSplit, RunData } from '../html/reportData.js';
 import { formatBytes, formatCount, formatNs, formatShare } from '../units.js';
 import { h, note, table } from './dom.js';
+import { percentileTexts, percentileTitles } from './percentileTexts.js';
 import { clockNote, needsTrace, type Section, sum, type Traced, traced } from './section.js';
 import { lineStyle, onThemeChange } from './theme.js';
 
@@ -104,18 +105,7 @@ function causeTable(causes: readonly MigrationCause[], title: string, clock: str
 function invalidationTable(all: readonly LatencyData[], title: string, clock: string): HTMLElement {
   return table(
     `Invalidations by event${title} (${clock})`,
-    [
-      { title: 'Event' },
-      { title: 'Count', number },
-      { title: 'p50', number },
-      { title: 'p90', number },
-      { title: 'p99', number },
-      { title: 'max', number },
-    ],
-    all.map(({ name, count, p50Ns, p90Ns, p99Ns, maxNs }) => [
-      name,
-      formatCount(count),
-      ...[p50Ns, p90Ns, p99Ns, maxNs].map(formatNs),
-    ]),
+    [{ title: 'Event' }, { title: 'Count', number }, ...percentileTitles.map((title) => ({ title, number }))],
+    all.map((latency) => [latency.name, formatCount(latency.count), ...percentileTexts(latency)]),
   );
 }

@@ -7,6 +7,7 @@ import { ObserverBuffers } from '../../observe/actorObserver.js';
 import type { Histogram } from '../../observe/histogram.js';
 import { deviceKey, Meters } from '../../observe/meters.js';
 import { Observation } from '../../observe/observation.js';
+import { type TailLatency, tailLatencyOf } from '../../observe/tailLatency.js';
 import type { FaultBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
 import { rangeSizes } from '../rangeSizes.js';
@@ -17,7 +18,6 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type KernelFaults, measureKernelFaults } from './kernelFaults.js';
-import { type TailLatency, tailLatencyOf } from './tailLatency.js';
 
 export const faultPages = ['present', 'migrate', 'hole'] as const;
 /** What a fault finds: a page in RAM that stays there, one that moves to the device, or nothing. */

@@ -6,6 +6,7 @@ import { NotifyEvent } from '../../mm/mirror/mmuNotifier.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import { Meters } from '../../observe/meters.js';
 import { Observation } from '../../observe/observation.js';
+import { type TailLatency, tailLatencyOf } from '../../observe/tailLatency.js';
 import type { Trace } from '../../observe/trace/trace.js';
 import type { InvalidateBenchConfig } from '../../workload/workloadConfig.js';
 import { runWithBuffers } from '../makeSimulation.js';
@@ -17,7 +18,6 @@ import { WorkerPool } from '../workerPool.js';
 import { countsOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
 import { type BenchClocks, type BenchControl, type BenchStatus, measureEach } from './benchRun.js';
 import { type InvalidationSplit, invalidationSplit } from './invalidationSplit.js';
-import { type TailLatency, tailLatencyOf } from './tailLatency.js';
 
 export const invalidateEvents = ['protect', 'unmap', 'discard', 'migrate'] as const;
 /** `protect`: mprotect; `unmap`: munmap; `discard`: madvise with MADV_DONTNEED; `migrate`: a prefetch from RAM to the first device. */
@@ -60,7 +60,7 @@ export interface InvalidateCell extends InvalidateVariant {
 
 export interface InvalidateOptions {
   readonly variants: readonly InvalidateVariant[];
-  /** A hundred rounds and more for each: a 99.9th percentile needs them. */
+  /** A hundred rounds and more for each: a 99th and a 99.9th percentile need them. */
   readonly samples: number;
   readonly clocks: BenchClocks;
 }

@@ -30,7 +30,7 @@ describe('bench fault', () => {
       // Nobody asked for this machine's clock.
       expect(virtualTimes).toEqual([]);
       const { p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = simulated?.latency ?? Object.create(null);
-      const latencies = [p50Ns, p90Ns, p99Ns, p999Ns ?? p99Ns, maxNs];
+      const latencies = [p50Ns, p90Ns, p99Ns, p999Ns, maxNs].filter((ns) => ns !== null);
       expect(latencies).toEqual([...latencies].sort((a, b) => a - b));
       expect(p50Ns).toBeGreaterThan(0);
     }
