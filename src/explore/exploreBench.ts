@@ -1,5 +1,6 @@
 /** Measures how many schedules of a scenario a search goes through in a second, with one worker and with more, watched and not, and whether replays agree. */
 
+import { setImmediate } from 'node:timers/promises';
 import { median } from '../base/statistics.js';
 import type { WarmedUp } from '../base/steadyState.js';
 import type { BlockResult, BlockTask } from './block.js';
@@ -56,6 +57,7 @@ const WARMUP_MIN_SCHEDULES = 8000;
 const STEADY_BLOCKS = 4;
 const STEADY_GAIN = 0.02;
 const SAMPLE_MS = 500;
+const REPLAYS_AT_ONCE = 20;
 
 export async function benchExplore(
   { source, jobs, ...measuring }: ExploreBenchOptions,
@@ -63,7 +65,8 @@ export async function benchExplore(
   signal: AbortSignal,
   onCell: (cell: ExploreBenchCell) => void,
 ): Promise<ExploreBenchCell[]> {
-  const replays = replayAgreement({ source, bug: null }, measuring.replays);
+  const replays = await replayAgreement({ source, bug: null }, measuring.replays, signal);
+  if (signal.aborted) return [];
   const cells: ExploreBenchCell[] = [];
   for (const workers of jobs) {
     const pool = await openPool(workers);
@@ -84,12 +87,19 @@ export async function benchExplore(
   return cells;
 }
 
-/** Each schedule is made by a strategy, and then made again from its choices alone. */
-export function replayAgreement(target: ExplorationTarget, count: number): ReplayAgreement {
+/** Each schedule is made by a strategy, and then made again from its choices alone; of fewer where it is told to end. */
+export async function replayAgreement(
+  target: ExplorationTarget,
+  count: number,
+  signal?: AbortSignal,
+): Promise<ReplayAgreement> {
   const runner = runnerOf(target);
   const strategy = makeStrategy(STRATEGY, SEED);
   let agreed = 0;
   for (let i = 0; i < count; i++) {
+    // So that an interrupt is heard: they run on this thread.
+    if (i % REPLAYS_AT_ONCE === 0) await setImmediate();
+    if (signal?.aborted === true) return { replayed: i, agreed };
     const first = runner.run(strategy);
     if (first === null) return { replayed: i, agreed };
     const { outcome, isExact } = runner.replay(first.choices);

@@ -102,7 +102,8 @@ async function measureCell(
     return { ...variant, ...nothing, status: 'Waived', reason: 'is not modelled' };
   }
   const wall = clocks.wall ? await run('threads') : null;
-  const model = clocks.simulated && isModelled ? await run('virtual') : null;
+  const isCut = signal?.aborted === true;
+  const model = clocks.simulated && isModelled && !isCut ? await run('virtual') : null;
   const problem = problems.find((text) => text !== null) ?? null;
   return {
     ...variant,

@@ -68,8 +68,13 @@ export function runBenchEngine(
   const variants = options.executors.flatMap((executor) => engineParts.map((part) => ({ executor, part })));
   return measureEach(variants, options, async ({ executor, part }) => {
     await setImmediate();
-    return measureCell(config, executor, part, options.samples);
+    return measureCell(config, executor, part, { samples: options.samples, signal: options.signal });
   });
+}
+
+interface MeasureOptions {
+  readonly samples: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Messages between workers need workers: they are those of a simulation. */
@@ -77,16 +82,19 @@ async function measureCell(
   config: SimulationConfig,
   executor: ExecutorName,
   part: EnginePart,
-  samples: number,
+  { samples, signal }: MeasureOptions,
 ): Promise<EngineCell> {
   const isMessages = part === 'messages' || part === 'round-trips';
-  if (executor === 'threads' && isMessages) return workerMessages(config, part, samples);
+  if (executor === 'threads' && isMessages) return workerMessages(config, part, { samples, signal });
   const count = { steps: STEPS, handoffs: HANDOFFS, messages: MESSAGES, 'round-trips': ROUND_TRIPS }[part];
   const steady = new SteadyState(WARM_UP, STEADY_WINDOW);
-  while (!steady.isOver) steady.add(await sampleOf(executor, part, count, config.seed));
   const times: number[] = [];
-  for (let sample = 0; sample < samples; sample++) {
-    times.push(await sampleOf(executor, part, count, config.seed));
+  while (times.length < samples && signal?.aborted !== true) {
+    const ns = await sampleOf(executor, part, count, config.seed);
+    if (steady.isOver) times.push(ns);
+    else steady.add(ns);
+    // So that an interrupt is heard: nothing of a sample on one thread lets it in.
+    await setImmediate();
   }
   return { executor, part, status: 'Passed', reason: '', count, times, ...steady.outcome };
 }
@@ -177,7 +185,7 @@ function echoPort(sched: VirtualExecutor): Port {
 async function workerMessages(
   config: SimulationConfig,
   part: EnginePart,
-  samples: number,
+  { samples, signal }: MeasureOptions,
 ): Promise<EngineCell> {
   const isPipelined = part === 'messages';
   const calls = isPipelined ? WORKER_MESSAGES / 2 : WORKER_ROUND_TRIPS;
@@ -195,7 +203,7 @@ async function workerMessages(
     executor: 'threads',
     deviceCount: 1,
     workloads: [workload],
-  }).run();
+  }).run(signal === undefined ? {} : { signal });
   const counts = countsOf(report);
   const failed = report.failure?.message ?? report.workloads.find(({ ok }) => !ok)?.detail ?? null;
   return {

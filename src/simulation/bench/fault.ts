@@ -77,9 +77,9 @@ export async function runBenchFault(
   options: FaultOptions & BenchControl<FaultCell>,
 ): Promise<FaultCell[]> {
   const workers = new WorkerPool(config.policyFile !== undefined);
-  const { kernelProgram, samples, clocks } = options;
+  const { kernelProgram, samples, clocks, signal } = options;
   const kernel =
-    kernelProgram === null || !clocks.wall ? null : await measureKernelFaults(kernelProgram, samples);
+    kernelProgram === null || !clocks.wall ? null : await measureKernelFaults(kernelProgram, samples, signal);
   const seen = new Set<FaultPages>();
   return measureEach(options.variants, options, (variant) => {
     const isCold = !seen.has(variant.pages);
@@ -132,7 +132,7 @@ async function measureCell(
     return runCell(cellConfig(config, variant, executor, workload), workers, signal);
   };
   const wall = clocks.wall ? await run('threads') : null;
-  const model = clocks.simulated ? await run('virtual') : null;
+  const model = clocks.simulated && signal?.aborted !== true ? await run('virtual') : null;
   const runs = [wall, model].filter((one) => one !== null);
   const problem = runs.map(({ report }) => problemOf(report, 'sample')).find((text) => text !== null) ?? null;
   return {

@@ -113,14 +113,14 @@ async function measureCell(
     problems.push(problemOf(run.report, 'sample'));
     const counts = countsOf(run.report);
     const calls = samplesOf(counts, 'sample');
-    if (calls.length === 0 || latency.count === 0) return null;
+    if (calls.length === 0 || latency.count === 0 || signal?.aborted === true) return null;
     const traced = cellConfig(config, variant, executor, TRACED);
     const { trace } = await runCell({ ...traced, trace: true }, workers, signal);
     const split = trace === null ? null : invalidationSplit(trace, notifyEvents[variant.event]);
     return { latency: tailLatencyOf(latency), calls, split, ...warmedUpOf(counts) };
   };
   const wall = clocks.wall ? await timesOf('threads') : null;
-  const simulated = clocks.simulated ? await timesOf('virtual') : null;
+  const simulated = clocks.simulated && signal?.aborted !== true ? await timesOf('virtual') : null;
   const problem = problems.find((text) => text !== null) ?? null;
   return {
     ...variant,

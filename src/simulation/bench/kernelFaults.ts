@@ -19,13 +19,19 @@ const FAULTS = 16_384;
 const COMPILE_MS_MAX = 20_000;
 const RUN_MS_MAX = 20_000;
 
-/** `source` is the path of the program. It is compiled with gcc into a folder that is removed afterwards. */
-export async function measureKernelFaults(source: string, samples: number): Promise<KernelFaults> {
+/** `source` is the path of the program. It is compiled with gcc into a folder that is removed afterwards. The signal ends it, compiler and all. */
+export async function measureKernelFaults(
+  source: string,
+  samples: number,
+  signal?: AbortSignal,
+): Promise<KernelFaults> {
+  const control = signal === undefined ? {} : { signal };
   const folder = await mkdtemp(join(tmpdir(), 'svmsim-faults-'));
   try {
     const program = join(folder, 'minorFaults');
-    await run('gcc', ['-O2', '-o', program, source], { timeout: COMPILE_MS_MAX });
-    const { stdout } = await run(program, [String(FAULTS), String(samples)], { timeout: RUN_MS_MAX });
+    await run('gcc', ['-O2', '-o', program, source], { timeout: COMPILE_MS_MAX, ...control });
+    const options = { timeout: RUN_MS_MAX, ...control };
+    const { stdout } = await run(program, [String(FAULTS), String(samples)], options);
     const times = stdout.trim().split('\n').map(Number);
     const good = times.length === samples && times.every((ns) => ns > 0);
     return good ? { times, reason: '' } : { times: [], reason: 'its program printed something else' };
@@ -37,6 +43,7 @@ export async function measureKernelFaults(source: string, samples: number): Prom
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'AbortError') return 'it was interrupted';
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'there is no gcc';
   return 'its program could not be compiled or run';
 }

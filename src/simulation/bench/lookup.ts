@@ -39,43 +39,50 @@ export interface LookupOptions {
   readonly samples: number;
 }
 
-/** What is looked up in: entry `i` has the pages from `i * stridePages` on. */
+/** What is looked up in, empty at first: entry `i` has the pages from `i * stridePages` on. */
 interface Subject {
   readonly stridePages: number;
+  insert(i: number): void;
   /** Pages of each stride that the entry has. */
   readonly pages: number;
   lookUp(page: number): { readonly start: number } | null;
 }
 
-type MakeSubject = (gpusvm: GpuSvm, order: Uint32Array) => Subject;
+type MakeSubject = (gpusvm: GpuSvm, entries: number) => Subject;
 
 /** Look-ups of a sample: so many that a clock's grain is nothing, and that no cache holds what they touch. */
 const LOOKUPS = 1 << 16;
 /** The first rounds are interpreted, and fill the caches that hold the upper levels. */
 const WARM_UP: WarmUp = { roundsMin: 8, roundsMax: 60 };
 const STEADY_WINDOW = 6;
+/** Entries that come between two looks at whether it shall end: a small part of a second. */
+const ENTRIES_AT_ONCE = 1 << 15;
 const RANGE_PAGES = 512;
 const NOTIFIER_PAGES = 1 << 17;
 
 const subjects: Readonly<Record<LookupName, MakeSubject>> = {
-  range: (gpusvm, order) => {
-    for (const i of order) addRange(gpusvm, i * RANGE_PAGES);
-    return { stridePages: RANGE_PAGES, pages: RANGE_PAGES, lookUp: (page) => gpusvm.findRange(vpn(page)) };
-  },
-  notifier: (gpusvm, order) => {
-    for (const i of order) addNotifier(gpusvm, i * RANGE_PAGES, RANGE_PAGES);
-    return { stridePages: RANGE_PAGES, pages: RANGE_PAGES, lookUp: (page) => gpusvm.findNotifier(vpn(page)) };
-  },
-  gpuvm: (_gpusvm, order) => {
+  range: (gpusvm) => ({
+    stridePages: RANGE_PAGES,
+    pages: RANGE_PAGES,
+    insert: (i) => addRange(gpusvm, i * RANGE_PAGES),
+    lookUp: (page) => gpusvm.findRange(vpn(page)),
+  }),
+  notifier: (gpusvm) => ({
+    stridePages: RANGE_PAGES,
+    pages: RANGE_PAGES,
+    insert: (i) => addNotifier(gpusvm, i * RANGE_PAGES, RANGE_PAGES),
+    lookUp: (page) => gpusvm.findNotifier(vpn(page)),
+  }),
+  gpuvm: (_gpusvm, entries) => {
     const stridePages = 2 * RANGE_PAGES;
     const resvObject = resvObjectAlloc({ name: 'none', assertHeld: () => {} });
-    const vm = new GpuVm('bench', { start: 0, end: order.length * stridePages }, { resvObject });
-    for (const i of order) {
+    const vm = new GpuVm('bench', { start: 0, end: entries * stridePages }, { resvObject });
+    const insert = (i: number): void => {
       const start = i * stridePages;
       const errno = vm.insert(new GpuVa({ start, end: start + RANGE_PAGES, obj: null, offset: 0 }));
       assert(errno === Errno.OK, 'a mapping of the benchmark was refused');
-    }
-    return { stridePages, pages: RANGE_PAGES, lookUp: (page) => vm.findFirst(page, page + 1) };
+    };
+    return { stridePages, pages: RANGE_PAGES, insert, lookUp: (page) => vm.findFirst(page, page + 1) };
   },
 };
 
@@ -88,9 +95,8 @@ export async function runBenchLookup(
   for (const name of lookupNames) {
     let firstNs = 0;
     for (const count of entries) {
-      await setImmediate();
-      if (signal?.aborted === true) return cells;
-      const cell = measureCell(config, name, count, samples, firstNs);
+      const cell = await measureCell(config, name, count, { samples, signal, firstNs });
+      if (cell === null) return cells;
       if (firstNs === 0) firstNs = median(cell.times);
       cells.push(cell);
       onCell?.(cell);
@@ -99,18 +105,29 @@ export async function runBenchLookup(
   return cells;
 }
 
-function measureCell(
+interface CellOptions {
+  readonly samples: number;
+  readonly signal: AbortSignal | undefined;
+  /** Of the same look-up among the fewest entries; 0 for that itself. */
+  readonly firstNs: number;
+}
+
+/** Null where it is told to end before its last sample. */
+async function measureCell(
   config: SimulationConfig,
   name: LookupName,
   entries: number,
-  samples: number,
-  firstNs: number,
-): LookupCell {
+  { samples, signal, firstNs }: CellOptions,
+): Promise<LookupCell | null> {
   const random = new Random(config.seed, entries);
-  const subject = subjects[name](emptyMirror(config), shuffled(entries, random));
+  const subject = subjects[name](emptyMirror(config), entries);
+  await fill(subject, shuffled(entries, random), signal);
   const times: number[] = [];
   const steady = new SteadyState(WARM_UP, STEADY_WINDOW);
   while (times.length < samples) {
+    // Nothing else lets an interrupt in.
+    await setImmediate();
+    if (signal?.aborted === true) return null;
     const probes = probesFor(subject, entries, random);
     const startedMs = performance.now();
     const found = lookUpAll(subject, probes);
@@ -122,6 +139,13 @@ function measureCell(
   const ratio = firstNs === 0 ? 1 : median(times) / firstNs;
   const verified = findsAll(subject, probesFor(subject, entries, random));
   return { name, entries, times, ratio, verified, ...steady.outcome };
+}
+
+async function fill(subject: Subject, order: Uint32Array, signal: AbortSignal | undefined): Promise<void> {
+  for (let start = 0; start < order.length && signal?.aborted !== true; start += ENTRIES_AT_ONCE) {
+    for (const i of order.subarray(start, start + ENTRIES_AT_ONCE)) subject.insert(i);
+    await setImmediate();
+  }
 }
 
 /** Nothing of an entry is touched: a look-up ends with the reference to it. */

@@ -9,6 +9,7 @@ import type { MigrateBenchConfig, MigrateFlow } from '../../workload/workloadCon
 import { makeSimulation } from '../makeSimulation.js';
 import { rangeSizes } from '../rangeSizes.js';
 import type { RunReport } from '../runReport.js';
+import type { PooledRunOptions } from '../simulation.js';
 import { type ExecutorName, LIMITS, type SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { countsOf, pagesOf, problemOf, samplesOf, warmedUpOf } from './benchCounts.js';
@@ -258,15 +259,19 @@ class MigrateMeasurement {
       trace = recorded;
     };
     await makeSimulation({ ...config, trace: true, workloads: [single] }).run({
-      workers: this.workers,
+      ...this.runOptions,
       onTrace,
     });
     return trace === null ? null : phaseSplit(trace, deviceOf(flow.source), deviceOf(flow.destination));
   }
 
   private run(config: SimulationConfig): Promise<RunReport> {
+    return makeSimulation(config).run(this.runOptions);
+  }
+
+  private get runOptions(): PooledRunOptions {
     const { signal } = this.options;
-    return makeSimulation(config).run({ workers: this.workers, ...(signal === undefined ? {} : { signal }) });
+    return { workers: this.workers, ...(signal === undefined ? {} : { signal }) };
   }
 
   private wallWarmUp(): WarmUp {

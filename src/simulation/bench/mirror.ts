@@ -6,14 +6,13 @@ import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
 import { ObserverBuffers } from '../../observe/actorObserver.js';
 import { Observation } from '../../observe/observation.js';
 import type { MirrorBenchConfig } from '../../workload/workloadConfig.js';
-import { tuneForMeasuring } from '../engine.js';
 import { runWithBuffers } from '../makeSimulation.js';
 import type { RunReport } from '../runReport.js';
 import { allocateBuffers } from '../sharedBuffers.js';
 import type { LayoutName, SimulationConfig } from '../simulationConfig.js';
 import { WorkerPool } from '../workerPool.js';
 import { warmedUpOf } from './benchCounts.js';
-import type { BenchClocks, BenchControl } from './benchRun.js';
+import { type BenchClocks, type BenchControl, measureEach } from './benchRun.js';
 
 /** Who loads what. `shared`: every device all of the buffer; `private`: each a part of its own. */
 export const mirrorAccesses = ['shared', 'private'] as const;
@@ -85,30 +84,23 @@ const WARM_UP: WarmUp = { roundsMin: 10, blockNs: 50e6, nsMax: 4e9 };
 const COLD_WARM_UP: WarmUp = { ...WARM_UP, nsMin: 2e9, nsMax: 6e9 };
 const NO_WARM_UP: WarmUp = { roundsMin: 0, roundsMax: 0 };
 
-export async function runBenchMirror(
+export function runBenchMirror(
   config: SimulationConfig,
   options: MirrorOptions & BenchControl<MirrorCell>,
 ): Promise<MirrorCell[]> {
-  tuneForMeasuring();
   const workers = new WorkerPool(config.policyFile !== undefined);
-  const cells: MirrorCell[] = [];
+  const variants = mirrorAccesses.flatMap((access) =>
+    options.deviceCounts.flatMap((devices) => mirrorLayouts.map((layout) => ({ layout, devices, access }))),
+  );
   let devicesMax = 0;
   const seen = new Set<LayoutName>();
-  for (const access of mirrorAccesses) {
-    for (const devices of options.deviceCounts) {
-      for (const layout of mirrorLayouts) {
-        if (options.signal?.aborted === true) return cells;
-        const warmUp = devices > devicesMax || !seen.has(layout) ? COLD_WARM_UP : WARM_UP;
-        devicesMax = Math.max(devicesMax, devices);
-        seen.add(layout);
-        const setup = { workers, warmUp };
-        const cell = await measureCell(config, { layout, devices, access }, options, setup);
-        cells.push(cell);
-        options.onCell?.(cell);
-      }
-    }
-  }
-  return cells;
+  return measureEach(variants, options, (variant) => {
+    const { devices, layout } = variant;
+    const warmUp = devices > devicesMax || !seen.has(layout) ? COLD_WARM_UP : WARM_UP;
+    devicesMax = Math.max(devicesMax, devices);
+    seen.add(layout);
+    return measureCell(config, variant, options, { workers, warmUp });
+  });
 }
 
 interface CellSetup {
@@ -120,7 +112,7 @@ interface CellSetup {
 async function measureCell(
   config: SimulationConfig,
   { layout, devices, access }: Pick<MirrorCell, 'layout' | 'devices' | 'access'>,
-  { rounds, samples, clocks }: MirrorOptions,
+  { rounds, samples, clocks, signal }: MirrorOptions & BenchControl<MirrorCell>,
   { workers, warmUp }: CellSetup,
 ): Promise<MirrorCell> {
   const cellOf = (
@@ -128,15 +120,18 @@ async function measureCell(
     invalidations: Pick<MirrorBenchConfig, 'rounds' | 'warmUp'>,
   ): SimulationConfig =>
     cellConfig({ ...config, executor, deviceCount: devices }, layout, access, invalidations);
-  const model = await runCell(cellOf('virtual', { rounds, warmUp: NO_WARM_UP }), workers);
+  const run = (cell: SimulationConfig): Promise<CellRun> => runCell(cell, workers, signal);
+  const model = await run(cellOf('virtual', { rounds, warmUp: NO_WARM_UP }));
   const inThreads = async (): Promise<MirrorTimes & WarmedUp> => {
-    const before = await runCell(cellOf('threads', { rounds: 0, warmUp }), workers);
-    const run = await runCell(cellOf('threads', { rounds: samples, warmUp: NO_WARM_UP }), workers);
-    reports.push(before.report, run.report);
-    return { ...timesOf(run.counts, samples), ...warmedUpOf(before.counts) };
+    const before = await run(cellOf('threads', { rounds: 0, warmUp }));
+    // What is told to end starts no other run: its cell is dropped.
+    const isCut = signal?.aborted === true;
+    const measured = isCut ? before : await run(cellOf('threads', { rounds: samples, warmUp: NO_WARM_UP }));
+    reports.push(before.report, measured.report);
+    return { ...timesOf(measured.counts, samples), ...warmedUpOf(before.counts) };
   };
   const reports = [model.report];
-  const wall = clocks.wall ? await inThreads() : null;
+  const wall = clocks.wall && signal?.aborted !== true ? await inThreads() : null;
   const { counts, observation } = model;
   const in3 = (counter: string): number =>
     counts[`first.${counter}`] + counts[`invalidate.${counter}`] + counts[`again.${counter}`];
@@ -200,9 +195,14 @@ interface CellRun {
   readonly observation: Observation;
 }
 
-async function runCell(config: SimulationConfig, workers: WorkerPool): Promise<CellRun> {
+async function runCell(
+  config: SimulationConfig,
+  workers: WorkerPool,
+  signal: AbortSignal | undefined,
+): Promise<CellRun> {
   const buffers = allocateBuffers(config);
-  const report = await runWithBuffers(config, buffers, { workers });
+  const options = { workers, ...(signal === undefined ? {} : { signal }) };
+  const report = await runWithBuffers(config, buffers, options);
   const observation = new Observation(new ObserverBuffers(buffers.observer));
   return { report, counts: report.workloads[0]?.counts ?? {}, observation };
 }

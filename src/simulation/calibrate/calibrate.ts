@@ -56,22 +56,41 @@ export async function calibrate(
   const residuals: Residual[] = [];
   for (const claim of claims) {
     if (options.signal?.aborted) return residuals;
-    const residual = await residualOf(machine, claim);
+    const residual = await residualUntil(machine, claim, options.signal);
+    if (residual === null) return residuals;
     residuals.push(residual);
     options.onResidual?.(residual);
   }
   return residuals;
 }
 
-async function residualOf(machine: SimulationConfig, claim: ClaimedFigure): Promise<Residual> {
+/** Null where the signal has cut it off. */
+async function residualUntil(
+  machine: SimulationConfig,
+  claim: ClaimedFigure,
+  signal: AbortSignal | undefined,
+): Promise<Residual | null> {
+  try {
+    return await residualOf(machine, claim, signal);
+  } catch (error) {
+    if (signal?.aborted === true && error === signal.reason) return null;
+    throw error;
+  }
+}
+
+async function residualOf(
+  machine: SimulationConfig,
+  claim: ClaimedFigure,
+  signal: AbortSignal | undefined,
+): Promise<Residual> {
   const { figure, fitted, notMet } = claim;
   const about = figureOf(figure);
-  const model = about.experiment === null ? null : await runExperiment(machine, about.experiment);
+  const model = about.experiment === null ? null : await runExperiment(machine, about.experiment, signal);
   const residual = model === null ? null : model / about.published - 1;
   const isMet = residual !== null && Math.abs(residual) <= RESIDUAL_MAX;
   const status = isMet ? 'met' : notMet === null ? 'missed' : 'explained';
   const basis = model === null ? null : fitted.length > 0 ? 'fitted' : 'predicted';
-  const ownEngines = await withOwnEngines(machine, about);
+  const ownEngines = await withOwnEngines(machine, about, signal);
   return { figure, about, model, residual, ownEngines, fitted, basis, status, notMet };
 }
 
@@ -79,11 +98,12 @@ async function residualOf(machine: SimulationConfig, claim: ClaimedFigure): Prom
 async function withOwnEngines(
   machine: SimulationConfig,
   { experiment, published }: Figure,
+  signal: AbortSignal | undefined,
 ): Promise<OwnEngines | null> {
   if (experiment?.kind !== 'copies' || experiment.enginesPerDevice === undefined) return null;
   const own = machine.device.copyEngines;
   if (experiment.enginesPerDevice === own) return null;
-  const model = await runExperiment(machine, { ...experiment, enginesPerDevice: own });
+  const model = await runExperiment(machine, { ...experiment, enginesPerDevice: own }, signal);
   const engines = { experiment: experiment.enginesPerDevice, own };
   return { engines, model, residual: model / published - 1 };
 }

@@ -24,22 +24,34 @@ export class ExperimentFailure extends Error {
   override readonly name = 'ExperimentFailure';
 }
 
-/** GB/s, microseconds or percent, as the experiment says. All in simulated time; the seed decides what is drawn. */
-export async function runExperiment(machine: SimulationConfig, experiment: Experiment): Promise<number> {
+/**
+ * GB/s, microseconds or percent, as the experiment says. All in simulated time; the seed decides what is drawn. Rejects with the signal's reason where
+ * that has cut it off.
+ */
+export async function runExperiment(
+  machine: SimulationConfig,
+  experiment: Experiment,
+  signal?: AbortSignal,
+): Promise<number> {
   switch (experiment.kind) {
     case 'copies':
-      return copies(machine, experiment);
+      return copies(machine, experiment, signal);
     case 'prefetch':
-      return prefetch(machine, experiment);
+      return prefetch(machine, experiment, signal);
     case 'fault':
-      return fault(machine, experiment);
+      return fault(machine, experiment, signal);
     case 'folio-gain':
-      return folioGain(machine, experiment);
+      return folioGain(machine, experiment, signal);
   }
 }
 
-function copies({ cost, seed, device }: SimulationConfig, experiment: CopyExperiment): number {
-  const times = timesOfCopies(cost, seed, experiment.enginesPerDevice ?? device.copyEngines, experiment);
+async function copies(
+  { cost, seed, device }: SimulationConfig,
+  experiment: CopyExperiment,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const engines = experiment.enginesPerDevice ?? device.copyEngines;
+  const times = await timesOfCopies(cost, seed, engines, experiment, signal);
   const { moves, measure } = experiment;
   switch (measure) {
     case 'us':
@@ -51,24 +63,27 @@ function copies({ cost, seed, device }: SimulationConfig, experiment: CopyExperi
   }
 }
 
-async function prefetch(machine: SimulationConfig, experiment: PrefetchExperiment): Promise<number> {
+async function prefetch(
+  machine: SimulationConfig,
+  experiment: PrefetchExperiment,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const { bytes, rangeBytes, atOnce, hugePages } = experiment;
   const probe = { by: 'prefetch', bytes, rangeBytes, atOnce, hugePages } as const;
-  const { counts } = await runProbe(machine, probe);
+  const { counts } = await runProbe(machine, probe, signal);
   return bytes / counts.broughtNs;
 }
 
-async function fault(machine: SimulationConfig, experiment: FaultExperiment): Promise<number> {
+async function fault(
+  machine: SimulationConfig,
+  experiment: FaultExperiment,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const { rangeBytes, hugePages, measure } = experiment;
   const faults = faultsOf(rangeBytes);
   const bytes = faults * rangeBytes;
-  const { report, counts } = await runProbe(machine, {
-    by: 'fault',
-    bytes,
-    rangeBytes,
-    atOnce: 1,
-    hugePages,
-  });
+  const probe = { by: 'fault', bytes, rangeBytes, atOnce: 1, hugePages } as const;
+  const { report, counts } = await runProbe(machine, probe, signal);
   const [{ counters }] = report.devices;
   const mean = (sum: string, count: string): number => (counters[sum] ?? 0) / (counters[count] ?? 0);
   const copyUs = mean('svm_2M_device_copy_us', 'svm_2M_migrate_count');
@@ -85,10 +100,14 @@ async function fault(machine: SimulationConfig, experiment: FaultExperiment): Pr
   }
 }
 
-async function folioGain(machine: SimulationConfig, experiment: FolioGainExperiment): Promise<number> {
+async function folioGain(
+  machine: SimulationConfig,
+  experiment: FolioGainExperiment,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const { bytes, rangeBytes } = experiment;
   const rate = (hugePages: boolean): Promise<number> =>
-    prefetch(machine, { kind: 'prefetch', bytes, rangeBytes, atOnce: 1, hugePages });
+    prefetch(machine, { kind: 'prefetch', bytes, rangeBytes, atOnce: 1, hugePages }, signal);
   return (100 * (await rate(true))) / (await rate(false));
 }
 
@@ -102,7 +121,11 @@ interface ProbeRun {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-async function runProbe(machine: SimulationConfig, probe: Probe): Promise<ProbeRun> {
+async function runProbe(
+  machine: SimulationConfig,
+  probe: Probe,
+  signal: AbortSignal | undefined,
+): Promise<ProbeRun> {
   const { by, atOnce, hugePages } = probe;
   const rangePages = probe.rangeBytes / PAGE_BYTES;
   const pages = probe.bytes / PAGE_BYTES;
@@ -124,7 +147,8 @@ async function runProbe(machine: SimulationConfig, probe: Probe): Promise<ProbeR
     svm,
     workloads: [workload],
   };
-  const report = await makeSimulation(config).run();
+  const report = await makeSimulation(config).run(signal === undefined ? {} : { signal });
+  signal?.throwIfAborted();
   const ok =
     report.failure === null &&
     report.workloads.every((one) => one.ok) &&
