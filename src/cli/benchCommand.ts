@@ -4,10 +4,11 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { didYouMean } from '../base/didYouMean.js';
 import { UserError } from '../base/userError.js';
-import { type BaselineFigure, compareFigures } from '../report/bench/baseline.js';
+import { type BaselineFigure, compareFigures, TESTABLE_MIN } from '../report/bench/baseline.js';
 import { baselineBlocks } from '../report/bench/baselineReport.js';
 import { conditionLines, conditionsOf } from '../report/bench/conditions.js';
 import { checkThreshold } from '../report/bench/threshold.js';
+import { checkWorse } from '../report/bench/worseLimit.js';
 import { colorsFor } from '../report/colors.js';
 import type { JsonObject } from '../report/json.js';
 import { listDocument } from '../report/listDocument.js';
@@ -24,14 +25,15 @@ import { addExamples } from './commonOptions.js';
 import { deliver } from './deliver.js';
 import { ExitStatus, statusOf } from './exitStatus.js';
 import { refuseBesideList } from './listOptions.js';
-import { refusal } from './optionValues.js';
+import { percentage, refusal } from './optionValues.js';
 import { keepFilesApart } from './outputFiles.js';
 import { ResultOutput } from './resultOutput.js';
 
 export type BenchRunner = (names: string[], options: BenchOptions) => Promise<void>;
 
-const SAMPLES_NOTE =
-  'svmsim: note: --samples does not change simulated figures, which are the same each time';
+const SAMPLES_NOTE = '--samples does not change simulated figures, which are the same each time';
+/** Of what is better when higher it can be no more than 100. */
+const WORSE_PERCENT_MAX = 10_000;
 const NO_PROGRAMS = 'policies: a benchmark has workloads of its own; run and stress run programs';
 
 /** Whoever wants these says so. */
@@ -121,9 +123,10 @@ async function benchChosen(
       ? null
       : await host.simulator.refusePrograms(resolve(options.policy), NO_PROGRAMS);
   const output = new ResultOutput(host, options.json);
+  const worsePercent = worsePercentOf(options);
   const baseline = options.baseline === undefined ? null : baselineFor(chosen, options.baseline);
   const prepared = chosen.map((benchmark) => benchmark.prepare(options, host));
-  if (options.clock === 'simulated' && options.samples !== undefined) host.stderr.write(`${SAMPLES_NOTE}\n`);
+  for (const note of notesOn(options)) host.stderr.write(`svmsim: note: ${note}\n`);
   const known = new Map(prepared.flatMap(({ figures }) => [...figures]));
   const thresholds = readThresholds(options.threshold ?? [], known);
   const outcomes: BenchOutcome[] = [];
@@ -136,11 +139,15 @@ async function benchChosen(
     outcomes,
     thresholds: thresholds.map((threshold) => checkThreshold(threshold, figures, known.keys())),
     comparison: [],
+    worse: null,
     environment: host.environment(),
   };
-  const results = { ...measured, comparison: comparisonOf(baseline, options.baseline ?? '', measured) };
+  const results = compared(measured, baseline, options.baseline ?? '', worsePercent);
   const colors = colorsFor(host.variables, host.stdout.isTTY);
   const table = (): string => printed(results, format, colors);
+  // Neither comma-separated figures nor a document end with a verdict.
+  const isTold = format === 'table' || format === 'markdown';
+  if (results.worse?.ok === false && !isTold) host.stderr.write(`svmsim: ${results.worse.detail}\n`);
   return deliver(host, statusOfAll(results), [() => output.publish(table, () => documentOf(results))]);
 }
 
@@ -198,12 +205,36 @@ function formatOf({ format, json }: BenchOptions): BenchFormat {
   return found;
 }
 
-function comparisonOf(
+/** @throws UserError */
+function worsePercentOf({ baseline, failOnWorse }: BenchOptions): number | null {
+  if (failOnWorse === undefined) return null;
+  const percent = percentage('--fail-on-worse', failOnWorse, WORSE_PERCENT_MAX);
+  if (baseline !== undefined) return percent;
+  throw refusal(
+    '--fail-on-worse',
+    'no --baseline',
+    '--fail-on-worse beside --baseline, which it compares with',
+  );
+}
+
+/** What will not come of what was asked for. */
+function notesOn({ clock, samples, baseline }: BenchOptions): string[] {
+  if (clock === 'simulated') return samples === undefined ? [] : [SAMPLES_NOTE];
+  const isTooFew = baseline !== undefined && samples !== undefined && Number(samples) < TESTABLE_MIN;
+  return isTooFew
+    ? [
+        `--samples ${samples} are too few to tell a change of wall figures from chance, ${TESTABLE_MIN} are needed: none of them will be better or worse`,
+      ]
+    : [];
+}
+
+function compared(
+  results: BenchResults,
   baseline: Baseline | null,
   path: string,
-  results: BenchResults,
-): BenchResults['comparison'] {
-  if (baseline === null) return [];
+  worsePercent: number | null,
+): BenchResults {
+  if (baseline === null) return results;
   const { outcomes } = results;
   // What another benchmark measured then is not missed now.
   const concerned = baseline.figures.filter((figure) =>
@@ -214,7 +245,11 @@ function comparisonOf(
     outcomes.flatMap(({ figures }) => figures),
   );
   const lines = differencesFrom(baseline, results);
-  return [...(lines.length === 0 ? [] : [{ lines }]), ...baselineBlocks(comparison, path)];
+  return {
+    ...results,
+    comparison: [...(lines.length === 0 ? [] : [{ lines }]), ...baselineBlocks(comparison, path)],
+    worse: worsePercent === null ? null : checkWorse(comparison, worsePercent),
+  };
 }
 
 /** In what the conditions of the two runs differ, by benchmark. */
@@ -234,9 +269,9 @@ function withPolicy(outcome: BenchOutcome, policy: PolicyIdentity | null): Bench
   return policy === null ? outcome : { ...outcome, config: { ...outcome.config, policy } };
 }
 
-function statusOfAll({ outcomes, thresholds }: BenchResults): ExitStatus {
+function statusOfAll({ outcomes, thresholds, worse }: BenchResults): ExitStatus {
   const statuses = outcomes.map(({ verdict }) => statusOf(verdict));
-  const broken = thresholds.some(({ ok }) => !ok);
+  const broken = thresholds.some(({ ok }) => !ok) || worse?.ok === false;
   const all = broken ? [...statuses, ExitStatus.CheckFailed] : statuses;
   return severity.find((status) => all.includes(status)) ?? ExitStatus.Ok;
 }

@@ -40,6 +40,13 @@ export function secondsAsMs(option: string, typed: string, minMs: number, maxMs:
   throw refusal(option, typed, `a number of seconds from ${minMs / 1000} to ${maxMs / 1000}`);
 }
 
+/** A share in percent, which may have decimals. @throws UserError */
+export function percentage(option: string, typed: string, max: number): number {
+  const value = /^\d{1,9}(\.\d{1,9})?%?$/.test(typed) ? Number.parseFloat(typed) : Number.NaN;
+  if (value <= max) return value;
+  throw refusal(option, typed, `a percentage from 0 to ${max}`);
+}
+
 /** `1..20`, or a single seed. @throws UserError */
 export function seedRange(option: string, typed: string): SeedRange {
   const match = /^(\d{1,10})(?:\.\.(\d{1,10}))?$/.exec(typed);

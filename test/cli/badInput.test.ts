@@ -195,6 +195,20 @@ const commands: Readonly<Record<string, readonly Mistake[]>> = {
     ['migrate --baseline @bench.json --json @bench.json', /--json .*: found a file that is read/],
     ['calibrate @negative.yaml --json @negative.yaml', /--json .*: found a file that is read/],
     ['migrate --baseline @nope', /nope: found no such file/],
+    ['migrate --fail-on-worse 5', /--fail-on-worse: found no --baseline/],
+    [
+      'migrate --baseline @nope --fail-on-worse much',
+      /--fail-on-worse: found much, allowed: a percentage from 0/,
+    ],
+    [
+      'migrate --baseline @nope --fail-on-worse=-1',
+      /--fail-on-worse: found -1, allowed: a percentage from 0/,
+    ],
+    [
+      'migrate --baseline @nope --fail-on-worse 1e9',
+      /--fail-on-worse: found 1e9, allowed: a percentage from 0/,
+    ],
+    ['--list --fail-on-worse 5', /--list: found together with --fail-on-worse/],
     [
       'migrate --baseline @text.txt',
       /found text that is no JSON, allowed: a document that svmsim bench wrote/,

@@ -173,6 +173,66 @@ describe('what bench writes', () => {
   });
 });
 
+describe('--fail-on-worse', () => {
+  const before = [190, 195, 200, 205, 210];
+
+  /** Look-ups that take this part longer than those of an earlier run. */
+  async function compared(percent: string, longer: number, ...options: string[]) {
+    const file = join(folder, 'before.json');
+    const earlier = new FakeHost();
+    earlier.lookup = async ({ onCell }) => onCell?.(lookupCell({ times: before }));
+    await runCli(['bench', 'lookup', '--json', file, '--quiet'], earlier);
+    const now = new FakeHost();
+    const times = before.map((ns) => ns * (1 + longer));
+    now.lookup = async ({ onCell }) => onCell?.(lookupCell({ times }));
+    const words = ['--baseline', file, '--fail-on-worse', percent, ...options];
+    return { status: await runCli(['bench', 'lookup', ...words], now), now };
+  }
+
+  it('ends with 1 when a figure is worse by more, and names it', async () => {
+    const { status, now } = await compared('20', 0.3);
+    expect(status).toBe(1);
+    expect(now.stdout.text).toMatch(/\nHeld: .*\n/);
+    expect(now.stdout.text).toMatch(
+      /\nFAILED: 1 of 2 figures worse by more than 20%: lookup\.range\.1000000\.time \+30\.0%\n$/,
+    );
+  });
+
+  it.each([
+    ['40', 0.3],
+    ['20', -0.3],
+    // Chance may do as much.
+    ['0', 0.001],
+  ])('of %s%% lets a change by %d pass', async (percent, longer) => {
+    const { status, now } = await compared(percent, longer);
+    expect(status).toBe(0);
+    expect(now.stdout.text).toMatch(
+      new RegExp(
+        `\\nPASSED: none of 2 figures is worse by more than ${percent}%; 1 of them could not be tested\\n$`,
+      ),
+    );
+  });
+
+  it('is a check of the document, and told where there is no table', async () => {
+    const { status, now } = await compared('20', 0.3, '--format', 'json');
+    expect(status).toBe(1);
+    const { ok, checks } = JSON.parse(now.stdout.text);
+    expect(ok).toBe(false);
+    expect(checks.at(-1)).toMatchObject({ name: 'no figure worse by more than 20%', ok: false });
+    expect(now.stderr.text).toContain('svmsim: 1 of 2 figures worse by more than 20%: lookup.range');
+  });
+
+  it('says at the start that three samples are too few to test', async () => {
+    const { now, status } = await compared('20', 0.3, '--samples', '3');
+    expect(now.stderr.text).toMatch(
+      /^svmsim: note: --samples 3 are too few to tell a change .* 4 are needed/,
+    );
+    expect(status).toBe(1);
+    const enough = await compared('20', 0.3, '--samples', '4');
+    expect(enough.now.stderr.text).not.toContain('note:');
+  });
+});
+
 describe('a threshold with * of bench', () => {
   it('does not hold where one of its figures was not measured', async () => {
     const options = ['--devices', '1', '--clock', 'wall', '--threshold', 'access.*.1.rate>1'];

@@ -85,7 +85,11 @@ export function addBenchOptions(command: Command, benchmarks: readonly Taker[]):
       "limit of a figure, such as 'migrate.*.2MiB.memcpyRatio>=0.6'; broken: exit 1; can be repeated",
       collected,
     )
-    .option('--baseline <file>', 'compares with the document that an earlier run wrote with --json');
+    .option('--baseline <file>', 'compares with the document that an earlier run wrote with --json')
+    .option(
+      '--fail-on-worse <percent>',
+      'with --baseline: exit 1 when a figure is worse by more than that, and not by chance',
+    );
   for (const name of optionNames) {
     const text: OptionText = ownOptions[name];
     if (text.isCommon === true) continue;

@@ -10,6 +10,7 @@ import { type Environment, jsonText } from '../../report/json.js';
 import { blocksAsMarkdown, blocksAsText, type ReportBlock } from '../../report/reportBlock.js';
 import { plural } from '../../report/units.js';
 import { verdictLine } from '../../report/verdict.js';
+import type { CheckResult } from '../../simulation/runReport.js';
 import type { BenchFormat } from './benchOptions.js';
 import type { BenchOutcome } from './runBenchmark.js';
 
@@ -18,6 +19,8 @@ export interface BenchResults {
   readonly thresholds: readonly ThresholdResult[];
   /** Against an earlier run; empty without one. */
   readonly comparison: readonly ReportBlock[];
+  /** Whether something is worse than the earlier run by more than was said; null where nothing was. */
+  readonly worse: CheckResult | null;
   readonly environment: Environment;
 }
 
@@ -36,21 +39,24 @@ export function printed(results: BenchResults, format: BenchFormat, colors: Colo
   }
 }
 
-export function documentOf({ outcomes, thresholds, environment }: BenchResults): object {
-  return benchDocument(outcomes, thresholds, environment);
+export function documentOf({ outcomes, thresholds, worse, environment }: BenchResults): object {
+  return benchDocument(outcomes, thresholds, worse, environment);
 }
 
 function blocksOf(
-  { outcomes, thresholds, comparison, environment }: BenchResults,
+  { outcomes, thresholds, comparison, worse, environment }: BenchResults,
   colors: Colors,
 ): ReportBlock[] {
+  const hasLimits = thresholds.length > 0 || worse !== null;
+  const areSound = outcomes.every(isSound);
   return [
     ...outcomes.flatMap((outcome) => [
       ...outcomeBlocks(outcome, environment, colors),
-      { lines: [verdictText(outcome, thresholds.length > 0, colors)] },
+      { lines: [verdictText(outcome, hasLimits, colors)] },
     ]),
-    ...thresholdBlocks(thresholds, outcomes.every(isSound), colors),
+    ...thresholdBlocks(thresholds, areSound && worse === null, colors),
     ...comparison,
+    ...worseBlocks(worse, areSound && thresholds.every(({ ok }) => ok), colors),
   ];
 }
 
@@ -63,13 +69,9 @@ function outcomeBlocks(outcome: BenchOutcome, environment: Environment, colors: 
   ];
 }
 
-/** Whether all passed is said once: below the thresholds, where there are any. */
-function verdictText(
-  { verdict }: Pick<BenchOutcome, 'verdict'>,
-  hasThresholds: boolean,
-  colors: Colors,
-): string {
-  return hasThresholds && isSound({ verdict }) ? `Held: ${verdict.text}` : verdictLine(verdict, colors);
+/** Whether all passed is said once: below the last limit, where there are any. */
+function verdictText({ verdict }: Pick<BenchOutcome, 'verdict'>, hasLimits: boolean, colors: Colors): string {
+  return hasLimits && isSound({ verdict }) ? `Held: ${verdict.text}` : verdictLine(verdict, colors);
 }
 
 /** Nothing of it was wrong or cut off. */
@@ -89,10 +91,10 @@ function headLine(
   return `${name}: ${machine}, figures of up to ${plural(samples, 'sample')}; ${cpu}, ${plural(cores, 'core')}, Node ${node}, svmsim ${svmsim}`;
 }
 
-/** They pass the run only where the benchmarks themselves do. */
+/** They pass the run only where the benchmarks themselves do, and nothing else is to be held. */
 function thresholdBlocks(
   thresholds: readonly ThresholdResult[],
-  areSound: boolean,
+  passes: boolean,
   colors: Colors,
 ): ReportBlock[] {
   if (thresholds.length === 0) return [];
@@ -104,7 +106,12 @@ function thresholdBlocks(
   const told = { lines: ['Thresholds', ...lines] };
   if (broken > 0)
     return [told, { lines: [verdictLine({ word: 'FAILED', text: `${broken} of ${all} broken` }, colors)] }];
-  return areSound
-    ? [told, { lines: [verdictLine({ word: 'PASSED', text: `${all} held` }, colors)] }]
-    : [told];
+  return passes ? [told, { lines: [verdictLine({ word: 'PASSED', text: `${all} held` }, colors)] }] : [told];
+}
+
+/** It passes the run only where all else does. */
+function worseBlocks(worse: CheckResult | null, passes: boolean, colors: Colors): ReportBlock[] {
+  if (worse === null) return [];
+  if (worse.ok && !passes) return [{ lines: [`Held: ${worse.detail}`] }];
+  return [{ lines: [verdictLine({ word: worse.ok ? 'PASSED' : 'FAILED', text: worse.detail }, colors)] }];
 }

@@ -16,6 +16,7 @@ export interface BenchOptions extends CommonOptions {
   readonly format?: string;
   readonly threshold?: readonly string[];
   readonly baseline?: string;
+  readonly failOnWorse?: string;
   /** Typed behind the name of a benchmark that takes presets. */
   readonly presets?: readonly string[];
   /** Those of {@link BenchOptionName}. */

@@ -55,7 +55,8 @@ function valueText({ metric }: Change, summary: Summary): string {
   return summary.count === 1 ? text : `${text} ± ${formatShare(relativeSpread(summary))}`;
 }
 
-function changeText({ change }: Change): string {
+/** With its sign, in percent of what it was before. */
+export function changeText({ change }: Change): string {
   if (change === null) return '-';
   const percent = (change * 100).toFixed(1);
   return change >= 0 ? `+${percent}%` : `${percent}%`;

@@ -27,10 +27,13 @@ export interface BenchPart {
 export function benchDocument(
   parts: readonly BenchPart[],
   thresholds: readonly ThresholdResult[],
+  /** Of the comparison with an earlier run; null where nobody asked for it. */
+  worse: CheckResult | null,
   environment: Environment,
 ): JsonDocument {
   const { config } = parts[0];
   const figures = parts.flatMap((part) => part.figures);
+  const limits = [...thresholds.map(thresholdCheck), ...(worse === null ? [] : [worse])];
   return {
     svmsim: environment.svmsim,
     command: 'bench',
@@ -38,14 +41,14 @@ export function benchDocument(
     scenario: config.name,
     executor: config.executor,
     seed: config.seed,
-    ok: parts.every(({ ok }) => ok) && thresholds.every(({ ok }) => ok),
+    ok: parts.every(({ ok }) => ok) && limits.every(({ ok }) => ok),
     partial: parts.some(({ partial }) => partial),
     environment,
     configuration: machineOf(config),
     configurations: Object.fromEntries(
       parts.map((part) => [part.name, { ...machineOf(part.config), presetHash: presetHash(part.config) }]),
     ),
-    checks: [...parts.flatMap(({ checks }) => checks), ...thresholds.map(thresholdCheck)],
+    checks: [...parts.flatMap(({ checks }) => checks), ...limits],
     counters: {},
     statuses: parts.flatMap(({ name, statuses }) => statuses.map((one) => ({ benchmark: name, ...one }))),
     results: parts.flatMap(({ results }) => results),
