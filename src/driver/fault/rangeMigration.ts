@@ -45,7 +45,7 @@ export class RangeMigration {
     if (!this.lock.beginRead()) yield PARK;
     const errno = yield* this.populate(fault, range, target, dpagemap, ctx);
     this.lock.readUnlock();
-    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, range, target, dpagemap, ctx) : errno;
+    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, [range], target, dpagemap, ctx) : errno;
   }
 
   /** All pages are there, or they lie where the policy leaves them. */
@@ -54,33 +54,43 @@ export class RangeMigration {
     return fault.policy.onlySystemPages && isOnDevices(where);
   }
 
+  /** Of ranges side by side. */
   private *migrateAlone(
     fault: GpuFault,
-    range: DriverRange,
+    ranges: readonly DriverRange[],
     target: GpuHandle,
     dpagemap: DrmPagemap,
     ctx: GpuSvmContext,
   ): Steps<Errno> {
-    this.kernel.sched.at(DriverStep.migrateBusy, range.start, range.npages, target.index);
+    const { start } = ranges[0];
+    const { end } = ranges[ranges.length - 1];
+    this.kernel.sched.at(DriverStep.migrateBusy, start, end - start, target.index);
     if (!this.lock.beginWrite()) yield PARK;
     // Whether all came home shows in the second attempt.
-    yield* fault.vm.evictRange(range);
-    const errno = yield* this.populate(fault, range, target, dpagemap, ctx);
+    for (const range of ranges) yield* fault.vm.evictRange(range);
+    const errno = yield* this.populate(fault, { start, end }, target, dpagemap, ctx);
     this.lock.writeUnlock();
     return errno;
   }
 
   /**
-   * Ranges side by side at once, of which the caller has seen nothing there; what has come meanwhile may be in the way. Errors: those of `populate_mm`.
-   * @kernel svm_migrate_ram_to_vram, nouveau_dmem_migrate_vma
+   * Ranges side by side at once, of which the caller has seen nothing there; what has come meanwhile may be in the way, and what another device has
+   * whose memory the target does not reach goes by RAM. Errors: those of `populate_mm`.
+   * @kernel svm_migrate_ram_to_vram, svm_migrate_vram_to_vram, nouveau_dmem_migrate_vma
    */
-  *migrateSpan(fault: GpuFault, span: Pages, target: GpuHandle, ctx: GpuSvmContext): Steps<Errno> {
+  *migrateJoined(
+    fault: GpuFault,
+    ranges: readonly DriverRange[],
+    target: GpuHandle,
+    ctx: GpuSvmContext,
+  ): Steps<Errno> {
     const { dpagemap } = target;
     if (dpagemap === null) return Errno.ENODEV;
+    const span = { start: ranges[0].start, end: ranges[ranges.length - 1].end };
     if (!this.lock.beginRead()) yield PARK;
     const errno = yield* this.populate(fault, span, target, dpagemap, ctx);
     this.lock.readUnlock();
-    return errno;
+    return errno === Errno.EBUSY ? yield* this.migrateAlone(fault, ranges, target, dpagemap, ctx) : errno;
   }
 
   /** A migration lock is held. Errors: those of `populate_mm`, -ENODEV (the process does not use the target any more). */

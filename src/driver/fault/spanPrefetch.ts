@@ -127,7 +127,7 @@ export class SpanPrefetch {
       const end = target === null ? i + 1 : this.endOfGroup(wanted, i, target);
       // What did not get there with others is tried by itself.
       const isThere =
-        target !== null && end - i > 1 && (yield* this.migrateTogether(wanted[i], wanted[end - 1], target));
+        target !== null && end - i > 1 && (yield* this.migrateTogether(wanted.slice(i, end), target));
       for (; i < end; i++) {
         const errno = yield* this.fill(wanted[i], isThere);
         if (errno !== Errno.OK) return errno;
@@ -171,10 +171,12 @@ export class SpanPrefetch {
   }
 
   /** Whether all of it is there now. */
-  private *migrateTogether({ fault, range }: Wanted, last: Wanted, target: GpuHandle): Steps<boolean> {
-    const span = { start: range.start, end: last.range.end };
+  private *migrateTogether(group: readonly Wanted[], target: GpuHandle): Steps<boolean> {
+    const [{ fault }] = group;
+    const ranges = group.map(({ range }) => range);
     const ctx = this.faults.context(fault);
-    return (yield* this.faults.parts.migration.migrateSpan(fault, span, target, ctx)) === Errno.OK;
+    const { migration } = this.faults.parts;
+    return (yield* migration.migrateJoined(fault, ranges, target, ctx)) === Errno.OK;
   }
 
   private *fill(wanted: Wanted, isThere: boolean): Steps<Errno> {

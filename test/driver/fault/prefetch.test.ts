@@ -268,6 +268,18 @@ describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout
     expect(scanned).toEqual([32]);
   });
 
+  it('brings a block home, and once more as a whole, where the devices do not reach each other’s memory', () => {
+    const system = filled({ layout, togetherPages: 512, interconnect: 'none' });
+    expect(prefetch(system, 1)).toBe(Errno.OK);
+    expect(system.placesOf(AREA, 48)).toEqual(['vram1']);
+    expect(prefetched(system)).toEqual([
+      [0, 32],
+      [0, 32],
+      [32, 16],
+      [32, 16],
+    ]);
+  });
+
   it('takes along only what goes to the same device, and nothing from other devices that the policy leaves there', () => {
     const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
     expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 1, 1))).toBe(Errno.OK);
