@@ -203,7 +203,7 @@ describe('--fail-on-worse', () => {
     ['20', -0.3],
     // Chance may do as much.
     ['0', 0.001],
-  ])('of %s%% lets a change by %d pass', async (percent, longer) => {
+  ])('of %s percent lets a change by %s pass', async (percent, longer) => {
     const { status, now } = await compared(percent, longer);
     expect(status).toBe(0);
     expect(now.stdout.text).toMatch(

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { allCheckers } from '../../src/check/online/allCheckers.js';
 import { benchmarks } from '../../src/cli/bench/benchmarks.js';
+import { Histogram } from '../../src/observe/histogram.js';
 import { residualText, valueText } from '../../src/report/bench/calibrate.js';
 import { loadScenario, scenarioFromText } from '../../src/scenario/loadScenario.js';
 import { loadClasses } from '../../src/scenario/placedLoads.js';
@@ -47,6 +48,22 @@ describe('benchmarks', () => {
       expect(flags.filter((flag) => row?.includes(flag) !== true)).toEqual([]);
     },
   );
+});
+
+it('percentiles are as far above the exact value as their pages say', () => {
+  const errors = Array.from({ length: 5000 }, (_, i) => {
+    const histogram = Histogram.create();
+    const ns = i + 1;
+    histogram.record(ns);
+    // The largest bounds what is told.
+    histogram.record(1e6);
+    return histogram.percentile(0.5) / ns - 1;
+  });
+  const worst = Math.max(...errors);
+  expect(worst).toBeLessThan(1 / 32);
+  expect(worst).toBeGreaterThan(1 / 33);
+  for (const name of ['benchmarks', 'json', 'stress', 'reports'])
+    expect([name, page(`docs/${name}.md`).includes('1/32')]).toEqual([name, true]);
 });
 
 it('the page of stress has a row for each load', () => {
