@@ -49,7 +49,7 @@ export const accessReport: BenchReport<AccessCell> = {
     const columns = [
       left('Translation'),
       right('Devices'),
-      ...clocks.flatMap((clock) => [`loads/s and device (${clock})`, '±', `each (${clock})`].map(right)),
+      ...clocks.flatMap((clock) => [`loads/s and device (${clock})`, '±', `one every (${clock})`].map(right)),
       ...(hasWall ? [right('warm-ups')] : []),
     ];
     const instant = cells.filter(({ simulated }) => simulated !== null && ratesOf(simulated).length === 0);

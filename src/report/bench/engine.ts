@@ -46,7 +46,7 @@ export const engineReport: BenchReport<EngineCell> = {
       left('What'),
       right('per second (wall)'),
       right('±'),
-      right('each (wall)'),
+      right('one every (wall)'),
       right('warm-ups'),
     ];
     return [{ columns, rows }];

@@ -18,15 +18,20 @@ export function sumSamples(cell: MigrateCell, clock: ClockName): number[] {
   return groupsOf(cell).flatMap((flows) => togetherRates(flows, clock));
 }
 
-/** One of a test of single pairs, otherwise one of each group; medians of samples. */
+/**
+ * One of a test of single pairs, otherwise one of each group, and where there are several one of all, which is the figure of that name; medians of
+ * samples.
+ */
 export function matrixSums(cell: MigrateCell, clock: ClockName): MatrixSum[] {
   if (!migrateTests[cell.test].isTogether)
     return summed(sumsOfRates(cell.flows, clock), 'of pairs measured one after another');
   const groups = groupsOf(cell);
-  return groups.flatMap((flows) => {
+  const ofEach = groups.flatMap((flows) => {
     const which = groups.length === 1 ? 'all pairs at once' : `${groupName(flows)} at once`;
     return summed(togetherRates(flows, clock), `${which}, until the last has ended`);
   });
+  const ofAll = groups.length === 1 ? [] : summed(sumSamples(cell, clock), 'the median of all groups');
+  return [...ofEach, ...ofAll];
 }
 
 /** Of the group that a pair moved with; null for one that moved alone. */

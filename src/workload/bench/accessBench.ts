@@ -75,8 +75,8 @@ export class AccessBench extends BenchProgram<AccessBenchConfig> {
   private *load(context: DeviceContext, start: Vpn): Steps<Errno> {
     const { loads, pages } = this.config;
     const { words } = context.memory;
-    const own = Math.ceil(loads / context.count);
-    let page = (context.index * own) % pages;
+    const { first, own } = loadShare(loads, context.index, context.count);
+    let page = first % pages;
     let wrong = 0;
     for (let done = 0; done < own; ) {
       const end = Math.min(own, done + LOADS_PER_STEP);
@@ -112,4 +112,10 @@ export class AccessBench extends BenchProgram<AccessBenchConfig> {
   private partStarts(): Vpn[] {
     return Array.from({ length: this.config.parts }, (_, part) => this.partStart(part));
   }
+}
+
+/** Of one of several contexts: all together make as many loads as the rate counts, though these cannot always be shared evenly. */
+export function loadShare(loads: number, index: number, count: number): { first: number; own: number } {
+  const first = Math.floor((loads * index) / count);
+  return { first, own: Math.floor((loads * (index + 1)) / count) - first };
 }

@@ -116,7 +116,12 @@ describe('the report of bench migrate', () => {
     expect(lines.filter((line) => line.startsWith('SUM'))).toEqual([
       'SUM 8.000, from gpu0 at once, until the last has ended',
       'SUM 4.000, from gpu1 at once, until the last has ended',
+      'SUM 6.000, the median of all groups',
     ]);
+    const [figure] = figuresOf('migrate', [migrateReport.measured(cell)], migrateReport.metrics).filter(
+      ({ name }) => name.endsWith('.simulatedSum'),
+    );
+    expect(figure.summary.median).toBe(6e9);
     const exchanged = [pair('gpu0', 'gpu1', 0, 1), pair('gpu1', 'gpu0', 0, 3), pair('gpu0', 'gpu2', 1, 6)];
     const both = textOf([migrateCell({ test: 'device_to_device_peer_bidirectional', flows: exchanged })]);
     expect(both).toContain('SUM 8.000, between gpu0 and gpu1 at once');

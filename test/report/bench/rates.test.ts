@@ -71,6 +71,14 @@ describe('figures', () => {
 });
 
 describe('bench access', () => {
+  it('calls the rate upside down what it is', () => {
+    const text = blocksAsText(accessReport.blocks([accessCell()], config), noColors);
+    const [head, row] = text.split('\n').map((line) => line.split(/ {2,}/));
+    expect(head.slice(2)).toEqual(['loads/s and device (wall)', '±', 'one every (wall)', 'warm-ups']);
+    // 4,000,000 loads of a device in 100 ms, however many of them are under way.
+    expect([row[2], row[4]]).toEqual(['40,000,000', '25ns']);
+  });
+
   it('says why a cell was waived', () => {
     const waived = accessCell({ status: 'Waived', reason: 'is not modelled', wall: null });
     const text = blocksAsText(accessReport.blocks([waived], config), noColors);
