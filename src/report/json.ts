@@ -3,7 +3,7 @@
  * all else is the same for the same seed under the virtual executor.
  */
 
-import type { CheckResult, Counters, Latency, RunReport } from '../simulation/runReport.js';
+import type { CheckResult, Counters, Latency, LoadReport, RunReport } from '../simulation/runReport.js';
 import type { ExecutorName, SimulationConfig } from '../simulation/simulationConfig.js';
 import { clockOf } from './clock.js';
 import { configurationOf } from './configuration.js';
@@ -162,12 +162,19 @@ function countersOf(
 /** By class: how many operations, how many a second, and how long they took. */
 function loadsOf(report: RunReport): object[] {
   const clock = clockOf(report.executor);
-  return report.loads.map(({ load, operations, wantedPerSecond, ...times }) => ({
+  return report.loads.map(({ load, operations, wanted, ...times }) => ({
     load,
     operations,
-    ...(wantedPerSecond === null ? {} : { wantedPerSecond }),
+    ...wantedOf(wanted),
     [clock]: { perSecond: perSecond(operations, report.programsNs), ...times },
   }));
+}
+
+function wantedOf(wanted: LoadReport['wanted']): object {
+  if (wanted === null) return {};
+  return wanted.isLeast
+    ? { wantedAtLeastPerSecond: wanted.perSecond }
+    : { wantedPerSecond: wanted.perSecond };
 }
 
 function latencyOf(latency: Latency, executor: ExecutorName): object {

@@ -1,7 +1,7 @@
 /** The table that a run ends with: what every device did, what it cost, and whether everything checked holds. */
 
 import { hasPercentile } from '../observe/tailLatency.js';
-import type { Counters, DeviceReport, Latency, RunReport } from '../simulation/runReport.js';
+import type { Counters, DeviceReport, Latency, LoadReport, RunReport } from '../simulation/runReport.js';
 import type { LayoutName } from '../simulation/simulationConfig.js';
 import { type ClockName, clockOf } from './clock.js';
 import type { Colors } from './colors.js';
@@ -159,23 +159,28 @@ function loadTable(report: RunReport, colors: Colors): string[] {
   const clock = clockOf(report.executor);
   const ns = report.programsNs;
   const times = ['p50', 'p90', 'p99', 'p99.9', 'max'];
-  const anyWanted = loads.some(({ wantedPerSecond }) => wantedPerSecond !== null);
+  const anyWanted = loads.some(({ wanted }) => wanted !== null);
   const titles = [
     'Operations',
     `Rate (${clock})`,
     ...(anyWanted ? ['asked for'] : []),
     ...times.map((time, i) => (i === 0 ? `${time} (${clock})` : time)),
   ];
-  const rows = loads.map(({ load, operations, wantedPerSecond, p50Ns, p90Ns, p99Ns, p999Ns, maxNs }) => [
+  const rows = loads.map(({ load, operations, wanted, p50Ns, p90Ns, p99Ns, p999Ns, maxNs }) => [
     load,
     formatCount(operations),
     `${formatRate(perSecond(operations, ns))}/s`,
-    ...(anyWanted ? [wantedPerSecond === null ? '-' : `${formatRate(wantedPerSecond)}/s`] : []),
+    ...(anyWanted ? [wantedText(wanted)] : []),
     formatNs(p50Ns),
     ...[p90Ns, p99Ns, p999Ns].map((ns) => textIfKnown(ns, formatNs)),
     formatNs(maxNs),
   ]);
   return textTable([left('Load'), ...titles.map(right)], rows, { title: colors.bold });
+}
+
+/** `≥`: others put it on the machine as well, as often as they can or among other things. */
+function wantedText(wanted: LoadReport['wanted']): string {
+  return wanted === null ? '-' : `${wanted.isLeast ? '≥ ' : ''}${formatRate(wanted.perSecond)}/s`;
 }
 
 function workloadTable({ workloads }: RunReport, colors: Colors): string[] {

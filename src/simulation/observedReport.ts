@@ -35,7 +35,7 @@ export function observedReport(
     invalidationLatency: invalidationLatency(observation),
     loads: loadCounts(observation).map((counts) => ({
       ...counts,
-      wantedPerSecond: wantedRateOf(workloads, counts.load),
+      wanted: wantedRateOf(workloads, counts.load),
     })),
   };
 }

@@ -5,6 +5,7 @@ import type { Counters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import type { Latency } from '../observe/latency.js';
 import type { LoadCounts } from '../observe/loads.js';
+import type { WantedRate } from '../workload/wantedRate.js';
 import type { WorkloadResult } from '../workload/workload.js';
 import type { ExecutorName } from './simulationConfig.js';
 
@@ -36,7 +37,7 @@ export type RunOutcome = 'completed' | 'time-up' | 'interrupted' | 'failed';
 /** A class of load: what came, and what was asked for. */
 export interface LoadReport extends LoadCounts {
   /** Operations per second of the executor's clock; null where none were asked for. */
-  readonly wantedPerSecond: number | null;
+  readonly wanted: WantedRate | null;
 }
 
 /** What a run did, and whether it did it right. */

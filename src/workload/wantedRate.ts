@@ -4,11 +4,20 @@ import type { LoadClass, WorkloadConfig } from './workloadConfig.js';
 
 const US_PER_SECOND = 1e6;
 
-/** Operations per second of all that do nothing else; null where nothing was said, or another workload does it too, freely or among other things. */
-export function wantedRateOf(workloads: readonly WorkloadConfig[], load: LoadClass): number | null {
+/** Of one class of load, from all workloads that do it. */
+export interface WantedRate {
+  readonly perSecond: number;
+  /** Others do it too, freely or among other things: it is to come as often as that or more. */
+  readonly isLeast: boolean;
+}
+
+/** Operations per second of those that have a rate for it alone; null where none has. */
+export function wantedRateOf(workloads: readonly WorkloadConfig[], load: LoadClass): WantedRate | null {
   const rates = workloads.flatMap((workload) => (doesLoad(workload, load) ? [rateOf(workload)] : []));
-  const sum = rates.reduce((all, rate) => all + rate, 0);
-  return rates.length === 0 || !Number.isFinite(sum) ? null : sum;
+  const bounded = rates.filter(Number.isFinite);
+  if (bounded.length === 0) return null;
+  const perSecond = bounded.reduce((sum, rate) => sum + rate, 0);
+  return { perSecond, isLeast: bounded.length < rates.length };
 }
 
 function doesLoad(workload: WorkloadConfig, load: LoadClass): boolean {

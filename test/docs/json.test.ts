@@ -56,7 +56,9 @@ function keysIn(value: unknown): string[] {
 
 it('names the fields of a run', () => {
   const latency = { count: 1, meanNs: 1, p50Ns: 1, p90Ns: 1, p99Ns: 1, p999Ns: 1, maxNs: 1 };
-  const report = runReport({ loads: [{ load: 'munmap', operations: 1, wantedPerSecond: 5, ...latency }] });
+  const report = runReport({
+    loads: [{ load: 'munmap', operations: 1, wanted: { perSecond: 5, isLeast: false }, ...latency }],
+  });
   const config = loadScenario(`${configDir()}/n1-mirror.yaml`, {});
   const document = runDocument(report, { command: 'run', config, environment });
   expect([...fieldsUnder('Every document'), ...fieldsUnder('Run')].sort()).toEqual(

@@ -73,9 +73,15 @@ describe('runDocument', () => {
 
   it('has rates of loads over the time for which programs ran', () => {
     const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
-    const loads = [{ load: 'munmap', operations: 20, wantedPerSecond: 50, ...times }] as const;
+    const loads = [
+      { load: 'munmap', operations: 20, wanted: { perSecond: 50, isLeast: false }, ...times },
+    ] as const;
     const document = runDocument(runReport({ loads, programsNs: 1e9, wallNs: 3e9 }), context);
     expect(document.loads).toMatchObject([{ load: 'munmap', wantedPerSecond: 50, wall: { perSecond: 20 } }]);
+    const shared = loads.map((load) => ({ ...load, wanted: { perSecond: 50, isLeast: true } }));
+    const [load] = Object(runDocument(runReport({ loads: shared }), context)).loads;
+    expect(load).toMatchObject({ wantedAtLeastPerSecond: 50 });
+    expect(load).not.toHaveProperty('wantedPerSecond');
   });
 
   it('separates counters of time where they are of wall time', () => {

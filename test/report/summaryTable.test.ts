@@ -110,14 +110,16 @@ describe('summaryTable', () => {
   it('has the rates that were asked for beside those that were reached', () => {
     const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
     const loads = [
-      { load: 'munmap', operations: 20, wantedPerSecond: 50, ...times },
-      { load: 'trace', operations: 1, wantedPerSecond: null, ...times },
+      { load: 'munmap', operations: 20, wanted: { perSecond: 50, isLeast: false }, ...times },
+      { load: 'madvise', operations: 9, wanted: { perSecond: 5, isLeast: true }, ...times },
+      { load: 'trace', operations: 1, wanted: null, ...times },
     ] as const;
     const lines = summaryTable(runReport({ loads }), context).split('\n');
     const at = lines.findIndex((line) => line.startsWith('Load '));
-    expect(lines.slice(at, at + 3).map((line) => line.split(/ {2,}/).slice(1, 4))).toEqual([
+    expect(lines.slice(at, at + 4).map((line) => line.split(/ {2,}/).slice(1, 4))).toEqual([
       ['Operations', 'Rate (wall)', 'asked for'],
       ['20', '10/s', '50/s'],
+      ['9', '4.5/s', '≥ 5/s'],
       ['1', '0.5/s', '-'],
     ]);
   });
@@ -138,7 +140,7 @@ describe('summaryTable', () => {
   it('tells no percentile of operations that are too few for it', () => {
     const times = { meanNs: 1500, p50Ns: 1000, p90Ns: 2000, p99Ns: 3000, p999Ns: 4000, maxNs: 5000 };
     const loads = [{ p90Ns: null, p99Ns: null, p999Ns: null }, { p99Ns: null, p999Ns: null }, {}].map(
-      (untold) => ({ load: 'evict' as const, operations: 1, wantedPerSecond: null, ...times, ...untold }),
+      (untold) => ({ load: 'evict' as const, operations: 1, wanted: null, ...times, ...untold }),
     );
     const lines = summaryTable(runReport({ loads }), context).split('\n');
     const rows = lines.filter((line) => line.startsWith('evict')).map((line) => line.split(/ +/).slice(3));
