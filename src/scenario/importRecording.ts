@@ -123,6 +123,11 @@ function describeTrace(trace: MmTrace): string {
       : `; ${program.dropped.events} calls before its last exec, or of other processes, will not be replayed`;
   const { withoutResult } = program;
   const unknown = withoutResult === 0 ? '' : `; ${withoutResult} without a result will not be replayed`;
+  const { backwards } = trace;
+  const early =
+    backwards === 0
+      ? ''
+      : `; ${backwards} ${backwards === 1 ? 'time' : 'times'} earlier than on the line above: calls are in the order of lines, so that may be another one than theirs`;
   const most = formatRoundedSize(peakPages * PAGE_BYTES);
-  return `process ${program.leader}: ${count} calls of ${threads}${failed}${faults}, ${most} mapped at most${elsewhere}${unknown}`;
+  return `process ${program.leader}: ${count} calls of ${threads}${failed}${faults}, ${most} mapped at most${elsewhere}${unknown}${early}`;
 }

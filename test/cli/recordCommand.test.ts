@@ -182,6 +182,28 @@ describe('import', () => {
     );
   });
 
+  it('blames a line whose time falls within a thread, and counts those that fall between two', async () => {
+    const strace = join(folder, 'times.strace');
+    const lines = ['100 1795212018.5', '101 1795212017.5', '100 1795212019.0', '100 1795212018.9'];
+    const write = (count: number): void =>
+      writeFileSync(
+        strace,
+        lines
+          .slice(0, count)
+          .map((line) => `${line} brk(NULL) = 0x1000\n`)
+          .join(''),
+      );
+    const words = ['import', strace, '-o', join(folder, 'times.out.strace')];
+    write(4);
+    expect(await runCli(words, host)).toBe(2);
+    expect(host.stderr.text).toContain(
+      'times.strace:4: found the time 1795212018.9 after 1795212019.0 in the same thread',
+    );
+    write(3);
+    expect(await runCli(words, host)).toBe(0);
+    expect(host.stdout.text).toContain('; 1 time earlier than on the line above');
+  });
+
   it('refuses --pid for a table of accesses, which has no processes', async () => {
     const table = fileURLToPath(new URL('../mm-traces/accesses.csv', import.meta.url));
     expect(await runCli(['import', table, '--pid', '1', '-o', join(folder, 'a.csv')], host)).toBe(2);

@@ -15,6 +15,8 @@ export interface MmTrace {
   readonly ignored: ReadonlyMap<string, number>;
   /** Of these, the calls that may have changed the address space. */
   readonly withoutResult: number;
+  /** Lines whose time is before that of the line above, of another thread: each thread's own times never fall. */
+  readonly backwards: number;
 }
 
 /** One address space, from its exec (or the beginning of the trace) on. */

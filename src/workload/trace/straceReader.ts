@@ -7,6 +7,7 @@ import type { MmTrace } from './mmTrace.js';
 import { StraceClock } from './straceClock.js';
 import { readStraceLine, type StraceItem } from './straceLine.js';
 import { type CallResult, parseResult } from './straceValue.js';
+import { ThreadTimes } from './threadTimes.js';
 import { TracedPids, UNNAMED_PID } from './tracedPids.js';
 import { TraceError, type TraceLine } from './traceError.js';
 
@@ -39,6 +40,7 @@ type BegunItem = Extract<StraceItem, { kind: 'begun' }>;
 /** Lines go in one by one, in order; a TraceError ends it. */
 export class StraceReader {
   private readonly clock = new StraceClock();
+  private readonly times = new ThreadTimes();
   private readonly pids = new TracedPids();
   private readonly open = new Map<number, OpenCall>();
   /** Threads whose exit call is an event already, so that their end is none. */
@@ -89,12 +91,14 @@ export class StraceReader {
       );
     }
     const { fileName, ignored, withoutResult } = this;
-    return { fileName, events, pids: this.pids.all(), ignored, withoutResult };
+    const { backwards } = this.times;
+    return { fileName, events, pids: this.pids.all(), ignored, withoutResult, backwards };
   }
 
   private readWholeLine(text: string): void {
     const { pid, stamp, item } = readStraceLine(text, this.where(this.itemLine));
     const atUs = this.clock.read(stamp);
+    if (stamp !== '') this.times.follow(pid ?? UNNAMED_PID, { stamp, atUs }, this.where(this.itemLine));
     if (item.kind !== 'other') this.readItem(this.threadOf(pid, item), atUs, item);
   }
 

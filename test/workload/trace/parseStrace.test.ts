@@ -607,6 +607,24 @@ describe('when', () => {
     expect(times(...lines, '10 12:00:03.100000 brk(NULL) = 0x1000')).toEqual([200_000, 0, 2_200_000]);
   });
 
+  it.each([
+    ['10 1795212018.000001', '10 1795212017.999999'],
+    ['10 12:00:03.1', '10 12:00:03.000000'],
+    ['12:00:03', '12:00:02'],
+  ])('must not fall within a thread: %s, then %s', (first, second) => {
+    const between = `${first.replace(/^10/, '11')} brk(NULL) = 0x1000`;
+    const stamp = (leader: string): string => leader.replace(/^10 /, '');
+    expect(() => parse(`${first} brk(NULL) = 0x1000`, between, `${second} openat(3) = 4`)).toThrow(
+      `test.strace:3: found the time ${stamp(second)} after ${stamp(first)} in the same thread; allowed: times that do not fall`,
+    );
+  });
+
+  it('may fall from one thread to another, which is counted', () => {
+    const lines = ['10 1795212018.0', '11 1795212017.0', '10 1795212018.0', '11 1795212019.0'];
+    expect(parse(...lines.map((leader) => `${leader} brk(NULL) = 0x1000`)).backwards).toBe(1);
+    expect(parse('10 0.000100 brk(NULL) = 0x1000', '10 0.000001 brk(NULL) = 0x1000').backwards).toBe(0);
+  });
+
   it('is the same for -tt, over midnight too, and for whole seconds', () => {
     expect(times('23:59:59.500000 brk(NULL) = 0x1000', '00:00:00.250000 brk(NULL) = 0x1000')).toEqual([
       0, 750_000,
