@@ -22,6 +22,8 @@ export function checkWorse({ changes }: Comparison, percent: number): CheckResul
 
 function heldText(compared: readonly Change[], percent: number): string {
   const untold = compared.filter(({ verdict }) => verdict === 'unclear' || verdict === 'untestable').length;
+  if (compared.length === 0) return 'the two runs have no figure in common';
+  if (untold === compared.length) return `none of ${plural(compared.length, 'figure')} could be tested`;
   const rest = untold === 0 ? '' : `; ${formatCount(untold)} of them could not be tested`;
   return `none of ${plural(compared.length, 'figure')} is worse by more than ${percent}%${rest}`;
 }

@@ -52,5 +52,7 @@ describe('checkWorse', () => {
     expect(worse(5, { wait: [low, low], speed: [[1], [1]] }).detail).toBe(
       'none of 2 figures is worse by more than 5%; 1 of them could not be tested',
     );
+    expect(worse(5, { speed: [[1], [1]] }).detail).toBe('none of 1 figure could be tested');
+    expect(worse(5, { wait: [null, low] }).detail).toBe('the two runs have no figure in common');
   });
 });
