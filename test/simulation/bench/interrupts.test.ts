@@ -41,7 +41,13 @@ const clocks = { wall: false, simulated: true };
 const common = { samples: 3, clocks };
 const fault = { pages: 'present', rangeBytes: 4096, outstanding: 1 } as const;
 const invalidation = { event: 'protect', spanBytes: 4096, devices: 1, rate: 0, overlap: null } as const;
-const migration = { test: 'host_to_device', sizeBytes: 4096, rangeBytes: 4096, storm: false, joined: false } as const;
+const migration = {
+  test: 'host_to_device',
+  sizeBytes: 4096,
+  rangeBytes: 4096,
+  storm: false,
+  joined: false,
+} as const;
 const { cost, device } = config;
 const claim = { figure: 'uvm-far-fault', fitted: [], notMet: null } as const;
 const copies = { figure: 'p100-one-link', fitted: [], notMet: null } as const;
