@@ -44,6 +44,8 @@ export class Task {
   lastStep: StepId = PARK;
   /** Position in the virtual executor's runnable set; -1 when it is not in it. */
   runnableIndex = -1;
+  /** What code of the user's own it is in, in words; null for none. For reports. */
+  ownCode: string | null = null;
   /** Its neighbours among the tasks that live, for the list of them alone. */
   older: Task | null = null;
   younger: Task | null = null;

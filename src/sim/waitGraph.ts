@@ -21,9 +21,21 @@ export function describeWait(task: Task): string | null {
 function describeHolders(wanted: Waitable): string {
   const holders = wanted.holders().map((holder) => {
     const mode = holder.held.find(({ lock }) => lock === wanted)?.mode;
-    return `${taskLabel(holder)}${mode === undefined ? '' : ` for ${mode}`}`;
+    const place = ownCodeBehind(holder);
+    return `${taskLabel(holder)}${mode === undefined ? '' : ` for ${mode}`}${place === null ? '' : `, for ${place}`}`;
   });
   return holders.length === 0 ? '' : `, held by ${holders.join(', ')}`;
+}
+
+/** Code of the user's own that a task is in, or waits for by way of others, as far as they are known. */
+function ownCodeBehind(task: Task, seen = new Set<Task>()): string | null {
+  if (task.ownCode !== null || seen.has(task)) return task.ownCode;
+  seen.add(task);
+  for (const holder of task.waitingFor?.holders() ?? []) {
+    const place = ownCodeBehind(holder, seen);
+    if (place !== null) return place;
+  }
+  return null;
 }
 
 /** The locks that a task has, in the order in which it took them; empty where there are none. */

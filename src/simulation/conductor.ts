@@ -1,6 +1,5 @@
 /** Conducts one run: starts the programs, verifies where the run is held still, ends it in time, and writes the report. */
 
-import { COORDINATOR } from '../actors/coordinator.js';
 import type { CheckResult } from '../check/checkResult.js';
 import type { GpuActivity, GpuSnapshot } from '../device/gpuSnapshot.js';
 import { ObserverBuffers } from '../observe/actorObserver.js';
@@ -8,12 +7,12 @@ import { deviceCounters, runCounters } from '../observe/counters.js';
 import type { DriverEvent } from '../observe/driverEvents.js';
 import { Observation } from '../observe/observation.js';
 import type { ActorProgress, WorkloadResult } from '../workload/workload.js';
-import { answerInTime, JUDGED_ANSWER_MS } from './answerInTime.js';
+import { answerInTime } from './answerInTime.js';
 import { ActorFailure, type Fleet } from './fleet.js';
 import type { LiveRun, LiveSnapshot } from './liveRun.js';
 import type { LockState } from './lockStates.js';
-import { impatientWait, LostProgress } from './lostProgress.js';
 import { observedReport } from './observedReport.js';
+import { ProgressGuard } from './progressGuard.js';
 import { type Conducted, ProgressReader } from './progressReader.js';
 import { QueueReader } from './queueReader.js';
 import { restStepsMax } from './restStepsMax.js';
@@ -37,12 +36,10 @@ const STOP_GRACE_DEVICE_MS = 1_000;
 const REST_GRACE_MS = 60_000;
 /** Between two looks at what those who watch the run want. */
 const LOOK_EVERY_MS = 50;
-/** Between two looks for actors that do not get on. */
-const WATCH_EVERY_MS = 1_000;
 const LAST_STEPS = 12;
 const DO_NOT_STOP = 'programs do not stop';
 const DO_NOT_REST = 'programs do not pass their gates';
-const SPINS = 'its kernel completes no access, and faults again and again';
+const DO_NOT_CLOSE = 'what is closed at the end does not come to its end';
 
 interface Verified {
   readonly checks: readonly CheckResult[];
@@ -77,12 +74,9 @@ export class Conductor {
   private verifiedNs = 0;
   /** When the programs had ended, without such times; null before. */
   private programsNs: number | null = null;
-  private readonly watch: LostProgress | null;
+  private readonly guard: ProgressGuard;
   /** Actors whose program has ended. */
   private readonly ended = new Set<number>();
-  private readonly watchEveryNs: number;
-  /** The next look for lost progress. */
-  private watchAtNs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly config: SimulationConfig,
@@ -92,13 +86,10 @@ export class Conductor {
   ) {
     this.observed = new ObserverBuffers(buffers.observer);
     const names = actorNames(config);
-    this.statuses = new ProgressReader(this.observed, names);
-    this.snapshots = new ProgressReader(this.observed, names);
+    this.statuses = new ProgressReader(this.observed, names, 1 + config.deviceCount);
+    this.snapshots = new ProgressReader(this.observed, names, 1 + config.deviceCount);
     this.held = new UserHold(fleet);
-    const { stuckAfterMs = 0 } = options;
-    this.watch = stuckAfterMs > 0 ? new LostProgress(names.length, stuckAfterMs * NS_PER_MS) : null;
-    this.watchEveryNs = Math.min(WATCH_EVERY_MS, stuckAfterMs) * NS_PER_MS;
-    if (this.watch !== null) this.watchAtNs = 0;
+    this.guard = new ProgressGuard(config, fleet, this.statuses, options);
   }
 
   async run(): Promise<RunReport> {
@@ -146,15 +137,20 @@ export class Conductor {
     for (;;) {
       const endAtNs = this.config.durationMs * NS_PER_MS + this.heldNs;
       const progressAtNs = this.nextProgressNs();
-      const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs, this.watchAtNs);
-      const waited = await this.fleet.until(allEnded, wakeAtNs, signal, () => this.look());
+      const wakeAtNs = Math.min(verifyAtNs, endAtNs, progressAtNs, this.guard.wakeAtNs);
+      const waited = await this.fleet.until(
+        allEnded,
+        wakeAtNs,
+        signal,
+        () => this.look() || this.guard.isDue,
+      );
       this.showProgress();
       if (waited === 'settled') return;
       if (this.held.isAsked && waited !== 'aborted') {
         await this.holdForUser(signal);
         continue;
       }
-      await this.findLostProgress();
+      await this.lookForLost();
       if (waited === 'aborted' || this.fleet.now() >= endAtNs) {
         this.outcome = waited === 'aborted' ? 'interrupted' : 'time-up';
         return this.stopPrograms(allEnded);
@@ -164,7 +160,7 @@ export class Conductor {
         if (!this.passed) return this.stopPrograms(allEnded);
         verifyAtNs = this.fleet.now() + verifyEveryMs * NS_PER_MS;
         this.phase = 'running';
-        this.watch?.forgive(this.fleet.now());
+        this.guard.forgive();
       }
     }
   }
@@ -173,33 +169,9 @@ export class Conductor {
     return { ended: this.ended, isHeld: this.phase === 'verifying' || this.phase === 'paused' };
   }
 
-  /** An actor may have nothing to do; one that waits for somebody, and in vain, has lost its way. */
-  private async findLostProgress(): Promise<void> {
-    const { watch, config } = this;
-    if (watch === null || this.fleet.now() < this.watchAtNs) return;
-    this.watchAtNs = this.fleet.now() + this.watchEveryNs;
-    const names = actorNames(config);
-    const done = names.map((_, actor) => this.statuses.progressOf(actor));
-    const spinning = names.map((_, actor) => this.statuses.isSpinning(actor));
-    const lost = watch.look(this.fleet.now(), done).filter((actor) => this.shouldGetOn(actor));
-    for (const actor of lost) {
-      const { coordinator, devices, cpus } = this.fleet;
-      const waits = await answerInTime<readonly string[] | null>(
-        () => [coordinator, ...devices, ...cpus][actor].waits(),
-        null,
-        JUDGED_ANSWER_MS,
-      );
-      const wait =
-        waits === null ? 'it does not answer' : (impatientWait(waits) ?? (spinning[actor] ? SPINS : null));
-      if (wait === null) continue;
-      const seconds = (this.options.stuckAfterMs ?? 0) / 1000;
-      throw new ActorFailure(names[actor], `no progress for ${seconds}s: ${wait}`, true);
-    }
-  }
-
-  /** While it verifies the Coordinator takes no step and answers nobody. */
-  private shouldGetOn(actor: number): boolean {
-    return !this.ended.has(actor) && !(actor === COORDINATOR && this.phase === 'verifying');
+  private lookForLost(): Promise<void> {
+    const { ended, isAtRest } = this;
+    return this.guard.look({ ended, isAtRest, isVerifying: this.phase === 'verifying' });
   }
 
   /** Under `virtual` the simulated clock decides, so progress must not: there it is shown when the executor pauses. */
@@ -208,7 +180,7 @@ export class Conductor {
     if (this.config.executor === 'virtual') return Number.POSITIVE_INFINITY;
     // Who watches the run should not wait long for it to be held.
     if (onLive !== undefined) return this.fleet.now() + LOOK_EVERY_MS * NS_PER_MS;
-    return onProgress === undefined && this.watch === null
+    return onProgress === undefined
       ? Number.POSITIVE_INFINITY
       : this.fleet.now() + PROGRESS_EVERY_MS * NS_PER_MS;
   }
@@ -225,7 +197,7 @@ export class Conductor {
     // The simulated clock goes only where somebody does something.
     if (this.config.executor !== 'virtual') this.heldNs += this.fleet.now() - startNs;
     this.heldWallMs += performance.now() - startWallMs;
-    this.watch?.forgive(this.fleet.now());
+    this.guard.forgive();
   }
 
   private async stopPrograms(allEnded: Promise<unknown>): Promise<void> {
@@ -252,11 +224,13 @@ export class Conductor {
   /** Who does not get on keeps the others from coming to rest, and is told as at any other time. */
   private async watched<T>(work: Promise<T>): Promise<T> {
     const limit = this.atMost(DO_NOT_REST);
-    if (this.watch === null) return this.fleet.during(work, limit);
-    this.watch.forgive(this.fleet.now());
-    while ((await this.fleet.until(work, this.watchAtNs, undefined, limit)) !== 'settled')
-      await this.findLostProgress();
-    return work;
+    const { guard } = this;
+    guard.forgive();
+    const look = (): boolean => limit() || guard.isDue;
+    while ((await this.fleet.until(work, guard.wakeAtNs, undefined, look)) !== 'settled')
+      await this.lookForLost();
+    // It has ended; under `virtual` others would go on meanwhile.
+    return this.config.executor === 'virtual' ? work : this.fleet.during(work);
   }
 
   private async holdAndVerify(): Promise<Verified> {
@@ -298,7 +272,9 @@ export class Conductor {
 
   /** An actor that dies answers nobody, and so must not be waited for alone. */
   private whileAllLive<T>(ask: () => T | Promise<T>): Promise<T> {
-    return this.fleet.during(Promise.resolve(ask()));
+    const { executor } = this.config;
+    const limit = executor === 'virtual' ? this.atMost(DO_NOT_CLOSE) : undefined;
+    return this.fleet.during(Promise.resolve(ask()), limit);
   }
 
   private async describeFailure(error: ActorFailure): Promise<RunFailure> {

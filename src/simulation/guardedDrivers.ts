@@ -89,7 +89,10 @@ function guardedFaults(driver: OwnDriver, name: string, from: CodeOrigin): Pick<
 function* guardedFault(serving: GuardedCall, fault: RaisedFault, serve: ServeByDefault): Steps<Errno> {
   const { gpu, page, write } = fault;
   const call = { ...serving, about: aboutFault(gpu.index, page, write) };
+  const task = fault.vm.kernel.sched.self;
+  task.ownCode = serving.what;
   const errno: unknown = yield* stepsOf(call, serve);
+  task.ownCode = null;
   return typeof errno === 'number' && isErrno(errno) ? errno : refuseAnswer(call, errno);
 }
 

@@ -48,6 +48,7 @@ export class ProgressReader {
   constructor(
     buffers: ObserverBuffers,
     private readonly names: readonly string[],
+    private readonly firstCpu: number,
   ) {
     this.observation = new Observation(buffers);
     this.seen = names.map(() => 0);
@@ -66,7 +67,14 @@ export class ProgressReader {
   progressOf(actor: number): number {
     const steps = this.observation.steps(actor);
     if (actor === COORDINATOR) return steps;
-    return NO_PROGRESS.reduce((sum, step) => sum - this.observation.countOf(actor, step), steps);
+    const own = NO_PROGRESS.reduce((sum, step) => sum - this.observation.countOf(actor, step), steps);
+    return actor < this.firstCpu ? own : own + this.callsOf(actor);
+  }
+
+  /** Of a program, all that it has asked for but its page faults: one that it makes when another has ended is something done. */
+  private callsOf(actor: number): number {
+    const { observation } = this;
+    return observation.countOf(actor, PortStep.send) - observation.countOf(actor, CpuStep.fault);
   }
 
   /** A device whose kernel has raised faults since the last call. */

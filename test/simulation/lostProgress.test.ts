@@ -13,6 +13,14 @@ describe('lost progress', () => {
     expect(watch.look(200, [3, 1])).toEqual([0, 1]);
   });
 
+  it('is no less lost where less of it was seen', () => {
+    const watch = new LostProgress(1, 100);
+    watch.look(0, [5]);
+    expect(watch.look(50, [3])).toEqual([]);
+    expect(watch.look(90, [5])).toEqual([]);
+    expect(watch.look(100, [4])).toEqual([0]);
+  });
+
   it('is forgiven where everybody was held', () => {
     const watch = new LostProgress(1, 100);
     watch.look(0, [5]);
