@@ -1,8 +1,9 @@
 /** Watches a run for those who do not get on: one actor for longer than the caller allows, or all of them for longer than anything takes. */
 
 import { COORDINATOR } from '../actors/coordinator.js';
+import type { ActorHost } from './actorHost.js';
 import { answerInTime, JUDGED_ANSWER_MS } from './answerInTime.js';
-import { ActorFailure, type Fleet } from './fleet.js';
+import { ActorFailure, type Fleet, type Remote } from './fleet.js';
 import { impatientWait, isAsleep, LostProgress } from './lostProgress.js';
 import type { ProgressReader } from './progressReader.js';
 import type { RunOptions } from './runOptions.js';
@@ -33,6 +34,15 @@ export interface Watched {
   readonly isAtRest: boolean;
 }
 
+type AskedActor = Pick<Remote<ActorHost>, 'waits'>;
+
+/** What is asked of all actors. */
+export interface WatchedFleet extends Pick<Fleet, 'now' | 'steps'> {
+  readonly coordinator: AskedActor;
+  readonly devices: readonly AskedActor[];
+  readonly cpus: readonly AskedActor[];
+}
+
 /** Who has got nothing done, and for how long in words. */
 interface Lost {
   readonly actors: readonly number[];
@@ -61,8 +71,8 @@ export class ProgressGuard {
 
   constructor(
     config: SimulationConfig,
-    private readonly fleet: Fleet,
-    private readonly statuses: ProgressReader,
+    private readonly fleet: WatchedFleet,
+    private readonly statuses: Pick<ProgressReader, 'progressOf' | 'isSpinning'>,
     { stuckAfterMs = 0 }: RunOptions,
   ) {
     this.names = actorNames(config);
@@ -138,19 +148,28 @@ export class ProgressGuard {
     ];
   }
 
+  /** All are asked at once, and answers may take long: who has got on meanwhile is not lost. */
   private async judge(
     { actors, message, isStandstill }: Lost,
     spinning: readonly boolean[],
     watched: Watched,
   ): Promise<void> {
-    if (isStandstill && actors.length > 0 && (await this.isProgramAsleep())) return;
-    for (const actor of actors) {
-      if (watched.ended.has(actor) || (actor === COORDINATOR && watched.isVerifying)) continue;
-      const waits = await this.waitsOf(actor);
-      const wait =
-        waits === null ? 'it does not answer' : (impatientWait(waits) ?? (spinning[actor] ? SPINS : null));
+    const asked = actors.filter(
+      (actor) => !watched.ended.has(actor) && !(actor === COORDINATOR && watched.isVerifying),
+    );
+    if (asked.length === 0) return;
+    const before = asked.map((actor) => this.statuses.progressOf(actor));
+    const [isAwaited, ...waits] = await Promise.all([
+      isStandstill && this.isProgramAsleep(),
+      ...asked.map((actor) => this.waitsOf(actor)),
+    ]);
+    if (isAwaited) return;
+    const stays = asked.map((actor, i) => this.statuses.progressOf(actor) <= before[i]);
+    if (isStandstill && stays.some((one, i) => !one && asked[i] !== COORDINATOR)) return;
+    asked.forEach((actor, i) => {
+      const wait = stays[i] ? waitOf(waits[i], spinning[actor]) : null;
       if (wait !== null) throw new ActorFailure(this.names[actor], `${message}: ${wait}`, true);
-    }
+    });
   }
 
   /** Others may be waiting for it. */
@@ -169,4 +188,10 @@ export class ProgressGuard {
       JUDGED_ANSWER_MS,
     );
   }
+}
+
+/** What an actor that gets nothing done waits for, in words; null where that may last. */
+function waitOf(waits: readonly string[] | null, isSpinning: boolean): string | null {
+  if (waits === null) return 'it does not answer';
+  return impatientWait(waits) ?? (isSpinning ? SPINS : null);
 }
