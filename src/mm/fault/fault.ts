@@ -22,6 +22,7 @@ import {
   type Pte,
   PteBit,
   PteKind,
+  pteAllows,
   pteFromWord,
   pteHas,
   pteIsHuge,
@@ -122,6 +123,19 @@ export class FaultHandler {
       const errno = yield* this.serve(mm, vma, page, write, flags);
       if (errno !== Errno.ENOMEM || !(yield* this.makeRoom())) return errno;
     }
+  }
+
+  /**
+   * What {@link handle} comes to where the entry allows the access: it is marked as used. Without a generator, as HMM asks for each page of a range that
+   * has come home with one fault. False, and nothing done, where it does not. The caller has reached {@link FaultStep.handle}.
+   */
+  touchPresent(mm: Mm, vma: Vma, page: Vpn, write: boolean): boolean {
+    mm.mmapLock.assertHeld();
+    const pte = pteFromWord(mm.pageTable.get(page));
+    const isAllowed = write ? vma.isWritable : vma.isAccessible;
+    if (!isAllowed || !pteAllows(pte, write) || pteIsHuge(pte) || vma.isHugetlb) return false;
+    this.markUsed(mm, page, pte, write);
+    return true;
   }
 
   /** Whether trying again may help. Ends: each time there is less to free. @kernel __alloc_pages_direct_reclaim */
@@ -230,11 +244,15 @@ export class FaultHandler {
       const errno = yield* this.copyOnWrite.breakCow(mm, vma, page, pte);
       return errno === Errno.OK ? Errno.OK : Errno.ENOMEM;
     }
-    // Somebody else was faster, or a TLB still held the entry of before.
+    this.markUsed(mm, page, pte, write);
+    return Errno.OK;
+  }
+
+  /** Somebody else was faster, or a TLB still held the entry of before. @kernel ptep_set_access_flags */
+  private markUsed(mm: Mm, page: Vpn, pte: Pte, write: boolean): void {
     const marked = pteWith(pte, write ? PteBit.Young | PTE_WRITTEN : PteBit.Young);
     if (marked !== pte) replacePte(mm.pageTable, mm.pageTable.slot(page), marked);
     this.kernel.sched.at(FaultStep.spurious, page, ptePfn(pte), mm.id);
-    return Errno.OK;
   }
 
   /** The area is accessible, so only the entry forbade it. @kernel do_numa_page */

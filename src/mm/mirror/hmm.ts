@@ -7,7 +7,7 @@ import { HMM_PFN_PAGE_STEP, HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '.
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, PARK, STEP, type Steps } from '../../sim/steps.js';
 import type { Vma } from '../area/vma.js';
-import type { FaultHandler } from '../fault/fault.js';
+import { type FaultHandler, FaultStep } from '../fault/fault.js';
 import { FaultFlag } from '../fault/faultFlag.js';
 import type { Kernel } from '../kernel.js';
 import { NO_OWNER, type PagemapOwner } from '../migrate/devPagemap.js';
@@ -330,7 +330,11 @@ export class Hmm {
     for (let page = start; page < end; page++) {
       const pte = pteFromWord(mm.pageTable.get(page));
       // A fault would change nothing: the entry allows the access, and says already that there was one.
-      if (pteAllows(pte, write) && (pte & marks) === marks) continue;
+      if (pteAllows(pte, write)) {
+        if ((pte & marks) === marks) continue;
+        if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
+        if (this.faults.touchPresent(mm, vma, page as Vpn, write)) continue;
+      }
       const errno = yield* this.faults.handle(mm, vma, page as Vpn, write, flags);
       if (errno !== Errno.OK) return errno;
     }
