@@ -9,11 +9,14 @@ import type { CallNumber, Port } from '../sim/port.js';
 import { PARK, type Steps } from '../sim/steps.js';
 import { BindRight, HostMessage } from './messages.js';
 
+/** Requests of hot paths are started and taken here instead of by `Port.call`: a generator less to enter and to come back through. */
 export class RemoteGpu implements GpuPort {
   constructor(private readonly port: Port) {}
 
   *allocVram(npages: number, pfns: PageArrayId): Steps<VramAllocationId | Errno> {
-    return (yield* this.port.call(HostMessage.allocVram, { npages, pfns })).result;
+    const call = this.port.start(HostMessage.allocVram, { npages, pfns });
+    if (this.port.mustWait(call)) yield PARK;
+    return this.port.take(HostMessage.allocVram, call).result;
   }
 
   releaseVram(id: VramAllocationId): void {
@@ -52,7 +55,9 @@ export class RemoteGpu implements GpuPort {
   }
 
   *copy(src: PageArrayId, dst: PageArrayId, npages: number): Steps<Errno> {
-    return (yield* this.port.call(HostMessage.copy, { src, dst, npages })).errno;
+    const call = this.port.start(HostMessage.copy, { src, dst, npages });
+    if (this.port.mustWait(call)) yield PARK;
+    return this.port.take(HostMessage.copy, call).errno;
   }
 
   /** Runs a kernel of a workload on all contexts of the device, in one address space; returns when they have ended. */

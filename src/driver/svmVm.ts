@@ -146,11 +146,16 @@ export class SvmVm {
   }
 
   /** Brings a range's pages to RAM. Errors: those of `GpuSvm.rangeEvict`, and of {@link AllocationHome.bringHome}. */
-  *evictRange(range: GpuSvmRange): Steps<Errno> {
-    const errno = yield* this.gpusvm.rangeEvict(range);
+  evictRange(range: GpuSvmRange): Steps<Errno> {
     const { coherentHome } = this.config;
-    if (errno !== Errno.OK || coherentHome === undefined) return errno;
-    return yield* coherentHome.bringHome(this.mm, range.start, range.end);
+    return coherentHome === undefined
+      ? this.gpusvm.rangeEvict(range)
+      : this.evictCoherentToo(range, coherentHome);
+  }
+
+  private *evictCoherentToo(range: GpuSvmRange, home: AllocationHome): Steps<Errno> {
+    const errno = yield* this.gpusvm.rangeEvict(range);
+    return errno === Errno.OK ? yield* home.bringHome(this.mm, range.start, range.end) : errno;
   }
 
   /**

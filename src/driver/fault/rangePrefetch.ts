@@ -59,18 +59,12 @@ export class RangePrefetch {
    */
   *toRam(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     if (!vm.vmLock.beginRead()) yield PARK;
-    const result = yield* this.toRamLocked(vm, page);
-    vm.vmLock.readUnlock();
-    return result;
-  }
-
-  private *toRamLocked(vm: SvmVm, page: Vpn): Steps<Vpn | Errno> {
     // A range that has lost pages cannot come home as a whole.
     if (vm.collector.hasWork) yield* vm.collector.collectFirst();
-    // Its last device left while this waited: what lay in its memory comes home by that, and a range would be nobody's.
-    if (vm.closed) return vpn(TASK_SIZE_PAGES);
     const next = nextToBringHome(vm, page);
-    return next === page ? yield* this.bringHome(vm, page) : next;
+    const result = next === page ? yield* this.bringHome(vm, page) : next;
+    vm.vmLock.readUnlock();
+    return result;
   }
 
   /** The vm lock is held for read. */
@@ -97,7 +91,9 @@ export class RangePrefetch {
 }
 
 /** The page itself, if it has a range or lies in device memory; otherwise the next one of which that may be so. */
-function nextToBringHome({ gpusvm, mm }: SvmVm, page: Vpn): Vpn {
+function nextToBringHome({ gpusvm, mm, closed }: SvmVm, page: Vpn): Vpn {
+  // Its last device left while this waited: what lay in its memory comes home by that, and a range would be nobody's.
+  if (closed) return vpn(TASK_SIZE_PAGES);
   if (gpusvm.findRange(page) !== null) return page;
   const nextRange = gpusvm.ranges.lowerBound(page + 1)?.start ?? TASK_SIZE_PAGES;
   const area = mm.vmas.find(page);

@@ -167,7 +167,7 @@ export class FaultHandler {
   }
 
   /** `pte` was read in this atomic section. @kernel handle_pte_fault */
-  private *handlePte(
+  private handlePte(
     mm: Mm,
     vma: Vma,
     page: Vpn,
@@ -176,31 +176,34 @@ export class FaultHandler {
     flags: number,
   ): Steps<FaultOrRetry> {
     const kind = pteKind(pte);
-    const mayRetry = (flags & FaultFlag.AllowRetry) !== 0;
     switch (kind) {
       case PteKind.None:
-        if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, flags);
-        if (write) return yield* this.mapFreshPage(mm, vma, page, mayRetry);
-        return vma.isUserfaulted
-          ? yield* askUserspace(mm, page, write, mayRetry)
-          : this.mapZeroPage(mm, page);
+        return this.handleNone(mm, vma, page, write, flags);
       case PteKind.Present:
-        if ((flags & FaultFlag.Unshare) !== 0) return yield* this.unshare(mm, vma, page, pte);
-        return yield* this.handlePresent(mm, vma, page, write, pte);
+        if ((flags & FaultFlag.Unshare) !== 0) return this.unshare(mm, vma, page, pte);
+        return this.handlePresent(mm, vma, page, write, pte);
       case PteKind.Migration:
-        return yield* this.waitForMigration(mm, page, pte);
+        return this.waitForMigration(mm, page, pte);
       case PteKind.DevicePrivate:
-        return yield* this.bringHome(mm, vma, page, pte, flags);
+        return this.bringHome(mm, vma, page, pte, flags);
       case PteKind.HwPoison:
       case PteKind.Marker:
-        return Errno.EFAULT;
+        return refuse();
       case PteKind.Swap:
-        return yield* this.swapFault.fault(mm, page, write, pte, flags);
+        return this.swapFault.fault(mm, page, write, pte, flags);
       case PteKind.DeviceExclusive:
-        return yield* this.exclusive.restoreAtFault(mm, vma, page, pte, flags);
+        return this.exclusive.restoreAtFault(mm, vma, page, pte, flags);
       default:
         return unreachable(kind);
     }
+  }
+
+  /** @kernel do_pte_missing */
+  private *handleNone(mm: Mm, vma: Vma, page: Vpn, write: boolean, flags: number): Steps<FaultOrRetry> {
+    const mayRetry = (flags & FaultFlag.AllowRetry) !== 0;
+    if (!vma.isAnonymous) return yield* this.files.handle(mm, vma, page, write, flags);
+    if (write) return yield* this.mapFreshPage(mm, vma, page, mayRetry);
+    return vma.isUserfaulted ? yield* askUserspace(mm, page, write, mayRetry) : this.mapZeroPage(mm, page);
   }
 
   private *unshare(mm: Mm, vma: Vma, page: Vpn, pte: Pte): Steps<FaultErrno> {
@@ -297,4 +300,9 @@ export class FaultHandler {
     if (sched.reach(FaultStep.deviceDone, page, pfn, errno, mm.id)) yield STEP;
     return errno === Errno.OK ? Errno.OK : Errno.EFAULT;
   }
+}
+
+/** Of what no fault can make accessible. */
+function* refuse(): Steps<FaultErrno> {
+  return Errno.EFAULT;
 }

@@ -6,7 +6,6 @@ import { PMD_ORDER, PMD_PAGES, TASK_SIZE_PAGES, type Vpn } from '../../base/unit
 import { HMM_PFN_PAGE_STEP, HMM_PFN_STICKY, HmmPfnFlag, hmmPfn, NO_PFN } from '../../memory/pfn.js';
 import type { RadixTable } from '../../memory/radixTable.js';
 import { defineStep, PARK, STEP, type Steps } from '../../sim/steps.js';
-import type { Vma } from '../area/vma.js';
 import { type FaultHandler, FaultStep } from '../fault/fault.js';
 import { FaultFlag } from '../fault/faultFlag.js';
 import type { Kernel } from '../kernel.js';
@@ -315,27 +314,17 @@ export class Hmm {
     const end = Math.min(range.end, leafEnd, vma.end);
     if (this.kernel.sched.reach(HmmStep.fault, page, end - page, write ? 1 : 0, range.mm.id)) yield STEP;
     const flags = mayDropLock ? FaultFlag.AllowRetry : 0;
-    return yield* this.faultPages(range.mm, vma, page, end, write, flags);
-  }
-
-  private *faultPages(
-    mm: Mm,
-    vma: Vma,
-    start: number,
-    end: number,
-    write: boolean,
-    flags: number,
-  ): Steps<Errno> {
+    const { mm } = range;
     const marks = write ? PteBit.Young | PTE_WRITTEN : PteBit.Young;
-    for (let page = start; page < end; page++) {
-      const pte = pteFromWord(mm.pageTable.get(page));
+    for (let at: number = page; at < end; at++) {
+      const pte = pteFromWord(mm.pageTable.get(at));
       // A fault would change nothing: the entry allows the access, and says already that there was one.
       if (pteAllows(pte, write)) {
         if ((pte & marks) === marks) continue;
-        if (this.kernel.sched.reach(FaultStep.handle, page, write ? 1 : 0, mm.id)) yield STEP;
-        if (this.faults.touchPresent(mm, vma, page as Vpn, write)) continue;
+        if (this.kernel.sched.reach(FaultStep.handle, at, write ? 1 : 0, mm.id)) yield STEP;
+        if (this.faults.touchPresent(mm, vma, at as Vpn, write)) continue;
       }
-      const errno = yield* this.faults.handle(mm, vma, page as Vpn, write, flags);
+      const errno = yield* this.faults.handle(mm, vma, at as Vpn, write, flags);
       if (errno !== Errno.OK) return errno;
     }
     return Errno.OK;
