@@ -102,7 +102,7 @@ export interface MigrateOptions {
  * little, not so many that small sizes take minutes. Where ranges are joined, what migrates at once is larger than they are.
  */
 const REGIONS = {
-  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, joinedBytesMin: 32 * 2 ** 20, bytesMax: 64 * 2 ** 20 },
+  threads: { migrations: 256, bytesMin: 2 * 2 ** 20, joinedBytesMin: 32 * 2 ** 20, bytesMax: 128 * 2 ** 20 },
   virtual: { migrations: 256, bytesMin: 2 ** 19, joinedBytesMin: 8 * 2 ** 20, bytesMax: 32 * 2 ** 20 },
 } as const;
 /** Unless the scenario says how much migrates together. */
