@@ -49,7 +49,14 @@ export class WorkerPool {
   }
 }
 
+/**
+ * In megabytes. What a device or a CPU thread makes is soon forgotten, and it makes little: the engine's own limit of 48 would be reached all the same, and
+ * be resident with each of them.
+ */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12 };
+
 function startWorker(kind: WorkerKind, sharesModules: boolean): Worker {
   tuneEngine();
-  return new Worker(sharesModules ? moduleWorkerFile(kind) : workerFile(kind), { name: kind });
+  const file = sharesModules ? moduleWorkerFile(kind) : workerFile(kind);
+  return new Worker(file, { name: kind, ...(kind === 'coordinator' ? {} : { resourceLimits: SMALL_HEAP }) });
 }
