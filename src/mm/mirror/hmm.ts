@@ -319,8 +319,9 @@ export class Hmm {
     for (let at: number = page; at < end; at++) {
       const pte = pteFromWord(mm.pageTable.get(at));
       // A fault would change nothing: the entry allows the access, and says already that there was one.
-      if (pteAllows(pte, write)) {
-        if ((pte & marks) === marks) continue;
+      const allows = pteAllows(pte, write);
+      if (allows && (pte & marks) === marks) continue;
+      if (allows && !pteIsHuge(pte)) {
         if (this.kernel.sched.reach(FaultStep.handle, at, write ? 1 : 0, mm.id)) yield STEP;
         if (this.faults.touchPresent(mm, vma, at as Vpn, write)) continue;
       }

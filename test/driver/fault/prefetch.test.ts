@@ -280,6 +280,18 @@ describe.each(layouts)('%s: a prefetch of ranges that migrate together', (layout
     ]);
   });
 
+  it('brings home each allocation of a block that the other device has in several', () => {
+    const system = filled({ layout, togetherPages: 512, interconnect: 'none' });
+    for (const first of [0, 16, 32])
+      expect(system.run(store(system.context(1), AREA + first, 100 + first))).toBe(Errno.OK);
+    expect(prefetched(system)).toEqual([
+      [0, 32],
+      [0, 32],
+      [32, 16],
+      [32, 16],
+    ]);
+  });
+
   it('takes along only what goes to the same device, and nothing from other devices that the policy leaves there', () => {
     const system = filled({ layout, togetherPages: 512, interconnect: 'peer' });
     expect(system.run(system.cpus[0].prefetch(vpn(AREA + 16), 16, 1, 1))).toBe(Errno.OK);
@@ -419,6 +431,35 @@ describe.each(layouts)('%s: the ranges of a prefetch', (layout) => {
       [0, 16],
       [16, 32],
     ]);
+    finish(system);
+  });
+
+  it('are bound apart where the device can do atomics on some of them only', () => {
+    const system = filled({ layout });
+    const binds = watchBinds(system);
+    const errno = prefetchFor(system, 0, (page) => (page < 16 ? preferDevice(0) : stayInRam));
+    expect(errno).toBe(Errno.OK);
+    expect([system.placesOf(AREA, 16), system.placesOf(AREA + 16, 32)]).toEqual([['vram0'], ['ram']]);
+    expect(binds).toEqual(each.map((first) => [first, 16]));
+    finish(system);
+  });
+
+  it('are bound in as many requests as page arrays have room for them', () => {
+    const system = new System({ layout, ramPages: 2048, chunkPages: [64, 1], notifierPages: 2048 });
+    system.map(AREA, 640);
+    expect(system.run(fill(system.cpus[0], AREA, 640, 100))).toBe(Errno.OK);
+    const { coordinator } = system;
+    const [gpu] = coordinator.gpus;
+    const vm = coordinator.vmOf(gpu);
+    const binds = watchBinds(system);
+    const span = { start: vpn(AREA), end: vpn(AREA + 640) };
+    const policyOf = (): PlacementPolicy => stayInRam;
+    expect(system.run(coordinator.spanPrefetches.run({ vm, gpu, ...span, policyOf }))).toBe(Errno.OK);
+    expect(binds).toEqual([
+      [0, 512],
+      [512, 128],
+    ]);
+    expect(system.run(findDifference(system.context(0), AREA, 640, 100))).toBe(null);
     finish(system);
   });
 

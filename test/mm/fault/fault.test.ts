@@ -10,6 +10,7 @@ import { Prot } from '../../../src/mm/area/mmap.js';
 import type { Mm } from '../../../src/mm/process/mm.js';
 import {
   makePte,
+  PTE_WRITTEN,
   PteBit,
   PteKind,
   pteFromWord,
@@ -17,6 +18,7 @@ import {
   pteKind,
   ptePfn,
   pteWith,
+  pteWithout,
 } from '../../../src/mm/table/pte.js';
 import type { Steps } from '../../../src/sim/steps.js';
 import {
@@ -37,6 +39,7 @@ import {
   TestDevice,
   wordsOf,
 } from '../harness.js';
+import { HUGE_AREA, HUGE_RAM, mapHugeArea, mapHugePage } from '../huge/hugeHarness.js';
 
 const HIGH = 2 ** 34;
 
@@ -55,6 +58,54 @@ function setup(options: KernelOptions = {}, prot: number = Prot.Read | Prot.Writ
     run(machine.kernel, machine.calls.faults.cpuFault(mm, vpn(page), write));
   return { machine, mm, cpu: new TestCpu(machine, mm), fault };
 }
+
+describe('a page that is there', () => {
+  /** As HMM asks, which holds mmap_lock. */
+  function touch({ machine, mm }: Pick<Setup, 'machine' | 'mm'>, page: number, write: boolean): boolean {
+    const vma = mm.vmas.find(vpn(page));
+    if (vma === null) throw new Error('no area');
+    return run(
+      machine.kernel,
+      (function* (): Steps<boolean> {
+        yield* mm.mmapLock.read();
+        const touched = machine.calls.faults.touchPresent(mm, vma, vpn(page), write);
+        mm.mmapLock.readUnlock();
+        return touched;
+      })(),
+    );
+  }
+
+  function age(mm: Mm, page: number): void {
+    const slot = mm.pageTable.slot(page);
+    const marks = PteBit.Young | PTE_WRITTEN;
+    mm.pageTable.write(slot, pteWithout(pteFromWord(mm.pageTable.read(slot)), marks));
+  }
+
+  it.each([false, true])('is marked as a fault would mark it, store: %s', (write) => {
+    const { machine, mm, cpu, fault } = setup();
+    run(machine.kernel, cpu.store(HIGH, 5));
+    run(machine.kernel, cpu.store(HIGH + 1, 6));
+    for (const page of [HIGH, HIGH + 1]) age(mm, page);
+    expect(fault(HIGH, write)).toBe(Errno.OK);
+    expect(touch({ machine, mm }, HIGH + 1, write)).toBe(true);
+    const marks = [HIGH, HIGH + 1].map((page) => pteOf(mm, page) & (PteBit.Young | PTE_WRITTEN));
+    expect(marks[1]).toBe(marks[0]);
+    expect(marks[1] & PteBit.Young).toBe(PteBit.Young);
+  });
+
+  it('is left to a fault where it is none, may not be written, or has a leaf', () => {
+    const { machine, mm, fault } = setup({ ramPages: HUGE_RAM });
+    expect(touch({ machine, mm }, HIGH, false)).toBe(false);
+    expect(fault(HIGH, false)).toBe(Errno.OK);
+    expect(touch({ machine, mm }, HIGH, false)).toBe(true);
+    expect(touch({ machine, mm }, HIGH, true)).toBe(false);
+    mapHugeArea(machine, mm);
+    mapHugePage(machine, mm, HUGE_AREA, PteBit.Huge | PteBit.Write);
+    const before = pteOf(mm, HUGE_AREA + 3);
+    expect(touch({ machine, mm }, HUGE_AREA + 3, true)).toBe(false);
+    expect(pteOf(mm, HUGE_AREA + 3)).toBe(before);
+  });
+});
 
 describe('access rights', () => {
   it('refuses an address without area', () => {
