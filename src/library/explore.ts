@@ -188,7 +188,7 @@ class Search {
   }
 
   private noted(result: BlockResult): BlockResult {
-    this.hashes.push(...result.hashes);
+    for (const hash of result.hashes) this.hashes.push(hash);
     this.steps += result.stepsTotal;
     this.undecided += result.undecided;
     return result;

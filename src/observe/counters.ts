@@ -344,7 +344,7 @@ const runCounterTable: readonly RunCounter[] = [
   counted(
     'svm_bind_count',
     DriverStep.bound,
-    'Ranges, and mappings made by hand, bound, or tried to, in the page table of a device',
+    'Requests to bind a range, ranges of a prefetch side by side, or a mapping made by hand in the page table of a device, those that failed too',
   ),
   counted('svm_garbage_count', DriverStep.collectGarbage, 'Runs of the garbage collector that found work'),
   counted('svm_join_count', DriverStep.joined, 'Devices that joined a running mirror of several'),

@@ -5,6 +5,8 @@ import { methodNames } from '../base/methodNames.js';
 import { UserError } from '../base/userError.js';
 import type { CodeOrigin } from './guardedCall.js';
 
+const IN_A_CLASS = 'what else it needs can be in a class, or in the function that makes it';
+
 /** A part as its messages name it, and the names by which svmsim asks it. */
 export interface HookedPart {
   readonly from: CodeOrigin;
@@ -30,15 +32,22 @@ export function refuseMisspelt(part: HookedPart, object: object, base: object | 
   const lacking = hooks.filter((hook) => isLacking(hook, object, base));
   for (const name of methodNames(object)) {
     if (hooks.includes(name) || inherited.includes(name)) continue;
-    const meant = lacking.find((hook) => isAlmost(name, hook));
-    if (meant !== undefined) throw refusal(part, name, 'an unknown method', meant);
+    const meant = lacking.find((hook) => isAlmost(name, hook) && !saysMore(name, hook));
+    if (meant !== undefined)
+      throw refusal(part, name, 'an unknown method', meant, 'any that looks like none of these');
   }
 }
 
 function refuseUnknownKeys(part: HookedPart, object: object): void {
   const { hooks } = part;
   const unknown = Object.keys(object).find((key) => !hooks.includes(key));
-  if (unknown !== undefined) throw refusal(part, unknown, 'an unknown key', didYouMean(unknown, hooks));
+  if (unknown !== undefined)
+    throw refusal(part, unknown, 'an unknown key', didYouMean(unknown, hooks), IN_A_CLASS);
+}
+
+/** A name that goes on behind that of a hook says something of its own, `expected` or `progressOf`, unless it is only its plural. */
+function saysMore(name: string, hook: string): boolean {
+  return name.startsWith(hook) && name !== `${hook}s`;
 }
 
 function isPlain(object: object): boolean {
@@ -51,13 +60,19 @@ function isLacking(hook: string, object: object, base: object | null): boolean {
   return method === undefined || (base !== null && method === Reflect.get(base, hook));
 }
 
-function refusal(part: HookedPart, key: string, found: string, meant: string | null): UserError {
+function refusal(
+  part: HookedPart,
+  key: string,
+  found: string,
+  meant: string | null,
+  others: string,
+): UserError {
   const { from, name, hooks } = part;
   return new UserError({
     where: from.policyFile ?? 'policy',
     key: `${name}.${key}`,
     found,
-    allowed: `${hooks.join(', ')}; what else it needs can be in a class, or in the function that makes it`,
+    allowed: `${hooks.join(', ')}; ${others}`,
     ...(meant === null ? {} : { hint: `did you mean '${meant}'?` }),
   });
 }

@@ -72,19 +72,21 @@ export class ProgressGuard {
   constructor(
     config: SimulationConfig,
     private readonly fleet: WatchedFleet,
-    private readonly statuses: Pick<ProgressReader, 'progressOf' | 'isSpinning'>,
-    { stuckAfterMs = 0 }: RunOptions,
+    private readonly statuses: Pick<ProgressReader, 'progressOf' | 'isSpinning' | 'pagesGiven'>,
+    { stuckAfterMs }: RunOptions,
   ) {
     this.names = actorNames(config);
     this.isVirtual = config.executor === 'virtual';
-    this.stillMax = this.isVirtual ? stillStepsMax(config) : stillSecondsMax(config);
+    const usualMax = this.isVirtual ? stillStepsMax(config) : stillSecondsMax(config);
+    this.stillMax = stuckAfterMs === 0 ? Number.POSITIVE_INFINITY : usualMax;
     this.still = new LostProgress(1, this.stillMax);
-    const isAsked = stuckAfterMs > 0;
-    const stepsMax = Math.max(this.stillMax, (stuckAfterMs / 1000) * STEPS_PER_SECOND);
-    this.timed = isAsked ? new LostProgress(this.names.length, stuckAfterMs * NS_PER_MS) : null;
+    const stuckMs = stuckAfterMs ?? 0;
+    const isAsked = stuckMs > 0;
+    const stepsMax = Math.max(usualMax, (stuckMs / 1000) * STEPS_PER_SECOND);
+    this.timed = isAsked ? new LostProgress(this.names.length, stuckMs * NS_PER_MS) : null;
     this.stepped = isAsked && this.isVirtual ? new LostProgress(this.names.length, stepsMax) : null;
-    this.stuckSeconds = stuckAfterMs / 1000;
-    this.lookEveryNs = (isAsked ? Math.min(LOOK_EVERY_MS, stuckAfterMs) : LOOK_EVERY_MS) * NS_PER_MS;
+    this.stuckSeconds = stuckMs / 1000;
+    this.lookEveryNs = (isAsked ? Math.min(LOOK_EVERY_MS, stuckMs) : LOOK_EVERY_MS) * NS_PER_MS;
     // Under `virtual` steps alone say when to look where nothing is asked of its clock.
     if (this.isVirtual && !isAsked) this.lookAtNs = Number.POSITIVE_INFINITY;
   }
@@ -128,7 +130,8 @@ export class ProgressGuard {
 
   private lostOf(done: readonly number[]): Lost[] {
     const { timed, stepped, still, fleet, isVirtual } = this;
-    const ofAll = done.reduce((sum, count, actor) => (actor === COORDINATOR ? sum : sum + count), 0);
+    const ofOthers = done.reduce((sum, count, actor) => (actor === COORDINATOR ? sum : sum + count), 0);
+    const ofAll = ofOthers + this.statuses.pagesGiven;
     const stillNow = isVirtual ? fleet.steps : this.lookedSeconds;
     const isStill = still.look(stillNow, [ofAll]).length > 0;
     const unit = isVirtual ? ' steps' : 's';
@@ -172,10 +175,11 @@ export class ProgressGuard {
     });
   }
 
-  /** Others may be waiting for it. */
+  /** Others may be waiting for it. Where time is the wall's, so may a driver be asleep; where it is modelled, sleep ends when nobody else goes on. */
   private async isProgramAsleep(): Promise<boolean> {
-    const asked = this.fleet.cpus.map((cpu) =>
-      answerInTime<readonly string[]>(() => cpu.waits(), [], JUDGED_ANSWER_MS),
+    const { cpus, coordinator } = this.fleet;
+    const asked = (this.isVirtual ? cpus : [...cpus, coordinator]).map((one) =>
+      answerInTime<readonly string[]>(() => one.waits(), [], JUDGED_ANSWER_MS),
     );
     return (await Promise.all(asked)).some(isAsleep);
   }

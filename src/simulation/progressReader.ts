@@ -3,6 +3,7 @@
 import { COORDINATOR } from '../actors/coordinator.js';
 import { CpuStep } from '../actors/cpuThread.js';
 import { DeviceStep } from '../device/deviceStep.js';
+import { FaultStep } from '../mm/fault/fault.js';
 import type { ObserverBuffers } from '../observe/actorObserver.js';
 import { loadOperations } from '../observe/loads.js';
 import { Observation } from '../observe/observation.js';
@@ -20,6 +21,7 @@ export interface Conducted {
 }
 
 /** Steps that an actor can take again and again without getting anywhere: messages, faults, and what others have done to it. */
+const GIVES_A_PAGE = [FaultStep.zeroPage, FaultStep.anonymous];
 const NO_PROGRESS: readonly StepId[] = [
   ...Object.values(PortStep),
   STEP,
@@ -75,6 +77,11 @@ export class ProgressReader {
   private callsOf(actor: number): number {
     const { observation } = this;
     return observation.countOf(actor, PortStep.send) - observation.countOf(actor, CpuStep.fault);
+  }
+
+  /** Pages that the Coordinator has given to processes: one call may go on for as long as there are addresses, while all wait for it. */
+  get pagesGiven(): number {
+    return GIVES_A_PAGE.reduce((sum, step) => sum + this.observation.countOf(COORDINATOR, step), 0);
   }
 
   /** A device whose kernel has raised faults since the last call. */

@@ -65,6 +65,10 @@ it.each([
     'what a program needs besides',
     '{ programs: { mine: () => ({ sum: 0, add() {}, *run() { return null; } }) } }',
   ],
+  [
+    'names that go on behind that of a hook',
+    '{ programs: { mine: () => ({ expected() {}, progressOf() {}, kernel2() {}, *run() { return null; } }) } }',
+  ],
 ])('lets a part have %s', async (name, exported) => {
   expect(await moduleError(join(folder, `${name}.mjs`), exported, 'virtual')).toBeNull();
 });

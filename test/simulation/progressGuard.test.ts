@@ -16,10 +16,12 @@ let progress: number[] = [];
 let meanwhile: () => void = () => {};
 
 const quiet = { waits: () => [] };
+/** Of the Coordinator. */
+let driverWaits: string[] = [];
 const fleet: WatchedFleet = {
   now: () => nowNs,
   steps: 0,
-  coordinator: quiet,
+  coordinator: { waits: () => driverWaits },
   devices: Array.from({ length: config.deviceCount }, (_, device) => ({
     waits: async () => {
       if (device === 0) meanwhile();
@@ -28,11 +30,20 @@ const fleet: WatchedFleet = {
   })),
   cpus: Array.from({ length: actorNames(config).length - 1 - config.deviceCount }, () => quiet),
 };
-const statuses = { progressOf: (actor: number) => progress[actor] ?? 0, isSpinning: () => false };
+let pagesGiven = 0;
+const statuses = {
+  progressOf: (actor: number) => progress[actor] ?? 0,
+  isSpinning: () => false,
+  get pagesGiven(): number {
+    return pagesGiven;
+  },
+};
 
 beforeEach(() => {
   nowNs = 0;
   progress = [];
+  pagesGiven = 0;
+  driverWaits = [];
   meanwhile = () => {};
 });
 
@@ -76,5 +87,22 @@ describe('a run in which nobody gets on', () => {
     };
     await lookFor(200, {});
     expect(progress[1]).toBeGreaterThan(0);
+  });
+
+  it('goes on while a process gets pages, or a driver sleeps', async () => {
+    driverWaits = ['gpu.fault#15 waits for time'];
+    await lookFor(200, {});
+    driverWaits = [];
+    const guard = new ProgressGuard(config, fleet, statuses, {});
+    for (nowNs = 0; nowNs <= 200 * NS_PER_S; nowNs += NS_PER_S) {
+      pagesGiven++;
+      await guard.look(watched);
+    }
+    expect(pagesGiven).toBe(201);
+  });
+
+  it('goes on where nobody is to be told lost', async () => {
+    await lookFor(2000, { stuckAfterMs: 0 });
+    expect(nowNs).toBeGreaterThan(2000 * NS_PER_S);
   });
 });

@@ -5,6 +5,7 @@ import { formatVpn, type Vpn } from '../../base/units.js';
 import { DriverStep } from '../../driver/driverStep.js';
 import type { SvmVm } from '../../driver/svmVm.js';
 import { GpuSvmStep } from '../../drm/gpusvm/gpusvmStep.js';
+import type { GpuSvmRange } from '../../drm/gpusvm/range.js';
 import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
@@ -23,16 +24,22 @@ class NothingReturns implements Checker {
     private readonly sink: ViolationSink,
   ) {}
 
-  onStep(_task: Task | null, step: StepId, page: number): void {
+  onStep(_task: Task | null, step: StepId, page: number, npages: number): void {
     if (step === DriverStep.collectGarbage) this.lookForWork();
-    else this.lookAtRanges(page);
+    else this.lookAtRanges(page, page + npages);
   }
 
-  private lookAtRanges(page: number): void {
+  private lookAtRanges(start: number, end: number): void {
     for (const vm of this.machine.coordinator.vms) this.vms.add(vm);
-    for (const vm of this.vms) {
-      const range = vm.gpusvm.findRange(page as Vpn);
-      if (range === null) continue;
+    for (const vm of this.vms) this.lookAtRangesOf(vm, start as Vpn, end as Vpn);
+  }
+
+  /** Those that lie side by side from the first page on. */
+  private lookAtRangesOf(vm: SvmVm, start: Vpn, end: Vpn): void {
+    for (let at: Vpn | null = start; at !== null; ) {
+      const range: GpuSvmRange | null = vm.gpusvm.findRange(at);
+      if (range === null) return;
+      at = range.end < end ? range.end : null;
       if (range.refs < 1) this.sink.report('R2', `${nameOf(range, vm)} is used, but nobody holds it`);
       if (vm.finished) this.sink.report('R2', `${nameOf(range, vm)} was made after the end of the mirror`);
     }

@@ -10,7 +10,7 @@ import type { StepId } from '../../sim/steps.js';
 import type { Task } from '../../sim/task.js';
 import type { Checker, CheckerKind, ViolationSink } from './checker.js';
 import { mirrorHeldBy } from './heldLocks.js';
-import { type MappedPages, mappedAt, partAt } from './publishedPages.js';
+import { type MappedPages, mappedAt, partsIn } from './publishedPages.js';
 
 /**
  * Implied by the usage pattern in hmm.rst and the locking rules of drm_gpusvm: what HMM has read carries no references, so it may be used only
@@ -53,11 +53,9 @@ class PublishRule implements Checker {
   }
 
   private lookAtCommit(vm: SvmVm, start: number, npages: number, device: number): void {
-    const pages = partAt(vm, start, npages, device)?.pages;
-    if (pages === undefined) return;
-    if (!pages.has(PagesFlag.HasDmaMapping)) {
+    const parts = partsIn(vm, start, npages, device);
+    if (parts.some(({ pages }) => !pages.has(PagesFlag.HasDmaMapping)))
       this.violate(DriverStep.bind, start, device, 'from pages that are not valid any more');
-    }
   }
 
   private violate(step: StepId, start: number, device: number, why: string): void {

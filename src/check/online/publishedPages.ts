@@ -16,6 +16,23 @@ export function partAt(vm: SvmVm, start: number, npages: number, device: number)
   return null;
 }
 
+/**
+ * The parts that a device has of ranges which fill `[start, start + npages)`, one or several side by side; none where something else is bound there, or
+ * there is a gap.
+ */
+export function partsIn(vm: SvmVm, start: number, npages: number, device: number): RangeDevice[] {
+  const parts: RangeDevice[] = [];
+  for (let page = start; page < start + npages; ) {
+    const range = vm.gpusvm.findRange(page as Vpn);
+    const part = range === null ? null : partAt(vm, page, range.npages, device);
+    if (range === null || part === null || range.end > start + npages) return [];
+    if (vm.deviceVms.get(part.gpu)?.vaAt(page as Vpn)?.kind !== 'mirror') return [];
+    parts.push(part);
+    page = range.end;
+  }
+  return parts;
+}
+
 /** The notifier that covers a page of the mirror. */
 export function intervalAt(vm: SvmVm, page: number): IntervalNotifier | null {
   return vm.gpusvm.findNotifier(page as Vpn)?.interval ?? null;

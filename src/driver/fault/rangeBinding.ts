@@ -87,8 +87,9 @@ export class RangeBinding {
     const array = this.arrays.tryBorrow() ?? (yield* this.arrays.borrow());
     if (!vm.gpusvm.notifierLock.beginRead()) yield PARK;
     const isOne = this.mayCommitAsOne(run);
-    for (let i = 0; isOne && i < run.length; i++)
-      if (sched.reach(DriverStep.bind, run[i].range.start, run[i].range.npages, gpu.index)) yield STEP;
+    const { start } = run[0].range;
+    const npages = run[run.length - 1].range.end - start;
+    if (isOne) if (sched.reach(DriverStep.bind, start, npages, gpu.index)) yield STEP;
     const before = run.map(({ part: { bound, boundWritable } }) => ({ bound, boundWritable }));
     const request = isOne ? this.publishRun(run, array) : null;
     vm.gpusvm.notifierLock.readUnlock();
@@ -96,11 +97,11 @@ export class RangeBinding {
     this.arrays.giveBack(array);
     if (request === null) return yield* this.bindEach(run);
     for (const { part } of run) part.endBind();
-    for (let i = 0; i < run.length; i++) {
-      const { part, range } = run[i];
-      if (errno !== Errno.OK) yield* this.retract(fault, part, before[i].bound, before[i].boundWritable);
-      sched.at(DriverStep.bound, range.start, range.npages, gpu.index, errno);
+    if (errno !== Errno.OK) {
+      for (let i = 0; i < run.length; i++)
+        yield* this.retract(fault, run[i].part, before[i].bound, before[i].boundWritable);
     }
+    sched.at(DriverStep.bound, start, npages, gpu.index, errno);
     return errno;
   }
 
