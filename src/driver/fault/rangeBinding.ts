@@ -78,7 +78,7 @@ export class RangeBinding {
   /**
    * {@link bind} of ranges side by side, all to be read only or all to be written too, of no more pages than a page array has: in one request, as one
    * job writes the entries of all ranges of a prefetch. Where some have been invalidated, or allow other atomics, they are bound one by one. The
-   * device's locks of all of them are held. @kernel xe_pt_update_ops_run
+   * device's locks of all of them are held. A fault, which has one range, makes no lists and so has {@link bind}. @kernel xe_pt_update_ops_run
    */
   *bindRun(run: readonly Bindable[]): Steps<Errno> {
     const [{ fault }] = run;
